@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { check } from "../src/lib/schema.ts";
+import { check } from "../src/platform/lib/schema.ts";
 import { schedules } from "./schedules.ts";
 
 describe("the daily digest's schedule", () => {

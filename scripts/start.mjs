@@ -6,6 +6,6 @@ import { setUpToRun } from "./lib/setup.mjs";
 await runScript(async () => {
   await setUpToRun();
   process.argv = [process.execPath, path.resolve("bin/holdfast"), "up", ...process.argv.slice(2)];
-  const { main } = await import("../dist/cli/main.js");
+  const { main } = await import("../dist/edges/cli/main.js");
   await main(process.argv);
 });

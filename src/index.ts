@@ -4,29 +4,21 @@
  *
  * @module holdfast
  */
-import type { createOperator as CreateOperator } from "./operate/operator.ts";
-import type { startScheduler as StartScheduler } from "./schedule/start-scheduler.ts";
-import type { createProducer as CreateProducer } from "./submit/producer.ts";
 
-export { readEnv } from "./config/application-env.ts";
-export type { ErrorCode } from "./errors/error-codes.ts";
-export { HoldfastError, type Issue } from "./errors/holdfast-error.ts";
-export type { Attempt, AttemptFunction, AttemptLog } from "./job/attempt.ts";
+import type { createProducer as CreateProducer } from "./core/submit/producer.ts";
+import type { createOperator as CreateOperator } from "./desk/operator.ts";
+import type { startScheduler as StartScheduler } from "./features/schedules/start-scheduler.ts";
+
+export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
 export {
   InDoubtError,
   NotDoneError,
   PermanentError,
   RetryAfterError,
   SnoozeError,
-} from "./job/attempt-errors.ts";
-export { type Application, type ApplicationDefinition, defineConfig } from "./job/define-config.ts";
-export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./job/define-job.ts";
-export {
-  defineSchedule,
-  type Schedule,
-  type ScheduleDefinition,
-  type Tick,
-} from "./job/define-schedule.ts";
+} from "./core/job/attempt-errors.ts";
+export { type Application, type ApplicationDefinition, defineConfig } from "./core/job/define-config.ts";
+export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./core/job/define-job.ts";
 export type {
   Classify,
   EffectCall,
@@ -36,7 +28,15 @@ export type {
   NotDone,
   ProbeAnswer,
   RunEffect,
-} from "./job/effect.ts";
+} from "./core/job/effect.ts";
+export type { JobState } from "./core/job/job-state.ts";
+export type { JobStatus } from "./core/job/job-status.ts";
+export type { Outgoing, Seen } from "./core/job/outgoing.ts";
+export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
+export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
+export type { Producer } from "./core/submit/producer.ts";
+export type { Doubt } from "./desk/doubts/doubts.ts";
+export type { Operator, StandaloneOperator } from "./desk/operator.ts";
 export type {
   Child,
   ChildType,
@@ -45,19 +45,20 @@ export type {
   FlowParent,
   FlowReceipt,
   OnChildFailure,
-} from "./job/flow.ts";
-export type { JobState } from "./job/job-state.ts";
-export type { JobStatus } from "./job/job-status.ts";
-export type { Outgoing, Seen } from "./job/outgoing.ts";
-export type { JobRetention, Kept } from "./job/retention.ts";
-export type { Backoff, RetryPolicy } from "./job/retry-policy.ts";
-export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./job/submit-options.ts";
-export type { Logger, WithLogger } from "./lib/logger.ts";
-export type { Running } from "./lib/running.ts";
-export type { Schema } from "./lib/schema.ts";
-export type { Doubt } from "./operate/doubts.ts";
-export type { Operator, StandaloneOperator } from "./operate/operator.ts";
-export type { Producer } from "./submit/producer.ts";
+} from "./features/flows/flow.ts";
+export type { JobRetention, Kept } from "./features/retention/retention.ts";
+export {
+  defineSchedule,
+  type Schedule,
+  type ScheduleDefinition,
+  type Tick,
+} from "./features/schedules/define-schedule.ts";
+export { readEnv } from "./platform/config/application-env.ts";
+export type { ErrorCode } from "./platform/errors/error-codes.ts";
+export { HoldfastError, type Issue } from "./platform/errors/holdfast-error.ts";
+export type { Logger, WithLogger } from "./platform/lib/logger.ts";
+export type { Running } from "./platform/lib/running.ts";
+export type { Schema } from "./platform/lib/schema.ts";
 
 // What connects is loaded when it is called: an application imports its contracts from here in every process.
 
@@ -68,7 +69,7 @@ export type { Producer } from "./submit/producer.ts";
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export const createProducer: typeof CreateProducer = async (...args) =>
-  (await import("./submit/producer.ts")).createProducer(...args);
+  (await import("./core/submit/producer.ts")).createProducer(...args);
 
 /**
  * See {@link StandaloneOperator}.
@@ -77,7 +78,7 @@ export const createProducer: typeof CreateProducer = async (...args) =>
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`
  */
 export const createOperator: typeof CreateOperator = async (...args) =>
-  (await import("./operate/operator.ts")).createOperator(...args);
+  (await import("./desk/operator.ts")).createOperator(...args);
 
 /**
  * Submits each schedule's job at each of its ticks.
@@ -86,4 +87,4 @@ export const createOperator: typeof CreateOperator = async (...args) =>
  * @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED`
  */
 export const startScheduler: typeof StartScheduler = async (...args) =>
-  (await import("./schedule/start-scheduler.ts")).startScheduler(...args);
+  (await import("./features/schedules/start-scheduler.ts")).startScheduler(...args);

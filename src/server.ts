@@ -3,4 +3,4 @@
  *
  * @module holdfast/server
  */
-export { type Api, startApi } from "./http/start-api.ts";
+export { type Api, startApi } from "./edges/http/start-api.ts";

@@ -4,6 +4,6 @@
  * @module holdfast/worker
  */
 
-export { startWorker } from "./operate/start-worker.ts";
-export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./worker/hooks.ts";
-export type { WorkerRole } from "./worker/start-worker.ts";
+export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./core/run/hooks.ts";
+export type { WorkerRole } from "./core/run/start-worker.ts";
+export { startWorker } from "./desk/start-worker.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createProducer } from "holdfast";
 import { Redis } from "ioredis";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { until } from "../../test/support/until.ts";
 import { keyedApplication, keyedJob, plainJob, type Run } from "./keyed-jobs.ts";
 

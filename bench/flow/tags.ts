@@ -3,7 +3,7 @@ import { createProducer, defineConfig, defineJob } from "holdfast";
 import { startApi } from "holdfast/server";
 import { Redis } from "ioredis";
 import { z } from "zod";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 
 /** What tags cost. Milliseconds are medians. */
 export interface TagCost {

@@ -4,10 +4,10 @@ import { createProducer, defineConfig, defineJob } from "holdfast";
 import { startWorker } from "holdfast/worker";
 import { Cluster, Redis } from "ioredis";
 import { z } from "zod";
-import { readLayouts } from "../../src/queue/layouts.ts";
-import { openQueueStores } from "../../src/queue/queue-store.ts";
-import { readWholeBacklog } from "../../src/queue/read-backlog.ts";
-import { createCodec } from "../../src/redis/codec.ts";
+import { readLayouts } from "../../src/core/bullmq/store/layouts.ts";
+import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
+import { readWholeBacklog } from "../../src/desk/overview/read-backlog.ts";
+import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { until } from "../../test/support/until.ts";
 import { countersOfAll, type Masters } from "./cluster.ts";
 

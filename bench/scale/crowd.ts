@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { readyMessage } from "../../src/cli/supervisor.ts";
+import { readyMessage } from "../../src/edges/cli/system/supervisor.ts";
 import { endChild, endWithUs } from "../../test/support/command.ts";
 import { type Counters, countersOfAll, type Masters } from "./cluster.ts";
 

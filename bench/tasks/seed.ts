@@ -1,6 +1,6 @@
 import { HoldfastError, type Producer } from "holdfast";
 import type { Redis } from "ioredis";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { ageDoubts } from "../../test/support/doubts.ts";
 import { addCopies, type Lot } from "../../test/support/job-copies.ts";
 import { writePast } from "../../test/support/past.ts";

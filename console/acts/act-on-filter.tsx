@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Input, Label, TextField } from "react-aria-components";
 import { useLocation } from "wouter";
-import { instantOf } from "../../src/lib/instant.ts";
+import { instantOf } from "../../src/desk/jobs/instant.ts";
 import { ConfirmButton } from "../parts/dialog.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button } from "react-aria-components";
-import { evidenceOfRest, type ImportPlan } from "../../src/lib/provider-export.ts";
+import { evidenceOfRest, type ImportPlan } from "../../src/desk/doubts/provider-export.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Moment, Words } from "../parts/filter-fields.tsx";
 import { count, counted } from "../parts/format.ts";

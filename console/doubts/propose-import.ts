@@ -1,4 +1,4 @@
-import { type ImportPlan, planImport, readExport } from "../../src/lib/provider-export.ts";
+import { type ImportPlan, planImport, readExport } from "../../src/desk/doubts/provider-export.ts";
 import type { Doubt } from "../service/answers.ts";
 import { serviceNow } from "../service/clock.ts";
 import { Problem } from "../service/problem.ts";

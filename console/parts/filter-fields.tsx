@@ -1,5 +1,5 @@
 import { useId, useState } from "react";
-import { durationOf, instantOf } from "../../src/lib/instant.ts";
+import { durationOf, instantOf } from "../../src/desk/jobs/instant.ts";
 import { visible } from "./visible.ts";
 
 interface FieldProps {

@@ -1,18 +1,12 @@
 // What the service answers: its own types, so that a change there fails to compile here.
-import type { Caller, Scope } from "../../src/config/api-keys.ts";
-import type { JobState } from "../../src/job/job-state.ts";
-import type { ListedJob } from "../../src/job/job-status.ts";
-import type {
-  TickExplanation as Explanation,
-  PastTick,
-  ScheduleStatus,
-} from "../../src/job/schedule-status.ts";
-import type { ActStatus } from "../../src/operate/acts.ts";
-import type { AuditEntry } from "../../src/operate/audit-log.ts";
-import type { Doubt as FullDoubt } from "../../src/operate/doubts.ts";
-import type { FailureGroup, FailureGroups } from "../../src/operate/failure-groups.ts";
-import type { History, HistoryMark, HistoryPoint } from "../../src/operate/history.ts";
-import type { JobDetail } from "../../src/operate/job-detail.ts";
+
+import type { JobState } from "../../src/core/job/job-state.ts";
+import type { ListedJob } from "../../src/core/job/job-status.ts";
+import type { ActStatus } from "../../src/desk/acts/acts.ts";
+import type { AuditEntry } from "../../src/desk/audit/audit-log.ts";
+import type { Doubt as FullDoubt } from "../../src/desk/doubts/doubts.ts";
+import type { FailureGroup, FailureGroups } from "../../src/desk/jobs/failure-groups.ts";
+import type { JobDetail } from "../../src/desk/jobs/job-detail.ts";
 import type {
   Overview,
   Percentiles,
@@ -22,8 +16,15 @@ import type {
   Problem as ServiceProblem,
   TypeOverview,
   WorkerOverview,
-} from "../../src/operate/overview.ts";
-import type { QueueView } from "../../src/operate/queues.ts";
+} from "../../src/desk/overview/overview.ts";
+import type { QueueView } from "../../src/desk/queues/queues.ts";
+import type { History, HistoryMark, HistoryPoint } from "../../src/features/history/history.ts";
+import type {
+  TickExplanation as Explanation,
+  PastTick,
+  ScheduleStatus,
+} from "../../src/features/schedules/schedule-status.ts";
+import type { Caller, Scope } from "../../src/platform/config/api-keys.ts";
 
 export type {
   ActStatus,

@@ -1,5 +1,5 @@
 import type { StandaloneOperator } from "holdfast";
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { actJob, repeated } from "../lib/act-jobs.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";

@@ -1,4 +1,4 @@
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { garbage } from "../../test/support/garbage-fields.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { defineSchedule } from "../../src/job/define-schedule.ts";
-import type { newlyDue, startingPoint } from "../../src/schedule/agenda.ts";
+import type { newlyDue, startingPoint } from "../../src/features/schedules/agenda.ts";
+import type { defineSchedule } from "../../src/features/schedules/define-schedule.ts";
 import type { Random } from "../../test/support/random.ts";
 import type { Testbed } from "./testbed.ts";
 

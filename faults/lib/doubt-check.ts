@@ -1,9 +1,9 @@
 import type { Doubt, JobStatus, StandaloneOperator } from "holdfast";
-import { findStuckDoubts } from "../../src/effect/stuck-doubts.ts";
-import { readLayouts } from "../../src/queue/layouts.ts";
-import { openQueueStores } from "../../src/queue/queue-store.ts";
-import { createCodec } from "../../src/redis/codec.ts";
-import { openConnection, type RedisConnection } from "../../src/redis/connection.ts";
+import { readLayouts } from "../../src/core/bullmq/store/layouts.ts";
+import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
+import { findStuckDoubts } from "../../src/desk/doubts/stuck-doubts.ts";
+import { openConnection, type RedisConnection } from "../../src/platform/redis/connection.ts";
+import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { patiently } from "./inside/patiently.ts";
 import type { Testbed } from "./testbed.ts";
 import { inLanes, until } from "./waiting.ts";

@@ -7,23 +7,23 @@ function mutation(name: string, ...edits: readonly Edit[]): Mutation {
 
 /** Grants every reservation. */
 export const withoutReservation = mutation("reservation", [
-  "effect/reserve.lua",
+  "core/effect/ledger/reserve.lua",
   "if not isLeased then",
   'do return { "reserved" } end\n  if not isLeased then',
 ]);
 
 /** Treats an error reply to a commit as success. */
 const acceptsErrors: Edit = [
-  "effect/report-effect.js",
+  "core/effect/report-effect.js",
   "untilAnswered(() => ledger.commit(reservedEffect(effect, context), json), {",
   'untilAnswered(() => ledger.commit(reservedEffect(effect, context), json).catch(() => "done"), {',
 ];
 
 /** Leaves what a crash left behind. */
-const sweepsNothing: Edit = ["effect/sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
+const sweepsNothing: Edit = ["core/effect/ledger/sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
 
 const ignoresPauses: Edit = [
-  "queue/lease.js",
+  "core/bullmq/claim/lease.js",
   "if (performance.now() - this.#renewedAt > this.#lockMs)",
   "if (false)",
 ];
@@ -35,13 +35,13 @@ export const withoutPauseCheck = mutation("pause check", ignoresPauses);
 export const withoutFence = mutation(
   "fence",
   ignoresPauses,
-  ["queue/lease.js", "                lease.lost();", "                void lease;"],
-  ["effect/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
+  ["core/bullmq/claim/lease.js", "                lease.lost();", "                void lease;"],
+  ["core/effect/ledger/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
 );
 
 /** A job that has asked for effects may ask again although its ledger is gone. */
 const reservesWithoutLedger: Edit = [
-  "effect/reserve.lua",
+  "core/effect/ledger/reserve.lua",
   'not open and redis.call("EXISTS", ledger) == 0',
   "false",
 ];
@@ -49,7 +49,7 @@ const reservesWithoutLedger: Edit = [
 /** A ledger expires the retention after its latest commit, even while its job goes on, and nobody notices. */
 export const withoutLedgerLife = mutation(
   "ledger's life, and the refusal without a ledger",
-  ["effect/commit.lua", 'if open == "1" and jobs == "0" then', 'if open == "1" then'],
+  ["core/effect/ledger/commit.lua", 'if open == "1" and jobs == "0" then', 'if open == "1" then'],
   reservesWithoutLedger,
 );
 
@@ -63,34 +63,34 @@ export const withoutRepetition = mutation(
 /** A resolution does not release its job, and nothing is swept. */
 export const withoutGoingOn = mutation(
   "going on, and the sweep",
-  ["effect/resolve.lua", "  retryFailedJob(prefix, id)\n", ""],
+  ["core/effect/ledger/resolve.lua", "  retryFailedJob(prefix, id)\n", ""],
   sweepsNothing,
 );
 
 /** A second call of one effect does not join the first. */
 export const withoutJoining = mutation("joining of calls", [
-  "effect/effects.js",
+  "core/effect/effects.js",
   "if (first !== undefined)",
   "if (false)",
 ]);
 
 /** A key claims nothing. */
 export const withoutKey = mutation("key", [
-  "queue/place-job.lua",
+  "core/bullmq/add/place-job.lua",
   'redis.call("SET", queueStart .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")',
   "false",
 ]);
 
 /** A key is not looked up in the former queue. */
 export const withoutFormerClaim = mutation("claim in the former queue", [
-  "submit/dedup-trail.js",
+  "features/former-queues/dedup-trail.js",
   "for (const slot of homes) {",
   "for (const slot of homes.slice(-1)) {",
 ]);
 
 /** A claimed key whose producer died before adding the job stays without one. */
 export const withoutFinish = mutation("job of an unfinished claim", [
-  "submit/dedup-trail.js",
+  "features/former-queues/dedup-trail.js",
   "return await adder.add({ ...job, id: candidate });",
   "return candidate;",
 ]);
@@ -98,20 +98,20 @@ export const withoutFinish = mutation("job of an unfinished claim", [
 /** Calls to Redis have no deadline, and connections no time-out. */
 export const withoutDeadline = mutation(
   "deadline",
-  ["redis/redis-errors.js", "await withDeadline(work, ms, redisUnavailable)", "await work"],
-  ["redis/connection.js", "socketTimeout: 2_000,", ""],
+  ["platform/redis/redis-errors.js", "await withDeadline(work, ms, redisUnavailable)", "await work"],
+  ["platform/redis/connection.js", "socketTimeout: 2_000,", ""],
 );
 
 /** A script that Redis does not know is not loaded again. */
 export const withoutScripts = mutation("scripts", [
-  "redis/script.js",
+  "platform/redis/script.js",
   'answer.message.startsWith("NOSCRIPT")',
   "false",
 ]);
 
 /** Jobs are accepted until Redis itself refuses. */
 export const withoutAdmission = mutation("admission control", [
-  "queue/add-jobs.lua",
+  "core/bullmq/add/add-jobs.lua",
   "if isCheckDue and not hasRoom() then",
   "if false then",
 ]);
@@ -119,7 +119,7 @@ export const withoutAdmission = mutation("admission control", [
 /** A full Redis refuses commits, nothing repeats them, and nothing is swept. */
 export const withoutRoomForCommits = mutation(
   "room for commits",
-  ["effect/commit.lua", "#!lua flags=allow-oom", "#!lua"],
+  ["core/effect/ledger/commit.lua", "#!lua flags=allow-oom", "#!lua"],
   acceptsErrors,
   sweepsNothing,
 );
@@ -127,14 +127,18 @@ export const withoutRoomForCommits = mutation(
 /** Nothing notices that Redis was replaced or has lost data. */
 export const withoutEpoch = mutation(
   "epoch",
-  ["queue/add-jobs.lua", 'if not isSeen then return "other-epoch" end', ""],
-  ["effect/reserve.lua", 'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end', ""],
-  ["effect/unreported-effects.js", "[...effects.values()].map", "[].map"],
+  ["core/bullmq/add/add-jobs.lua", 'if not isSeen then return "other-epoch" end', ""],
+  [
+    "core/effect/ledger/reserve.lua",
+    'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',
+    "",
+  ],
+  ["core/effect/ledger/unreported-effects.js", "[...effects.values()].map", "[].map"],
 );
 
 /** Nothing watches the event loop. */
 export const withoutLoopWatch = mutation("watch over the event loop", [
-  "cli/commands/roles.js",
+  "edges/cli/commands/roles.js",
   "endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });",
   "",
 ]);
@@ -143,16 +147,16 @@ export const withoutLoopWatch = mutation("watch over the event loop", [
 export const withoutClocks = mutation(
   "check of the clock, and Redis's time in BullMQ's scripts",
   [
-    "redis/clock.js",
+    "platform/redis/fitness/clock.js",
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["queue/redis-time.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
+  ["core/bullmq/claim/redis-time.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
 );
 
 /** Schedulers read their own clock instead of Redis's. */
 export const withoutRedisClock = mutation("Redis's clock", [
-  "redis/clock.js",
+  "platform/redis/fitness/clock.js",
   "const now = () => performance.now() + reading.aheadMs;",
   "const now = () => Date.now();",
 ]);
@@ -160,27 +164,27 @@ export const withoutRedisClock = mutation("Redis's clock", [
 /** A cancellation that precedes its job is forgotten, and nobody looks for it later. */
 export const withoutKeptCancellations = mutation(
   "memory of early cancellations, and look for them when locks are renewed",
-  ["queue/cancellations.js", "early.add(jobId);", "{}"],
-  ["queue/job-consumer.js", "void cancellations.look(jobIds);", ""],
+  ["core/bullmq/claim/cancellations.js", "early.add(jobId);", "{}"],
+  ["core/bullmq/claim/job-consumer.js", "void cancellations.look(jobIds);", ""],
 );
 
 /** One unreadable stored value fails the whole read. */
 export const withoutReadingGuard = mutation("guard around stored values", [
-  "status/readable.js",
+  "core/status/readable.js",
   "catch {",
   "catch (error) {\n            throw error;",
 ]);
 
 /** A cluster runs scripts although it moves their slot. The first key, given twice, stands for the one that is absent. */
 export const withoutSlotGuard = mutation("guard while a slot moves", [
-  "redis/open-slot.js",
+  "platform/redis/cluster/open-slot.js",
   "guard === undefined ? keys : [...keys, guard]",
   "guard === undefined ? keys : [...keys, keys[0]]",
 ]);
 
 /** A slot is used on whichever master serves it, without a question to the others. */
 export const withoutSlotWatch = mutation("question to all masters", [
-  "redis/slot-guard.js",
+  "platform/redis/cluster/slot-guard.js",
   "watch.mayUse(slot, address)",
   "true",
 ]);
@@ -188,41 +192,41 @@ export const withoutSlotWatch = mutation("question to all masters", [
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",
-  ["redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
-  ["redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
+  ["platform/redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
+  ["platform/redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
 );
 
 /** A client stays with its master until that one says that it is none. */
 export const withoutMasterWatch = mutation("watch for a new master", [
-  "redis/sentinel-connector.js",
+  "platform/redis/cluster/sentinel-connector.js",
   "this.stream.destroy();",
   "",
 ]);
 
 /** Every job of a key is let in at once. */
 export const withoutHoldingBack = mutation("holding back", [
-  "queue/lanes.lua",
+  "features/lanes/lanes.lua",
   "local isHeld = last and (last > 0 or",
   "local isHeld = false and (last > 0 or",
 ]);
 
 /** Of the jobs that are held, the last one is let in. */
 export const withoutLaneOrder = mutation("order of a lane", [
-  "queue/let-in.lua",
+  "features/lanes/let-in.lua",
   'redis.call("ZRANGE", key, underWay, underWay)[1]',
   'redis.call("ZREVRANGEBYSCORE", key, "+inf", "(0", "LIMIT", 0, 1)[1]',
 ]);
 
 /** Nobody lets in what a killed worker has not let in. */
 export const withoutLaneSweep = mutation("sweep of lanes", [
-  "queue/sweep-lanes.lua",
+  "features/lanes/sweep-lanes.lua",
   'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])',
   "{}",
 ]);
 
 /** An error that nothing explains means that the effect did not happen. */
 export const withoutDoubt = mutation("doubt of what nothing explains", [
-  "effect/classify.js",
+  "core/effect/classify.js",
   'onError === "not-done" && !isUnanswered(error)',
   "!isUnanswered(error)",
 ]);
@@ -230,13 +234,17 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 /** A refused connection proves that nothing was sent, whatever was sent before. */
 export const withoutOutgoing = mutation(
   "view of what was sent before",
-  ["effect/never-sent.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
-  ["effect/never-sent.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
+  ["core/effect/outgoing/never-sent.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
+  [
+    "core/effect/outgoing/never-sent.js",
+    "return !isWrittenSince(record.hosts, record.startedAt);",
+    "return true;",
+  ],
 );
 
 /** Requirements are checked at the start alone. */
 export const withoutFitnessWatch = mutation("watch over the requirements", [
-  "redis/fitness.js",
+  "platform/redis/fitness/fitness.js",
   "if (flaws.length > 0)",
   "if (false)",
 ]);
@@ -244,29 +252,33 @@ export const withoutFitnessWatch = mutation("watch over the requirements", [
 /** A failed job's ledger expires although the job is kept, and the job can be retried without it. */
 export const withoutLedgerOfFailed = mutation(
   "failed job's ledger",
-  ["effect/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
-  ["effect/trim-expired.lua", "if tonumber(found[at + 1]) > endedBy then break end", "do break end"],
-  ["effect/retry.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
+  ["core/effect/ledger/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
+  [
+    "features/retention/trim-expired.lua",
+    "if tonumber(found[at + 1]) > endedBy then break end",
+    "do break end",
+  ],
+  ["core/effect/ledger/retry.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
   reservesWithoutLedger,
 );
 
 /** An act passes over the lists once, and follows no job that moves. */
 export const withoutFollowing = mutation(
   "following of jobs that move",
-  ["operate/run-act.js", 'act === "cancel" ? await followMoved(', 'act === "none" ? await followMoved('],
-  ["operate/run-act.js", "if (isProof)", "if (true)"],
+  ["desk/acts/run-act.js", 'act === "cancel" ? await followMoved(', 'act === "none" ? await followMoved('],
+  ["desk/acts/run-act.js", "if (isProof)", "if (true)"],
 );
 
 /** Only a child's latest parent hears of its retry and of its end, and nothing is swept. */
 export const withoutOtherParents = mutation(
   "links to all parents, and the sweep",
-  ["queue/flow.lua", 'string.gmatch(others or "", "%S+")', 'string.gmatch("", "%S+")'],
-  ["queue/sweep-parents.lua", "for _, id in ipairs(parents) do look(id) end", ""],
+  ["features/flows/flow.lua", 'string.gmatch(others or "", "%S+")', 'string.gmatch("", "%S+")'],
+  ["features/flows/sweep-parents.lua", "for _, id in ipairs(parents) do look(id) end", ""],
 );
 
 /** An operator who says not done is not asked whether the first run may still be under way. */
 export const withoutQuestion = mutation("question about the first run", [
-  "effect/resolve.lua",
+  "core/effect/ledger/resolve.lua",
   "if isPending then return",
   "if false then return",
 ]);
@@ -274,7 +286,11 @@ export const withoutQuestion = mutation("question about the first run", [
 /** Processes whose encryption keys differ run beside each other. */
 export const withoutKeysInUse = mutation(
   "check of the keys in use",
-  ["redis/keys-in-use.js", "if (secretId !== undefined && !ids.has(secretId))", "if (false)"],
-  ["redis/keys-in-use.js", 'if (verdict === "lacks")', "if (false)"],
-  ["redis/keys-in-use.js", 'if (verdict === "ahead")', "if (false)"],
+  [
+    "platform/redis/encryption/keys-in-use.js",
+    "if (secretId !== undefined && !ids.has(secretId))",
+    "if (false)",
+  ],
+  ["platform/redis/encryption/keys-in-use.js", 'if (verdict === "lacks")', "if (false)"],
+  ["platform/redis/encryption/keys-in-use.js", 'if (verdict === "ahead")', "if (false)"],
 );

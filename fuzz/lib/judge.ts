@@ -1,4 +1,4 @@
-import { isErrorCode } from "../../src/errors/error-codes.ts";
+import { isErrorCode } from "../../src/platform/errors/error-codes.ts";
 import type { Answer } from "./answers.ts";
 import type { Exchange } from "./exchange.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { check } from "../../src/lib/schema.ts";
-import { pathOf } from "../../src/lib/schema-issues.ts";
+import { check } from "../../src/platform/lib/schema.ts";
+import { pathOf } from "../../src/platform/lib/schema-issues.ts";
 import { webhook } from "./contract.ts";
 
 const event = { type: "invoice.paid", data: { invoice: "in-42" } };

@@ -77,23 +77,25 @@ function luaFiles() {
   return filesUnder("src").filter((file) => file.endsWith(".lua"));
 }
 
-/** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/redis/read-lua.ts`. */
+const luaComments = /^--\[\[[\s\S]*?\]\]\n|^ *--.*\n/gm;
+
+/** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/platform/redis/read-lua.ts`. */
 async function inlineLua() {
-  const { includeLua } = await import(pathToFileURL("dist/redis/include-lua.js").href);
+  const { includeLua } = await import(pathToFileURL("dist/platform/redis/include-lua.js").href);
+  const luaOf = (file) => includeLua(pathToFileURL(file)).replace(luaComments, "");
   const names = /(?<=\bload(?:Script|DeclaringScript)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
   for (const file of filesUnder("dist").filter((file) => file.endsWith(".js"))) {
     const text = readFileSync(file, "utf8");
     const folder = path.join("src", path.dirname(path.relative("dist", file)));
     const inlined = text.replace(
       names,
-      (_call, comma, name) =>
-        `""${comma}${JSON.stringify(includeLua(pathToFileURL(path.join(folder, name))))}`,
+      (_call, comma, name) => `""${comma}${JSON.stringify(luaOf(path.join(folder, name)))}`,
     );
     if (/\.lua"/.test(inlined))
       throw new Failure(`${file} names a Lua file otherwise than loadScript(import.meta.url, "NAME.lua")`);
     if (inlined !== text) writeFileSync(file, inlined);
   }
-  writeFileSync("dist/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
+  writeFileSync("dist/platform/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
 }
 
 /**
@@ -127,9 +129,9 @@ async function inlineFastify() {
     path.join(path.dirname(fastifyBundle), "licenses.md"),
     [...packages].sort().map(licenceOf).join("\n"),
   );
-  for (const file of filesUnder("dist/http").filter((file) => file.endsWith(".js"))) {
+  for (const file of filesUnder("dist/edges/http").filter((file) => file.endsWith(".js"))) {
     const text = readFileSync(file, "utf8");
-    const linked = text.replace('from "fastify"', 'from "../vendor/fastify.js"');
+    const linked = text.replace('from "fastify"', 'from "../../vendor/fastify.js"');
     if (linked !== text) writeFileSync(file, linked);
   }
 }
@@ -152,12 +154,12 @@ function copyAssets() {
 function copyReference() {
   const scalar = "node_modules/@scalar/fastify-api-reference";
   const program = readFileSync(`${scalar}/dist/js/standalone.js`);
-  writeFileSync("dist/http/reference/scalar.js", program);
+  writeFileSync("dist/edges/http/reference/scalar.js", program);
   writeFileSync(
-    "dist/http/reference/scalar.js.br",
+    "dist/edges/http/reference/scalar.js.br",
     brotliCompressSync(program, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
   );
-  cpSync(`${scalar}/LICENSE`, "dist/http/reference/licenses.md");
+  cpSync(`${scalar}/LICENSE`, "dist/edges/http/reference/licenses.md");
 }
 
 function isFresh({ stampFile, sources }) {

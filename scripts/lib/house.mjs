@@ -11,13 +11,13 @@ import { oldWordsIn } from "./words.mjs";
  * the numbers are compared with.
  */
 const pathStarts = [
-  "src/http/routes/submit-job.ts",
+  "src/edges/http/routes/submit-job.ts",
   "src/api/routes/submit-job.ts",
-  "src/submit/submitter.ts",
-  "src/worker/start-worker.ts",
-  "src/http/routes/job-status.ts",
+  "src/core/submit/submitter.ts",
+  "src/core/run/start-worker.ts",
+  "src/edges/http/routes/job-status.ts",
   "src/api/routes/job-status.ts",
-  "src/status/read-status.ts",
+  "src/core/status/read-status.ts",
 ];
 const stages = ["contract", "job", "submit", "queue", "worker", "effect", "status"];
 
@@ -156,7 +156,10 @@ function pathOfOneJob(modules) {
 
 function luaOf({ file, text }) {
   const names = text.matchAll(/"([\w-]+\.lua)"/g);
-  return [...names].map(([, name]) => path.join(path.dirname(file), name)).filter(existsSync).flatMap(withIncluded);
+  return [...names]
+    .map(([, name]) => path.join(path.dirname(file), name))
+    .filter(existsSync)
+    .flatMap(withIncluded);
 }
 
 function withIncluded(file) {

@@ -1,7 +1,7 @@
-import type { Classify } from "../job/effect.ts";
-import type { Seen } from "../job/outgoing.ts";
-import { memberOf, textIn } from "../lib/error-tree.ts";
+import type { Classify } from "../core/job/effect.ts";
+import type { Seen } from "../core/job/outgoing.ts";
 import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
+import { memberOf, textIn } from "./error-tree.ts";
 import { statusOf } from "./http.ts";
 
 /** Where the SDK fetches credentials: instance metadata, containers, pods, and the token service. */

@@ -1,7 +1,7 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Classify, EffectVerdict, NotDone } from "../job/effect.ts";
-import type { Seen } from "../job/outgoing.ts";
-import { type ErrorNode, errorTree, textIn } from "../lib/error-tree.ts";
+import type { Classify, EffectVerdict, NotDone } from "../core/job/effect.ts";
+import type { Seen } from "../core/job/outgoing.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { type ErrorNode, errorTree, textIn } from "./error-tree.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { isRefusal, provesRefusal } from "./seen.ts";
 

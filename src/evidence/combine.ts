@@ -1,4 +1,4 @@
-import type { Classify } from "../job/effect.ts";
+import type { Classify } from "../core/job/effect.ts";
 
 /**
  * Asks classifiers in turn; the first that recognises the error decides.

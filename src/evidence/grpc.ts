@@ -1,6 +1,6 @@
-import type { Classify, EffectVerdict } from "../job/effect.ts";
-import { type ErrorNode, memberOf, textIn } from "../lib/error-tree.ts";
+import type { Classify, EffectVerdict } from "../core/job/effect.ts";
 import { classifierOf } from "./classifier.ts";
+import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
 import { isNothing, isOneConnection } from "./seen.ts";
 
 const INVALID_ARGUMENT = 3;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { answered, connection, nothing, seen, unanswered } from "../../test/support/seen.ts";
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import { InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "../job/attempt-errors.ts";
-import type { Outgoing, Seen } from "../job/outgoing.ts";
+import { InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "../core/job/attempt-errors.ts";
+import type { Outgoing, Seen } from "../core/job/outgoing.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { combine, http } from "./index.ts";
 
 /** As axios 1.21.1 throws it. */

@@ -1,7 +1,7 @@
-import type { HoldfastError } from "../errors/holdfast-error.ts";
-import type { Classify } from "../job/effect.ts";
-import { type ErrorNode, memberOf } from "../lib/error-tree.ts";
+import type { Classify } from "../core/job/effect.ts";
+import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { classifierOf, isOwn, verdictOfAnswer } from "./classifier.ts";
+import { type ErrorNode, memberOf } from "./error-tree.ts";
 import { provesRefusal } from "./seen.ts";
 
 /**

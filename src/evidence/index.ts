@@ -3,8 +3,8 @@
  *
  * @module holdfast/evidence
  */
-export type { Classify, EffectVerdict, NotDone } from "../job/effect.ts";
-export type { Outgoing, Seen } from "../job/outgoing.ts";
+export type { Classify, EffectVerdict, NotDone } from "../core/job/effect.ts";
+export type { Outgoing, Seen } from "../core/job/outgoing.ts";
 export { aws } from "./aws.ts";
 export { combine } from "./combine.ts";
 export { grpc } from "./grpc.ts";

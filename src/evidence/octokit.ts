@@ -1,7 +1,7 @@
-import type { Classify } from "../job/effect.ts";
-import { delayMsOf } from "../lib/delay-ms.ts";
-import { memberOf, textIn } from "../lib/error-tree.ts";
+import { delayMsOf } from "../core/job/delay-ms.ts";
+import type { Classify } from "../core/job/effect.ts";
 import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
+import { memberOf, textIn } from "./error-tree.ts";
 import { statusOf } from "./http.ts";
 import { header, retryAfterMs } from "./retry-after.ts";
 

@@ -1,5 +1,5 @@
-import { delayMsOf } from "../lib/delay-ms.ts";
-import { memberOf } from "../lib/error-tree.ts";
+import { delayMsOf } from "../core/job/delay-ms.ts";
+import { memberOf } from "./error-tree.ts";
 
 const SECOND_MS = 1_000;
 

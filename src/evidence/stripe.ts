@@ -1,6 +1,6 @@
-import type { Classify } from "../job/effect.ts";
-import { textIn } from "../lib/error-tree.ts";
+import type { Classify } from "../core/job/effect.ts";
 import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
+import { textIn } from "./error-tree.ts";
 import { headersOf, statusOf } from "./http.ts";
 
 /** Stripe stores such an answer under the idempotency key and gives it again, or it would refuse the same request again. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import type { Environment } from "../config/settings.ts";
-import type { JobHandler } from "../job/define-job.ts";
+import type { JobHandler } from "../core/job/define-job.ts";
+import type { Environment } from "../platform/config/settings.ts";
 import { SweepLane } from "./sweep-lane.ts";
 import { SweepReport, type SweptBoundary } from "./sweep-report.ts";
 import { openThrowAwayStore } from "./throw-away-store.ts";

@@ -6,10 +6,10 @@ import type {
   Released,
   ReservationTimes,
   ReservedEffect,
-} from "../effect/ledger.ts";
-import type { Committed, Reservation } from "../effect/ledger-steps.ts";
-import type { Resolved } from "../effect/resolve-doubt.ts";
-import type { Resolution } from "../job/resolution.ts";
+} from "../core/effect/ledger/ledger.ts";
+import type { Committed, Reservation } from "../core/effect/ledger/ledger-steps.ts";
+import type { Resolved } from "../core/effect/ledger/resolve-doubt.ts";
+import type { Resolution } from "../core/job/resolution.ts";
 
 /** What is known of one effect. Where nothing is, it was never begun, or provably did not happen. */
 export type KnownEffect =

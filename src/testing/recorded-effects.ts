@@ -1,6 +1,6 @@
-import type { Effects } from "../effect/effects.ts";
-import { effectKeyOf } from "../job/dedup-key.ts";
-import type { EffectCall, EffectOptions, RunEffect } from "../job/effect.ts";
+import type { Effects } from "../core/effect/effects.ts";
+import { effectKeyOf } from "../core/job/dedup-key.ts";
+import type { EffectCall, EffectOptions, RunEffect } from "../core/job/effect.ts";
 import type { KnownEffect, MemoryLedger } from "./memory-ledger.ts";
 
 /**

@@ -1,10 +1,10 @@
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import type { JobContract } from "../job/define-job.ts";
-import { newJobId } from "../job/job-id.ts";
-import type { Receipt } from "../job/submit-options.ts";
-import type { SubmissionOptions } from "../submit/submission.ts";
-import { type ValidSubmission, validateSubmission } from "../submit/validate.ts";
-import type { CheckNext } from "../worker/submit-next.ts";
+import type { JobContract } from "../core/job/define-job.ts";
+import { newJobId } from "../core/job/job-id.ts";
+import type { Receipt } from "../core/job/submit-options.ts";
+import type { CheckNext } from "../core/run/submit-next.ts";
+import type { SubmissionOptions } from "../core/submit/submission.ts";
+import { type ValidSubmission, validateSubmission } from "../core/submit/validate.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** A job that a handler submitted in a test. */
 export interface RecordedSubmission {

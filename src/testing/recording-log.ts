@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { Logger } from "../lib/logger.ts";
+import type { Logger } from "../platform/lib/logger.ts";
 
 /** A line of the log of an attempt. */
 export interface LoggedLine {

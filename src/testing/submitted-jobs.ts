@@ -1,8 +1,8 @@
-import { submittedAt } from "../job/job-id.ts";
-import { openEnvelope } from "../queue/envelope.ts";
-import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../queue/find-jobs.ts";
-import { readEnvelopeJson } from "../queue/job-record.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
+import { openEnvelope } from "../core/bullmq/add/envelope.ts";
+import { readEnvelopeJson } from "../core/bullmq/job-record.ts";
+import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import { submittedAt } from "../core/job/job-id.ts";
+import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../desk/jobs/find-jobs.ts";
 
 /** A job that somebody submitted. */
 export interface SubmittedJob<Payload = unknown> {

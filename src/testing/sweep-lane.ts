@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Environment, environmentWith, readSettings } from "../config/settings.ts";
-import { defineConfig } from "../job/define-config.ts";
-import type { JobContract } from "../job/define-job.ts";
-import { hasEnded, type JobStatus } from "../job/job-status.ts";
-import { openStatusReader } from "../status/read-status.ts";
-import { openSubmitPath } from "../submit/submit-path.ts";
+import { defineConfig } from "../core/job/define-config.ts";
+import type { JobContract } from "../core/job/define-job.ts";
+import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
+import { openStatusReader } from "../core/status/read-status.ts";
+import { openSubmitPath } from "../core/submit/submit-path.ts";
+import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";
 import { type SweepProcess, startSweepProcess } from "./sweep-process.ts";
 import type { SweptBoundary, SweptDeeds } from "./sweep-report.ts";
 import type { TraceLine } from "./swept/orders.ts";

@@ -1,5 +1,5 @@
 import { AssertionError } from "node:assert";
-import { table } from "../cli/table.ts";
+import { table } from "../edges/cli/screen/table.ts";
 
 /** What became of a job whose worker was killed at one boundary. */
 export interface SweptBoundary {

@@ -1,12 +1,12 @@
-import { bringDeadlinesForward } from "../effect/bring-deadlines-forward.ts";
-import type { Schedule } from "../job/define-schedule.ts";
-import { bringForward } from "../queue/bring-forward.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
-import type { Overlaps } from "../schedule/overlap.ts";
-import type { SchedulePauses } from "../schedule/pauses.ts";
-import { goOn, submitTick, type TickTools } from "../schedule/run-schedule.ts";
-import type { Submitter } from "../submit/submitter.ts";
-import { createEvents } from "../telemetry/events.ts";
+import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import type { Submitter } from "../core/submit/submitter.ts";
+import type { Schedule } from "../features/schedules/define-schedule.ts";
+import type { Overlaps } from "../features/schedules/overlap.ts";
+import type { SchedulePauses } from "../features/schedules/pauses.ts";
+import { goOn, submitTick, type TickTools } from "../features/schedules/run-schedule.ts";
+import { createEvents } from "../platform/telemetry/events.ts";
+import { bringDeadlinesForward } from "./bring-deadlines-forward.ts";
+import { bringForward } from "./bring-forward.ts";
 
 /**
  * The clock of a test. It runs as the machine's does, and can be moved forward.

@@ -1,8 +1,8 @@
-import { hasEnded, type JobStatus } from "../job/job-status.ts";
-import type { QueueStore } from "../queue/queue-store.ts";
-import { readUnfinished } from "../queue/unfinished.ts";
-import type { ReadStatus } from "../status/read-status.ts";
+import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
+import type { ReadStatus } from "../core/status/read-status.ts";
 import { findIds } from "./submitted-jobs.ts";
+import { readUnfinished } from "./unfinished.ts";
 import { until } from "./until.ts";
 
 /** One job in a test. */

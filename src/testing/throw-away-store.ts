@@ -5,11 +5,11 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Environment } from "../config/settings.ts";
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
-import { openConnection, serversOf, whenReady } from "../redis/connection.ts";
-import { embeddedStoreUrl, spawnEmbeddedStore } from "../redis/embedded.ts";
+import type { Environment } from "../platform/config/settings.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { type Running, stopOnce } from "../platform/lib/running.ts";
+import { openConnection, serversOf, whenReady } from "../platform/redis/connection.ts";
+import { embeddedStoreUrl, spawnEmbeddedStore } from "../platform/redis/embedded.ts";
 import { until } from "./until.ts";
 
 /** A store for tests: a server of its own, or keys of its own in a given one. */

@@ -1,7 +1,7 @@
 import type { Api } from "holdfast/server";
 import type { Browser, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openConsole, untilLoaded } from "../support/console-page.ts";
 import { addFailedCopies } from "../support/job-copies.ts";

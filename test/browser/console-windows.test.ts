@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Api } from "holdfast/server";
 import type { Browser, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
 import { ageDoubts } from "../support/doubts.ts";

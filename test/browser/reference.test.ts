@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import application from "../../holdfast.config.ts";
-import { type Api, startApi } from "../../src/http/start-api.ts";
+import { type Api, startApi } from "../../src/edges/http/start-api.ts";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 import { keyEntry } from "../support/keys.ts";
 

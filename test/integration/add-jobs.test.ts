@@ -2,11 +2,11 @@
 
 import type { Queue } from "bullmq";
 import { beforeEach, describe, expect, it } from "vitest";
-import { envelopeJson } from "../../src/queue/envelope.ts";
-import { createJobAdder, type JobAdder } from "../../src/queue/job-adder.ts";
-import type { NewJob } from "../../src/queue/new-job.ts";
-import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
-import { createEpoch, OTHER_EPOCH } from "../../src/redis/epoch.ts";
+import { envelopeJson } from "../../src/core/bullmq/add/envelope.ts";
+import { createJobAdder, type JobAdder } from "../../src/core/bullmq/add/job-adder.ts";
+import type { NewJob } from "../../src/core/bullmq/add/new-job.ts";
+import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
+import { createEpoch, OTHER_EPOCH } from "../../src/platform/redis/fitness/epoch.ts";
 import { application } from "../support/application.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { createService, type Service } from "../support/service.ts";

@@ -2,7 +2,7 @@ import { type AttemptFunction, defineConfig, type JobContract } from "holdfast";
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { latch } from "../support/latch.ts";
 import {

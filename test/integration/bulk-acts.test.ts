@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { createOperator, defineConfig, type Operator } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { retryJob } from "../../src/effect/retry-job.ts";
-import type { JobFilter } from "../../src/operate/job-filter.ts";
-import type { Overview } from "../../src/operate/overview.ts";
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
+import { retryJob } from "../../src/core/effect/ledger/retry-job.ts";
+import type { JobFilter } from "../../src/desk/jobs/job-filter.ts";
+import type { Overview } from "../../src/desk/overview/overview.ts";
 import { anyJob, application, echo } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { addFailedCopies } from "../support/job-copies.ts";

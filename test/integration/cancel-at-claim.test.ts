@@ -1,7 +1,7 @@
 import { createOperator } from "holdfast";
 import { startWorker } from "holdfast/worker";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKey, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { type ReplyProxy, startReplyProxy } from "../support/reply-proxy.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";

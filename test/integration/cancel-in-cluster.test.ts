@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import type { RedisServer } from "../support/redis-server.ts";

@@ -9,12 +9,12 @@ import {
 } from "holdfast";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { readSettings } from "../../src/config/settings.ts";
-import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { diagnose } from "../../src/operate/doctor.ts";
-import type { Finding } from "../../src/operate/finding.ts";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
-import { onFailpoint } from "../../src/telemetry/failpoints.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
+import { diagnose } from "../../src/desk/doctor/doctor.ts";
+import type { Finding } from "../../src/desk/doctor/finding.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
+import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";

@@ -1,13 +1,18 @@
 import { createProducer } from "holdfast";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { readSettings } from "../../src/config/settings.ts";
-import { diagnoseMasters } from "../../src/operate/doctor-redis.ts";
-import { diagnoseTopology } from "../../src/operate/doctor-topology.ts";
-import { redisNow } from "../../src/redis/clock.ts";
-import { reachRedis } from "../../src/redis/connect.ts";
-import { type ConnectionMode, openConnection, serversOf, whenReady } from "../../src/redis/connection.ts";
-import { checkPromotion, promotionOf } from "../../src/redis/promotion.ts";
+import { diagnoseMasters } from "../../src/desk/doctor/doctor-redis.ts";
+import { diagnoseTopology } from "../../src/desk/doctor/doctor-topology.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
+import { reachRedis } from "../../src/platform/redis/connect.ts";
+import {
+  type ConnectionMode,
+  openConnection,
+  serversOf,
+  whenReady,
+} from "../../src/platform/redis/connection.ts";
+import { redisNow } from "../../src/platform/redis/fitness/clock.ts";
+import { checkPromotion, promotionOf } from "../../src/platform/redis/fitness/promotion.ts";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";

@@ -1,6 +1,6 @@
 import type { JobHandler } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob, application, deadly, echo, gated, stray } from "../support/application.ts";
 import { openGate, passGate } from "../support/gate.ts";
 import { get, post } from "../support/http.ts";

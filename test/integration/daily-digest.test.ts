@@ -8,7 +8,7 @@ import { dailyDigest as realDigest } from "../../jobs/daily-digest/contract.ts";
 import { dailyDigestHandler } from "../../jobs/daily-digest/handler.ts";
 import { welcomeEmail as realWelcomeEmail } from "../../jobs/welcome-email/contract.ts";
 import { welcomeEmailHandler } from "../../jobs/welcome-email/handler.ts";
-import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { type SmtpScript, startScriptedSmtp } from "../support/smtp-script.ts";
 

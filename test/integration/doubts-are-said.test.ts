@@ -1,8 +1,8 @@
 import { type Attempt, defineJob, PermanentError, SnoozeError } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";

@@ -10,11 +10,11 @@ import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
-import { readSettings } from "../../src/config/settings.ts";
-import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { openOperator } from "../../src/operate/operator.ts";
-import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
-import { openSubmitPath } from "../../src/submit/submit-path.ts";
+import { queueKey, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
+import { openSubmitPath } from "../../src/core/submit/submit-path.ts";
+import { openOperator } from "../../src/desk/operator.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
 
 const prefix = `effects-${process.pid}`;
 const env = {

@@ -8,7 +8,7 @@ import { createTransport } from "nodemailer";
 import { Agent, RetryAgent, fetch as undiciFetch } from "undici";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { EffectCall, EffectDeclaration, EffectOptions } from "../../src/job/effect.ts";
+import type { EffectCall, EffectDeclaration, EffectOptions } from "../../src/core/job/effect.ts";
 
 /** A server that acts on each request, and then does as it is told. */
 async function startDownstream(after: (response: import("node:http").ServerResponse) => void) {

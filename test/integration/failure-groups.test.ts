@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, it } from "vitest";
-import { messagePattern } from "../../src/queue/message-pattern.ts";
-import { includeLua } from "../../src/redis/include-lua.ts";
+import { messagePattern } from "../../src/desk/jobs/message-pattern.ts";
+import { includeLua } from "../../src/platform/redis/include-lua.ts";
 import { anyJob } from "../support/application.ts";
 import { createRandom } from "../support/random.ts";
 import { applicationOf, createService, testEnvironment } from "../support/service.ts";
@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 const redis = new Redis(testEnvironment().REDIS_URL);
 afterAll(() => redis.disconnect());
 
-const messagePatternLua = includeLua(new URL("../../src/queue/message-pattern.lua", import.meta.url));
+const messagePatternLua = includeLua(new URL("../../src/desk/jobs/message-pattern.lua", import.meta.url));
 const inRedis = async (message: string) =>
   await redis.eval(`${messagePatternLua} return messagePattern(ARGV[1])`, 0, message);
 

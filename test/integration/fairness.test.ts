@@ -3,7 +3,7 @@ import { Worker } from "bullmq";
 import { defineConfig, defineJob, PermanentError } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { bullmqQueueName, queueKeys } from "../../src/queue/queue-keys.ts";
+import { bullmqQueueName, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import errands, { definition, errand } from "../support/fixtures/fair.config.ts";
 import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";

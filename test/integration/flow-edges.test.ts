@@ -6,7 +6,7 @@ import { FlowProducer, Worker } from "bullmq";
 import { createClient } from "holdfast/client";
 import { runHandler } from "holdfast/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
+import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import { bind, bindHandler, render } from "../support/fixtures/books.config.ts";
 import { post } from "../support/http.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";

@@ -10,8 +10,8 @@ import {
 } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

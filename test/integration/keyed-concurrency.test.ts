@@ -4,12 +4,12 @@ import { createProducer, defineConfig, defineJob, PermanentError } from "holdfas
 import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { readSettings } from "../../src/config/settings.ts";
-import { divideQueue } from "../../src/queue/divide-queue.ts";
-import { startLaneSweep } from "../../src/queue/lane-sweep.ts";
-import { openLetNextIn } from "../../src/queue/let-next-in.ts";
-import { bullmqQueueName, type QueueKeys, queueKeys } from "../../src/queue/queue-keys.ts";
-import { createLogger } from "../../src/telemetry/create-logger.ts";
+import { bullmqQueueName, type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { startLaneSweep } from "../../src/features/lanes/lane-sweep.ts";
+import { openLetNextIn } from "../../src/features/lanes/let-next-in.ts";
+import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
+import { createLogger } from "../../src/platform/telemetry/create-logger.ts";
 import keyedApplication, { bill, definition } from "../support/fixtures/keyed.config.ts";
 import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";

@@ -1,8 +1,8 @@
 import { defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { queueKey, queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKey, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

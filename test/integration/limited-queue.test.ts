@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Overview } from "../../src/operate/overview.ts";
+import type { Overview } from "../../src/desk/overview/overview.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";

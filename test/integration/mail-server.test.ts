@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import application from "../../holdfast.config.ts";
-import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 import { launchRole, run, withProcesses } from "../support/processes.ts";
 import { testEnvironment, type Variables } from "../support/service.ts";
 

@@ -9,8 +9,8 @@ import { simpleParser } from "mailparser";
 import { createTransport } from "nodemailer";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { composeWelcomeEmail } from "../../jobs/welcome-email/compose.ts";
-import { openMailDirectory } from "../../src/cli/mailbox/mail-directory.ts";
-import { type Mailbox, startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
+import { openMailDirectory } from "../../src/edges/cli/mailbox/mail-directory.ts";
+import { type Mailbox, startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 
 const megabyte = 1024 * 1024;
 const from = "Holdfast <holdfast@localhost>";

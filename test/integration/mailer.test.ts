@@ -7,7 +7,7 @@ import { simpleParser } from "mailparser";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createMailer, mailer } from "../../jobs/mailer.ts";
 import { composeWelcomeEmail } from "../../jobs/welcome-email/compose.ts";
-import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 
 const payload = { email: "anoop@example.com", name: "Anoop", message: "Congratulations!" };
 const message = composeWelcomeEmail(payload, "job-1");

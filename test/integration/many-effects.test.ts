@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { dedupKeyOf } from "../../src/job/dedup-key.ts";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { application, echo } from "../support/application.ts";
 import { createService } from "../support/service.ts";
 

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { json } from "node:stream/consumers";
 import type { JobStatus } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { jobStates } from "../../src/job/job-state.ts";
+import { jobStates } from "../../src/core/job/job-state.ts";
 import { application, echo } from "../support/application.ts";
 import { openStream } from "../support/event-stream.ts";
 import { get } from "../support/http.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { metricDefinitions } from "../../src/telemetry/metric-definitions.ts";
+import { metricDefinitions } from "../../src/platform/telemetry/metric-definitions.ts";
 import { post } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
 import { launchRole, urlOf, withProcesses } from "../support/processes.ts";

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, defineJob, defineSchedule, PermanentError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Overview } from "../../src/operate/overview.ts";
+import type { Overview } from "../../src/desk/overview/overview.ts";
 import { openStream } from "../support/event-stream.ts";
 import { get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";

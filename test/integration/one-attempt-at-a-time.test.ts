@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob } from "../support/application.ts";
 import { latch } from "../support/latch.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { describeOverview } from "../../src/cli/overview-text.ts";
-import { linesOf, textOf } from "../../src/cli/text.ts";
-import type { Overview } from "../../src/operate/overview.ts";
+import type { Overview } from "../../src/desk/overview/overview.ts";
+import { describeOverview } from "../../src/edges/cli/screen/overview-text.ts";
+import { linesOf, textOf } from "../../src/edges/cli/screen/text.ts";
 import { application, echo, failing } from "../support/application.ts";
 import { launch, run, withProcesses } from "../support/processes.ts";
 import { createService, untilState } from "../support/service.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Overview, Problem } from "../../src/operate/overview.ts";
+import type { Overview, Problem } from "../../src/desk/overview/overview.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { defineConfig, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { openConnection } from "../../src/redis/connection.ts";
-import { openWriters } from "../../src/redis/replicas.ts";
-import type { Script } from "../../src/redis/script.ts";
+import { openConnection } from "../../src/platform/redis/connection.ts";
+import { openWriters } from "../../src/platform/redis/fitness/replicas.ts";
+import type { Script } from "../../src/platform/redis/script.ts";
 import { anyJob } from "../support/application.ts";
 import { withProcesses } from "../support/processes.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";

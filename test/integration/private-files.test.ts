@@ -2,10 +2,10 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { claimDataDirectory } from "../../src/cli/data-directory.ts";
-import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
-import { spawnEmbeddedStore } from "../../src/redis/embedded.ts";
-import { epochFile } from "../../src/redis/epoch-file.ts";
+import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
+import { claimDataDirectory } from "../../src/edges/cli/system/data-directory.ts";
+import { spawnEmbeddedStore } from "../../src/platform/redis/embedded.ts";
+import { epochFile } from "../../src/platform/redis/fitness/epoch-file.ts";
 import { until } from "../support/until.ts";
 
 async function parentDirectory(): Promise<string> {

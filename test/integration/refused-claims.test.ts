@@ -1,9 +1,9 @@
 import { startWorker } from "holdfast/worker";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { readSettings } from "../../src/config/settings.ts";
-import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
-import { connectQueues } from "../../src/queue/connect-queues.ts";
-import { openReadiness } from "../../src/queue/readiness.ts";
+import { connectQueues } from "../../src/core/bullmq/store/connect-queues.ts";
+import { openReadiness } from "../../src/core/bullmq/store/readiness.ts";
+import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
 import { type LoggedLine, recordingLog } from "../../src/testing/recording-log.ts";
 import { anyJob } from "../support/application.ts";
 import { get } from "../support/http.ts";

@@ -6,8 +6,8 @@ import { defineConfig, defineJob, HoldfastError, type Producer } from "holdfast"
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { readSettings } from "../../src/config/settings.ts";
-import { connectQueues } from "../../src/queue/connect-queues.ts";
+import { connectQueues } from "../../src/core/bullmq/store/connect-queues.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
 import { anyJob } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";

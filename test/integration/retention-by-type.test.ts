@@ -1,7 +1,7 @@
 import { defineConfig, defineJob, type JobRetention, type Operator, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { queueKey } from "../../src/queue/queue-keys.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { latch } from "../support/latch.ts";
 import { createService } from "../support/service.ts";
 import { until } from "../support/until.ts";

@@ -11,12 +11,16 @@ import {
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { readSettings } from "../../src/config/settings.ts";
-import { readLayouts } from "../../src/queue/layouts.ts";
-import { openQueueStores } from "../../src/queue/queue-store.ts";
-import { createCodec } from "../../src/redis/codec.ts";
-import { openOverlaps } from "../../src/schedule/overlap.ts";
-import { explainTick, openScheduleReader, readPastTicks } from "../../src/schedule/read-schedule.ts";
+import { readLayouts } from "../../src/core/bullmq/store/layouts.ts";
+import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
+import { openOverlaps } from "../../src/features/schedules/overlap.ts";
+import {
+  explainTick,
+  openScheduleReader,
+  readPastTicks,
+} from "../../src/features/schedules/read-schedule.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
+import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import slowApplication, { slowSchedules } from "../support/fixtures/overlap.config.ts";
 import { latch } from "../support/latch.ts";
 import { launch, withProcesses } from "../support/processes.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
-import { loadScript } from "../../src/redis/script.ts";
+import { loadScript } from "../../src/platform/redis/script.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 
 const append = loadScript(import.meta.url, "../support/fixtures/append.lua");

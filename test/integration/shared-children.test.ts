@@ -1,6 +1,6 @@
 import { HoldfastError, type Operator } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { mapInFlight } from "../../src/lib/map-in-flight.ts";
+import { mapInFlight } from "../../src/platform/lib/map-in-flight.ts";
 import { render } from "../support/fixtures/books.config.ts";
 import { bookOf, type Library, openLibrary, operatorOf } from "../support/library.ts";
 import { createRandom } from "../support/random.ts";

@@ -3,9 +3,9 @@ import { defineConfig, defineJob, type HoldfastError } from "holdfast";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { submissionBody } from "../../src/http/submission-body.ts";
-import { check, jsonSchemaOf, type Schema } from "../../src/lib/schema.ts";
-import { validateSubmission } from "../../src/submit/validate.ts";
+import { validateSubmission } from "../../src/core/submit/validate.ts";
+import { submissionBody } from "../../src/edges/http/body/submission-body.ts";
+import { check, jsonSchemaOf, type Schema } from "../../src/platform/lib/schema.ts";
 
 const rest = { retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } }, timeoutMs: 1_000 } as const;
 

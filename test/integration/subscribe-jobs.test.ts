@@ -1,10 +1,10 @@
 import type { JobStatus } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { hasEnded } from "../../src/job/job-status.ts";
-import { queueKey } from "../../src/queue/queue-keys.ts";
-import { openConnection, whenReady } from "../../src/redis/connection.ts";
-import type { Interest } from "../../src/status/subscribed-job.ts";
-import { openSubscribers, type Subscribers } from "../../src/status/subscribers.ts";
+import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
+import { hasEnded } from "../../src/core/job/job-status.ts";
+import type { Interest } from "../../src/core/status/subscribed-job.ts";
+import { openSubscribers, type Subscribers } from "../../src/core/status/subscribers.ts";
+import { openConnection, whenReady } from "../../src/platform/redis/connection.ts";
 import { anyJob } from "../support/application.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import { startRedisServer } from "../support/redis-server.ts";

@@ -3,7 +3,7 @@ import { startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { WithLogger } from "../../src/lib/logger.ts";
+import type { WithLogger } from "../../src/platform/lib/logger.ts";
 import { application, echo } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";

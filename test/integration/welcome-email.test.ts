@@ -8,7 +8,7 @@ import { simpleParser } from "mailparser";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import application from "../../holdfast.config.ts";
 import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
-import { startMailbox } from "../../src/cli/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 import quickApplication from "../support/fixtures/quick-jobs.config.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
 import { createService, type Service, untilState } from "../support/service.ts";

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import type { QueueKeys } from "../../src/queue/queue-keys.ts";
+import type { QueueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 
 type Entry = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
 import { createOperator, defineConfig, type Operator, type Producer } from "holdfast";
 import { onTestFinished } from "vitest";
-import { queueKeys } from "../../src/queue/queue-keys.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { bind, bindHandler, render } from "./fixtures/books.config.ts";
 import { latch } from "./latch.ts";
 import { createService, type Variables } from "./service.ts";

@@ -1,8 +1,8 @@
 import type { Application, SubmitOptions } from "holdfast";
-import { type Environment, readSettings } from "../../src/config/settings.ts";
-import type { ProducibleJob } from "../../src/job/submit-options.ts";
-import { submissionOf } from "../../src/submit/submission.ts";
-import { openSubmitPath } from "../../src/submit/submit-path.ts";
+import type { ProducibleJob } from "../../src/core/job/submit-options.ts";
+import { submissionOf } from "../../src/core/submit/submission.ts";
+import { openSubmitPath } from "../../src/core/submit/submit-path.ts";
+import { type Environment, readSettings } from "../../src/platform/config/settings.ts";
 
 /** Submits jobs as a scheduler does: with keys that clients may not use. */
 export async function openOwnSubmitter(application: Application, env?: Environment) {

@@ -1,6 +1,6 @@
-import { openQueueStores, type QueueStores } from "../../src/queue/queue-store.ts";
-import { createCodec } from "../../src/redis/codec.ts";
-import type { RedisConnection } from "../../src/redis/connection.ts";
+import { openQueueStores, type QueueStores } from "../../src/core/bullmq/store/queue-store.ts";
+import type { RedisConnection } from "../../src/platform/redis/connection.ts";
+import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 
 /** The queues behind a connection, without encryption. */
 export function plainStores(client: RedisConnection, prefix: string): QueueStores {

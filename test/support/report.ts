@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { table } from "../../src/cli/table.ts";
+import { table } from "../../src/edges/cli/screen/table.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

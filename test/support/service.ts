@@ -16,9 +16,9 @@ import { type Api, startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
-import type { VariableName } from "../../src/config/variables.ts";
-import { stopAll } from "../../src/lib/running.ts";
-import { bullmqQueueName } from "../../src/queue/queue-keys.ts";
+import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
+import type { VariableName } from "../../src/platform/config/variables.ts";
+import { stopAll } from "../../src/platform/lib/running.ts";
 import { until } from "./until.ts";
 
 export type Variables = Readonly<Partial<Record<VariableName | "HOST" | "PORT" | "LOG_LEVEL", string>>>;

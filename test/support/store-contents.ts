@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { INTERNAL_QUEUE } from "../../src/job/internal-queue.ts";
+import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
 import type { Service } from "./service.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { EffectCall, EffectDeclaration } from "../../src/job/effect.ts";
+import type { EffectCall, EffectDeclaration } from "../../src/core/job/effect.ts";
 import type { Call, Calls } from "../calls/call.ts";
 import { asks, clocks } from "../faults/fault.ts";
 import { EFFECT_TIMEOUT_MS, effectName, type Mode } from "../lib/effect-names.ts";

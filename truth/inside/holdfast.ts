@@ -1,4 +1,4 @@
-import type * as Client from "../../src/client/index.ts";
+import type * as Client from "../../src/edges/client/index.ts";
 import type * as Holdfast from "../../src/index.ts";
 import type * as Worker from "../../src/worker.ts";
 import { built } from "./built.ts";

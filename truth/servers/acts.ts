@@ -3,7 +3,7 @@ export class Acts {
   /** Asks a database how often the row was written, where nobody else sees it. */
   measure: (() => Promise<number>) | undefined;
   /** Nothing that could act was ever sent; `undefined` where downstream does not watch for it. */
-  isNeverReached: boolean | undefined;
+  isNeverReached?: boolean;
   #attempt = 0;
   /** By attempt and, where downstream recognises keys, by key. */
   readonly #acts: { readonly attempt: number; readonly key: string | undefined }[] = [];

@@ -1,4 +1,4 @@
-import type { Environment } from "../../config/settings.ts";
+import type { Environment } from "../../platform/config/settings.ts";
 
 /** The last boundary of an attempt. */
 export const END = "before the end";

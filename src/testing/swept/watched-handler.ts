@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Attempt } from "../../job/attempt.ts";
-import type { JobHandler } from "../../job/define-job.ts";
-import type { EffectCall, EffectOptions } from "../../job/effect.ts";
+import type { Attempt } from "../../core/job/attempt.ts";
+import type { JobHandler } from "../../core/job/define-job.ts";
+import type { EffectCall, EffectOptions } from "../../core/job/effect.ts";
 
 /** Which code runs: of which job, and of which effect, with `/index` where it has one. */
 export interface Place {

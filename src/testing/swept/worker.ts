@@ -4,13 +4,13 @@
  */
 import { openSync, writeSync } from "node:fs";
 import { setImmediate as endOfTurn } from "node:timers/promises";
-import { loadApplication } from "../../cli/load-application.ts";
-import { replaceVariables } from "../../config/settings.ts";
-import type { Application } from "../../job/define-config.ts";
-import type { Running } from "../../lib/running.ts";
-import { messageOf } from "../../lib/thrown.ts";
-import { type Failpoint, onFailpoint } from "../../telemetry/failpoints.ts";
-import { startWorker } from "../../worker/start-worker.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import { startWorker } from "../../core/run/start-worker.ts";
+import { loadApplication } from "../../edges/cli/load-application.ts";
+import { replaceVariables } from "../../platform/config/settings.ts";
+import type { Running } from "../../platform/lib/running.ts";
+import { messageOf } from "../../platform/lib/thrown.ts";
+import { type Failpoint, onFailpoint } from "../../platform/telemetry/failpoints.ts";
 import { END, type OutsideCall, type SweepAnswer, type SweepOrder, type TraceLine } from "./orders.ts";
 import { watchOutsideCalls } from "./outside-calls.ts";
 import { currentPlace, type Place, watched } from "./watched-handler.ts";

@@ -1,0 +1,38 @@
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import type { QueueStore } from "../store/queue-store.ts";
+
+/** A job's `data`. */
+export interface JobEnvelope {
+  /** The client's idempotency key. */
+  readonly key: string;
+  /** The payload as it was submitted. */
+  readonly payload: unknown;
+  /** The children of a flow's parent, in order. */
+  readonly children?: readonly DeclaredChild[] | undefined;
+}
+
+/** The same before it is stored. */
+export interface NewEnvelope extends Omit<JobEnvelope, "payload"> {
+  /** Undefined where there is none. */
+  readonly payloadJson: string | undefined;
+}
+
+export function envelopeJson({ key, payloadJson, children }: NewEnvelope): string {
+  const payload = payloadJson === undefined ? "" : `,"payload":${payloadJson}`;
+  const rest = children === undefined ? "" : `,"children":${JSON.stringify(children)}`;
+  return `{"key":${JSON.stringify(key)}${payload}${rest}}`;
+}
+
+/** A child by the fingerprint that its id ends with. It has no name where that is its index. */
+export type DeclaredChild = readonly [fingerprint: string, type: string, name?: string];
+
+/** @throws HoldfastError `DECRYPTION_FAILED`, `INVALID_PAYLOAD` for data that Holdfast did not write */
+export function openEnvelope(store: QueueStore, jobId: string, data: unknown): JobEnvelope {
+  const envelope = store.decryptValue(jobId, "data", data);
+  if (isEnvelope(envelope)) return envelope;
+  throw new HoldfastError("INVALID_PAYLOAD", "The stored submission of this job is not what Holdfast writes");
+}
+
+function isEnvelope(value: unknown): value is JobEnvelope {
+  return typeof value === "object" && value !== null && "key" in value && typeof value.key === "string";
+}

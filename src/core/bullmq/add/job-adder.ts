@@ -1,0 +1,124 @@
+import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
+import { type CountedReply, inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
+import { inTime, redisFull } from "../../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../../platform/redis/script.ts";
+import type { Written } from "../../../platform/redis/writer.ts";
+import type { Backoff } from "../../job/retry-policy.ts";
+import { LayoutChanged } from "../store/partitions.ts";
+import type { QueueStore, WritableQueueStore } from "../store/queue-store.ts";
+import { envelopeJson } from "./envelope.ts";
+import type { NewJob } from "./new-job.ts";
+
+/** Adds jobs to one queue. */
+export interface JobAdder {
+  /**
+   * Enqueues a job unless another job has its deduplication key, in one atomic step.
+   *
+   * @returns the id of the job that has the key: this one's, or the first one's
+   * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`
+   * @throws LayoutChanged
+   */
+  add(job: NewJob): Promise<string>;
+}
+
+/** About as many commands as Redis reads at once. */
+export const TOGETHER_MAX = 32;
+/** A command blocks Redis for everybody: this many characters take some milliseconds. */
+export const CHARACTERS_MAX = 1_048_576;
+/** Jobs added without a look at Redis's memory: at most 7 MiB. */
+const UNCHECKED_MAX = 7;
+
+const script = loadScript(import.meta.url, "add-jobs.lua");
+
+/** Jobs of one turn of the event loop travel in one command: most of what a submission costs under load. */
+export function createJobAdder(store: WritableQueueStore): JobAdder {
+  const add = batchByTurn({
+    run: (jobs: readonly ScriptArgs[]) => inTime(addAll(store, jobs)),
+    itemsMax: TOGETHER_MAX,
+    weightOf: ([, , data]) => data.length,
+    weightMax: CHARACTERS_MAX,
+  });
+  return {
+    async add(job) {
+      const holder = await add(jobArgs(store, job));
+      if (holder === 0) throw redisFull();
+      return holder ?? job.id;
+    },
+  };
+}
+
+async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly ScriptArgs[]): Promise<Holder[]> {
+  const { layout } = epoch;
+  const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {
+    if (epoch.layout !== layout) throw new LayoutChanged();
+    const args: (string | number)[] = [keys.start, id, count, UNCHECKED_MAX];
+    // `flat()` takes longer (row `http-submit`).
+    for (const job of jobs) args.push(...job);
+    const written = await epoch.write(script, [keys.epoch, keys.jobsSinceMemoryCheck], args);
+    return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
+  });
+  if (unconfirmed !== undefined) throw unconfirmed;
+  return result;
+}
+
+/** The epoch's count follows the holders. */
+function counted({ reply, unconfirmed }: Written): CountedReply<Holder[]> {
+  const holders = reply as [...Holder[], number];
+  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], unconfirmed };
+}
+
+/** The job that has the key: null for the added one, 0 where there was no room. */
+type Holder = string | null | 0;
+
+/** One job, as scripts read it. */
+export type ScriptArgs = readonly [
+  id: string,
+  name: string,
+  data: string,
+  options: string,
+  dedupKey: string,
+  dedupKeyMs: number,
+  delayMs: number,
+  priority: number,
+  turn: string,
+  extras: string,
+];
+
+export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
+  const { id, type, timing, dedup } = job;
+  const data = store.encryptJson(id, "data", envelopeJson(job.envelope));
+  const claim = [dedup.key, dedup.holdMs] as const;
+  return [
+    id,
+    type,
+    data,
+    bullmqOptions(job),
+    ...claim,
+    timing.delayMs,
+    timing.priority,
+    timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
+    job.extras === undefined ? "" : JSON.stringify(job.extras),
+  ];
+}
+
+/** The options that workers need, as JSON. BullMQ would repeat id and deduplication key here. */
+function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {
+  const { delayMs, priority, startBy } = timing;
+  return JSON.stringify({
+    attempts: retry.attempts,
+    backoff: bullmqBackoff(retry.backoff),
+    delay: delayMs > 0 ? delayMs : undefined,
+    priority: priority > 0 ? priority : undefined,
+    // Ours: BullMQ passes them on.
+    startBy,
+    lane: extras?.lane?.hash,
+    tags: extras?.tags,
+    // BullMQ's short name for the context of its telemetry.
+    tm: trace,
+  });
+}
+
+function bullmqBackoff(backoff: Backoff) {
+  const { kind: type, delayMs: delay } = backoff;
+  return { type, delay, jitter: backoff.kind === "exponential" ? (backoff.jitter ?? 0) : undefined };
+}

@@ -1,0 +1,24 @@
+import { loadScript } from "../../platform/redis/script.ts";
+import { formatFailure } from "../job/failure.ts";
+import type { QueueStore } from "./store/queue-store.ts";
+import type { StoredAct } from "./stored-acts.ts";
+
+export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
+
+const script = loadScript(import.meta.url, "cancel.lua");
+const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
+
+/**
+ * Ends a waiting job, and notifies the worker of an active one.
+ *
+ * @param act who does it, and why; none where it repeats what somebody did
+ */
+export async function cancelJob(
+  { client, keys }: QueueStore,
+  jobId: string,
+  act?: StoredAct,
+): Promise<CancelOutcome> {
+  const recorded = act === undefined ? "" : JSON.stringify(act);
+  const args = [keys.start, jobId, CANCELLED, keys.cancelChannel, recorded];
+  return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;
+}

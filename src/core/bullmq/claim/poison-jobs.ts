@@ -1,0 +1,57 @@
+import { untilAnswered } from "../../../platform/redis/until-answered.ts";
+import type { QueueStore } from "../store/queue-store.ts";
+import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
+
+type Attempt = (job: ClaimedJob) => Promise<AttemptOutcome>;
+
+/** Jobs that were active at more than one crash of a worker. */
+export interface PoisonJobs {
+  /** Whether the job may be what crashed its workers. */
+  mayBePoison(job: ClaimedJob): boolean;
+  /** Runs the attempt, or defers the job without using up an attempt. */
+  run(job: ClaimedJob, attempt: Attempt): Promise<AttemptOutcome>;
+}
+
+/** A first crash does not show which job caused it. */
+const CRASHES_MIN = 2;
+
+/** One for all queues of this process: a crash ends them together. */
+let runsOne = false;
+
+/**
+ * Keeps a job that kills or blocks its worker from using up the starts of its neighbours. A process runs one such job at a time, so
+ * from then on a crash counts for one of them: the culprit, or at worst one other. Those it claims meanwhile are deferred.
+ *
+ * All jobs of a lost worker are found together and would be claimed together again. So each is also deferred once after each crash:
+ * otherwise the culprit could begin while its neighbours are claimed but not yet deferred.
+ */
+export function createPoisonJobs({ client, keys }: QueueStore, lockMs: number): PoisonJobs {
+  async function isNewCrash({ id, crashes, lease }: ClaimedJob): Promise<boolean> {
+    const ask = async () => {
+      const deferredAt = await client.hget(keys.job(id), "deferredAtCrash");
+      if (Number(deferredAt ?? 0) >= crashes) return false;
+      await client.hset(keys.job(id), "deferredAtCrash", crashes);
+      return true;
+    };
+    return await untilAnswered(ask, { isLeased: () => lease.isLocked() });
+  }
+
+  // Random, so that jobs that are deferred together do not come back together.
+  const deferred = (): AttemptOutcome => ({
+    kind: "deferred",
+    delayMs: Math.ceil(Math.random() * 2 * lockMs),
+  });
+
+  return {
+    mayBePoison: ({ crashes }) => crashes >= CRASHES_MIN,
+    async run(job, attempt) {
+      if (runsOne) return deferred();
+      runsOne = true;
+      try {
+        return (await isNewCrash(job)) ? deferred() : await attempt(job);
+      } finally {
+        runsOne = false;
+      }
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import { Queue } from "bullmq";
+import type { QueueLimits, Rate } from "../job/queue-settings.ts";
+import { dropStaleNote, notePause, type PauseNote } from "./pause-note.ts";
+import { bullmqQueueName } from "./store/queue-keys.ts";
+import type { QueueStore } from "./store/queue-store.ts";
+
+/** Who paused a queue, and why. */
+export interface Pause {
+  /** "" where another tool paused it. */
+  readonly reason: string;
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly since: number | undefined;
+}
+
+/** Limits that were set by hand; they count in place of the declared ones. */
+export interface Override extends QueueLimits {
+  readonly by: string;
+  readonly since: number;
+}
+
+/** What an operator and the application have set for a queue. */
+export interface QueueControl {
+  readonly pause: Pause | undefined;
+  /** In force, as BullMQ has them. */
+  readonly limits: QueueLimits;
+  readonly override: Override | undefined;
+  /** As the worker that started last declares them. */
+  readonly declared: QueueLimits;
+}
+
+/** All partitions of one queue, the first one first. */
+export type Partitions = readonly [QueueStore, ...QueueStore[]];
+
+/** @throws Redis's own errors */
+export async function readControl(partitions: Partitions): Promise<QueueControl> {
+  const [first] = partitions;
+  const [record, ...metas] = await Promise.all([
+    first.client.hgetall(first.keys.control),
+    ...partitions.map(({ client, keys }) =>
+      client.hmget(keys.meta, "paused", "concurrency", "max", "duration"),
+    ),
+  ]);
+  const isPaused = metas.some(([paused]) => paused != null);
+  const { reason = "", by = "", since } = record;
+  // Nothing rests on it, and a read must not fail because Redis refuses to write.
+  if (!isPaused && since !== undefined) await dropStaleNote(first).catch(() => {});
+  return {
+    pause: isPaused ? { reason, by, since: since === undefined ? undefined : Number(since) } : undefined,
+    limits: sumOf(metas.map(limitsIn)),
+    override: record.override === undefined ? undefined : parse(record.override),
+    declared: record.declared === undefined ? {} : parse(record.declared),
+  };
+}
+
+/** Returns when no further job starts. Running jobs go on. */
+export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {
+  const [first] = partitions;
+  // If this process dies before it writes its own note, none is shown.
+  await dropStaleNote(first);
+  await withBullmq(partitions, (queue) => queue.pause());
+  await notePause(first, note);
+}
+
+export async function resumeQueue(partitions: Partitions): Promise<void> {
+  const [first] = partitions;
+  // Before: somebody may pause it again at once, with another reason.
+  await first.client.hdel(first.keys.control, "reason", "by", "since");
+  await withBullmq(partitions, (queue) => queue.resume());
+}
+
+/** @param override undefined: the declared limits count again */
+export async function overrideLimits(partitions: Partitions, override: Override | undefined): Promise<void> {
+  const [{ client, keys }] = partitions;
+  const { declared } = await readControl(partitions);
+  if (override === undefined) await client.hdel(keys.control, "override");
+  else await client.hset(keys.control, { override: JSON.stringify(override) });
+  await apply(partitions, declared, override);
+}
+
+/** Called by each worker at its start. A limit that is no longer declared is removed, one of another tool stays. */
+export async function declareLimits(partitions: Partitions, declared: QueueLimits): Promise<void> {
+  const [{ client, keys }] = partitions;
+  const known = await readControl(partitions);
+  if (JSON.stringify(known.declared) === JSON.stringify(declared)) return;
+  await client.hset(keys.control, { declared: JSON.stringify(declared) });
+  await apply(partitions, declared, known.override);
+}
+
+/** Before a queue is divided: its new partitions are paused as the others, and share its limits. */
+export async function carryControl(before: Partitions, after: Partitions): Promise<void> {
+  const { pause, limits } = await readControl(before);
+  const known = new Set(before.map(({ queue }) => queue));
+  if (limits.concurrency !== undefined || limits.rate !== undefined) await apply(after, limits);
+  if (pause === undefined) return;
+  const added = after.filter(({ queue }) => !known.has(queue));
+  await withBullmq(added, (queue) => queue.pause());
+}
+
+async function apply(
+  partitions: Partitions,
+  declared: QueueLimits,
+  override: QueueLimits | undefined = {},
+): Promise<void> {
+  const concurrency = override.concurrency ?? declared.concurrency;
+  const rate = override.rate ?? declared.rate;
+  const each = rate && shareOfRate(rate, partitions.length);
+  await withBullmq(partitions, async (queue) => {
+    if (concurrency === undefined) await queue.removeGlobalConcurrency();
+    else await queue.setGlobalConcurrency(Math.max(1, Math.floor(concurrency / partitions.length)));
+    if (each === undefined) await queue.removeGlobalRateLimit();
+    else await queue.setGlobalRateLimit(each.count, each.perMs);
+  });
+}
+
+/** BullMQ limits each partition by itself: together they start no more. */
+function shareOfRate({ count, perMs }: Rate, partitions: number): Rate {
+  if (count >= partitions) return { count: Math.floor(count / partitions), perMs };
+  return { count: 1, perMs: Math.ceil((perMs * partitions) / count) };
+}
+
+async function withBullmq(
+  partitions: readonly QueueStore[],
+  act: (queue: Queue) => Promise<unknown>,
+): Promise<void> {
+  await Promise.all(
+    partitions.map(async ({ queue: name, prefix, client }) => {
+      const queue = new Queue(bullmqQueueName(name), {
+        prefix,
+        connection: client,
+        skipMetasUpdate: true,
+        skipVersionCheck: true,
+      });
+      // The connection's owner reports errors.
+      queue.on("error", () => {});
+      try {
+        await act(queue);
+      } finally {
+        await queue.close();
+      }
+    }),
+  );
+}
+
+type Meta = readonly (string | null)[];
+
+function limitsIn([, concurrency, max, duration]: Meta): QueueLimits {
+  return {
+    concurrency: concurrency == null ? undefined : Number(concurrency),
+    rate: max == null || duration == null ? undefined : { count: Number(max), perMs: Number(duration) },
+  };
+}
+
+function sumOf(each: readonly QueueLimits[]): QueueLimits {
+  const counts = each.map(({ concurrency }) => concurrency);
+  const rates = each.map(({ rate }) => rate);
+  const [first] = rates;
+  return {
+    concurrency: counts.reduce((sum, count) =>
+      sum === undefined || count === undefined ? undefined : sum + count,
+    ),
+    rate: first && { count: rates.reduce((sum, rate) => sum + (rate?.count ?? 0), 0), perMs: first.perMs },
+  };
+}
+
+function parse<T>(json: string): T {
+  return JSON.parse(json) as T;
+}

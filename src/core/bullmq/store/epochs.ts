@@ -1,0 +1,170 @@
+import type { Settings } from "../../../platform/config/settings.ts";
+import { isoTime } from "../../../platform/lib/iso-time.ts";
+import type { Logger } from "../../../platform/lib/logger.ts";
+import { type Running, stopOnce } from "../../../platform/lib/running.ts";
+import { redisUrl } from "../../../platform/redis/connect.ts";
+import type { RedisConnection } from "../../../platform/redis/connection.ts";
+import {
+  createEpoch,
+  type Epoch,
+  type KnownLayout,
+  type Loss,
+} from "../../../platform/redis/fitness/epoch.ts";
+import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
+import { openWriters } from "../../../platform/redis/fitness/replicas.ts";
+import { inTime } from "../../../platform/redis/redis-errors.ts";
+import type { QueueSettings } from "../../job/queue-settings.ts";
+import { setLayout } from "./layouts.ts";
+import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
+import { queueKeys } from "./queue-keys.ts";
+
+export interface EpochsOptions {
+  readonly client: RedisConnection;
+  readonly queues: readonly string[];
+  readonly declared: ReadonlyMap<string, QueueSettings>;
+  readonly settings: Settings;
+  readonly log: Logger | undefined;
+  /** Whether the epochs that are seen are kept in the data directory: a role runs for long, and has successors. */
+  readonly isKept: boolean;
+}
+
+/** The epochs of an application's partitions. In a Redis Cluster each is stored with its partition, and can be lost alone. */
+export interface Epochs extends Running {
+  /** Of any partition; one that is not the application's is checked from the first call on. */
+  of(partition: string): Epoch;
+  /** Kept up to date. */
+  readonly layouts: Layouts;
+  /** Called when a partition has lost data, and when a new epoch is accepted. */
+  onLoss(listener: (partition: string) => Promise<void>): void;
+}
+
+const CHECK_EVERY_MS = 1_000;
+
+/** Starts comparing Redis with what this process, or one before it, has seen. */
+export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
+  const { client, queues, declared, settings, log, isKept } = options;
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
+  const file = epochFile(dataDir, redisUrl(settings), prefix);
+  const before = file.read();
+  const writers = await openWriters(client, durability);
+  const listeners: ((partition: string) => Promise<void>)[] = [];
+  const epochs = new Map<string, Epoch>();
+  const layouts = new Layouts();
+  const of = (partition: string): Epoch => {
+    const known = epochs.get(partition);
+    if (known !== undefined) return known;
+    const epoch = createEpoch({
+      client,
+      key: queueKeys(prefix, partition).epoch,
+      durability,
+      write: writers.write,
+      remembered: before.get(partition),
+      countOf: file.countOf,
+      layout: knownLayout({ client, prefix, partition, layouts, declared, first: of }),
+      async onLoss(loss) {
+        await Promise.all(listeners.map((listener) => listener(partition)));
+        report(log, partition, loss);
+      },
+    });
+    epochs.set(partition, epoch);
+    return epoch;
+  };
+  const keep = isKept && log ? createKeeper(file, log) : undefined;
+  const checkAll = async (names: readonly string[]) => {
+    await inTime(Promise.allSettled(names.map((name) => of(name).check()))).catch(() => {});
+  };
+
+  async function beat(): Promise<void> {
+    // A retrying connection would keep the command until Redis is back; it checks then anyway.
+    if (client.status !== "ready") return;
+    await checkAll([...new Set([...queues, ...epochs.keys()])]);
+    // The others, where the queue has just been divided.
+    await checkAll(
+      queues.flatMap((queue) => partitionNames(queue, layouts.of(queue))).filter((name) => !epochs.has(name)),
+    );
+    keep?.(epochs);
+  }
+
+  const check = () => void beat();
+  const timer = setInterval(check, CHECK_EVERY_MS);
+  client.on("ready", check);
+  await beat();
+  return {
+    of,
+    layouts,
+    onLoss: (listener) => void listeners.push(listener),
+    stop: stopOnce(async () => {
+      clearInterval(timer);
+      client.off("ready", check);
+      keep?.(epochs);
+      await writers.stop();
+    }),
+  };
+}
+
+interface PartOfQueue {
+  readonly client: RedisConnection;
+  readonly prefix: string;
+  readonly partition: string;
+  readonly layouts: Layouts;
+  readonly declared: ReadonlyMap<string, QueueSettings>;
+  /** The epoch of a queue's first partition, whose layout counts. */
+  readonly first: (queue: string) => Epoch;
+}
+
+/** The first partition's layout counts; the others follow it. */
+function knownLayout({ client, prefix, partition, layouts, declared, first }: PartOfQueue): KnownLayout {
+  const queue = queueOfPartition(partition);
+  const partitions = partition === queue ? (declared.get(queue)?.partitions ?? 1) : 1;
+  return {
+    known: () => layouts.textOf(queue),
+    first: partitions === 1 ? "" : String(partitions),
+    async agree(found) {
+      if (found === layouts.textOf(queue)) return found;
+      if (partition === queue) {
+        layouts.learn(queue, found);
+        return found;
+      }
+      await first(queue).check();
+      const layout = layouts.textOf(queue);
+      if (found === layout) return found;
+      return await setLayout(client, prefix, { partition, found, layout });
+    },
+  };
+}
+
+/** Stores the epochs seen for the processes to come, whenever they have changed. */
+function createKeeper(file: EpochFile, log: Logger): (epochs: ReadonlyMap<string, Epoch>) => void {
+  let kept = "";
+  return (epochs) => {
+    const seen = new Map(
+      [...epochs]
+        .map(([queue, { remembered }]) => [queue, remembered] as const)
+        .filter(([, { id }]) => id !== ""),
+    );
+    const text = JSON.stringify([...seen]);
+    if (text === kept) return;
+    try {
+      file.write(seen);
+    } catch (error) {
+      // Running processes still remember.
+      if (kept === "") log.warn({ reason: String(error) }, "the epochs seen cannot be stored");
+    }
+    kept = text;
+  };
+}
+
+function report(log: Logger | undefined, queue: string, loss: Loss | undefined): void {
+  if (loss === undefined) {
+    log?.warn(
+      { queue },
+      "the data loss is accepted, or nothing was acknowledged yet; going on in a new epoch",
+    );
+    return;
+  }
+  const { since, known, found, evicted } = loss;
+  log?.error(
+    { code: "STORE_ROLLED_BACK", queue, since: isoTime(since), known, found, evicted },
+    "Redis has lost data that it had acknowledged: no job is claimed and no effect begins until that is accepted (holdfast store accept-loss)",
+  );
+}

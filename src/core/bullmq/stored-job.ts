@@ -1,0 +1,121 @@
+import type { JobState } from "../job/job-state.ts";
+import type { QueueStore } from "./store/queue-store.ts";
+
+type Text = string | null;
+
+/** A job as Redis holds it. Texts may be encrypted, and anything may be unreadable: written by hand, or by another version. */
+export interface StoredJob {
+  readonly id: string;
+  readonly state: JobState;
+  /** When a delayed job is due, in milliseconds since 1970. */
+  readonly dueAt: number | null;
+  readonly type: string;
+  /** Null until the job asks for an effect. */
+  readonly dedupKey: Text;
+  /** Milliseconds since 1970, as are `startedAt` and `finishedAt`. */
+  readonly submittedAt: Text;
+  /** JSON, for `jobOptions`. */
+  readonly options: Text;
+  readonly attemptsMade: Text;
+  /** JSON. */
+  readonly progress: Text;
+  readonly startedAt: Text;
+  readonly finishedAt: Text;
+  /** JSON. */
+  readonly result: Text;
+  /** Why an attempt failed. BullMQ keeps it when a later attempt succeeds. */
+  readonly failure: Text;
+  /** BullMQ's key of the flow's parent. */
+  readonly parentKey: Text;
+  /** Of a flow's parent. */
+  readonly children: ChildCounts | null;
+  /** Undefined unless it is held in its lane. */
+  readonly held: Held | undefined;
+}
+
+/** What a job waits for that is held: until fewer than `limit` jobs of its lane are under way, and it is its turn. */
+export interface Held {
+  /** Hash of its concurrency key. */
+  readonly lane: string;
+  /** How many jobs of the lane are before it, those under way included. */
+  readonly behind: number;
+  readonly limit: number;
+}
+
+/** How many children of a parent wait or run, have completed, have failed; 0 for a flow that has not got all of them. */
+export type ChildCounts = readonly [waiting: number, completed: number, failed: number, isWhole: 0 | 1];
+
+/** The values that read-job.lua returns. */
+export type JobValues = readonly [
+  state: JobState,
+  dueAt: number | null,
+  type: string,
+  dedupKey: Text,
+  submittedAt: Text,
+  options: Text,
+  attemptsMade: Text,
+  progress: Text,
+  startedAt: Text,
+  finishedAt: Text,
+  result: Text,
+  failure: Text,
+  parentKey: Text,
+  children: ChildCounts | null,
+  held: readonly [lane: string, behind: number, limit: number] | null,
+];
+
+export function storedJob(id: string, values: JobValues): StoredJob {
+  const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
+  const [progress, startedAt, finishedAt, result, failure, parentKey, children, held] = more;
+  return {
+    id,
+    state,
+    dueAt,
+    type,
+    dedupKey,
+    submittedAt,
+    options,
+    attemptsMade,
+    progress,
+    startedAt,
+    finishedAt,
+    result,
+    failure,
+    parentKey,
+    children,
+    held: held === null ? undefined : { lane: held[0], behind: held[1], limit: held[2] },
+  };
+}
+
+/** The id of the job that a key of BullMQ's is of. */
+export function idInKey(key: string): string {
+  return key.slice(key.lastIndexOf(":") + 1);
+}
+
+/** What Holdfast reads of a job's options; anything, where they are not what it wrote. */
+export interface JobOptions {
+  readonly attempts?: unknown;
+  readonly delay?: unknown;
+  readonly tags?: unknown;
+  /** What BullMQ keeps for its telemetry. */
+  readonly tm?: unknown;
+}
+
+/** The trace that a job belongs to. */
+export function traceIdIn({ tm }: JobOptions): string | null {
+  return typeof tm === "string" ? (/\b00-([0-9a-f]{32})-/.exec(tm)?.[1] ?? null) : null;
+}
+
+/** @throws SyntaxError for what is no JSON */
+export function jobOptions(json: Text): JobOptions {
+  const parsed: unknown = json === null ? null : JSON.parse(json);
+  return typeof parsed === "object" && parsed !== null ? parsed : {};
+}
+
+/** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */
+const DUE_SCALE = 4096;
+
+/** Counts delayed jobs that were due before an instant, in milliseconds since 1970. */
+export async function countOverdue({ client, keys }: QueueStore, before: number): Promise<number> {
+  return await client.zcount(keys.delayed, "-inf", before * DUE_SCALE);
+}

@@ -1,0 +1,82 @@
+import type { Abort } from "../../platform/lib/abort.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import type { EffectEventName, Events } from "../../platform/telemetry/events.ts";
+import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import { InDoubtError } from "../job/attempt-errors.ts";
+import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
+import type { EffectLedger, ReservedEffect } from "./ledger/ledger.ts";
+
+export const EFFECT_RESULT_MAX_BYTES = 16 * 1_024;
+
+/** The attempt that effects run for. */
+export interface EffectContext {
+  readonly job: Pick<ClaimedJob, "id" | "type" | "lockToken" | "delivery" | "lease">;
+  readonly ledger: EffectLedger;
+  /** Aborted when the attempt must end. */
+  readonly abort: Abort;
+  /** Made when it is needed: most effects log nothing. */
+  readonly log: () => Logger;
+  /** Removes the job's secrets from a text. */
+  readonly scrub: (text: string) => string;
+  readonly events: Events;
+}
+
+export type EffectOptionsInUse<T> = EffectOptions<T> & {
+  readonly assumedResult?: (call: Pick<EffectCall, "key">) => T;
+};
+
+/** How an effect decides the end of its attempt. */
+export interface AttemptEnd {
+  /** Ends the attempt with this error, even if its handler catches it. */
+  block(error: unknown): void;
+  /** An effect of this attempt is in doubt, and its handler may swallow that: the attempt must not complete. */
+  leaveOpen(): void;
+  /** Redis answered this report with an error: the attempt may not end before it is answered otherwise. */
+  waitFor(report: Promise<unknown>): void;
+}
+
+/** One effect of one attempt, on its way through reserve → run → commit. */
+export interface EffectRun<T> {
+  /** With `/index` where it has one. */
+  readonly id: string;
+  /** As declared, without an index: names of spans and labels of metrics must be few. */
+  readonly name: string;
+  readonly reservationId: string;
+  readonly declaration: EffectDeclaration;
+  readonly options: EffectOptionsInUse<T>;
+  readonly run: (call: EffectCall) => Promise<T>;
+  readonly end: AttemptEnd;
+}
+
+export function reservedEffect<T>(
+  { id, reservationId }: EffectRun<T>,
+  { job }: EffectContext,
+): ReservedEffect {
+  return { effect: id, reservationId, jobId: job.id, lockToken: job.lockToken, delivery: job.delivery };
+}
+
+export function emit<T>(
+  { name }: EffectRun<T>,
+  { job, events }: EffectContext,
+  event: EffectEventName,
+): void {
+  events.emit(event, job.type, name);
+}
+
+export function inDoubt(
+  id: string,
+  why: string,
+  options: { cause?: unknown; retryable?: boolean } = {},
+): InDoubtError {
+  return new InDoubtError(`Nobody can know whether effect "${id}" happened: ${why}`, options);
+}
+
+/** @returns undefined when it cannot be stored */
+export function resultJson(result: unknown): string | undefined {
+  try {
+    const json = JSON.stringify(result ?? null);
+    return Buffer.byteLength(json) <= EFFECT_RESULT_MAX_BYTES ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}

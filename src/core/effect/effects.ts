@@ -1,0 +1,201 @@
+import { randomUUID } from "node:crypto";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { textOf } from "../../platform/lib/thrown.ts";
+import { redisFault } from "../../platform/redis/redis-errors.ts";
+import { untilAnswered } from "../../platform/redis/until-answered.ts";
+import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } from "../job/effect.ts";
+import { failureOf, formatFailure } from "../job/failure.ts";
+import { keyFault } from "../job/idempotency-key.ts";
+import { actOnce, effectBusy } from "./act-once.ts";
+import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
+import { isInside } from "./scope.ts";
+
+/** The effects of one attempt. */
+export interface Effects {
+  readonly effect: RunEffect<string>;
+  /** How the attempt must end, even if its handler caught the error: in doubt, busy elsewhere, or not allowed to begin. */
+  blocked(): HoldfastError | undefined;
+  /** Lets no effect begin any more, and waits for those under way to be reported. */
+  close(): Promise<void>;
+  /**
+   * Blocks the attempt if it, or an earlier one, left an effect open that nobody will report. Called before its job ends.
+   *
+   * @param fault why the job fails for good otherwise; undefined if it completes
+   */
+  checkLeftOpen(fault?: unknown): Promise<void>;
+}
+
+const INDEX_MAX = 200;
+
+/**
+ * @param open called with the first effect: attempts without effects pay nothing
+ * @param delivery which delivery of the job this is: before the first, nothing can have been left open
+ */
+export function openEffects(
+  declarations: EffectDeclarations,
+  open: () => EffectContext,
+  delivery = 1,
+): Effects {
+  return new AttemptEffects(declarations, open, delivery);
+}
+
+class AttemptEffects implements Effects, AttemptEnd {
+  readonly #declarations: EffectDeclarations;
+  readonly #open: () => EffectContext;
+  readonly #delivery: number;
+  #opened: EffectContext | undefined;
+  /** By effect and index. */
+  readonly #underWay = new Map<string, { readonly run: object; readonly work: Promise<unknown> }>();
+  /** Reports that Redis answered with an error, and that are sent again. */
+  readonly #refused = new Set<Promise<unknown>>();
+  #blocked: HoldfastError | undefined;
+  #isClosed = false;
+  #hasLeftOpen = false;
+
+  constructor(declarations: EffectDeclarations, open: () => EffectContext, delivery: number) {
+    this.#declarations = declarations;
+    this.#open = open;
+    this.#delivery = delivery;
+  }
+
+  readonly effect: RunEffect<string> = async <T>(
+    name: string,
+    run: (call: EffectCall) => Promise<T>,
+    options: EffectOptionsInUse<T> = {},
+  ): Promise<T | undefined> => {
+    const declaration = this.#declared(name);
+    const id = effectId(name, options);
+    requireProbe(name, declaration, options);
+    const first = this.#underWay.get(id);
+    if (first !== undefined) {
+      if (isInside(first.run))
+        throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
+      return (await first.work) as T | undefined;
+    }
+    const effect = { id, name, reservationId: randomUUID(), declaration, options, run, end: this };
+    const work = this.#act<T>(effect);
+    this.#underWay.set(id, { run: effect, work });
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(id);
+    }
+  };
+
+  blocked(): HoldfastError | undefined {
+    return this.#blocked;
+  }
+
+  block(error: unknown): void {
+    this.#blocked ??= error instanceof HoldfastError ? error : redisFault(error);
+  }
+
+  waitFor(report: Promise<unknown>): void {
+    this.#refused.add(report);
+    this.#context().job.lease.endsAfter(report);
+  }
+
+  leaveOpen(): void {
+    this.#hasLeftOpen = true;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#underWay.size > 0)
+      await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
+    if (this.#refused.size > 0) await Promise.allSettled([...this.#refused]);
+  }
+
+  async checkLeftOpen(fault?: unknown): Promise<void> {
+    // Whatever is declared now: a deploy may have removed what an earlier attempt began.
+    if (!this.#hasLeftOpen && this.#delivery <= 1) return;
+    const { job, ledger } = this.#context();
+    const left = await untilAnswered(() => ledger.leftOpen(job.id, this.#delivery), {
+      isLeased: () => job.lease.isLocked(),
+    });
+    // The doubt outranks what blocked the attempt before.
+    if (left.kind === "busy") this.#blocked = effectBusy(left.effect, left);
+    if (left.kind === "in-doubt") this.#blocked = this.#leftInDoubt(left.effect, fault);
+  }
+
+  #leftInDoubt(id: string, fault: unknown): HoldfastError {
+    if (fault !== undefined) {
+      const failure = formatFailure(failureOf(fault));
+      return inDoubt(id, `no attempt has found out, and the last one failed: ${failure}`, { cause: fault });
+    }
+    const [name = ""] = id.split("/");
+    const mayRepeat = this.#hasLeftOpen && this.#declarations[name]?.inDoubt === "repeat";
+    return mayRepeat
+      ? inDoubt(id, "its run failed, and its handler went on; the next attempt repeats it", {
+          retryable: true,
+        })
+      : inDoubt(id, "an earlier attempt never reported, and this one did not ask for it");
+  }
+
+  #context(): EffectContext {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  #declared(name: string): EffectDeclaration {
+    if (this.#isClosed)
+      throw new HoldfastError("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
+    const declaration = Object.hasOwn(this.#declarations, name) ? this.#declarations[name] : undefined;
+    if (declaration !== undefined) return declaration;
+    throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
+  }
+
+  async #act<T>(effect: Parameters<typeof actOnce<T>>[0]): Promise<T | undefined> {
+    try {
+      return await actOnce<T>(effect, this.#context());
+    } catch (error) {
+      if (isBlocking(error)) this.block(error);
+      throw error;
+    }
+  }
+}
+
+const blocking: ReadonlySet<ErrorCode> = new Set([
+  "EFFECT_IN_DOUBT",
+  "EFFECT_BUSY",
+  "STORE_ROLLED_BACK",
+  "STORE_UNFIT",
+]);
+
+function isBlocking(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && blocking.has(error.code);
+}
+
+/** @param options of untyped code, too */
+function effectId(name: string, options: unknown): string {
+  if (typeof options !== "object" || options === null)
+    throw optionsInvalid(name, `options: expected an object, got ${textOf(options)}`);
+  const { index }: { readonly index?: unknown } = options;
+  if (index === undefined) return name;
+  const fault = indexFault(index);
+  if (fault !== undefined) throw optionsInvalid(name, `index: ${fault}`);
+  return `${name}/${index}`;
+}
+
+/** Of untyped code: with a doubt that no probe can resolve, the declaration would be a lie. */
+function requireProbe(
+  name: string,
+  { inDoubt }: EffectDeclaration,
+  { probe }: { readonly probe?: unknown },
+): void {
+  if (inDoubt !== "probe" || typeof probe === "function") return;
+  throw optionsInvalid(
+    name,
+    `probe: expected a function, since the effect is declared "probe", got ${textOf(probe)}`,
+  );
+}
+
+function indexFault(index: unknown): string | undefined {
+  if (typeof index !== "string") return `expected a string, got ${textOf(index)}`;
+  return index.length > INDEX_MAX ? `expected at most ${INDEX_MAX} characters` : keyFault(index);
+}
+
+function optionsInvalid(name: string, fault: string): HoldfastError {
+  return new HoldfastError("PERMANENT_FAILURE", `effect "${name}": ${fault}`);
+}

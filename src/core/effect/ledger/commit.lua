@@ -1,0 +1,77 @@
+#!lua flags=allow-oom
+--[[
+  Records that effects are done; many travel in one call. Compare-and-set on (state, reservation id): a worker that was paused
+  too long finds that others have moved on. Allowed when Redis is full, since the effects have happened.
+
+  The attempt does not wait for the reply: its completion follows on the same connection. A refused commit must also stop that,
+  so it breaks the attempt's lease. The job is then found as stalled, and its next attempt finds the doubt.
+
+  KEYS[1] doubts, for its slot, which all ledgers share
+  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
+  ARGV[3] milliseconds to keep a ledger that no job uses and in which nothing is open
+  ARGV[4] JSON, for each effect: [deduplication key, effect, reservation id, result as JSON ("" for none), job id, lock token,
+    delivery count as text]
+
+  Returns JSON, for each
+          "done"      also when this reservation recorded it before
+          "in-doubt"  it was put in doubt before; the report is kept with it
+          "refused"   the effect is no longer reserved by this attempt
+]]
+-- @include ../../bullmq/claim/lease.lua
+-- @include ../../../platform/redis/now.lua
+
+local now = nowText()
+
+-- Looks for two members in the entry's text, which has no spaces, and every quote in a value escaped. Decoding and encoding the
+-- entry would be a third of the commit (row `work-effect`).
+local function isReservedBy(json, reservationId)
+  local isReserved = string.find(json, '"state":"reserved"', 1, true)
+  return isReserved and string.find(json, '"reservationId":"' .. reservationId .. '"', 1, true)
+end
+
+-- Nobody asks more of an effect that is done. The reservation's id needs no escapes.
+local function doneEntry(reservationId)
+  return '{"state":"done","at":' .. now .. ',"reservationId":"' .. reservationId .. '"}'
+end
+
+-- The answer where this attempt no longer has the effect reserved.
+local function answerLate(ledger, effect, entry, reservationId, result)
+  if entry.reservationId ~= reservationId then return "refused" end
+  if entry.state == "done" then
+    -- The sweep records that an effect is done, and does not know its result.
+    if result ~= "" and redis.call("HEXISTS", ledger, "r:" .. effect) == 0 then
+      redis.call("HSET", ledger, "r:" .. effect, result)
+    end
+    return "done"
+  end
+  entry.report = "done"
+  entry.lateResult = result ~= "" and result or nil
+  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry))
+  return "in-doubt"
+end
+
+local function commit(dedupKey, effect, reservationId, result)
+  local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
+  local known, open, jobs = unpack(redis.call("HMGET", ledger, field, "open", "jobs"))
+  if not known then return "refused" end
+  if not isReservedBy(known, reservationId) then
+    return answerLate(ledger, effect, cjson.decode(known), reservationId, result)
+  end
+
+  local written = { field, doneEntry(reservationId), "open", open - 1 }
+  if result ~= "" then
+    written[5], written[6] = "r:" .. effect, result
+  end
+  redis.call("HSET", ledger, unpack(written))
+  if open == "1" and jobs == "0" then redis.call("PEXPIRE", ledger, ARGV[3]) end
+  return "done"
+end
+
+local outcomes = {}
+for index, report in ipairs(cjson.decode(ARGV[4])) do
+  local dedupKey, effect, reservationId, result, jobId, lockToken, delivery = unpack(report)
+  local outcome = commit(dedupKey, effect, reservationId, result)
+  if outcome ~= "done" then breakLease(ARGV[2], jobId, lockToken, delivery) end
+  outcomes[index] = outcome
+end
+return cjson.encode(outcomes)

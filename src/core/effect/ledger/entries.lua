@@ -1,0 +1,40 @@
+--[[
+  The entries of a ledger: one for each effect, as JSON. Included by other scripts.
+
+  An entry has state ("reserved", "in-doubt", "done"), reservationId and at. One that is reserved or in doubt also has job, delivery,
+  worker, fence, and where they apply deadline, firstAt (if its policy is to repeat), isRepeat, reason, seen (what its
+  worker saw leave), isOver (nothing of its run acts any more), isElsewhere (its worker is of another queue), report and lateResult; one
+  that was resolved has resolvedBy. reserve.lua and commit.lua write theirs as text.
+]]
+-- @include ../../../platform/redis/now.lua
+
+local function readEntry(ledger, effect)
+  local json = redis.call("HGET", ledger, "e:" .. effect)
+  return json and cjson.decode(json)
+end
+
+local function writeEntry(ledger, effect, entry)
+  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry))
+end
+
+-- The effect that a field of a ledger is about; nil for the other fields.
+local function effectIn(field)
+  return string.match(field, "^e:(.+)$")
+end
+
+-- Reads every entry, by effect.
+local function readEntries(ledger)
+  local entries = {}
+  for _, field in ipairs(redis.call("HKEYS", ledger)) do
+    local effect = effectIn(field)
+    if effect then entries[effect] = readEntry(ledger, effect) end
+  end
+  return entries
+end
+
+-- Nobody can know whether the effect happened.
+local function putInDoubt(doubts, ledger, dedupKey, effect, entry, reason)
+  entry.state, entry.at, entry.reason = "in-doubt", nowMs(), reason
+  writeEntry(ledger, effect, entry)
+  redis.call("ZADD", doubts, entry.at, dedupKey .. "/" .. effect)
+end

@@ -1,0 +1,247 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FormerEntry, findFormerEntry } from "../../../features/former-queues/former-ledger.ts";
+import { loadScript, type Script } from "../../../platform/redis/script.ts";
+import type { QueueStore, WritableQueueStore } from "../../bullmq/store/queue-store.ts";
+import type { Outgoing } from "../../job/outgoing.ts";
+import type { Resolution } from "../../job/resolution.ts";
+import {
+  type Committed,
+  type LedgerSteps,
+  openLedgerSteps,
+  type Reservation,
+  throwRedisFault,
+} from "./ledger-steps.ts";
+import { decryptEffectText, effectName, encryptEffectText, findStoredName } from "./ledger-texts.ts";
+import { type Resolved, resolveDoubt } from "./resolve-doubt.ts";
+import { createUnreportedEffects, type UnreportedEffects } from "./unreported-effects.ts";
+
+/** One run of an effect, and the attempt that it belongs to. */
+export interface ReservedEffect {
+  readonly effect: string;
+  /** Unique to this run. */
+  readonly reservationId: string;
+  readonly jobId: string;
+  readonly lockToken: string;
+  /** BullMQ's delivery count; unique per attempt. */
+  readonly delivery: number;
+}
+
+export interface ReservationTimes {
+  /** Milliseconds until the attempt has certainly given up. */
+  readonly deadlineMs: number;
+  /** Milliseconds from the first run for which the effect may be run again; 0: never. */
+  readonly repeatMs: number;
+}
+
+/** Why nobody can know whether an effect happened, and what its process saw it send. */
+export interface DoubtReport {
+  readonly reason: string;
+  readonly evidence: readonly Outgoing[];
+}
+
+export type Released = "released" | "in-doubt" | "refused";
+export type Doubted = "in-doubt" | "refused";
+
+/** What earlier attempts of a job have left open. */
+export type LeftOpen =
+  | { readonly kind: "none" }
+  | { readonly kind: "busy"; readonly effect: string; readonly ms: number; readonly times: number }
+  | { readonly kind: "in-doubt"; readonly effect: string };
+
+/** The ledgers of one queue, for a worker. */
+export interface QueueLedgers {
+  readonly store: WritableQueueStore;
+  readonly worker: string;
+  /** How long a ledger is kept that no job uses and in which nothing is open, in milliseconds. */
+  readonly retentionMs: number;
+  readonly steps: LedgerSteps;
+  readonly unreported: UnreportedEffects;
+  /** Runs of effects in doubt that are not over, though their attempts may have ended. */
+  readonly runsLeft: Set<Promise<void>>;
+}
+
+export function openQueueLedgers(
+  store: WritableQueueStore,
+  worker: string,
+  retentionMs: number,
+): QueueLedgers {
+  return {
+    store,
+    worker,
+    retentionMs,
+    steps: openLedgerSteps(store, retentionMs),
+    unreported: createUnreportedEffects(store, worker),
+    runsLeft: new Set(),
+  };
+}
+
+/** Of two that give way to each other, one must be first: they wait at random, and longer each time. */
+const GIVE_WAY_MS = 50;
+const ROUNDS_MAX = 8;
+
+/** What an attempt asks of its ledger. */
+export type EffectLedger = Pick<Ledger, keyof Ledger>;
+
+const releaseScript = loadScript(import.meta.url, "release.lua");
+const doubtScript = loadScript(import.meta.url, "doubt.lua");
+const runOverScript = loadScript(import.meta.url, "run-over.lua");
+const leftOpenScript = loadScript(import.meta.url, "left-open.lua");
+
+/** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
+export class Ledger {
+  readonly dedupKey: string;
+  readonly #queue: QueueLedgers;
+  readonly #others: () => readonly QueueStore[];
+  /** Stored names of effects with an index, or from another queue. */
+  readonly #names = new Map<string, string>();
+
+  /** @param others returns the queues in which the same key may have a ledger, because its type has moved; more may come at any time */
+  constructor(queue: QueueLedgers, dedupKey: string, others: () => readonly QueueStore[] = () => []) {
+    this.#queue = queue;
+    this.dedupKey = dedupKey;
+    this.#others = others;
+  }
+
+  /**
+   * Reserves an effect, unless another queue's ledger knows it. No step reaches two queues, so it looks there again once it has the
+   * reservation: of two jobs that reserve at the same moment, at least one finds the other, and gives way.
+   */
+  async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
+    const { effect, reservationId } = run;
+    for (let round = 1; ; round += 1) {
+      const former = await this.#findFormer(effect);
+      const reservation = await this.#reserveHere(run, times, former);
+      const isNew = reservation.kind === "reserved" && former === undefined;
+      if (!isNew || (await this.#findFormer(effect)) === undefined) return reservation;
+      await this.release(effect, reservationId);
+      const pauseMs = Math.ceil(Math.random() * GIVE_WAY_MS * round);
+      if (round === ROUNDS_MAX) return { kind: "busy", ms: pauseMs, times: round };
+      await sleep(pauseMs);
+    }
+  }
+
+  async #reserveHere(
+    { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
+    { deadlineMs, repeatMs }: ReservationTimes,
+    former: FormerEntry | undefined,
+  ): Promise<Reservation> {
+    const { dedupKey } = this;
+    const { store, worker, steps, unreported } = this.#queue;
+    if (effect.includes("/")) this.#names.set(effect, await findStoredName(store, dedupKey, effect));
+    const inherited = former === undefined ? [] : await this.#inherit(effect, former);
+    const name = this.#nameOf(effect);
+    const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
+    const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
+    const reservation = await steps.reserve([...args, jobId, worker, keyIds, ...inherited]);
+    if (reservation.kind === "reserved") unreported.add({ dedupKey, name, reservationId, jobId, delivery });
+    if (reservation.kind !== "done" || reservation.result === null) return reservation;
+    const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);
+    return { kind: "done", result };
+  }
+
+  /**
+   * Sends the report before it returns. A refused one costs the attempt its job.
+   *
+   * @param result JSON, "" for none
+   */
+  commit(
+    { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
+    result: string,
+  ): Promise<Committed> {
+    const encrypted = this.#encrypt(effect, "result", result);
+    const args = [
+      this.dedupKey,
+      this.#nameOf(effect),
+      reservationId,
+      encrypted,
+      jobId,
+      lockToken,
+      String(delivery),
+    ];
+    return this.#finished(reservationId, this.#queue.steps.commit(args));
+  }
+
+  async release(effect: string, reservationId: string): Promise<Released> {
+    const args = [this.#nameOf(effect), reservationId, this.#queue.retentionMs, this.dedupKey];
+    const outcome = (await this.#run(releaseScript, args)) as Released;
+    this.#queue.unreported.remove(reservationId);
+    return outcome;
+  }
+
+  doubt(effect: string, reservationId: string, { reason, evidence }: DoubtReport): Promise<Doubted> {
+    const args = [
+      this.#nameOf(effect),
+      reservationId,
+      this.#encrypt(effect, "reason", reason),
+      this.dedupKey,
+      this.#encrypt(effect, "seen", JSON.stringify(evidence)),
+    ];
+    return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
+  }
+
+  /** Reports that a run is over which has left a doubt, also long after its attempt. @param over never rejects */
+  async reportOver(effect: string, reservationId: string, over: Promise<void>): Promise<void> {
+    const { runsLeft } = this.#queue;
+    runsLeft.add(over);
+    await over;
+    runsLeft.delete(over);
+    await this.#run(runOverScript, [this.#nameOf(effect), reservationId]);
+  }
+
+  resolve(effect: string, resolution: Resolution): Promise<Resolved> {
+    const { store, retentionMs } = this.#queue;
+    return resolveDoubt(store, retentionMs, { dedupKey: this.dedupKey, effect }, resolution);
+  }
+
+  /** Puts in doubt what earlier attempts of the job left reserved past its deadline. */
+  async leftOpen(jobId: string, delivery: number): Promise<LeftOpen> {
+    const { dedupKey } = this;
+    const { store } = this.#queue;
+    const reply = await this.#run(leftOpenScript, [dedupKey, jobId, delivery, store.keys.start]);
+    const [kind, name = "", ms = 0, times = 0] = reply as [LeftOpen["kind"], string?, number?, number?];
+    const effect = effectName(store, { dedupKey, name });
+    if (kind === "busy") return { kind, effect, ms, times };
+    return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
+  }
+
+  #nameOf(effect: string): string {
+    return this.#names.get(effect) ?? effect;
+  }
+
+  #encrypt(effect: string, part: "result" | "reason" | "seen", text: string): string {
+    const { dedupKey } = this;
+    return encryptEffectText(this.#queue.store, { dedupKey, name: this.#nameOf(effect) }, part, text);
+  }
+
+  async #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    const { client, keys } = this.#queue.store;
+    return await script.run(client, [keys.ledger(this.dedupKey), keys.doubts], args).catch(throwRedisFault);
+  }
+
+  /** If Redis refuses the report, checks for data loss before the reservation is dropped. */
+  async #finished<T extends string>(reservationId: string, report: Promise<T>): Promise<T> {
+    const { store, unreported } = this.#queue;
+    const outcome = await report;
+    if (outcome === "refused") await store.epoch.check().catch(() => {});
+    unreported.remove(reservationId);
+    return outcome;
+  }
+
+  async #findFormer(effect: string): Promise<FormerEntry | undefined> {
+    const others = this.#others();
+    if (others.length === 0) return undefined;
+    return await findFormerEntry(others, this.dedupKey, effect).catch(throwRedisFault);
+  }
+
+  /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
+  async #inherit(effect: string, former: FormerEntry): Promise<string[]> {
+    const { client, keys } = this.#queue.store;
+    const name = this.#nameOf(effect);
+    const isKnown =
+      former.name !== name &&
+      (await client.hexists(keys.ledger(this.dedupKey), `e:${name}`).catch(throwRedisFault)) > 0;
+    if (isKnown) return [];
+    this.#names.set(effect, former.name);
+    return [former.entry, former.result];
+  }
+}

@@ -1,0 +1,142 @@
+#!lua
+--[[
+  Reserves effects, each for one attempt, before they start. Each reservation is atomic: between a check and a write another
+  worker could claim the job and begin the same effect. Batching only saves time.
+
+  KEYS[1] epoch   KEYS[2] doubts   KEYS[3] jobs joined to ledgers   KEYS[4] those that began one; all other keys share
+    their slot
+  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
+  ARGV[3], ARGV[4] id and count of the epoch that the worker has seen
+  ARGV[5] JSON, for each effect: [deduplication key, effect, reservation id, lock token, delivery count as text, milliseconds
+    until the attempt gives up, milliseconds for which the effect may be repeated (0: never), job id, worker, the ids of this
+    worker's encryption keys between spaces ("-" where the effect has no index), and where the ledger of another queue of its
+    type knows the effect, its entry there and its result]
+
+  Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
+          { "reserved", fence }    the effect may start; the fence grows with each reservation
+          { "done", result }       it is done; result is JSON as text, or null
+          { "busy", ms, times }    another attempt may still run it, for this long; how often this job was deferred for that
+          { "in-doubt" }           nobody can know whether it happened
+          { "unreadable", key }    the ledger has indexes that are encrypted with this key, which this worker lacks
+          { "not-leased" }         this worker has lost the job
+          { "cancelled" }          the job is cancelled
+          { "forgotten" }          the job has asked for effects before, and its ledger is gone
+  ]
+]]
+-- @include ./ledger.lua
+-- @include ../../bullmq/claim/lease.lua
+-- @include ../../../platform/redis/fitness/epoch.lua
+-- @include ../../../platform/redis/now.lua
+
+if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
+
+local startedAt = nowText()
+local now = tonumber(startedAt)
+-- When the sweep looks at a job first: most have ended by then.
+local LOOK_AFTER_MS = 1000
+-- Jobs that begin a ledger with this call.
+local begun = {}
+local NO_REPORT = "its worker did not report before the deadline"
+
+-- An entry is inherited once: afterwards this ledger counts, not the other one.
+local function inherit(ledger, effect, elsewhere)
+  if not elsewhere or redis.call("HEXISTS", ledger, "i:" .. effect) == 1 then return nil end
+  local entry = cjson.decode(elsewhere)
+  entry.isElsewhere = true
+  return entry
+end
+
+local function copyDone(ledger, effect, elsewhere, resultThere)
+  redis.call("HSET", ledger, "e:" .. effect, elsewhere, "i:" .. effect, 1)
+  -- Without `open` the ledger would look new to the job's next effect, and the job would be counted twice.
+  redis.call("HINCRBY", ledger, "open", 0)
+  if resultThere ~= "" then redis.call("HSET", ledger, "r:" .. effect, resultThere) end
+end
+
+-- An index that another key has encrypted is not found under any name that this worker knows: the effect may be there.
+local function missingKey(ledger, keyIds)
+  if keyIds == "-" then return nil end
+  for id in string.gmatch(redis.call("HGET", ledger, "keys") or "", "%S+") do
+    if not string.find(keyIds, " " .. id .. " ", 1, true) then return id end
+  end
+end
+
+local function noteKey(ledger, effect)
+  local id = string.match(effect, "/hf1%.([%w_-]+)%.")
+  if not id then return end
+  local noted = redis.call("HGET", ledger, "keys") or " "
+  if not string.find(noted, " " .. id .. " ", 1, true) then redis.call("HSET", ledger, "keys", noted .. id .. " ") end
+end
+
+-- The answer where the effect is done or under way already.
+local function answerFrom(entry, ledger, effect, reservationId, jobId)
+  if entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
+  if entry.state ~= "reserved" then return nil end
+  -- The reply was lost and the command sent again.
+  if entry.reservationId == reservationId then return { "reserved", entry.fence } end
+  if now < entry.deadline then return { "busy", entry.deadline - now, countDeferral(ARGV[2], jobId) } end
+end
+
+-- As text. At least the time, so that it also grows after the ledger has expired.
+local function nextFence(fence, entry)
+  local last = math.max(fence or 0, entry and entry.fence or 0)
+  return last < now and startedAt or string.format("%.0f", last + 1)
+end
+
+-- Time alone never proves that an effect did not happen.
+local function doubt(entry, ledger, dedupKey, effect, jobId, open)
+  if entry.state == "reserved" then entry.reason, entry.at = NO_REPORT, now end
+  entry.state, entry.job = "in-doubt", jobId
+  redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry), "open", open)
+  redis.call("ZADD", KEYS[2], "NX", entry.at, dedupKey .. "/" .. effect)
+  return { "in-doubt" }
+end
+
+local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, keyIds, elsewhere, resultThere)
+  local isLeased, isCancelled, noted = readLease(ARGV[2], jobId, lockToken, delivery)
+  if not isLeased then return { "not-leased" } end
+  if isCancelled then return { "cancelled" } end
+  if not noted then setDedupKey(ARGV[2], jobId, dedupKey) end
+  local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
+  local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
+  local unreadable = not known and missingKey(ledger, keyIds)
+  if unreadable then return { "unreadable", unreadable } end
+  local jobs, fence
+  if open then jobs, fence = unpack(redis.call("HMGET", ledger, "jobs", "fence")) end
+  if noted and not open and redis.call("EXISTS", ledger) == 0 then return { "forgotten" } end
+  -- A new ledger is written below.
+  if not open and not elsewhere then
+    begun[#begun + 1] = startedAt .. "/" .. jobId .. "/" .. dedupKey
+  elseif not noted or countJoined(ledger, jobs) == 0 then
+    join(KEYS[3], ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
+  end
+  if not known and keyIds ~= "-" then noteKey(ledger, effect) end
+  local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
+  local isInherited = entry and not known
+
+  if isInherited and entry.state == "done" then copyDone(ledger, effect, elsewhere, resultThere) end
+  local answer = entry and answerFrom(entry, ledger, effect, reservationId, jobId)
+  if answer then return answer end
+  if isInherited then redis.call("HSET", ledger, "i:" .. effect, 1) end
+  local openNow = known and open or (open or 0) + 1
+  local mayRepeat = repeatMs > 0 and entry and entry.firstAt and now - entry.firstAt <= repeatMs
+  if entry and not mayRepeat then return doubt(entry, ledger, dedupKey, effect, jobId, openNow) end
+
+  if entry then redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect) end
+  fence = nextFence(fence, entry)
+  local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
+  -- Joining texts: cjson would be a tenth of the reservation, since it writes a number slower than all the rest (row `work-effect`).
+  local reservation = '{"state":"reserved","at":' .. startedAt .. ',"deadline":' .. now + deadlineMs
+    .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
+    .. '","job":' .. cjson.encode(jobId) .. ',"delivery":' .. delivery .. ',"worker":' .. cjson.encode(worker)
+    .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
+  redis.call("HSET", ledger, field, reservation, "open", openNow)
+  return { "reserved", fence }
+end
+
+local outcomes = {}
+for index, request in ipairs(cjson.decode(ARGV[5])) do
+  outcomes[index] = reserve(unpack(request))
+end
+if #begun > 0 then redis.call("RPUSH", KEYS[4], unpack(begun)) end
+return cjson.encode({ countChange(KEYS[1]), outcomes })

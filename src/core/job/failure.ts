@@ -1,0 +1,54 @@
+import { type ErrorCode, errorCodes, isErrorCode } from "../../platform/errors/error-codes.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { asError } from "../../platform/lib/thrown.ts";
+
+/** Why an attempt failed, as Redis keeps it and the status shows it. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Whether another attempt can help. */
+  readonly retryable: boolean;
+}
+
+const MESSAGE_MAX = 1_000;
+
+/**
+ * Makes a failure of a thrown value. What is not a `HoldfastError` is a retryable `HANDLER_FAILED`.
+ *
+ * @param scrub removes secrets from the message
+ */
+export function failureOf(thrown: unknown, scrub = (text: string) => text): Failure {
+  const error = asError(thrown);
+  const message = scrub(error.message);
+  if (error instanceof HoldfastError && isErrorCode(error.code))
+    return { ...failure(error.code, message), retryable: error.retryable === true };
+  return failure("HANDLER_FAILED", message);
+}
+
+/** BullMQ's `reason`: `CODE: message`, readable in BullMQ's own tools. */
+export function formatFailure({ code, message }: Failure): string {
+  return `${code}: ${message}`;
+}
+
+const LINE = /^([A-Z_]+): (.*)$/s;
+
+/** Whether a text is a line of `formatFailure`. */
+export function isFailureLine(text: string): boolean {
+  return isErrorCode(LINE.exec(text)?.[1] ?? "");
+}
+
+/**
+ * Reads a line of `formatFailure`. Any other text, such as BullMQ's own, counts as `HANDLER_FAILED`.
+ *
+ * @param open decrypts the message; the code is never encrypted
+ */
+export function parseFailure(line: string, open = (message: string) => message): Failure {
+  const [, code = "", message = ""] = LINE.exec(line) ?? [];
+  return isErrorCode(code) ? failure(code, open(message)) : failure("HANDLER_FAILED", line);
+}
+
+function failure(code: ErrorCode, message: string): Failure {
+  const text = message.toWellFormed();
+  const short = text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
+  return { code, message: short, retryable: errorCodes[code].retryable };
+}

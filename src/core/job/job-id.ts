@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+
+/**
+ * A job's id: the name of its queue or partition, `_`, and a UUIDv7 whose last 48 bits are the fingerprint of the job's content.
+ *
+ * A key still points to the id after the job is gone, so the fingerprint in it shows whether a request repeats the job. Ids of
+ * one millisecond differ by 26 random bits and the fingerprint. To clients an id is opaque.
+ */
+const SHAPE =
+  /^([a-z][a-z0-9-]{0,63}(?:\.[1-9][0-9]?)?)_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
+
+const FINGERPRINT_LENGTH = 12;
+
+export interface JobId {
+  /** Or one of its partitions. */
+  readonly queue: string;
+  /** 12 hexadecimal digits. */
+  readonly fingerprint: string;
+}
+
+/** @param fingerprint 12 hexadecimal digits */
+export function newJobId(queue: string, fingerprint: string): string {
+  const ms = Date.now();
+  const high = hex(Math.floor(ms / 0x10000), 8);
+  const low = hex(ms % 0x10000, 4);
+  const random = randomUUID();
+  return `${queue}_${high}-${low}-7${random.slice(15, 18)}-${random.slice(19, 23)}-${fingerprint}`;
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
+
+/** @returns undefined for any text that is not an id of ours */
+export function parseJobId(text: string): JobId | undefined {
+  const match = text.length <= 128 ? SHAPE.exec(text) : null;
+  const [, queue, fingerprint] = match ?? [];
+  return queue === undefined || fingerprint === undefined ? undefined : { queue, fingerprint };
+}
+
+/** @returns undefined for any text that is not an id of ours */
+export function queueOfId(text: string): string | undefined {
+  return parseJobId(text)?.queue;
+}
+
+/** Whether two ids have the same fingerprint, so that their jobs have the same content. */
+export function isSameContent(id: string, other: string): boolean {
+  return parseJobId(id)?.fingerprint === other.slice(-FINGERPRINT_LENGTH);
+}
+
+export function jobNotFound(): HoldfastError {
+  return new HoldfastError("JOB_NOT_FOUND", "There is no job with this id, or no longer");
+}
+
+/** When a job was submitted, in milliseconds since 1970, as its id says. */
+export function submittedAt(id: string): number {
+  const uuid = id.slice(id.indexOf("_") + 1);
+  return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+}

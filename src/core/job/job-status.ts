@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { errorCodes } from "../../platform/errors/error-codes.ts";
+import { jobStates } from "./job-state.ts";
+import { outgoingSchema } from "./outgoing.ts";
+
+/** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
+export const effectStates = ["reserved", "done", "in-doubt"] as const;
+
+const instant = z.iso.datetime();
+
+export const evidenceDescription =
+  "Of an effect in doubt: what its process saw it send, at most 20, never a query, header or body. Empty: nothing was seen, which does not mean that nothing was sent.";
+
+/** A job as anyone may see it. Times are ISO 8601 in UTC. */
+export const jobStatusSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  state: z.enum(jobStates),
+  attemptsMade: z.int().meta({ description: "Attempts that ended, the successful one included." }),
+  maxAttempts: z.int(),
+  tags: z.array(z.string()).meta({ description: "What it was submitted with." }),
+  progress: z
+    .unknown()
+    .meta({ description: "The latest progress that the handler reported; null before that." }),
+  submittedAt: instant,
+  startedAt: instant.nullable().meta({ description: "When the latest attempt began." }),
+  finishedAt: instant.nullable(),
+  held: z
+    .object({
+      lane: z.string().meta({ description: "Hash of its concurrency key: equal in jobs of one key." }),
+      behind: z
+        .int()
+        .meta({ description: "How many jobs of its key are before it, those under way included." }),
+      limit: z.int().meta({ description: "How many jobs of its key may be under way at a time." }),
+    })
+    .optional()
+    .meta({ description: "Only of a waiting job that waits for others of its concurrency key." }),
+  nextAttemptAt: instant.nullable().meta({ description: "When a delayed job is due." }),
+  result: z.unknown().meta({ description: "What the handler returned; null until completed." }),
+  error: z
+    .object({
+      code: z.enum(Object.keys(errorCodes) as (keyof typeof errorCodes)[]),
+      message: z.string(),
+      retryable: z.boolean().meta({ description: "Whether trying again can help." }),
+    })
+    .nullable()
+    .meta({
+      description:
+        "Why the latest attempt failed; null once completed, unless the result cannot be decrypted.",
+    }),
+  effects: z
+    .array(
+      z.object({
+        name: z.string().meta({ description: "With /index where the effect has one." }),
+        state: z.enum(effectStates),
+        at: instant.meta({ description: "Since when it is in this state." }),
+        evidence: z.array(outgoingSchema).optional().meta({ description: evidenceDescription }),
+      }),
+    )
+    .meta({ description: "The job's side effects, as far as they were begun." }),
+  effectCounts: z.object({ reserved: z.int(), done: z.int(), "in-doubt": z.int() }).optional().meta({
+    description:
+      "Only in lists, of a job with more than 20 effects: how many are in each state. `effects` then has 20, first those that are not done.",
+  }),
+  parentId: z.string().optional().meta({ description: "The parent of the flow that the job belongs to." }),
+  children: z
+    .object({
+      total: z.int(),
+      waiting: z.int().meta({ description: "Those that have not ended." }),
+      completed: z.int(),
+      failed: z.int(),
+      isWhole: z.boolean().meta({
+        description:
+          "False for a flow that is half submitted: it runs when the same flow is submitted again.",
+      }),
+    })
+    .optional()
+    .meta({ description: "How many children the parent of a flow has." }),
+});
+
+export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;
+
+/** Whether nothing more happens to it by itself. */
+export function hasEnded({ state }: Pick<JobStatus, "state">): boolean {
+  return state === "completed" || state === "failed";
+}
+
+/** A job in a list: its status, and the key that it was submitted with. */
+export const listedJobSchema = jobStatusSchema.extend({ idempotencyKey: z.string() });
+export type ListedJob = Readonly<z.output<typeof listedJobSchema>>;

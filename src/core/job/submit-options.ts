@@ -1,0 +1,52 @@
+import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+
+export interface SubmitOptions {
+  /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
+  readonly idempotencyKey: string;
+  /** Milliseconds until the job may run, at most a year. Excludes `runAt`. */
+  readonly delayMs?: number;
+  /** The instant from which the job may run, at most a year ahead. Excludes `delayMs`. */
+  readonly runAt?: Date;
+  /** If no worker has begun the job by then, it ends `failed` with `EXPIRED`. Excludes `startWithinMs`. @default what the contract declares */
+  readonly startBy?: Date;
+  /** The same, in milliseconds from when the job may run, at most a year. Excludes `startBy`. */
+  readonly startWithinMs?: number;
+  /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
+  readonly priority?: number;
+  /**
+   * What people find the job by: at most 10, each once and of 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit.
+   * Stored in the clear, also where jobs are encrypted.
+   *
+   * @default none
+   * @example ["customer:42", "import-2026-12"]
+   */
+  readonly tags?: readonly string[];
+}
+
+/** A payload with its options. */
+export interface Submission<PayloadIn> extends SubmitOptions {
+  readonly payload: PayloadIn;
+}
+
+/** How a handler submits the next job: its idempotency key is made of the running job's. */
+export interface NextOptions extends Omit<SubmitOptions, "idempotencyKey"> {
+  /** Distinguishes what one job submits of one type: 1 to 255 characters, and no slash. @default the submitted job's type */
+  readonly name?: string;
+}
+
+/** The part of a contract that a producer needs. */
+export interface ProducibleJob<PayloadIn> {
+  readonly type: string;
+  readonly payload: { readonly "~standard": { readonly types?: { readonly input: PayloadIn } | undefined } };
+}
+
+/** What the producer of a job gets back. */
+export interface Receipt {
+  readonly id: string;
+  readonly type: string;
+  readonly idempotencyKey: string;
+  /** True when the key was used before with the same content: `id` is then the first job's. */
+  readonly duplicate: boolean;
+}
+
+export type SubmitResult = Receipt | HoldfastError;

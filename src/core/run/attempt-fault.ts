@@ -1,0 +1,109 @@
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { traceOf } from "../../platform/lib/thrown.ts";
+import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import type { Effects } from "../effect/effects.ts";
+import { isNotReserved } from "../effect/not-reserved.ts";
+import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
+import { delayMsOf } from "../job/delay-ms.ts";
+import { failureOf } from "../job/failure.ts";
+import type { Scrub } from "../job/redaction.ts";
+
+/**
+ * Closes the effects of an attempt that has thrown, and says why it really ends. An effect's outcome outranks the handler's: a
+ * swallowed doubt is a doubt. Before the job fails for good, it looks for a doubt of which neither has spoken.
+ *
+ * @param now Redis's clock
+ */
+export async function faultOf(
+  thrown: unknown,
+  effects: Effects,
+  job: ClaimedJob,
+  now: number,
+): Promise<unknown> {
+  await effects.close();
+  if (isCode(thrown, "CANCELLED")) return thrown;
+  const fault = await boundSnoozes(effects.blocked() ?? withoutDoubt(thrown), job, now);
+  if (!endsJob(fault, job)) return fault;
+  try {
+    await effects.checkLeftOpen(fault);
+  } catch (unread) {
+    return unread;
+  }
+  return effects.blocked() ?? fault;
+}
+
+/** Only an effect can be in doubt. A handler's own `InDoubtError` leaves nothing to list or resolve. */
+function withoutDoubt(thrown: unknown): unknown {
+  if (!(thrown instanceof InDoubtError)) return thrown;
+  return new PermanentError(`Thrown outside of an effect, so nothing can be in doubt: ${thrown.message}`, {
+    cause: thrown,
+  });
+}
+
+const SNOOZES_MAX = 100;
+const SNOOZED_MAX_MS = 30 * 24 * 60 * 60_000;
+
+/** A handler that always asks to be called later must not go on for ever. If a worker dies after the count, one more is counted. */
+async function boundSnoozes(fault: unknown, job: ClaimedJob, now: number): Promise<unknown> {
+  if (!isCode(fault, "SNOOZED")) return fault;
+  try {
+    const isLate = now + (fault.retryAfterMs ?? 0) > job.submittedAt + SNOOZED_MAX_MS;
+    if (!isLate && (await job.countSnooze()) <= SNOOZES_MAX) return fault;
+    const bound = isLate ? "for longer than 30 days" : `${SNOOZES_MAX} times`;
+    const message = `The job was snoozed ${bound}: ${fault.message}`;
+    return new HoldfastError("SNOOZES_EXHAUSTED", message, { cause: fault });
+  } catch (unanswered) {
+    return unanswered;
+  }
+}
+
+/** Whether the job fails for good with this. One that is in doubt or cancelled says so itself; without its lock, nothing does. */
+function endsJob(fault: unknown, { attemptsMade, maxAttempts, lease }: ClaimedJob): boolean {
+  if (isCode(fault, "EFFECT_IN_DOUBT") || isCode(fault, "CANCELLED") || !lease.isLocked()) return false;
+  if (withoutFailure(fault) !== undefined) return false;
+  const isLast = attemptsMade + 1 >= maxAttempts && !isCode(lease.reason, "CANCELLED");
+  return isLast || !failureOf(fault).retryable;
+}
+
+/** What an attempt that ended with this fault means for its job. */
+export function failed(fault: unknown, scrub: Scrub): AttemptOutcome {
+  return (
+    withoutFailure(fault) ?? {
+      kind: "failed",
+      failure: failureOf(fault, scrub),
+      trace: scrub(traceOf(fault)),
+      retryAfterMs: askedDelay(fault),
+    }
+  );
+}
+
+/** Another worker, or this one later, may run the job; it has begun nothing, or asked for it. */
+const deferring = new Set<ErrorCode>([
+  "EFFECT_BUSY",
+  "STORE_ROLLED_BACK",
+  "STORE_UNFIT",
+  "NO_HANDLER",
+  "SNOOZED",
+]);
+
+function withoutFailure(fault: unknown): AttemptOutcome | undefined {
+  if (!(fault instanceof HoldfastError)) return undefined;
+  if (fault.code === "WORKER_STOPPING") return { kind: "released" };
+  if (!deferring.has(fault.code) && !isNotReserved(fault) && !lacksKey(fault)) return undefined;
+  return { kind: "deferred", delayMs: delayMsOf(fault.retryAfterMs), code: fault.code };
+}
+
+/** What was changed or moved can never be decrypted; what only lacks a key is left to a worker that has it. */
+function lacksKey({ code, retryAfterMs }: HoldfastError): boolean {
+  return code === "DECRYPTION_FAILED" && retryAfterMs !== undefined;
+}
+
+function askedDelay(fault: unknown): number | undefined {
+  if (!(fault instanceof HoldfastError) || fault.retryAfterMs === undefined) return undefined;
+  return delayMsOf(fault.retryAfterMs);
+}
+
+function isCode(thrown: unknown, code: ErrorCode): thrown is HoldfastError {
+  return thrown instanceof HoldfastError && thrown.code === code;
+}

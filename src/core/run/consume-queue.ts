@@ -1,0 +1,194 @@
+import { startParentSweep } from "../../features/flows/parent-sweep.ts";
+import type { EndedAttempt } from "../../features/history/history-counts.ts";
+import { startHistoryWriter } from "../../features/history/history-writer.ts";
+import { startLaneSweep } from "../../features/lanes/lane-sweep.ts";
+import { startExpirySweep } from "../../features/retention/expiry-sweep.ts";
+import { startRetentionSweep } from "../../features/retention/retention-sweep.ts";
+import { startTagSweep } from "../../features/tags/tag-sweep.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
+import type { Events } from "../../platform/telemetry/events.ts";
+import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../bullmq/claim/job-consumer.ts";
+import { Slots } from "../bullmq/claim/slots.ts";
+import { openDueSweeps } from "../bullmq/due-sweeps.ts";
+import { declareLimits } from "../bullmq/queue-control.ts";
+import { queueOfPartition } from "../bullmq/store/partitions.ts";
+import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
+import { openEffects } from "../effect/effects.ts";
+import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
+import { startLedgerSweep } from "../effect/ledger/ledger-sweep.ts";
+import { dedupKeyOf } from "../job/dedup-key.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobContract, JobHandler } from "../job/define-job.ts";
+import type { QueueLimits } from "../job/queue-settings.ts";
+import type { SubmitPath } from "../submit/submit-path.ts";
+import { atWork } from "./loop-watch.ts";
+import { type AttemptTools, runAttempt } from "./run-attempt.ts";
+
+/** What one worker process runs its queues with. */
+export interface WorkerParts {
+  /** Unique to this process. */
+  readonly name: string;
+  readonly application: Pick<Application, "queueSettings">;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly queues: SubmitPath;
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly events: Events;
+}
+
+/** How many attempts a worker may run at a time, in all partitions of a queue. */
+export function slotsOf(
+  queue: string,
+  { queueSettings }: Pick<Application, "queueSettings">,
+  { HOLDFAST_CONCURRENCY: { named, each } }: Pick<Settings, "HOLDFAST_CONCURRENCY">,
+): number {
+  return named.get(queue) ?? queueSettings.get(queue)?.concurrency ?? each;
+}
+
+/** Claims the jobs of one queue and runs them, in each of its partitions, also in those that it gets later. */
+export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => void): Running {
+  const { stores } = worker.queues;
+  const declared = worker.application.queueSettings.get(queue);
+  const slots = new Slots(slotsOf(queue, worker.application, worker.settings));
+  const consumers = new Map<string, Running>();
+  let isStopping = false;
+
+  function consumeAll(): void {
+    if (isStopping) return;
+    for (const { queue: partition } of stores.partitionsOf([queue])) {
+      if (!consumers.has(partition))
+        consumers.set(partition, consumePartition(partition, worker, slots, onStuck));
+    }
+  }
+
+  consumeAll();
+  declare(stores, queue, declared?.limits ?? {}, worker.log);
+  stores.layouts.onChange((changed) => {
+    if (changed === queue) consumeAll();
+  });
+  return {
+    stop: stopOnce(async () => {
+      isStopping = true;
+      await Promise.all([...consumers.values()].map((consumer) => consumer.stop()));
+    }),
+  };
+}
+
+/** The limits that stand from before count until these are written. */
+function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: Logger): void {
+  const [first, ...others] = stores.partitionsOf([queue]);
+  if (first === undefined) return;
+  declareLimits([first, ...others], limits).catch((error: unknown) =>
+    log.warn({ queue, reason: String(error) }, "the declared limits could not be written"),
+  );
+}
+
+/** Claims the jobs of one partition and runs them, and sweeps its ledgers, lanes and parents. */
+function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
+  const { name, settings, log, events, queues, handlers } = worker;
+  const store = queues.stores.of(queue);
+  const retentionMs = settings.HOLDFAST_RETENTION_MS;
+  const ledgers = openQueueLedgers(store, name, retentionMs);
+  queues.epochs.onLoss(async (lost) => {
+    if (lost === queue) await ledgers.unreported.putInDoubt();
+  });
+  const tools: AttemptTools = {
+    handlers,
+    log,
+    events,
+    now: queues.clock.now,
+    checkNext: (_, input) => queues.submitter.checkOwn(input),
+    openEffects: effectsOpener(ledgers, worker),
+  };
+  const history = startHistoryWriter(store);
+  // Types that this worker does not know could be any number.
+  const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
+  const consumer = startConsumer(
+    {
+      ...consumerOptions(store, worker, slots),
+      goesOn: () => ledgers.runsLeft.size > 0,
+      events: { ...eventsOf(queue, log, onStuck), onEnded },
+    },
+    (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
+  );
+  const isDue = openDueSweeps(store, retentionMs);
+  const parts = [
+    startLedgerSweep(store, retentionMs, isDue, log),
+    startExpirySweep(store, retentionMs, isDue, log),
+    startLaneSweep(store, isDue, log),
+    startParentSweep(store, isDue, log),
+    startTagSweep(store, log),
+    ...retentionSweeps(store, worker),
+    history,
+  ];
+  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(parts))) };
+}
+
+/** Only where a type of the queue declares how long its jobs are kept. */
+function retentionSweeps(store: QueueStore, { handlers, log }: WorkerParts): Running[] {
+  const queue = queueOfPartition(store.queue);
+  const types = [...handlers.values()]
+    .map(({ job }) => job)
+    .filter((job) => job.queue === queue || job.formerQueues.includes(queue))
+    .filter(({ retention }) => retention.completed !== undefined || retention.failed !== undefined);
+  return types.length === 0 ? [] : [startRetentionSweep(store, types, log)];
+}
+
+function consumerOptions(
+  store: QueueStore,
+  { name, settings, queues }: WorkerParts,
+  slots: Slots,
+): Omit<ConsumerOptions, "events" | "goesOn"> {
+  return {
+    store,
+    workerName: name,
+    clock: queues.clock,
+    keysInUse: queues.keysInUse,
+    limits: {
+      slots,
+      lockMs: settings.HOLDFAST_LOCK_MS,
+      stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
+      stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
+    },
+    keep: { completed: settings.HOLDFAST_KEEP_COMPLETED, failed: settings.HOLDFAST_KEEP_FAILED },
+  };
+}
+
+function eventsOf(queue: string, log: Logger, onStuck: () => void): Omit<ConsumerEvents, "onEnded"> {
+  return {
+    onStuck,
+    onClaimsRefused: (error) =>
+      log.warn({ queue, reason: error.message }, "Redis refuses to hand out jobs; asking until it does"),
+    onClaimsAccepted: () => log.info({ queue }, "Redis hands out jobs again"),
+    onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
+    onRefused: (jobId, error) =>
+      log.warn(
+        { queue, jobId, reason: String(error) },
+        "Redis refused to store how an attempt ended; sending it again",
+      ),
+  };
+}
+
+function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
+  return (job, contract, attempt) => {
+    const open = () => ({
+      job,
+      ledger: ledgerOf(contract, dedupKeyOf(job.type, job.envelope.key)),
+      ...attempt,
+      events,
+    });
+    return openEffects(contract.effects, open, job.delivery);
+  };
+
+  /** The same key may have been used where it belonged before, and where it belongs now. */
+  function ledgerOf(contract: JobContract, dedupKey: string): Ledger {
+    const others = () =>
+      queues.stores.layouts
+        .homesOf(contract, dedupKey)
+        .filter((name) => name !== ledgers.store.queue)
+        .map(queues.stores.of);
+    return new Ledger(ledgers, dedupKey, others);
+  }
+}

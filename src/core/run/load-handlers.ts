@@ -1,0 +1,22 @@
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { Application } from "../job/define-config.ts";
+import type { JobHandler } from "../job/define-job.ts";
+
+/** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */
+export async function loadHandlers(application: Application): Promise<ReadonlyMap<string, JobHandler>> {
+  const loaded = await application.handlers().catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HoldfastError("APPLICATION_INVALID", `the handlers cannot be loaded: ${reason}`, { cause });
+  });
+  const handlers = new Map(loaded.map((handler) => [handler.job.type, handler]));
+  const faults = [
+    ...[...application.jobs.keys()]
+      .filter((type) => !handlers.has(type))
+      .map((type) => `job "${type}": has no handler`),
+    ...[...handlers.keys()]
+      .filter((type) => !application.jobs.has(type))
+      .map((type) => `handler "${type}": its job is not listed in jobs`),
+  ];
+  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+  return handlers;
+}

@@ -1,0 +1,35 @@
+import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { measureAttempts } from "../../platform/telemetry/attempt-metrics.ts";
+import { measureEffects } from "../../platform/telemetry/effect-metrics.ts";
+import type { Events } from "../../platform/telemetry/events.ts";
+import { createMetrics } from "../../platform/telemetry/metrics.ts";
+import type { MetricsServer } from "../../platform/telemetry/metrics-server.ts";
+import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
+import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
+import { serveReadiness } from "../bullmq/store/readiness.ts";
+import type { Application } from "../job/define-config.ts";
+
+/**
+ * @param slots how many attempts this worker may run at a time, by queue
+ * @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure
+ */
+export async function startWorkerMetrics(
+  application: Application,
+  connected: ConnectedQueues,
+  slots: ReadonlyMap<string, number>,
+  settings: Settings,
+  events: Events,
+): Promise<MetricsServer | undefined> {
+  if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
+  const { stores, clock } = connected;
+  const metrics = createMetrics();
+  measureRedis(metrics, stores, application.queues);
+  measureClock(metrics, clock);
+  measureAttempts(events, metrics, application.jobs);
+  const slotsGauge = metrics.gauge("holdfast_worker_slots");
+  for (const [queue, count] of slots) slotsGauge.labels(queue).set(count);
+  measureSubmissions(events, metrics, [...application.jobs.keys()]);
+  measureEffects(events, metrics, application.jobs.values());
+  return await serveReadiness(metrics, connected, application.queues, settings);
+}

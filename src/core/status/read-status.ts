@@ -1,0 +1,228 @@
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
+import { redisFault } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
+import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
+import {
+  idInKey,
+  type JobOptions,
+  type JobValues,
+  jobOptions,
+  type StoredJob,
+  storedJob,
+} from "../bullmq/stored-job.ts";
+import { effectName, readEvidence } from "../effect/ledger/ledger-texts.ts";
+import { failureOf } from "../job/failure.ts";
+import { parseJobId, submittedAt } from "../job/job-id.ts";
+import { effectStates, hasEnded, type JobStatus } from "../job/job-status.ts";
+import { Reading, UNREADABLE } from "./readable.ts";
+
+const script = loadScript(import.meta.url, "read-jobs.lua");
+
+const TOGETHER_MAX = 32;
+/** Some milliseconds of Redis's time. */
+const EFFECTS_TOGETHER_MAX = 2_500;
+
+/**
+ * Reads the status of a job.
+ *
+ * @param id any text; one that is no job id has no job
+ * @returns undefined when there is no such job any more
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
+
+/**
+ * Reads statuses, each in one atomic step, at the same cost at any depth. Reads of one turn of the event loop travel in one command
+ * per queue.
+ *
+ * @param effectsMax how many effects of each job to read at most @default all
+ */
+export function openStatusReader(stores: QueueStores, effectsMax = Number.MAX_SAFE_INTEGER): ReadStatus {
+  async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
+    const queues = [...new Set(jobs.map(({ queue }) => queue))];
+    const read = queues.map((queue) => {
+      const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
+      return readFromQueue(stores.of(queue), ids, effectsMax);
+    });
+    const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
+    return jobs.map(({ id }) => known.get(id));
+  }
+
+  const read = batchByTurn({ run: readTogether, itemsMax: TOGETHER_MAX });
+  return async (id) => {
+    const queue = parseJobId(id)?.queue;
+    return queue === undefined ? undefined : await read({ id, queue });
+  };
+}
+
+interface WantedJob {
+  readonly id: string;
+  readonly queue: string;
+}
+
+type EffectCounts = readonly [reserved: number, done: number, inDoubt: number];
+
+/** A job as the script returns it, with its effects: name, entry, name, entry, … */
+type JobReply = readonly [job: JobValues, effects: readonly string[], counts: EffectCounts];
+
+async function readFromQueue(
+  store: QueueStore,
+  ids: readonly string[],
+  effectsMax: number,
+): Promise<ReadonlyMap<string, JobStatus>> {
+  const { start, ledgerStart, completed } = store.keys;
+  const statuses = new Map<string, JobStatus>();
+  for (let read = 0; read < ids.length; ) {
+    const some = ids.slice(read);
+    const reply = await script
+      .run(store.client, [completed], [start, ledgerStart, effectsMax, EFFECTS_TOGETHER_MAX, ...some])
+      .catch((error: unknown) => {
+        throw redisFault(error);
+      });
+    const jobs = reply as (JobReply | null)[];
+    for (const [index, found] of jobs.entries()) {
+      const id = some[index] ?? "";
+      if (found !== null) statuses.set(id, statusOf(store, storedJob(id, found[0]), found[1], found[2]));
+    }
+    read += jobs.length;
+  }
+  return statuses;
+}
+
+function statusOf(
+  store: QueueStore,
+  job: StoredJob,
+  effects: readonly string[],
+  counts: EffectCounts,
+): JobStatus {
+  const { id, state } = job;
+  const reading = new Reading();
+  const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
+  const options = optionsIn(reading, job.options);
+  const status = {
+    id,
+    type: job.type,
+    state,
+    ...(job.held !== undefined && { held: job.held }),
+    attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
+    maxAttempts: reading.int("maxAttempts", options.attempts, 1),
+    tags: tagsIn(options),
+    progress: reading.value(
+      "progress",
+      () => decryptedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(job.progress))),
+      UNREADABLE,
+    ),
+    submittedAt: submitted,
+    startedAt: reading.time("startedAt", job.startedAt, null),
+    finishedAt: hasEnded(job) ? reading.time("finishedAt", job.finishedAt, null) : null,
+    nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
+    ...outcomeOf(reading, store, job),
+    effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
+    ...countsOf(effects, counts),
+    ...familyOf(job),
+  };
+  return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+/** Only where some are left out. */
+function countsOf(
+  effects: readonly string[],
+  [reserved, done, inDoubt]: EffectCounts,
+): Pick<JobStatus, "effectCounts"> {
+  const isWhole = effects.length === 2 * (reserved + done + inDoubt);
+  return isWhole ? {} : { effectCounts: { reserved, done, "in-doubt": inDoubt } };
+}
+
+/** Only jobs of flows have it. */
+function familyOf({ parentKey, children }: StoredJob): Pick<JobStatus, "parentId" | "children"> {
+  const [waiting = 0, completed = 0, failed = 0, isWhole = 0] = children ?? [];
+  const total = waiting + completed + failed;
+  return {
+    ...(parentKey !== null && { parentId: idInKey(parentKey) }),
+    ...(children !== null && { children: { total, waiting, completed, failed, isWhole: isWhole === 1 } }),
+  };
+}
+
+function outcomeOf(
+  reading: Reading,
+  store: QueueStore,
+  { id, state, result, failure }: StoredJob,
+): Pick<JobStatus, "result" | "error"> {
+  if (state === "completed")
+    return resultOf(reading, () => store.decryptValue(id, "result", parseJson(result)));
+  return { result: null, error: failure === null ? null : readFailure(store, id, failure) };
+}
+
+/** Says what could not be read, where people look for what is wrong with a job. */
+function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
+  const note = `Unreadable in the store: ${[...new Set(unreadable)].join(", ")}`;
+  const { error } = status;
+  return {
+    ...status,
+    error:
+      error === null
+        ? { code: "INTERNAL", message: note, retryable: false }
+        : { ...error, message: `${error.message} (${note})` },
+  };
+}
+
+function tagsIn({ tags }: JobOptions): string[] {
+  return Array.isArray(tags) ? tags.map(String) : [];
+}
+
+export function optionsIn(reading: Reading, json: string | null | undefined): JobOptions {
+  return reading.value("options", () => jobOptions(json ?? null), {});
+}
+
+/** A result that cannot be decrypted is an error, not a result. */
+function resultOf(reading: Reading, open: () => unknown): Pick<JobStatus, "result" | "error"> {
+  try {
+    return { result: open(), error: null };
+  } catch (error) {
+    if (error instanceof HoldfastError) return { result: null, error: failureOf(error) };
+    return { result: reading.value("result", open, null), error: null };
+  }
+}
+
+interface StoredEntry {
+  readonly state?: unknown;
+  readonly at?: unknown;
+  readonly seen?: string;
+}
+
+/** @param earliest is used where an effect's time cannot be read */
+function toEffects(
+  reading: Reading,
+  store: QueueStore,
+  dedupKey: string,
+  stored: readonly string[],
+  earliest: string,
+): JobStatus["effects"] {
+  const effects: JobStatus["effects"] = [];
+  for (let index = 0; index < stored.length; index += 2) {
+    const effect = { dedupKey, name: stored[index] ?? "" };
+    const entry = Object(reading.json("effects", stored[index + 1])) as StoredEntry;
+    const state = reading.value("effects", () => effectStateOf(entry.state), "reserved");
+    effects.push({
+      name: reading.value("effects", () => effectName(store, effect), effect.name),
+      state,
+      at: reading.time("effects", entry.at ?? Number.NaN, earliest),
+      ...(state === "in-doubt" && { evidence: readEvidence(store, effect, entry.seen) }),
+    });
+  }
+  // Redis stores them in no order, and several in one millisecond.
+  return effects.sort((a, b) => a.at.localeCompare(b.at) || a.name.localeCompare(b.name));
+}
+
+function effectStateOf(state: unknown): (typeof effectStates)[number] {
+  const known = effectStates.find((name) => name === state);
+  if (known === undefined) throw new Error("Not a state of an effect");
+  return known;
+}
+
+function parseJson(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
+}

@@ -1,0 +1,28 @@
+import type { Settings } from "../../platform/config/settings.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import { stopAll, stopOnce } from "../../platform/lib/running.ts";
+import { createEvents } from "../../platform/telemetry/events.ts";
+import { logSubmissions } from "../../platform/telemetry/log-events.ts";
+import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
+import type { Application } from "../job/define-config.ts";
+import { countSubmissions } from "./count-submissions.ts";
+import { createSubmitter, type Submitter } from "./submitter.ts";
+
+/** Everything a process needs to submit jobs, connected. */
+export interface SubmitPath extends ConnectedQueues {
+  readonly submitter: Submitter;
+}
+
+/** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
+export async function openSubmitPath(
+  application: Application,
+  settings: Settings,
+  log?: Logger,
+  events = createEvents(),
+): Promise<SubmitPath> {
+  if (log !== undefined) logSubmissions(events, log);
+  const queues = await connectQueues(application, settings, "fail-fast", log);
+  const submissions = countSubmissions(events, queues.stores, application);
+  const submitter = createSubmitter(application, queues, settings, events);
+  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, submissions])) };
+}

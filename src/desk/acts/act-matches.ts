@@ -1,0 +1,125 @@
+import { readKinds, type StoredKind } from "../../core/bullmq/job-kinds.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { parseFailure } from "../../core/job/failure.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
+import type { JobFilter } from "../jobs/job-filter.ts";
+import type { JobLists } from "../jobs/job-lists.ts";
+import { type ActName, orderOf, statesOf } from "./act-on-many.ts";
+
+/** A job that an act is about. */
+export interface MatchingJob extends StoredKind {
+  /** Null where it has not failed. */
+  readonly code: ErrorCode | null;
+}
+
+/** Matching jobs of one type and code. */
+export interface MatchingGroup {
+  readonly type: string;
+  /** Null where they have not failed. */
+  readonly code: ErrorCode | null;
+  readonly count: number;
+  /** At most three. */
+  readonly exampleIds: readonly string[];
+}
+
+/** What an act would do. */
+export interface Matches {
+  readonly matching: readonly MatchingGroup[];
+  /** Jobs that were cancelled or are in doubt. A retry leaves them as they are, unless their code is given. */
+  readonly leftAlone: number;
+  /** Null at the end. */
+  readonly nextCursor: string | null;
+}
+
+const SLICE = 500;
+const TIME_MAX_MS = 800;
+const EXAMPLES_MAX = 3;
+
+/** Somebody wanted the cancelled ones not to run, and a retry alone does not help the ones in doubt. */
+const onlyByCode: ReadonlySet<ErrorCode | null> = new Set<ErrorCode>(["CANCELLED", "EFFECT_IN_DOUBT"]);
+
+function isLeftAlone(act: ActName, filter: JobFilter, { code }: Pick<MatchingJob, "code">): boolean {
+  return act === "retry" && onlyByCode.has(code) && filter.code !== code;
+}
+
+/** The jobs that an act is to be done with: without those that it leaves alone, or that have ended, or are about to, as it wants. */
+export function wantedOf(
+  act: ActName,
+  filter: JobFilter,
+  jobs: readonly MatchingJob[],
+): { readonly wanted: MatchingJob[]; readonly leftAlone: number } {
+  const open = jobs.filter(({ isCancelled }) => act !== "cancel" || !isCancelled);
+  const wanted = open.filter((job) => !isLeftAlone(act, filter, job));
+  return { wanted, leftAlone: open.length - wanted.length };
+}
+
+/** Reads jobs by id, in order, without those that are gone. */
+export async function readMatching(
+  stores: QueueStores,
+  act: ActName,
+  ids: readonly string[],
+): Promise<MatchingJob[]> {
+  const queues = [...new Set(ids.map((id) => queueOfId(id) ?? ""))];
+  const read = queues.map((queue) =>
+    readKinds(
+      stores.of(queue),
+      ids.filter((id) => queueOfId(id) === queue),
+    ),
+  );
+  const kinds = new Map((await Promise.all(read)).flat().map((kind) => [kind.id, kind]));
+  return ids.flatMap((id) => {
+    const kind = kinds.get(id);
+    if (kind === undefined || kind.type === "") return [];
+    const isFailed = act !== "cancel" && !kind.isCompleted;
+    return [{ ...kind, code: isFailed ? parseFailure(kind.reason).code : null }];
+  });
+}
+
+/** Counts what an act would be about, for less than a second. */
+export async function countMatches(
+  { lists, stores }: { readonly lists: JobLists; readonly stores: QueueStores },
+  {
+    act,
+    filter,
+    cursor,
+  }: { readonly act: ActName; readonly filter: JobFilter; readonly cursor?: string | undefined },
+): Promise<Matches> {
+  const groups: MatchingGroup[] = [];
+  let leftAlone = 0;
+  let next: string | null = cursor ?? null;
+  const endAt = performance.now() + TIME_MAX_MS;
+  do {
+    const { found, nextCursor } = await lists.ids(filter, {
+      limit: SLICE,
+      cursor: next ?? undefined,
+      states: statesOf[act],
+      order: orderOf[act],
+    });
+    const some = wantedOf(act, filter, await readMatching(stores, act, found));
+    leftAlone += some.leftAlone;
+    groups.push(...groupsOf(some.wanted));
+    next = nextCursor;
+  } while (next !== null && performance.now() < endAt);
+  return { matching: mergeGroups(groups), leftAlone, nextCursor: next };
+}
+
+function groupsOf(jobs: readonly MatchingJob[]): MatchingGroup[] {
+  return mergeGroups(jobs.map(({ id, type, code }) => ({ type, code, count: 1, exampleIds: [id] })));
+}
+
+/** Merges groups, the most frequent first. */
+export function mergeGroups(groups: readonly MatchingGroup[]): MatchingGroup[] {
+  const merged = new Map<string, MatchingGroup>();
+  for (const group of groups) {
+    const name = `${group.type}\n${group.code}`;
+    const { count, exampleIds } = merged.get(name) ?? { count: 0, exampleIds: [] };
+    const examples = exampleIds.length < EXAMPLES_MAX ? [...exampleIds, ...group.exampleIds] : exampleIds;
+    merged.set(name, { ...group, count: count + group.count, exampleIds: examples.slice(0, EXAMPLES_MAX) });
+  }
+  return [...merged.values()].sort((a, b) => b.count - a.count);
+}
+
+export function countOf(groups: readonly MatchingGroup[]): number {
+  return groups.reduce((sum, { count }) => sum + count, 0);
+}

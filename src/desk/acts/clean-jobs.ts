@@ -1,0 +1,78 @@
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { deleteJob } from "../../core/effect/ledger/delete-job.ts";
+import { encryptEffectText } from "../../core/effect/ledger/ledger-texts.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
+import type { JobState } from "../../core/job/job-state.ts";
+import { malformed } from "../../platform/lib/parse-json.ts";
+import { appendToAuditLog } from "../audit/audit-log.ts";
+import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
+import type { JobLists } from "../jobs/job-lists.ts";
+
+export interface CleanQuery {
+  /** `endedTo` is needed: jobs that end while it runs are not meant. */
+  readonly filter: JobFilter & { readonly endedTo: number };
+  /** How many jobs at most, 1 to 500. */
+  readonly limit: number;
+  /** `nextCursor` of the call before, with the same filter. */
+  readonly cursor?: string | undefined;
+  /** Who, for the audit log. */
+  readonly by: string;
+  /** Why, for the audit log. @default no reason */
+  readonly reason?: string | undefined;
+}
+
+export interface Cleaned {
+  readonly deleted: number;
+  /** Matching jobs that stay: in doubt, or retried in between. */
+  readonly kept: number;
+  /** Null at the end. */
+  readonly nextCursor: string | null;
+}
+
+export const endedStates = ["completed", "failed"] as const satisfies JobState[];
+
+/** How many scripts are on their way to Redis at once. */
+const AT_A_TIME = 50;
+
+/**
+ * Deletes jobs that have ended, a slice per call; each call that deletes some leaves an entry in the audit log. A call that is cut off
+ * is simply made again.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` for a state of jobs that have not ended, and for an invalid cursor
+ */
+export async function cleanJobs(
+  stores: QueueStores,
+  lists: JobLists,
+  { filter, limit, cursor, by, reason }: CleanQuery,
+): Promise<Cleaned> {
+  const state = endedStateOf(filter);
+  const { found, nextCursor } = await lists.ids(filter, { limit, cursor, states: endedStates });
+  const deletedIn = new Map<string, number>();
+  for (let at = 0; at < found.length; at += AT_A_TIME) {
+    const some = found.slice(at, at + AT_A_TIME).map(async (id) => {
+      const queue = queueOfId(id) ?? "";
+      const outcome = await deleteJob(stores.of(queue), id, { endedBefore: filter.endedTo, state });
+      if (outcome === "deleted") deletedIn.set(queue, (deletedIn.get(queue) ?? 0) + 1);
+    });
+    await Promise.all(some);
+  }
+  for (const [queue, count] of deletedIn) await record(stores, queue, { count, filter, by, reason });
+  const deleted = [...deletedIn.values()].reduce((sum, some) => sum + some, 0);
+  return { deleted, kept: found.length - deleted, nextCursor };
+}
+
+function endedStateOf({ state }: JobFilter): "completed" | "failed" | undefined {
+  if (state === undefined || state === "completed" || state === "failed") return state;
+  throw malformed([{ pointer: "/state", message: `expected ${endedStates.join(" or ")}` }]);
+}
+
+async function record(
+  stores: QueueStores,
+  queue: string,
+  { count, filter, by, reason }: Pick<CleanQuery, "filter" | "by" | "reason"> & { readonly count: number },
+): Promise<void> {
+  const store = stores.of(queue);
+  const text = `${count} ${count === 1 ? "job" : "jobs"} deleted: ${describeFilter(filter)}${reason === undefined ? "" : `: ${reason}`}`;
+  const evidence = encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", text);
+  await appendToAuditLog(store, { as: "deleted", evidence, by, count });
+}

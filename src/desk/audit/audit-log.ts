@@ -1,0 +1,196 @@
+import { z } from "zod";
+import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
+import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { KeptAct } from "../../core/bullmq/stored-acts.ts";
+import { decryptEffectText, effectName, encryptEffectText } from "../../core/effect/ledger/ledger-texts.ts";
+import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
+import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
+import { describeFilter } from "../jobs/job-filter.ts";
+import { appendEntry } from "./audit-stream.ts";
+
+/** Who does something, and why. */
+export interface Act {
+  readonly by: string;
+  /** @default no reason */
+  readonly reason?: string | undefined;
+}
+
+/** Who does what, where a program does not say. */
+export const LIBRARY = "createOperator()";
+
+const BY =
+  "`ops-night`: an API key; `ops-night (session)`: a session of the console; `ann@build-1`: a system user and host, of the command line or of an API that started; `API`: no keys are configured.";
+
+/** What somebody did to a job, a queue, a schedule or many jobs. What is about no single job names none, or the act. */
+export const auditEntrySchema = z.object({
+  at: z.iso.datetime(),
+  jobId: z.string(),
+  effect: z.string(),
+  queue: z.string().meta({ description: "Empty for what is about a schedule, many jobs or all queues." }),
+  schedule: z.string().meta({ description: "Empty for what is about none." }),
+  as: z.string().meta({
+    description:
+      "What was done. Jobs: retried, cancelled, cancelling, deleted; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run-started, schedule-run; of queues and schedules with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; loss-accepted",
+  }),
+  count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
+  evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
+  by: z.string().meta({ description: BY }),
+});
+export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
+
+/** What somebody did to one job. */
+export const recordedSchema = z.object({
+  at: z.iso.datetime(),
+  as: z.string(),
+  effect: z.string().nullable(),
+  by: z.string().meta({ description: BY }),
+  reason: z.string().meta({ description: "Empty if none was given." }),
+  actId: z.string().nullable().meta({ description: "The act on many jobs that it was part of." }),
+  text: z.string().meta({
+    description: "The same as a sentence.",
+    examples: ["cancelled with key ops-night: bad deploy 7f3a"],
+  }),
+});
+export type Recorded = Readonly<z.output<typeof recordedSchema>>;
+
+/** How many entries one call searches in each queue's log. */
+const SEARCHED_MAX = 20_000;
+const READ_AT_ONCE = 1_000;
+
+/** Who did what, the latest first. @param jobId only what was done to this job, as far as one call may search */
+export async function readAuditLog(
+  queues: readonly QueueStore[],
+  limit: number,
+  jobId?: string,
+): Promise<AuditEntry[]> {
+  const read = async (store: QueueStore) => {
+    const found: AuditEntry[] = [];
+    const step = jobId === undefined ? limit : READ_AT_ONCE;
+    let last = "+";
+    for (let searched = 0; searched < SEARCHED_MAX && found.length < limit; searched += step) {
+      const entries = await store.client.xrevrange(store.keys.audit, last, "-", "COUNT", step);
+      const wanted =
+        jobId === undefined ? entries : entries.filter(([, fields]) => fieldOf(fields, "job") === jobId);
+      found.push(...wanted.map(([id, fields]) => entryOf(store, id, fields)));
+      const oldest = entries.at(-1);
+      if (oldest === undefined || entries.length < step || jobId === undefined) break;
+      last = `(${oldest[0]}`;
+    }
+    return found;
+  };
+  const logs = await inTime(Promise.all(queues.map(read)));
+  return logs
+    .flat()
+    .sort((a, b) => b.at.localeCompare(a.at))
+    .slice(0, limit);
+}
+
+interface NewEntry {
+  readonly job?: string;
+  readonly schedule?: string;
+  readonly count?: number;
+  readonly as: string;
+  /** As it is stored. */
+  readonly evidence: string;
+  readonly by: string;
+}
+
+/** Writes a line in a queue's audit log. */
+export async function appendToAuditLog(store: QueueStore, entry: NewEntry): Promise<void> {
+  const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flatMap(([name, value]) => [
+    name,
+    String(value),
+  ]);
+  await appendEntry(store, fields);
+}
+
+/**
+ * Acts, on record before it: a process that dies in between leaves an entry too many, never an act without one. If the act fails, a
+ * second entry says so, unless Redis is away.
+ */
+export async function onRecord(store: QueueStore, entry: NewEntry, act: () => Promise<void>): Promise<void> {
+  await appendToAuditLog(store, entry);
+  try {
+    await act();
+  } catch (error) {
+    await appendToAuditLog(store, { ...entry, as: `${entry.as}-failed` }).catch(() => {});
+    throw error;
+  }
+}
+
+export function entryOf(store: QueueStore, id: string, fields: readonly string[]): AuditEntry {
+  const field = (name: string) => fieldOf(fields, name);
+  const count = field("count");
+  const stored = { dedupKey: field("dedupKey"), name: field("effect") };
+  return {
+    at: isoTime(Number(id.slice(0, id.indexOf("-")))),
+    jobId: field("job"),
+    effect: effectName(store, stored),
+    queue: store.queue === INTERNAL_QUEUE ? "" : queueOfPartition(store.queue),
+    schedule: field("schedule"),
+    as: field("as"),
+    count: count === "" ? null : Number(count),
+    evidence: decryptedOrWhyNot(() => decryptEffectText(store, stored, "evidence", field("evidence"))),
+    by: field("by"),
+  };
+}
+
+/** At even places are names: a value can read like one. */
+function fieldOf(fields: readonly string[], name: string): string {
+  const at = fields.findIndex((text, index) => index % 2 === 0 && text === name);
+  return at < 0 ? "" : (fields[at + 1] ?? "");
+}
+
+const NO_EFFECT = { dedupKey: "", name: "" };
+
+interface RecordedAct {
+  readonly id: string;
+  readonly act: Pick<ActPayload, "act" | "filter" | "reason" | "by">;
+  readonly outcome: "started" | "done" | "stopping" | "stopped";
+  readonly progress?: Pick<ActProgress, "total" | "done" | "skipped"> | undefined;
+}
+
+/** A reason as it is stored. */
+export function storedReason(store: QueueStore, reason: string | undefined): string {
+  return encryptEffectText(store, NO_EFFECT, "evidence", reason ?? "");
+}
+
+/** What people did to a job, as it is kept with the job. */
+export function recordedOf(store: QueueStore, acts: readonly KeptAct[]): Recorded[] {
+  return acts.map(({ at, as, by, actId, ...stored }) => {
+    const ofEffect = { dedupKey: stored.dedupKey, name: stored.effect };
+    const reason = decryptedOrWhyNot(() => decryptEffectText(store, ofEffect, "evidence", stored.evidence));
+    const effect = stored.effect === "" ? null : effectName(store, ofEffect);
+    const what = effect === null ? as : `${effect} resolved as ${as}`;
+    const text = `${what} ${byText(by)}${reason === "" ? "" : `: ${reason}`}`;
+    return { at: nearestTime(at), as, effect, by, reason, actId, text };
+  });
+}
+
+function byText(by: string): string {
+  if (by === "API") return "over the API";
+  return /^[A-Za-z0-9._-]+$/.test(by) ? `with key ${by}` : `by ${by}`;
+}
+
+/** Writes down what an act on many jobs has done, and why. */
+export async function recordAct(
+  store: QueueStore,
+  { id, act, outcome, progress }: RecordedAct,
+): Promise<void> {
+  const { filter, reason, by } = act;
+  const counts =
+    progress === undefined
+      ? ""
+      : ` (${progress.done} of ${progress.total} done, ${progress.skipped} skipped)`;
+  const evidence = encryptEffectText(
+    store,
+    NO_EFFECT,
+    "evidence",
+    `${describeFilter(filter)}${counts}: ${reason}`,
+  );
+  const count = progress === undefined ? {} : { count: progress.done };
+  await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by, ...count });
+}

@@ -1,0 +1,203 @@
+import { readLoss } from "../../core/bullmq/store/data-loss.ts";
+import { countEncryptionKeys } from "../../core/bullmq/store/encryption-in-use.ts";
+import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { countOverdue } from "../../core/bullmq/stored-job.ts";
+import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import type { EncryptionKey } from "../../platform/config/encryption-keys.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { durationText } from "../../platform/lib/duration-text.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
+import type { Loss } from "../../platform/redis/fitness/epoch.ts";
+import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
+import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
+import { type Finding, finding, ok } from "./finding.ts";
+
+const OVERDUE_AFTER_MS = 30_000;
+
+/** Checks one queue: its workers, delayed jobs, doubts, and whether its jobs can be decrypted. */
+export async function diagnoseQueue(
+  partitions: readonly QueueStore[],
+  settings: Settings,
+): Promise<Finding[]> {
+  const reading = await readQueue(partitions);
+  return [
+    workers(reading),
+    ...brokenWorkers(reading),
+    ...pause(reading),
+    ...limit(reading),
+    await delayedJobs(partitions, reading),
+    doubts(reading),
+    ...shortened(await Promise.all(partitions.map(stuckDoubts))),
+    ...shortened(
+      await Promise.all(partitions.map((store) => encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS.all))),
+    ),
+  ];
+}
+
+/** One finding of each partition: the first stands for all that are well. */
+function shortened(findings: readonly Finding[]): Finding[] {
+  const wrong = findings.filter(({ verdict }) => verdict !== "ok");
+  return wrong.length > 0 ? wrong : findings.slice(0, 1);
+}
+
+/** Checks whether Redis has everything that it acknowledged, in each queue. */
+export async function diagnoseLosses(stores: QueueStores, queues: readonly string[]): Promise<Finding[]> {
+  const found = queues.map(async (queue) =>
+    shortened(await Promise.all(stores.partitionsOf([queue]).map(diagnoseLoss))),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+/** The same for acts on many jobs, whose queue is no other check's. */
+export async function diagnoseLostActs(stores: QueueStores): Promise<Finding[]> {
+  const found = await diagnoseLoss(stores.of(INTERNAL_QUEUE));
+  return found.verdict === "ok" ? [] : [{ ...found, name: "what acts on many jobs have acknowledged" }];
+}
+
+/** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */
+async function diagnoseLoss(store: QueueStore): Promise<Finding> {
+  const name = `what ${store.queue} has acknowledged`;
+  const loss = await readLoss(store);
+  if (loss === undefined) return ok(name, "is there");
+  return finding(name, "bad", `${lostIn(loss)}, known since ${isoTime(loss.since)}`, {
+    reason: "keys and effects are forgotten, so no job is claimed and no effect begins",
+    remedy:
+      'restore the lost data, or find out what was lost, then holdfast store accept-loss --evidence "…"',
+    code: "STORE_ROLLED_BACK",
+  });
+}
+
+function lostIn({ known, found, evicted }: Loss): string {
+  if (evicted > 0) return `Redis has evicted ${counted(evicted, "key")}`;
+  return known.id === found.id
+    ? `${known.count - found.count} changes are lost`
+    : "it is another Redis, or one that was emptied";
+}
+
+function workers({ queue, liveWorkers }: QueueReading): Finding {
+  const waiting = queue.waiting + queue.prioritized;
+  const abandoned = waiting > 0 ? "bad" : "warn";
+  const found = `${liveWorkers} alive, ${counted(waiting, "job")} waiting`;
+  return finding(`workers of ${queue.name}`, liveWorkers > 0 || queue.isPaused ? "ok" : abandoned, found, {
+    reason: waiting > 0 ? "jobs wait, and no worker runs them" : "the next job will wait: no worker runs it",
+    remedy: "start one: holdfast worker",
+  });
+}
+
+function brokenWorkers({ workers: known }: QueueReading): Finding[] {
+  return known
+    .filter(({ isStuck, isClockWrong }) => isStuck || isClockWrong)
+    .map(({ name, isClockWrong }) =>
+      isClockWrong
+        ? finding(`worker ${name}`, "bad", "its clock is more than 2 s off Redis's", {
+            reason: "CLOCK_WRONG: it claims no jobs until its clock is right",
+            remedy: "synchronise its machine's clock (NTP)",
+            code: "CLOCK_WRONG",
+          })
+        : finding(`worker ${name}`, "bad", "alive, with free slots, and claims no jobs", {
+            reason: "its connection may be stuck: jobs wait longer than they should",
+            remedy: "restart it; its jobs are safe",
+          }),
+    );
+}
+
+function pause({ queue }: QueueReading): Finding[] {
+  if (!queue.isPaused) return [];
+  const { reason = "", by = "", since } = queue.paused ?? {};
+  const found = reason === "" ? "paused by another tool" : `paused by ${by} since ${since}: ${reason}`;
+  const advice = {
+    reason: "none of its jobs starts until it is resumed",
+    remedy: `holdfast queues resume ${queue.name}`,
+  };
+  return [finding(`queue ${queue.name}`, "warn", found, advice)];
+}
+
+const LONG_MS = 3_600_000;
+
+/** A limit that somebody set by hand, and one that jobs will wait for hours. */
+function limit({
+  queue: { name, limits, limitedBy, clearsInMs, waiting, prioritized },
+}: QueueReading): Finding[] {
+  const isSlow = (clearsInMs ?? 0) > LONG_MS;
+  if (limitedBy === null && !isSlow) return [];
+  const { rate, concurrency } = limits;
+  const texts = [rate, concurrency === null ? null : `${concurrency} at a time`].filter(
+    (text) => text !== null,
+  );
+  const by = limitedBy === null ? "as declared" : `by ${limitedBy}`;
+  const slow = isSlow ? `; the last starts in ${durationText(clearsInMs ?? 0)}` : "";
+  const found = `limited to ${texts.join(", ")} ${by}, ${counted(waiting + prioritized, "job")} waiting${slow}`;
+  const advice = {
+    reason: "its jobs start no faster than that, however many workers run",
+    remedy:
+      limitedBy === null
+        ? `holdfast queues limit ${name} --rate RATE, with a higher one if downstream bears it`
+        : `holdfast queues limit ${name} --declared`,
+  };
+  return [finding(`limit of ${name}`, "warn", found, advice)];
+}
+
+async function delayedJobs(
+  partitions: readonly QueueStore[],
+  { now, queue }: QueueReading,
+): Promise<Finding> {
+  const counts = await Promise.all(partitions.map((store) => countOverdue(store, now - OVERDUE_AFTER_MS)));
+  const overdue = counts.reduce((sum, count) => sum + count, 0);
+  const found = `${overdue} of ${queue.delayed} overdue`;
+  return finding(`delayed jobs of ${queue.name}`, overdue > 0 ? "bad" : "ok", found, {
+    reason: "due jobs are not made ready, which workers do when they look for the next job",
+    remedy: "make sure that a worker of this queue runs and can reach Redis",
+  });
+}
+
+function doubts({ queue }: QueueReading): Finding {
+  const name = `doubts of ${queue.name}`;
+  if (queue.inDoubt === 0) return ok(name, "none");
+  return finding(name, "warn", `${queue.inDoubt}, the oldest since ${queue.oldestDoubtSince}`, {
+    reason: "nobody can know whether these side effects happened, and their jobs wait for a person",
+    remedy: "holdfast doubts list, then holdfast doubts resolve",
+  });
+}
+
+/** Checks that every doubt can be resolved and its job continues then. */
+async function stuckDoubts(store: QueueStore): Promise<Finding> {
+  const { unlisted, stale, open } = await findStuckDoubts(store);
+  const parts = [
+    [unlisted, "say in doubt with nothing to resolve"],
+    [stale, "are listed and cannot be resolved"],
+    [open, "have completed with an effect still open"],
+  ] as const;
+  const found = parts
+    .filter(([ids]) => ids.length > 0)
+    .map(([ids, what]) => `${ids.length} ${what} (${ids[0]})`);
+  const name = `resolving doubts of ${store.queue}`;
+  if (found.length === 0) return ok(name, "nothing is stuck");
+  return finding(name, "bad", found.join("; "), {
+    reason: "a job waits for an answer that nobody can give",
+    remedy:
+      "make sure that a worker of this queue runs, which repairs what a crash left; else retry the jobs by hand",
+  });
+}
+
+/** Checks whether the configured keys decrypt the next jobs. */
+async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Promise<Finding> {
+  const counts = [...(await countEncryptionKeys(store))].sort(([a], [b]) => a.localeCompare(b));
+  const isMissing = (id: string) => id !== "" && !keys.some((key) => key.id === id);
+  const missing = counts.map(([id]) => id).filter(isMissing);
+  const found = counts.map(([id, count]) => `${count} ${id === "" ? "not encrypted" : `with key ${id}`}`);
+  return finding(
+    `encryption of ${store.queue}`,
+    missing.length === 0 ? "ok" : "bad",
+    found.length === 0 ? "no job waits" : `of the next jobs ${found.join(", ")}`,
+    {
+      reason: "a job whose key is missing waits for a worker that has it",
+      remedy: `add the keys ${missing.join(", ")} to HOLDFAST_ENCRYPTION_KEYS of every process`,
+      code: "DECRYPTION_FAILED",
+    },
+  );
+}
+
+/** @param noun singular */
+export function counted(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+}

@@ -1,0 +1,72 @@
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import type { Schedule } from "../../features/schedules/define-schedule.ts";
+import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
+import { lasting, openSchedulePauses, pauseText } from "../../features/schedules/pauses.ts";
+import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
+import { countSchedulers } from "../../features/schedules/scheduler-heartbeat.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
+import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { counted } from "./doctor-queue.ts";
+import { type Finding, finding } from "./finding.ts";
+
+/** Finds schedules that are paused, and ticks that nobody enqueued. */
+export async function diagnoseSchedules(
+  { schedules }: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const missedTicks = openMissedTicks(openScheduleReader(stores, settings));
+  const missed = schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)));
+  return [
+    ...(await diagnoseSchedulers(schedules, stores, settings)),
+    ...(await diagnosePauses(schedules, stores, settings)),
+    ...(await Promise.all(missed)).flat(),
+  ];
+}
+
+async function diagnoseSchedulers(
+  schedules: readonly Schedule[],
+  { client }: QueueStores,
+  { HOLDFAST_PREFIX: prefix }: Settings,
+): Promise<Finding[]> {
+  if (schedules.length === 0) return [];
+  const count = await countSchedulers(client, prefix, await redisNow(client));
+  return [
+    finding("schedulers", count === 0 ? "bad" : "ok", `${count} running`, {
+      reason: `nobody enqueues the ticks of ${counted(schedules.length, "schedule")}`,
+      remedy: "start one: holdfast scheduler",
+    }),
+  ];
+}
+
+function missedTick({ name, catchUp }: Schedule, [latest, ...others]: readonly number[]): Finding[] {
+  if (latest === undefined) return [];
+  const found = `${counted(others.length + 1, "tick")} not enqueued, the latest at ${isoTime(latest)}`;
+  // A running scheduler would have caught it up.
+  return [
+    finding(`ticks of ${name}`, catchUp.mode === "none" ? "warn" : "bad", found, {
+      reason: "no scheduler was running when they were due, or it could not reach Redis",
+      remedy: `holdfast scheduler if none runs; holdfast schedules explain ${name} --at ${isoTime(latest)}`,
+    }),
+  ];
+}
+
+async function diagnosePauses(
+  schedules: readonly Schedule[],
+  stores: QueueStores,
+  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+): Promise<Finding[]> {
+  const pauses = openSchedulePauses(stores, prefix, retentionMs);
+  const each = schedules.map(async ({ name }): Promise<Finding[]> => {
+    const pause = lasting(await pauses.of(name));
+    if (pause === undefined) return [];
+    const advice = {
+      reason: "its ticks are skipped, and will not be caught up",
+      remedy: `holdfast schedules resume ${name}`,
+    };
+    return [finding(`pause of ${name}`, "warn", pauseText(pause), advice)];
+  });
+  return (await Promise.all(each)).flat();
+}

@@ -1,0 +1,144 @@
+import { type Durability, durabilityText } from "../../platform/config/variables.ts";
+import { durationText } from "../../platform/lib/duration-text.ts";
+import {
+  type Master,
+  readTopology,
+  type SentinelFacts,
+  type Topology,
+} from "../../platform/redis/cluster/topology.ts";
+import { RETRYING_SILENCE_MS, type RedisConnection } from "../../platform/redis/connection.ts";
+import { counted } from "./doctor-queue.ts";
+import { type Finding, finding, ok } from "./finding.ts";
+
+/** Names the topology and what it gives, and checks what only matters where a replica can be promoted. */
+export async function diagnoseTopology(client: RedisConnection, durability: Durability): Promise<Finding[]> {
+  const topology = await readTopology(client);
+  const { masters, sentinel } = topology;
+  return [
+    ok("topology", `${nameOf(topology)}; ${durabilityText(durability)}: ${survives(topology, durability)}`),
+    ...(durability.level === "replica" ? [promotion(topology, durability)] : []),
+    ...(durability.level === "disk-despite-failover" ? [despiteFailover()] : []),
+    ...(topology.kind === "server" ? idleReplicas(masters, durability) : []),
+    ...(sentinel === undefined ? [] : sentinels(sentinel)),
+    ...(topology.kind === "cluster" ? [coverage(masters), ...nodeTimeout(masters), openSlots(masters)] : []),
+  ];
+}
+
+function nameOf({ kind, masters, sentinel }: Topology): string {
+  const replicas = counted(
+    sentinel?.replicas ?? masters.reduce((sum, master) => sum + master.replicas, 0),
+    "replica",
+  );
+  if (sentinel !== undefined) return `Sentinel set ${sentinel.name}: master + ${replicas}`;
+  return kind === "cluster"
+    ? `Redis Cluster: ${counted(masters.length, "master")} + ${replicas}`
+    : `one server + ${replicas}`;
+}
+
+/** What the durability and the topology together survive. */
+function survives(topology: Topology, { level, replicas }: Durability): string {
+  if (level === "memory") return "survives a crash of any process, but not of Redis";
+  const canPromote = topology.kind !== "server" && mostReplicas(topology) > 0;
+  if (level !== "replica" && !canPromote)
+    return "survives a crash of Redis and of its machine, if the disk survives";
+  if (level !== "replica")
+    return `survives a crash of Redis and of its machine; a promotion loses what the promoted replica does not have yet, ${plannedWay(topology)}`;
+  if (replicas >= mostReplicas(topology))
+    return "survives the loss of a machine, whichever replica is promoted";
+  return `survives the loss of a machine, if one of the ${replicas} that confirmed is promoted`;
+}
+
+function plannedWay({ kind }: Topology): string {
+  return kind === "cluster"
+    ? "a planned one (CLUSTER FAILOVER) nothing"
+    : "a planned one (holdfast store failover) nothing";
+}
+
+function mostReplicas({ masters, sentinel }: Topology): number {
+  return Math.max(sentinel?.replicas ?? 0, ...masters.map(({ replicas }) => replicas));
+}
+
+/** Only a write that every replica has is there whichever of them is promoted. */
+function promotion(topology: Topology, { replicas }: Durability): Finding {
+  const there = mostReplicas(topology);
+  const found = `${replicas} of ${counted(there, "replica")} confirm each write`;
+  return finding("promotion", replicas >= there ? "ok" : "warn", found, {
+    reason: "a replica that did not confirm may be promoted, without acknowledged jobs",
+    remedy: `HOLDFAST_DURABILITY=replica:${there}, or forbid the promotion of the others (replica-priority 0; cluster-replica-no-failover yes)`,
+  });
+}
+
+function despiteFailover(): Finding {
+  return finding("failover", "warn", "accepted by HOLDFAST_DURABILITY=disk-despite-failover", {
+    reason:
+      "a promotion without a person loses the last acknowledged jobs, and while the network is split, effects run on both sides",
+    remedy: "HOLDFAST_DURABILITY=replica:1",
+  });
+}
+
+/** Behind one URL nobody can see what promotes a replica. */
+function idleReplicas([master]: readonly Master[], { level }: Durability): Finding[] {
+  if (level !== "disk" || master === undefined || master.replicas === 0) return [];
+  return [
+    finding("replicas behind one URL", "warn", counted(master.replicas, "replica"), {
+      reason: "if something promotes one without a person, acknowledged jobs are lost and effects run twice",
+      remedy: "HOLDFAST_DURABILITY=replica:1, and a REDIS_URL that names the Sentinels or the cluster",
+    }),
+  ];
+}
+
+function sentinels({ sentinels: count, quorum, downAfterMs, maxLagMs }: SentinelFacts): Finding[] {
+  const found = `${count}, quorum ${quorum}; they promote a replica after ${durationText(downAfterMs)}`;
+  const isLate = maxLagMs !== undefined && maxLagMs > downAfterMs;
+  return [
+    finding("sentinels", count >= 3 ? "ok" : "warn", found, {
+      reason: "fewer than three do not outlive the loss of one",
+      remedy: "run three, each on a machine of its own",
+    }),
+    finding("min-replicas-max-lag", isLate ? "warn" : "ok", durationText(maxLagMs ?? 0), {
+      reason:
+        "a master that is cut off takes writes for longer than it takes to promote another, and they are lost",
+      remedy: `CONFIG SET min-replicas-max-lag ${Math.max(2, Math.floor(downAfterMs / 1_000))}, or a longer down-after-milliseconds`,
+    }),
+  ];
+}
+
+function coverage(masters: readonly Master[]): Finding {
+  const needy = masters.filter(({ needsWholeCluster }) => needsWholeCluster);
+  return finding(
+    "cluster-require-full-coverage",
+    needy.length === 0 ? "ok" : "warn",
+    needy.length === 0 ? "no" : "yes",
+    {
+      reason: "while one master is replaced, the queues of all others stop as well, for about a second",
+      remedy: "CONFIG SET cluster-require-full-coverage no, on every node",
+    },
+  );
+}
+
+/**
+ * A master that was paused, and has been replaced meanwhile, first acknowledges what was under way when it wakes up. By then a
+ * worker must have given up the connection.
+ */
+function nodeTimeout(masters: readonly Master[]): Finding[] {
+  const known = masters.flatMap(({ replicas, nodeTimeoutMs }) => (replicas > 0 ? (nodeTimeoutMs ?? []) : []));
+  if (known.length === 0) return [];
+  const shortest = Math.min(...known);
+  return [
+    finding("cluster-node-timeout", shortest > RETRYING_SILENCE_MS ? "ok" : "warn", durationText(shortest), {
+      reason:
+        "a master that was paused for longer, and was replaced, acknowledges one write of each worker when it wakes up",
+      remedy: `CONFIG SET cluster-node-timeout 15000, on every node: longer than the ${durationText(RETRYING_SILENCE_MS)} after which workers give up a silent server`,
+    }),
+  ];
+}
+
+/** Half of a slot's keys are on either node, and scripts that reach undeclared keys see the other half as absent. */
+function openSlots(masters: readonly Master[]): Finding {
+  const open = masters.filter(({ openSlots: count }) => count > 0);
+  const found = open.map(({ address, openSlots: count }) => `${count} at ${address}`).join(", ");
+  return finding("open slots", open.length === 0 ? "ok" : "warn", found || "none", {
+    reason: "a slot is being moved, or was left half-moved: until it is closed, its queue may answer 503",
+    remedy: "wait until the move is over; if none runs, redis-cli --cluster fix",
+  });
+}

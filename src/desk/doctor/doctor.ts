@@ -1,0 +1,80 @@
+import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { diagnoseActs } from "./doctor-acts.ts";
+import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
+import { diagnoseKeys } from "./doctor-encryption.ts";
+import { diagnosePartitions } from "./doctor-partitions.ts";
+import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
+import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
+import { diagnoseReplicas } from "./doctor-replicas.ts";
+import { diagnoseSchedules } from "./doctor-schedules.ts";
+import { diagnoseSlots } from "./doctor-slots.ts";
+import { diagnoseTopology } from "./doctor-topology.ts";
+import type { Finding } from "./finding.ts";
+
+/** Checks whether Redis keeps what it acknowledges, and has what it acknowledged: what readiness depends on. */
+export async function diagnoseStore(
+  { queues }: Pick<Application, "queues">,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const { client } = stores;
+  const readable = await findReadableQueues(stores, queues);
+  const checks = [
+    diagnoseSlots(stores, queues),
+    diagnoseRedis(client, settings),
+    diagnoseReplicas(client, settings),
+    diagnoseLosses(stores, readable),
+    diagnoseKeys(client, settings),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+/** Checks what works on that Redis: its topology, queues, workers, schedules and acts. */
+export async function diagnoseSystem(
+  application: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const queues = [...application.queues, INTERNAL_QUEUE];
+  const readable = await findReadableQueues(stores, queues);
+  const isOpen = readable.length < queues.length;
+  // While a slot is open, nobody can read what is in it; that is a finding of its own.
+  const unlessOpen = async (check: Promise<Finding[]>) =>
+    isOpen ? await check.catch(() => []) : await check;
+  // All at once: one that fails before somebody waits for it would end the process.
+  const checks = [
+    diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY),
+    diagnoseMasters(stores.client),
+    ...[
+      diagnoseLostActs(stores),
+      diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX),
+      diagnoseSchedules(application, stores, settings),
+      diagnosePartitions(application, stores),
+      diagnoseActs(stores),
+      ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
+    ].map(unlessOpen),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+/**
+ * Checks everything that the promises depend on.
+ *
+ * @returns a finding for each check, the good ones included
+ * @throws an error of Redis that keeps it from reading
+ */
+export async function diagnose(
+  application: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  return [
+    ...(await diagnoseStore(application, stores, settings)),
+    ...(await diagnoseSystem(application, stores, settings)),
+    ...diagnoseSettings(application, settings),
+  ];
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { findStoredName } from "../../core/effect/ledger/ledger-texts.ts";
+import { jobStatusSchema } from "../../core/job/job-status.ts";
+import { readDoubtedRuns } from "./pending-runs.ts";
+
+export const doubtedRunShape = {
+  mayStillRun: z.boolean().meta({
+    description:
+      "Whether its run may still be under way: then it can yet happen, whatever somebody has found out.",
+  }),
+  workerSeenAt: z.iso.datetime().nullable().meta({
+    description: "When its worker was last seen; null once it has stopped, or was not seen for ten minutes.",
+  }),
+};
+
+/** Effects of a job's details. */
+export const detailedEffectsSchema = z
+  .array(jobStatusSchema.shape.effects.element.extend(z.object(doubtedRunShape).partial().shape))
+  .meta({
+    description:
+      "The job's side effects, as far as they were begun. Those in doubt have `mayStillRun` and `workerSeenAt`.",
+  });
+type Effects = z.output<typeof jobStatusSchema>["effects"];
+
+/** Adds to each effect in doubt whether its run may still be under way. */
+export async function withDoubtedRuns(
+  store: QueueStore,
+  dedupKey: string,
+  effects: Effects,
+): Promise<z.output<typeof detailedEffectsSchema>> {
+  const doubted = effects.filter(({ state }) => state === "in-doubt");
+  if (doubted.length === 0) return effects;
+  const stored = await Promise.all(doubted.map(({ name }) => findStoredName(store, dedupKey, name)));
+  const runs = await readDoubtedRuns(
+    store,
+    stored.map((name) => `${dedupKey}/${name}`),
+  );
+  return effects.map((effect) => ({ ...effect, ...runs[doubted.indexOf(effect)] }));
+}

@@ -1,0 +1,209 @@
+import { z } from "zod";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
+import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
+import { malformed } from "../../platform/lib/parse-json.ts";
+import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
+import { containsText } from "../jobs/job-filter.ts";
+import { type Doubt, listDoubts } from "./doubts.ts";
+import { wouldBeNamed } from "./provider-export.ts";
+
+const text = (max: number, description: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .optional()
+    .meta({ description, examples: [example] });
+
+const kindShape = {
+  type: text(200, "The job's type.", "invoice"),
+  effect: text(512, "The effect, with or without its index.", "charge"),
+  worker: text(512, "The worker that ran it.", "mailer-3"),
+  reasonText: text(200, "A part of why nobody knows, in upper or lower case.", "timed out"),
+};
+const timesBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
+  since: instant("Only those in doubt since this or later."),
+  until: instant("Only those in doubt since before this."),
+});
+
+/** The members of a filter of doubts in a query. */
+export const doubtFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
+
+/** Which doubts, in a body. What is absent does not count. */
+export const doubtFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
+export type DoubtFilter = Readonly<z.output<typeof doubtFilterSchema>>;
+
+export function isNarrow(filter: DoubtFilter): boolean {
+  return Object.values(filter).some((value) => value !== undefined);
+}
+
+function matches(doubt: Doubt, filter: DoubtFilter): boolean {
+  const { type, effect, worker, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = filter;
+  const at = Date.parse(doubt.since);
+  return (
+    (type === undefined || doubt.type === type) &&
+    (effect === undefined || doubt.effect === effect || declaredName(doubt.effect) === effect) &&
+    (worker === undefined || doubt.worker === worker) &&
+    at >= since &&
+    at < until &&
+    (filter.reasonText === undefined || containsText(doubt.reason, filter.reasonText))
+  );
+}
+
+/** How many doubts one call reads in each partition. */
+const SEARCHED_MAX = 10_000;
+
+/** Finds doubts that match, the oldest first; `isAll` unless a partition has more than one call reads. */
+export async function findDoubts(
+  partitions: readonly QueueStore[],
+  filter: DoubtFilter,
+): Promise<{ readonly found: Doubt[]; readonly isAll: boolean }> {
+  const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, SEARCHED_MAX)));
+  const found = lists.flat().filter((doubt) => matches(doubt, filter));
+  found.sort((a, b) => a.since.localeCompare(b.since));
+  return { found, isAll: lists.every(({ length }) => length < SEARCHED_MAX) };
+}
+
+export interface DoubtId {
+  readonly jobId: string;
+  readonly effect: string;
+}
+
+/** Doubts to resolve with one piece of evidence: those named, those that match, or all. */
+export interface ManyDoubts {
+  readonly ids?: readonly DoubtId[] | undefined;
+  readonly filter?: DoubtFilter | undefined;
+  readonly all?: true | undefined;
+  readonly as: "done" | "not-done";
+  readonly evidence: string;
+  readonly by: string;
+  /** Says `not-done` also where the first run may still be under way. @default false: those stay in doubt */
+  readonly confirm?: boolean | undefined;
+  /**
+   * Only with `not-done`: until when an export is complete that does not name them, in milliseconds since 1970. Those in doubt since a minute
+   * before, or later, stay. @default not an export
+   */
+  readonly completeUntil?: number | undefined;
+  /** Changes nothing. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Doubts from then on stay, in milliseconds since 1970: `before` of the first call. @default now */
+  readonly before?: number | undefined;
+}
+
+export interface ManyResolved {
+  /** How many it is about. */
+  readonly count: number;
+  readonly resolved: number;
+  /** Those that were no longer in doubt, or whose run may still be under way. */
+  readonly skipped: readonly (DoubtId & { readonly code: string })[];
+  /** How many it would go on with. */
+  readonly remaining: number;
+  /** If not, there are at least as many as `count` and `remaining` say. */
+  readonly isExact: boolean;
+  readonly before: number;
+  /** Of a dry run: at most 1,000 of them. */
+  readonly doubts: readonly Doubt[];
+}
+
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
+export type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
+
+export const RESOLVED_AT_ONCE_MAX = 1_000;
+/** How many scripts are on their way to Redis at once. */
+const AT_A_TIME = 50;
+
+/**
+ * Resolves at most 1,000 doubts. Those that begin meanwhile are not meant: their evidence would be older than they are.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` for anything but ids, a filter or all
+ */
+export async function resolveMany(
+  partitions: readonly QueueStore[],
+  resolve: ResolveOne,
+  request: ManyDoubts,
+): Promise<ManyResolved> {
+  requireScope(request);
+  requireNotDone(request);
+  const [store] = partitions;
+  const now = store === undefined ? Date.now() : Math.floor(await redisNow(store.client));
+  const before = Math.min(request.before ?? now, now);
+  const { found, isAll } = await wantedOf(partitions, request, before);
+  const about = { count: found.length, isExact: isAll, before };
+  if (request.dryRun) {
+    const doubts = found.slice(0, RESOLVED_AT_ONCE_MAX).filter((doubt): doubt is Doubt => "since" in doubt);
+    return { ...about, doubts, resolved: 0, skipped: [], remaining: found.length };
+  }
+  const { as, evidence, by, confirm } = request;
+  // Those that stay are found again by the next call, and must not count as remaining.
+  const kept = found.flatMap((doubt) => keptBy(request, doubt, now));
+  const keptNames = new Set(kept.map(nameOf));
+  const open = found.filter((doubt) => !keptNames.has(nameOf(doubt)));
+  const batch = open.slice(0, RESOLVED_AT_ONCE_MAX);
+  const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect }) => {
+    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm }));
+    return code === undefined ? [] : [{ jobId, effect, code }];
+  });
+  const refused = outcomes.flat();
+  return {
+    ...about,
+    doubts: [],
+    resolved: batch.length - refused.length,
+    skipped: [...refused, ...kept.slice(0, RESOLVED_AT_ONCE_MAX)],
+    remaining: open.length - batch.length,
+  };
+}
+
+type Skipped = ManyResolved["skipped"][number];
+
+/** Why a doubt stays as it is, as an entry of what is skipped; empty if it does not. */
+function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | DoubtId, now: number): Skipped[] {
+  if (as === "done" || !("since" in doubt)) return [];
+  const { jobId, effect } = doubt;
+  if (completeUntil !== undefined && !wouldBeNamed(doubt, completeUntil, now))
+    return [{ jobId, effect, code: "BEGAN_TOO_LATE" }];
+  return doubt.mayStillRun && !confirm ? [{ jobId, effect, code: "RUN_MAY_BE_PENDING" }] : [];
+}
+
+/** Named ones are resolved as they are, because their evidence is about them; not so by what an export does not name. */
+async function wantedOf(
+  partitions: readonly QueueStore[],
+  { ids, filter = {}, dryRun, completeUntil }: ManyDoubts,
+  before: number,
+): Promise<{ readonly found: readonly (Doubt | DoubtId)[]; readonly isAll: boolean }> {
+  if (ids !== undefined && !dryRun && completeUntil === undefined) return { found: ids, isAll: true };
+  const until = Math.min(filter.until ?? before, before);
+  const listed = await findDoubts(partitions, ids === undefined ? { ...filter, until } : {});
+  if (ids === undefined) return listed;
+  const wanted = new Set(ids.map(nameOf));
+  return { found: listed.found.filter((doubt) => wanted.has(nameOf(doubt))), isAll: listed.isAll };
+}
+
+function nameOf({ jobId, effect }: DoubtId): string {
+  return `${jobId} ${effect}`;
+}
+
+function requireScope({ ids, filter = {}, all }: ManyDoubts): void {
+  const given = [ids !== undefined, isNarrow(filter), all === true].filter(Boolean).length;
+  if (given === 1) return;
+  throw malformed([{ pointer: "", message: "expected either ids, a filter that is not empty, or all" }]);
+}
+
+function requireNotDone({ as, completeUntil }: ManyDoubts): void {
+  if (completeUntil !== undefined && as === "done")
+    throw malformed([{ pointer: "/completeUntil", message: "expected only with as: not-done" }]);
+}
+
+/** The code of a refusal, which is no fault where others have resolved it. */
+async function codeOf(act: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    if (error instanceof HoldfastError && !error.retryable) return error.code;
+    throw error;
+  }
+}

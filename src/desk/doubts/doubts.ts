@@ -1,0 +1,192 @@
+import { readIdentity, readSubmission } from "../../core/bullmq/job-record.ts";
+import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
+import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import {
+  declaredName,
+  decryptEffectText,
+  effectName,
+  isEncryptedName,
+  readEvidence,
+} from "../../core/effect/ledger/ledger-texts.ts";
+import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
+import { effectKeyOf } from "../../core/job/dedup-key.ts";
+import { jobNotFound } from "../../core/job/job-id.ts";
+import type { Outgoing } from "../../core/job/outgoing.ts";
+import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
+import { submitted } from "../../core/status/submitted.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { durationText } from "../../platform/lib/duration-text.ts";
+import { nearestTime } from "../../platform/lib/iso-time.ts";
+import type { Events } from "../../platform/telemetry/events.ts";
+import { type DoubtedRun, readDoubtedRuns } from "./pending-runs.ts";
+
+/** An effect in doubt: nobody can know whether it happened. */
+export interface Doubt {
+  readonly jobId: string;
+  /** Null where the retention has removed the job. */
+  readonly type: string | null;
+  readonly idempotencyKey: string | null;
+  /** The effect's name, with `/index` if it has one. */
+  readonly effect: string;
+  /** The effect's identity downstream; null if its name cannot be decrypted. */
+  readonly effectKey: string | null;
+  readonly queue: string;
+  readonly dedupKey: string;
+  readonly since: string;
+  /** Why nobody can know. */
+  readonly reason: string;
+  /** The delivery of the job that ran it. */
+  readonly start: number;
+  readonly worker: string;
+  /** What its worker reported too late. It counts as evidence, not as fact. */
+  readonly report: "done" | "not-done" | null;
+  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
+  readonly evidence: readonly Outgoing[];
+  /** Whether its run may still be under way: then it can yet happen, whatever somebody has found out. */
+  readonly mayStillRun: boolean;
+  /** When its worker was last seen; null once it has stopped, or was not seen for ten minutes. */
+  readonly workerSeenAt: string | null;
+}
+
+interface Entry {
+  readonly job: string;
+  readonly at: number;
+  readonly reason?: string;
+  readonly delivery: number;
+  readonly worker: string;
+  readonly report?: "done" | "not-done";
+  readonly seen?: string;
+}
+
+/**
+ * Lists the doubts of one queue, the oldest first.
+ *
+ * @param offset how many to skip
+ */
+export async function listDoubts(store: QueueStore, offset: number, limit: number): Promise<Doubt[]> {
+  const { client, keys } = store;
+  const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
+  const runs = readDoubtedRuns(store, members);
+  const doubts = await Promise.all(
+    members.map(async (member, at) => {
+      const doubt = await readDoubt(store, member);
+      const run = (await runs)[at];
+      return doubt && run && { ...doubt, ...run };
+    }),
+  );
+  return doubts.filter((doubt) => doubt !== undefined);
+}
+
+async function readDoubt(
+  store: QueueStore,
+  member: string,
+): Promise<Omit<Doubt, keyof DoubtedRun> | undefined> {
+  const { client, keys, queue } = store;
+  const cut = member.indexOf("/");
+  const dedupKey = member.slice(0, cut);
+  const name = member.slice(cut + 1);
+  const json = await client.hget(keys.ledger(dedupKey), `e:${name}`);
+  // It was resolved after the list was read.
+  if (json === null) return undefined;
+  const entry = entryIn(json);
+  const { type, envelope } = await readSubmission(store, entry.job);
+  const effect = effectName(store, { dedupKey, name });
+  return {
+    jobId: entry.job,
+    type,
+    idempotencyKey: envelope === null ? null : submitted(store, entry.job, envelope).idempotencyKey,
+    effect,
+    effectKey: isEncryptedName(effect) ? null : effectKeyOf(dedupKey, effect),
+    queue: queueOfPartition(queue),
+    dedupKey,
+    since: nearestTime(entry.at),
+    reason: decryptedOrWhyNot(() =>
+      decryptEffectText(store, { dedupKey, name }, "reason", entry.reason ?? ""),
+    ),
+    start: entry.delivery,
+    worker: entry.worker,
+    report: entry.report ?? null,
+    evidence: readEvidence(store, { dedupKey, name }, entry.seen),
+  };
+}
+
+/** Reads an entry. An unreadable one is listed, too: the doubt exists. */
+function entryIn(json: string): Entry {
+  const unknown = { job: "", at: 0, reason: "[unreadable]", delivery: 0, worker: "" };
+  try {
+    return { ...unknown, ...JSON.parse(json) };
+  } catch {
+    return unknown;
+  }
+}
+
+export interface DoubtCount {
+  readonly count: number;
+  /** Since when the oldest is in doubt, in milliseconds since 1970; undefined if there is none. */
+  readonly oldestAt: number | undefined;
+}
+
+export async function countDoubts(partitions: readonly QueueStore[]): Promise<DoubtCount> {
+  const counts = await Promise.all(partitions.map(countInPartition));
+  const ages = counts.flatMap(({ oldestAt }) => oldestAt ?? []);
+  return {
+    count: counts.reduce((sum, { count }) => sum + count, 0),
+    oldestAt: ages.length === 0 ? undefined : Math.min(...ages),
+  };
+}
+
+async function countInPartition({ client, keys }: QueueStore): Promise<DoubtCount> {
+  const key = keys.doubts;
+  const [count, [oldest]] = await Promise.all([client.zcard(key), client.zrange(key, "0", "0")]);
+  const score = oldest === undefined ? null : await client.zscore(key, oldest);
+  return { count, oldestAt: score === null ? undefined : Number(score) };
+}
+
+const DOUBTS_SEARCHED_MAX = 100_000;
+
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING` */
+export type ResolveDoubtOfJob = (
+  store: QueueStore,
+  jobId: string,
+  effect: string,
+  resolution: Resolution,
+) => Promise<ResolvedJob>;
+
+export function openDoubtResolver(retentionMs: number, events: Events): ResolveDoubtOfJob {
+  return async (store, jobId, effect, resolution) => {
+    const identity = await readIdentity(store, jobId);
+    const dedupKey = identity.dedupKey ?? (await findDedupKey(store, jobId, effect));
+    if (dedupKey === undefined) throw identity.type === null ? jobNotFound() : notInDoubt(effect, null);
+    const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
+    if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+    if (resolved.kind === "may-be-pending") throw mayBePending(effect, resolved);
+    events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
+    return resolved.job;
+  };
+}
+
+/** Once a job is gone, only the list of doubts has its deduplication key. */
+async function findDedupKey(store: QueueStore, jobId: string, effect: string): Promise<string | undefined> {
+  const doubts = await listDoubts(store, 0, DOUBTS_SEARCHED_MAX);
+  return doubts.find((doubt) => doubt.jobId === jobId && doubt.effect === effect)?.dedupKey;
+}
+
+function mayBePending(
+  effect: string,
+  { worker, seenMs }: Extract<Resolved, { kind: "may-be-pending" }>,
+): HoldfastError {
+  const seen = seenMs === null ? "is not known here" : `was seen ${durationText(seenMs)} ago`;
+  return new HoldfastError(
+    "RUN_MAY_BE_PENDING",
+    `The first run of effect ${JSON.stringify(effect)} may still be under way: its worker ${worker} ${seen}. If it acts yet, the effect happens twice`,
+  );
+}
+
+function notInDoubt(effect: string, state: string | null): HoldfastError {
+  const found = state === null ? "it is not in the ledger" : `it is ${state}`;
+  return new HoldfastError(
+    "EFFECT_NOT_IN_DOUBT",
+    `Effect ${JSON.stringify(effect)} of this job is not in doubt: ${found}`,
+  );
+}

@@ -1,0 +1,67 @@
+import type { ListedJob } from "../../core/job/job-status.ts";
+import type { JobFilter } from "./job-filter.ts";
+import type { JobPage, JobQuery } from "./list-jobs.ts";
+
+export const exportFormats = ["csv", "ndjson"] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+const PAGE = 200;
+
+/**
+ * The jobs that match, as text, page by page: no more than one page is in memory. Pages may be empty.
+ *
+ * @throws HoldfastError `INVALID_REQUEST`, `STORE_UNAVAILABLE`
+ */
+export async function* exportJobs(
+  operator: { list(query: JobQuery): Promise<JobPage> },
+  filter: JobFilter,
+  format: ExportFormat,
+): AsyncGenerator<string, void, undefined> {
+  const lineOf = format === "csv" ? csvLine : ndjsonLine;
+  let head = format === "csv" ? csvRow(columns.map(([name]) => name)) : "";
+  let cursor: string | undefined;
+  do {
+    const { jobs, nextCursor } = await operator.list({ ...filter, limit: PAGE, cursor });
+    yield head + jobs.map(lineOf).join("");
+    head = "";
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+const columns: readonly (readonly [name: string, cell: (job: ListedJob) => string | number | null])[] = [
+  ["id", ({ id }) => id],
+  ["type", ({ type }) => type],
+  ["state", ({ state }) => state],
+  ["idempotencyKey", ({ idempotencyKey }) => idempotencyKey],
+  ["tags", ({ tags }) => tags.join(" ")],
+  ["attemptsMade", ({ attemptsMade }) => attemptsMade],
+  ["maxAttempts", ({ maxAttempts }) => maxAttempts],
+  ["submittedAt", ({ submittedAt }) => submittedAt],
+  ["startedAt", ({ startedAt }) => startedAt],
+  ["finishedAt", ({ finishedAt }) => finishedAt],
+  ["errorCode", ({ error }) => error?.code ?? null],
+  ["errorMessage", ({ error }) => error?.message ?? null],
+];
+
+function ndjsonLine(job: ListedJob): string {
+  return `${JSON.stringify(job)}\n`;
+}
+
+function csvLine(job: ListedJob): string {
+  return csvRow(columns.map(([, cell]) => cell(job)));
+}
+
+/** RFC 4180. */
+function csvRow(cells: readonly (string | number | null)[]): string {
+  return `${cells.map(csvCell).join(",")}\r\n`;
+}
+
+function csvCell(value: string | number | null): string {
+  const text = harmless(String(value ?? ""));
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A spreadsheet runs a cell that begins like a formula. */
+function harmless(text: string): string {
+  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+}

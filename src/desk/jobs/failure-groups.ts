@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { readFailure } from "../../core/bullmq/readable.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { groupFailures, type StoredFailureGroup } from "./failed-jobs.ts";
+import { messagePattern as patternOf } from "./message-pattern.ts";
+
+const instant = z.iso.datetime();
+
+const failureGroupSchema = z.object({
+  type: z.string(),
+  code: z.string(),
+  count: z.int(),
+  firstAt: instant,
+  lastAt: instant,
+  messagePattern: z.string().nullable().meta({
+    description:
+      "How their messages read without numbers, ids, addresses and quoted parts: a filter of jobs. Null for the rest, where there are too many.",
+  }),
+  message: z.string().meta({ description: "The latest failure's." }),
+  exampleId: z.string().meta({ description: "The latest of them." }),
+});
+export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
+
+export const failureGroupsSchema = z.object({
+  groups: z.array(failureGroupSchema).meta({ description: "The most frequent first, cancelled jobs last." }),
+  scanned: z.int().meta({ description: "How many failed jobs were read, the latest first." }),
+  isComplete: z.boolean().meta({ description: "Whether those were all." }),
+});
+export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
+
+/** Occupies Redis for a millisecond or two, and for 4 ms where all messages differ. */
+const SLICE = 200;
+const MESSAGE_MAX = 500;
+/** Takes about half a second. */
+const SCANNED_MAX = 50_000;
+/** Messages without any pattern would give a group each. */
+const GROUPS_MAX = 500;
+const TIME_MAX_MS = 700;
+
+/**
+ * Groups the failed jobs by type, code and message.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readFailureGroups(queues: readonly QueueStore[]): Promise<FailureGroups> {
+  const groups = new Map<string, FailureGroup>();
+  let scanned = 0;
+  let isComplete = true;
+  const endAt = performance.now() + TIME_MAX_MS;
+  for (const store of queues) {
+    for (let offset = 0; ; offset += SLICE) {
+      if (scanned >= SCANNED_MAX || performance.now() > endAt) {
+        isComplete = false;
+        break;
+      }
+      const slice = await readSlice(store, offset);
+      scanned += slice.read;
+      for (const group of slice.groups) add(groups, group);
+      if (slice.read < SLICE) break;
+    }
+  }
+  return { groups: [...groups.values()].sort(byUrgency), scanned, isComplete };
+}
+
+/** The most frequent first; cancelled jobs last, since somebody wanted that. */
+function byUrgency(a: FailureGroup, b: FailureGroup): number {
+  return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
+}
+
+async function readSlice(store: QueueStore, offset: number) {
+  const { read, groups } = await groupFailures(store, offset, SLICE);
+  return { read, groups: groups.map((group) => describe(store, group)) };
+}
+
+function describe(store: QueueStore, group: StoredFailureGroup): FailureGroup {
+  const { code, message } = readFailure(store, group.latestId, group.reason);
+  return {
+    type: group.type,
+    code,
+    messagePattern: group.pattern || patternOf(message),
+    count: group.count,
+    firstAt: nearestTime(group.earliest),
+    lastAt: nearestTime(group.latest),
+    message: message.slice(0, MESSAGE_MAX),
+    exampleId: group.latestId,
+  };
+}
+
+function add(groups: Map<string, FailureGroup>, found: FailureGroup): void {
+  const isOneTooMany = groups.size >= GROUPS_MAX && !groups.has(nameOf(found));
+  const group = isOneTooMany ? { ...found, messagePattern: null } : found;
+  const name = nameOf(group);
+  const known = groups.get(name);
+  if (known === undefined) {
+    groups.set(name, group);
+    return;
+  }
+  const [earlier, later] = known.lastAt <= group.lastAt ? [known, group] : [group, known];
+  const [firstAt = later.firstAt] = [earlier.firstAt, later.firstAt].sort();
+  groups.set(name, { ...later, count: known.count + group.count, firstAt });
+}
+
+function nameOf({ type, code, messagePattern }: FailureGroup): string {
+  return `${type}\n${code}\n${messagePattern ?? ""}`;
+}

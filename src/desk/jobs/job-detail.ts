@@ -1,0 +1,115 @@
+import { z } from "zod";
+import { readJobRecord } from "../../core/bullmq/job-record.ts";
+import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { traceIdIn } from "../../core/bullmq/stored-job.ts";
+import { dedupKeyOf } from "../../core/job/dedup-key.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
+import { listedJobSchema } from "../../core/job/job-status.ts";
+import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
+import { optionsIn, type ReadStatus } from "../../core/status/read-status.ts";
+import { Reading } from "../../core/status/readable.ts";
+import { submitted } from "../../core/status/submitted.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
+import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
+import { detailedEffectsSchema, withDoubtedRuns } from "../doubts/doubted-runs.ts";
+
+const instant = z.iso.datetime();
+
+/** Everything that Redis knows of a job. */
+export const jobDetailSchema = listedJobSchema.extend({
+  effects: detailedEffectsSchema,
+  queue: z.string(),
+  payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
+  priority: z.int(),
+  delayMs: z.int().meta({ description: "The delay that was asked for, in milliseconds." }),
+  crashes: z.int().meta({ description: "How often its worker was lost during an attempt." }),
+  lostWorkers: z
+    .array(z.object({ at: instant, worker: z.string().nullable() }))
+    .meta({ description: "When its workers were found lost, the latest 20, also before a retry by hand." }),
+  worker: z.string().nullable().meta({ description: "The worker that claimed it last." }),
+  traceId: z.string().nullable().meta({ description: "The trace that it was submitted in." }),
+  traceUrl: z.string().nullable().meta({ description: "Where the trace is shown, by HOLDFAST_TRACE_URL." }),
+  attempts: z
+    .array(
+      z.object({
+        attempt: z.int(),
+        worker: z.string(),
+        startedAt: instant,
+        endedAt: instant,
+        code: z.string(),
+        message: z.string(),
+        stack: z.string().nullable().meta({
+          description: "The stack of what was thrown, and of its causes, without the job's secrets.",
+        }),
+      }),
+    )
+    .meta({
+      description:
+        "The latest 50 attempts that failed, in order, also those before a retry by hand, which counts them from 1 again.",
+    }),
+  record: z
+    .array(recordedSchema)
+    .meta({ description: "The latest 20 things that somebody did to it, in order." }),
+  logs: z.array(z.string()).meta({ description: "The latest 100 lines that its handler logged." }),
+});
+export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
+
+/**
+ * Reads everything that Redis knows of a job.
+ *
+ * @param traceUrl with `{traceId}`
+ * @returns undefined if there is no such job, or no longer
+ * @throws HoldfastError `STORE_UNAVAILABLE`
+ */
+export async function readDetail(
+  stores: QueueStores,
+  types: ReadonlyMap<string, { readonly redact: Redaction }>,
+  readStatus: ReadStatus,
+  id: string,
+  traceUrl?: string,
+): Promise<JobDetail | undefined> {
+  const queue = queueOfId(id);
+  if (queue === undefined) return undefined;
+  const store = stores.of(queue);
+  const parts = await inTime(readParts(store, readStatus, id));
+  if (parts === undefined) return undefined;
+  const { status, record, effects, idempotencyKey, payload } = parts;
+  const reading = new Reading();
+  const redaction = redactionOf(types, status.type);
+  const options = optionsIn(reading, record.options);
+  const traceId = traceIdIn(options);
+  return {
+    ...status,
+    effects,
+    result: redact(status.result, redaction.result),
+    idempotencyKey,
+    payload: redact(payload, redaction.payload),
+    queue,
+    priority: reading.int("priority", record.priority, 0),
+    delayMs: reading.int("delayMs", options.delay, 0),
+    crashes: reading.int("crashes", record.crashes, 0),
+    lostWorkers: record.lostWorkers.map(({ at, worker }) => ({
+      at: reading.time("lostWorkers", at, status.submittedAt),
+      worker: worker || null,
+    })),
+    worker: record.worker ?? null,
+    traceId,
+    traceUrl: (traceId && traceUrl?.replaceAll("{traceId}", traceId)) ?? null,
+    attempts: record.attempts.map(({ trace, ...attempt }) => ({
+      ...attempt,
+      stack: trace || null,
+      startedAt: reading.time("attempts", attempt.startedAt, status.submittedAt),
+      endedAt: reading.time("attempts", attempt.endedAt, status.submittedAt),
+    })),
+    record: recordedOf(store, record.acts),
+    logs: [...record.logs],
+  };
+}
+
+async function readParts(store: QueueStore, readStatus: ReadStatus, id: string) {
+  const [status, record] = await Promise.all([readStatus(id), readJobRecord(store, id)]);
+  if (status === undefined || record?.envelope === undefined) return undefined;
+  const { idempotencyKey, payload } = submitted(store, id, record.envelope);
+  const effects = await withDoubtedRuns(store, dedupKeyOf(status.type, idempotencyKey), status.effects);
+  return { status, record, effects, idempotencyKey, payload };
+}

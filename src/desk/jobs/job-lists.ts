@@ -1,0 +1,270 @@
+import { readFailures } from "../../core/bullmq/job-kinds.ts";
+import { readEnvelopeJson } from "../../core/bullmq/job-record.ts";
+import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
+import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { dedupKeyOf } from "../../core/job/dedup-key.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
+import { type JobOrder, type JobState, jobStates } from "../../core/job/job-state.ts";
+import type { ListedJob } from "../../core/job/job-status.ts";
+import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
+import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
+import { openStatusReader } from "../../core/status/read-status.ts";
+import { submitted } from "../../core/status/submitted.ts";
+import { malformed } from "../../platform/lib/parse-json.ts";
+import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
+import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
+import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
+
+/** The part of an application that lists need. */
+export interface ListedApplication {
+  readonly jobs: ReadonlyMap<string, KeyPlaces & { readonly redact: Redaction }>;
+  readonly queues: readonly string[];
+}
+
+/** Jobs that match a filter, read slice by slice. Each call is bounded and can end before anything is found. */
+export interface JobLists {
+  /**
+   * Reads jobs that match.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor and an unknown queue
+   */
+  read(filter: JobFilter, walk: Walk): Promise<Walked<ListedJob>>;
+  /** The same without reading the jobs themselves, where Redis alone can decide. */
+  ids(filter: JobFilter, walk: Walk): Promise<Walked<string>>;
+  /** Those of these jobs that match, and are in one of these states. */
+  among(ids: readonly string[], filter: JobFilter, states: readonly JobState[]): Promise<string[]>;
+  /** The queues and partitions whose jobs can match. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  queuesOf(filter: JobFilter): string[];
+  /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
+}
+
+export interface JobTotal {
+  readonly count: number;
+  /** If not, there are at least `count`: one call does not read more. */
+  readonly isExact: boolean;
+}
+
+export interface Walk {
+  /** How many jobs at most. */
+  readonly limit: number;
+  /** `nextCursor` of the call before, with the same filter and states. */
+  readonly cursor?: string | undefined;
+  /** Only jobs in these states. @default all */
+  readonly states?: readonly JobState[];
+  /** @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly order?: JobOrder | undefined;
+}
+
+export interface Walked<Item> {
+  readonly found: Item[];
+  /** Null at the end. */
+  readonly nextCursor: string | null;
+  /** How many jobs were read. */
+  readonly scanned: number;
+  /** Whether jobs may be missing before these: the ones by which it knew where to go on were removed. */
+  readonly mayMiss: boolean;
+}
+
+/** A call also reads jobs that do not match. These bound it. */
+const SCANNED_MAX = 50_000;
+const TIME_MAX_MS = 1_000;
+const READ_TOGETHER = 500;
+/** Some jobs have thousands: a page of them must stay small. */
+const LISTED_EFFECTS_MAX = 20;
+
+export function openJobLists(stores: QueueStores, application: ListedApplication): JobLists {
+  const readJobs = openListedReader(stores, application);
+
+  const withBoth = async (ids: readonly string[], filter: JobFilter) =>
+    withKeyPart(stores, await withErrorText(stores, ids, filter), filter);
+
+  async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
+    const some = await withBoth(ids, filter);
+    return (await readJobs(some)).filter((job) => matchesFilter(job, filter));
+  }
+
+  /** Redis alone decides, except about keys and about errors. */
+  async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
+    const { messagePattern, idempotencyKey } = filter;
+    if (messagePattern === undefined && idempotencyKey === undefined) return await withBoth(ids, filter);
+    return (await readMatching(ids, filter)).map(({ id }) => id);
+  }
+
+  async function walk<Item>(
+    filter: JobFilter,
+    options: Walk,
+    matching: Matching<Item>,
+  ): Promise<Walked<Item>> {
+    requireQueue(application, filter);
+    if (filter.idempotencyKey === undefined)
+      return await walkLists(stores, application, filter, options, matching);
+    const ids = await idsOfKey(stores, application, filter.idempotencyKey, filter.type);
+    const found = await matching(ids, filter);
+    return { found: [...found], nextCursor: null, scanned: ids.length, mayMiss: false };
+  }
+
+  async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
+    if (!isByStateAlone(filter)) {
+      const { found, nextCursor } = await walk(filter, { limit: Infinity, states }, idsMatching);
+      return { count: found.length, isExact: nextCursor === null };
+    }
+    requireQueue(application, filter);
+    const lists = listsOf(stores, application, filter, states);
+    const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
+    return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
+  }
+
+  return {
+    read: (filter, options) => walk(filter, options, readMatching),
+    ids: (filter, options) => walk(filter, options, idsMatching),
+    async among(ids, filter, states) {
+      const jobs = await readMatching(ids, filter);
+      return jobs.filter(({ state }) => states.includes(state)).map(({ id }) => id);
+    },
+    queuesOf(filter) {
+      requireQueue(application, filter);
+      return partitionsOf(stores, application, filter);
+    },
+    count,
+  };
+}
+
+/** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
+async function withErrorText(
+  stores: QueueStores,
+  ids: readonly string[],
+  { errorText }: JobFilter,
+): Promise<readonly string[]> {
+  if (errorText === undefined || ids.length === 0) return ids;
+  const failures = await readFailures(stores, ids);
+  return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
+}
+
+/** The same for keys: Redis finds a text anywhere in a submission, and in none that is encrypted. */
+async function withKeyPart(
+  stores: QueueStores,
+  ids: readonly string[],
+  { keyPart }: JobFilter,
+): Promise<readonly string[]> {
+  if (keyPart === undefined || ids.length === 0) return ids;
+  const keys = await Promise.all(ids.map((id) => readKey(stores.of(queueOfId(id) ?? ""), id)));
+  return ids.filter((_, at) => keys[at]?.includes(keyPart));
+}
+
+type Matching<Item> = (ids: readonly string[], filter: JobFilter) => Promise<readonly Item[]>;
+
+async function walkLists<Item>(
+  stores: QueueStores,
+  application: ListedApplication,
+  filter: JobFilter,
+  { limit, cursor, states = jobStates, order }: Walk,
+  matching: Matching<Item>,
+): Promise<Walked<Item>> {
+  const lists = listsOf(stores, application, filter, states).map((list) => ({ ...list, order }));
+  let position: Position | undefined = cursor === undefined ? startOf(lists, 0) : parseCursor(lists, cursor);
+  const found: Item[] = [];
+  let [scanned, mayMiss] = [0, false];
+  const endAt = performance.now() + TIME_MAX_MS;
+  const isEnough = () => found.length >= limit || scanned >= SCANNED_MAX || performance.now() > endAt;
+  while (position !== undefined && !isEnough()) {
+    const list: JobList | undefined = lists[position.list];
+    if (list === undefined) break;
+    const most = Math.min(limit - found.length, READ_TOGETHER);
+    const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
+    found.push(...(await matching(slice.ids, filter)));
+    scanned += slice.scanned;
+    mayMiss ||= slice.mayPassOver;
+    position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
+  }
+  return {
+    found,
+    nextCursor: position === undefined ? null : formatCursor(lists, position),
+    scanned,
+    mayMiss,
+  };
+}
+
+function isByStateAlone({ queue: _, state: __, ...others }: JobFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
+}
+
+function startOf(lists: readonly JobList[], list: number): Position | undefined {
+  return list < lists.length ? { list, at: LIST_START } : undefined;
+}
+
+/** What has to be read, partition by partition: the jobs of a tag, otherwise those of each state. */
+function listsOf(
+  stores: QueueStores,
+  application: ListedApplication,
+  filter: JobFilter,
+  among: readonly JobState[],
+): JobList[] {
+  const states = among.filter((state) => isPossible(state, filter));
+  if (states.length === 0) return [];
+  const { tag } = filter;
+  const partitions = partitionsOf(stores, application, filter);
+  if (tag !== undefined) return partitions.map((queue) => ({ queue, of: { tag, states } }));
+  const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
+  return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
+}
+
+function partitionsOf(stores: QueueStores, { queues }: ListedApplication, { queue }: JobFilter): string[] {
+  return stores.partitionsOf(queue === undefined ? queues : [queue]).map((partition) => partition.queue);
+}
+
+const endedStates: ReadonlySet<JobState> = new Set(["completed", "failed"]);
+
+function isPossible(state: JobState, filter: JobFilter): boolean {
+  const isAboutEnd = filter.endedFrom !== undefined || filter.endedTo !== undefined;
+  const { code, errorText, messagePattern } = filter;
+  const isAboutError = [code, errorText, messagePattern].some((member) => member !== undefined);
+  return (
+    (filter.state ?? state) === state &&
+    (!isAboutEnd || endedStates.has(state)) &&
+    // A completed job has no error, though BullMQ keeps that of an earlier attempt.
+    (!isAboutError || state !== "completed")
+  );
+}
+
+function requireQueue({ queues }: ListedApplication, { queue }: JobFilter): void {
+  if (queue === undefined || queues.includes(queue)) return;
+  throw malformed([{ pointer: "/queue", message: `expected one of ${queues.join(", ")}` }]);
+}
+
+/** A key has one job of each type at most. */
+async function idsOfKey(
+  stores: QueueStores,
+  { jobs }: ListedApplication,
+  key: string,
+  only?: string,
+): Promise<string[]> {
+  const types = [...jobs].filter(([type]) => (only ?? type) === type);
+  const ids = await Promise.all(
+    types.map(([type, places]) => findDedupKeyHolder(stores, dedupKeyOf(type, key), places)),
+  );
+  return ids.filter((id) => id !== null);
+}
+
+async function readKey(store: QueueStore, id: string): Promise<string | undefined> {
+  const envelope = await readEnvelopeJson(store, id);
+  return envelope === null ? undefined : submitted(store, id, envelope).idempotencyKey;
+}
+
+/** Reads jobs by id, without those that are gone. */
+type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
+
+function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {
+  const readStatus = openStatusReader(stores, LISTED_EFFECTS_MAX);
+  const read = async (id: string): Promise<ListedJob | undefined> => {
+    const queue = queueOfId(id);
+    if (queue === undefined) return undefined;
+    const store = stores.of(queue);
+    const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
+    if (status === undefined || envelope === null) return undefined;
+    const { idempotencyKey } = submitted(store, id, envelope);
+    const result = redact(status.result, redactionOf(types, status.type).result);
+    return { ...status, result, idempotencyKey };
+  };
+  return async (ids) => (await Promise.all(ids.map(read))).filter((job) => job !== undefined);
+}

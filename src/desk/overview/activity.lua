@@ -1,0 +1,69 @@
+--[[
+  Reads a queue's activity, at the same cost at any depth.
+
+  KEYS[1] workers   KEYS[2] workers seen; all other keys share their slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds over which rates are measured
+  ARGV[3] how many finished jobs to time   ARGV[4] how many active jobs to name
+
+  Returns JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
+    times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
+]]
+-- @include ../../platform/redis/now.lua
+
+local prefix, now = ARGV[1], nowMs()
+
+local function append(list, ...)
+  for _, value in ipairs({ ... }) do list[#list + 1] = value end
+end
+
+-- A busy queue keeps only its latest jobs: the rate is then measured over those.
+local function perSecond(state)
+  local windowMs = tonumber(ARGV[2])
+  local count = redis.call("ZCOUNT", prefix .. state, now - windowMs, "+inf")
+  if count == 0 then return 0 end
+  if count < redis.call("ZCARD", prefix .. state) then return count * 1000 / windowMs end
+  local oldest = tonumber(redis.call("ZRANGE", prefix .. state, 0, 0, "WITHSCORES")[2])
+  return count * 1000 / math.max(1000, now - oldest)
+end
+
+local function times()
+  local found = {}
+  for _, id in ipairs(redis.call("ZREVRANGE", prefix .. "completed", 0, ARGV[3] - 1)) do
+    local job = redis.pcall("HMGET", prefix .. id, "timestamp", "delay", "processedOn", "finishedOn", "ats", "flow")
+    -- Only a job's first delivery shows how long it waited; a parent's shows how long its children took.
+    if job[1] and job[3] and job[4] and job[5] == "1" and not job[6] then
+      append(found, table.concat({ job[1], job[2] or "0", job[3], job[4] }, ","))
+    end
+  end
+  return table.concat(found, ";")
+end
+
+local function active()
+  local found = {}
+  for _, id in ipairs(redis.call("LRANGE", prefix .. "active", -ARGV[4], -1)) do
+    local job = redis.pcall("HMGET", prefix .. id, "name", "pb", "processedOn")
+    if job[1] then append(found, id, job[1], job[2] or "", job[3] or "0") end
+  end
+  return found
+end
+
+local function workers()
+  local found = {}
+  local seen = redis.call("ZRANGE", KEYS[2], 0, -1, "WITHSCORES")
+  for at = 1, #seen, 2 do
+    local heartbeat = redis.call("HGET", KEYS[1], seen[at])
+    if heartbeat then append(found, seen[at], heartbeat, seen[at + 1]) end
+  end
+  return found
+end
+
+return cjson.encode({
+  now = now,
+  submitted = tonumber(redis.call("GET", prefix .. "id") or 0),
+  isPaused = redis.call("HEXISTS", prefix .. "meta", "paused") == 1,
+  completedPerSecond = perSecond("completed"),
+  failedPerSecond = perSecond("failed"),
+  times = times(),
+  active = active(),
+  workers = workers(),
+})

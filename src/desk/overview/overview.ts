@@ -1,0 +1,165 @@
+import { z } from "zod";
+import { estimatedSchema } from "../../features/history/history.ts";
+
+const instant = z.iso.datetime();
+
+const percentilesSchema = z.object({
+  count: z.int().meta({ description: "How many jobs they are computed from." }),
+  p50: z.number().nullable(),
+  p90: z.number().nullable(),
+  p99: z.number().nullable(),
+});
+export type Percentiles = Readonly<z.output<typeof percentilesSchema>>;
+
+/** Who paused a queue, and why. */
+export const pauseSchema = z.object({
+  reason: z.string().meta({ description: "Empty if another tool paused it." }),
+  by: z.string(),
+  since: instant.nullable(),
+});
+
+export const limitsSchema = z.object({
+  concurrency: z
+    .int()
+    .nullable()
+    .meta({ description: "How many jobs run at a time, in all workers together." }),
+  rate: z.string().nullable().meta({ description: 'How many jobs start in a time, such as "10/1s".' }),
+});
+
+const queueOverviewSchema = z.object({
+  name: z.string(),
+  waiting: z.int(),
+  waitingChildren: z.int().meta({ description: "Parents of flows whose children have not ended." }),
+  prioritized: z.int(),
+  delayed: z.int(),
+  active: z.int(),
+  completed: z.int().meta({ description: "While they are kept." }),
+  failed: z.int().meta({ description: "While they are kept." }),
+  cancelled: z.int().meta({
+    description: "How many of the failed jobs were cancelled; counted every ten seconds at most.",
+  }),
+  inDoubt: z.int().meta({ description: "Side effects in doubt: nobody can know whether they happened." }),
+  oldestWaitingSince: instant.nullable(),
+  oldestDoubtSince: instant.nullable(),
+  completedPerSecond: z.number(),
+  failedPerSecond: z.number(),
+  isPaused: z.boolean(),
+  paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
+  workers: z.int().meta({ description: "With a recent heartbeat. Without one, no job of it starts." }),
+  limits: limitsSchema.meta({ description: "In force; null where there is none." }),
+  limitedBy: z.string().nullable().meta({ description: "Who limits it by hand; null if nobody does." }),
+  clearsInMs: z
+    .number()
+    .nullable()
+    .meta({ description: "When the last of those that wait could start at its rate; null without a rate." }),
+});
+export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
+
+const typeOverviewSchema = z.object({
+  type: z.string(),
+  queue: z.string(),
+  active: z.int(),
+  waiting: z.int().meta({ description: "Jobs that could run now." }),
+  isEstimate: z
+    .boolean()
+    .meta({ description: "Whether waiting is computed from the next 500 jobs of a longer queue." }),
+  oldestWaitingSince: instant.nullable(),
+  completedPerSecond: z.number().meta({ description: "Over the last five minutes." }),
+  lastHour: z
+    .object({
+      completed: z.int(),
+      retried: z.int().meta({ description: "Attempts that failed, and that another one follows." }),
+      failed: z.int().meta({ description: "Failed for good, or expired." }),
+      inDoubt: z.int(),
+      timeToStart: estimatedSchema,
+      runTime: estimatedSchema,
+    })
+    .meta({ description: "From the history." }),
+});
+export type TypeOverview = Readonly<z.output<typeof typeOverviewSchema>>;
+
+const workerOverviewSchema = z.object({
+  name: z.string(),
+  queue: z.string(),
+  startedAt: instant,
+  seenAt: instant,
+  concurrency: z.int(),
+  running: z.int(),
+  lastClaimedAt: instant.nullable(),
+  isSilent: z.boolean().meta({ description: "No recent heartbeat: it is gone, or cut off from Redis." }),
+  isGone: z.boolean().meta({
+    description:
+      "It has stopped or is forgotten, but jobs that it started are not found as stalled yet. Its times are those of the first of them.",
+  }),
+  isStuck: z.boolean().meta({ description: "Alive, with free slots, and claims none of the waiting jobs." }),
+  isClockWrong: z.boolean().meta({
+    description: "Its clock is more than 2 s off Redis's: it claims no jobs until its clock is right.",
+  }),
+  holds: z.array(z.object({ jobId: z.string(), type: z.string(), since: instant })),
+});
+export type WorkerOverview = Readonly<z.output<typeof workerOverviewSchema>>;
+
+const guaranteeSchema = z.object({
+  name: z.string(),
+  holds: z.boolean(),
+  detail: z
+    .string()
+    .meta({ description: "What was found; if it does not hold, what can happen and what to do." }),
+});
+
+const redisOverviewSchema = z.object({
+  version: z.string(),
+  usedBytes: z.int(),
+  maxBytes: z.int().nullable().meta({ description: "Null if Redis has no limit." }),
+  pingMs: z.number(),
+  durability: z.string(),
+  guarantees: z.array(guaranteeSchema),
+});
+export type RedisOverview = Readonly<z.output<typeof redisOverviewSchema>>;
+
+const problemSchema = z.object({
+  code: z
+    .string()
+    .nullable()
+    .meta({ description: "With which code work is refused because of it; null if nothing is refused." }),
+  message: z.string().meta({ description: "What was found, and what it can lead to." }),
+  remedy: z.string(),
+});
+export type Problem = Readonly<z.output<typeof problemSchema>>;
+
+const actBacklogSchema = z.object({
+  running: z.int(),
+  waiting: z.int(),
+  oldestWaitingSince: instant.nullable().meta({ description: "Since when the next one could have run." }),
+});
+
+const samplePointSchema = z.object({
+  at: instant,
+  submitted: z.number(),
+  completed: z.number(),
+  failed: z.number(),
+});
+export type SamplePoint = Readonly<z.output<typeof samplePointSchema>>;
+
+/** What happens now. Rates are per second, durations milliseconds. */
+export const overviewSchema = z.object({
+  at: instant,
+  problems: z.array(problemSchema).meta({
+    description:
+      "What readiness and the doctor find bad, that which refuses work first; empty if all is well. Redis is checked each time, the rest every ten seconds.",
+  }),
+  types: z.array(typeOverviewSchema).meta({ description: "As the application declares them." }),
+  queues: z.array(queueOverviewSchema),
+  acts: actBacklogSchema.meta({
+    description:
+      "Acts on many jobs that have not ended. They are in a queue of their own, which is no other list's.",
+  }),
+  history: z
+    .array(samplePointSchema)
+    .meta({ description: "Rates of all queues together, the oldest first." }),
+  timeToStart: percentilesSchema.meta({ description: "From when a job could run to its first start." }),
+  runTime: percentilesSchema,
+  workers: z.array(workerOverviewSchema),
+  store: redisOverviewSchema,
+});
+export type Overview = Readonly<z.output<typeof overviewSchema>>;

@@ -1,0 +1,92 @@
+import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
+import { serversOf } from "../../platform/redis/connection.ts";
+import type { Clock } from "../../platform/redis/fitness/clock.ts";
+import { fullest, type RedisMemory, readMemory } from "../../platform/redis/fitness/memory.ts";
+import { measurePing } from "../../platform/redis/ping.ts";
+import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
+
+interface Reading {
+  readonly pingMs: number;
+  readonly memory: RedisMemory;
+  /** Of the queues that can be read. */
+  readonly backlogs: ReadonlyMap<string, Backlog>;
+}
+
+/** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
+export function measureRedis(metrics: Metrics, stores: QueueStores, queues: readonly string[]): void {
+  const up = metrics.gauge("holdfast_store_up").labels();
+  const reportMemory = memoryReporter(metrics);
+  const report = backlogReporter(metrics, queues);
+  const read = oneAtATime(() => readRedis(stores, queues));
+  metrics.beforeScrape(async () => {
+    const reading = await inTime(read()).catch(() => undefined);
+    up.set(reading === undefined ? 0 : 1);
+    reportMemory(reading?.memory);
+    report(reading);
+  });
+}
+
+/** Reports how far this process's clock is off Redis's. */
+export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
+  const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
+  metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
+}
+
+function memoryReporter(metrics: Metrics): (memory: RedisMemory | undefined) => void {
+  const used = metrics.gauge("holdfast_store_memory_bytes");
+  const accepted = metrics.gauge("holdfast_store_memory_accepted_bytes");
+  return (memory) => {
+    for (const gauge of [used, accepted]) gauge.remove();
+    if (memory !== undefined) used.labels().set(memory.used);
+    if (memory?.acceptsUntil !== undefined) accepted.labels().set(memory.acceptsUntil);
+  };
+}
+
+function backlogReporter(
+  metrics: Metrics,
+  queues: readonly string[],
+): (reading: Reading | undefined) => void {
+  const ping = metrics.gauge("holdfast_store_ping_seconds");
+  const jobs = metrics.gauge("holdfast_jobs");
+  const paused = metrics.gauge("holdfast_queue_paused");
+  const atLimit = metrics.gauge("holdfast_queue_at_limit");
+  const slotOpen = metrics.gauge("holdfast_queue_slot_open");
+  const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
+  const workers = metrics.gauge("holdfast_workers");
+  const doubts = metrics.gauge("holdfast_effects_in_doubt");
+  const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
+  return (reading) => {
+    ping.remove(); // `reset` would set it to 0: it has no labels
+    for (const gauge of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge])
+      gauge.reset();
+    if (reading === undefined) return;
+    ping.labels().set(reading.pingMs / 1_000);
+    for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));
+    for (const [queue, backlog] of reading.backlogs) {
+      for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
+      paused.labels(queue).set(Number(backlog.isPaused));
+      atLimit.labels(queue).set(Number(backlog.isAtLimit));
+      waitingAge.labels(queue).set(backlog.oldestWaitingMs / 1_000);
+      workers.labels(queue).set(backlog.workers);
+      doubts.labels(queue).set(backlog.doubts);
+      doubtAge.labels(queue).set(backlog.oldestDoubtMs / 1_000);
+    }
+  };
+}
+
+async function readRedis(stores: QueueStores, queues: readonly string[]): Promise<Reading> {
+  const { client } = stores;
+  // A retrying connection would keep the command until Redis is back.
+  if (client.status !== "ready") throw redisUnavailable();
+  const readable = await findReadableQueues(stores, queues);
+  const reads = readable.map(
+    async (queue) => [queue, await readWholeBacklog(stores.partitionsOf([queue]))] as const,
+  );
+  const memories = Promise.all(serversOf(client).map(readMemory));
+  const [pingMs, memory, ...backlogs] = await Promise.all([measurePing(client), memories, ...reads]);
+  return { pingMs, memory: fullest(memory), backlogs: new Map(backlogs) };
+}

@@ -1,0 +1,92 @@
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+/** A queue's activity. Times are milliseconds since 1970. */
+export interface Activity {
+  /** Redis's clock. */
+  readonly now: number;
+  /** How many jobs were ever added. */
+  readonly submitted: number;
+  readonly isPaused: boolean;
+  readonly completedPerSecond: number;
+  readonly failedPerSecond: number;
+  /** Of the latest completed jobs. */
+  readonly times: readonly JobTimes[];
+  readonly active: readonly ActiveJob[];
+  readonly workers: readonly SeenWorker[];
+}
+
+export interface JobTimes {
+  /** From when the job could have run to its first start. */
+  readonly startMs: number;
+  readonly runMs: number;
+}
+
+export interface ActiveJob {
+  readonly jobId: string;
+  readonly type: string;
+  readonly worker: string;
+  readonly since: string;
+}
+
+export interface SeenWorker {
+  readonly name: string;
+  /** JSON. */
+  readonly heartbeat: string;
+  readonly seenAt: string;
+}
+
+const RATE_WINDOW_MS = 10_000;
+const TIMED_JOBS = 100;
+const NAMED_JOBS = 200;
+
+const script = loadScript(import.meta.url, "activity.lua");
+
+interface Reply extends Omit<Activity, "times" | "active" | "workers"> {
+  readonly times: string;
+  readonly active: FlatList;
+  readonly workers: FlatList;
+}
+
+/** Lua's empty list becomes an object in JSON. */
+type FlatList = string[] | Record<string, never>;
+
+/** Reads a queue's activity. Occupies Redis for about a millisecond. */
+export async function readActivity({ client, keys }: QueueStore): Promise<Activity> {
+  const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS];
+  const reply = await script.run(client, [keys.workers, keys.workersSeen], args);
+  const found = JSON.parse(String(reply)) as Reply;
+  return {
+    ...found,
+    times: timesIn(found.times),
+    active: chunks(found.active, 4).map(([jobId = "", type = "", worker = "", since = "0"]) => ({
+      jobId,
+      type,
+      worker,
+      since,
+    })),
+    workers: chunks(found.workers, 3).map(([name = "", heartbeat = "{}", seenAt = "0"]) => ({
+      name,
+      heartbeat,
+      seenAt,
+    })),
+  };
+}
+
+function timesIn(text: string): JobTimes[] {
+  return text
+    .split(";")
+    .map((job) => job.split(",").map(Number))
+    .filter((job) => job.length === 4 && job.every(Number.isFinite))
+    .map(([submitted = 0, delay = 0, started = 0, finished = 0]) => ({
+      startMs: Math.max(0, started - submitted - delay),
+      runMs: Math.max(0, finished - started),
+    }));
+}
+
+function chunks(list: FlatList, size: number): string[][] {
+  if (!Array.isArray(list)) return [];
+  return Array.from({ length: list.length / size }, (_, index) =>
+    list.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,76 @@
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import { estimatesOf } from "../../features/history/history.ts";
+import { HistoryCounts } from "../../features/history/history-counts.ts";
+import { type HistoryRecord, readHistoryRecords } from "../../features/history/read-history.ts";
+import { nearestTime } from "../../platform/lib/iso-time.ts";
+import type { TypeOverview } from "./overview.ts";
+import { earliest, readTypes, type TypeNow } from "./read-types.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const RATE_MS = 5 * MINUTE_MS;
+/** Workers write as often. */
+const READ_AGAIN_MS = 5_000;
+
+type Contracts = Application["jobs"];
+
+/** Reads each type's jobs now, and its last hour. */
+export function openTypeReader(jobs: Contracts) {
+  let last: { readonly at: number; readonly records: readonly HistoryRecord[] } | undefined;
+
+  async function lastHour(partitions: readonly QueueStore[], now: number): Promise<readonly HistoryRecord[]> {
+    if (last !== undefined && now - last.at < READ_AGAIN_MS && now >= last.at) return last.records;
+    const reads = partitions.map((store) => readHistoryRecords(store, "minute", now - HOUR_MS, now));
+    last = { at: now, records: (await Promise.all(reads)).flat() };
+    return last.records;
+  }
+
+  /** @param now Redis's clock, in milliseconds since 1970 */
+  return async (partitions: readonly QueueStore[], now: number): Promise<TypeOverview[]> => {
+    const [records, ...types] = await Promise.all([lastHour(partitions, now), ...partitions.map(readTypes)]);
+    const found = types.flat();
+    return [...jobs].map(([type, { queue }]) => ({
+      type,
+      queue,
+      ...nowOf(found.filter((one) => one.type === type)),
+      ...recentlyOf(
+        records.filter((record) => record.type === type),
+        now,
+      ),
+    }));
+  };
+}
+
+function nowOf(found: readonly TypeNow[]) {
+  const sum = (name: "waiting" | "active") => found.reduce((total, one) => total + one[name], 0);
+  const since = found.reduce<number | undefined>(
+    (least, one) => earliest(least, one.waitingSince),
+    undefined,
+  );
+  return {
+    active: sum("active"),
+    waiting: sum("waiting"),
+    isEstimate: found.some(({ isEstimate }) => isEstimate),
+    oldestWaitingSince: since === undefined ? null : nearestTime(since),
+  };
+}
+
+function recentlyOf(records: readonly HistoryRecord[], now: number) {
+  const hour = new HistoryCounts();
+  for (const { counts } of records) hour.addAll(counts);
+  const since = Math.floor((now - RATE_MS) / MINUTE_MS) * MINUTE_MS;
+  const lately = records.filter(({ at }) => at >= since);
+  const completed = lately.reduce((total, { counts }) => total + counts.of("completed"), 0);
+  return {
+    completedPerSecond: completed / ((now - since) / 1_000),
+    lastHour: {
+      completed: hour.of("completed"),
+      retried: hour.of("retried"),
+      failed: hour.of("failed") + hour.of("expired"),
+      inDoubt: hour.of("inDoubt"),
+      timeToStart: estimatesOf(hour.timeToStart),
+      runTime: estimatesOf(hour.runTime),
+    },
+  };
+}

@@ -1,0 +1,59 @@
+--[[
+  Which types the waiting and active jobs of a queue have, at the same cost at any depth: of each list it looks at the next jobs.
+
+  KEYS[1] workers; all other keys share its slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] how many jobs of each list to look at
+
+  Returns for each list: its length, how many jobs were looked at, then for each type its name, how many of those, and since when
+  the first one could run, or runs. Lists: wait, paused, prioritized, held, active
+]]
+-- @include ../../core/bullmq/job-state.lua
+
+local prefix, most = ARGV[1], tonumber(ARGV[2])
+
+-- Since when a job can run: the end of its delay, or where it ran before, the start of its latest attempt.
+local function since(id)
+  local job = redis.pcall("HMGET", prefix .. id, "timestamp", "opts", "processedOn")
+  local submitted = tonumber(job[1])
+  if not submitted then return 0 end
+  local isReadable, opts = pcall(cjson.decode, job[2] or "{}")
+  local delay = isReadable and type(opts) == "table" and tonumber(opts.delay) or 0
+  return math.max(submitted + delay, tonumber(job[3] or 0) or 0)
+end
+
+-- The next to run, first.
+local function nextOf(name)
+  local key = prefix .. name
+  if name == "prioritized" then return redis.call("ZCARD", key), redis.call("ZRANGE", key, 0, most - 1) end
+  if name == "held" then
+    local held = heldCount(prefix)
+    return held, held == 0 and {} or redis.call("ZRANGE", prefix .. "waiting-children", 0, math.min(held, most) - 1)
+  end
+  local ids, reversed = redis.call("LRANGE", key, -most, -1), {}
+  for at = #ids, 1, -1 do reversed[#reversed + 1] = ids[at] end
+  return redis.call("LLEN", key), reversed
+end
+
+local function typesOf(name)
+  local length, ids = nextOf(name)
+  local order, counts, first = {}, {}, {}
+  for _, id in ipairs(ids) do
+    local found = redis.pcall("HGET", prefix .. id, "name")
+    if type(found) == "string" then
+      if not counts[found] then
+        order[#order + 1] = found
+        counts[found], first[found] = 0, since(id)
+      end
+      counts[found] = counts[found] + 1
+    end
+  end
+  local reply = { length, #ids }
+  for _, found in ipairs(order) do
+    for _, value in ipairs({ found, counts[found], string.format("%.0f", first[found]) }) do
+      reply[#reply + 1] = value
+    end
+  end
+  return reply
+end
+
+return { typesOf("wait"), typesOf("paused"), typesOf("prioritized"), typesOf("held"), typesOf("active") }

@@ -1,0 +1,80 @@
+import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import type { Overview } from "./overview.ts";
+import { type OverviewOptions, openOverviewReader } from "./read-overview.ts";
+
+/** One overview for everybody who looks. */
+export interface OverviewWatch extends Running {
+  /** @throws HoldfastError `STORE_UNAVAILABLE` */
+  read(): Promise<Overview>;
+  /**
+   * Calls the listener with every overview from now on; with none while Redis is away.
+   *
+   * @returns a function that removes the listener
+   */
+  onView(listener: (overview: Overview) => void): () => void;
+}
+
+const INTERVAL_MS = 2_000;
+/** Sampling ends this long after the last reader. */
+const IDLE_AFTER_MS = 5 * 60_000;
+
+/** Samples only while somebody looks. */
+export function openOverviewWatch(options: OverviewOptions): OverviewWatch {
+  const reader = openOverviewReader(options);
+  const listeners = new Set<(overview: Overview) => void>();
+  let timer: NodeJS.Timeout | undefined;
+  let usedAt = 0;
+  let latest: { readonly overview: Overview; readonly at: number } | undefined;
+
+  const sample = oneAtATime(async () => {
+    const overview = await reader.read();
+    latest = { overview, at: performance.now() };
+    return overview;
+  });
+
+  function tick(): void {
+    if (listeners.size === 0 && performance.now() - usedAt > IDLE_AFTER_MS) {
+      pause();
+      return;
+    }
+    sample().then(
+      (overview) => {
+        for (const listener of listeners) listener(overview);
+      },
+      // Listeners see that nothing comes, and readers get the error.
+      () => {},
+    );
+  }
+
+  function use(): void {
+    usedAt = performance.now();
+    timer ??= setInterval(tick, INTERVAL_MS);
+  }
+
+  function pause(): void {
+    clearInterval(timer);
+    timer = undefined;
+    reader.clearHistory();
+  }
+
+  return {
+    async read() {
+      use();
+      if (latest !== undefined && performance.now() - latest.at < INTERVAL_MS) return latest.overview;
+      return await sample();
+    },
+    onView(listener) {
+      use();
+      listeners.add(listener);
+      return () => {
+        usedAt = performance.now();
+        listeners.delete(listener);
+      };
+    },
+    stop: stopOnce(async () => {
+      listeners.clear();
+      pause();
+    }),
+  };
+}

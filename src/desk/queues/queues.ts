@@ -1,0 +1,193 @@
+import { z } from "zod";
+import {
+  type Override,
+  overrideLimits,
+  type Partitions,
+  type Pause,
+  pauseQueue,
+  readControl,
+  resumeQueue,
+} from "../../core/bullmq/queue-control.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { formatRate, type QueueLimits, type Rate } from "../../core/job/queue-settings.ts";
+import { addMark } from "../../features/history/marks.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { suggestion } from "../../platform/lib/did-you-mean.ts";
+import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
+import { malformed } from "../../platform/lib/parse-json.ts";
+import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";
+import { limitsSchema, pauseSchema } from "../overview/overview.ts";
+import { readWholeBacklog } from "../overview/read-backlog.ts";
+
+const instant = z.iso.datetime();
+
+/** A queue, and the hand that an operator has on it. */
+export const queueSchema = z.object({
+  name: z.string(),
+  partitions: z.int(),
+  paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
+  limits: limitsSchema.meta({ description: "In force; null where there is none." }),
+  override: limitsSchema
+    .extend({ by: z.string(), since: instant })
+    .nullable()
+    .meta({ description: "Limits set by hand, in place of the declared ones." }),
+  declared: limitsSchema.meta({ description: "As the application declares them." }),
+  waiting: z.int().meta({
+    description:
+      "Jobs that wait for a worker, or are held for others of their key; prioritized ones included.",
+  }),
+  active: z.int(),
+  delayed: z.int(),
+  failed: z.int(),
+  workers: z.int(),
+});
+export type QueueView = Readonly<z.output<typeof queueSchema>>;
+
+/** Limits to set by hand. */
+export interface WantedLimits {
+  readonly concurrency?: number | undefined;
+  readonly rate?: Rate | undefined;
+}
+
+const pauseActSchema = z.object({
+  reason: z.string().refine((text) => text.trim() !== "", "expected a text"),
+  by: z.string(),
+});
+const wantedLimitsSchema = z.strictObject({
+  concurrency: z.int().min(1).optional(),
+  rate: z.strictObject({ count: z.int().min(1), perMs: z.int().min(1) }).optional(),
+});
+
+/** An operator's hand on queues. Each call fails with `QUEUE_NOT_FOUND` for a queue that the application does not have. */
+export interface QueueOperator {
+  list(): Promise<QueueView[]>;
+  show(name: string): Promise<QueueView>;
+  /**
+   * Pauses a queue: no further job starts; running ones go on. It stays paused until it is resumed.
+   *
+   * @param act the reason is kept with the pause, and shown with it
+   * @throws HoldfastError `INVALID_REQUEST` without a reason
+   */
+  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<QueueView>;
+  resume(name: string, act?: Act): Promise<QueueView>;
+  /**
+   * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions, and for what is no limit
+   */
+  limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
+}
+
+export function openQueueOperator(stores: QueueStores, queues: readonly string[]): QueueOperator {
+  function partitionsOf(name: string): Partitions {
+    const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
+    if (first !== undefined) return [first, ...others];
+    throw queueNotFound(name, queues);
+  }
+
+  const show = async (name: string) => showQueue(name, partitionsOf(name), stores);
+
+  return {
+    list: () => Promise.all(queues.map(show)),
+    show,
+    async pause(name, act) {
+      requireShape(pauseActSchema, act);
+      const at = await redisNow(stores.client);
+      await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
+      await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
+      return await show(name);
+    },
+    async resume(name, { reason, by } = { by: LIBRARY }) {
+      await recorded(name, { as: "resumed", reason, by }, resumeQueue);
+      await addMark(stores.of(name), { kind: "resumed", text: reason ?? "", by });
+      return await show(name);
+    },
+    async limit(name, limits, by) {
+      requireShape(wantedLimitsSchema, limits);
+      const partitions = partitionsOf(name);
+      if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
+        throw tooFew(name, partitions.length, limits.concurrency);
+      const override = await overrideOf(stores, limits, by);
+      const text = override === undefined ? "as declared" : limitsText(override);
+      await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
+      await addMark(stores.of(name), { kind: "limited", text, by });
+      return await show(name);
+    },
+  };
+
+  async function recorded(
+    name: string,
+    { as, reason, by }: Act & { readonly as: string },
+    act: (partitions: Partitions) => Promise<void>,
+  ): Promise<void> {
+    const partitions = partitionsOf(name);
+    const [store] = partitions;
+    await onRecord(store, { as, evidence: storedReason(store, reason), by }, () => act(partitions));
+  }
+}
+
+/** From JavaScript, anything can come. @throws HoldfastError `INVALID_REQUEST` */
+function requireShape(schema: z.ZodType, asked: unknown): void {
+  const { error } = schema.safeParse(asked);
+  if (error !== undefined) throw malformed(schemaIssues(error.issues));
+}
+
+async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {
+  const [{ pause, override, limits, declared }, { jobs, workers }] = await Promise.all([
+    readControl(partitions),
+    readWholeBacklog(partitions),
+  ]);
+  return {
+    name,
+    partitions: layouts.of(name).partitions,
+    paused: shownPause(pause),
+    limits: shownLimits(limits),
+    override:
+      override === undefined
+        ? null
+        : { ...shownLimits(override), by: override.by, since: isoTime(override.since) },
+    declared: shownLimits(declared),
+    waiting: jobs.waiting + jobs.prioritized,
+    active: jobs.active,
+    delayed: jobs.delayed,
+    failed: jobs.failed,
+    workers,
+  };
+}
+
+/** @returns undefined where there is no limit: then the declared ones count again */
+async function overrideOf(
+  { client }: QueueStores,
+  { concurrency, rate }: WantedLimits,
+  by: string,
+): Promise<Override | undefined> {
+  if (concurrency === undefined && rate === undefined) return undefined;
+  return { concurrency, rate, by, since: Math.floor(await redisNow(client)) };
+}
+
+/** As people see it; null for a queue that is not paused. */
+export function shownPause(pause: Pause | undefined): z.output<typeof pauseSchema> | null {
+  if (pause === undefined) return null;
+  return { ...pause, since: pause.since === undefined ? null : nearestTime(pause.since) };
+}
+
+/** As people see them; null where there is none. */
+export function shownLimits({ concurrency, rate }: QueueLimits) {
+  return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
+}
+
+function limitsText({ concurrency, rate }: QueueLimits): string {
+  const texts = [concurrency && `${concurrency} at a time`, rate && formatRate(rate)];
+  return texts.filter(Boolean).join(", ");
+}
+
+export function queueNotFound(name: string, queues: readonly string[]): HoldfastError {
+  return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
+}
+
+function tooFew(name: string, partitions: number, found: number): HoldfastError {
+  const message = `${name} has ${partitions} partitions: expected a concurrency of at least that, got ${found}`;
+  return new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
+}

@@ -1,0 +1,80 @@
+import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
+import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
+import type { Receipt } from "../core/job/submit-options.ts";
+import type { Schedule } from "../features/schedules/define-schedule.ts";
+import { openScheduleReader, readSchedule } from "../features/schedules/read-schedule.ts";
+import type { ScheduleStatus } from "../features/schedules/schedule-status.ts";
+import type { Settings } from "../platform/config/settings.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { suggestion } from "../platform/lib/did-you-mean.ts";
+import { inTime } from "../platform/redis/redis-errors.ts";
+import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit/audit-log.ts";
+
+/** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */
+export interface ScheduleOperator {
+  /**
+   * Pauses a schedule: its ticks are skipped, and never caught up, until it is resumed. Jobs of earlier ticks go on.
+   *
+   * @param act the reason is kept with the pause, and shown with it
+   */
+  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<ScheduleStatus>;
+  resume(name: string, act?: Act): Promise<ScheduleStatus>;
+  /** Runs a schedule's job out of turn, on record before and after it. */
+  recordRun(name: string, act: Act, run: () => Promise<Receipt>): Promise<Receipt>;
+}
+
+/** How many of the next ticks an answer has. */
+const NEXT_SHOWN = 5;
+
+export function openScheduleOperator(
+  stores: QueueStores,
+  schedules: readonly Schedule[],
+  settings: Settings,
+): ScheduleOperator {
+  const reader = openScheduleReader(stores, settings);
+  const store = stores.of(INTERNAL_QUEUE);
+
+  function find(name: string): Schedule {
+    const schedule = schedules.find((candidate) => candidate.name === name);
+    if (schedule !== undefined) return schedule;
+    const known = schedules.map((candidate) => candidate.name);
+    throw new HoldfastError(
+      "SCHEDULE_NOT_FOUND",
+      `There is no schedule "${name}"; ${suggestion(name, known)}`,
+    );
+  }
+
+  async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
+    await onRecord(store, entryOf(schedule.name, { as: "schedule-paused", ...act }), () =>
+      reader.pauses.pause(schedule.name, act),
+    );
+    return await readSchedule(reader, schedule, NEXT_SHOWN);
+  }
+
+  async function resume(schedule: Schedule, act: Act): Promise<ScheduleStatus> {
+    await onRecord(store, entryOf(schedule.name, { as: "schedule-resumed", ...act }), () =>
+      reader.pauses.resume(schedule.name),
+    );
+    return await readSchedule(reader, schedule, NEXT_SHOWN);
+  }
+
+  // Each call as a whole must be done in time.
+  return {
+    pause: async (name, act) => await inTime(pause(find(name), act)),
+    resume: async (name, act = { by: LIBRARY }) => await inTime(resume(find(name), act)),
+    async recordRun(name, act, run) {
+      await appendToAuditLog(store, entryOf(name, { as: "schedule-run-started", ...act }));
+      const receipt = await run();
+      if (!receipt.duplicate)
+        await appendToAuditLog(store, entryOf(name, { as: "schedule-run", job: receipt.id, ...act }));
+      return receipt;
+    },
+  };
+
+  function entryOf(
+    schedule: string,
+    { reason, ...act }: Act & { readonly as: string; readonly job?: string },
+  ) {
+    return { ...act, schedule, evidence: storedReason(store, reason) };
+  }
+}

@@ -1,0 +1,184 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { SingleBar } from "cli-progress";
+import type { MatchingGroup } from "../../desk/acts/act-matches.ts";
+import type { ActName, ActRequest } from "../../desk/acts/act-on-many.ts";
+import type { ActStatus } from "../../desk/acts/acts.ts";
+import type { Operator } from "../../desk/operator.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { username } from "../../platform/lib/username.ts";
+import { withOperator } from "./connections.ts";
+import { exitCode } from "./exit-code.ts";
+import { type FilterOptions, filterOf } from "./job-filter-options.ts";
+import { canAsk, confirm } from "./screen/confirm.ts";
+import { print, printError, printJson } from "./screen/output.ts";
+import { showPreview } from "./screen/preview.ts";
+import { table } from "./screen/table.ts";
+import { interruptible } from "./system/interruptible.ts";
+
+/** How a command acts on many jobs. */
+export interface BulkOptions extends FilterOptions {
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly rate?: string;
+  readonly reason?: string;
+  /** `--no-wait` */
+  readonly wait?: boolean;
+  readonly json?: true;
+}
+
+type Scope = Pick<ActRequest, "act" | "filter" | "all">;
+
+interface Preview {
+  readonly groups: readonly MatchingGroup[];
+  readonly total: number;
+  readonly leftAlone: number;
+  /** Whether more were not counted. */
+  readonly hasMore: boolean;
+}
+
+const pastTense: Readonly<Record<ActName, string>> = {
+  retry: "retried",
+  cancel: "cancelled",
+  delete: "deleted",
+};
+const POLL_MS = 250;
+
+/** Previews an act on many jobs, asks, starts it and follows it. */
+export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
+  const { all, dryRun, yes, rate, reason = "", wait = true, json } = options;
+  const filterAt = await filterOf(options);
+  requireFilter(act, filterAt(Date.now()), all);
+  requireRate(act, rate);
+  if (!dryRun && reason.trim() === "")
+    throw new HoldfastError("USAGE", `jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
+  if (!dryRun && !yes && !canAsk())
+    throw new HoldfastError(
+      "USAGE",
+      `jobs ${act}: expected --yes, or --dry-run: there is no terminal to ask on`,
+    );
+  await withOperator(async (operator) => {
+    const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
+    // Whoever neither asks nor waits gets the first part of the count; the act counts all.
+    const preview = await previewOf(operator, scope, dryRun || !yes || wait);
+    const isLast = dryRun === true || preview.total === 0;
+    showPreview(options, { lines: describe(preview, act), value: previewValue(act, preview), isLast });
+    if (isLast) return;
+    if (!yes && !(await confirm(`${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(preview.total)}?`))) {
+      printError("nothing was changed");
+      process.exitCode = exitCode.failed;
+      return;
+    }
+    const { id } = await operator.acts.start({ ...scope, reason, rate }, username());
+    printError(`${id} (stop it with: holdfast acts stop ${id})`);
+    if (wait) report(await follow(operator, id), json);
+    else if (json) printJson(await operator.acts.read(id));
+  });
+}
+
+function previewValue(act: ActName, { groups: matching, total: count, leftAlone, hasMore }: Preview) {
+  return { act, count, isExact: !hasMore, leftAlone, matching };
+}
+
+function requireFilter(act: ActName, filter: object, all: true | undefined): void {
+  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  if (isNarrow === (all === undefined)) return;
+  const expected = isNarrow
+    ? "--all without a filter"
+    : "ids, a filter such as --type <type> or --code <code>, or --all for every job";
+  throw new HoldfastError("USAGE", `jobs ${act}: expected ${expected}`);
+}
+
+function requireRate(act: ActName, rate: string | undefined): void {
+  if (rate === undefined || /^[1-9]\d{0,6}\/\d{0,9}(ms|s|m|h)$/.test(rate)) return;
+  throw new HoldfastError("USAGE", `jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
+}
+
+async function previewOf(operator: Operator, scope: Scope, isWhole: boolean): Promise<Preview> {
+  const { countOf, mergeGroups } = await import("../../desk/acts/act-matches.ts");
+  const found: MatchingGroup[] = [];
+  let leftAlone = 0;
+  let hasMore = false;
+  let part: { before?: number; cursor?: string | undefined } | undefined = {};
+  while (part !== undefined) {
+    const {
+      matching,
+      leftAlone: more,
+      before,
+      nextCursor,
+    } = await operator.acts.preview({ ...scope, ...part });
+    found.push(...matching);
+    leftAlone += more;
+    hasMore = nextCursor !== null;
+    part =
+      hasMore && (isWhole || found.length === 0) ? { before, cursor: nextCursor ?? undefined } : undefined;
+  }
+  const groups = mergeGroups(found);
+  return { groups, total: countOf(groups), leftAlone, hasMore };
+}
+
+function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName): string {
+  const rows = groups.map(({ type, code, count, exampleIds }) => [
+    String(count),
+    type,
+    code ?? "",
+    exampleIds.join(" "),
+  ]);
+  const lines = total === 0 ? [] : [table(["jobs", "type", "code", "examples"], rows)];
+  lines.push(`${hasMore ? "at least " : ""}${jobs(total)} to ${act}`);
+  if (leftAlone > 0)
+    lines.push(
+      `(${jobs(leftAlone)} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,
+    );
+  return lines.join("\n");
+}
+
+function jobs(count: number): string {
+  return `${count} ${count === 1 ? "job" : "jobs"}`;
+}
+
+/** Shows how far an act is until it has ended. Whoever does not wait for it does not stop it. */
+async function follow(operator: Operator, id: string): Promise<ActStatus> {
+  const { default: progress } = await import("cli-progress");
+  const bar = new progress.SingleBar({
+    format: "{bar} {value} of {total} jobs",
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  const leave = () => {
+    bar.stop();
+    return `the act goes on: holdfast acts show ${id}; to stop it: holdfast acts stop ${id}`;
+  };
+  try {
+    return await interruptible(() => readUntilEnded(operator, id, bar), leave);
+  } finally {
+    bar.stop();
+  }
+}
+
+async function readUntilEnded(operator: Operator, id: string, bar: SingleBar): Promise<ActStatus> {
+  for (;;) {
+    const act = await operator.acts.read(id);
+    if (act.endedAt !== null) return act;
+    if (process.stderr.isTTY && act.total !== null) {
+      if (bar.isActive) bar.update(act.done + act.skipped);
+      else bar.start(act.total, act.done + act.skipped);
+    }
+    await pause(POLL_MS);
+  }
+}
+
+/** Prints how an act ended. */
+function report(act: ActStatus, json: true | undefined): void {
+  const { state, done, total, skipped, remaining, error } = act;
+  if (state !== "done") process.exitCode = exitCode.failed;
+  if (json) {
+    printJson(act);
+    return;
+  }
+  const counts = `${done} of ${total ?? "?"} ${pastTense[act.act]}${skipped > 0 ? `, ${skipped} had changed` : ""}`;
+  const isUnsure = state === "done" && remaining === null;
+  if (isUnsure) print(`${counts}; jobs moved too fast to know whether any is left: run it again`);
+  else if (state === "done") print(counts);
+  else print(state === "failed" ? `failed: ${error}: ${counts}` : `${state}: ${counts}`);
+}

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import type { ActStatus } from "../../../desk/acts/acts.ts";
+import { username } from "../../../platform/lib/username.ts";
+import { withOperator } from "../connections.ts";
+import { print, printJson } from "../screen/output.ts";
+import { table } from "../screen/table.ts";
+
+interface Json {
+  readonly json?: true;
+}
+
+/** `holdfast acts`. */
+export function addActsCommands(program: Command): void {
+  const acts = program.command("acts").description("see and stop acts on many jobs");
+  acts
+    .command("list")
+    .description("list acts on many jobs: those that have not ended first, then the latest")
+    .option("--limit <n>", "how many at most, 1 to 200", "20")
+    .option("--json", "print one JSON object a line")
+    .action(list);
+  acts
+    .command("show")
+    .description("print how far an act is")
+    .argument("<id>", "the act's id")
+    .option("--json", "print it as JSON")
+    .action(async (id: string, { json }: Json) => {
+      await withOperator(async (operator) => show([await operator.acts.read(id)], json));
+    });
+  acts
+    .command("stop")
+    .description("stop an act; what it has done stays done")
+    .argument("<id>", "the act's id")
+    .option("--json", "print it as JSON")
+    .action(async (id: string, { json }: Json) => {
+      await withOperator(async (operator) => show([await operator.acts.stop(id, username())], json));
+    });
+}
+
+async function list({ limit, json }: Json & { readonly limit: string }): Promise<void> {
+  const most = Math.min(200, Math.max(1, Number(limit) || 20));
+  await withOperator(async (operator) => show(await operator.acts.list(most), json));
+}
+
+function show(acts: readonly ActStatus[], json: true | undefined): void {
+  if (json) printJson(...acts);
+  else print(describe(acts));
+}
+
+function describe(acts: readonly ActStatus[]): string {
+  if (acts.length === 0) return "no acts";
+  const rows = acts.map(({ id, act, jobs, state, done, skipped, total, by, reason, startedAt }) => [
+    id,
+    `${act} ${jobs}`,
+    state,
+    `${done + skipped}/${total ?? "?"}`,
+    startedAt,
+    `${by}: ${reason}`,
+  ]);
+  return table(["id", "act", "state", "jobs", "started", "by"], rows);
+}

@@ -1,0 +1,55 @@
+import type { Command } from "commander";
+import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { withOperator } from "../connections.ts";
+import { requireKnown } from "../known-names.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { tableLines } from "../screen/table.ts";
+import type { Lines } from "../screen/text.ts";
+
+interface ListOptions extends ShowOptions {
+  readonly job?: string;
+  readonly queue?: string;
+  readonly limit: string;
+}
+
+const LIMIT_MAX = 10_000;
+
+/** `holdfast audit`. */
+export function addAuditCommands(program: Command): void {
+  const audit = program.command("audit").description("see who did what, when and why");
+  addShowOptions(audit.command("list"))
+    .description("list who retried, cancelled, deleted, paused, limited or resolved what, the latest first")
+    .option("--job <id>", "only what was done to this job")
+    .option("--queue <name>", "only what was done in this queue")
+    .option("--limit <n>", "how many at most", "50")
+    .action(list);
+}
+
+async function list({ job, queue, limit, ...options }: ListOptions): Promise<void> {
+  const most = Number(limit);
+  if (!Number.isSafeInteger(most) || most < 1 || most > LIMIT_MAX)
+    throw new HoldfastError("USAGE", `--limit: expected 1 to ${LIMIT_MAX}, got "${limit}"`);
+  await withOperator(async (operator) => {
+    await requireKnown(operator, { queue });
+    const read = () => operator.auditTrail(most, { jobId: job, queue });
+    await show({ read, describe, json: (entries) => entries }, options);
+  });
+}
+
+const columns = ["when", "what", "on", { heading: "jobs", leaves: 1 }, "by", "why"];
+
+function describe(entries: readonly AuditEntry[]): Lines {
+  if (entries.length === 0) return "nothing was done by hand, as far as is known";
+  const rows = entries.map((entry) => {
+    const { at, as, count, by, evidence } = entry;
+    return [at, as, onWhat(entry), count === null ? "" : String(count), by, evidence];
+  });
+  return tableLines(columns, rows);
+}
+
+function onWhat({ jobId, effect, queue, schedule }: AuditEntry): string {
+  if (schedule !== "") return `schedule ${schedule}`;
+  if (jobId === "") return queue === "" ? "API keys" : `queue ${queue}`;
+  return effect === "" ? jobId : `${jobId} ${effect}`;
+}

@@ -1,0 +1,124 @@
+import type { Command } from "commander";
+import { durationOf } from "../../../desk/jobs/instant.ts";
+import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
+import type { Operator } from "../../../desk/operator.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { username } from "../../../platform/lib/username.ts";
+import { withOperator } from "../connections.ts";
+import { exitCode } from "../exit-code.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { requireKnown } from "../known-names.ts";
+import { canAsk, confirm } from "../screen/confirm.ts";
+import { print, printError, printJson } from "../screen/output.ts";
+import { showPreview } from "../screen/preview.ts";
+import { interruptible } from "../system/interruptible.ts";
+
+interface CleanOptions extends FilterOptions {
+  readonly olderThan?: string;
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly reason?: string;
+  readonly json?: true;
+}
+
+/** Jobs per call: small, so that others get their turn in between. */
+const AT_ONCE = 200;
+
+const ENDED = ["completed", "failed"];
+
+/** `holdfast jobs clean`. */
+export function addCleanCommand(jobs: Command): void {
+  addFilterOptions(jobs.command("clean"), ENDED)
+    .description(
+      "delete jobs that have ended, after asking: at once, from here, also while Redis is full or no worker runs; keys and effects stay " +
+        "remembered, and jobs in doubt stay",
+    )
+    .option("--older-than <duration>", "only jobs that ended this long ago, e.g. 90s, 30min, 12h or 7d")
+    .option("--all", "every job that has ended, instead of a filter")
+    .option("--reason <text>", "why; needed unless --dry-run, and kept in the audit log")
+    .option("--dry-run", "print how many would be deleted, and change nothing")
+    .option("--yes", "do not ask; needed without a terminal")
+    .option("--json", "print the outcome as JSON")
+    .action(clean);
+}
+
+async function clean(options: CleanOptions): Promise<void> {
+  const { olderThan, all, dryRun, yes, reason, json } = options;
+  const filterAt = await filterOf(options, ENDED);
+  const ageMs = olderThan === undefined ? 0 : durationMs(olderThan);
+  requireFilter({ ...filterAt(Date.now()), olderThan }, all);
+  if (!dryRun && !reason?.trim())
+    throw new HoldfastError("USAGE", "jobs clean: expected --reason <text>, or --dry-run");
+  if (!dryRun && !yes && !canAsk())
+    throw new HoldfastError(
+      "USAGE",
+      "jobs clean: expected --yes, or --dry-run: there is no terminal to ask on",
+    );
+  const { describeFilter } = await import("../../../desk/jobs/job-filter.ts");
+  await withOperator(async (operator) => {
+    await requireKnown(operator, options);
+    const now = await operator.now();
+    const { endedTo = now, ...filter } = filterAt(now);
+    // What ends from now on is not meant.
+    const wanted = { ...filter, endedTo: Math.min(endedTo, now - ageMs) };
+    const { count, isExact } = await operator.countEnded(wanted);
+    const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;
+    const lines = `${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`;
+    const isLast = dryRun === true || (isExact && count === 0);
+    showPreview(options, { lines, value: { count, isExact }, isLast });
+    if (isLast) return;
+    if (!yes && !(await confirm("Delete them?"))) {
+      printError("nothing was changed");
+      process.exitCode = exitCode.failed;
+      return;
+    }
+    const outcome = await deleteAll(operator, wanted, reason);
+    if (json) printJson(outcome);
+    else print(describeOutcome(outcome));
+  });
+}
+
+interface Outcome {
+  readonly deleted: number;
+  readonly kept: number;
+}
+
+async function deleteAll(
+  operator: Operator,
+  filter: JobFilter & { readonly endedTo: number },
+  reason: string | undefined,
+): Promise<Outcome> {
+  let [deleted, kept] = [0, 0];
+  const by = username();
+  const deleteSlices = async () => {
+    for (let cursor: string | undefined | null; cursor !== null; ) {
+      const slice = await operator.clean({ filter, limit: AT_ONCE, cursor, by, reason });
+      deleted += slice.deleted;
+      kept += slice.kept;
+      cursor = slice.nextCursor;
+    }
+  };
+  await interruptible(deleteSlices, () => `stopped: ${describeOutcome({ deleted, kept })} so far`);
+  return { deleted, kept };
+}
+
+function describeOutcome({ deleted, kept }: Outcome): string {
+  return `${deleted} deleted${kept > 0 ? `, ${kept} kept: in doubt, or no longer what was meant` : ""}`;
+}
+
+function requireFilter(filter: object, all: true | undefined): void {
+  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  if (isNarrow === (all === undefined)) return;
+  const expected = isNarrow ? "--all without a filter" : "a filter such as --older-than 7d, or --all";
+  throw new HoldfastError("USAGE", `jobs clean: expected ${expected}`);
+}
+
+function durationMs(text: string): number {
+  const ms = durationOf(text);
+  if (ms !== undefined) return ms;
+  throw new HoldfastError(
+    "USAGE",
+    `--older-than: expected a duration such as 30min, 12h or 7d, got "${text}"`,
+  );
+}

@@ -1,0 +1,162 @@
+import type { Command } from "commander";
+import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
+import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
+import type { Doubt } from "../../../desk/doubts/doubts.ts";
+import type { Operator } from "../../../desk/operator.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { username } from "../../../platform/lib/username.ts";
+import { withOperator } from "../connections.ts";
+import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
+import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";
+import { requireKnown } from "../known-names.ts";
+import { canAsk } from "../screen/confirm.ts";
+import { print, printHint, printJson } from "../screen/output.ts";
+import { seenText } from "../screen/seen-text.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { tableLines } from "../screen/table.ts";
+import type { Lines } from "../screen/text.ts";
+
+interface ResolveOptions extends ManyOptions {
+  readonly as: string;
+  readonly result?: string;
+}
+
+const LISTED_MAX = 1_000;
+
+/** `holdfast doubts`. */
+export function addDoubtsCommands(program: Command): void {
+  const doubts = program.command("doubts").description("list and resolve side effects in doubt");
+  addDoubtFilter(addShowOptions(doubts.command("list")))
+    .description("list side effects that may or may not have happened, oldest first")
+    .action(list);
+  addManyOptions(doubts.command("resolve"))
+    .description("resolve one, or all that match, so that their jobs continue")
+    .argument("[id]", "the job's id, instead of a filter")
+    .argument("[effect]", "the effect, as the list names it")
+    .requiredOption(
+      "--as <done|not-done>",
+      "done: it happened, and is not run again; not-done: it did not happen, and may run",
+    )
+    .requiredOption("--evidence <text>", "how you know; kept in the audit log")
+    .option("--result <json>", "of one: what the effect would have returned; only with --as done")
+    .option("--all", "instead of a filter: everything that is in doubt")
+    .action(resolve);
+  addManyOptions(doubts.command("import"))
+    .description("resolve as done what a provider's export names by its effect key")
+    .argument("<file>", "a CSV file with a heading, or NDJSON: one JSON object a line")
+    .requiredOption("--evidence <text>", "what the export is; kept in the audit log with each")
+    .option("--column <name>", "only this column or field can hold effect keys; a.b is b inside a")
+    .option(
+      "--rest <not-done>",
+      "resolve as not done those that match the filter, began a minute before --until, and are not in the export",
+    )
+    .action(importExport);
+}
+
+/** The options of commands that act on many doubts. */
+function addManyOptions(command: Command): Command {
+  return addDoubtFilter(command)
+    .option("--dry-run", "print what would be done, and change nothing")
+    .option("--yes", "do not ask; needed without a terminal")
+    .option("--confirm", "say not done also where the first run may still be under way, and act later")
+    .option("--json", "print the outcome as JSON");
+}
+
+async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
+  doubtFilterOf(filters);
+  const options = { json, watch };
+  await withOperator(async (operator) => {
+    await requireKnown(operator, { type: filters.type });
+    const read = async () =>
+      await operator.doubts(0, LISTED_MAX, doubtFilterOf(filters, await operator.now()));
+    const [first] = await show({ read, describe, json: (doubts) => doubts }, options);
+    if (first !== undefined)
+      printHint(
+        `to resolve one: holdfast doubts resolve ${first.jobId} ${first.effect} --as done|not-done --evidence "…"`,
+      );
+  });
+}
+
+function describe(doubts: readonly Doubt[]): Lines {
+  if (doubts.length === 0) return "nothing is in doubt";
+  const rows = doubts.map((doubt) => [
+    doubt.jobId,
+    doubt.type ?? "",
+    doubt.idempotencyKey ?? "",
+    doubt.effect,
+    doubt.since,
+    doubt.reason + hints(doubt),
+    evidenceText(doubt.evidence),
+  ]);
+  return tableLines(columns, rows);
+}
+
+function hints(doubt: Doubt): string {
+  const late = doubt.report === null ? "" : ` (its worker reported ${doubt.report}, too late)`;
+  return doubt.mayStillRun ? `${late} (may still be under way: ${seenText(doubt)})` : late;
+}
+
+const columns = [
+  "job",
+  { heading: "type", leaves: 3 },
+  { heading: "key", leaves: 2 },
+  "effect",
+  { heading: "since", leaves: 1 },
+  "why",
+  { heading: "what it sent", leaves: 4 },
+];
+
+async function resolve(
+  id: string | undefined,
+  effect: string | undefined,
+  options: ResolveOptions,
+): Promise<void> {
+  const { as, evidence, result } = options;
+  if (as !== "done" && as !== "not-done")
+    throw new HoldfastError("USAGE", `--as: expected done or not-done, got "${as}"`);
+  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  if (id === undefined) return await resolveMatching({ ...options, as });
+  if (effect === undefined) throw new HoldfastError("USAGE", "expected <id> and <effect>, or a filter");
+  const json = result === undefined ? undefined : compactJson(result);
+  const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
+  const job = await withOperator((operator) => resolveOrAsk(operator, id, effect, resolution));
+  if (job === undefined) return;
+  if (options.json) printJson({ id, effect, as, job });
+  else print(`${id} ${effect}: ${as}; ${fates[job]}`);
+}
+
+/** Asks again where its first run may still be under way. @returns undefined for a no */
+async function resolveOrAsk(
+  operator: Operator,
+  id: string,
+  effect: string,
+  resolution: Resolution,
+): Promise<ResolvedJob | undefined> {
+  try {
+    return await operator.resolve(id, effect, resolution);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== "RUN_MAY_BE_PENDING") throw error;
+    if (!canAsk())
+      throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
+    if (await isConfirmed(`${error.message}. Resolve it as not done?`))
+      return await operator.resolve(id, effect, { ...resolution, confirm: true });
+    return undefined;
+  }
+}
+
+const fates: Readonly<Record<ResolvedJob, string>> = {
+  retried: "the job continues",
+  running: "the job continues",
+  "in-doubt": "another effect of the job is in doubt: it continues once that is resolved",
+  cancelled: "the job stays cancelled",
+  completed: "the job had completed",
+  gone: "the retention has removed the job, so nothing continues",
+};
+
+function compactJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch (cause) {
+    throw new HoldfastError("USAGE", "--result: expected JSON", { cause });
+  }
+}

@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import type { FailureGroups } from "../../../desk/jobs/failure-groups.ts";
+import { withOperator } from "../connections.ts";
+import { printHint } from "../screen/output.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { tableLines } from "../screen/table.ts";
+import { type Lines, toned } from "../screen/text.ts";
+
+/** `holdfast failures`. */
+export function addFailuresCommands(program: Command): void {
+  const failures = program
+    .command("failures")
+    .description("group failed jobs by reason; `holdfast jobs retry` retries whole groups");
+  addShowOptions(failures.command("list"))
+    .description("group failed jobs by type, code and message, most frequent first")
+    .action(list);
+}
+
+async function list(options: ShowOptions): Promise<void> {
+  await withOperator(async ({ failures }) => {
+    const { groups } = await show({ read: failures, describe, json: (found) => found.groups }, options);
+    if (groups.length > 0)
+      printHint("to retry one of them: holdfast jobs retry --type TYPE --code CODE --reason TEXT");
+  });
+}
+
+const columns = [
+  "jobs",
+  "type",
+  "code",
+  { heading: "latest", leaves: 1 },
+  { heading: "example", leaves: 2 },
+  "message",
+];
+
+function describe({ groups, scanned, isComplete }: FailureGroups): Lines {
+  if (groups.length === 0) return "no failed jobs";
+  const rows = groups.map(({ type, code, count, lastAt, exampleId, message, messagePattern }) => [
+    String(count),
+    type,
+    code,
+    lastAt,
+    exampleId,
+    messagePattern ?? message,
+  ]);
+  const lines = tableLines(columns, rows);
+  return isComplete ? lines : [...lines, [toned(`(of the latest ${scanned} that failed)`, "faint")]];
+}

@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { print } from "../screen/output.ts";
+
+/** `holdfast init`: a new application in the working directory. */
+export function addInitCommand(program: Command): void {
+  program
+    .command("init")
+    .description("write a first job into this folder: contract, handler, schedule, configuration, test")
+    .option("--dry-run", "say what would be written, and write nothing")
+    .addHelpText(
+      "after",
+      `
+In an empty folder or an existing project. It asks nothing and overwrites nothing: files that exist are kept, and scripts and
+dependencies are added to package.json only where they are absent.`,
+    )
+    .action(init);
+}
+
+async function init({ dryRun }: { readonly dryRun?: true }): Promise<void> {
+  const { readProject } = await import("../init/project.ts");
+  const { planChanges, write } = await import("../init/changes.ts");
+  const { initReport } = await import("../init/report.ts");
+  const project = readProject(process.cwd());
+  const changes = planChanges(project);
+  if (!dryRun) write(project.folder, changes);
+  print(initReport(project, changes, dryRun === true));
+}

@@ -1,0 +1,193 @@
+import { type Command, Option } from "commander";
+import { jobNotFound } from "../../../core/job/job-id.ts";
+import { type JobOrder, jobOrders } from "../../../core/job/job-state.ts";
+import type { ListedJob } from "../../../core/job/job-status.ts";
+import type { ActName } from "../../../desk/acts/act-on-many.ts";
+import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
+import type { Operator } from "../../../desk/operator.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { username } from "../../../platform/lib/username.ts";
+import { actOnMany, type BulkOptions } from "../bulk-act.ts";
+import { withOperator } from "../connections.ts";
+import { exitCode } from "../exit-code.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { requireKnown } from "../known-names.ts";
+import { describeJob, stateCell } from "../screen/job-text.ts";
+import { print, printError, printHint, printJson } from "../screen/output.ts";
+import { page } from "../screen/pager.ts";
+import { printable } from "../screen/printable.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { tableLines } from "../screen/table.ts";
+import type { Lines } from "../screen/text.ts";
+import { addCleanCommand } from "./clean-jobs.ts";
+import { addExportCommand } from "./export-jobs.ts";
+
+type OrderedFilter = JobFilter & { readonly order: JobOrder | undefined };
+
+interface ListOptions extends FilterOptions, ShowOptions {
+  readonly limit: string;
+  readonly order?: JobOrder;
+}
+
+const PAGE = 200;
+
+/** `holdfast jobs`. */
+export function addJobsCommands(program: Command): void {
+  const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
+  addShowOptions(addFilterOptions(jobs.command("list")))
+    .description("list jobs: finished ones newest first, others in the order in which they will run")
+    .option("--limit <n>", "how many at most", "50")
+    .addOption(new Option("--order <order>", "the other way round, within each state").choices(jobOrders))
+    .action(list);
+  jobs
+    .command("show")
+    .description(
+      "print everything known about a job: payload, each failed attempt with its stack, effects, log",
+    )
+    .argument("<id>", "the job's id")
+    .option("--json", "print it as JSON")
+    .action(showOne);
+  bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
+  bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
+  bulk(
+    jobs.command("delete"),
+    "delete",
+    "jobs that have ended; their keys and effects are remembered. Any worker does it: clean needs none",
+  );
+  addExportCommand(jobs);
+  addCleanCommand(jobs);
+}
+
+/** A command for some jobs by their ids, or for many by a filter. */
+function bulk(command: Command, act: ActName, what: string): void {
+  addFilterOptions(command.argument("[id...]", "the jobs' ids, instead of a filter"))
+    .description(`${act} ${what}`)
+    .option("--all", "instead of a filter: every job to which this can be done")
+    .option("--reason <text>", "why; needed for many jobs, and kept in the audit log")
+    .option("--rate <n/time>", "how many jobs at most in a time, e.g. 50/s")
+    .option("--dry-run", "print what would be done, and change nothing")
+    .option("--yes", "do not ask; needed without a terminal")
+    .option("--no-wait", "do not wait until all is done: workers do it, whether or not you wait")
+    .option(
+      "--json",
+      "print each outcome as JSON: of ids one a line, of many jobs the act or, if none begins, what matches",
+    )
+    .action((ids: readonly string[], options: BulkOptions) =>
+      ids.length > 0 ? actOnEach(act, ids, options) : actOnMany(act, options),
+    );
+}
+
+async function actOnEach(act: ActName, ids: readonly string[], options: BulkOptions): Promise<void> {
+  const { wait: _, reason, json, ...others } = options;
+  if (Object.keys(others).length > 0)
+    throw new HoldfastError(
+      "USAGE",
+      `jobs ${act}: expected either ids or a filter with its options, got both`,
+    );
+  await withOperator(async (operator) => {
+    const by = { by: username(), reason };
+    const acts = {
+      retry: (id: string) => operator.retry(id, by).then(() => "retried"),
+      cancel: (id: string) => operator.cancel(id, by),
+      delete: (id: string) => operator.delete(id, by.by, reason).then(() => "deleted"),
+    };
+    for (const id of ids) {
+      await printOutcome(id, json, () => acts[act](id));
+      if (act === "retry") await hintDoubts(operator, id);
+    }
+  });
+}
+
+async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
+  const filterAt = await filterOf(options);
+  const most = parseLimit(limit);
+  await withOperator(async (operator) => {
+    const wanted = async () => filterAt(await operator.now());
+    await requireKnown(operator, options);
+    const read = async () => await readJobs(operator, { ...(await wanted()), order }, most);
+    const found = await show({ read, describe, json: (jobs) => jobs }, { json, watch });
+    if (found.length === most && !json) await hintAtRest(operator, await wanted(), most);
+  });
+}
+
+async function hintAtRest(operator: Operator, wanted: JobFilter, listed: number): Promise<void> {
+  const { total } = await operator.list({ ...wanted, limit: 1, total: true });
+  if (total === undefined || total.count <= listed) return;
+  printHint(`${listed} of ${total.isExact ? "" : "at least "}${total.count}: --limit N for more`);
+}
+
+async function readJobs(operator: Operator, wanted: OrderedFilter, most: number): Promise<ListedJob[]> {
+  const found: ListedJob[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { ...wanted, limit: Math.min(PAGE, most - found.length), cursor };
+    const { jobs, nextCursor } = await operator.list(query);
+    found.push(...jobs);
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined && found.length < most);
+  return found;
+}
+
+const columns = [
+  "id",
+  { heading: "type", leaves: 4 },
+  "state",
+  { heading: "attempts", leaves: 1 },
+  { heading: "submitted", leaves: 2 },
+  { heading: "key", leaves: 3 },
+  "error",
+];
+
+function describe(jobs: readonly ListedJob[]): Lines {
+  if (jobs.length === 0) return "no jobs";
+  const rows = jobs.map(
+    ({ id, type, state, attemptsMade, maxAttempts, submittedAt, idempotencyKey, error }) => [
+      id,
+      type,
+      stateCell(state),
+      `${attemptsMade}/${maxAttempts}`,
+      submittedAt,
+      idempotencyKey,
+      error === null ? "" : `${error.code}: ${error.message}`,
+    ],
+  );
+  return tableLines(columns, rows);
+}
+
+async function showOne(id: string, { json }: { readonly json?: true }): Promise<void> {
+  await withOperator(async (operator) => {
+    const job = await operator.detail(id);
+    if (job === undefined) throw jobNotFound();
+    if (json) printJson(job);
+    else await page(describeJob(job));
+  });
+}
+
+/** A retry does not resolve a doubt: the job would only report it again. */
+async function hintDoubts(operator: Operator, id: string): Promise<void> {
+  const job = await operator.detail(id);
+  for (const { name, state } of job?.effects ?? [])
+    if (state === "in-doubt")
+      printError(
+        `${id}: ${name} is in doubt, and stays so: holdfast doubts resolve ${id} ${name} --as done|not-done --evidence "…"`,
+      );
+}
+
+/** Prints a refusal instead of throwing it, so that the other jobs go on. */
+async function printOutcome(id: string, json: true | undefined, act: () => Promise<string>): Promise<void> {
+  try {
+    const outcome = await act();
+    if (json) printJson({ id, outcome });
+    else print(`${id}: ${outcome}`);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.retryable) throw error;
+    printError(`${printable(id)}: ${printable(error.message)}`);
+    process.exitCode = exitCode.failed;
+  }
+}
+
+function parseLimit(limit: string): number {
+  const most = Number(limit);
+  if (Number.isSafeInteger(most) && most > 0) return most;
+  throw new HoldfastError("USAGE", `--limit: expected a number of jobs, at least 1, got "${limit}"`);
+}

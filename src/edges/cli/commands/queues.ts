@@ -1,0 +1,198 @@
+import type { Command } from "commander";
+import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/job/queue-settings.ts";
+import type { QueueView } from "../../../desk/queues/queues.ts";
+import type { Division } from "../../../features/partitions/divide-queue.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { username } from "../../../platform/lib/username.ts";
+import { withApplication, withOperator } from "../connections.ts";
+import { print, printHint, printJson } from "../screen/output.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { tableLines } from "../screen/table.ts";
+import { type Cell, type Lines, toned } from "../screen/text.ts";
+
+interface Json {
+  readonly json?: true;
+}
+
+const AS_JSON = ["--json", "print the queue as JSON"] as const;
+
+/** `holdfast queues`. */
+export function addQueuesCommands(program: Command): void {
+  const queues = program.command("queues").description("list, pause, resume, limit and divide queues");
+  addShowOptions(queues.command("list"))
+    .description("list queues: what waits and runs, whether they are paused, and their limits")
+    .action(list);
+  addShowOptions(queues.command("show"))
+    .description("show one queue: who paused or limited it, and why")
+    .argument("<name>", "the queue")
+    .action(showOne);
+  queues
+    .command("pause")
+    .description(
+      "let no further job of a queue start, on any worker; running jobs go on, and jobs are still accepted",
+    )
+    .argument("<name>", "the queue")
+    .requiredOption("--reason <text>", "shown while it is paused")
+    .option(...AS_JSON)
+    .action(pause);
+  queues
+    .command("resume")
+    .description("let the jobs of a paused queue start again")
+    .argument("<name>", "the queue")
+    .option(...AS_JSON)
+    .action((name: string, { json }: Json) =>
+      withQueue(json, (operator) => operator.queues.resume(name, { by: username() })),
+    );
+  queues
+    .command("limit")
+    .description("limit a queue over all workers, in place of what the application declares")
+    .argument("<name>", "the queue")
+    .option("--concurrency <n>", "how many jobs may run at a time")
+    .option("--rate <rate>", 'how many jobs may start in a time, such as "10/1s"')
+    .option("--declared", "go back to what the application declares")
+    .option(...AS_JSON)
+    .action(limit);
+  addPartition(queues);
+}
+
+function addPartition(queues: Command): void {
+  queues
+    .command("partition")
+    .description("give a queue another number of partitions, while jobs are submitted and run")
+    .argument("<name>", "the queue")
+    .argument("<partitions>", `how many, 1 to ${PARTITIONS_MAX}`)
+    .option("--json", "print the partitions before and after as JSON")
+    .addHelpText(
+      "after",
+      `
+Running processes follow within a second. Keys that were used before are still found where they were, which costs
+each submission one more command. To end that, run the command again with the same number once HOLDFAST_RETENTION_MS has passed.`,
+    )
+    .action(partition);
+}
+
+async function list(options: ShowOptions): Promise<void> {
+  await withOperator(async ({ queues }) => {
+    await show({ read: queues.list, describe: listed, json: (found) => found }, options);
+  });
+}
+
+async function showOne(name: string, options: ShowOptions): Promise<void> {
+  await withOperator(async ({ queues }) => {
+    await show({ read: () => queues.show(name), describe: described, json: (queue) => [queue] }, options);
+  });
+}
+
+const columns = [
+  "name",
+  "waiting",
+  "active",
+  { heading: "delayed", leaves: 2 },
+  "failed",
+  { heading: "workers", leaves: 1 },
+  "",
+  "limits",
+];
+
+function listed(queues: readonly QueueView[]): Lines {
+  const rows = queues.map(({ name, waiting, active, delayed, failed, workers, paused, limits, override }) => [
+    name,
+    String(waiting),
+    String(active),
+    String(delayed),
+    String(failed),
+    String(workers),
+    paused === null ? "" : toned(`paused: ${paused.reason || "by another tool"}`, "warning"),
+    [limits.concurrency === null ? "" : `${limits.concurrency} at a time`, limits.rate ?? ""]
+      .filter(Boolean)
+      .join(", ") + (override === null ? "" : " (by hand)"),
+  ]);
+  return tableLines(columns, rows);
+}
+
+type Operate = Parameters<typeof withOperator<QueueView>>[0];
+
+async function withQueue(json: true | undefined, act: Operate): Promise<void> {
+  const queue = await withOperator(act);
+  if (json) printJson(queue);
+  else print(described(queue));
+}
+
+function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): Lines {
+  const limitText = ({ concurrency, rate }: QueueView["limits"]) =>
+    [concurrency === null ? "" : `${concurrency} at a time`, rate ?? ""].filter(Boolean).join(", ") || "none";
+  const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`;
+  const rows: [head: string, text: Cell][] = [
+    ["queue", name],
+    ["partitions", String(partitions)],
+    ["jobs", counted],
+    ["workers", String(counts.workers)],
+    ["paused", paused === null ? "no" : toned(pausedText(paused), "warning")],
+    ["limits", limitText(limits)],
+  ];
+  if (override !== null)
+    rows.push(
+      ["", `by hand: ${limitText(override)}; by ${override.by}, since ${override.since}`],
+      ["", `declared: ${limitText(declared)}; to go back: holdfast queues limit ${name} --declared`],
+    );
+  return rows.map(([head, text]) => [head.padEnd(14), text]);
+}
+
+function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): string {
+  if (since === null) return "by another tool";
+  return `since ${since} by ${by}: ${reason}`;
+}
+
+async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
+  if (reason.trim() === "") throw new HoldfastError("USAGE", "--reason: expected a text");
+  await withQueue(json, (operator) => operator.queues.pause(name, { reason, by: username() }));
+  printHint(`to let its jobs start again: holdfast queues resume ${name}`);
+}
+
+interface LimitOptions extends Json {
+  readonly concurrency?: string;
+  readonly rate?: string;
+  readonly declared?: true;
+}
+
+async function limit(name: string, { concurrency, rate, declared, json }: LimitOptions): Promise<void> {
+  const isLimited = concurrency !== undefined || rate !== undefined;
+  if (isLimited === (declared === true))
+    throw new HoldfastError("USAGE", "expected --concurrency, --rate or both, or --declared");
+  const count = concurrency === undefined ? undefined : Number(concurrency);
+  if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1))
+    throw new HoldfastError("USAGE", `--concurrency: expected a whole number from 1, got "${concurrency}"`);
+  const parsed = rate === undefined ? undefined : parseRate(rate);
+  if (rate !== undefined && parsed === undefined)
+    throw new HoldfastError("USAGE", `--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
+  await withQueue(json, (operator) =>
+    operator.queues.limit(name, { concurrency: count, rate: parsed }, username()),
+  );
+}
+
+async function partition(name: string, partitions: string, { json }: Json): Promise<void> {
+  const count = Number(partitions);
+  if (!Number.isInteger(count) || count < 1 || count > PARTITIONS_MAX)
+    throw new HoldfastError("USAGE", `<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
+  await withApplication(async ({ jobs, queues }, redis, { HOLDFAST_PREFIX: prefix }) => {
+    if (!queues.includes(name))
+      throw new HoldfastError("USAGE", `there is no queue "${name}"; declared: ${queues.join(", ")}`);
+    const { dividedKeys } = await import("../../../core/job/define-config.ts");
+    const faults = dividedKeys(jobs.values(), (queue) => (queue === name ? count : 1));
+    if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
+    const { divideQueue } = await import("../../../features/partitions/divide-queue.ts");
+    const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
+    const division = await divideQueue(openQueueStores(redis, prefix), prefix, name, count);
+    if (json) printJson({ queue: name, ...division, still: division.still ?? null });
+    else print(divided(name, division));
+  });
+}
+
+function divided(name: string, { before, after, still }: Division): string {
+  if (still !== undefined) return `${name} keeps its earlier partitions in mind: ${still}`;
+  const now = `${name} has ${after.partitions} ${after.partitions === 1 ? "partition" : "partitions"}`;
+  if (before.partitions !== after.partitions) return `${now}; it had ${before.partitions}`;
+  return before.former.length === after.former.length
+    ? `${now} already`
+    : `${now}; the earlier ones are forgotten`;
+}

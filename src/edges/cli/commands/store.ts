@@ -1,0 +1,51 @@
+import type { Command } from "commander";
+import { readSettings } from "../../../platform/config/settings.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { durationText } from "../../../platform/lib/duration-text.ts";
+import { username } from "../../../platform/lib/username.ts";
+import { withOperator } from "../connections.ts";
+import { print } from "../screen/output.ts";
+
+/** `holdfast store`. */
+export function addRedisCommands(program: Command): void {
+  const store = program
+    .command("store")
+    .description("continue after Redis has lost data, or move its master");
+  store
+    .command("accept-loss")
+    .description("let workers claim jobs and effects begin again, after you have checked what was lost")
+    .requiredOption("--evidence <text>", "what was lost, and why work may continue; kept in the audit log")
+    .action(accept);
+  store
+    .command("failover")
+    .description(
+      "make a replica of a Sentinel set the master without losing a write: hold all writes (CLIENT PAUSE … WRITE), wait until " +
+        "every replica has them, SENTINEL FAILOVER, REPLICAOF on the old master, release them",
+    )
+    .action(failover);
+}
+
+async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
+  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  const accepted = await withOperator((operator) => operator.acceptLoss({ evidence, by: username() }));
+  print(
+    accepted.length === 0
+      ? "no data loss is known"
+      : `accepted for ${accepted.join(", ")}; every process continues within a second`,
+  );
+}
+
+async function failover(): Promise<void> {
+  const settings = readSettings();
+  const { reachRedis } = await import("../../../platform/redis/connect.ts");
+  const { failOver } = await import("../../../platform/redis/cluster/planned-failover.ts");
+  const { client, stop } = await reachRedis(settings, "fail-fast");
+  try {
+    const { from, to, heldMs } = await failOver(client);
+    print(
+      `${to} is the master now, and has every write of ${from}; writes were held for ${durationText(heldMs)}`,
+    );
+  } finally {
+    await stop();
+  }
+}

@@ -1,0 +1,157 @@
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import type { Command } from "commander";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { malformed, parseJson } from "../../../platform/lib/parse-json.ts";
+import { withSubmitter } from "../connections.ts";
+import { requireDeclared } from "../known-names.ts";
+import { print, printHint, printJson } from "../screen/output.ts";
+
+interface SubmitCommandOptions {
+  readonly key?: string;
+  readonly payload?: string;
+  readonly from?: string;
+  readonly flow?: string;
+  readonly delayMs?: string;
+  readonly runAt?: string;
+  readonly priority?: string;
+  readonly tag?: readonly string[];
+  readonly startBy?: string;
+  readonly startWithinMs?: string;
+  readonly json?: true;
+}
+
+export function addSubmitCommand(program: Command): void {
+  program
+    .command("submit")
+    .description("submit jobs without HTTP, by the same rules")
+    .argument("[type]", "the job's type; with --from, the type of lines without one")
+    .option("--key <key>", "the idempotency key: what this request means")
+    .option("--payload <json|@file|->", "the payload: JSON, @ and a file with it, or - for standard input")
+    .option("--from <file.ndjson|->", "submit many: one JSON object a line, like the body of POST /jobs")
+    .option("--flow <file.json|->", "submit a flow: JSON, like the body of POST /flows")
+    .option("--delay-ms <ms>", "milliseconds until the job may run")
+    .option("--run-at <iso>", "the instant from which the job may run, e.g. 2026-12-01T09:00:00Z")
+    .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
+    .option("--start-within-ms <ms>", "the same, in milliseconds from when it may run")
+    .option("--priority <n>", "0: none; otherwise lower runs sooner")
+    .option("--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10")
+    .option("--json", "print the outcome as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  holdfast submit welcome-email --key signup-42 --payload '{"email":"anoop@example.com","name":"Anoop","message":"Hello"}'
+  holdfast submit --from signups.ndjson        # safe to run again: accepted jobs are duplicates
+  holdfast submit --flow book.json             # safe to run again: it adds what is missing`,
+    )
+    .action(submit);
+}
+
+async function submit(type: string | undefined, options: SubmitCommandOptions): Promise<void> {
+  if (options.flow !== undefined) return await submitFlow(options.flow, type, options);
+  if (options.from !== undefined) {
+    refuse(options, OF_ONE_JOB, "cannot be combined with --from");
+    const file = options.from;
+    const { submitFile } = await import("../submit-file.ts");
+    await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
+    return;
+  }
+  const submission = await readSubmission(type, options);
+  const receipt = await withSubmitter(async (submitter, application) => {
+    requireDeclared(application, type ?? "");
+    return await submitter.submit(submission);
+  });
+  if (options.json) printJson(receipt);
+  else {
+    print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
+    printHint(`follow it: holdfast status ${receipt.id} --watch`);
+  }
+}
+
+const OF_ONE_JOB = [
+  "key",
+  "payload",
+  "delayMs",
+  "runAt",
+  "priority",
+  "startBy",
+  "startWithinMs",
+  "tag",
+] as const;
+
+async function submitFlow(
+  file: string,
+  type: string | undefined,
+  options: SubmitCommandOptions,
+): Promise<void> {
+  refuse(options, ["from", ...OF_ONE_JOB], "cannot be combined with --flow");
+  if (type !== undefined) throw new HoldfastError("USAGE", "TYPE cannot be combined with --flow");
+  const flow = readJson("--flow", await readSource("--flow", file === "-" ? file : `@${file}`));
+  const receipt = await withSubmitter((submitter) => submitter.submitFlow(flow));
+  if (options.json) printJson(receipt);
+  else
+    print(
+      `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}, with ${receipt.children} children`,
+    );
+}
+
+async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
+  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs, tag } = options;
+  if (type === undefined || key === undefined || payload === undefined) {
+    throw new HoldfastError(
+      "USAGE",
+      "expected TYPE, --key and --payload, or --from FILE, or --flow FILE (add --help for help)",
+    );
+  }
+  return {
+    type,
+    idempotencyKey: key,
+    payload: readJson("--payload", await readSource("--payload", payload)),
+    options: {
+      ...(delayMs !== undefined && { delayMs: parseNumber("--delay-ms", delayMs) }),
+      ...(runAt !== undefined && { runAt }),
+      ...(priority !== undefined && { priority: parseNumber("--priority", priority) }),
+      ...(startBy !== undefined && { startBy }),
+      ...(tag !== undefined && { tags: tag }),
+      ...(startWithinMs !== undefined && { startWithinMs: parseNumber("--start-within-ms", startWithinMs) }),
+    },
+  };
+}
+
+/** Says it in the command's own words; the limits are the schema's. */
+function parseNumber(option: string, text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && Number.isFinite(number)) return number;
+  throw new HoldfastError("USAGE", `${option}: expected a number, got "${text}"`);
+}
+
+async function readSource(option: string, source: string): Promise<string> {
+  if (source === "-") return await text(process.stdin);
+  if (!source.startsWith("@")) return source;
+  try {
+    return readFileSync(source.slice(1), "utf8");
+  } catch (cause) {
+    throw new HoldfastError("USAGE", `${option}: cannot read ${source.slice(1)}`, { cause });
+  }
+}
+
+function readJson(option: string, source: string): unknown {
+  try {
+    const { value, issues } = parseJson(source);
+    if (issues.length > 0) throw malformed(issues);
+    return value;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : "unreadable";
+    throw new HoldfastError("USAGE", `${option}: expected JSON (${reason})`, { cause });
+  }
+}
+
+function refuse(
+  options: SubmitCommandOptions,
+  names: readonly (keyof SubmitCommandOptions)[],
+  why: string,
+): void {
+  const given = names.filter((name) => options[name] !== undefined);
+  if (given.length > 0) throw new HoldfastError("USAGE", `--${given.join(", --")} ${why}`);
+}

@@ -1,0 +1,270 @@
+import type { Doubt } from "../../desk/doubts/doubts.ts";
+import type { DoubtId, ManyDoubts } from "../../desk/doubts/doubts-many.ts";
+import { evidenceOfRest, type ImportPlan, planImport } from "../../desk/doubts/provider-export.ts";
+import type { Operator } from "../../desk/operator.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { username } from "../../platform/lib/username.ts";
+import { withOperator } from "./connections.ts";
+import { type DoubtFilterOptions, doubtFilterOf } from "./doubt-filter-options.ts";
+import { exitCode } from "./exit-code.ts";
+import { requireKnown } from "./known-names.ts";
+import { readValues } from "./read-values.ts";
+import { canAsk, confirm } from "./screen/confirm.ts";
+import { print, printError, printHint, printJson } from "./screen/output.ts";
+import { showPreview } from "./screen/preview.ts";
+import { seenText } from "./screen/seen-text.ts";
+import { tableLines } from "./screen/table.ts";
+import type { Cell, Lines } from "./screen/text.ts";
+import { interruptible } from "./system/interruptible.ts";
+
+/** How commands act on many doubts. */
+export interface ManyOptions extends DoubtFilterOptions {
+  readonly evidence: string;
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly confirm?: true;
+  readonly json?: true;
+}
+
+interface ImportOptions extends ManyOptions {
+  readonly column?: string;
+  readonly rest?: string;
+}
+
+type As = ManyDoubts["as"];
+interface Proposed {
+  readonly doubt: Doubt;
+  readonly as: As;
+}
+
+const AT_ONCE = 1_000;
+const LISTED_MAX = 10_000;
+
+/** Shows what matches, asks, and resolves it with one piece of evidence. */
+export async function resolveMatching(options: ManyOptions & { readonly as: As }): Promise<void> {
+  const { as, evidence, all } = options;
+  requireConsent(options);
+  const isNarrow = Object.values(doubtFilterOf(options)).some((value) => value !== undefined);
+  if (isNarrow === (all === true))
+    throw new HoldfastError(
+      "USAGE",
+      "doubts resolve: expected <id> and <effect>, a filter such as --type <type>, or --all",
+    );
+  await withOperator(async (operator) => {
+    await requireKnown(operator, { type: options.type });
+    const filter = doubtFilterOf(options, await operator.now());
+    const wanted = { as, evidence, by: username(), ...(all ? { all } : { filter }) };
+    const { count, isExact, before, doubts } = await operator.resolveMany({ ...wanted, dryRun: true });
+    const lines = [
+      ...proposedLines(doubts.map((doubt) => ({ doubt, as }))),
+      ...(count > doubts.length ? [[`and ${count - doubts.length} more`]] : []),
+    ];
+    const value = { as, count, isExact, doubts: doubts.map(shown) };
+    const question = `Resolve ${effects(count)} as ${textOf(as)}?`;
+    if (!(await isWanted(options, { lines, value, count, question }))) return;
+    const confirm = as === "not-done" && (await mayConfirm(options, doubts));
+    const outcome = await resolveAll(operator, { ...wanted, confirm, before });
+    if (options.json) printJson({ as, ...outcome });
+    else printResolved(as, outcome);
+  });
+}
+
+/** Shows which doubts an export names, asks, and resolves those as done; the rest as not done where that is asked for. */
+export async function importExport(file: string, options: ImportOptions): Promise<void> {
+  const { evidence, column, rest } = options;
+  requireConsent(options);
+  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  if (rest !== undefined && rest !== "not-done")
+    throw new HoldfastError("USAGE", `--rest: expected not-done, got "${rest}"`);
+  if (rest !== undefined && doubtFilterOf(options).until === undefined)
+    throw new HoldfastError("USAGE", "--rest: needs --until, the instant until which the export is complete");
+  const values = await readValues(file, column);
+  await withOperator(async (operator) => {
+    await requireKnown(operator, { type: options.type });
+    const now = await operator.now();
+    const { until: completeUntil, ...filter } = doubtFilterOf(options, now);
+    const isRest = rest !== undefined && completeUntil !== undefined;
+    // An effect that is named is done, whenever it began.
+    const doubts = await operator.doubts(
+      0,
+      LISTED_MAX,
+      isRest ? filter : { ...filter, until: completeUntil },
+    );
+    const plan = planImport(doubts, values, isRest ? { completeUntil, now } : undefined);
+    const { done, notDone, left } = plan;
+    const value = { done: done.map(shown), notDone: notDone.map(shown), left };
+    const count = done.length + notDone.length;
+    const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
+    if (!options.json && left > 0) hintLeft(isRest);
+    const isAgreed = await isWanted(options, { lines: planLines(plan), value, count, question });
+    if (!isAgreed) return;
+    const by = username();
+    const resolve = async (named: readonly Doubt[], how: HowResolved) => {
+      const outcome = await resolveNamed(operator, named, how);
+      if (!options.json && named.length > 0) printResolved(how.as, outcome);
+      return outcome;
+    };
+    const asDone = await resolve(done, { as: "done", evidence, by });
+    const confirm = await mayConfirm(options, notDone);
+    const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
+    const asNotDone = await resolve(notDone, how);
+    if (options.json) printJson({ done: asDone, notDone: asNotDone, left });
+  });
+}
+
+function planLines({ done, notDone, left }: ImportPlan<Doubt>): readonly (readonly Cell[])[] {
+  const count = done.length + notDone.length + left;
+  const rest = left > 0 ? `; ${left} ${left === 1 ? "stays" : "stay"} in doubt` : "";
+  return [
+    ...proposedLines([...proposed(done, "done"), ...proposed(notDone, "not-done")]),
+    [`${done.length} of ${effects(count)} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`],
+  ];
+}
+
+function hintLeft(isRest: boolean): void {
+  printHint(
+    isRest
+      ? "those in doubt since a minute before --until, or later, stay: an export may not name them yet"
+      : "to resolve the others as not done: --rest not-done --until INSTANT, until which the export is complete",
+  );
+}
+
+/** Without what only Redis needs to know, as over HTTP. */
+function shown({ dedupKey: _, ...doubt }: Doubt) {
+  return doubt;
+}
+
+function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
+  return doubts.map((doubt) => ({ doubt, as }));
+}
+
+function requireConsent({ dryRun, yes }: ManyOptions): void {
+  if (!dryRun && !yes && !canAsk())
+    throw new HoldfastError("USAGE", "expected --yes, or --dry-run: there is no terminal to ask on");
+}
+
+interface Proposal {
+  readonly lines: Lines;
+  readonly value: object;
+  readonly count: number;
+  readonly question: string;
+}
+
+/** Shows what would be resolved, and asks. */
+async function isWanted(options: ManyOptions, { lines, value, count, question }: Proposal): Promise<boolean> {
+  const isLast = options.dryRun === true || count === 0;
+  showPreview(options, { lines, value, isLast });
+  if (isLast) return false;
+  if (options.yes || (await confirm(question))) return true;
+  printError("nothing was changed");
+  process.exitCode = exitCode.failed;
+  return false;
+}
+
+/** Asks again where first runs may still be under way. Without a yes, those stay in doubt. */
+async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[]): Promise<boolean> {
+  const pending = doubts.filter(({ mayStillRun }) => mayStillRun);
+  if (pending.length === 0 || confirm) return confirm === true;
+  const [first] = pending;
+  const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${effects(pending.length)} may still be under way (${first && seenText(first)})`;
+  if (yes || !canAsk()) return false;
+  return await isConfirmed(`${found}. Resolve these, too?`);
+}
+
+/** Asks; says it where the answer is no. */
+export async function isConfirmed(question: string): Promise<boolean> {
+  if (await confirm(question)) return true;
+  printError("it was left in doubt");
+  process.exitCode = exitCode.failed;
+  return false;
+}
+
+type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">;
+
+interface Resolved {
+  readonly resolved: number;
+  /** Those that others had resolved already. */
+  readonly skipped: number;
+  /** Those that stay in doubt, because they may still be under way. */
+  readonly pending: number;
+}
+
+async function resolveNamed(
+  operator: Operator,
+  doubts: readonly DoubtId[],
+  how: HowResolved,
+): Promise<Resolved> {
+  const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
+  const sum = { resolved: 0, skipped: 0, pending: 0 };
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const outcome = await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });
+    sum.resolved += outcome.resolved;
+    sum.skipped += outcome.skipped;
+    sum.pending += outcome.pending;
+  }
+  return sum;
+}
+
+async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<Resolved> {
+  const sum = { resolved: 0, skipped: 0 };
+  // Those that stay are named by each call.
+  const pending = new Set<string>();
+  const outcome = () => ({ ...sum, pending: pending.size });
+  const resolveEach = async () => {
+    for (let remaining = 1; remaining > 0; ) {
+      const answer = await operator.resolveMany(wanted);
+      sum.resolved += answer.resolved;
+      for (const { jobId, effect, code } of answer.skipped) {
+        if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
+        else sum.skipped += 1;
+      }
+      remaining = answer.remaining;
+    }
+  };
+  await interruptible(resolveEach, () => `stopped: at least ${describeResolved(wanted.as, outcome())}`);
+  if (pending.size > 0) process.exitCode = exitCode.failed;
+  return outcome();
+}
+
+function printResolved(as: As, outcome: Resolved): void {
+  print(describeResolved(as, outcome));
+  const { pending } = outcome;
+  if (pending === 0) return;
+  print(`${effects(pending)} may still be under way, and ${pending === 1 ? "stays" : "stay"} in doubt`);
+  printHint("to resolve these as well: --confirm");
+}
+
+function describeResolved(as: As, { resolved, skipped }: Resolved): string {
+  return `${effects(resolved)} resolved as ${textOf(as)}${skipped > 0 ? `; ${skipped} had been resolved already` : ""}`;
+}
+
+function proposedLines(rows: readonly Proposed[]): readonly (readonly Cell[])[] {
+  if (rows.length === 0) return [["nothing in doubt matches"]];
+  const cells = rows.map(({ as, doubt: { jobId, type, idempotencyKey, effect, since } }) => [
+    textOf(as),
+    jobId,
+    type ?? "",
+    idempotencyKey ?? "",
+    effect,
+    since,
+  ]);
+  return tableLines(columns, cells);
+}
+
+const columns = [
+  "as",
+  "job",
+  "type",
+  { heading: "key", leaves: 1 },
+  "effect",
+  { heading: "since", leaves: 2 },
+];
+
+function textOf(as: As): string {
+  return as === "done" ? "done" : "not done";
+}
+
+function effects(count: number): string {
+  return `${count} ${count === 1 ? "effect" : "effects"}`;
+}

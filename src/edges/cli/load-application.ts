@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Application } from "../../core/job/define-config.ts";
+import { variables } from "../../platform/config/variables.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+
+/**
+ * Loads `holdfast.config.ts`, TypeScript or JavaScript, with everything it imports.
+ *
+ * @param file a path, relative to the working directory; `findConfig` says where the default may be instead
+ * @param onImport is called with the URL of each module that is loaded
+ * @throws HoldfastError `APPLICATION_INVALID` if the file is missing, throws, or exports no application
+ */
+export async function loadApplication(file: string, onImport?: (url: string) => void): Promise<Application> {
+  const path = findConfig(file);
+  if (!existsSync(path))
+    throw new HoldfastError("APPLICATION_INVALID", `HOLDFAST_CONFIG: there is no file ${path}`);
+  await registerTypeScript(onImport);
+  const exported = await importDefault(path);
+  if (!isApplication(exported)) {
+    throw new HoldfastError("APPLICATION_INVALID", `${path}: expected "export default defineConfig({ … })"`);
+  }
+  return exported;
+}
+
+/**
+ * Finds the application. The default, `holdfast.config.ts`, may also be JavaScript, or in `src/`.
+ *
+ * @returns an absolute path; that of the default if there is none
+ */
+export function findConfig(file: string): string {
+  const path = resolve(file);
+  if (file !== variables.HOLDFAST_CONFIG.fallback || existsSync(path)) return path;
+  const names = [".", "src"].flatMap((folder) =>
+    ["ts", "mts", "js", "mjs"].map((extension) => resolve(folder, `holdfast.config.${extension}`)),
+  );
+  return names.find((name) => existsSync(name)) ?? path;
+}
+
+/** For CommonJS, too: `.ts` files are CommonJS unless a `package.json` says `"type": "module"`. */
+async function registerTypeScript(onImport?: (url: string) => void): Promise<void> {
+  const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+  commonJs.register();
+  esm.register(onImport && { onImport });
+}
+
+async function importDefault(path: string): Promise<unknown> {
+  try {
+    const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
+    return unwrapped(loaded.default);
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new HoldfastError("APPLICATION_INVALID", `${path}: cannot be loaded: ${reason}`, { cause: error });
+  }
+}
+
+/** Node.js gives a whole CommonJS module as its default export. */
+function unwrapped(exported: unknown): unknown {
+  const isModule = typeof exported === "object" && exported !== null && "__esModule" in exported;
+  return isModule && "default" in exported ? exported.default : exported;
+}
+
+function isApplication(value: unknown): value is Application {
+  return typeof value === "object" && value !== null && "jobs" in value && value.jobs instanceof Map;
+}

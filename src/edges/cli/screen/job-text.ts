@@ -1,0 +1,93 @@
+import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
+import type { JobStatus } from "../../../core/job/job-status.ts";
+import type { JobDetail } from "../../../desk/jobs/job-detail.ts";
+import { printable } from "./printable.ts";
+import { type Cell, type Lines, linesOf, type Tone, toned } from "./text.ts";
+
+const tones: Readonly<Record<string, Tone>> = { completed: "good", failed: "bad", active: "strong" };
+
+export function stateCell(state: string): Cell {
+  return toned(state, tones[state]);
+}
+
+/** A job's status as aligned lines, without what it does not have yet, and its effects in doubt. */
+export function describeStatus(status: JobStatus): Lines {
+  const doubts = status.effects.filter(({ state }) => state === "in-doubt");
+  return [
+    statusLines(status),
+    ...doubts.map((effect) => `in doubt      ${printable(effectStateText(effect))}`),
+  ].flatMap(linesOf);
+}
+
+function statusLines(status: JobStatus): Lines {
+  const lines: [string, Cell | null][] = [
+    ["job", `${status.id} (${status.type})`],
+    ["state", stateCell(status.state)],
+    ["held", status.held === undefined ? null : heldText(status.held)],
+    ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["tags", status.tags.join(", ") || null],
+    ["submitted", status.submittedAt],
+    ["started", status.startedAt],
+    ["finished", status.finishedAt],
+    ["next attempt", status.nextAttemptAt],
+    ["parent", status.parentId ?? null],
+    ["children", status.children === undefined ? null : describeChildren(status.children)],
+    ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
+    ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
+    ["error", status.error && `${status.error.code}: ${status.error.message}`],
+  ];
+  return aligned(lines);
+}
+
+function describeChildren(children: NonNullable<JobStatus["children"]>): string {
+  const { total, waiting, completed, failed, isWhole } = children;
+  const counts = `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+  return isWhole ? counts : `${counts}; half submitted`;
+}
+
+function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
+  return `behind ${behind} of its key, of which ${limit} may be under way at a time`;
+}
+
+/** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */
+export function describeJob(job: JobDetail): Lines {
+  return [
+    statusLines(job),
+    aligned([
+      ["key", job.idempotencyKey],
+      ["queue", job.queue],
+      ["worker", job.worker],
+      ["trace", job.traceUrl ?? job.traceId],
+      ["crashes", job.crashes === 0 ? null : String(job.crashes)],
+      ["payload", JSON.stringify(job.payload)],
+    ]),
+    ...job.effects.map((effect) => `effect        ${printable(effectText(effect))}`),
+    ...job.record.map(({ at, text }) => `by hand       ${printable(`${at}: ${text}`)}`),
+    ...job.lostWorkers.map(
+      ({ at, worker }) => `lost worker   ${printable(worker ?? "not known")}, found at ${at}`,
+    ),
+    ...job.attempts.map(describeAttempt),
+    ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
+  ].flatMap(linesOf);
+}
+
+function effectText(effect: JobDetail["effects"][number]): string {
+  const { mayStillRun, workerSeenAt } = effect;
+  const seen = workerSeenAt == null ? "" : `: its worker was seen at ${workerSeenAt}`;
+  return `${effectStateText(effect)}${mayStillRun ? `; may still be under way${seen}` : ""}`;
+}
+
+function effectStateText({ name, state, at, evidence = [] }: JobStatus["effects"][number]): string {
+  return `${name}: ${state}, ${at}${state === "in-doubt" ? `; what it sent: ${evidenceText(evidence)}` : ""}`;
+}
+
+function describeAttempt({ attempt, worker, endedAt, code, message, stack }: JobDetail["attempts"][number]) {
+  const lines = (stack ?? message).split("\n").map((line) => `  ${printable(line)}`);
+  return ["", printable(`attempt ${attempt} failed at ${endedAt} on ${worker}: ${code}`), ...lines].join(
+    "\n",
+  );
+}
+
+function aligned(lines: readonly (readonly [name: string, value: Cell | null])[]): Lines {
+  return lines.flatMap(([name, value]) => (value === null ? [] : [[`${name.padEnd(13)} `, value]]));
+}

@@ -1,0 +1,79 @@
+import { once } from "node:events";
+import { exitCode } from "../exit-code.ts";
+import { printable } from "./printable.ts";
+import { screen } from "./screen.ts";
+import { type Lines, linesOf, rendered } from "./text.ts";
+
+// All output of commands goes through here: texts from outside may contain control characters, which a terminal would obey.
+
+/**
+ * Ends the command when its output is lost: quietly if the reader is gone, as after `| head`, else with one line.
+ *
+ * A command that runs until it is stopped first stops what it has started.
+ */
+export function endOnLostOutput(): void {
+  let isLost = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (isLost) return;
+    isLost = true;
+    if (error.code !== "EPIPE") {
+      process.exitCode = exitCode.failed;
+      printError(`The output cannot be written: ${error.message}`);
+    }
+    if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+    else process.exit();
+  });
+  // The exit code alone then says how the command ended.
+  process.stderr.on("error", () => {});
+}
+
+/** Resolves when all output is written, or lost. */
+export async function untilWritten(): Promise<void> {
+  await new Promise((resolve) => process.stdout.write("", resolve));
+}
+
+/** Prints lines for people on standard output. */
+export function print(lines: Lines): void {
+  process.stdout.write(textFor(lines));
+}
+
+/** Prints lines for people on standard error. */
+export function printError(lines: string): void {
+  process.stderr.write(`${lines.split("\n").map(printable).join("\n")}\n`);
+}
+
+/** Writes a part of a file to standard output as it is, and waits until it is read: the file may be larger than the memory. */
+export async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+}
+
+/** Prints what to do next, where a person reads: programs know. */
+export function printHint(line: string): void {
+  if (!screen().isTerminal || process.stderr.isTTY !== true) return;
+  process.stderr.write(`${rendered([{ text: line, tone: "faint" }], screen())}\n`);
+}
+
+/** Prints each value as JSON, one a line. */
+export function printJson(...values: readonly unknown[]): void {
+  process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));
+}
+
+/** Lines as standard output can show them. */
+export function textFor(lines: Lines): string {
+  const on = screen();
+  return `${linesOf(lines)
+    .map((line) => rendered(line, on).trimEnd())
+    .join("\n")}\n`;
+}
+
+/** Also escapes the control characters above U+001F, which JSON does not. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeUnits);
+}
+
+function escapeUnits(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
+  ).join("");
+}

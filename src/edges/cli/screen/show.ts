@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { isoTime } from "../../../platform/lib/iso-time.ts";
+import { untilStopRequested } from "../system/until-signal.ts";
+import { print, printError, printJson, textFor } from "./output.ts";
+import { page } from "./pager.ts";
+import { screen } from "./screen.ts";
+import { type Lines, linesOf } from "./text.ts";
+import { cutTo } from "./text-width.ts";
+
+/** What the options of `addShowOptions` give. */
+export interface ShowOptions {
+  readonly json?: true | undefined;
+  readonly watch?: true | undefined;
+}
+
+/** The options of commands that print what they read. */
+export function addShowOptions(command: Command): Command {
+  return command
+    .option(
+      "--watch",
+      "read it again every two seconds until Ctrl-C: redrawn in a terminal, elsewhere printed when it changes",
+    )
+    .option("--json", "print one JSON object a line");
+}
+
+/** What a command reads, and how it prints it. */
+export interface Shown<T> {
+  read(): Promise<T>;
+  describe(found: T): Lines;
+  /** One a line. */
+  json(found: T): readonly unknown[];
+  /** Ends a watch. @default it goes on */
+  isLast?(found: T): boolean;
+  /** @default 2,000 */
+  readonly everyMs?: number;
+}
+
+const EVERY_MS = 2_000;
+
+/**
+ * Prints what is read: through a pager if it is long; again and again with `--watch`.
+ *
+ * @returns what was read last
+ */
+export async function show<T>(shown: Shown<T>, { json, watch }: ShowOptions): Promise<T> {
+  if (watch) return await watchFor(shown, json === true);
+  const found = await shown.read();
+  if (json) printJson(...shown.json(found));
+  else await page(shown.describe(found));
+  return found;
+}
+
+async function watchFor<T>(shown: Shown<T>, json: boolean): Promise<T> {
+  const stopped = untilStopRequested().then(() => true);
+  const draw = screen().isTerminal && !json ? redrawer(shown) : printer(shown, json);
+  let found = await shown.read();
+  draw.show(found);
+  try {
+    const pause = () => Promise.race([stopped, sleep(shown.everyMs ?? EVERY_MS, false)]);
+    while (!shown.isLast?.(found) && !(await pause())) {
+      found = (await tried(shown.read, draw.showFault)) ?? found;
+      draw.show(found);
+    }
+    return found;
+  } finally {
+    draw.end(found);
+  }
+}
+
+/** What passes by itself does not end a watch. */
+async function tried<T>(
+  read: () => Promise<T>,
+  showFault: (error: HoldfastError) => void,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof HoldfastError && error.retryable)) throw error;
+    showFault(error);
+    return undefined;
+  }
+}
+
+interface Drawing<T> {
+  show(found: T): void;
+  showFault(error: HoldfastError): void;
+  end(last: T): void;
+}
+
+/** Prints each change below the last. */
+function printer<T>({ describe, json: values }: Shown<T>, json: boolean): Drawing<T> {
+  let printed = "";
+  return {
+    show(found) {
+      const text = json ? JSON.stringify(values(found)) : textFor(describe(found));
+      if (text === printed) return;
+      if (json) printJson(...values(found));
+      else print(printed === "" ? describe(found) : [[""], ...linesOf(describe(found))]);
+      printed = text;
+    },
+    showFault: ({ message }) => printError(message),
+    end: () => {},
+  };
+}
+
+const ESCAPE = "\x1b[";
+
+/** Draws over what it drew before, beside the terminal's own text, which is there again at the end. */
+function redrawer<T>({ describe }: Shown<T>): Drawing<T> {
+  process.stdout.write(`${ESCAPE}?1049h${ESCAPE}?25l`);
+  let note: string | undefined;
+  return {
+    show(found) {
+      const { columns, rows } = screen();
+      const lines = linesOf(describe(found));
+      const footer = note ?? `${isoTime(Date.now())} · Ctrl-C ends`;
+      const room =
+        lines.length > rows - 2
+          ? [...lines.slice(0, rows - 3), [`… ${lines.length - rows + 3} more lines`]]
+          : lines;
+      const text = textFor([
+        ...room,
+        [""],
+        [{ text: cutTo(footer, columns), tone: note === undefined ? "faint" : "warning" }],
+      ]);
+      process.stdout.write(`${ESCAPE}H${text.trimEnd().replaceAll("\n", `${ESCAPE}K\n`)}${ESCAPE}J`);
+      note = undefined;
+    },
+    showFault: ({ message }) => {
+      note = message;
+    },
+    end(last) {
+      process.stdout.write(`${ESCAPE}?25h${ESCAPE}?1049l`);
+      print(describe(last));
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { requiredVariables } from "../../../core/job/define-config.ts";
+import { loadHandlers } from "../../../core/run/load-handlers.ts";
+import { readEnv } from "../../../platform/config/application-env.ts";
+import { childEnvironment, readSettings, requireVariables } from "../../../platform/config/settings.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { loadApplication } from "../load-application.ts";
+
+const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
+
+/** What loading the application in a process of its own has shown. */
+export interface CheckedApplication {
+  /** Why it cannot run. */
+  readonly fault?: string;
+  /** The files that were loaded, as far as it came. */
+  readonly files: readonly string[];
+}
+
+/** Checks the application in a new process, because a module is loaded once in a process. */
+export async function checkInProcess(
+  variables: Readonly<Record<string, string>>,
+): Promise<CheckedApplication> {
+  const child = fork(BIN, ["check-application"], {
+    env: childEnvironment(variables),
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    detached: true,
+  });
+  let checked: CheckedApplication = { fault: "The application ended the process that loaded it.", files: [] };
+  child.on("message", (message: { readonly checked?: CheckedApplication }) => {
+    if (message.checked !== undefined) checked = message.checked;
+  });
+  await once(child, "close");
+  return checked;
+}
+
+/** Loads the application with its handlers, and sends what it found to the parent process. */
+export async function checkApplication(): Promise<void> {
+  const files: string[] = [];
+  const fault = await faultOfApplication((url) => {
+    if (url.startsWith("file:") && !url.includes("/node_modules/"))
+      files.push(fileURLToPath(url.replace(/\?.*/, "")));
+  });
+  await new Promise<void>((sent) => {
+    if (process.send === undefined) sent();
+    else
+      process.send({ checked: { files, ...(fault !== undefined && { fault }) } }, undefined, undefined, () =>
+        sent(),
+      );
+  });
+}
+
+async function faultOfApplication(onImport: (url: string) => void): Promise<string | undefined> {
+  try {
+    const application = await loadApplication(readSettings().HOLDFAST_CONFIG, onImport);
+    requireVariables(requiredVariables(application));
+    if (application.env !== undefined) readEnv(application.env);
+    await loadHandlers(application);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return [error.message, ...placeOf(error.cause)].join("\n");
+  }
+}
+
+/** Where the application threw: the first lines of its stack in its own files. */
+function placeOf(cause: unknown): string[] {
+  if (!(cause instanceof Error)) return [];
+  const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return frames.filter((line) => /file:|[/\\]/.test(line) && !/node_modules|node:/.test(line)).slice(0, 3);
+}

@@ -1,0 +1,25 @@
+import { printError } from "../screen/output.ts";
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Does something that takes a while. On Ctrl-C a line says what becomes of it, and the process ends by the signal, as its shell expects.
+ *
+ * @param leave puts the terminal back as it was, and returns that line
+ */
+export async function interruptible<T>(work: () => Promise<T>, leave: () => string): Promise<T> {
+  const stopListening = () => {
+    for (const signal of signals) process.off(signal, end);
+  };
+  const end = (signal: NodeJS.Signals) => {
+    printError(leave());
+    stopListening();
+    process.kill(process.pid, signal);
+  };
+  for (const signal of signals) process.on(signal, end);
+  try {
+    return await work();
+  } finally {
+    stopListening();
+  }
+}

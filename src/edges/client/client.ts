@@ -1,0 +1,129 @@
+import type { JobStatus } from "../../core/job/job-status.ts";
+import type {
+  ProducibleJob,
+  Receipt,
+  Submission,
+  SubmitOptions,
+  SubmitResult,
+} from "../../core/job/submit-options.ts";
+import type { Flow, FlowReceipt } from "../../features/flows/flow.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { type ClientOptions, openApi } from "./api.ts";
+import { followStates, statusPath, type WaitOptions, waitForEnd } from "./follow.ts";
+import { type OperatorCalls, operatorCalls } from "./operator.ts";
+import { type JobName, submitMany, submitOne } from "./submit.ts";
+import { submitFlow } from "./submit-flow.ts";
+
+export interface Abortable {
+  /** Ends the call, which then throws the signal's reason. @default none */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What clients send as the payload of a job type. */
+export type PayloadOf<Contracts, Type extends string> =
+  Contracts extends ProducibleJob<infer PayloadIn>
+    ? Type extends Contracts["type"]
+      ? PayloadIn
+      : never
+    : never;
+
+/**
+ * A client of the HTTP API, on `fetch` alone.
+ *
+ * Whatever is safe to repeat is sent again after 503, 429, a time-out or a lost connection, until `timeoutMs` is over:
+ * submissions, with their key, and reads. What failed until then is thrown.
+ *
+ * @throws HoldfastError with the code of the API's answer, e.g. `INVALID_PAYLOAD`; `API_UNREACHABLE` if no answer came;
+ *   `ANSWER_INVALID` if something else answered
+ */
+export interface Client<Contracts extends ProducibleJob<unknown> = ProducibleJob<unknown>>
+  extends OperatorCalls {
+  /**
+   * Creates a job, unless its key was used before; then the receipt is the first job's, marked `duplicate`.
+   *
+   * @param job the name of the type, or its contract
+   * @throws HoldfastError e.g. `INVALID_PAYLOAD`, `IDEMPOTENCY_KEY_REUSED`
+   * @example
+   * const { id } = await client.submit("welcome-email", { email: "anoop@example.com", … }, { idempotencyKey: "signup-42" });
+   */
+  submit<Type extends Contracts["type"]>(
+    job: Type,
+    payload: PayloadOf<Contracts, NoInfer<Type>>,
+    options: SubmitOptions & Abortable,
+  ): Promise<Receipt>;
+  submit<PayloadIn>(
+    job: ProducibleJob<PayloadIn>,
+    payload: NoInfer<PayloadIn>,
+    options: SubmitOptions & Abortable,
+  ): Promise<Receipt>;
+  /**
+   * Creates many jobs, 1,000 in one request; `timeoutMs` counts for each request. Each job has its own result, in order; a
+   * refused one does not affect the others.
+   */
+  submitMany<Type extends Contracts["type"]>(
+    job: Type,
+    submissions: readonly Submission<PayloadOf<Contracts, NoInfer<Type>>>[],
+    options?: Abortable,
+  ): Promise<SubmitResult[]>;
+  submitMany<PayloadIn>(
+    job: ProducibleJob<PayloadIn>,
+    submissions: readonly Submission<NoInfer<PayloadIn>>[],
+    options?: Abortable,
+  ): Promise<SubmitResult[]>;
+  /**
+   * Creates a job that runs when others have ended, and those others. Sent again with the same keys, it finishes what a crash has left half
+   * done.
+   *
+   * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+   */
+  submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
+    flow: Flow<ParentIn, ChildrenIn>,
+    options?: Abortable,
+  ): Promise<FlowReceipt>;
+  /** @returns undefined when there is no such job any more */
+  status(id: string): Promise<JobStatus | undefined>;
+  /**
+   * Waits until the job has ended.
+   *
+   * @returns its status then, or when the time is up: look at `state`
+   * @throws HoldfastError `JOB_NOT_FOUND`
+   */
+  wait(id: string, options?: WaitOptions): Promise<JobStatus>;
+  /**
+   * The job's states, from the current one to its end, progress included. A lost connection is opened again.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`
+   * @example for await (const { state, progress } of client.follow(id)) show(state, progress);
+   */
+  follow(id: string, options?: Abortable): AsyncGenerator<JobStatus, void>;
+}
+
+/**
+ * Makes a client. It sends nothing yet, and needs no end.
+ *
+ * @throws HoldfastError `CONFIG_INVALID` for a `url` that no request can be sent to
+ * @example
+ * import type { welcomeEmail } from "./jobs/welcome-email/contract.js";
+ *
+ * const client = createClient<typeof welcomeEmail>({ url: "https://jobs.example.com", key });
+ */
+export function createClient<Contracts extends ProducibleJob<unknown> = ProducibleJob<unknown>>(
+  options: ClientOptions,
+): Client<Contracts> {
+  const api = openApi(options);
+  return {
+    submit: (job: JobName, payload: unknown, { signal, ...options }: SubmitOptions & Abortable) =>
+      submitOne(api, job, { ...options, payload }, signal),
+    submitMany: (job: JobName, submissions: readonly Submission<unknown>[], { signal }: Abortable = {}) =>
+      submitMany(api, job, submissions, signal),
+    submitFlow: (flow, { signal } = {}) => submitFlow(api, flow, signal),
+    status: (id) => api.again<JobStatus>({ path: statusPath(id) }).catch(undefinedIfGone),
+    wait: (id, options = {}) => waitForEnd(api, id, options),
+    follow: (id, { signal } = {}) => followStates(api, id, signal),
+    ...operatorCalls(api),
+  };
+}
+
+function undefinedIfGone(thrown: unknown): undefined {
+  if (!(thrown instanceof HoldfastError && thrown.code === "JOB_NOT_FOUND")) throw thrown;
+}

@@ -1,0 +1,33 @@
+/**
+ * `holdfast/client`: a client of the HTTP API for browsers, edge runtimes, Bun, Deno and Node.js. At run time it needs `fetch`,
+ * and nothing else.
+ *
+ * @module holdfast/client
+ */
+
+export type { JobState } from "../../core/job/job-state.ts";
+export type { JobStatus } from "../../core/job/job-status.ts";
+export type {
+  ProducibleJob,
+  Receipt,
+  Submission,
+  SubmitOptions,
+  SubmitResult,
+} from "../../core/job/submit-options.ts";
+export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../../features/flows/flow.ts";
+export type { ErrorCode } from "../../platform/errors/error-codes.ts";
+export { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
+export type { ActQuery, JobsQuery, StartActQuery } from "./acts.ts";
+export type * from "./answers.ts";
+export type { ClientOptions } from "./api.ts";
+export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
+export type { WaitOptions } from "./follow.ts";
+export type {
+  ClientDoubtFilter,
+  ClientHistoryQuery,
+  ClientResolution,
+  DoubtsQuery,
+  ListQuery,
+  ManyDoubtsRequest,
+  OperatorCalls,
+} from "./operator.ts";

@@ -1,0 +1,79 @@
+import { fileURLToPath } from "node:url";
+import fastifyStatic from "@fastify/static";
+import swagger from "@fastify/swagger";
+import type { FastifyInstance } from "fastify";
+import { describeAccess, shareComponents } from "./openapi.ts";
+
+/** Where the build puts the page. The path is right from `src/edges/http/` and from `dist/edges/http/`. */
+const BUILT = fileURLToPath(new URL("../../../dist/edges/http/reference/", import.meta.url));
+
+/** Allows only what this service sends; the page makes style elements. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "form-action 'none'",
+].join("; ");
+
+/** Describes every route added later: `/openapi.json` for programs, `/docs` for people. */
+export async function addDocs(server: FastifyInstance): Promise<void> {
+  await server.register(swagger, {
+    transform: describeAccess,
+    transformObject: shareComponents,
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Holdfast",
+        version: "0.1.0",
+        description:
+          "A durable background-job service. Submit a job, get an id, read one status endpoint. At-least-once run, at-most-once effect.",
+        license: { name: "MIT", identifier: "MIT" },
+      },
+      servers: [
+        { url: "/", description: "This server" },
+        { url: "http://127.0.0.1:3000", description: "npm start" },
+      ],
+      tags: [
+        { name: "jobs", description: "Submit jobs and follow them." },
+        { name: "operate", description: "Operate jobs, and resolve side effects in doubt." },
+        { name: "health", description: "For supervisors and load balancers." },
+      ],
+      components: {
+        securitySchemes: {
+          key: {
+            type: "http",
+            scheme: "bearer",
+            description: "An API key. Needed if HOLDFAST_API_KEYS is set.",
+          },
+        },
+      },
+    },
+  });
+  await server.register(async (docs) => {
+    // The reference is public code; calling what it describes takes a key.
+    docs.addHook("onRoute", (route) => {
+      route.config = { ...route.config, scope: "public" };
+      route.schema = { ...route.schema, hide: true };
+    });
+    await docs.register(fastifyStatic, {
+      root: BUILT,
+      prefix: "/docs/",
+      decorateReply: false,
+      preCompressed: true,
+      setHeaders(reply) {
+        reply.setHeader("Content-Security-Policy", POLICY);
+        reply.setHeader("X-Content-Type-Options", "nosniff");
+      },
+    });
+    // Relative, because a proxy may have stripped a prefix.
+    docs.get("/docs", (_request, reply) => reply.redirect("docs/"));
+  });
+  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () =>
+    server.swagger(),
+  );
+}

@@ -1,0 +1,86 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { z } from "zod";
+import { type Overview, overviewSchema } from "../../../desk/overview/overview.ts";
+import { acceptsEventStream } from "../body/accept-header.ts";
+import { EventStream, eventOf } from "../body/event-stream.ts";
+import { problemResponses } from "../body/problem.ts";
+import { createOpenRequests } from "../guard/open-requests.ts";
+import type { ApiParts } from "../parts.ts";
+
+/** One client's events: the first has the whole history, each later one only the points added since. */
+function overviewEvents(): (view: Overview) => string {
+  let sentUpTo = "";
+  return (view) => {
+    const history = view.history.filter(({ at }) => at > sentUpTo);
+    sentUpTo = history.at(-1)?.at ?? sentUpTo;
+    return eventOf("overview", { ...view, history });
+  };
+}
+
+const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
+
+const readOverviewSchema = {
+  operationId: "readOverview",
+  summary: "Read the overview",
+  description:
+    "Queue depths, ages, rates, times, workers and Redis. With `Accept: text/event-stream`, an `overview` event every two seconds: `history` is complete in the first event, and has only the new points in each later one.",
+  tags: ["operate"],
+  response: {
+    200: {
+      description: "The overview now, or as it changes.",
+      content: {
+        "application/json": { schema: z.toJSONSchema(overviewSchema) },
+        "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
+      },
+    },
+    ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+  },
+};
+
+const listTypesSchema = {
+  operationId: "listTypes",
+  summary: "List the job types",
+  tags: ["operate"],
+  response: {
+    200: { ...z.toJSONSchema(typesSchema), description: "As the application declares them." },
+  },
+};
+
+/** `GET /overview`: the state of the service, now or as it changes. `GET /types`: the declared job types. */
+export function addOverviewRoutes(
+  server: FastifyInstance,
+  { application, overview, subscribers }: ApiParts,
+): void {
+  const openRequests = createOpenRequests();
+  server.addHook("preClose", openRequests.stop);
+
+  async function stream(reply: FastifyReply): Promise<FastifyReply> {
+    const countOut = subscribers.admit();
+    const first = await overview.read().catch((error: unknown) => {
+      countOut();
+      throw error;
+    });
+    reply.hijack();
+    const events = new EventStream(reply.raw, overviewEvents());
+    events.send(first);
+    const leave = overview.onView((view) => events.send(view));
+    openRequests.keepOpen(reply.raw, () => {
+      countOut();
+      leave();
+      events.end(": the server is stopping; connect again\n\n");
+    });
+    return reply;
+  }
+
+  server.get(
+    "/overview",
+    { config: { scope: "read" }, schema: readOverviewSchema },
+    async (request, reply) => {
+      if (request.method === "GET" && acceptsEventStream(request.headers.accept)) return await stream(reply);
+      return reply.header("Cache-Control", "no-store").send(await overview.read());
+    },
+  );
+  server.get("/types", { config: { scope: "read" }, schema: listTypesSchema }, async () => ({
+    types: [...application.jobs].map(([type, { queue }]) => ({ type, queue })),
+  }));
+}

@@ -1,0 +1,65 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { answer, component } from "../body/component.ts";
+import { readKeyHeader } from "../body/key-header.ts";
+import { problemResponses } from "../body/problem.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
+import { submissionBody, submissionProblems } from "../body/submission-body.ts";
+import type { ApiParts } from "../parts.ts";
+
+const receipt = component("Receipt", receiptSchema);
+
+/** `POST /jobs`: submits one job. */
+export function addSubmitRoute(server: FastifyInstance, { application, submitter }: ApiParts): void {
+  server.post(
+    "/jobs",
+    {
+      config: { scope: "submit" },
+      schema: {
+        operationId: "submitJob",
+        summary: "Submit a job",
+        description:
+          "Accepted (202) means durable. The same key and content again answers 200 with the first job's id; the same key with other content, 422. After a 503 the request is safe to send again.",
+        tags: ["jobs"],
+        headers: {
+          type: "object",
+          properties: {
+            "Idempotency-Key": {
+              type: "string",
+              description: "Instead of `idempotencyKey`; if both are given, they must agree.",
+            },
+          },
+        },
+        body: submissionBody(application),
+        response: {
+          200: answer("The key was used before with the same content.", receipt),
+          202: answer("Accepted, and durable.", receipt),
+          ...problemResponses(...submissionProblems),
+        },
+      },
+    },
+    async (request, reply) => {
+      const receipt = await submitter.submit(withHeaderKey(request));
+      if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
+      const body = receiptBody(receipt);
+      return reply.code(receiptStatus(receipt)).header("Location", body.statusUrl).send(body);
+    },
+  );
+}
+
+/** The body, with the key from the header if it has none. */
+function withHeaderKey({ raw, body }: FastifyRequest): unknown {
+  const key = readKeyHeader(raw);
+  if (key === undefined || typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  if (!("idempotencyKey" in body)) return { ...body, idempotencyKey: key };
+  if (body.idempotencyKey === key) return body;
+  throw new HoldfastError(
+    "IDEMPOTENCY_KEY_INVALID",
+    "The Idempotency-Key header and idempotencyKey in the body differ",
+    {
+      issues: [
+        { pointer: "/idempotencyKey", message: "expected the same key as in the Idempotency-Key header" },
+      ],
+    },
+  );
+}

@@ -1,0 +1,123 @@
+import type { IncomingHttpHeaders } from "node:http";
+import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import { readJsonBodies } from "./body/json-body.ts";
+import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./body/problem.ts";
+import { addConsole } from "./console.ts";
+import { addDocs } from "./docs.ts";
+import { guardRoutes } from "./guard/access.ts";
+import { guardHosts, hostGuardOf } from "./guard/allowed-hosts.ts";
+import { createConnections } from "./guard/connections.ts";
+import { limitRates } from "./guard/rate-limits.ts";
+import { openSessions } from "./guard/sessions.ts";
+import { boundUnread } from "./guard/slow-readers.ts";
+import { measureRequests } from "./http-metrics.ts";
+import { watchMethods } from "./methods.ts";
+import type { ApiParts } from "./parts.ts";
+import { addActRoutes } from "./routes/acts.ts";
+import { addDoubtRoutes } from "./routes/doubts.ts";
+import { addExportRoute } from "./routes/export-jobs.ts";
+import { addFailureRoutes } from "./routes/failures.ts";
+import { addHealthRoutes } from "./routes/health.ts";
+import { addHistoryRoute } from "./routes/history.ts";
+import { addJobDetailRoute } from "./routes/job-detail.ts";
+import { addJobStatusRoute } from "./routes/job-status.ts";
+import { addMetricsRoute } from "./routes/metrics.ts";
+import { addJobOperationRoutes } from "./routes/operate-jobs.ts";
+import { addOverviewRoutes } from "./routes/overview.ts";
+import { addQueueRoutes } from "./routes/queues.ts";
+import { addScheduleRoutes } from "./routes/schedules.ts";
+import { addSessionRoutes } from "./routes/session.ts";
+import { addRedisRoutes } from "./routes/store.ts";
+import { addBatchRoute } from "./routes/submit-batch.ts";
+import { addFlowRoute } from "./routes/submit-flow.ts";
+import { addSubmitRoute } from "./routes/submit-job.ts";
+import { traceRequests } from "./trace-requests.ts";
+
+const BODY_MAX_BYTES = 1_048_576;
+const REQUEST_MAX_MS = 10_000;
+
+/** Builds the server with all routes. It does not listen yet. */
+export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
+  const connections = createConnections();
+  const hostGuard = hostGuardOf(parts.settings);
+  const server = fastify({
+    bodyLimit: BODY_MAX_BYTES,
+    // Fastify sets no time-outs, so a slow client could keep its connection for ever. Node applies the longer of these two.
+    requestTimeout: REQUEST_MAX_MS,
+    http: {
+      headersTimeout: REQUEST_MAX_MS,
+      connectionsCheckingInterval: 1_000,
+      // Even if NODE_OPTIONS asks for it: lenient parsing enables request smuggling.
+      insecureHTTPParser: false,
+      // We check it ourselves, and answer with a problem.
+      requireHostHeader: false,
+    },
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    // As long as a request line can be, so that an absurd id is an unknown job.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: (error, { raw }, reply) => sendProblem(parts.log, hostGuard(raw) ?? error, reply),
+    clientErrorHandler: connections.refuse,
+  });
+  // Route schemas only describe; each stage checks its own input.
+  server.setValidatorCompiler(() => () => true);
+  server.setSerializerCompiler(() => JSON.stringify);
+  server.setErrorHandler((error, _request, reply) => sendProblem(parts.log, error, reply));
+  server.setNotFoundHandler((_request, reply) =>
+    sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), reply),
+  );
+  connections.watch(server);
+  guardHosts(server, hostGuard);
+  boundUnread(server);
+  traceRequests(server);
+  measureRequests(server, parts.metrics);
+  const sessions = openSessions(parts);
+  guardRoutes(server, parts.settings.HOLDFAST_API_KEYS, sessions);
+  limitRates(server, parts);
+  readJsonBodies(server);
+  await addDocs(server);
+  await addConsole(server, parts.log);
+  const refuseOtherMethods = watchMethods(server);
+  addRoutes(server, parts);
+  addSessionRoutes(server, sessions);
+  refuseOtherMethods();
+  await server.ready();
+  return server;
+}
+
+/** All but those of sessions. */
+function addRoutes(server: FastifyInstance, parts: ApiParts): void {
+  addSubmitRoute(server, parts);
+  addBatchRoute(server, parts);
+  addFlowRoute(server, parts);
+  addJobStatusRoute(server, parts);
+  addJobDetailRoute(server, parts);
+  addJobOperationRoutes(server, parts);
+  addExportRoute(server, parts);
+  addActRoutes(server, parts);
+  addFailureRoutes(server, parts);
+  addDoubtRoutes(server, parts);
+  addScheduleRoutes(server, parts);
+  addOverviewRoutes(server, parts);
+  addHistoryRoute(server, parts);
+  addQueueRoutes(server, parts);
+  addRedisRoutes(server, parts);
+  addMetricsRoute(server, parts);
+  addHealthRoutes(server, parts);
+}
+
+function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): FastifyReply {
+  const error = asHoldfastError(thrown);
+  const problem = prepareProblem(log, error, reply);
+  // Closing while the client still sends would reset the connection and lose the answer.
+  if (!reply.request.raw.complete && hasBody(reply.request.headers)) reply.header("Connection", "keep-alive");
+  return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
+}
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+}

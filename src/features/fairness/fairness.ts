@@ -1,0 +1,34 @@
+import { calledForPayload, payloadKey, payloadRefused, shown } from "../../core/job/payload-key.ts";
+
+/** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */
+export interface Fairness<Payload = unknown> {
+  /** Names the tenant: 1 to 255 characters. Runs in the producer, on the checked payload; only a hash is stored. */
+  key(payload: Payload): string;
+  /**
+   * How many turns a tenant gets for each turn of a tenant of weight 1: 0.01 to 100.
+   *
+   * @default 1 for each
+   */
+  weight?(key: string): number;
+}
+
+/** Whose turn one job takes. */
+export interface FairShare {
+  readonly key: string;
+  readonly weight: number;
+}
+
+const WEIGHT_MIN = 0.01;
+const WEIGHT_MAX = 100;
+
+/** @throws HoldfastError `INVALID_PAYLOAD` if a function throws, or returns what it must not */
+export function fairShareOf(
+  { key: keyOf, weight: weightOf = () => 1 }: Fairness,
+  payload: unknown,
+): FairShare {
+  const key = payloadKey("fairness.key", () => keyOf(payload));
+  const weight = calledForPayload("fairness.weight", () => weightOf(key));
+  if (typeof weight === "number" && weight >= WEIGHT_MIN && weight <= WEIGHT_MAX) return { key, weight };
+  const expected = `expected to return ${WEIGHT_MIN} to ${WEIGHT_MAX}`;
+  throw payloadRefused(`fairness.weight: ${expected}, got ${shown(weight)}`);
+}

@@ -1,0 +1,66 @@
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { HistoryCounts } from "./history-counts.ts";
+
+/** Counts in memory, and writes the counts every few seconds. */
+export interface HistoryWriter extends Running {
+  /** The counts of a type that are not written yet. Not to be kept: a write begins new ones. */
+  of(type: string): HistoryCounts;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** How long minutes can be read, and hours. */
+export const MINUTES_KEPT_MS = 2 * DAY_MS;
+export const HOURS_KEPT_MS = 15 * DAY_MS;
+
+const WRITE_MS = 5_000;
+
+const script = loadScript(import.meta.url, "write-history.lua");
+
+/**
+ * Writes until stopped, then once more. A process that dies loses the counts of its last five seconds. Counts whose write failed are
+ * written later, in the minute of that write; if only the reply was lost, they count twice.
+ */
+export function startHistoryWriter(store: QueueStore): HistoryWriter {
+  const { client, keys } = store;
+  let counts = new Map<string, HistoryCounts>();
+
+  const of = (type: string): HistoryCounts => {
+    const known = counts.get(type);
+    if (known !== undefined) return known;
+    const none = new HistoryCounts();
+    counts.set(type, none);
+    return none;
+  };
+
+  const write = oneAtATime(async () => {
+    if (counts.size === 0) return;
+    const sent = counts;
+    counts = new Map();
+    const texts = [...sent].flatMap(([type, typeCounts]) => [type, typeCounts.toString()]);
+    // A whole key expires, so its first part is kept for that much longer.
+    const kept = [MINUTES_KEPT_MS + HOUR_MS, HOURS_KEPT_MS + DAY_MS];
+    try {
+      await script.run(client, [keys.marks], [keys.historyStart, ...kept, ...texts]);
+    } catch {
+      // The connection's owner reports errors.
+      for (const [type, unwritten] of sent) of(type).addAll(unwritten);
+    }
+  });
+
+  const timer = setInterval(() => void write(), WRITE_MS);
+  timer.unref();
+  return {
+    of,
+    stop: stopOnce(async () => {
+      clearInterval(timer);
+      if (client.status === "ready") await inTime(write().then(write)).catch(() => {});
+    }),
+  };
+}

@@ -1,0 +1,59 @@
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+export const markKinds = [
+  "started",
+  "paused",
+  "resumed",
+  "limited",
+  "retried",
+  "cancelled",
+  "deleted",
+] as const;
+export type MarkKind = (typeof markKinds)[number];
+
+/** Something that a person or a deploy did to a queue, for charts. Who did what, exactly, is in the audit log. */
+export interface Mark {
+  readonly kind: MarkKind;
+  /** In a few words. */
+  readonly text: string;
+  readonly by: string;
+}
+
+export interface StoredMark extends Mark {
+  /** Milliseconds since 1970, by Redis's clock. */
+  readonly at: number;
+}
+
+const KEPT = 500;
+const TEXT_MAX = 200;
+/** A wave of restarts is one mark, and so is an act in many steps. */
+const SAME_WITHIN_MS: Readonly<Partial<Record<MarkKind, number>>> = {
+  started: 60_000,
+  retried: 60_000,
+  cancelled: 60_000,
+  deleted: 60_000,
+};
+
+const script = loadScript(import.meta.url, "write-mark.lua");
+
+/** Never fails: what is marked has happened. */
+export async function addMark({ client, keys }: QueueStore, { kind, text, by }: Mark): Promise<void> {
+  const args = [kind, text.slice(0, TEXT_MAX), by, SAME_WITHIN_MS[kind] ?? 0, KEPT];
+  await script.run(client, [keys.marks], args).catch(() => {});
+}
+
+/** @param from milliseconds since 1970 @returns the oldest first */
+export async function readMarks(
+  { client, keys }: QueueStore,
+  from: number,
+  to: number,
+): Promise<StoredMark[]> {
+  const entries = await client.xrange(keys.marks, from, to);
+  return entries.flatMap(([id, fields]) => {
+    const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
+    const kind = markKinds.find((known) => known === field("kind"));
+    const at = Number(id.slice(0, id.indexOf("-")));
+    return kind === undefined ? [] : [{ at, kind, text: field("text"), by: field("by") }];
+  });
+}

@@ -1,0 +1,40 @@
+import type { IsDue } from "../../core/bullmq/due-sweeps.ts";
+import { startSweep } from "../../core/bullmq/start-sweep.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import type { Running } from "../../platform/lib/running.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { keptStates } from "./retention.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** Occupies Redis for about a millisecond. */
+const JOBS_MAX = 100;
+
+const script = loadScript(import.meta.url, "trim-expired.lua");
+
+/**
+ * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in
+ * doubt as well.
+ */
+export function startExpirySweep(store: QueueStore, retentionMs: number, isDue: IsDue, log: Logger): Running {
+  const { client, keys } = store;
+  /** By state: how many older ones are kept, because they are in doubt. */
+  const kept = { completed: 0, failed: 0 };
+
+  async function sweepSlice(state: (typeof keptStates)[number]): Promise<boolean> {
+    const args = [keys.start, keys.ledgerStart, state, retentionMs, kept[state], JOBS_MAX];
+    const reply = await script.run(client, [keys[state], keys.joinedJobs], args);
+    const [looked, deleted] = reply as [number, number];
+    // Some of those before may have been resolved meanwhile: the next round begins with them.
+    kept[state] = looked < JOBS_MAX ? 0 : kept[state] + looked - deleted;
+    return looked === JOBS_MAX && deleted > 0;
+  }
+
+  return startSweep(
+    store,
+    { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("expired") },
+    async (mayGoOn) => {
+      for (const state of keptStates) while (mayGoOn() && (await sweepSlice(state)));
+    },
+  );
+}

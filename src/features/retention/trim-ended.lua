@@ -1,0 +1,86 @@
+#!lua flags=allow-oom
+--[[
+  Deletes ended jobs of types that are kept shorter than the queue's. BullMQ's own retention knows no types: it would trim the
+  others', too. So each such type has an index of its ended jobs in one state, scored by their end. First adds to it what has ended
+  since the last call, then deletes what is too old, or too many. Atomic: a job that is retried at the same moment is kept. Any number of
+  workers may run it at once. Jobs in doubt leave the index only: they are kept as long as any job.
+
+  KEYS[1] jobs that ended in this state   KEYS[2] jobs joined to ledgers; all other keys share their slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3] "completed" or "failed"
+  ARGV[4] JSON: [{ type, ageMs, count }, …], where age or count can be absent   ARGV[5] how many jobs to look at, of each kind
+
+  Returns how many it deleted, and whether there is more to do at once (1 or 0)
+]]
+-- @include ../../core/effect/ledger/delete-ended.lua
+
+-- Jobs of the latest moments may still come.
+local LAG_MS = 1000
+-- Without any worker for this long, all indexes are made anew.
+local KEPT_MS = 604800000
+local prefix, ledgerStart, state, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local rules, now, isMore = cjson.decode(ARGV[4]), nowMs(), false
+local progress = prefix .. "kept:" .. state
+
+local function indexOf(type)
+  return progress .. ":" .. type
+end
+
+local isKept, types = {}, {}
+for at, rule in ipairs(rules) do isKept[rule.type], types[at] = true, rule.type end
+local names = table.concat(types, " ")
+
+-- A type that is new among them has older jobs.
+local function indexedUntil()
+  local known, score = unpack(redis.call("HMGET", progress, "types", "score"))
+  return known == names and score or "-inf"
+end
+
+-- Ids and scores that follow a score, without the last score's where there may be more of it.
+local function ended(after)
+  local found = redis.call("ZRANGEBYSCORE", KEYS[1], "(" .. after, now - LAG_MS, "WITHSCORES", "LIMIT", 0, most)
+  if #found < 2 * most then return found end
+  isMore = true
+  local last = found[#found]
+  if found[2] == last then return redis.call("ZRANGEBYSCORE", KEYS[1], last, last, "WITHSCORES") end
+  while found[#found] == last do found[#found], found[#found - 1] = nil, nil end
+  return found
+end
+
+local function addEnded()
+  local found = ended(indexedUntil())
+  for at = 1, #found, 2 do
+    local name = jobType(prefix, found[at])
+    if name and isKept[name] then redis.call("ZADD", indexOf(name), found[at + 1], found[at]) end
+  end
+  if #found > 0 then redis.call("HSET", progress, "types", names, "score", found[#found]) end
+end
+
+-- The oldest that must go, with their scores.
+local function surplus(index, rule)
+  if rule.count then
+    local excess = math.min(redis.call("ZCARD", index) - rule.count, most)
+    if excess > 0 then return redis.call("ZRANGE", index, 0, excess - 1, "WITHSCORES") end
+  end
+  if not rule.ageMs then return {} end
+  return redis.call("ZRANGEBYSCORE", index, "-inf", now - rule.ageMs, "WITHSCORES", "LIMIT", 0, most)
+end
+
+local function trim(rule)
+  local index, deleted = indexOf(rule.type), 0
+  local found = surplus(index, rule)
+  isMore = isMore or #found == 2 * most
+  for at = 1, #found, 2 do
+    redis.call("ZREM", index, found[at])
+    -- Retried, it ends anew.
+    local isSame = redis.call("ZSCORE", KEYS[1], found[at]) == found[at + 1]
+    if isSame and deleteEnded(prefix, found[at], state, ledgerStart, KEYS[2]) then deleted = deleted + 1 end
+  end
+  redis.call("PEXPIRE", index, KEPT_MS)
+  return deleted
+end
+
+addEnded()
+local deleted = 0
+redis.call("PEXPIRE", progress, KEPT_MS)
+for _, rule in ipairs(rules) do deleted = deleted + trim(rule) end
+return { deleted, isMore and 1 or 0 }

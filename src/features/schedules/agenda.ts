@@ -1,0 +1,55 @@
+import type { Schedule } from "./define-schedule.ts";
+
+/** Decides which ticks run. Instants are milliseconds since 1970; lists are oldest first. */
+
+/** Up to this late, a tick is on time for a running scheduler: event loops stall, and Redis can be away. */
+const ON_TIME_MS = 10_000;
+/** No schedule has more ticks than this in that time. */
+const ON_TIME_TICKS_MAX = 11;
+
+/** How far a scheduler has come with a schedule. */
+export interface Progress {
+  readonly startedAt: number;
+  /** It has looked for ticks up to this instant. */
+  readonly seenUntil: number;
+}
+
+/** Where a scheduler begins when it starts: earlier ticks are caught up only as far as the policy's window. */
+export function startingPoint({ catchUp }: Schedule, now: number): Progress {
+  return { startedAt: now, seenUntil: catchUp.mode === "none" ? now : now - catchUp.windowMs };
+}
+
+/** The due ticks that the scheduler has not seen and that the catch-up policy wants. */
+export function newlyDue(schedule: Schedule, progress: Progress, now: number): number[] {
+  const { mode, max } = schedule.catchUp;
+  const count = mode === "all" ? Math.max(max, ON_TIME_TICKS_MAX) : ON_TIME_TICKS_MAX;
+  const due = schedule.timetable.latest(count, now).filter((at) => at > progress.seenUntil);
+  return wanted(schedule, due.reverse(), progress, now, mode !== "none");
+}
+
+/** Of the ticks that Redis did not accept, those to try again. */
+export function stillWanted(
+  schedule: Schedule,
+  pending: readonly number[],
+  progress: Progress,
+  now: number,
+): number[] {
+  // A tick that was tried in time is tried until the next one is due.
+  return wanted(schedule, pending, progress, now, true);
+}
+
+function wanted(
+  { catchUp }: Schedule,
+  ticks: readonly number[],
+  { startedAt }: Progress,
+  now: number,
+  keepsLatest: boolean,
+): number[] {
+  const { mode, max, windowMs } = catchUp;
+  const kept = mode === "all" ? max : Number(keepsLatest);
+  return ticks.filter((at, index) => {
+    const isOnTime = at > startedAt && now - at <= ON_TIME_MS;
+    const isAmongLatest = index >= ticks.length - kept;
+    return isOnTime || (isAmongLatest && (mode === "none" || now - at <= windowMs));
+  });
+}

@@ -1,0 +1,116 @@
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { hasEnded } from "../../core/job/job-status.ts";
+import { openStatusReader } from "../../core/status/read-status.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
+import { scheduleOverlapKey } from "../../platform/redis/keys.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import type { Schedule } from "./define-schedule.ts";
+
+/** What became of a tick. `decided`: another scheduler decided it before. `unsubmitted`: the running tick's job must be submitted first. */
+export type TickDecision = "run" | "queued" | "skipped" | "decided" | "unsubmitted";
+
+/** The ticks of a schedule whose jobs must not overlap. Instants are milliseconds since 1970. */
+export interface OverlapState {
+  /** Its job has not ended. */
+  readonly running: number | undefined;
+  /** The running tick's job; undefined until it is submitted. */
+  readonly jobId: string | undefined;
+  /** It is submitted once the running tick's job has ended. */
+  readonly queued: number | undefined;
+}
+
+/** Decides the ticks of schedules whose jobs must not overlap. Each call fails with `STORE_UNAVAILABLE` or `STORE_FULL`. */
+export interface Overlaps {
+  /** Decides a tick, once for all schedulers. */
+  decide(schedule: Schedule, at: number): Promise<OverlapState & { readonly decision: TickDecision }>;
+  /** Looks whether the running tick's job has ended, and lets the queued one go on. */
+  advance(schedule: Schedule): Promise<OverlapState>;
+  noteJob(schedule: Schedule, at: number, jobId: string): Promise<void>;
+  /** Ends a tick whose job cannot be submitted. */
+  drop(schedule: Schedule, at: number): Promise<void>;
+  /** Returns why ticks have no job; undefined for a tick whose decision is no longer kept. */
+  explain(schedule: Schedule): Promise<(at: number) => OverlapExplanation | undefined>;
+}
+
+export interface OverlapExplanation {
+  readonly isQueued: boolean;
+  readonly why: string;
+}
+
+const decideScript = loadScript(import.meta.url, "decide-tick.lua");
+const noteScript = loadScript(import.meta.url, "note-job.lua");
+
+/** How many decisions are kept: as many as people look back at. A tick whose skip is forgotten stays skipped. */
+const SKIPS_MAX = 100;
+
+export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: number): Overlaps {
+  const readStatus = openStatusReader(stores);
+  const keyOf = ({ name }: Schedule) => scheduleOverlapKey(prefix, name);
+
+  async function read(schedule: Schedule): Promise<OverlapState> {
+    return stateOf(await stores.client.hmget(keyOf(schedule), "running", "job", "queued"));
+  }
+
+  async function run(schedule: Schedule, at: number | undefined, ended: number | undefined) {
+    const args = [at ?? "", schedule.overlap, ended ?? "", retentionMs, SKIPS_MAX];
+    const reply = await decideScript.run(stores.client, [keyOf(schedule)], args);
+    const [decision, ...fields] = reply as [TickDecision, ...string[]];
+    return { decision, ...stateOf(fields) };
+  }
+
+  // A job that has ended stays ended, so its state may be read before the step that uses it, in whatever slot it is.
+  async function isOver(jobId: string): Promise<boolean> {
+    const status = await readStatus(jobId);
+    return status === undefined || hasEnded(status);
+  }
+
+  async function decide(schedule: Schedule, at: number) {
+    const { running, jobId } = await read(schedule);
+    const ended = jobId !== undefined && (await isOver(jobId)) ? running : undefined;
+    return await run(schedule, at, ended);
+  }
+
+  async function advance(schedule: Schedule): Promise<OverlapState> {
+    const state = await read(schedule);
+    const { running, jobId, queued } = state;
+    if (queued === undefined || jobId === undefined || !(await isOver(jobId))) return state;
+    return await run(schedule, undefined, running);
+  }
+
+  return {
+    decide: (schedule, at) => inTime(decide(schedule, at)),
+    advance: (schedule) => inTime(advance(schedule)),
+    async noteJob(schedule, at, jobId) {
+      await inTime(noteScript.run(stores.client, [keyOf(schedule)], [at, jobId]));
+    },
+    async drop(schedule, at) {
+      await inTime(run(schedule, undefined, at));
+    },
+    async explain(schedule) {
+      if (schedule.overlap === "allow") return () => undefined;
+      const fields = ["running", "queued", "skips"] as const;
+      const [running, queued, skips] = await inTime(stores.client.hmget(keyOf(schedule), ...fields));
+      const met = new Map(skips?.split(" ").map((skip) => skip.split(":") as [string, string]));
+      return (at) => {
+        if (queued === String(at)) return { isQueued: true, why: `it waits for ${jobOf(running)} to end` };
+        const other = met.get(String(at));
+        return other === undefined ? undefined : { isQueued: false, why: metText(other) };
+      };
+    },
+  };
+}
+
+function stateOf([running, jobId, queued]: readonly (string | null)[]): OverlapState {
+  const instant = (text: string | null | undefined) => (text ? Number(text) : undefined);
+  return { running: instant(running), jobId: jobId || undefined, queued: instant(queued) };
+}
+
+function jobOf(tick: unknown): string {
+  return `the job of ${isoTime(Number(tick))}`;
+}
+
+/** Why a tick was skipped. */
+export function metText(running: unknown): string {
+  return `${jobOf(running)} was still running`;
+}

@@ -1,0 +1,234 @@
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { dedupKeyOf } from "../../core/job/dedup-key.ts";
+import { submittedAt } from "../../core/job/job-id.ts";
+import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
+import { openStatusReader, type ReadStatus } from "../../core/status/read-status.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { durationText, exactDurationText } from "../../platform/lib/duration-text.ts";
+import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
+import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
+import { type Schedule, tickKey } from "./define-schedule.ts";
+import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
+import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+import type { PastTick, ScheduleStatus, TickExplanation } from "./schedule-status.ts";
+import { countSchedulers } from "./scheduler-heartbeat.ts";
+import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
+
+export interface ScheduleReader {
+  readonly stores: QueueStores;
+  readonly readStatus: ReadStatus;
+  readonly prefix: string;
+  readonly retentionMs: number;
+  readonly pauses: SchedulePauses;
+  readonly overlaps: Pick<Overlaps, "explain">;
+  readonly ticks: TickJobs;
+}
+
+export function openScheduleReader(
+  stores: QueueStores,
+  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+): ScheduleReader {
+  const pauses = openSchedulePauses(stores, prefix, retentionMs);
+  const overlaps = openOverlaps(stores, prefix, retentionMs);
+  const ticks = openTickJobs(stores, retentionMs);
+  return { stores, prefix, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores) };
+}
+
+/** A tick that was enqueued later than this was caught up. */
+const LATE_MS = 10_000;
+
+/** @param next how many of the next ticks to list */
+export async function readSchedule(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  next: number,
+): Promise<ScheduleStatus> {
+  const { name, when, timeZone, job, catchUp, overlap } = schedule;
+  const now = await inTime(redisNow(reader.stores.client));
+  const [last] = schedule.timetable.latest(1, now);
+  const pause = lasting(await reader.pauses.of(name));
+  const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
+  return {
+    name,
+    when,
+    timeZone,
+    jobType: job.type,
+    catchUp: catchUp.mode,
+    overlap,
+    schedulers,
+    next: upcoming(schedule, now, next),
+    paused: pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
+    last: (await readTicks(reader, schedule, last === undefined ? [] : [last], now))[0] ?? null,
+  };
+}
+
+/** @returns the ticks that were due, the latest first */
+export async function readPastTicks(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  limit: number,
+): Promise<PastTick[]> {
+  const now = await inTime(redisNow(reader.stores.client));
+  return await readTicks(reader, schedule, schedule.timetable.latest(limit, now), now);
+}
+
+/** @param at milliseconds since 1970 */
+export async function explainTick(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+): Promise<TickExplanation> {
+  const { timetable, pattern } = schedule;
+  if (timetable.next(at - 1) !== at) {
+    if (pattern.next(at - 1) === at)
+      return { kind: "skipped", why: "it is not between the schedule's startAt and endAt" };
+    return {
+      kind: "not-a-tick",
+      previous: isoOrNull(timetable.latest(1, at)[0]),
+      next: isoOrNull(timetable.next(at)),
+    };
+  }
+  const now = await inTime(redisNow(reader.stores.client));
+  const { jobId, state } = await readTickJob(reader, schedule, at);
+  if (jobId === null) return await explainNoJob(reader, schedule, at, now);
+  const lateMs = Math.max(0, submittedAt(jobId) - at);
+  return { kind: lateMs > LATE_MS ? "caught-up" : "enqueued", jobId, state, lateMs };
+}
+
+async function explainNoJob(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+  now: number,
+): Promise<TickExplanation> {
+  const pause = pauseAt(await reader.pauses.of(schedule.name), at);
+  if (pause !== undefined && at <= now)
+    return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
+  const overlap = (await reader.overlaps.explain(schedule))(at);
+  if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };
+  const explanation = explainAbsence(reader, schedule, at, now);
+  if (explanation.kind !== "not-run") return explanation;
+  return (await isBeforeFirst(reader, schedule, at, now))
+    ? { kind: "before-first", why: BEFORE_FIRST }
+    : { kind: "skipped", why: explanation.why };
+}
+
+const BEFORE_FIRST = "the schedule was not there yet, or no scheduler was";
+
+/** Whether the schedule has run since, and never before, as far as is known. */
+async function isBeforeFirst(
+  { ticks }: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+  now: number,
+): Promise<boolean> {
+  if (await ticks.ranBefore(schedule, at, now)) return false;
+  return await ticks.ranBefore(schedule, now + 1, now);
+}
+
+/** No scheduler was there for it. */
+interface NotRun {
+  readonly kind: "not-run";
+  readonly why: string;
+}
+
+function explainAbsence(
+  { retentionMs }: ScheduleReader,
+  { catchUp: { mode, max, windowMs }, timetable }: Schedule,
+  at: number,
+  now: number,
+): TickExplanation | NotRun {
+  if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
+  const ageMs = now - at;
+  if (ageMs > retentionMs)
+    return {
+      kind: "forgotten",
+      why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
+    };
+  const skipped = (why: string): TickExplanation => ({ kind: "skipped", why });
+  const notRun = (why: string): NotRun => ({ kind: "not-run", why });
+  if (mode === "none") return notRun("no scheduler submitted it in time, and catch-up is none");
+  if (ageMs > windowMs)
+    return notRun(`no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`);
+  const kept = mode === "all" ? max : 1;
+  if (!timetable.latest(kept, now).includes(at))
+    return skipped(`catch-up runs only the latest ${kept}, and later ones were due`);
+  return { kind: "awaited", why: "it is due, and a running scheduler will enqueue it" };
+}
+
+/** An explanation as a sentence. */
+export function describeExplanation(explanation: TickExplanation): string {
+  switch (explanation.kind) {
+    case "not-a-tick":
+      return `not a tick; the one before is ${explanation.previous ?? "never"}, the next ${explanation.next ?? "never"}`;
+    case "not-due":
+      return `not due yet, in ${durationText(explanation.inMs)}`;
+    case "enqueued":
+      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
+    case "caught-up":
+      return `caught up ${durationText(explanation.lateMs)} late as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
+    case "skipped":
+      return `skipped: ${explanation.why}`;
+    case "awaited":
+      return `not enqueued yet: ${explanation.why}`;
+    case "before-first":
+      return `before the schedule's first known job: ${explanation.why}`;
+    case "forgotten":
+      return `unknown: ${explanation.why}`;
+  }
+}
+
+/** @param instants the latest first */
+async function readTicks(
+  reader: ScheduleReader,
+  schedule: Schedule,
+  instants: readonly number[],
+  now: number,
+): Promise<PastTick[]> {
+  const [explain, pauses] = await Promise.all([
+    reader.overlaps.explain(schedule),
+    reader.pauses.of(schedule.name),
+  ]);
+  const found = await Promise.all(
+    instants.map(async (at) => {
+      const job = await readTickJob(reader, schedule, at);
+      return { at: isoTime(at), ...job, overlap: job.jobId === null ? overlapText(explain(at)) : null };
+    }),
+  );
+  const first = found.findLastIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
+  const oldest = instants.at(-1);
+  const isAsked = first < found.length - 1 && oldest !== undefined;
+  const ranEarlier = isAsked && (await inTime(reader.ticks.ranBefore(schedule, oldest, now)));
+  const canBeMissed = (at: number) =>
+    at > now - reader.retentionMs && at < now - GRACE_MS && pauseAt(pauses, at) === undefined;
+  return found.map((tick, index) => {
+    const isBeforeFirst = isAsked && !ranEarlier && index > first;
+    const isAbsent = tick.jobId === null && tick.overlap === null && !isBeforeFirst;
+    return { ...tick, isBeforeFirst, isMissed: isAbsent && canBeMissed(instants[index] ?? now) };
+  });
+}
+
+function overlapText(explanation: OverlapExplanation | undefined): string | null {
+  if (explanation === undefined) return null;
+  return explanation.isQueued ? explanation.why : `skipped: ${explanation.why}`;
+}
+
+async function readTickJob(
+  { stores, readStatus }: ScheduleReader,
+  schedule: Schedule,
+  at: number,
+): Promise<Pick<PastTick, "jobId" | "state">> {
+  const dedupKey = dedupKeyOf(schedule.job.type, tickKey(schedule, at));
+  const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, schedule.job));
+  const status = jobId === null ? undefined : await inTime(readStatus(jobId));
+  return { jobId, state: status?.state ?? null };
+}
+
+function upcoming({ timetable }: Schedule, after: number, count: number): string[] {
+  const ticks: string[] = [];
+  for (let at = timetable.next(after); at !== undefined && ticks.length < count; at = timetable.next(at)) {
+    ticks.push(isoTime(at));
+  }
+  return ticks;
+}

@@ -1,0 +1,173 @@
+import type { Submitter } from "../../core/submit/submitter.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { wait } from "../../platform/lib/wait.ts";
+import type { Clock } from "../../platform/redis/fitness/clock.ts";
+import type { Events } from "../../platform/telemetry/events.ts";
+import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
+import { jitterOf, type Schedule, tickKey } from "./define-schedule.ts";
+import type { MissedTicks } from "./missed-ticks.ts";
+import { metText, type OverlapState, type Overlaps } from "./overlap.ts";
+import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+
+/** What schedules run with. */
+export interface SchedulerTools {
+  readonly submitter: Pick<Submitter, "submitOwn">;
+  /** Redis's clock, so that all schedulers agree on what is due. */
+  readonly clock: Pick<Clock, "now">;
+  readonly pauses: Pick<SchedulePauses, "of">;
+  readonly missedTicks: MissedTicks;
+  readonly overlaps: Omit<Overlaps, "explain">;
+  readonly events: Events;
+  readonly stopping: AbortSignal;
+}
+
+/** Short, to notice a set clock or a waking machine soon. */
+const LONGEST_SLEEP_MS = 1_000;
+const RETRY_MS = 500;
+
+/** Submits a schedule's job at each of its ticks, until stopped. */
+export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Promise<void> {
+  const { clock, stopping } = tools;
+  let progress = startingPoint(schedule, clock.now());
+  let nextAt = Number.NEGATIVE_INFINITY;
+  let pending: number[] = [];
+  while (!stopping.aborted) {
+    const now = clock.now();
+    if (now >= nextAt) {
+      pending = [...pending, ...newlyDue(schedule, progress, now)];
+      void reportMissed(schedule, now, pending, tools);
+      // Never looks back at what it has seen: a clock that was set back changes nothing here.
+      progress = { ...progress, seenUntil: now };
+      nextAt = schedule.timetable.next(now) ?? Number.POSITIVE_INFINITY;
+    }
+    const isWaiting = schedule.overlap !== "allow" && (await goOn(schedule, tools));
+    pending = await submitAll(schedule, stillWanted(schedule, pending, progress, now), tools);
+    const waitMs = pending.length > 0 || isWaiting ? RETRY_MS : Math.max(0, nextAt - clock.now());
+    await wait(Math.min(waitMs, LONGEST_SLEEP_MS), stopping);
+  }
+}
+
+/** Reports the ticks that were due before, that nobody enqueued, and that are not about to be caught up. */
+async function reportMissed(
+  schedule: Schedule,
+  now: number,
+  pending: readonly number[],
+  { missedTicks, events }: Pick<SchedulerTools, "missedTicks" | "events">,
+): Promise<void> {
+  const found = await missedTicks.of(schedule, now).catch(() => []);
+  const why = `no scheduler enqueued it in time; catch-up is ${schedule.catchUp.mode}`;
+  for (const at of found.filter((tick) => !pending.includes(tick)).reverse())
+    events.emit("tick.missed", { schedule: schedule.name, tick: new Date(at).toISOString(), why });
+}
+
+/** @returns the ticks to try again */
+async function submitAll(
+  schedule: Schedule,
+  ticks: readonly number[],
+  tools: SchedulerTools,
+): Promise<number[]> {
+  for (const [index, at] of ticks.entries()) {
+    if (tools.stopping.aborted || !(await submitTick(schedule, at, tools))) return ticks.slice(index);
+  }
+  return [];
+}
+
+export type TickTools = Omit<SchedulerTools, "missedTicks" | "stopping">;
+
+/** @returns false to try again */
+export async function submitTick(schedule: Schedule, at: number, tools: TickTools): Promise<boolean> {
+  return await tried(schedule, at, tools, async () => {
+    const pause = pauseAt(await tools.pauses.of(schedule.name), at);
+    if (pause === undefined) return await decideTick(schedule, at, tools);
+    tools.events.emit("tick.skipped", { ...tickOf(schedule, at), why: pauseText(pause) });
+    return true;
+  });
+}
+
+/** @returns false to try again */
+async function tried(
+  schedule: Schedule,
+  at: number,
+  { events }: Pick<TickTools, "events">,
+  work: () => Promise<boolean>,
+): Promise<boolean> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof HoldfastError && error.retryable) {
+      events.emit("tick.retried", tickOf(schedule, at), error);
+      return false;
+    }
+    events.emit("tick.failed", tickOf(schedule, at), error);
+    return true;
+  }
+}
+
+function tickOf({ name }: Schedule, at: number) {
+  return { schedule: name, tick: new Date(at).toISOString() };
+}
+
+async function submitJob(
+  schedule: Schedule,
+  at: number,
+  { submitter, clock, events }: TickTools,
+): Promise<string> {
+  const { id: jobId, duplicate } = await submitter.submitOwn({
+    type: schedule.job.type,
+    payload: schedule.payload({ at: new Date(at) }),
+    idempotencyKey: tickKey(schedule, at),
+    options: { delayMs: jitterOf(schedule, at) },
+  });
+  const tick = tickOf(schedule, at);
+  if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
+  else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });
+  return jobId;
+}
+
+/** @returns false to try again */
+async function decideTick(schedule: Schedule, at: number, tools: TickTools): Promise<boolean> {
+  if (schedule.overlap === "allow") {
+    await submitJob(schedule, at, tools);
+    return true;
+  }
+  const state = await tools.overlaps.decide(schedule, at);
+  if (state.decision === "skipped")
+    tools.events.emit("tick.skipped", { ...tickOf(schedule, at), why: metText(state.running) });
+  const isSubmitted = await submitRunning(schedule, state, tools);
+  if (state.decision === "unsubmitted") return isSubmitted && (await decideTick(schedule, at, tools));
+  return state.decision !== "run" || isSubmitted;
+}
+
+/**
+ * Submits the job of the tick that runs, unless a scheduler has: the one that decided may have died.
+ *
+ * @returns false to try again
+ */
+async function submitRunning(
+  schedule: Schedule,
+  { running, jobId }: OverlapState,
+  tools: TickTools,
+): Promise<boolean> {
+  if (running === undefined || jobId !== undefined) return true;
+  return await tried(schedule, running, tools, async () => {
+    try {
+      await tools.overlaps.noteJob(schedule, running, await submitJob(schedule, running, tools));
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.retryable)) await tools.overlaps.drop(schedule, running);
+      throw error;
+    }
+    return true;
+  });
+}
+
+/** Lets the queued tick go on once the former one's job has ended. @returns whether to look again soon */
+export async function goOn(schedule: Schedule, tools: TickTools): Promise<boolean> {
+  try {
+    const state = await tools.overlaps.advance(schedule);
+    return !(await submitRunning(schedule, state, tools)) || state.queued !== undefined;
+  } catch (error) {
+    // The next tick reports it, if it lasts.
+    if (error instanceof HoldfastError && error.retryable) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { serveReadiness } from "../../core/bullmq/store/readiness.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import { openSubmitPath } from "../../core/submit/submit-path.ts";
+import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
+import { type Environment, readSettings } from "../../platform/config/settings.ts";
+import type { WithLogger } from "../../platform/lib/logger.ts";
+import { orStop, stopAll, stopOnce } from "../../platform/lib/running.ts";
+import { createLogger } from "../../platform/telemetry/create-logger.ts";
+import { createEvents } from "../../platform/telemetry/events.ts";
+import { logTicks } from "../../platform/telemetry/log-events.ts";
+import { createMetrics } from "../../platform/telemetry/metrics.ts";
+import type { MeasuredRole } from "../../platform/telemetry/metrics-server.ts";
+import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
+import { checkSchedules } from "./check-schedules.ts";
+import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
+import { openOverlaps } from "./overlap.ts";
+import { openSchedulePauses } from "./pauses.ts";
+import { openScheduleReader } from "./read-schedule.ts";
+import { runSchedule } from "./run-schedule.ts";
+import { startSchedulerHeartbeat } from "./scheduler-heartbeat.ts";
+import { measureTicks } from "./tick-metrics.ts";
+
+/**
+ * Starts a scheduler: it submits each schedule's job at each of its ticks.
+ *
+ * It keeps no state. A tick's idempotency key makes any number of schedulers, and any restart, harmless.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @param env the variables @default process.env
+ * @param options where it logs
+ * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
+ *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
+ */
+export async function startScheduler(
+  application: Application,
+  env?: Environment,
+  { logger }: WithLogger = {},
+): Promise<MeasuredRole> {
+  const settings = readSettings(env);
+  const { schedules, queues } = application;
+  checkSchedules(schedules, settings.HOLDFAST_RETENTION_MS);
+  const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "scheduler");
+  const events = createEvents();
+  logTicks(events, log);
+  const names = schedules.map(({ name }) => name);
+  const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
+  const path = await openSubmitPath(application, settings, log, events);
+  const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
+  if (metrics !== undefined) {
+    measureSubmissions(events, metrics, [...application.jobs.keys()]);
+    measureTicks(events, metrics, names);
+    measureRedis(metrics, path.stores, queues);
+    measureClock(metrics, path.clock);
+    measureMissedTicks(metrics, missedTicks, schedules, path.clock);
+  }
+  const metricsServer = metrics && (await orStop(path, serveReadiness(metrics, path, queues, settings)));
+  const stop = new AbortController();
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const pauses = openSchedulePauses(path, prefix, retentionMs);
+  const overlaps = openOverlaps(path.stores, prefix, retentionMs);
+  const tools = {
+    submitter: path.submitter,
+    clock: path.clock,
+    pauses,
+    missedTicks,
+    overlaps,
+    events,
+    stopping: stop.signal,
+  };
+  const heartbeat = startSchedulerHeartbeat({ client: path.client, now: path.clock.now }, prefix);
+  const running = schedules.map((schedule) => runSchedule(schedule, tools));
+  const metricsUrl = metricsServer?.url;
+  log.info({ schedules: names, metricsUrl }, "scheduler ready");
+  return {
+    metricsUrl,
+    stop: stopOnce(async () => {
+      stop.abort();
+      await Promise.all(running);
+      await heartbeat.stop();
+      await stopAll(metricsServer === undefined ? [path] : [path, metricsServer]);
+    }),
+  };
+}

@@ -1,0 +1,185 @@
+import type { Settings } from "../config/settings.ts";
+import type { Durability } from "../config/variables.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Logger } from "../lib/logger.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import {
+  type ConnectionMode,
+  isLoading,
+  openConnection,
+  type RedisConnection,
+  whenReady,
+} from "./connection.ts";
+import { embeddedStoreUrl } from "./embedded.ts";
+import { type Codec, openCodec } from "./encryption/codec.ts";
+import { durabilityFor } from "./fitness/promotion.ts";
+import { requireFitRedis } from "./fitness/requirements.ts";
+import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
+import { socketOf } from "./redis-url.ts";
+import { rejectionIn } from "./rejection.ts";
+
+/** A connection, and the encryption of what goes over it. */
+export interface RedisAccess {
+  readonly client: RedisConnection;
+  readonly codec: Codec;
+}
+
+export interface ConnectedRedis extends RedisAccess, Running {
+  /** Why Redis rejects this process now, in one line; undefined while it does not. */
+  readonly rejection: () => string | undefined;
+}
+
+/** A Redis that is fit for the durability in force. */
+export interface FitRedis extends ConnectedRedis {
+  /** What is configured, or what the topology asks for where nothing is. */
+  readonly durability: Durability;
+}
+
+/** A rejection is logged again this often, so that the end of the log shows why nothing works. */
+const REPEAT_AFTER_MS = 60_000;
+
+/**
+ * Connects to the configured Redis, or the embedded one, and checks that it can keep the promised durability.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED`, `STORE_UNFIT`
+ */
+export async function connectRedis(
+  settings: Settings,
+  mode: ConnectionMode,
+  log?: Logger,
+): Promise<FitRedis> {
+  const redis = await reachRedis(settings, mode, log);
+  const check = async () => {
+    const durability = await durabilityFor(redis.client, settings.HOLDFAST_DURABILITY);
+    await requireFitRedis(redis.client, { ...settings, HOLDFAST_DURABILITY: durability });
+    return { ...redis, durability };
+  };
+  try {
+    return await withDeadline(check(), START_DEADLINE_MS, () => unreachable(settings));
+  } catch (error) {
+    await redis.stop();
+    throw orRejection(settings, error);
+  }
+}
+
+/**
+ * Connects without that check.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED` at once
+ */
+export async function reachRedis(
+  settings: Settings,
+  mode: ConnectionMode,
+  log?: Logger,
+): Promise<ConnectedRedis> {
+  const reporter = createReporter(log);
+  const client = openConnection(redisUrl(settings), mode, reporter.onError);
+  try {
+    await Promise.race([untilReady(client, settings, log), reporter.rejected]);
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+  client.on("close", () => log?.warn("Redis is away; reconnecting"));
+  client.on("ready", () => {
+    reporter.onReady();
+    log?.info("Redis is back");
+  });
+  return {
+    client,
+    codec: await openCodec(settings.HOLDFAST_ENCRYPTION_KEYS),
+    rejection: reporter.rejection,
+    stop: stopOnce(async () => {
+      client.removeAllListeners("close");
+      client.disconnect();
+    }),
+  };
+}
+
+/** `REDIS_URL`, or the embedded server's. */
+export function redisUrl(settings: Settings): string {
+  return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
+}
+
+/** Names the store, without its password, and why it is this one. */
+function unreachable(
+  { REDIS_URL: url, HOLDFAST_DATA_DIR: dataDir }: Settings,
+  cause?: unknown,
+): HoldfastError {
+  const which =
+    url === undefined
+      ? `${embeddedStoreUrl(dataDir).slice("unix://".length)}, the embedded server of \`holdfast up\`, because REDIS_URL is not set`
+      : `${addressIn(url)}, from REDIS_URL`;
+  return redisUnavailable(cause, `The store cannot be reached: ${which}`);
+}
+
+/** Host and port, or the socket. All up to the last `@` can be a password, and so can a query, also one with an `@`. */
+export function addressIn(url: string): string {
+  if (url.startsWith("unix://")) return socketOf(url).path;
+  if (/\?.*@/s.test(url)) return "(hidden)";
+  return url.replace(/^[a-z]+:\/\/(?:.*@)?/s, "").replace(/\?.*$/s, "");
+}
+
+/** A role waits for a Redis that is loading its data; a command, which has no log, does not. */
+async function untilReady(
+  client: RedisConnection,
+  settings: Settings,
+  log: Logger | undefined,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await whenReady(client, START_DEADLINE_MS);
+    } catch (error) {
+      if (!(await isLoading(client))) throw unreachable(settings, error);
+      if (log === undefined)
+        throw redisUnavailable(error, "Redis is loading its data; try again when it is done");
+      log.info("Redis is loading its data; waiting");
+    }
+  }
+}
+
+/** A connection that was lost during the check is Redis out of reach: ioredis's own error would say how often it was tried. */
+function orRejection(settings: Settings, error: unknown): unknown {
+  if (error instanceof HoldfastError) return error;
+  const rejection = rejectionIn(error);
+  if (rejection !== undefined) return redisRefused(rejection);
+  const isLost = error instanceof Error && error.name === "MaxRetriesPerRequestError";
+  return isLost ? unreachable(settings, error) : error;
+}
+
+function redisRefused(rejection: string): HoldfastError {
+  return new HoldfastError("STORE_REFUSED", rejection);
+}
+
+/** Reconnecting meets the same error many times a second: each kind is logged once until Redis is back. */
+function createReporter(log: Logger | undefined) {
+  let logged = "";
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let rejection: string | undefined;
+  let reject: (error: HoldfastError) => void = () => {};
+  const rejected = new Promise<never>((_, rejectPromise) => {
+    reject = rejectPromise;
+  });
+  rejected.catch(() => {});
+  return {
+    /** Rejects when Redis first rejects this process. */
+    rejected,
+    rejection: () => rejection,
+    onReady() {
+      logged = "";
+      rejection = undefined;
+    },
+    onError(error: Error) {
+      rejection = rejectionIn(error);
+      if (rejection !== undefined) reject(redisRefused(rejection));
+      const kind = rejection ?? ("code" in error ? String(error.code) : error.name);
+      const isDue = rejection !== undefined && performance.now() - loggedAt > REPEAT_AFTER_MS;
+      if (kind === logged && !isDue) return;
+      logged = kind;
+      loggedAt = performance.now();
+      if (rejection === undefined) log?.warn({ reason: kind }, "cannot reach Redis");
+      else log?.error({ code: "STORE_REFUSED" }, rejection);
+    },
+  };
+}

@@ -1,0 +1,30 @@
+#!lua flags=no-writes
+--[[
+  Reads in one step whether a queue has something to do now.
+
+  KEYS[1] delayed jobs; all other keys share their slot
+  ARGV[1] what all keys of the queue begin with
+
+  Returns { jobs that wait, run or are due, a number that grows with each job and each end of one }
+]]
+-- @include ../core/bullmq/job-state.lua
+-- @include ../platform/redis/now.lua
+
+local prefix = ARGV[1]
+
+-- Held jobs that run as soon as others of their lane have, none of which waits for its time. For tests: it reads all of them.
+local function heldToRun()
+  local count = 0
+  for _, id in ipairs(redis.call("ZRANGEBYSCORE", prefix .. "waiting-children", "-inf", "(0")) do
+    local lane = laneOf(prefix, id)
+    local first = lane and redis.call("ZRANGE", prefix .. "lane:" .. lane, 0, 0)[1]
+    if not (first and redis.call("ZSCORE", KEYS[1], first)) then count = count + 1 end
+  end
+  return count
+end
+
+local due = redis.call("ZCOUNT", KEYS[1], "-inf", (nowMs() + 1) * DUE_SCALE)
+local waiting = redis.call("LLEN", prefix .. "wait") + redis.call("ZCARD", prefix .. "prioritized") + heldToRun()
+local ended = redis.call("ZCARD", prefix .. "completed") + redis.call("ZCARD", prefix .. "failed")
+local submitted = tonumber(redis.call("GET", prefix .. "id") or 0)
+return { due + waiting + redis.call("LLEN", prefix .. "active"), submitted + ended }
