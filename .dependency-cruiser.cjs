@@ -7,8 +7,8 @@ const order = [
   ["platform/config"],
   ["platform/telemetry"],
   ["platform/redis"],
-  ["core/job"],
   ["evidence"],
+  ["core/job"],
   ["core/bullmq"],
   ["core/status", "core/effect"],
   ["core/submit"],
@@ -63,9 +63,9 @@ module.exports = {
       name: "evidence-loads-light",
       comment: "contracts import it in every process: by the shape of errors alone, without a library",
       severity: "error",
-      from: { path: "^src/evidence/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^src/evidence/[^/]+$", pathNot: "\\.test\\.ts$" },
       to: {
-        pathNot: "^src/(evidence|platform/errors)/|^src/core/job/delay-ms\\.ts$|^util$",
+        pathNot: "^src/evidence/[^/]+$|^src/platform/(errors/|lib/delay-ms\\.ts$)|^util$",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -119,7 +119,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(desk/doubts/provider-export|desk/jobs/instant|core/effect/outgoing/outgoing-text)\\.ts$",
+          "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -127,7 +127,7 @@ module.exports = {
       name: "parts-of-the-console-run-in-browsers",
       severity: "error",
       from: {
-        path: "^src/(desk/doubts/provider-export|desk/jobs/instant|core/effect/outgoing/outgoing-text)\\.ts$",
+        path: "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
       },
       to: {},
     },

@@ -20,23 +20,21 @@ export {
 export { type Application, type ApplicationDefinition, defineConfig } from "./core/job/define-config.ts";
 export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./core/job/define-job.ts";
 export type {
-  Classify,
   EffectCall,
   EffectDeclaration,
   EffectOptions,
-  EffectVerdict,
-  NotDone,
   ProbeAnswer,
   RunEffect,
 } from "./core/job/effect.ts";
 export type { JobState } from "./core/job/job-state.ts";
 export type { JobStatus } from "./core/job/job-status.ts";
-export type { Outgoing, Seen } from "./core/job/outgoing.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
 export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
 export type { Producer } from "./core/submit/producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
+export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
+export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
 export type {
   Child,
   ChildType,

@@ -234,9 +234,9 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 /** A refused connection proves that nothing was sent, whatever was sent before. */
 export const withoutOutgoing = mutation(
   "view of what was sent before",
-  ["core/effect/outgoing/never-sent.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
+  ["core/effect/classify.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
   [
-    "core/effect/outgoing/never-sent.js",
+    "core/effect/classify.js",
     "return !isWrittenSince(record.hosts, record.startedAt);",
     "return true;",
   ],

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isInside } from "../../evidence/outgoing/scope.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { textOf } from "../../platform/lib/thrown.ts";
@@ -9,7 +10,6 @@ import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
 import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
-import { isInside } from "./scope.ts";
 
 /** The effects of one attempt. */
 export interface Effects {

@@ -12,7 +12,7 @@ import {
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound } from "../../core/job/job-id.ts";
-import type { Outgoing } from "../../core/job/outgoing.ts";
+import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { submitted } from "../../core/status/submitted.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";

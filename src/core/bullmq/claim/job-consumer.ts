@@ -10,7 +10,7 @@ import { redisFault } from "../../../platform/redis/redis-errors.ts";
 import { isUnanswered } from "../../../platform/redis/until-answered.ts";
 import { failpoint } from "../../../platform/telemetry/failpoints.ts";
 import { isTraced } from "../../../platform/telemetry/tracing.ts";
-import { delayMsOf } from "../../job/delay-ms.ts";
+import { delayMsOf } from "../../../platform/lib/delay-ms.ts";
 import { failureOf } from "../../job/failure.ts";
 import { cancelJob } from "../cancel-job.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "../heartbeat.ts";

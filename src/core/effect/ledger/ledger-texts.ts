@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Outgoing, outgoingSchema } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import {
   effectAssociatedData,
@@ -7,7 +8,6 @@ import {
 import { keyIdOf } from "../../../platform/redis/encryption/codec.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import type { QueueStore } from "../../bullmq/store/queue-store.ts";
-import { type Outgoing, outgoingSchema } from "../../job/outgoing.ts";
 
 type TextPart = Parameters<typeof effectAssociatedData>[2];
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
 import { type FormerEntry, findFormerEntry } from "../../../features/former-queues/former-ledger.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { QueueStore, WritableQueueStore } from "../../bullmq/store/queue-store.ts";
-import type { Outgoing } from "../../job/outgoing.ts";
 import type { Resolution } from "../../job/resolution.ts";
 import {
   type Committed,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
+import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { Operator } from "../../../desk/operator.ts";

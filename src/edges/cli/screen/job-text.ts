@@ -1,4 +1,4 @@
-import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
+import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import type { JobStatus } from "../../../core/job/job-status.ts";
 import type { JobDetail } from "../../../desk/jobs/job-detail.ts";
 import { printable } from "./printable.ts";

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { evidenceDescription } from "../../../core/job/job-status.ts";
-import { outgoingSchema } from "../../../core/job/outgoing.ts";
+import { outgoingSchema } from "../../../evidence/outgoing/outgoing.ts";
 import { resolvedJobs } from "../../../core/job/resolution.ts";
 import { auditEntrySchema } from "../../../desk/audit/audit-log.ts";
 import { doubtedRunShape } from "../../../desk/doubts/doubted-runs.ts";

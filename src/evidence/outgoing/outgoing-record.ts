@@ -1,9 +1,7 @@
 import type { Socket } from "node:net";
-import { errorCode } from "../../../evidence/error-tree.ts";
-import { NEVER_SENT } from "../../../evidence/never-sent-codes.ts";
-import { isoTime } from "../../../platform/lib/iso-time.ts";
-import { OUTGOING_MAX, type Outgoing, type Seen } from "../../job/outgoing.ts";
-import { shownPath } from "./shown-path.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
+import { errorCode, NEVER_SENT } from "../error-tree.ts";
+import { OUTGOING_MAX, type Outgoing, type Seen } from "./outgoing.ts";
 
 /** A request or a connection on its way. The watchers change it as it goes on. */
 export interface Departure {
@@ -159,4 +157,18 @@ function sentOf({ method, written, isOpen }: Departure, ended: string | null): O
   if (isOpen) return written ?? "not seen";
   const isUnseen = method !== null && ended !== null && !NEVER_SENT.has(ended);
   return isUnseen ? "not seen" : null;
+}
+
+/** Long words with digits, and longer ones without: ids and tokens. Some services have the secret in the path. */
+const SECRET_LIKE = /^(?=.*\d)(?=.*[A-Za-z]).{20,}$|^[A-Za-z0-9+/=_~%]{24,}$|:/;
+const PATH_MAX = 200;
+
+/** The path of a URL or a request target, without query; `…` for what looks like an id or a token. */
+export function shownPath(target: string): string {
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "") || "/";
+  const shown = path
+    .split("/")
+    .map((segment) => (SECRET_LIKE.test(segment) ? "…" : segment))
+    .join("/");
+  return shown.slice(0, PATH_MAX).toWellFormed();
 }

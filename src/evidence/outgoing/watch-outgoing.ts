@@ -2,12 +2,10 @@ import { subscribe } from "node:diagnostics_channel";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { errorCode } from "../../../evidence/error-tree.ts";
-import { isOwnSocket } from "../../../platform/redis/cluster/own-sockets.ts";
-import { currentScope, isAnyRunning } from "../scope.ts";
+import { isOwnSocket } from "../../platform/redis/cluster/own-sockets.ts";
+import { errorCode } from "../error-tree.ts";
 import type { Departure, OutgoingRecord } from "./outgoing-record.ts";
-import { targetOf } from "./socket-target.ts";
-import { isStandardStream } from "./standard-stream.ts";
+import { currentScope, isAnyRunning } from "./scope.ts";
 
 /**
  * Notes what the effects of this process send, each in the record of the effect in whose asynchronous context it happens.
@@ -284,4 +282,25 @@ function hostOf(socket: Socket, name?: string): string {
   const target = targets.get(socket);
   if (target !== undefined) return target;
   return `${name ?? socket.remoteAddress ?? "unknown"}:${socket.remotePort ?? "unknown"}`;
+}
+
+interface Target {
+  readonly path?: string | null | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+}
+
+/** Reads the arguments of `Socket.connect`: options, a port and a host, a path, or what `net.connect` makes of them. */
+export function targetOf([first, second]: readonly unknown[]): string {
+  const given: unknown = Array.isArray(first) ? first[0] : first;
+  if (typeof given === "string" && !/^\d+$/.test(given)) return given;
+  if (typeof given !== "object" || given === null)
+    return `${typeof second === "string" ? second : "localhost"}:${given}`;
+  const { path, host, port = "" }: Target = given;
+  return path ?? `${host || "localhost"}:${port}`;
+}
+
+/** In a pipe and in a terminal, what a process prints is written to a socket. */
+export function isStandardStream({ fd }: Socket & { readonly fd?: unknown }): boolean {
+  return fd === 1 || fd === 2;
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { OutgoingRecord } from "./outgoing/outgoing-record.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** Which effect the running code belongs to, and what that effect is seen to send. */
 export interface EffectScope {
