@@ -133,7 +133,7 @@ export const withoutEpoch = mutation(
     'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',
     "",
   ],
-  ["core/effect/ledger/unreported-effects.js", "[...effects.values()].map", "[].map"],
+  ["core/effect/ledger/ledger.js", "[...this.#effects.values()].map", "[].map"],
 );
 
 /** Nothing watches the event loop. */
@@ -258,7 +258,7 @@ export const withoutLedgerOfFailed = mutation(
     "if tonumber(found[at + 1]) > endedBy then break end",
     "do break end",
   ],
-  ["core/effect/ledger/retry.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
+  ["desk/jobs/retry-job.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
   reservesWithoutLedger,
 );
 

@@ -17,7 +17,7 @@ const stories = {
     "src/worker/run-attempt.ts",
     "src/effect/effects.ts",
   ],
-  retry: ["src/core/effect/ledger/retry-job.ts", "src/effect/retry-job.ts"],
+  retry: ["src/desk/jobs/retry-job.ts", "src/effect/retry-job.ts"],
 };
 
 /** From the inside out. A former layout has rooms in their place. */

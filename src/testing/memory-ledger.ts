@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type {
+  Committed,
   Doubted,
   EffectLedger,
   LeftOpen,
   Released,
+  Reservation,
   ReservationTimes,
   ReservedEffect,
 } from "../core/effect/ledger/ledger.ts";
-import type { Committed, Reservation } from "../core/effect/ledger/ledger-steps.ts";
 import type { Resolved } from "../core/effect/ledger/resolve-doubt.ts";
 import type { Resolution } from "../core/job/resolution.ts";
 

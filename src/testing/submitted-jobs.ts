@@ -1,8 +1,8 @@
 import { openEnvelope } from "../core/bullmq/add/envelope.ts";
-import { readEnvelopeJson } from "../core/bullmq/job-record.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { submittedAt } from "../core/job/job-id.ts";
 import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../desk/jobs/find-jobs.ts";
+import { readEnvelopeJson } from "../desk/jobs/job-record.ts";
 
 /** A job that somebody submitted. */
 export interface SubmittedJob<Payload = unknown> {

@@ -22,7 +22,7 @@ import {
   reservedEffect,
   resultJson,
 } from "./effect-run.ts";
-import type { Reservation } from "./ledger/ledger-steps.ts";
+import type { Reservation } from "./ledger/ledger.ts";
 import { afterFailure, type Begun, report, sendCommit, warnOfRetries } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */

@@ -1,14 +1,14 @@
+import type { StoredAct } from "../../core/bullmq/cancel-job.ts";
 import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { StoredAct } from "../../core/bullmq/stored-acts.ts";
-import { deleteJob } from "../../core/effect/ledger/delete-job.ts";
-import { retryJob } from "../../core/effect/ledger/retry-job.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Cleaned, type CleanQuery, cleanJobs } from "../acts/clean-jobs.ts";
 import { type Act, LIBRARY, storedReason } from "../audit/audit-log.ts";
+import { deleteJob } from "./delete-job.ts";
 import type { JobLists } from "./job-lists.ts";
+import { retryJob } from "./retry-job.ts";
 
 /** What an operator does to jobs. */
 export interface JobOperator {

@@ -1,4 +1,3 @@
-import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
@@ -7,6 +6,7 @@ import { fullest, type RedisMemory, readMemory } from "../../platform/redis/fitn
 import { measurePing } from "../../platform/redis/ping.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import { findReadableQueues } from "./open-queues.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
 
 interface Reading {

@@ -3,7 +3,6 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { serveReadiness } from "../../core/bullmq/store/readiness.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { openSubscribers } from "../../core/status/subscribers.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
@@ -24,6 +23,7 @@ import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import type { MetricsServer } from "../../platform/telemetry/metrics-server.ts";
 import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
 import { createServer } from "./server.ts";
+import { openSubscribers } from "./subscribers.ts";
 
 const SWEEP_MS = 100;
 

@@ -1,5 +1,4 @@
 import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
-import { readSubmission } from "../../core/bullmq/job-record.ts";
 import { carryControl, type Partitions } from "../../core/bullmq/queue-control.ts";
 import { readLayout, setLayout } from "../../core/bullmq/store/layouts.ts";
 import {
@@ -12,6 +11,7 @@ import {
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
+import { readSubmission } from "../../desk/jobs/job-record.ts";
 import { readBacklog } from "../../desk/overview/read-backlog.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";

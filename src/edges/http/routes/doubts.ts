@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { evidenceDescription } from "../../../core/job/job-status.ts";
-import { outgoingSchema } from "../../../evidence/outgoing/outgoing.ts";
 import { resolvedJobs } from "../../../core/job/resolution.ts";
 import { auditEntrySchema } from "../../../desk/audit/audit-log.ts";
 import { doubtedRunShape } from "../../../desk/doubts/doubted-runs.ts";
@@ -11,6 +10,7 @@ import {
   doubtFilterSchema,
   RESOLVED_AT_ONCE_MAX,
 } from "../../../desk/doubts/doubts-many.ts";
+import { outgoingSchema } from "../../../evidence/outgoing/outgoing.ts";
 import { isoTime } from "../../../platform/lib/iso-time.ts";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";

@@ -1,5 +1,5 @@
-import { check, type JsonSchema, jsonSchemaOf } from "../../platform/lib/schema.ts";
-import type { JobContract } from "./define-job.ts";
+import type { JobContract } from "../../../core/job/define-job.ts";
+import { check, type JsonSchema, jsonSchemaOf } from "../../../platform/lib/schema.ts";
 
 const DEPTH_MAX = 8;
 

@@ -1,5 +1,5 @@
-import { loadScript } from "../../../platform/redis/script.ts";
-import type { QueueStore } from "../../bullmq/store/queue-store.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
 export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
 
@@ -14,7 +14,7 @@ export interface Deletion {
   readonly evidence?: string | undefined;
 }
 
-const script = loadScript(import.meta.url, "delete.lua");
+const script = loadScript(import.meta.url, "delete-job.lua");
 
 /** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
 export async function deleteJob(

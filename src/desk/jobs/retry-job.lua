@@ -10,9 +10,9 @@
 
   Returns "retried", "not-failed", "missing", or "forgotten" where its ledger is gone
 ]]
--- @include ./ledger.lua
--- @include ../../bullmq/record-act.lua
--- @include ../../bullmq/retry-failed-job.lua
+-- @include ../../core/effect/ledger/ledger.lua
+-- @include ../../core/bullmq/record-act.lua
+-- @include ../../core/bullmq/retry-failed-job.lua
 
 local prefix, id = ARGV[1], ARGV[2]
 if not jobExists(prefix, id) then return "missing" end

@@ -1,6 +1,6 @@
-import { loadScript } from "../../../platform/redis/script.ts";
-import type { QueueStore } from "../../bullmq/store/queue-store.ts";
-import type { StoredAct } from "../../bullmq/stored-acts.ts";
+import type { StoredAct } from "../../core/bullmq/cancel-job.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
 /** `forgotten`: what was known of its effects is gone, so they would happen again. */
 export type Retried = "retried" | "not-failed" | "missing" | "forgotten";
@@ -11,7 +11,7 @@ interface RetryConditions {
   readonly act?: StoredAct | undefined;
 }
 
-const script = loadScript(import.meta.url, "retry.lua");
+const script = loadScript(import.meta.url, "retry-job.lua");
 
 /**
  * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.

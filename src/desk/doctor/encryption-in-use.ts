@@ -1,5 +1,5 @@
-import { loadScript } from "../../../platform/redis/script.ts";
-import type { QueueStore } from "./queue-store.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
 const script = loadScript(import.meta.url, "encrypted-with.lua");
 /** Of the waiting jobs, those with priority and the delayed ones. */
