@@ -26,7 +26,7 @@ export interface NotDone {
 export type Classify = (error: unknown, seen: Seen) => EffectVerdict | undefined;
 
 /** What of an error a classifier needs: the node that it recognised, and all nodes. */
-export interface Recognised {
+interface Recognised {
   readonly node: ErrorNode;
   readonly nodes: readonly ErrorNode[];
   readonly seen: Seen;

@@ -182,7 +182,7 @@ type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
  *
  * @throws InDoubtError where there is no probe, or it does not know
  */
-export async function askProbe<T>(effect: EffectRun<T>, context: EffectContext): Promise<void> {
+async function askProbe<T>(effect: EffectRun<T>, context: EffectContext): Promise<void> {
   const { id, declaration, options } = effect;
   if (declaration.inDoubt !== "probe" || options.probe === undefined)
     throw inDoubt(id, "an earlier attempt never reported");
@@ -231,7 +231,7 @@ function declaredAnswer<T>(answer: ProbeAnswer<T>): ProbeAnswer<T> {
  * What a probe gets. A class: V8 makes a hidden class of its own for each object with a getter in it, which keeps the whole attempt
  * alive until the next major collection (row `work-effect`).
  */
-export class GivenProbeCall implements ProbeCall {
+class GivenProbeCall implements ProbeCall {
   readonly key: string;
   readonly #abort: Abort;
 
@@ -246,7 +246,7 @@ export class GivenProbeCall implements ProbeCall {
 }
 
 /** What an effect's function gets. */
-export class GivenCall extends GivenProbeCall implements EffectCall {
+class GivenCall extends GivenProbeCall implements EffectCall {
   readonly fence: number;
 
   constructor(key: string, abort: Abort, fence: number) {

@@ -98,7 +98,7 @@ async function putInDoubt<T>(
 const LOOK_EVERY_MS = 200;
 
 /** Resolves once the function has returned, and each request that it was seen to send was answered or has failed. */
-export async function untilOver({ record, run }: Begun): Promise<void> {
+async function untilOver({ record, run }: Begun): Promise<void> {
   await run.catch(() => {});
   while (record.isUnderWay()) await sleep(LOOK_EVERY_MS, undefined, { ref: false });
 }

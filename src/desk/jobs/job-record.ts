@@ -73,7 +73,7 @@ const keptSchema = z.object({
 export type KeptAct = Readonly<z.output<typeof keptSchema>>;
 
 /** Reads them from a job's field. Anything else is skipped. */
-export function keptActs(json = "[]"): KeptAct[] {
+function keptActs(json = "[]"): KeptAct[] {
   try {
     const found: unknown = JSON.parse(json);
     return Array.isArray(found) ? found.flatMap((act) => keptSchema.safeParse(act).data ?? []) : [];

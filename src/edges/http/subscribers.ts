@@ -8,7 +8,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 
-export interface SubscribersOptions {
+interface SubscribersOptions {
   /** How many subscribers there may be at a time. */
   readonly max: number;
   /** Milliseconds after which a job without events is read again. @default 60000 */
@@ -155,7 +155,7 @@ function tooMany(): HoldfastError {
   });
 }
 
-export interface SubscribedQueueOptions {
+interface SubscribedQueueOptions {
   readonly store: QueueStore;
   readonly readStatus: ReadStatus;
   /** Milliseconds after which a job without events is read again. */
@@ -165,7 +165,7 @@ export interface SubscribedQueueOptions {
 }
 
 /** The subscribed jobs of one queue, with one reader of events for all of them. */
-export interface SubscribedQueue extends Running {
+interface SubscribedQueue extends Running {
   /** Adds a subscriber. */
   enter(id: string, interest: Interest): SubscribedJob;
   leave(job: SubscribedJob, interest: Interest): void;
@@ -180,7 +180,7 @@ const SLICES = 60;
 /** Reads at a time: a thousand jobs must not delay everybody else. */
 const READS_MAX = 8;
 
-export function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
+function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
   const { store, readStatus, lookAgainMs, onIdle } = options;
   const jobs = new Map<string, SubscribedJob>();
   const reads = createReadQueue();
@@ -280,7 +280,7 @@ export type StatusListener = (status: JobStatus | undefined) => void;
 /** What a subscriber waits for. If all wait for the end only, a job is not read at each event. */
 export type Interest = "everything" | "end";
 
-export interface SubscribedJobOptions {
+interface SubscribedJobOptions {
   /** Reads the job's status; must end in time. */
   readonly read: ReadStatus;
   /** About how many milliseconds after a read without events it is read again; varied, so that jobs do not keep in step. */
@@ -290,7 +290,7 @@ export interface SubscribedJobOptions {
 }
 
 /** One job with all its subscribers: they share each read of its status. */
-export class SubscribedJob {
+class SubscribedJob {
   readonly id: string;
   readonly listeners = new Set<StatusListener>();
   /** How many subscribers it has, by interest. */

@@ -36,7 +36,7 @@ export interface ReservationTimes {
 }
 
 /** Why nobody can know whether an effect happened, and what its process saw it send. */
-export interface DoubtReport {
+interface DoubtReport {
   readonly reason: string;
   readonly evidence: readonly Outgoing[];
 }
@@ -271,10 +271,10 @@ export type Reservation =
 export type Committed = "done" | "in-doubt" | "refused";
 
 /** The arguments of one effect, as the scripts' heads list them. */
-export type StepArgs = readonly (string | number)[];
+type StepArgs = readonly (string | number)[];
 
 /** The steps of a queue's ledgers that each attempt pays for: many travel in one command, each is atomic. */
-export interface LedgerSteps {
+interface LedgerSteps {
   reserve(args: StepArgs): Promise<Reservation>;
   commit(args: StepArgs): Promise<Committed>;
 }
@@ -283,7 +283,7 @@ export interface LedgerSteps {
 const TOGETHER_MAX = 8;
 
 /** @param retentionMs how long a ledger is kept that no job uses and in which nothing is open */
-export function openLedgerSteps(store: WritableQueueStore, retentionMs: number): LedgerSteps {
+function openLedgerSteps(store: WritableQueueStore, retentionMs: number): LedgerSteps {
   return {
     reserve: batchByTurn({
       itemsMax: TOGETHER_MAX,
@@ -352,7 +352,7 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
 }
 
 /** A reservation of this process, for whose effect Redis has no outcome yet. */
-export interface UnreportedEffect extends StoredEffect {
+interface UnreportedEffect extends StoredEffect {
   readonly reservationId: string;
   readonly jobId: string;
   readonly delivery: number;
@@ -362,7 +362,7 @@ export interface UnreportedEffect extends StoredEffect {
  * The effects of one queue that this process has reserved and not reported yet. If Redis loses data, nobody else knows that
  * they may have happened.
  */
-export class UnreportedEffects {
+class UnreportedEffects {
   readonly #store: QueueStore;
   readonly #worker: string;
   readonly #effects = new Map<string, UnreportedEffect>();
