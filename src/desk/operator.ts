@@ -1,5 +1,4 @@
 import { type ConnectedQueues, connectQueues } from "../core/bullmq/store/connect-queues.ts";
-import { acceptLoss } from "../core/bullmq/store/data-loss.ts";
 import { readLayouts, renewLayouts } from "../core/bullmq/store/layouts.ts";
 import { readQueueMemory } from "../core/bullmq/store/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
@@ -17,6 +16,7 @@ import { createEvents } from "../platform/telemetry/events.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
 import { endedStates } from "./acts/clean-jobs.ts";
+import { acceptLoss } from "./audit/accept-loss.ts";
 import { type AuditEntry, readAuditLog } from "./audit/audit-log.ts";
 import { type DoubtOperator, openDoubtOperator } from "./doubts/doubt-operator.ts";
 import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";

@@ -1,4 +1,4 @@
-import { readLoss } from "../../core/bullmq/store/data-loss.ts";
+import { readLoss } from "../../core/bullmq/store/epochs.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { countOverdue } from "../../core/bullmq/stored-job.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";

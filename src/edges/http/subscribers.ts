@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { startEventReader } from "../../core/bullmq/store/event-reader.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { jobNotFound, parseJobId } from "../../core/job/job-id.ts";
 import { hasEnded, type JobStatus } from "../../core/job/job-status.ts";
 import { openStatusReader, type ReadStatus } from "../../core/status/read-status.ts";
+import { startEventReader } from "../../desk/jobs/job-events.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";

@@ -11,7 +11,7 @@ import {
   startMetricsServer,
 } from "../../../platform/telemetry/metrics-server.ts";
 import type { ConnectedQueues } from "./connect-queues.ts";
-import { readLoss } from "./data-loss.ts";
+import { readLoss } from "./epochs.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 /**
