@@ -4,7 +4,7 @@ import { connectQueues } from "../../src/core/bullmq/store/connect-queues.ts";
 import { openReadiness } from "../../src/core/bullmq/store/readiness.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
-import { type LoggedLine, recordingLog } from "../../src/testing/recording-log.ts";
+import { type LoggedLine, recordingLog } from "../../src/testing/run-handler.ts";
 import { anyJob } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
