@@ -119,7 +119,11 @@ export const withoutAdmission = mutation("admission control", [
 /** A full Redis refuses commits, nothing repeats them, and nothing is swept. */
 export const withoutRoomForCommits = mutation(
   "room for commits",
-  ["core/effect/ledger/commit.lua", "#!lua flags=allow-oom", "#!lua"],
+  [
+    "core/effect/ledger/commit.lua",
+    "#!lua flags=allow-oom\n\nlocal function readLease(",
+    "#!lua\n\nlocal function readLease(",
+  ],
   acceptsErrors,
   sweepsNothing,
 );
@@ -235,11 +239,7 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 export const withoutOutgoing = mutation(
   "view of what was sent before",
   ["core/effect/classify.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
-  [
-    "core/effect/classify.js",
-    "return !isWrittenSince(record.hosts, record.startedAt);",
-    "return true;",
-  ],
+  ["core/effect/classify.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
 );
 
 /** Requirements are checked at the start alone. */

@@ -25,7 +25,7 @@ export interface NotDone {
  */
 export type Classify = (error: unknown, seen: Seen) => EffectVerdict | undefined;
 
-/** What of an error a classifier needs: the node that it recognised, and all nodes. */
+/** What a classifier needs of an error: the node that it recognised, and all nodes. */
 interface Recognised {
   readonly node: ErrorNode;
   readonly nodes: readonly ErrorNode[];
@@ -64,7 +64,7 @@ export function verdictOfAnswer(
   return notDone({ retryAfterMs: retryAfterMs(headers), ...known });
 }
 
-/** As short as it can be said. */
+/** The verdict in its shortest form. */
 export function notDone({ retryAfterMs, permanent }: Omit<NotDone, "verdict"> = {}): EffectVerdict {
   if (permanent === true) return { verdict: "not-done", permanent };
   return retryAfterMs === undefined ? "not-done" : { verdict: "not-done", retryAfterMs };
@@ -78,7 +78,7 @@ export function verdictWithoutAnswer({ nodes }: Recognised): EffectVerdict | und
   return nodes.some((one) => /^[A-Z][A-Z0-9_]+$/.test(textIn(one, "code"))) ? undefined : "unknown";
 }
 
-/** Holdfast's own error. A proxy may throw when it is asked. */
+/** Whether it is Holdfast's own error. A proxy may throw when it is asked. */
 export function isOwn(error: unknown): error is HoldfastError {
   try {
     return error instanceof HoldfastError;

@@ -27,7 +27,7 @@ function listed(value: unknown): unknown[] {
   }
 }
 
-/** An error's code, or else its name; both as the error says. Of a connection that failed it is the system's, which nodemailer overwrites. */
+/** An error's code, or else its name. Where a connection failed, it is the system's code, which nodemailer overwrites. */
 export function errorCode(error: unknown): string {
   return connectCode(error) || textIn(error, "code") || textIn(error, "name") || "error";
 }

@@ -1,5 +1,5 @@
 /**
- * `holdfast/evidence`: what the errors of well-known libraries prove about an effect. By the shape of errors: it loads no library.
+ * `holdfast/evidence`: what the errors of well-known libraries prove about an effect. It knows errors by their shape, and loads no library.
  *
  * @module holdfast/evidence
  */

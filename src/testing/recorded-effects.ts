@@ -133,7 +133,7 @@ export type KnownEffect =
   /** `result` is JSON; null where nobody knows it. */
   | { readonly state: "done"; readonly result: string | null };
 
-/** A ledger in memory, for one attempt that nobody else competes with: no locks, no deadlines, no other queue. */
+/** A ledger in memory, for one attempt without competitors: no locks, no deadlines, no other queue. */
 export class MemoryLedger implements EffectLedger {
   readonly dedupKey: string;
   readonly #known: Map<string, KnownEffect>;

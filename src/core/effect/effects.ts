@@ -47,7 +47,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   #opened: EffectContext | undefined;
   /** By effect and index. */
   readonly #underWay = new Map<string, { readonly run: object; readonly work: Promise<unknown> }>();
-  /** Reports that Redis answered with an error, and that are sent again. */
+  /** Reports that Redis answered with an error; they are sent again. */
   readonly #refused = new Set<Promise<unknown>>();
   #blocked: HoldfastError | undefined;
   #isClosed = false;
@@ -167,7 +167,7 @@ function isBlocking(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && blocking.has(error.code);
 }
 
-/** @param options of untyped code, too */
+/** @param options may be anything, where untyped code gives them */
 function effectId(name: string, options: unknown): string {
   if (typeof options !== "object" || options === null)
     throw optionsInvalid(name, `options: expected an object, got ${textOf(options)}`);
@@ -178,7 +178,7 @@ function effectId(name: string, options: unknown): string {
   return `${name}/${index}`;
 }
 
-/** Of untyped code: with a doubt that no probe can resolve, the declaration would be a lie. */
+/** Untyped code may leave the probe out: then nothing could resolve a doubt, and the declaration would be a lie. */
 function requireProbe(
   name: string,
   { inDoubt }: EffectDeclaration,

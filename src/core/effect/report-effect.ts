@@ -66,7 +66,7 @@ async function release<T>(
   return withAdvice(thrown, verdict);
 }
 
-/** The error itself, unless the classifier knows when to try again, or that it cannot help. */
+/** The error itself, unless the classifier knows when to try again, or that trying again cannot help. */
 function withAdvice(thrown: unknown, { retryAfterMs, permanent }: NotDone): Error {
   if (retryAfterMs === undefined && permanent !== true) return asError(thrown);
   return new NotDoneError(messageOf(thrown), { retryAfterMs, permanent, cause: thrown });
@@ -84,7 +84,7 @@ async function putInDoubt<T>(
   const found = { reason, evidence };
   const doubt = await report(effect, context, () => context.ledger.doubt(id, reservationId, found));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
-  // Not awaited: it may never be over. Where it is, this report is in front of the attempt's end.
+  // Not awaited: the run may never be over. If it is, this report is sent before the attempt's end.
   context.ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
   context.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.

@@ -9,7 +9,7 @@ export interface SubmitOptions {
   readonly runAt?: Date;
   /** If no worker has begun the job by then, it ends `failed` with `EXPIRED`. Excludes `startWithinMs`. @default what the contract declares */
   readonly startBy?: Date;
-  /** The same, in milliseconds from when the job may run, at most a year. Excludes `startBy`. */
+  /** The same as milliseconds from when the job may run, at most a year. Excludes `startBy`. */
   readonly startWithinMs?: number;
   /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
   readonly priority?: number;

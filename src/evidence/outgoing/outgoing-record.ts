@@ -59,7 +59,7 @@ export class OutgoingRecord {
     return this.#innerErrors?.has(error) ?? false;
   }
 
-  /** A connection turns out to carry a request. */
+  /** Replaces a connection by the request that it turns out to carry. */
   replace(known: Departure, departure: Departure): void {
     const entry = this.#entries.find((one) => one.departure === known);
     if (entry === undefined) this.add(departure);
@@ -110,7 +110,7 @@ export class OutgoingRecord {
     return [...last.values()].some(({ status, ended }) => status !== null && CUT_OFF.has(ended));
   }
 
-  /** Whether a request was neither answered nor has failed: it may yet act. */
+  /** Whether a request was neither answered nor has failed: it may still act. */
   isUnderWay(): boolean {
     return this.#entries
       .map(shown)

@@ -77,7 +77,7 @@ export function openQueueLedgers(
   };
 }
 
-/** Of two that give way to each other, one must be first: they wait at random, and longer each time. */
+/** Two jobs that give way to each other wait for a random time, longer in each round, so that one of them is first. */
 const GIVE_WAY_MS = 50;
 const ROUNDS_MAX = 8;
 
@@ -100,7 +100,7 @@ export class Ledger {
   /** Stored names of effects with an index, or from another queue. */
   readonly #names = new Map<string, string>();
 
-  /** @param others returns the queues in which the same key may have a ledger, because its type has moved; more may come at any time */
+  /** @param others returns the queues in which the key may have a ledger, because its type has moved; they can become more at any time */
   constructor(queue: QueueLedgers, dedupKey: string, others: () => readonly QueueStore[] = () => []) {
     this.#queue = queue;
     this.dedupKey = dedupKey;
@@ -296,7 +296,7 @@ function openLedgerSteps(store: WritableQueueStore, retentionMs: number): Ledger
   };
 }
 
-// One text each way: profiles showed the client's work for each argument and each element of a reply.
+// One text each way: profiles showed what each argument, and each element of a reply, costs the client.
 
 async function reserveAll(
   { keys, epoch, fitness }: WritableQueueStore,
