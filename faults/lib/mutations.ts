@@ -155,7 +155,7 @@ export const withoutClocks = mutation(
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["core/bullmq/claim/redis-time.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
+  ["core/bullmq/claim/redis-clock-worker.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
 );
 
 /** Schedulers read their own clock instead of Redis's. */

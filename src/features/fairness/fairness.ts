@@ -1,4 +1,4 @@
-import { calledForPayload, payloadKey, payloadRefused, shown } from "../../core/job/payload-key.ts";
+import { calledForPayload, payloadKey, payloadRefused, shown } from "../payload-key.ts";
 
 /** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */
 export interface Fairness<Payload = unknown> {

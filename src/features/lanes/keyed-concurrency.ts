@@ -1,4 +1,4 @@
-import { payloadKey } from "../../core/job/payload-key.ts";
+import { payloadKey } from "../payload-key.ts";
 
 /** How many jobs of one key may be under way at a time, over all workers. */
 export interface KeyedConcurrency<Payload = unknown> {

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 const KEY_MAX = 255;
 
