@@ -118,8 +118,7 @@ module.exports = {
       from: { path: "^console/" },
       to: {
         path: "^src/",
-        pathNot:
-          "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
+        pathNot: "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

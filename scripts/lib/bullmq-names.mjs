@@ -21,7 +21,9 @@ export function bullmqNamesOutside() {
     .filter(
       (file) =>
         /\.(ts|lua)$/.test(file) &&
-        !/^src\/core\/bullmq\/|^src\/(features|desk|testing)\/.*\.lua$|^src\/desk\/jobs\/job-record\.ts$|\.test\.ts$/.test(file),
+        !/^src\/core\/bullmq\/|^src\/(features|desk|testing)\/.*\.lua$|^src\/desk\/jobs\/job-record\.ts$|\.test\.ts$/.test(
+          file,
+        ),
     )
     .flatMap(namesIn);
 }

@@ -265,7 +265,7 @@ interface Recorder {
 }
 
 /** Checks submissions as the store's path does, and keeps them. */
-export function recordSubmissions(): Recorder {
+function recordSubmissions(): Recorder {
   const known = new Map<string, RecordedSubmission & { readonly content: string }>();
 
   function record({ contract, content, payloadJson, idempotencyKey, options }: ValidSubmission): Receipt {

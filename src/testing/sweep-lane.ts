@@ -17,7 +17,7 @@ import type { ThrowAwayStore } from "./throw-away-store.ts";
 import { until } from "./until.ts";
 
 /** What a crash sweep runs. */
-export interface Swept {
+interface Swept {
   readonly job: JobContract;
   readonly payload: unknown;
   /** The path of the application. */
@@ -202,7 +202,7 @@ function boundaryOf(
 }
 
 /** A process of a crash sweep, as its parent sees it. */
-export interface SweepProcess {
+interface SweepProcess {
   /** Has it run a job; resolves when its worker is ready, or when it has died. */
   run(order: SweepOrder): Promise<void>;
   /** Has it stop its worker: then its trace is complete. */
@@ -220,7 +220,7 @@ const SCRIPT = fileURLToPath(new URL("../../dist/testing/swept/worker.js", impor
  *
  * @param application a path
  */
-export function startSweepProcess(application: string, env: NodeJS.ProcessEnv): SweepProcess {
+function startSweepProcess(application: string, env: NodeJS.ProcessEnv): SweepProcess {
   const child = fork(SCRIPT, [application], {
     env,
     execArgv: [],

@@ -94,7 +94,7 @@ function notesOn({ outcome, error, repeatedEffects, repeatedCalls }: SweptBounda
 }
 
 /** Calls that do not count. */
-export interface Uncounted {
+interface Uncounted {
   /** Holdfast's own connections go there. */
   readonly storeUrl: string;
   readonly mayRepeat: readonly RegExp[];

@@ -160,7 +160,7 @@ export type PartOf<T> = T extends readonly unknown[]
     : T;
 
 /** Whether a value has everything that `part` has. */
-export function matches(value: unknown, part: unknown): boolean {
+function matches(value: unknown, part: unknown): boolean {
   if (!isObject(part) || Array.isArray(part)) return isDeepStrictEqual(value, part);
   if (!isObject(value)) return false;
   return Object.entries(part).every(

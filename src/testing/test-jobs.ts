@@ -136,7 +136,7 @@ async function findInQueue(
 }
 
 /** The ids of the jobs in these lists; one that moves meanwhile may be in none. */
-export async function findIds(
+async function findIds(
   store: QueueStore,
   lists: readonly StateList[],
   type?: string,
@@ -165,7 +165,7 @@ async function readSubmission(store: QueueStore, id: string): Promise<SubmittedJ
 const script = loadScript(import.meta.url, "unfinished.lua");
 
 /** What a queue has to do now. */
-export interface Unfinished {
+interface Unfinished {
   /** Jobs that wait, run, or are delayed and due. */
   readonly jobs: number;
   /** Differs after each submission and each end of a job. */
@@ -173,7 +173,7 @@ export interface Unfinished {
 }
 
 /** Reads it in one step. */
-export async function readUnfinished({ client, keys }: QueueStore): Promise<Unfinished> {
+async function readUnfinished({ client, keys }: QueueStore): Promise<Unfinished> {
   const reply = await script.run(client, [keys.delayed], [keys.start]);
   const [jobs, stamp] = reply as [number, number];
   return { jobs, stamp };

@@ -122,10 +122,10 @@ export function currentPlace(): Place | undefined {
 }
 
 /** Called after an effect's function was called, while its work goes on. */
-export type OnEffect = (place: Required<Place>) => Promise<void> | undefined;
+type OnEffect = (place: Required<Place>) => Promise<void> | undefined;
 
 /** Called when an effect's function reads its key. */
-export type OnKey = (place: Required<Place>) => void;
+type OnKey = (place: Required<Place>) => void;
 
 /** The same handler, in whose code `currentPlace` is known. */
 export function watched(handler: JobHandler, onEffect: OnEffect, onKey: OnKey): JobHandler {

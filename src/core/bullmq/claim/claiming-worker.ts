@@ -172,11 +172,6 @@ const renewScript = loadDeclaringScript(import.meta.url, "renew-lock.lua");
  * @param ms how long the lock lasts from now, in milliseconds
  * @returns whether the lock was this token's
  */
-async function renewLock(
-  client: RedisConnection,
-  key: string,
-  token: string,
-  ms: number,
-): Promise<boolean> {
+async function renewLock(client: RedisConnection, key: string, token: string, ms: number): Promise<boolean> {
   return (await renewScript.run(client, [key], [token, ms])) === 1;
 }
