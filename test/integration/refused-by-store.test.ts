@@ -7,8 +7,9 @@ import { startWorker } from "holdfast/worker";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { run } from "../support/run-command.ts";
 import { createService, testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
