@@ -23,10 +23,7 @@ function project(name: string, include: string[]) {
     test: {
       name,
       include,
-      setupFiles: [
-        "test/support/clean-process.ts",
-        ...(process.env.COSTS ? ["test/support/zz-cost.ts"] : []),
-      ],
+      setupFiles: "test/support/clean-process.ts",
       // Importing everything takes a second of a processor, and a new process for each file would do it again.
       isolate: false,
       testTimeout: 120_000,
