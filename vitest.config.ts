@@ -37,13 +37,13 @@ export default defineConfig({
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
     // Most tests wait for processes and timers: on average a file uses less than half a processor.
-    maxWorkers: Math.max(4, availableParallelism() - 1),
+    maxWorkers: Math.max(5, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
       project("unit", ["{src,jobs,soak,faults,truth}/**/*.test.ts"]),
       project("integration", ["test/{integration,browser}/**/*.test.ts", "examples/providers/*.test.ts"]),
-      // Only in `npm run verify`: what packs, makes projects, starts a cluster, or goes through many pages of the console.
+      // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or goes through many pages of the console.
       project("verify", [
         "test/verify/**/*.test.ts",
         // It takes the pictures of the docs, when it is told where to put them.
