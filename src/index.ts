@@ -7,7 +7,7 @@
 
 import type { createProducer as CreateProducer } from "./core/submit/producer.ts";
 import type { createOperator as CreateOperator } from "./desk/operator.ts";
-import type { startScheduler as StartScheduler } from "./features/schedules/start-scheduler.ts";
+import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
 export {
@@ -87,4 +87,4 @@ export const createOperator: typeof CreateOperator = async (...args) =>
  * @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED`
  */
 export const startScheduler: typeof StartScheduler = async (...args) =>
-  (await import("./features/schedules/start-scheduler.ts")).startScheduler(...args);
+  (await import("./desk/start-scheduler.ts")).startScheduler(...args);

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { bullmqQueueName, type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { startLaneSweep } from "../../src/features/lanes/lane-sweep.ts";
 import { openLetNextIn } from "../../src/features/lanes/let-next-in.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { createLogger } from "../../src/platform/telemetry/create-logger.ts";
 import keyedApplication, { bill, definition } from "../support/fixtures/keyed.config.ts";

@@ -14,13 +14,13 @@ import type { MeasuredRole } from "../../platform/telemetry/metrics-server.ts";
 import { connectQueues } from "../bullmq/store/connect-queues.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import { countSubmissions } from "../submit/count-submissions.ts";
+import { countSubmissions } from "../../features/history/count-submissions.ts";
 import { createSubmitter } from "../submit/submitter.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
-import { startWorkerMetrics } from "./worker-metrics.ts";
+import { startWorkerMetrics } from "../../desk/worker-metrics.ts";
 
 /** A running worker. */
 export interface WorkerRole extends MeasuredRole {

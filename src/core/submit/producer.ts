@@ -18,7 +18,7 @@ import type {
   SubmitResult,
 } from "../job/submit-options.ts";
 import { openStatusReader } from "../status/read-status.ts";
-import { countSubmissions } from "./count-submissions.ts";
+import { countSubmissions } from "../../features/history/count-submissions.ts";
 import { submissionOf } from "./submission.ts";
 import { createSubmitter } from "./submitter.ts";
 

@@ -5,7 +5,7 @@ import { createEvents } from "../../platform/telemetry/events.ts";
 import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
 import type { Application } from "../job/define-config.ts";
-import { countSubmissions } from "./count-submissions.ts";
+import { countSubmissions } from "../../features/history/count-submissions.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */

@@ -1,14 +1,14 @@
-import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
-import type { Settings } from "../../platform/config/settings.ts";
-import { measureAttempts } from "../../platform/telemetry/attempt-metrics.ts";
-import { measureEffects } from "../../platform/telemetry/effect-metrics.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
-import { createMetrics } from "../../platform/telemetry/metrics.ts";
-import type { MetricsServer } from "../../platform/telemetry/metrics-server.ts";
-import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
-import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
-import { serveReadiness } from "../bullmq/store/readiness.ts";
-import type { Application } from "../job/define-config.ts";
+import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
+import type { Settings } from "../platform/config/settings.ts";
+import { measureAttempts } from "../platform/telemetry/attempt-metrics.ts";
+import { measureEffects } from "../platform/telemetry/effect-metrics.ts";
+import type { Events } from "../platform/telemetry/events.ts";
+import { createMetrics } from "../platform/telemetry/metrics.ts";
+import type { MetricsServer } from "../platform/telemetry/metrics-server.ts";
+import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
+import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
+import { serveReadiness } from "../core/bullmq/store/readiness.ts";
+import type { Application } from "../core/job/define-config.ts";
 
 /**
  * @param slots how many attempts this worker may run at a time, by queue

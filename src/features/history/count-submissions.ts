@@ -1,8 +1,8 @@
-import { type HistoryWriter, startHistoryWriter } from "../../features/history/history-writer.ts";
+import { type HistoryWriter, startHistoryWriter } from "./history-writer.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import type { Events } from "../../platform/telemetry/events.ts";
-import type { QueueStores } from "../bullmq/store/queue-store.ts";
-import type { Application } from "../job/define-config.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { Application } from "../../core/job/define-config.ts";
 
 /** Counts this process's accepted jobs in their queues' history. */
 export function countSubmissions(
