@@ -1,26 +1,20 @@
-import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
-import type { Settings } from "../platform/config/settings.ts";
+import { serveReadiness } from "../core/bullmq/store/readiness.ts";
+import type { MeasuredWorker } from "../core/run/start-worker.ts";
 import { measureAttempts } from "../platform/telemetry/attempt-metrics.ts";
 import { measureEffects } from "../platform/telemetry/effect-metrics.ts";
-import type { Events } from "../platform/telemetry/events.ts";
 import { createMetrics } from "../platform/telemetry/metrics.ts";
 import type { MetricsServer } from "../platform/telemetry/metrics-server.ts";
 import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
-import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
-import { serveReadiness } from "../core/bullmq/store/readiness.ts";
-import type { Application } from "../core/job/define-config.ts";
+import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 
-/**
- * @param slots how many attempts this worker may run at a time, by queue
- * @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure
- */
-export async function startWorkerMetrics(
-  application: Application,
-  connected: ConnectedQueues,
-  slots: ReadonlyMap<string, number>,
-  settings: Settings,
-  events: Events,
-): Promise<MetricsServer | undefined> {
+/** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
+export async function startWorkerMetrics({
+  application,
+  connected,
+  slots,
+  settings,
+  events,
+}: MeasuredWorker): Promise<MetricsServer | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
   const { stores, clock } = connected;
   const metrics = createMetrics();
