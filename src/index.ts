@@ -5,8 +5,8 @@
  * @module holdfast
  */
 
-import type { createProducer as CreateProducer } from "./core/submit/producer.ts";
 import type { createOperator as CreateOperator } from "./desk/operator.ts";
+import type { createProducer as CreateProducer } from "./edges/producer.ts";
 import type { startScheduler as StartScheduler } from "./features/schedules/start-scheduler.ts";
 
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
@@ -34,9 +34,9 @@ export type { JobStatus } from "./core/job/job-status.ts";
 export type { Outgoing, Seen } from "./core/job/outgoing.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
 export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
-export type { Producer } from "./core/submit/producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
+export type { Producer } from "./edges/producer.ts";
 export type {
   Child,
   ChildType,
@@ -53,6 +53,8 @@ export {
   type ScheduleDefinition,
   type Tick,
 } from "./features/schedules/define-schedule.ts";
+// Members of public types that features declare.
+export type {} from "./features/tags/tags.ts";
 export { readEnv } from "./platform/config/application-env.ts";
 export type { ErrorCode } from "./platform/errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./platform/errors/holdfast-error.ts";
@@ -69,7 +71,7 @@ export type { Schema } from "./platform/lib/schema.ts";
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export const createProducer: typeof CreateProducer = async (...args) =>
-  (await import("./core/submit/producer.ts")).createProducer(...args);
+  (await import("./edges/producer.ts")).createProducer(...args);
 
 /**
  * See {@link StandaloneOperator}.

@@ -8,6 +8,7 @@ import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openStatusReader } from "../core/status/read-status.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
+import { features } from "../features/index.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
@@ -204,7 +205,7 @@ async function accept(store: QueueStore, acceptance: Acceptance): Promise<string
 
 /** Submits Holdfast's own jobs. */
 export function internalSubmitter(queues: ConnectedQueues, settings: Settings): Submitter["submit"] {
-  return createSubmitter(internalApplication, queues, settings, createEvents()).submit;
+  return createSubmitter(internalApplication, queues, settings, createEvents(), features).submit;
 }
 
 function inTimeAll(operator: QueueOperator): QueueOperator {

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { addMark } from "../../features/history/marks.ts";
+import { features } from "../../features/index.ts";
 import { readEnv } from "../../platform/config/application-env.ts";
 import { type Environment, readSettings, requireVariables } from "../../platform/config/settings.ts";
 import type { Concurrency } from "../../platform/config/variables.ts";
@@ -67,7 +68,7 @@ export async function startWorker(
     settings,
     log,
     events,
-    queues: { ...queues, submitter: createSubmitter(application, queues, settings, events) },
+    queues: { ...queues, submitter: createSubmitter(application, queues, settings, events, features) },
     handlers,
   };
   const submissions = countSubmissions(events, queues.stores, application);

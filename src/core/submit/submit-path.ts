@@ -1,9 +1,11 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
+import type { ConnectionMode } from "../../platform/redis/connection.ts";
+import { createEvents, type Events } from "../../platform/telemetry/events.ts";
 import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
+import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
 import { countSubmissions } from "./count-submissions.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
@@ -13,16 +15,26 @@ export interface SubmitPath extends ConnectedQueues {
   readonly submitter: Submitter;
 }
 
+export interface SubmitPathOptions {
+  /** @default nothing is logged */
+  readonly log?: Logger | undefined;
+  readonly events?: Events;
+  /** @default "fail-fast" */
+  readonly mode?: ConnectionMode;
+  /** A guest in another process writes no files. @default "role" */
+  readonly as?: "role" | "guest";
+}
+
 /** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
 export async function openSubmitPath(
   application: Application,
   settings: Settings,
-  log?: Logger,
-  events = createEvents(),
+  features: readonly Feature[],
+  { log, events = createEvents(), mode = "fail-fast", as }: SubmitPathOptions = {},
 ): Promise<SubmitPath> {
   if (log !== undefined) logSubmissions(events, log);
-  const queues = await connectQueues(application, settings, "fail-fast", log);
+  const queues = await connectQueues(application, settings, mode, log, as);
   const submissions = countSubmissions(events, queues.stores, application);
-  const submitter = createSubmitter(application, queues, settings, events);
+  const submitter = createSubmitter(application, queues, settings, events, features);
   return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, submissions])) };
 }

@@ -11,6 +11,7 @@ import { logTicks } from "../../platform/telemetry/log-events.ts";
 import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import type { MeasuredRole } from "../../platform/telemetry/metrics-server.ts";
 import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
+import { features } from "../index.ts";
 import { checkSchedules } from "./check-schedules.ts";
 import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
 import { openOverlaps } from "./overlap.ts";
@@ -44,7 +45,7 @@ export async function startScheduler(
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
-  const path = await openSubmitPath(application, settings, log, events);
+  const path = await openSubmitPath(application, settings, features, { log, events });
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   if (metrics !== undefined) {
     measureSubmissions(events, metrics, [...application.jobs.keys()]);

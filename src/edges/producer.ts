@@ -1,26 +1,24 @@
-import type { Flow, FlowReceipt } from "../../features/flows/flow.ts";
-import { flowInput } from "../../features/flows/flow-input.ts";
-import { type Environment, readSettings } from "../../platform/config/settings.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import type { WithLogger } from "../../platform/lib/logger.ts";
-import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
-import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
-import { logSubmissions } from "../../platform/telemetry/log-events.ts";
-import { connectQueues } from "../bullmq/store/connect-queues.ts";
-import type { Application } from "../job/define-config.ts";
-import type { JobStatus } from "../job/job-status.ts";
+import type { Application } from "../core/job/define-config.ts";
+import type { JobStatus } from "../core/job/job-status.ts";
 import type {
   ProducibleJob,
   Receipt,
   Submission,
   SubmitOptions,
   SubmitResult,
-} from "../job/submit-options.ts";
-import { openStatusReader } from "../status/read-status.ts";
-import { countSubmissions } from "./count-submissions.ts";
-import { submissionOf } from "./submission.ts";
-import { createSubmitter } from "./submitter.ts";
+} from "../core/job/submit-options.ts";
+import { openStatusReader } from "../core/status/read-status.ts";
+import { submissionOf } from "../core/submit/submission.ts";
+import { openSubmitPath } from "../core/submit/submit-path.ts";
+import type { Flow, FlowReceipt } from "../features/flows/flow.ts";
+import { flowInput } from "../features/flows/flow-input.ts";
+import { openFlowSubmitter } from "../features/flows/flow-submitter.ts";
+import { features } from "../features/index.ts";
+import { type Environment, readSettings } from "../platform/config/settings.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { WithLogger } from "../platform/lib/logger.ts";
+import { mapInFlight } from "../platform/lib/map-in-flight.ts";
+import type { Running } from "../platform/lib/running.ts";
 
 /** A producer without HTTP: the same path, and so the same rules, as the API. */
 export interface Producer extends Running, AsyncDisposable {
@@ -72,13 +70,9 @@ export async function createProducer(
   env?: Environment,
   { logger }: WithLogger = {},
 ): Promise<Producer> {
-  const settings = readSettings(env);
-  const events = createEvents();
-  if (logger !== undefined) logSubmissions(events, logger);
-  const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
-  const submitter = createSubmitter(application, queues, settings, events);
-  const submissions = countSubmissions(events, queues.stores, application);
-  const stop = stopOnce(() => stopAll([queues, submissions]));
+  const path = await openSubmitPath(application, readSettings(env), features, { log: logger, as: "guest" });
+  const { submitter, stores, stop } = path;
+  const submitFlow = openFlowSubmitter(application, path);
   return {
     submit: async (job, payload, options) => await submitter.submit(submissionOf(job, payload, options)),
     async submitMany(job, submissions) {
@@ -87,8 +81,8 @@ export async function createProducer(
       );
       return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
-    submitFlow: (flow) => submitter.submitFlow(flowInput(flow), true),
-    status: openStatusReader(queues.stores),
+    submitFlow: (flow) => submitFlow(flowInput(flow), true),
+    status: openStatusReader(stores),
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -1,0 +1,19 @@
+import type { Feature } from "../../core/feature.ts";
+import { keyedLimitOf } from "./keyed-concurrency.ts";
+
+/** Limits how many jobs of one key are under way. */
+export const lanes: Feature = {
+  name: "lanes",
+  partOf({ concurrency }, payload) {
+    if (concurrency === undefined) return undefined;
+    const { key, limit } = keyedLimitOf(concurrency, payload);
+    return {
+      heldBy: "concurrency",
+      travel(hash) {
+        // 96 bits: a collision would let two keys share a limit.
+        const lane = hash("lane", key, 24);
+        return { extras: { lanes: { hash: lane, limit } }, stored: { lane } };
+      },
+    };
+  },
+};
