@@ -5,9 +5,9 @@
  * @module holdfast
  */
 
+import type { createProducer as CreateProducer } from "./desk/create-producer.ts";
 import type { createOperator as CreateOperator } from "./desk/operator.ts";
-import type { createProducer as CreateProducer } from "./edges/producer.ts";
-import type { startScheduler as StartScheduler } from "./features/schedules/start-scheduler.ts";
+import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
 export {
@@ -34,9 +34,9 @@ export type { JobStatus } from "./core/job/job-status.ts";
 export type { Outgoing, Seen } from "./core/job/outgoing.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
 export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
+export type { Producer } from "./desk/create-producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
-export type { Producer } from "./edges/producer.ts";
 export type {
   Child,
   ChildType,
@@ -71,7 +71,7 @@ export type { Schema } from "./platform/lib/schema.ts";
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export const createProducer: typeof CreateProducer = async (...args) =>
-  (await import("./edges/producer.ts")).createProducer(...args);
+  (await import("./desk/create-producer.ts")).createProducer(...args);
 
 /**
  * See {@link StandaloneOperator}.
@@ -89,4 +89,4 @@ export const createOperator: typeof CreateOperator = async (...args) =>
  * @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED`
  */
 export const startScheduler: typeof StartScheduler = async (...args) =>
-  (await import("./features/schedules/start-scheduler.ts")).startScheduler(...args);
+  (await import("./desk/start-scheduler.ts")).startScheduler(...args);

@@ -7,7 +7,6 @@ import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
 import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
-import { countSubmissions } from "./count-submissions.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */
@@ -34,7 +33,10 @@ export async function openSubmitPath(
 ): Promise<SubmitPath> {
   if (log !== undefined) logSubmissions(events, log);
   const queues = await connectQueues(application, settings, mode, log, as);
-  const submissions = countSubmissions(events, queues.stores, application);
+  const { stores } = queues;
+  const parts = features.flatMap(
+    ({ inSubmitter }) => inSubmitter?.({ events, stores, jobs: application.jobs }) ?? [],
+  );
   const submitter = createSubmitter(application, queues, settings, events, features);
-  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, submissions])) };
+  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, ...parts])) };
 }

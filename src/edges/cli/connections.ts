@@ -49,9 +49,11 @@ export async function withSubmitPath<T>(
   use: (path: SubmitPath, application: Application) => Promise<T>,
 ): Promise<T> {
   const settings = readSettings();
-  const { openSubmitPath } = await import("../../core/submit/submit-path.ts");
+  const [{ openSubmitPath }, { features }] = await Promise.all([
+    import("../../core/submit/submit-path.ts"),
+    import("../../features/index.ts"),
+  ]);
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  const { features } = await import("../../features/index.ts");
   const path = await openSubmitPath(application, settings, features);
   try {
     return await use(path, application);

@@ -1,7 +1,9 @@
 import type { Feature } from "../../core/feature.ts";
 import { keyedLimitOf } from "./keyed-concurrency.ts";
+import { startLaneSweep } from "./lane-sweep.ts";
+import { letNextInAtEnds } from "./let-next-in.ts";
 
-/** Limits how many jobs of one key are under way. */
+/** At most so many jobs of one concurrency key are under way. */
 export const lanes: Feature = {
   name: "lanes",
   partOf({ concurrency }, payload) {
@@ -16,4 +18,5 @@ export const lanes: Feature = {
       },
     };
   },
+  inWorker: (partition) => [{ ...startLaneSweep(partition), ...letNextInAtEnds(partition) }],
 };

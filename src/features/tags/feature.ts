@@ -1,4 +1,5 @@
 import type { Feature } from "../../core/feature.ts";
+import { startTagSweep } from "./tag-sweep.ts";
 import { tagsSchema } from "./tags.ts";
 
 /** What people find jobs by. */
@@ -14,4 +15,5 @@ export const tags: Feature = {
   contentOf: ({ tags = [] }) => (tags.length > 0 ? { tags: [...tags].sort() } : {}),
   partOf: (_contract, _payload, { tags = [] }) =>
     tags.length > 0 ? { travel: () => ({ extras: { tags }, stored: { tags } }) } : undefined,
+  inWorker: (partition) => [startTagSweep(partition)],
 };
