@@ -17,8 +17,8 @@ export {
   RetryAfterError,
   SnoozeError,
 } from "./core/job/attempt-errors.ts";
-export { type Application, type ApplicationDefinition, defineConfig } from "./core/job/define-config.ts";
-export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./core/job/define-job.ts";
+export type { Application, ApplicationDefinition } from "./core/job/define-config.ts";
+export type { JobContract, JobDefinition, JobHandler } from "./core/job/define-job.ts";
 export type {
   Classify,
   EffectCall,
@@ -37,6 +37,10 @@ export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/jo
 export type { Producer } from "./desk/create-producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
+// Members of public types that features declare.
+export type {} from "./features/declared.ts";
+export { defineConfig } from "./features/define-config.ts";
+export { defineJob } from "./features/define-job.ts";
 export type {
   Child,
   ChildType,
@@ -53,8 +57,6 @@ export {
   type ScheduleDefinition,
   type Tick,
 } from "./features/schedules/define-schedule.ts";
-// Members of public types that features declare.
-export type {} from "./features/tags/tags.ts";
 export { readEnv } from "./platform/config/application-env.ts";
 export type { ErrorCode } from "./platform/errors/error-codes.ts";
 export { HoldfastError, type Issue } from "./platform/errors/holdfast-error.ts";

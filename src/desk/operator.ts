@@ -113,10 +113,12 @@ export async function createOperator(
   // Most operators only look. Where connecting fails, the next act tries again.
   let acting: Promise<ConnectedQueues> | undefined;
   const connectToAct = () =>
-    connectQueues(internalApplication, settings, "fail-fast", undefined, "guest").catch((error: unknown) => {
-      acting = undefined;
-      throw error;
-    });
+    connectQueues(internalApplication, settings, features, "fail-fast", undefined, "guest").catch(
+      (error: unknown) => {
+        acting = undefined;
+        throw error;
+      },
+    );
   const operator = openOperator(application, stores, settings, async () => {
     acting ??= connectToAct();
     return internalSubmitter(await acting, settings);

@@ -32,7 +32,7 @@ export async function openSubmitPath(
   { log, events = createEvents(), mode = "fail-fast", as }: SubmitPathOptions = {},
 ): Promise<SubmitPath> {
   if (log !== undefined) logSubmissions(events, log);
-  const queues = await connectQueues(application, settings, mode, log, as);
+  const queues = await connectQueues(application, settings, features, mode, log, as);
   const { stores } = queues;
   const parts = features.flatMap(
     ({ inSubmitter }) => inSubmitter?.({ events, stores, jobs: application.jobs }) ?? [],

@@ -1,9 +1,10 @@
 import type { Feature } from "../../core/feature.ts";
-import { fairShareOf } from "./fairness.ts";
+import { declaredFairness, fairShareOf } from "./fairness.ts";
 
 /** Shares a queue's capacity among tenants. */
 export const fairness: Feature = {
   name: "fairness",
+  ...declaredFairness,
   partOf({ fairness }, payload) {
     if (fairness === undefined) return undefined;
     const { key, weight } = fairShareOf(fairness, payload);

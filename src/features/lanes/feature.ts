@@ -1,11 +1,12 @@
 import type { Feature } from "../../core/feature.ts";
-import { keyedLimitOf } from "./keyed-concurrency.ts";
+import { declaredConcurrency, keyedLimitOf } from "./keyed-concurrency.ts";
 import { startLaneSweep } from "./lane-sweep.ts";
 import { letNextInAtEnds } from "./let-next-in.ts";
 
 /** At most so many jobs of one concurrency key are under way. */
 export const lanes: Feature = {
   name: "lanes",
+  ...declaredConcurrency,
   partOf({ concurrency }, payload) {
     if (concurrency === undefined) return undefined;
     const { key, limit } = keyedLimitOf(concurrency, payload);

@@ -177,8 +177,9 @@ async function partition(name: string, partitions: string, { json }: Json): Prom
   await withApplication(async ({ jobs, queues }, redis, { HOLDFAST_PREFIX: prefix }) => {
     if (!queues.includes(name))
       throw new HoldfastError("USAGE", `there is no queue "${name}"; declared: ${queues.join(", ")}`);
-    const { dividedKeys } = await import("../../../core/job/define-config.ts");
-    const faults = dividedKeys(jobs.values(), (queue) => (queue === name ? count : 1));
+    const { dividedFaults } = await import("../../../core/job/define-config.ts");
+    const { declarations } = await import("../../../features/declared.ts");
+    const faults = dividedFaults(declarations, jobs.values(), (queue) => (queue === name ? count : 1));
     if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
     const { divideQueue } = await import("../../../desk/queues/divide-queue.ts");
     const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
