@@ -3,7 +3,8 @@ import { newJobId } from "../core/job/job-id.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import type { CheckNext } from "../core/run/submit-next.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
-import { type ValidSubmission, validateSubmission } from "../core/submit/validate.ts";
+import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
+import { features } from "../features/index.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** A job that a handler submitted in a test. */
@@ -26,6 +27,7 @@ interface Recorder {
 
 /** Checks submissions as the store's path does, and keeps them. */
 export function recordSubmissions(): Recorder {
+  const validate = openValidator(features);
   const known = new Map<string, RecordedSubmission & { readonly content: string }>();
 
   function record({ contract, content, payloadJson, idempotencyKey, options }: ValidSubmission): Receipt {
@@ -45,7 +47,7 @@ export function recordSubmissions(): Recorder {
     checkNext(job, input) {
       // What a handler has is a whole contract, or it could not be submitted by a worker.
       const application = { jobs: new Map([[job.type, job as JobContract]]) };
-      const checked = later(() => validateSubmission(application, input));
+      const checked = later(() => validate(application, input));
       return async () => record(checked());
     },
   };

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { defineConfig } from "../core/job/define-config.ts";
 import type { JobContract } from "../core/job/define-job.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import { openStatusReader } from "../core/status/read-status.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
+import { defineConfig } from "../features/define-config.ts";
 import { features } from "../features/index.ts";
 import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";
 import { type SweepProcess, startSweepProcess } from "./sweep-process.ts";
