@@ -6,24 +6,14 @@ import { compiler } from "./build.mjs";
 import { filesUnder } from "./files.mjs";
 import { capture } from "./run.mjs";
 
-const list = "src/features/index.ts";
 const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 
 /** The features that can be taken out, and the files that still name each of them. */
 const stillNamedIn = {
-  retention: ["src/core/job/define-job.ts", "src/index.ts"],
-  lanes: [
-    "src/core/job/define-job.ts",
-    "src/core/submit/validate.ts",
-    "src/core/bullmq/add/place-job.lua",
-    "src/core/bullmq/cancel.lua",
-    "src/core/bullmq/retry-failed-job.lua",
-  ],
-  tags: [
-    "src/core/submit/submission.ts",
-    "src/core/effect/ledger/delete-ended.lua",
-    "src/desk/jobs/job-filter.ts",
-  ],
+  retention: ["src/index.ts"],
+  fairness: [],
+  lanes: ["src/core/bullmq/read-job.lua", "src/testing/unfinished.lua"],
+  tags: ["src/desk/jobs/job-filter.ts", "src/edges/client/submit.ts", "src/features/flows/flow.ts"],
   history: [
     "src/desk/acts/run-act.ts",
     "src/desk/operator.ts",
@@ -66,14 +56,25 @@ async function brokenWithout(name) {
   }
 }
 
+/** Its folder, and the lines that name it where features are listed: its values, its declarations, its Lua at each point. */
 function takeOut(copy, name) {
-  rmSync(path.join(copy, "src/features", name), { recursive: true });
-  const file = path.join(copy, list);
-  const text = readFileSync(file, "utf8");
-  const [line, value] = new RegExp(`^import \\{ (\\w+) \\} from "\\./${name}/feature\\.ts";\n`, "m").exec(
-    text,
+  const features = path.join(copy, "src/features");
+  rmSync(path.join(features, name), { recursive: true });
+  const lists = filesUnder(features).filter((file) =>
+    [features, `${features}/points`].includes(path.dirname(file)),
   );
-  writeFileSync(file, text.replace(line, "").replace(new RegExp(`\\b${value}\\b(, )?(?=[^;]*\\];)`), ""));
+  for (const file of lists) {
+    const lines = readFileSync(file, "utf8").split("\n");
+    const isIts = (line) => line.includes(`./${name}/`);
+    const values = lines
+      .filter(isIts)
+      .flatMap((line) => /^import \{ (.+) \}/.exec(line)?.[1].split(", ") ?? []);
+    const rest = lines.filter((line) => !isIts(line)).join("\n");
+    writeFileSync(
+      file,
+      values.reduce((text, value) => text.replace(new RegExp(`\\b${value}\\b,?\\s*`, "g"), ""), rest),
+    );
+  }
 }
 
 async function typeErrors(copy) {
