@@ -4,13 +4,15 @@ import type { Events } from "../platform/telemetry/events.ts";
 import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
 import type { WatchDue } from "./bullmq/due-sweeps.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
+import type { Declaration } from "./job/define-config.ts";
 import type { JobContract, JobHandler } from "./job/define-job.ts";
+import type { SubmitPoints } from "./submit/points.ts";
 
 /**
  * What a feature adds to the path of a job. The path calls these points, in the order of the list of features, and knows no feature by
  * name. Every point is optional.
  */
-export interface Feature {
+export interface Feature extends Declaration, SubmitPoints {
   readonly name: string;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (process: SubmittingProcess) => Running;

@@ -7,6 +7,7 @@ import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openStatusReader } from "../core/status/read-status.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
+import { features } from "../features/index.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
@@ -112,10 +113,12 @@ export async function createOperator(
   // Most operators only look. Where connecting fails, the next act tries again.
   let acting: Promise<ConnectedQueues> | undefined;
   const connectToAct = () =>
-    connectQueues(internalApplication, settings, "fail-fast", undefined, "guest").catch((error: unknown) => {
-      acting = undefined;
-      throw error;
-    });
+    connectQueues(internalApplication, settings, features, "fail-fast", undefined, "guest").catch(
+      (error: unknown) => {
+        acting = undefined;
+        throw error;
+      },
+    );
   const operator = openOperator(application, stores, settings, async () => {
     acting ??= connectToAct();
     return internalSubmitter(await acting, settings);
@@ -204,7 +207,7 @@ async function accept(store: QueueStore, acceptance: Acceptance): Promise<string
 
 /** Submits Holdfast's own jobs. */
 export function internalSubmitter(queues: ConnectedQueues, settings: Settings): Submitter["submit"] {
-  return createSubmitter(internalApplication, queues, settings, createEvents()).submit;
+  return createSubmitter(internalApplication, queues, settings, createEvents(), features).submit;
 }
 
 function inTimeAll(operator: QueueOperator): QueueOperator {

@@ -3,6 +3,8 @@
  *
  * @module holdfast/testing
  */
+// Members of public types that features declare.
+export type {} from "../features/declared.ts";
 export { type CrashSweepOptions, crashSweep } from "./crash-sweep.ts";
 export type { EffectScript, RecordedEffect } from "./recorded-effects.ts";
 export type { LoggedLine, RecordedSubmission } from "./run-handler.ts";

@@ -11,8 +11,9 @@ import type { Receipt } from "../core/job/submit-options.ts";
 import { runAttempt } from "../core/run/run-attempt.ts";
 import type { CheckNext } from "../core/run/submit-next.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
-import { type ValidSubmission, validateSubmission } from "../core/submit/validate.ts";
+import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
 import type { Child } from "../features/flows/flow.ts";
+import { features } from "../features/index.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
@@ -266,6 +267,7 @@ interface Recorder {
 
 /** Checks submissions as the store's path does, and keeps them. */
 function recordSubmissions(): Recorder {
+  const validate = openValidator(features);
   const known = new Map<string, RecordedSubmission & { readonly content: string }>();
 
   function record({ contract, content, payloadJson, idempotencyKey, options }: ValidSubmission): Receipt {
@@ -285,7 +287,7 @@ function recordSubmissions(): Recorder {
     checkNext(job, input) {
       // What a handler has is a whole contract, or it could not be submitted by a worker.
       const application = { jobs: new Map([[job.type, job as JobContract]]) };
-      const checked = later(() => validateSubmission(application, input));
+      const checked = later(() => validate(application, input));
       return async () => record(checked());
     },
   };

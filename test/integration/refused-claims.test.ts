@@ -111,7 +111,7 @@ describe("the readiness of a worker", () => {
   it("says that Redis takes no writes, and why", async () => {
     const { env, refuseWrites } = refusableService();
     const settings = readSettings(env);
-    const queues = await connectQueues(application, settings, "retrying");
+    const queues = await connectQueues(application, settings, [], "retrying");
     onTestFinished(queues.stop);
     const read = openReadiness(queues, application.queues, settings);
     expect(await read()).toEqual([]);

@@ -5,6 +5,7 @@
   Returns the values, or false where there is no job; then its deduplication key, where it has asked for an effect.
 ]]
 -- @include ../../features/flows/children.lua
+-- @include ../../features/lanes/lanes.lua
 -- @include ./job-state.lua
 
 -- The lane that holds a job, how many jobs are before it there, and the limit.

@@ -14,6 +14,8 @@ export type {
   SubmitOptions,
   SubmitResult,
 } from "../../core/job/submit-options.ts";
+// Members of public types that features declare.
+export type {} from "../../features/declared.ts";
 export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../../features/flows/flow.ts";
 export type { ErrorCode } from "../../platform/errors/error-codes.ts";
 export { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";

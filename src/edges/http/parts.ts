@@ -1,4 +1,4 @@
-import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import type { Operator } from "../../desk/operator.ts";
@@ -15,7 +15,7 @@ export interface ApiParts extends RedisAccess {
   readonly settings: Settings;
   /** Why Redis rejects this process now, in one line; undefined if it does not. */
   readonly rejection: () => string | undefined;
-  readonly stores: QueueStores;
+  readonly stores: QueueStores<WritableQueueStore>;
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly subscribers: Subscribers;

@@ -54,7 +54,7 @@ export async function startApi(
   measureEffects(events, metrics, application.jobs.values());
   const configured = readSettings(env);
   const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, configured, features, log, events);
+  const path = await openSubmitPath(application, configured, features, { log, events });
   const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);

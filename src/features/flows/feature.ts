@@ -1,8 +1,10 @@
 import type { Feature } from "../../core/feature.ts";
+import { declaredChildFailure } from "./declared.ts";
 import { startParentSweep } from "./parent-sweep.ts";
 
 /** Jobs that run when others have ended. */
 export const flows: Feature = {
   name: "flows",
+  ...declaredChildFailure,
   inWorker: (partition) => [startParentSweep(partition)],
 };

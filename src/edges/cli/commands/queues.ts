@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/job/queue-settings.ts";
-import type { QueueView } from "../../../desk/queues/queues.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
+import type { QueueView } from "../../../desk/queues/queues.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../../platform/lib/username.ts";
 import { withApplication, withOperator } from "../connections.ts";
@@ -177,8 +177,9 @@ async function partition(name: string, partitions: string, { json }: Json): Prom
   await withApplication(async ({ jobs, queues }, redis, { HOLDFAST_PREFIX: prefix }) => {
     if (!queues.includes(name))
       throw new HoldfastError("USAGE", `there is no queue "${name}"; declared: ${queues.join(", ")}`);
-    const { dividedKeys } = await import("../../../core/job/define-config.ts");
-    const faults = dividedKeys(jobs.values(), (queue) => (queue === name ? count : 1));
+    const { dividedFaults } = await import("../../../core/job/define-config.ts");
+    const { declarations } = await import("../../../features/declared.ts");
+    const faults = dividedFaults(declarations, jobs.values(), (queue) => (queue === name ? count : 1));
     if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
     const { divideQueue } = await import("../../../desk/queues/divide-queue.ts");
     const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineSchedule } from "../../features/schedules/define-schedule.ts";
 import { defineConfig } from "./define-config.ts";
 import { defineJob } from "./define-job.ts";
+import { defineSchedule } from "./schedules/define-schedule.ts";
 
 const job = (type: string, queue = "default", formerQueues: readonly string[] = []) =>
   defineJob({
