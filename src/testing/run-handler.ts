@@ -12,6 +12,7 @@ import { runAttempt } from "../core/run/run-attempt.ts";
 import type { CheckNext } from "../core/run/submit-next.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
 import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
+import { givenChildren } from "../features/flows/children.ts";
 import type { Child } from "../features/flows/flow.ts";
 import { features } from "../features/index.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
@@ -118,7 +119,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   const known = knownEffects(scripts);
   // What the ledger knows was left by an earlier delivery.
   const delivery = attempt + Math.sign(known.size);
-  const parts = { payload, attempt, delivery, idempotencyKey, progress, children };
+  const parts = { payload, attempt, delivery, idempotencyKey, progress };
   const job = claimedJob(handler, parts);
   const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), known);
   const events = createEvents();
@@ -131,6 +132,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
       events,
       now: Date.now,
       checkNext,
+      parts: [{ given: (_, abort) => givenChildren(() => [children.map(childOf)], abort) }],
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);
@@ -176,12 +178,11 @@ interface JobParts {
   readonly delivery: number;
   readonly idempotencyKey: string;
   readonly progress: unknown[];
-  readonly children: readonly GivenChild[];
 }
 
 function claimedJob(
   { job: contract }: JobHandler,
-  { payload, attempt, delivery, idempotencyKey, progress, children }: JobParts,
+  { payload, attempt, delivery, idempotencyKey, progress }: JobParts,
 ): ClaimedJob {
   return {
     id: newJobId(contract.queue, "000000000000"),
@@ -198,12 +199,6 @@ function claimedJob(
     submittedAt: Date.now(),
     hasBegun: async () => attempt > 1,
     countSnooze: async () => 1,
-    children: {
-      countUnfinished: async () => 0,
-      async *pages() {
-        yield children.map(childOf);
-      },
-    },
     lease: new Lease(Number.POSITIVE_INFINITY),
     lockToken: "",
     progress: async (value) => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Declaration } from "../../core/job/define-config.ts";
-import { type OnChildFailure, onChildFailures } from "./flow.ts";
+import { type Child, type ChildType, type OnChildFailure, onChildFailures } from "./flow.ts";
 
 declare module "../../core/job/declarations.ts" {
   interface JobDeclarations<Payload> {
@@ -14,6 +14,19 @@ declare module "../../core/job/declarations.ts" {
   }
   interface ContractDeclarations<Payload> {
     readonly onChildFailure: OnChildFailure;
+  }
+}
+
+declare module "../../core/job/attempt.ts" {
+  interface AttemptMembers {
+    /**
+     * Reads the children of the flow whose parent this job is, page by page from Redis, in no order. A job that is no parent has none.
+     *
+     * @param of only those of this type @default all
+     * @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED`
+     * @example for await (const child of children(render)) if (child.state === "completed") pages += child.result.pages;
+     */
+    children<Result = unknown>(of?: ChildType<Result>): AsyncGenerator<Child<Result>, void>;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Feature } from "../../core/feature.ts";
+import { childrenInAttempts } from "./children.ts";
 import { declaredChildFailure } from "./declared.ts";
 import { startParentSweep } from "./parent-sweep.ts";
 
@@ -6,5 +7,5 @@ import { startParentSweep } from "./parent-sweep.ts";
 export const flows: Feature = {
   name: "flows",
   ...declaredChildFailure,
-  inWorker: (partition) => [startParentSweep(partition)],
+  inWorker: (partition) => [{ ...startParentSweep(partition), ...childrenInAttempts(partition.store) }],
 };

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
-import { type FormerEntry, findFormerEntry } from "../../../features/former-queues/former-ledger.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
@@ -50,6 +49,27 @@ export type LeftOpen =
   | { readonly kind: "busy"; readonly effect: string; readonly ms: number; readonly times: number }
   | { readonly kind: "in-doubt"; readonly effect: string };
 
+/** What the ledger of another queue knows of an effect, as it is stored. */
+export interface FormerEntry {
+  /** The effect's name in that ledger. */
+  readonly name: string;
+  /** JSON. */
+  readonly entry: string;
+  /** "" for none. */
+  readonly result: string;
+}
+
+/**
+ * Looks for an effect in the ledgers of other queues.
+ *
+ * @returns one that is done before any other
+ */
+export type FindFormerEntry = (
+  others: readonly QueueStore[],
+  dedupKey: string,
+  effect: string,
+) => Promise<FormerEntry | undefined>;
+
 /** The ledgers of one queue, for a worker. */
 export interface QueueLedgers {
   readonly store: WritableQueueStore;
@@ -97,14 +117,24 @@ export class Ledger {
   readonly dedupKey: string;
   readonly #queue: QueueLedgers;
   readonly #others: () => readonly QueueStore[];
+  readonly #findFormerEntry: FindFormerEntry | undefined;
   /** Stored names of effects with an index, or from another queue. */
   readonly #names = new Map<string, string>();
 
-  /** @param others returns the queues in which the key may have a ledger, because its type has moved; they can become more at any time */
-  constructor(queue: QueueLedgers, dedupKey: string, others: () => readonly QueueStore[] = () => []) {
+  /**
+   * @param others returns the queues in which the same key may have a ledger, because its type has moved; more may come at any time
+   * @param findFormerEntry looks there
+   */
+  constructor(
+    queue: QueueLedgers,
+    dedupKey: string,
+    others: () => readonly QueueStore[] = () => [],
+    findFormerEntry?: FindFormerEntry,
+  ) {
     this.#queue = queue;
     this.dedupKey = dedupKey;
     this.#others = others;
+    this.#findFormerEntry = findFormerEntry;
   }
 
   /**
@@ -235,7 +265,7 @@ export class Ledger {
   async #findFormer(effect: string): Promise<FormerEntry | undefined> {
     const others = this.#others();
     if (others.length === 0) return undefined;
-    return await findFormerEntry(others, this.dedupKey, effect).catch(throwRedisFault);
+    return await this.#findFormerEntry?.(others, this.dedupKey, effect).catch(throwRedisFault);
   }
 
   /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
