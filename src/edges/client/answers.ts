@@ -10,7 +10,7 @@ import type { Doubt as StoredDoubt } from "../../desk/doubts/doubts.ts";
 import type { ManyResolved } from "../../desk/doubts/doubts-many.ts";
 import type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
 import type { JobDetail } from "../../desk/jobs/job-detail.ts";
-import type { JobPage } from "../../desk/jobs/list-jobs.ts";
+import type { JobPage } from "../../desk/jobs/job-operator.ts";
 import type { QueueView } from "../../desk/queues/queues.ts";
 import type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../../features/schedules/schedule-status.ts";
