@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { JobDetail, JobPage } from "../service/answers.ts";
-import { query, read } from "../service/call.ts";
+import type { JobPage, ListQuery } from "../service/answers.ts";
+import { query, service, withoutEmpty } from "../service/call.ts";
 import { routeUrl } from "../service/place.ts";
 
 /** Which jobs to list. Empty fields do not count. */
@@ -47,8 +47,9 @@ const ENDED_REFRESH_MS = 10_000;
 export function jobsQuery(filter: ListFilter) {
   return infiniteQueryOptions({
     queryKey: ["jobs", filter],
-    queryFn: ({ pageParam, signal }) =>
-      read<JobPage>(`jobs${query({ ...filter, limit: PAGE_SIZE, cursor: pageParam })}`, signal),
+    queryFn: ({ pageParam }) =>
+      // The service says what it expects of each member.
+      service.list(withoutEmpty({ ...filter, limit: PAGE_SIZE, cursor: pageParam }) as ListQuery),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
     refetchInterval: ({ state: { data } }) => refreshMs(data?.pages ?? []),
@@ -74,20 +75,15 @@ function scannedFor(pages: readonly JobPage[]): number {
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: ["job", id],
-    queryFn: ({ signal }) => read<JobDetail>(`jobs/${encodeURIComponent(id)}`, signal),
+    queryFn: () => service.detail(id),
     refetchInterval: ({ state }) => (state.error === null ? ENDED_REFRESH_MS : false),
   });
-}
-
-export interface JobType {
-  readonly type: string;
-  readonly queue: string;
 }
 
 export function typesQuery() {
   return queryOptions({
     queryKey: ["types"],
-    queryFn: ({ signal }) => read<{ readonly types: readonly JobType[] }>("types", signal),
+    queryFn: () => service.types(),
     staleTime: Number.POSITIVE_INFINITY,
   });
 }

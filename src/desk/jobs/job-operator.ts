@@ -34,9 +34,9 @@ export interface JobPage {
   /** How many jobs were read for the page. */
   readonly scanned: number;
   /** True if jobs may be missing between the former page and this one: those by which it knew where to go on were removed. */
-  readonly mayMiss?: true;
+  readonly mayMiss?: true | undefined;
   /** All jobs that match, if asked for. */
-  readonly total?: JobTotal;
+  readonly total?: JobTotal | undefined;
 }
 
 /** What an operator sees of jobs, and does to them. */

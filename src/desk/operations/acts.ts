@@ -75,6 +75,7 @@ export const actOperations = {
       "An act is a job itself: any worker runs it, and another one goes on if that dies. It is about the jobs that match when it begins. With an `Idempotency-Key` header the request is safe to send again. With `dryRun` it only counts.",
     input: requestSchema,
     isKeyed: true,
+    isCalledByHand: true,
     answer: { text: "What a dry run would do.", schema: previewSchema },
     accepted: { text: "It is accepted.", schema: receiptSchema },
     isAccepted: (answered) => "id" in answered,

@@ -3,7 +3,6 @@ import { jobNotFound } from "../../core/job/job-id.ts";
 import { jobOrders } from "../../core/job/job-state.ts";
 import { listedJobSchema } from "../../core/job/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
-import { failureGroupsSchema } from "../jobs/failure-groups.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
 import { jobFilterQuery } from "../jobs/job-filter.ts";
 import { COMPONENT_NAME, operation } from "./operation.ts";
@@ -149,16 +148,5 @@ export const jobOperations = {
       await operator.delete(id, by, reason);
       return { id, outcome: "deleted" as const };
     },
-  }),
-  failures: operation({
-    id: "groupFailures",
-    method: "GET",
-    path: "/failures",
-    scope: "read",
-    summary: "Group failed jobs",
-    description: "By type, code and message, most frequent first.",
-    answer: failureGroupsSchema.describe("The groups."),
-    errors: ["STORE_UNAVAILABLE"],
-    run: (operator) => operator.failures(),
   }),
 };

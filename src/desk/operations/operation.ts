@@ -30,6 +30,8 @@ export interface Operation<
   readonly accepted?: Answer<Accepted>;
   isAccepted?(answered: Shown<z.output<Output> | z.output<Accepted>>): boolean;
   readonly errors: readonly ErrorCode[];
+  /** Whether the client's method is written by hand. @default false */
+  readonly isCalledByHand?: true;
   /** Members of the query that are arguments of the client's method, before the rest. */
   readonly positional?: readonly string[];
   /** The member of the answer that the client's method returns. @default all of it */

@@ -1,5 +1,7 @@
 import { actOperations } from "./acts.ts";
+import { auditOperations } from "./audit.ts";
 import { doubtOperations } from "./doubts.ts";
+import { failureOperations } from "./failures.ts";
 import { jobOperations } from "./jobs.ts";
 import { queueOperations } from "./queues.ts";
 import { scheduleOperations } from "./schedules.ts";
@@ -9,9 +11,11 @@ import { serviceOperations } from "./service.ts";
 export const operations = {
   ...jobOperations,
   ...actOperations,
+  ...failureOperations,
   ...doubtOperations,
+  ...auditOperations,
   ...scheduleOperations,
-  ...queueOperations,
   ...serviceOperations,
+  ...queueOperations,
 };
 export type Operations = typeof operations;

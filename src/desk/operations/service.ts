@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { historySchema } from "../../features/history/history.ts";
-import { auditEntrySchema } from "../audit/audit-log.ts";
 import { instantInQuery } from "../jobs/instant-schemas.ts";
 import { COMPONENT_NAME, operation } from "./operation.ts";
 
@@ -22,15 +21,6 @@ const historyQuerySchema = z.strictObject({
     }),
 });
 
-const auditQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  jobId: z.string().max(200).optional().meta({ description: "Only what was done to this job." }),
-  queue: z
-    .string()
-    .max(200)
-    .optional()
-    .meta({ description: "Only what was done in this queue; not with jobId." }),
-});
 const acceptanceSchema = z
   .strictObject({
     evidence: z.string().min(1).max(2_000).meta({
@@ -47,22 +37,6 @@ const acceptedSchema = z.object({
 const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
 
 export const serviceOperations = {
-  auditTrail: operation({
-    id: "listAudit",
-    method: "GET",
-    path: "/audit",
-    scope: "read",
-    summary: "List who did what",
-    description: "With `jobId`, the newest 20,000 entries of its queue are searched.",
-    input: auditQuerySchema,
-    answer: z.object({ entries: z.array(auditEntrySchema) }).describe("Newest first."),
-    errors: ["INVALID_REQUEST", "JOB_NOT_FOUND", "QUEUE_NOT_FOUND", "STORE_UNAVAILABLE"],
-    positional: ["limit"],
-    returns: "entries",
-    run: async (operator, { input: { limit, ...filter } }) => ({
-      entries: await operator.auditTrail(limit, filter),
-    }),
-  }),
   types: operation({
     id: "listTypes",
     method: "GET",

@@ -87,8 +87,8 @@ function addRoutes(server: FastifyInstance, parts: ApiParts): void {
   addBatchRoute(server, parts);
   addFlowRoute(server, parts);
   addJobStatusRoute(server, parts);
-  addOperations(server, parts);
   addExportRoute(server, parts);
+  addOperations(server, parts);
   addOverviewRoutes(server, parts);
   addMetricsRoute(server, parts);
   addHealthRoutes(server, parts);
