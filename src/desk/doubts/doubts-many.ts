@@ -40,7 +40,7 @@ export const doubtFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
 export const doubtFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
 export type DoubtFilter = Readonly<z.output<typeof doubtFilterSchema>>;
 
-export function isNarrow(filter: DoubtFilter): boolean {
+function isNarrow(filter: DoubtFilter): boolean {
   return Object.values(filter).some((value) => value !== undefined);
 }
 
@@ -61,7 +61,7 @@ function matches(doubt: Doubt, filter: DoubtFilter): boolean {
 const SEARCHED_MAX = 10_000;
 
 /** Finds doubts that match, the oldest first; `isAll` unless a partition has more than one call reads. */
-export async function findDoubts(
+async function findDoubts(
   partitions: readonly QueueStore[],
   filter: DoubtFilter,
 ): Promise<{ readonly found: Doubt[]; readonly isAll: boolean }> {
@@ -113,7 +113,7 @@ export interface ManyResolved {
 }
 
 /** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
-export type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
+type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
 
 export const RESOLVED_AT_ONCE_MAX = 1_000;
 /** How many scripts are on their way to Redis at once. */
@@ -124,7 +124,7 @@ const AT_A_TIME = 50;
  *
  * @throws HoldfastError `INVALID_REQUEST` for anything but ids, a filter or all
  */
-export async function resolveMany(
+async function resolveMany(
   partitions: readonly QueueStore[],
   resolve: ResolveOne,
   request: ManyDoubts,
