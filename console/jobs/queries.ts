@@ -1,33 +1,13 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { JobPage, ListQuery } from "../service/answers.ts";
+import type { JobPage, JobsQuery, ListQuery } from "../service/answers.ts";
 import { query, service, withoutEmpty } from "../service/call.ts";
 import { routeUrl } from "../service/place.ts";
 
-/** Which jobs to list. Empty fields do not count. */
-export interface JobFilter {
-  readonly queue: string;
-  readonly type: string;
-  readonly state: string;
-  readonly tag: string;
-  /** A part of the error's message. */
-  readonly errorText: string;
-  readonly idempotencyKey: string;
-  /** A part of the key. */
-  readonly keyPart: string;
-  /** Time of submission, ISO 8601. */
-  readonly from: string;
-  readonly to: string;
-  /** Time of the end, ISO 8601. */
-  readonly endedFrom: string;
-  readonly endedTo: string;
-}
+/** Which jobs to list, as a form has it. Empty fields do not count. */
+export type JobFilter = Readonly<Record<Exclude<keyof JobsQuery, "code" | "messagePattern">, string>>;
 
 /** A filter, also by error code for the page of failures. */
-export type ListFilter = Partial<JobFilter> & {
-  readonly code?: string;
-  readonly messagePattern?: string;
-  readonly order?: string;
-};
+export type ListFilter = Readonly<Partial<Record<keyof JobsQuery | "order", string>>>;
 
 /** The filter in the address of the page of jobs. */
 export function addressOf(filter: ListFilter): string {
