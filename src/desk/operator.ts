@@ -8,6 +8,7 @@ import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
+import { features } from "../features/index.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
@@ -121,7 +122,7 @@ export async function createOperator(
   const acting = whenUsed(() =>
     connectQueues(internalApplication, configured, "fail-fast", undefined, "guest"),
   );
-  const submitting = whenUsed(() => openSubmitPath(application, configured));
+  const submitting = whenUsed(() => openSubmitPath(application, configured, features));
   const operator = openOperator({
     application,
     stores,

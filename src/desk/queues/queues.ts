@@ -12,7 +12,6 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { type Application, dividedKeys } from "../../core/job/define-config.ts";
 import { formatRate, type QueueLimits, type Rate } from "../../core/job/queue-settings.ts";
 import { addMark } from "../../features/history/marks.ts";
-import { type Division, divideQueue } from "../../features/partitions/divide-queue.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
@@ -22,6 +21,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
+import { type Division, divideQueue } from "./divide-queue.ts";
 
 const instant = z.iso.datetime();
 
