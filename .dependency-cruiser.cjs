@@ -117,12 +117,13 @@ module.exports = {
     {
       name: "console-only-knows-types",
       comment:
-        "the console knows the service by its HTTP routes, and of its code no more than types; it reads a provider's export and instants itself, and says what was sent in the same words as the command line",
+        "the console calls the service by the client, and knows of its code no more than types; it reads a provider's export and instants itself, and says what was sent in the same words as the command line",
       severity: "error",
       from: { path: "^console/" },
       to: {
         path: "^src/",
-        pathNot: "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
+        pathNot:
+          "^src/(edges/client/index|platform/errors/error-codes|desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

@@ -20,15 +20,6 @@ export async function withStore<T>(use: (store: FitRedis, settings: Settings) =>
   }
 }
 
-/** Loads the application and connects to Redis for one command. */
-export async function withApplication<T>(
-  use: (application: Application, store: FitRedis, settings: Settings) => Promise<T>,
-): Promise<T> {
-  await import("../../platform/redis/connect.ts");
-  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
-  return await withStore((store, settings) => use(application, store, settings));
-}
-
 /** Opens an operator for one command. */
 export async function withOperator<T>(
   use: (operator: Operator, application: Application) => Promise<T>,

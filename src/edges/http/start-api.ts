@@ -8,6 +8,7 @@ import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
 import { internalSubmitter, openOperator } from "../../desk/operator.ts";
 import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
+import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
 import { features } from "../../features/index.ts";
 import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
@@ -61,15 +62,18 @@ export async function startApi(
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
-  const submitAct = internalSubmitter(path, settings);
-  const operator = openOperator(application, path.stores, settings, async () => submitAct, events);
-  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
-  const overview = openOverviewWatch({
-    stores: path.stores,
+  const overviews = openOverviewReader({ ...path, application, settings });
+  const operator = openOperator({
     application,
+    stores: path.stores,
     settings,
-    clock: path.clock,
+    submitAct: internalSubmitter(path, settings),
+    submitOwn: path.submitter.submitOwn,
+    events,
+    overviews,
   });
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
+  const overview = openOverviewWatch(overviews);
   const server = await createServer({
     application,
     settings,

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Application } from "../../../core/job/define-config.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operations/receipt.ts";
 import { CHILDREN_MAX, childSchemaOf, flowSchema } from "../../../features/flows/flow-input.ts";
 import { openFlowSubmitter } from "../../../features/flows/flow-submitter.ts";
 import { features } from "../../../features/index.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
-import { receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
 import { batchedSubmission, submissionProblems } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Receipt } from "../../../core/job/submit-options.ts";
+import type { Receipt } from "../../core/job/submit-options.ts";
 
 /** The answer to one submission. */
 export const receiptSchema = z.object({
@@ -17,6 +17,6 @@ export function receiptBody({ id, type, idempotencyKey, duplicate }: Receipt): R
 }
 
 /** 202: accepted now; 200: accepted before. */
-export function receiptStatus({ duplicate }: Receipt): 200 | 202 {
+export function receiptStatus({ duplicate }: Pick<Receipt, "duplicate">): 200 | 202 {
   return duplicate ? 200 : 202;
 }

@@ -1,9 +1,9 @@
 import type { z } from "zod";
-import { malformed } from "../../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../../platform/lib/schema-issues.ts";
+import { malformed } from "./parse-json.ts";
+import { schemaIssues } from "./schema-issues.ts";
 
 /**
- * Checks a query or body against its schema.
+ * Checks input against its schema.
  *
  * @throws HoldfastError `INVALID_REQUEST` with every issue
  */
