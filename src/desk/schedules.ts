@@ -56,15 +56,7 @@ export function openScheduleOperator(
   const reader = openScheduleReader(stores, settings);
   const store = stores.of(INTERNAL_QUEUE);
 
-  function find(name: string): Schedule {
-    const schedule = schedules.find((candidate) => candidate.name === name);
-    if (schedule !== undefined) return schedule;
-    const known = schedules.map((candidate) => candidate.name);
-    throw new HoldfastError(
-      "SCHEDULE_NOT_FOUND",
-      `There is no schedule "${name}"; ${suggestion(name, known)}`,
-    );
-  }
+  const find = (name: string): Schedule => findSchedule(schedules, name);
 
   async function run(schedule: Schedule, act: Act, request: string | undefined): Promise<Receipt> {
     await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run-started", ...act }));
@@ -108,4 +100,11 @@ export function openScheduleOperator(
   ) {
     return { ...act, schedule, evidence: storedReason(store, reason) };
   }
+}
+
+function findSchedule(schedules: readonly Schedule[], name: string): Schedule {
+  const schedule = schedules.find((candidate) => candidate.name === name);
+  if (schedule !== undefined) return schedule;
+  const known = schedules.map((candidate) => candidate.name);
+  throw new HoldfastError("SCHEDULE_NOT_FOUND", `There is no schedule "${name}"; ${suggestion(name, known)}`);
 }

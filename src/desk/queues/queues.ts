@@ -10,6 +10,7 @@ import {
 } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { type Application, dividedFaults } from "../../core/job/define-config.ts";
+import type { JobContract } from "../../core/job/define-job.ts";
 import { formatRate, type QueueLimits, type Rate } from "../../core/job/queue-settings.ts";
 import { declarations } from "../../features/declared.ts";
 import { addMark } from "../../features/history/marks.ts";
@@ -113,8 +114,7 @@ export function openQueueOperator(
     limit: (name, limits, by) => inTime(limit(name, limits, by)),
     async divide(name, partitions) {
       partitionsOf(name);
-      const faults = dividedFaults(declarations, jobs.values(), (queue) => (queue === name ? partitions : 1));
-      if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
+      requireDivisible(jobs.values(), name, partitions);
       return await divideQueue(stores, prefix, name, partitions);
     },
   };
@@ -212,4 +212,9 @@ export function queueNotFound(name: string, queues: readonly string[]): Holdfast
 function tooFew(name: string, partitions: number, found: number): HoldfastError {
   const message = `${name} has ${partitions} partitions: expected a concurrency of at least that, got ${found}`;
   return new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
+}
+
+function requireDivisible(jobs: Iterable<JobContract>, name: string, partitions: number): void {
+  const faults = dividedFaults(declarations, jobs, (queue) => (queue === name ? partitions : 1));
+  if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
 }

@@ -24,6 +24,7 @@ export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";
 export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
 export type { WaitOptions } from "./follow.ts";
+export type { OperationCalls } from "./operations.ts";
 export type {
   ClientDoubtFilter,
   ClientHistoryQuery,
