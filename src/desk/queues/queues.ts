@@ -1,13 +1,5 @@
 import { z } from "zod";
-import {
-  type Override,
-  overrideLimits,
-  type Partitions,
-  type Pause,
-  pauseQueue,
-  readControl,
-  resumeQueue,
-} from "../../core/bullmq/queue-control.ts";
+import { type Override, type Partitions, type Pause, readControl } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { formatRate, type QueueLimits, type Rate } from "../../core/job/queue-settings.ts";
 import { addMark } from "../../features/history/marks.ts";
@@ -20,6 +12,7 @@ import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
+import { overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
 
 const instant = z.iso.datetime();
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { serveReadiness } from "../../core/bullmq/store/readiness.ts";
+import { serveReadiness } from "../../desk/readiness.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
