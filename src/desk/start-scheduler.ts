@@ -1,4 +1,3 @@
-import { serveReadiness } from "../core/bullmq/store/readiness.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
@@ -20,6 +19,7 @@ import { createMetrics } from "../platform/telemetry/metrics.ts";
 import type { MeasuredRole } from "../platform/telemetry/metrics-server.ts";
 import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
+import { serveReadiness } from "./readiness.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.

@@ -1,4 +1,3 @@
-import { serveReadiness } from "../core/bullmq/store/readiness.ts";
 import type { MeasuredWorker } from "../core/run/start-worker.ts";
 import { measureAttempts } from "../platform/telemetry/attempt-metrics.ts";
 import { measureEffects } from "../platform/telemetry/effect-metrics.ts";
@@ -6,6 +5,7 @@ import { createMetrics } from "../platform/telemetry/metrics.ts";
 import type { MetricsServer } from "../platform/telemetry/metrics-server.ts";
 import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
+import { serveReadiness } from "./readiness.ts";
 
 /** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics({

@@ -1,7 +1,7 @@
 import { startWorker } from "holdfast/worker";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { connectQueues } from "../../src/core/bullmq/store/connect-queues.ts";
-import { openReadiness } from "../../src/core/bullmq/store/readiness.ts";
+import { openReadiness } from "../../src/desk/readiness.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { type LoggedLine, recordingLog } from "../../src/testing/run-handler.ts";

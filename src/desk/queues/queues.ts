@@ -1,13 +1,5 @@
 import { z } from "zod";
-import {
-  type Override,
-  overrideLimits,
-  type Partitions,
-  type Pause,
-  pauseQueue,
-  readControl,
-  resumeQueue,
-} from "../../core/bullmq/queue-control.ts";
+import { type Override, type Partitions, type Pause, readControl } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { type Application, dividedFaults } from "../../core/job/define-config.ts";
 import type { JobContract } from "../../core/job/define-job.ts";
@@ -24,6 +16,7 @@ import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
 import { type Division, divideQueue } from "./divide-queue.ts";
+import { overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
 
 const instant = z.iso.datetime();
 

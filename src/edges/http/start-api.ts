@@ -1,6 +1,5 @@
 import type { FastifyInstance } from "fastify";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { serveReadiness } from "../../core/bullmq/store/readiness.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
@@ -10,6 +9,7 @@ import { internalSubmitter, openOperator } from "../../desk/operator.ts";
 import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
 import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
+import { serveReadiness } from "../../desk/readiness.ts";
 import { features } from "../../features/index.ts";
 import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
