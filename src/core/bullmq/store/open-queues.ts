@@ -1,5 +1,5 @@
+import slotOf from "cluster-key-slot";
 import { Cluster } from "ioredis";
-import { slotOf } from "../../../platform/redis/cluster/slot.ts";
 import { slotStateOf } from "../../../platform/redis/cluster/slot-guard.ts";
 import { queueOfPartition } from "./partitions.ts";
 import type { QueueStores } from "./queue-store.ts";
