@@ -78,7 +78,7 @@ const readJobStatusSchema = {
       description: "To a client that reconnects after the job's end: there is no more.",
       type: "null",
     },
-    ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+    ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_SUBSCRIBERS"),
   },
 };
 

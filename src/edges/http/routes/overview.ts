@@ -33,7 +33,7 @@ const readOverviewSchema = {
         "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
       },
     },
-    ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+    ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_SUBSCRIBERS"),
   },
 };
 
