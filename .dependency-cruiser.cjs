@@ -45,7 +45,7 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/edges/(http|client|cli/mailbox)/" },
+      from: { path: "^src/edges/(http|client)/" },
       to: { path: "^src/edges/(http|client|cli)/", pathNot: "^src/edges/$1/" },
     },
     {
@@ -70,11 +70,11 @@ module.exports = {
       },
     },
     {
-      name: "mailbox-on-demand",
-      comment: "the mailbox is a development tool: no other role loads it or its libraries",
+      name: "src-knows-no-dev",
+      comment: "dev/ is what only a checkout needs: the package does not contain it",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/edges/cli/mailbox/" },
-      to: { path: "^src/edges/cli/mailbox/|node_modules/(smtp-server|mailparser)/", dynamic: false },
+      from: { path: "^src/" },
+      to: { path: "^dev/" },
     },
     {
       name: "bullmq-only-in-core-bullmq",

@@ -22,7 +22,7 @@ const checks = [
   { name: "types of the table of truth", run: () => checkTypes("truth", "truth-types") },
   {
     name: "imports",
-    run: () => tool("depcruise", "src", "console", "jobs", "holdfast.config.ts", "--config"),
+    run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),
   },
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { claimDataDirectory } from "../../src/edges/cli/system/data-directory.ts";
 import { spawnEmbeddedStore } from "../../src/platform/redis/embedded.ts";
 import { epochFile } from "../../src/platform/redis/fitness/epoch-file.ts";

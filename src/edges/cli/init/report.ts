@@ -17,7 +17,7 @@ function nextSteps({ isNew, packageManager, sources }: Project): string {
   const run = packageManager === "npm" ? "npm run" : `${packageManager} run`;
   const steps = [
     [`${packageManager} install`, "installs what package.json names"],
-    [`${run} ${prefix}dev`, "API, worker, scheduler, store and mailbox, loaded anew after each change"],
+    [`${run} ${prefix}dev`, "API, worker, scheduler and store, loaded anew after each change"],
     [`${run} ${prefix}test`, "the job's test, and a crash sweep"],
   ];
   const width = Math.max(...steps.map(([command = ""]) => command.length));

@@ -48,26 +48,6 @@ export function laterMetricsPort(port: number | undefined, later: 1 | 2): Replac
   return { HOLDFAST_METRICS_PORT: String((port + later) % 65_536) };
 }
 
-interface MailboxReady {
-  readonly smtpUrl: string;
-  readonly pageUrl: string;
-}
-
-/** A restarted mailbox keeps its ports, because the worker knows them. */
-export function mailboxChild(): ChildSpec<MailboxReady> {
-  let ports: string[] = [];
-  return {
-    name: "mailbox",
-    start: () => forkRole(["mailbox", ...ports]),
-    async whenReady(child) {
-      const ready = await readyMessage<MailboxReady>(child);
-      ports = ["--smtp-port", new URL(ready.smtpUrl).port, "--page-port", new URL(ready.pageUrl).port];
-      return ready;
-    },
-    stopMs: STOP_MS,
-  };
-}
-
 /** The embedded server of a data directory. Stops one that an earlier run left behind. */
 export async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
   await stopOrphanedStore(dataDir);

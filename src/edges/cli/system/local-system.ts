@@ -2,16 +2,12 @@ import type { Settings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
 import type { Running } from "../../../platform/lib/running.ts";
-import { apiChild, laterMetricsPort, mailboxChild, roleChild, storeChild } from "./children.ts";
+import { apiChild, laterMetricsPort, roleChild, storeChild } from "./children.ts";
 import { claimDataDirectory } from "./data-directory.ts";
 import { type ChildSpec, type Supervised, supervise } from "./supervisor.ts";
 
-/** What `up` and `dev` run on one machine: a store and a mailbox where none is named, and the three roles. */
+/** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, and the three roles. */
 export interface LocalSystem {
-  /** The mailbox's page; undefined with an `SMTP_URL`. */
-  readonly mailboxUrl: string | undefined;
-  /** Variables that the roles get besides this process's. */
-  readonly variables: { readonly SMTP_URL?: string };
   /**
    * Starts API, worker and scheduler. Again after their stop: the API keeps its port.
    *
@@ -30,19 +26,14 @@ export async function startLocalSystem(
   parts.push(claimDataDirectory(settings.HOLDFAST_DATA_DIR));
   if (settings.REDIS_URL === undefined)
     await startChild(await storeChild(settings.HOLDFAST_DATA_DIR), parts, log);
-  const mailbox =
-    settings.SMTP_URL === undefined ? (await startChild(mailboxChild(), parts, log)).ready : undefined;
-  const variables = mailbox === undefined ? {} : { SMTP_URL: mailbox.smtpUrl };
   const graceMs = settings.HOLDFAST_STOP_GRACE_MS;
   const { HOLDFAST_METRICS_PORT: port } = settings;
   const api = apiChild(laterMetricsPort(port, 2));
   const others = [
-    roleChild("worker", variables, graceMs),
-    roleChild("scheduler", { ...variables, ...laterMetricsPort(port, 1) }, graceMs),
+    roleChild("worker", {}, graceMs),
+    roleChild("scheduler", laterMetricsPort(port, 1), graceMs),
   ];
   return {
-    mailboxUrl: mailbox?.pageUrl,
-    variables,
     async startRoles(roles) {
       const [first, ...rest] = await Promise.allSettled([
         startChild(api, roles, log),
