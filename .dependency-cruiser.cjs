@@ -119,7 +119,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(desk/doubts/provider-export|desk/jobs/instant|core/effect/outgoing/outgoing-text)\\.ts$",
+          "^src/(desk/doubts/provider-export|desk/jobs/instant|core/effect/outgoing/outgoing-text|platform/lib/duration-text)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -127,9 +127,9 @@ module.exports = {
       name: "parts-of-the-console-run-in-browsers",
       severity: "error",
       from: {
-        path: "^src/(desk/doubts/provider-export|desk/jobs/instant|core/effect/outgoing/outgoing-text)\\.ts$",
+        path: "^src/(desk/doubts/provider-export|desk/jobs/instant|core/effect/outgoing/outgoing-text|platform/lib/duration-text)\\.ts$",
       },
-      to: {},
+      to: { pathNot: "^src/platform/lib/duration-text\\.ts$" },
     },
     {
       name: "nothing-imports-the-console",
