@@ -6,10 +6,9 @@ import type { WithLogger } from "../../../platform/lib/logger.ts";
 import type { Running } from "../../../platform/lib/running.ts";
 import { loadApplication } from "../load-application.ts";
 import { setUpCollector } from "../system/collector.ts";
-import { endOnFault } from "../system/end-on-fault.ts";
-import { openProcessLog } from "../system/process-log.ts";
+import { endOnFault, openProcessLog } from "../system/process-log.ts";
+import { untilStopRequested } from "../system/signals.ts";
 import { notifyReady } from "../system/supervisor.ts";
-import { untilStopRequested } from "../system/until-signal.ts";
 
 /** The roles, each in its own process. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {

@@ -7,10 +7,9 @@ import { loadApplication } from "../load-application.ts";
 import { firstScreen } from "../screen/first-screen.ts";
 import { print, printError } from "../screen/output.ts";
 import { checkInProcess } from "./check-application.ts";
-import { endOnFault } from "./end-on-fault.ts";
 import { type LocalSystem, startLocalSystem } from "./local-system.ts";
-import { openProcessLog } from "./process-log.ts";
-import { untilStopRequested } from "./until-signal.ts";
+import { endOnFault, openProcessLog } from "./process-log.ts";
+import { untilStopRequested } from "./signals.ts";
 import { watchApplication } from "./watch-files.ts";
 
 /** Runs everything on this machine, and restarts the roles after each change of the application, until the process is asked to end. */

@@ -3,10 +3,9 @@ import { type Running, stopAll } from "../../../platform/lib/running.ts";
 import { loadApplication } from "../load-application.ts";
 import { firstScreen } from "../screen/first-screen.ts";
 import { checkVariables } from "./check-application.ts";
-import { endOnFault } from "./end-on-fault.ts";
 import { startLocalSystem } from "./local-system.ts";
-import { openProcessLog } from "./process-log.ts";
-import { untilStopRequested } from "./until-signal.ts";
+import { endOnFault, openProcessLog } from "./process-log.ts";
+import { untilStopRequested } from "./signals.ts";
 
 /** Runs everything on this machine until the process is asked to end. */
 export async function runUp(): Promise<void> {

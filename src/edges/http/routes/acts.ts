@@ -6,10 +6,10 @@ import { actStatusSchema } from "../../../desk/acts/acts.ts";
 import { isoTime } from "../../../platform/lib/iso-time.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { answer } from "../body/component.ts";
-import { readKeyHeader } from "../body/key-header.ts";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { callerOf } from "../guard/caller.ts";
+import { readKeyHeader } from "../body/request-headers.ts";
+import { callerOf } from "../guard/access.ts";
 import type { ApiParts } from "../parts.ts";
 
 const requestSchema = z

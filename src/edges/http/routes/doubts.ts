@@ -14,7 +14,7 @@ import {
 import { isoTime } from "../../../platform/lib/iso-time.ts";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { callerOf } from "../guard/caller.ts";
+import { callerOf } from "../guard/access.ts";
 import type { ApiParts } from "../parts.ts";
 
 const PAGE_MAX = 200;

@@ -7,7 +7,7 @@ import { jobFilterQuery } from "../../../desk/jobs/job-filter.ts";
 import { COMPONENT_NAME } from "../body/component.ts";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { callerOf } from "../guard/caller.ts";
+import { callerOf } from "../guard/access.ts";
 import type { ApiParts } from "../parts.ts";
 
 const querySchema = z.strictObject({

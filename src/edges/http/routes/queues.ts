@@ -5,7 +5,7 @@ import { queueSchema } from "../../../desk/queues/queues.ts";
 import { COMPONENT_NAME } from "../body/component.ts";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { callerOf } from "../guard/caller.ts";
+import { callerOf } from "../guard/access.ts";
 import type { ApiParts } from "../parts.ts";
 
 const queue = queueSchema.meta({ [COMPONENT_NAME]: "Queue" });

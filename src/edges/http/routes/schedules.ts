@@ -14,11 +14,11 @@ import { pastTickSchema, scheduleStatusSchema } from "../../../features/schedule
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { answer, component } from "../body/component.ts";
-import { readKeyHeader } from "../body/key-header.ts";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
-import { callerOf } from "../guard/caller.ts";
+import { readKeyHeader } from "../body/request-headers.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../body/submission-body.ts";
+import { callerOf } from "../guard/access.ts";
 import type { ApiParts } from "../parts.ts";
 
 const count = (max: number, fallback: number, description: string) =>

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { parseInput } from "../body/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { callerOf } from "../guard/caller.ts";
+import { callerOf } from "../guard/access.ts";
 import type { ApiParts } from "../parts.ts";
 
 const acceptanceSchema = z

@@ -5,7 +5,6 @@ import type { Receipt } from "../../../core/job/submit-options.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
-import { readKeyHeader } from "../body/key-header.ts";
 import { parseInput } from "../body/parse-input.ts";
 import {
   asHoldfastError,
@@ -14,8 +13,14 @@ import {
   problemResponses,
   problemSchema,
 } from "../body/problem.ts";
-import { type ReceiptBody, receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
-import { batchedSubmission } from "../body/submission-body.ts";
+import { readKeyHeader } from "../body/request-headers.ts";
+import {
+  batchedSubmission,
+  type ReceiptBody,
+  receiptBody,
+  receiptSchema,
+  receiptStatus,
+} from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 
 const BATCH_MAX = 1_000;

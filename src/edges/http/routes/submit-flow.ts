@@ -4,8 +4,13 @@ import type { Application } from "../../../core/job/define-config.ts";
 import { CHILDREN_MAX, childSchema, flowSchema } from "../../../features/flows/flow-input.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
-import { receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
-import { batchedSubmission, submissionProblems } from "../body/submission-body.ts";
+import {
+  batchedSubmission,
+  receiptBody,
+  receiptSchema,
+  receiptStatus,
+  submissionProblems,
+} from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 
 const BODY_MAX_BYTES = 4 * 1_048_576;
