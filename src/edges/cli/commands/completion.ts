@@ -31,11 +31,11 @@ async function application(): Promise<Application | undefined> {
 }
 
 /** What may follow: the words after a command's path, and the values after one of its options. */
-export type Completions = ReadonlyMap<string, readonly string[]>;
+type Completions = ReadonlyMap<string, readonly string[]>;
 
-export const shells = ["bash", "zsh", "fish"] as const;
+const shells = ["bash", "zsh", "fish"] as const;
 
-export type Shell = (typeof shells)[number];
+type Shell = (typeof shells)[number];
 
 /**
  * Lists what can be completed.
