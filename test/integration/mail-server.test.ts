@@ -5,7 +5,8 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import application from "../../holdfast.config.ts";
 import { getMailServer } from "../../src/edges/cli/screen/first-screen.ts";
-import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { launchRole, runProcess, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { testEnvironment, type Variables } from "../support/service.ts";
 
 /** The jobs that come with Holdfast: two of the three send mail. */
@@ -18,13 +19,13 @@ const refusal =
 describe("a worker whose jobs send mail", withProcesses, () => {
   it("does not start without a mail server, and prints one line with what is missing", async () => {
     for (const nothing of [{}, { SMTP_URL: "" }]) {
-      const { code, stderr } = await run(["worker"], environment(nothing));
+      const { code, stderr } = await runProcess(["worker"], environment(nothing));
       expect({ code, stderr }).toEqual({ code: 1, stderr: `${refusal}\n` });
     }
   });
 
   it("ends holdfast up before anything starts, with one more line on how to get one", async () => {
-    const { code, stdout, stderr } = await run(["up"], environment());
+    const { code, stdout, stderr } = await runProcess(["up"], environment());
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(`${refusal}\nTo get a mail server: ${getMailServer}\n`);
   });
@@ -44,7 +45,7 @@ describe("a worker whose jobs send mail", withProcesses, () => {
     const mailbox = await startMailbox({ directory, smtpPort: 0, pagePort: 0 });
     onTestFinished(() => mailbox.stop());
 
-    expect(await run(["worker"], environment())).toMatchObject({ code: 1, stderr: `${refusal}\n` });
+    expect(await runProcess(["worker"], environment())).toMatchObject({ code: 1, stderr: `${refusal}\n` });
   });
 
   it("starts with one", async () => {
