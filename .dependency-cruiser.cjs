@@ -49,7 +49,7 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/edges/(http|client|cli/mailbox)/" },
+      from: { path: "^src/edges/(http|client)/" },
       to: { path: "^src/edges/(http|client|cli)/", pathNot: "^src/edges/$1/" },
     },
     {
@@ -74,11 +74,11 @@ module.exports = {
       },
     },
     {
-      name: "mailbox-on-demand",
-      comment: "the mailbox is a development tool: no other role loads it or its libraries",
+      name: "src-knows-no-dev",
+      comment: "dev/ is what only a checkout needs: the package does not contain it",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/edges/cli/mailbox/" },
-      to: { path: "^src/edges/cli/mailbox/|node_modules/(smtp-server|mailparser)/", dynamic: false },
+      from: { path: "^src/" },
+      to: { path: "^dev/" },
     },
     {
       name: "bullmq-only-in-core-bullmq",
@@ -123,7 +123,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(edges/client/index|platform/errors/error-codes|desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
+          "^src/(edges/client/index|platform/errors/error-codes|desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text|platform/lib/duration-text)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -131,9 +131,9 @@ module.exports = {
       name: "parts-of-the-console-run-in-browsers",
       severity: "error",
       from: {
-        path: "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text)\\.ts$",
+        path: "^src/(desk/doubts/provider-export|desk/jobs/instant|evidence/outgoing/outgoing-text|platform/lib/duration-text)\\.ts$",
       },
-      to: {},
+      to: { pathNot: "^src/platform/lib/duration-text\\.ts$" },
     },
     {
       name: "nothing-imports-the-console",

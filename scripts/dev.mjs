@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { build, buildIsFresh } from "./lib/build.mjs";
+import { useMailbox } from "./lib/mailbox.mjs";
 import { step } from "./lib/progress.mjs";
 import { Failure, runScript } from "./lib/script.mjs";
 import { setUpToRun } from "./lib/setup.mjs";
@@ -12,6 +13,7 @@ const watched = { folders: ["src", "console", "jobs"], rootFiles: ["holdfast.con
 
 await runScript(async () => {
   await setUpToRun();
+  await useMailbox();
   let service = startService();
   let ending = false;
   const end = async () => {

@@ -1,5 +1,7 @@
 import { visibleJson } from "./visible.ts";
 
+export { durationText as duration } from "../../src/platform/lib/duration-text.ts";
+
 const wholes = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const hundredths = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
@@ -31,25 +33,6 @@ export function bytes(value: number): string {
   const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), units.length - 1);
   const scaled = value / 1024 ** power;
   return `${scaled < 10 ? tenths.format(scaled) : wholes.format(scaled)} ${units[power]}`;
-}
-
-/** A length of time: "0.4 ms", "12 ms", "1.2 s", "3 min 5 s", "5 h 12 min", "3 d 4 h". */
-export function duration(ms: number): string {
-  if (ms < 10) return `${tenths.format(ms)} ms`;
-  if (ms < SECOND) return `${wholes.format(ms)} ms`;
-  if (ms < 10 * SECOND) return `${tenths.format(ms / SECOND)} s`;
-  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
-  if (ms < HOUR) return inTwo(ms, [MINUTE, "min"], [SECOND, "s"]);
-  if (ms < DAY) return inTwo(ms, [HOUR, "h"], [MINUTE, "min"]);
-  return inTwo(ms, [DAY, "d"], [HOUR, "h"]);
-}
-
-type Unit = readonly [ms: number, name: string];
-
-function inTwo(ms: number, [large, largeName]: Unit, [small, smallName]: Unit): string {
-  const rest = Math.floor((ms % large) / small);
-  const first = `${wholes.format(Math.floor(ms / large))} ${largeName}`;
-  return rest === 0 ? first : `${first} ${rest} ${smallName}`;
 }
 
 /** An age in one unit: "12 s", "3 min", "5 h", "8 d". */

@@ -23,7 +23,7 @@ const checks = [
   { name: "types of the table of truth", run: () => checkTypes("truth", "truth-types") },
   {
     name: "imports",
-    run: () => tool("depcruise", "src", "console", "jobs", "holdfast.config.ts", "--config"),
+    run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),
   },
   { name: "the rest without a feature", run: async () => faultsOf(await faultsWithout(anyFeature())) },
   { name: "dead code", run: () => tool("knip") },

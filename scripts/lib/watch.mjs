@@ -1,38 +1,28 @@
 // Waits until somebody saves a file.
-import { watch } from "node:fs";
-import { foldersUnder } from "./files.mjs";
+import path from "node:path";
 
 /** One save is often several events, and one change several saves. */
 const quietMs = 100;
 
-/**
- * Resolves once a file in `folders`, or one of `rootFiles`, has changed and everything is quiet again.
- *
- * Watches every folder by itself: the recursive mode of `fs.watch` misses files that an editor saves by renaming (seen on Node 20.20,
- * Linux).
- */
-export function nextChange({ folders, rootFiles }) {
-  return new Promise((resolve) => {
+/** Resolves once a file in `folders`, or one of `rootFiles`, has changed and everything is quiet again. */
+export async function nextChange({ folders, rootFiles }) {
+  const { watch } = await import("chokidar"); // not installed yet when this file is first loaded
+  const watcher = watch(
+    [...folders, ...rootFiles].map((name) => path.resolve(name)),
+    { ignoreInitial: true, ignored: isScratch },
+  );
+  await new Promise((resolve) => {
     let quiet;
-    const onChange = () => {
+    watcher.on("all", () => {
       clearTimeout(quiet);
-      quiet = setTimeout(() => {
-        for (const watcher of watchers) watcher.close();
-        resolve();
-      }, quietMs);
-    };
-    const watchFor = (folder, matters) =>
-      watch(folder, (_event, name) => {
-        if (matters(name)) onChange();
-      });
-    const watchers = [
-      ...folders.flatMap(foldersUnder).map((folder) => watchFor(folder, isSource)),
-      watchFor(".", (name) => rootFiles.includes(name)),
-    ];
+      quiet = setTimeout(resolve, quietMs);
+    });
   });
+  await watcher.close();
 }
 
 /** Swap files and backups come and go while a file is only open. */
-function isSource(name) {
-  return !name.startsWith(".") && !name.endsWith("~");
+function isScratch(file) {
+  const name = path.basename(file);
+  return (name.startsWith(".") && name !== ".env") || name.endsWith("~");
 }

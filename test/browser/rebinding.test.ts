@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { application } from "../support/application.ts";
 import { createService } from "../support/service.ts";
 

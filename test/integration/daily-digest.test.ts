@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { defineJob, type Producer } from "holdfast";
 import { simpleParser } from "mailparser";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { dailyDigest as realDigest } from "../../jobs/daily-digest/contract.ts";
 import { dailyDigestHandler } from "../../jobs/daily-digest/handler.ts";
 import { welcomeEmail as realWelcomeEmail } from "../../jobs/welcome-email/contract.ts";
 import { welcomeEmailHandler } from "../../jobs/welcome-email/handler.ts";
-import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { type SmtpScript, startScriptedSmtp } from "../support/smtp-script.ts";
 

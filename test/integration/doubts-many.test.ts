@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { EXPORT_MARGIN_MS } from "../../src/desk/doubts/provider-export.ts";
-import { readValues } from "../../src/edges/cli/read-values.ts";
+import { readValues } from "../../src/edges/cli/doubts-many.ts";
 import { ageDoubts, pauseWorkerOf } from "../support/doubts.ts";
 import { get, post } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";

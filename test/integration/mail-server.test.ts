@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import application from "../../holdfast.config.ts";
-import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
+import { getMailServer } from "../../src/edges/cli/screen/first-screen.ts";
 import { launchRole, runProcess, withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
 import { testEnvironment, type Variables } from "../support/service.ts";
@@ -21,6 +22,12 @@ describe("a worker whose jobs send mail", withProcesses, () => {
       const { code, stderr } = await runProcess(["worker"], environment(nothing));
       expect({ code, stderr }).toEqual({ code: 1, stderr: `${refusal}\n` });
     }
+  });
+
+  it("ends holdfast up before anything starts, with one more line on how to get one", async () => {
+    const { code, stdout, stderr } = await runProcess(["up"], environment());
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toBe(`${refusal}\nTo get a mail server: ${getMailServer}\n`);
   });
 
   it("does not start without one from the library, either", async () => {

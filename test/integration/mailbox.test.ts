@@ -8,9 +8,9 @@ import { text } from "node:stream/consumers";
 import { simpleParser } from "mailparser";
 import { createTransport } from "nodemailer";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { openMailDirectory } from "../../dev/mailbox/mail-directory.ts";
+import { type Mailbox, startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { composeWelcomeEmail } from "../../jobs/welcome-email/compose.ts";
-import { openMailDirectory } from "../../src/edges/cli/mailbox/mail-directory.ts";
-import { type Mailbox, startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 
 const megabyte = 1024 * 1024;
 const from = "Holdfast <holdfast@localhost>";

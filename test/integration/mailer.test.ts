@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { simpleParser } from "mailparser";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { createMailer, mailer } from "../../jobs/mailer.ts";
 import { composeWelcomeEmail } from "../../jobs/welcome-email/compose.ts";
-import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 
 const payload = { email: "anoop@example.com", name: "Anoop", message: "Congratulations!" };
 const message = composeWelcomeEmail(payload, "job-1");

@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
-import { claimDataDirectory } from "../../src/edges/cli/system/data-directory.ts";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
+import { claimDataDirectory } from "../../src/edges/cli/system/local-system.ts";
 import { spawnEmbeddedStore } from "../../src/platform/redis/embedded.ts";
 import { epochFile } from "../../src/platform/redis/fitness/epoch-file.ts";
 import { until } from "../support/until.ts";

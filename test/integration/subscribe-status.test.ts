@@ -319,7 +319,7 @@ describe("many subscribers", () => {
     const streams = [await openStream(url), await openStream(url)];
 
     const refused = await call(url, "GET", undefined, { accept: eventStream });
-    expect(refused).toMatchObject({ status: 503, body: { code: "TOO_MANY_FOLLOWERS" } });
+    expect(refused).toMatchObject({ status: 503, body: { code: "TOO_MANY_SUBSCRIBERS" } });
     expect(refused.headers.get("retry-after")).toBe("5");
     const atOnce = await waitFor(url, "wait=30");
     expect(atOnce).toMatchObject({ status: 200, body: { state: "waiting" } });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { createTransport } from "nodemailer";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Mailbox, startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { composeWelcomeEmail } from "../../jobs/welcome-email/compose.ts";
-import { type Mailbox, startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 
 const script = "<script>parent.document.title = document.title = 'executed'</script>";

@@ -1,9 +1,9 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
+import slotOf from "cluster-key-slot";
 import { defineConfig, defineJob, HoldfastError } from "holdfast";
 import type { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
-import { slotOf } from "../../src/platform/redis/cluster/slot.ts";
 import { openConnection } from "../../src/platform/redis/connection.ts";
 import { startResharding } from "../support/open-slot.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";

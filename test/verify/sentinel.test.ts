@@ -190,7 +190,7 @@ describe("a Sentinel set", withProcesses, () => {
           "Sentinel set main: master + 2 replicas; replica:2: survives the loss of a machine, whichever replica is promoted",
       },
       { name: "promotion", verdict: "ok" },
-      { name: "sentinels", verdict: "ok", found: "3, quorum 2; they promote a replica after 1 s 500 ms" },
+      { name: "sentinels", verdict: "ok", found: "3, quorum 2; they promote a replica after 1.5 s" },
       { name: "min-replicas-max-lag", verdict: "warn", found: "10 s" },
     ]);
     expect((await found("disk-despite-failover"))[1]).toMatchObject({

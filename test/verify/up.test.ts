@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { simpleParser } from "mailparser";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { get, post } from "../support/http.ts";
 import {
   childrenOf,
@@ -20,7 +21,7 @@ import {
 import { until } from "../support/until.ts";
 
 const CONFIG = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
-const roles = ["api", "worker", "scheduler", "mailbox", "store"] as const;
+const roles = ["api", "worker", "scheduler", "store"] as const;
 
 /** Waits as long as a start may take. */
 const slowly = <T>(what: string, probe: () => T | Promise<T>) => until(what, probe, START_MS);
@@ -44,10 +45,14 @@ function killAll(processes: readonly ProcessEntry[]) {
   for (const { pid } of processes) if (isAlive(pid)) process.kill(pid, "SIGKILL");
 }
 
-/** Starts `holdfast up` in a folder; resolves when it has printed its screen. */
+/** Starts `holdfast up` in a folder, with a mailbox beside it; resolves when it has printed its screen. */
 async function startUp(folder: string) {
   const port = await freePort();
+  const directory = join(folder, ".holdfast", "mailbox");
+  const mailbox = await startMailbox({ directory, smtpPort: 0, pagePort: 0 });
+  onTestFinished(() => mailbox.stop());
   const env = {
+    SMTP_URL: mailbox.smtpUrl,
     HOLDFAST_PORT: String(port),
     HOLDFAST_LOG_LEVEL: "warn",
     HOLDFAST_CONFIG: CONFIG,
@@ -154,7 +159,8 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     const started = childrenOf(first.up.pid).map(({ pid }) => pid);
     expect(started).toHaveLength(roles.length);
 
-    const intruder = launch(["up"], { HOLDFAST_PORT: "0", HOLDFAST_CONFIG: CONFIG }, { cwd: folder });
+    const env = { HOLDFAST_PORT: "0", HOLDFAST_CONFIG: CONFIG, SMTP_URL: "smtp://127.0.0.1:9" };
+    const intruder = launch(["up"], env, { cwd: folder });
     expect(await intruder.ended).toMatchObject({
       code: 1,
       stdout: "",

@@ -141,7 +141,7 @@ export function boundedFilter(act: ActName, filter: JobFilter, before: number): 
   return { ...filter, endedTo: earlier(filter.endedTo) };
 }
 
-/** @throws HoldfastError `INVALID_REQUEST` for an act on everything that does not say so, and on jobs that it cannot be done with */
+/** @throws HoldfastError `INVALID_REQUEST` for an act without filter that does not say `all`, and for an act that these jobs do not allow */
 export function requireScope({ act, filter, all }: Pick<ActRequest, "act" | "filter" | "all">): void {
   const isNarrow = Object.values(filter).some((value) => value !== undefined);
   if (isNarrow === (all === true))

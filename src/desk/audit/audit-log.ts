@@ -18,7 +18,7 @@ export interface Act {
   readonly reason?: string | undefined;
 }
 
-/** Who does what, where a program does not say. */
+/** The actor, when the caller names none. */
 export const LIBRARY = "createOperator()";
 
 const BY =

@@ -15,7 +15,7 @@ export async function appendEntry({ client, keys }: QueueStore, fields: readonly
   await appendScript.run(client, [keys.audit], [ENTRIES_MAX, ...fields]);
 }
 
-/** Reads the entries that no process has logged. They are not read again, by nobody. */
+/** Reads the entries that no process has logged. Nobody reads them again. */
 export async function takeUnlogged({ client, keys }: QueueStore, limit: number): Promise<StoredEntry[]> {
   return (await takeScript.run(client, [keys.audit, keys.auditLogged], [limit])) as StoredEntry[];
 }

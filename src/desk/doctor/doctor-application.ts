@@ -85,7 +85,7 @@ function variables(application: Application): Finding[] {
     if (value !== undefined) return ok(name, shown(name, value));
     return finding(name, "warn", `not set; required by ${types.join(", ")}`, {
       reason: "a worker with this environment does not start",
-      remedy: `set ${name} for every worker${name === "SMTP_URL" ? "; only holdfast up brings a development mailbox" : ""}`,
+      remedy: `set ${name} for every worker`,
     });
   });
 }

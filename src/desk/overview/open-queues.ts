@@ -1,7 +1,7 @@
+import slotOf from "cluster-key-slot";
 import { Cluster } from "ioredis";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { slotOf } from "../../platform/redis/cluster/slot.ts";
 import { slotStateOf } from "../../platform/redis/cluster/slot-guard.ts";
 
 /** A queue, or one of its partitions, whose slot is being moved, or was left half moved. Nothing can be read of it. */

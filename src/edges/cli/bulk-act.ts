@@ -8,12 +8,11 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { username } from "../../platform/lib/username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode } from "./exit-code.ts";
-import { type FilterOptions, filterOf } from "./job-filter-options.ts";
-import { canAsk, confirm } from "./screen/confirm.ts";
+import { type FilterOptions, filterOf } from "./filter-options.ts";
+import { canAsk, confirm, showPreview } from "./screen/confirm.ts";
 import { print, printError, printJson } from "./screen/output.ts";
-import { showPreview } from "./screen/preview.ts";
 import { table } from "./screen/table.ts";
-import { interruptible } from "./system/interruptible.ts";
+import { interruptible } from "./system/signals.ts";
 
 /** How a command acts on many jobs. */
 export interface BulkOptions extends FilterOptions {

@@ -1,21 +1,25 @@
+import { readFile } from "node:fs/promises";
 import type { Doubt } from "../../desk/doubts/doubts.ts";
 import type { DoubtId, ManyDoubts } from "../../desk/doubts/doubts-many.ts";
-import { evidenceOfRest, type ImportPlan, planImport } from "../../desk/doubts/provider-export.ts";
+import {
+  evidenceOfRest,
+  type ImportPlan,
+  planImport,
+  readExport,
+} from "../../desk/doubts/provider-export.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { username } from "../../platform/lib/username.ts";
 import { withOperator } from "./connections.ts";
-import { type DoubtFilterOptions, doubtFilterOf } from "./doubt-filter-options.ts";
 import { exitCode } from "./exit-code.ts";
+import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
-import { readValues } from "./read-values.ts";
-import { canAsk, confirm } from "./screen/confirm.ts";
+import { canAsk, confirm, showPreview } from "./screen/confirm.ts";
+import { seenText } from "./screen/job-text.ts";
 import { print, printError, printHint, printJson } from "./screen/output.ts";
-import { showPreview } from "./screen/preview.ts";
-import { seenText } from "./screen/seen-text.ts";
 import { tableLines } from "./screen/table.ts";
 import type { Cell, Lines } from "./screen/text.ts";
-import { interruptible } from "./system/interruptible.ts";
+import { interruptible } from "./system/signals.ts";
 
 /** How commands act on many doubts. */
 export interface ManyOptions extends DoubtFilterOptions {
@@ -267,4 +271,18 @@ function textOf(as: As): string {
 
 function effects(count: number): string {
   return `${count} ${count === 1 ? "effect" : "effects"}`;
+}
+
+/**
+ * Reads the texts in an export, as `readExport` finds them.
+ *
+ * @throws HoldfastError `USAGE`
+ */
+export async function readValues(file: string, column?: string): Promise<ReadonlySet<string>> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new HoldfastError("USAGE", `${file}: cannot be read`, { cause });
+  });
+  const read = readExport(text, column);
+  if ("fault" in read) throw new HoldfastError("USAGE", `${file}: ${read.fault}`);
+  return read.values;
 }

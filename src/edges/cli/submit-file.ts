@@ -7,8 +7,8 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
 import { exitCode } from "./exit-code.ts";
 import { print, printError, printJson } from "./screen/output.ts";
-import { printable } from "./screen/printable.ts";
-import { interruptible } from "./system/interruptible.ts";
+import { printable } from "./screen/text.ts";
+import { interruptible } from "./system/signals.ts";
 
 const IN_FLIGHT_MAX = 128;
 

@@ -85,7 +85,7 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fet
     try {
       return (await read(await send({ ...call, signal: timer.signal }))) as Answer;
     } catch (thrown) {
-      // Whatever failed then, failed because of that.
+      // Errors after an abort are its consequences.
       const reason: unknown = timer.signal.aborted ? timer.signal.reason : thrown;
       throw call.isKeyed === true ? safeToRepeat(reason) : reason;
     } finally {
@@ -143,7 +143,7 @@ export function jsonOf(body: object): string {
   });
 }
 
-/** Undefined for undefined alone: untyped code can give anything. @throws HoldfastError `INVALID_REQUEST` for an invalid date */
+/** Returns `undefined` only for `undefined`: untyped code can pass anything. @throws HoldfastError `INVALID_REQUEST` for an invalid date */
 export function isoOption(name: string, date: Date | undefined): string | undefined {
   return date === undefined ? undefined : isoText(name, date);
 }

@@ -4,9 +4,9 @@ import type { Operation } from "../../desk/operations/operation.ts";
 import { operations } from "../../desk/operations/operations.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
 import { answer } from "./body/component.ts";
-import { readKeyHeader } from "./body/key-header.ts";
 import { problemResponses } from "./body/problem.ts";
-import { callerOf } from "./guard/caller.ts";
+import { readKeyHeader } from "./body/request-headers.ts";
+import { callerOf } from "./guard/access.ts";
 import type { ApiParts } from "./parts.ts";
 
 /** A route for each operation. */

@@ -23,14 +23,14 @@ export interface Subscribers extends Running {
    * Reads a job's status, and subscribes to later ones.
    *
    * @param listener called for each later change of interest, perhaps for more
-   * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_SUBSCRIBERS`
    */
   subscribe(id: string, interest: Interest, listener: StatusListener): Promise<Subscription>;
   /**
    * Counts a subscriber of something other than a job.
    *
    * @returns uncounts it; safe to call twice
-   * @throws HoldfastError `TOO_MANY_FOLLOWERS`
+   * @throws HoldfastError `TOO_MANY_SUBSCRIBERS`
    */
   admit(): () => void;
 }
@@ -150,7 +150,7 @@ function once(run: () => void): () => void {
 }
 
 function tooMany(): HoldfastError {
-  return new HoldfastError("TOO_MANY_FOLLOWERS", "This process has as many subscribers as it may have", {
+  return new HoldfastError("TOO_MANY_SUBSCRIBERS", "This process has as many subscribers as it may have", {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -18,10 +18,10 @@ describe("what an effect was seen to send", () => {
   it("is one sentence, also where it was sent again", () => {
     const at = new Date(begun + 1_800).toISOString();
     expect(evidenceText([charge, { ...charge, at, sent: null, ended: "ECONNREFUSED", afterMs: 0 }])).toBe(
-      "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s; tried again 0.6 s later: refused",
+      "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s; tried again 600 ms later: refused",
     );
     expect(evidenceText([charge, { ...charge, at, status: 402, ended: "answered", afterMs: 300 }])).toBe(
-      "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s; sent again 0.6 s later: sent, answered 402 after 0.3 s",
+      "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s; sent again 600 ms later: sent, answered 402 after 300 ms",
     );
   });
 

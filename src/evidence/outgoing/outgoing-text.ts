@@ -1,4 +1,5 @@
-// Also part of the console. So it imports nothing.
+// Also part of the console. So it imports only what browsers can load.
+import { durationText } from "../../platform/lib/duration-text.ts";
 
 /** One request or connection of an effect, as the API shows it. */
 interface Outgoing {
@@ -19,7 +20,7 @@ const KEPT_MAX = 20;
 /**
  * What an effect in doubt was seen to send, as a sentence without its full stop.
  *
- * @example "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s; tried again 0.6 s later: refused"
+ * @example "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s; tried again 600 ms later: refused"
  */
 export function evidenceText(evidence: readonly Outgoing[]): string {
   if (evidence.length === 0) return "not seen";
@@ -43,7 +44,7 @@ function targetOf({ protocol, host, method, path }: Outgoing): string {
 
 function againText(before: Outgoing, { at, sent }: Outgoing): string {
   const pauseMs = Date.parse(at) - Date.parse(before.at) - (before.afterMs ?? 0);
-  return `${sent === null ? "tried" : "sent"} again ${seconds(Math.max(0, pauseMs))} later`;
+  return `${sent === null ? "tried" : "sent"} again ${durationText(Math.max(0, pauseMs))} later`;
 }
 
 const ends: Readonly<Record<string, string>> = {
@@ -59,7 +60,7 @@ const ends: Readonly<Record<string, string>> = {
 
 function howOf({ method, sent, status, ended, afterMs }: Outgoing): string {
   if (sent === null && ended === "ECONNREFUSED") return "refused";
-  const after = afterMs === null ? "" : ` after ${seconds(afterMs)}`;
+  const after = afterMs === null ? "" : ` after ${durationText(afterMs)}`;
   return `${sentText(method, sent)}${endText(status, ended)}${after}`;
 }
 
@@ -74,8 +75,4 @@ function endText(status: number | null, ended: string | null): string {
   if (ended === "answered") return status === null ? "answered" : `answered ${status}`;
   const end = ends[ended] ?? ended;
   return status === null ? end : `answered ${status}, ${end}`;
-}
-
-function seconds(ms: number): string {
-  return ms < 100 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

@@ -28,7 +28,8 @@ const childNameSchema = z
   .string()
   .refine((name) => nextNameFault(name) === undefined, "expected 1 to 255 characters, and no slash")
   .meta({
-    description: "Distinguishes the children: its key is by default made of it. By default its index.",
+    description:
+      "Distinguishes the children. By default the index of the child. By default the key of the child is made from its parent's key and this name.",
     examples: ["chapter-1"],
   });
 

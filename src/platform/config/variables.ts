@@ -120,14 +120,13 @@ export const variables = {
     schema: allowedHosts,
     expected: "host names or addresses, each with or without a port, comma-separated",
     meaning:
-      "Host headers that are served without API keys, besides loopback names; also by the mailbox and by metrics on loopback.",
+      "Host headers that are served without API keys, besides loopback names; also by metrics on loopback.",
     fallback: "",
   }),
   HOLDFAST_DATA_DIR: variable({
     schema: text(".holdfast"),
     expected: "a directory",
-    meaning:
-      "Files of the embedded server and the mailbox, and the last seen epoch of Redis (to notice data loss).",
+    meaning: "Files of the embedded server, and the last seen epoch of Redis (to notice data loss).",
     fallback: ".holdfast",
   }),
   HOLDFAST_CONFIG: variable({
@@ -259,7 +258,7 @@ export const variables = {
     schema: optionalUrl(/^smtps?:\/\/./),
     expected: "smtp:// or smtps://",
     meaning:
-      "The mail server. Without it `holdfast up` starts a development mailbox; a worker alone does not start if its jobs send mail.",
+      "The mail server of jobs that send mail; their worker does not start without it. `npm start` in a checkout brings a mailbox.",
     fallback: "",
     secret: true,
   }),

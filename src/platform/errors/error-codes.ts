@@ -70,7 +70,7 @@ export const errorCodes = {
     retryable: true,
     title: "The process's encryption keys do not fit those in use",
   },
-  TOO_MANY_FOLLOWERS: { httpStatus: 503, retryable: true, title: "Too many subscribers" },
+  TOO_MANY_SUBSCRIBERS: { httpStatus: 503, retryable: true, title: "Too many subscribers" },
   DECRYPTION_FAILED: { httpStatus: 500, retryable: true, title: "Stored data cannot be decrypted" },
   INTERNAL: { httpStatus: 500, retryable: true, title: "Something went wrong in Holdfast" },
 

@@ -3,17 +3,18 @@ import { durationText, exactDurationText } from "./duration-text.ts";
 
 describe("a length of time", () => {
   it.each([
-    [0, "0 s"],
-    [0.3, "0 s"],
+    [0, "0 ms"],
+    [0.34, "0.3 ms"],
     [250.2, "250 ms"],
-    [4_100, "4 s 100 ms"],
+    [999.7, "1 s"],
+    [4_100, "4.1 s"],
     [9_999.7, "10 s"],
     [44_937, "44 s"],
     [60_400, "1 min"],
     [125_000, "2 min 5 s"],
     [3_605_000, "1 h"],
     [100_800_000, "1 d 4 h"],
-  ])("that was measured is shown in its two largest units: %d ms, %s", (ms, text) => {
+  ])("that was measured is short: at most two units or a tenth: %d ms, %s", (ms, text) => {
     expect(durationText(ms)).toBe(text);
   });
 

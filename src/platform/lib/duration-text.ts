@@ -6,14 +6,17 @@ const units = [
   [1, "ms"],
 ] as const;
 
-/** From here on milliseconds do not matter. */
-const LONG_MS = 10_000;
-
-/** A measured duration: "250 ms", "4 s 100 ms", "44 s", "2 min 5 s", "1 d 4 h". @param ms milliseconds, not negative */
+/** A measured duration: "0.4 ms", "250 ms", "4.1 s", "44 s", "2 min 5 s", "1 d 4 h". @param ms milliseconds, not negative */
 export function durationText(ms: number): string {
-  const parts = partsOf(ms < LONG_MS ? Math.round(ms) : Math.floor(ms / 1_000) * 1_000);
+  if (ms < 10_000) return ms < 999.5 ? `${toTenths(ms)} ms` : `${toTenths(ms / 1_000)} s`;
+  const parts = partsOf(Math.floor(ms / 1_000) * 1_000);
   const first = parts.findIndex(({ count }) => count > 0);
   return textOf(parts.slice(first, first + 2));
+}
+
+/** From 10 on to ones. */
+function toTenths(value: number): number {
+  return value < 10 ? Math.round(value * 10) / 10 : Math.round(value);
 }
 
 /** A configured duration, exactly: "15 min", "1 h 30 min 5 s 250 ms", "7 d". @param ms whole milliseconds */

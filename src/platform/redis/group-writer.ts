@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import slotOf from "cluster-key-slot";
 import { Cluster } from "ioredis";
 import type { HoldfastError } from "../errors/holdfast-error.ts";
-import { slotOf } from "./cluster/slot.ts";
 import { isReadOnly, type RedisConnection } from "./connection.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import { isNoScript, type RedisCommand, type Script } from "./script.ts";

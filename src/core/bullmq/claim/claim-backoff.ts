@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 export interface ClaimEvents {
-  /** Redis refuses to hand out jobs, and goes on refusing. Called once until it does so again. */
+  /** Redis keeps refusing to hand out jobs. Called once; called again after Redis has accepted a claim. */
   onClaimsRefused(error: Error): void;
   onClaimsAccepted(): void;
 }

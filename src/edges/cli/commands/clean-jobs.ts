@@ -6,12 +6,11 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../../platform/lib/username.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { canAsk, confirm } from "../screen/confirm.ts";
+import { canAsk, confirm, showPreview } from "../screen/confirm.ts";
 import { print, printError, printJson } from "../screen/output.ts";
-import { showPreview } from "../screen/preview.ts";
-import { interruptible } from "../system/interruptible.ts";
+import { interruptible } from "../system/signals.ts";
 
 interface CleanOptions extends FilterOptions {
   readonly olderThan?: string;

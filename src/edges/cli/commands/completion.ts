@@ -1,7 +1,7 @@
-import { Argument, type Command } from "commander";
+import { Argument, type Command, type Option } from "commander";
 import type { Application } from "../../../core/job/define-config.ts";
+import { jobStates } from "../../../core/job/job-state.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
-import { completionScript, completionsOf, type Shell, shells } from "../completion.ts";
 import { loadApplication } from "../load-application.ts";
 import { print } from "../screen/output.ts";
 
@@ -28,4 +28,122 @@ Job types and queues are those of the application in the folder where the script
 /** None where no application can be loaded: the commands are worth completing all the same. */
 async function application(): Promise<Application | undefined> {
   return await loadApplication(readSettings().HOLDFAST_CONFIG).catch(() => undefined);
+}
+
+/** What may follow: the words after a command's path, and the values after one of its options. */
+type Completions = ReadonlyMap<string, readonly string[]>;
+
+const shells = ["bash", "zsh", "fish"] as const;
+
+type Shell = (typeof shells)[number];
+
+/**
+ * Lists what can be completed.
+ *
+ * @param application for the types and queues of its jobs; undefined leaves them out
+ * @returns by `path` the subcommands, options and arguments, and by `path --option` its values; the program's own path is ""
+ */
+function completionsOf(program: Command, application: Named): Completions {
+  const found = new Map<string, readonly string[]>();
+  const visit = (command: Command, path: string) => {
+    const shown = command.createHelp();
+    const commands = shown.visibleCommands(command);
+    const options = shown.visibleOptions(command);
+    const values = shown.visibleArguments(command).flatMap((argument) => valuesOf(argument, application));
+    found.set(path, [...commands.map((one) => one.name()), ...values, ...options.flatMap(namesOf)]);
+    for (const [name, choices] of options.flatMap((option) => choicesOf(option, application)))
+      found.set(`${path} ${name}`.trim(), choices);
+    for (const one of commands) if (one.name() !== "help") visit(one, `${path} ${one.name()}`.trim());
+  };
+  visit(program, "");
+  return found;
+}
+
+type Named = Pick<Application, "jobs" | "queues"> | undefined;
+
+/** The values of an option, under each of its names. */
+function choicesOf(option: Option, application: Named): [string, readonly string[]][] {
+  const choices = option.argChoices ?? named(option.attributeName(), application);
+  return choices.length === 0 ? [] : namesOf(option).map((name) => [name, choices]);
+}
+
+function valuesOf(argument: Argument, application: Named): readonly string[] {
+  return argument.argChoices ?? named(argument.name(), application);
+}
+
+function named(name: string, application: Named): readonly string[] {
+  const values: Readonly<Record<string, readonly string[]>> = {
+    state: jobStates,
+    type: [...(application?.jobs.keys() ?? [])],
+    queue: application?.queues ?? [],
+    as: ["done", "not-done"],
+  };
+  return values[name] ?? [];
+}
+
+function namesOf({ short, long }: Option): string[] {
+  return [short, long].filter((name) => name !== undefined);
+}
+
+/** The script for a shell. Everything is in it: completing runs nothing of Holdfast. */
+function completionScript(shell: Shell, completions: Completions): string {
+  return scripts[shell](completions);
+}
+
+const scripts: Readonly<Record<Shell, (completions: Completions) => string>> = {
+  bash: (completions) => `# eval "$(holdfast completion bash)" in ~/.bashrc
+${wordsInPosix(completions)}
+_holdfast() {
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path= word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [[ $word != -* && " $(_holdfast_words "$path") " == *" $word "* ]] && path="\${path:+$path }$word"
+  done
+  local words=$(_holdfast_words "\${path:+$path }$previous")
+  [[ $previous == -* && -n $words ]] || words=$(_holdfast_words "$path")
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _holdfast holdfast
+`,
+  zsh: (completions) => `#compdef holdfast
+# eval "$(holdfast completion zsh)" in ~/.zshrc, after compinit
+${wordsInPosix(completions)}
+_holdfast() {
+  local previous=\${words[CURRENT-1]} at= word found
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    [[ $word != -* && " $(_holdfast_words "$at") " == *" $word "* ]] && at="\${at:+$at }$word"
+  done
+  found=$(_holdfast_words "\${at:+$at }$previous")
+  [[ $previous == -* && -n $found ]] || found=$(_holdfast_words "$at")
+  compadd -- \${=found} || _files
+}
+compdef _holdfast holdfast
+`,
+  fish: (completions) => `# holdfast completion fish > ~/.config/fish/completions/holdfast.fish
+function __holdfast_words
+  switch "$argv"
+${[...completions].map(([path, words]) => `    case '${path}'\n      string split -- ' ' '${words.join(" ")}'`).join("\n")}
+  end
+end
+function __holdfast
+  set -l tokens (commandline -opc)[2..-1]
+  set -l path
+  for token in $tokens
+    string match -q -- '-*' $token; and continue
+    contains -- $token (__holdfast_words "$path"); and set path (string trim "$path $token")
+  end
+  set -l found
+  string match -q -- '-*' "$tokens[-1]"; and set found (__holdfast_words (string trim "$path $tokens[-1]"))
+  if test (count $found) -gt 0
+    printf '%s\\n' $found
+  else
+    __holdfast_words "$path"
+  end
+end
+complete -c holdfast -f -a '(__holdfast)'
+`,
+};
+
+function wordsInPosix(completions: Completions): string {
+  const cases = [...completions].map(([path, words]) => `    '${path}') echo '${words.join(" ")}' ;;`);
+  return `_holdfast_words() {\n  case "$1" in\n${cases.join("\n")}\n  esac\n}`;
 }

@@ -5,10 +5,7 @@ export function addDevCommand(program: Command): void {
   program
     .command("dev")
     .description("run everything on this machine, and load the application anew after each change")
-    .addHelpText(
-      "after",
-      "\nLike holdfast up: without REDIS_URL it also runs an embedded Redis, without SMTP_URL a development mailbox.",
-    )
+    .addHelpText("after", "\nLike holdfast up: without REDIS_URL it also runs an embedded Redis.")
     .action(async () => await (await import("../system/run-dev.ts")).runDev());
   program
     .command("check-application", { hidden: true })

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { History, HistoryMark, HistoryPoint, HistoryQuery } from "../../../features/history/history.ts";
 import { withOperator } from "../connections.ts";
-import { readInstant } from "../instant-option.ts";
+import { readInstant } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { timeOrNone } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";

@@ -19,7 +19,7 @@ dependencies are added to package.json only where they are absent.`,
 async function init({ dryRun }: { readonly dryRun?: true }): Promise<void> {
   const { readProject } = await import("../init/project.ts");
   const { planChanges, write } = await import("../init/changes.ts");
-  const { initReport } = await import("../init/report.ts");
+  const { initReport } = await import("../init/changes.ts");
   const project = readProject(process.cwd());
   const changes = planChanges(project);
   if (!dryRun) write(project.folder, changes);

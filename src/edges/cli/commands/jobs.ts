@@ -3,6 +3,7 @@ import { jobNotFound } from "../../../core/job/job-id.ts";
 import { type JobOrder, jobOrders } from "../../../core/job/job-state.ts";
 import type { ListedJob } from "../../../core/job/job-status.ts";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
+import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
 import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -10,17 +11,14 @@ import { username } from "../../../platform/lib/username.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf } from "../job-filter-options.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
-import { print, printError, printHint, printJson } from "../screen/output.ts";
-import { page } from "../screen/pager.ts";
-import { printable } from "../screen/printable.ts";
-import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { print, printError, printHint, printJson, write } from "../screen/output.ts";
+import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
-import type { Lines } from "../screen/text.ts";
+import { type Lines, printable } from "../screen/text.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
-import { addExportCommand } from "./export-jobs.ts";
 
 type OrderedFilter = JobFilter & { readonly order: JobOrder | undefined };
 
@@ -190,4 +188,32 @@ function parseLimit(limit: string): number {
   const most = Number(limit);
   if (Number.isSafeInteger(most) && most > 0) return most;
   throw new HoldfastError("USAGE", `--limit: expected a number of jobs, at least 1, got "${limit}"`);
+}
+
+interface ExportOptions extends FilterOptions {
+  readonly format: string;
+}
+
+/** `holdfast jobs export`. */
+function addExportCommand(jobs: Command): void {
+  addFilterOptions(jobs.command("export"))
+    .description("write all jobs that match to standard output, as a file for other programs")
+    .option("--format <format>", `one of ${exportFormats.join(", ")}`, "csv")
+    .action(exportAll);
+}
+
+async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
+  const filterAt = await filterOf(options);
+  const chosen = formatOf(format);
+  await withOperator(async (operator) => {
+    const filter = filterAt(await operator.now());
+    await requireKnown(operator, filter);
+    for await (const page of exportJobs(operator, filter, chosen)) await write(page);
+  });
+}
+
+function formatOf(text: string): ExportFormat {
+  const format = exportFormats.find((known) => known === text);
+  if (format !== undefined) return format;
+  throw new HoldfastError("USAGE", `--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
 }

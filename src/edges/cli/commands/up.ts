@@ -5,9 +5,6 @@ export function addUpCommand(program: Command): void {
   program
     .command("up")
     .description("run everything on this machine: API, worker and scheduler, each in its own process")
-    .addHelpText(
-      "after",
-      "\nWithout REDIS_URL it also runs an embedded Redis, without SMTP_URL a development mailbox.",
-    )
+    .addHelpText("after", "\nWithout REDIS_URL it also runs an embedded Redis.")
     .action(async () => await (await import("../system/run-up.ts")).runUp());
 }

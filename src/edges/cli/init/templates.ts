@@ -117,9 +117,9 @@ const envExample = (
 # This application's own variables are in ${file}.
 # GREETING=Hello
 
-# Holdfast's own. Without the first two, dev and up bring a store and a mailbox.
+# Holdfast's own. Without the first, dev and up bring a store.
 # REDIS_URL=redis://127.0.0.1:6379
-# SMTP_URL=smtp://127.0.0.1:25
+# SMTP_URL=smtp://127.0.0.1:1025
 # HOLDFAST_PORT=3000
 `;
 

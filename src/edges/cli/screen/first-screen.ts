@@ -9,18 +9,18 @@ interface FirstScreen {
   readonly settings: Settings;
   readonly application: Pick<Application, "jobs">;
   readonly apiUrl: string;
-  readonly mailboxUrl: string | undefined;
 }
 
+/** How to get a mail server for development, in one line. */
+export const getMailServer =
+  "docker run -p 127.0.0.1:1025:1025 -p 127.0.0.1:8025:8025 axllent/mailpit, and SMTP_URL=smtp://127.0.0.1:1025";
+
 /** What `up` prints: what runs where, and a request to copy. */
-export function firstScreen({ settings, application, apiUrl, mailboxUrl }: FirstScreen): string {
+export function firstScreen({ settings, application, apiUrl }: FirstScreen): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
   const redis = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
   const key = settings.HOLDFAST_API_KEYS.length === 0 ? "" : "-H 'authorization: Bearer YOUR_KEY' ";
-  const mail =
-    mailboxUrl === undefined
-      ? "SMTP_URL"
-      : `${mailboxUrl}  (development mailbox, files in ${join(dataDir, "mailbox")})`;
+  const mail = settings.SMTP_URL === undefined ? `none; to get one: ${getMailServer}` : "SMTP_URL";
   return `
   Holdfast is up.
 

@@ -1,8 +1,9 @@
 import type { JobStatus } from "../../../core/job/job-status.ts";
+import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { JobDetail } from "../../../desk/jobs/job-detail.ts";
 import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
-import { printable } from "./printable.ts";
-import { type Cell, type Lines, linesOf, type Tone, toned } from "./text.ts";
+import { durationText } from "../../../platform/lib/duration-text.ts";
+import { type Cell, type Lines, linesOf, printable, type Tone, toned } from "./text.ts";
 
 const tones: Readonly<Record<string, Tone>> = { completed: "good", failed: "bad", active: "strong" };
 
@@ -90,4 +91,10 @@ function describeAttempt({ attempt, worker, endedAt, code, message, stack }: Job
 
 function aligned(lines: readonly (readonly [name: string, value: Cell | null])[]): Lines {
   return lines.flatMap(([name, value]) => (value === null ? [] : [[`${name.padEnd(13)} `, value]]));
+}
+
+/** When the worker of an effect in doubt was last seen. */
+export function seenText({ worker, workerSeenAt }: Pick<Doubt, "worker" | "workerSeenAt">): string {
+  if (workerSeenAt === null) return `worker ${worker} is not known here`;
+  return `worker ${worker} was seen ${durationText(Math.max(0, Date.now() - Date.parse(workerSeenAt)))} ago`;
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { jsonLine } from "./output.ts";
-import { printable } from "./printable.ts";
 import { table } from "./table.ts";
+import { printable } from "./text.ts";
 
 /** What a terminal obeys: escapes in 7 and 8 bits, line ends, marks that change the direction of text. */
 const controls = [

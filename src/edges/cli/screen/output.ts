@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import { exitCode } from "../exit-code.ts";
-import { printable } from "./printable.ts";
 import { screen } from "./screen.ts";
-import { type Lines, linesOf, rendered } from "./text.ts";
+import { type Lines, linesOf, printable, rendered } from "./text.ts";
 
 // All output of commands goes through here: texts from outside may contain control characters, which a terminal would obey.
 

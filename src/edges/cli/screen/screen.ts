@@ -4,7 +4,7 @@ import { readVariable } from "../../../platform/config/settings.ts";
 /** What an output can show. */
 export interface Screen {
   readonly isTerminal: boolean;
-  /** Without end where no terminal is: then nothing is cut. */
+  /** Infinity without a terminal: then nothing is cut. */
   readonly columns: number;
   readonly rows: number;
   readonly hasColors: boolean;

@@ -1,13 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { isoTime } from "../../../platform/lib/iso-time.ts";
-import { untilStopRequested } from "../system/until-signal.ts";
+import { untilStopRequested } from "../system/signals.ts";
 import { print, printError, printJson, textFor } from "./output.ts";
-import { page } from "./pager.ts";
-import { screen } from "./screen.ts";
-import { type Lines, linesOf } from "./text.ts";
-import { cutTo } from "./text-width.ts";
+import { pagerCommand, screen } from "./screen.ts";
+import { cutTo, type Lines, linesOf } from "./text.ts";
 
 /** What the options of `addShowOptions` give. */
 export interface ShowOptions {
@@ -136,4 +136,35 @@ function redrawer<T>({ describe }: Shown<T>): Drawing<T> {
       print(describe(last));
     },
   };
+}
+
+/** A shell's exit code if there is no such command. */
+const NOT_FOUND = 127;
+
+/** Prints lines, through a pager if they do not fit on the terminal. */
+export async function page(lines: Lines): Promise<void> {
+  const { isTerminal, rows } = screen();
+  const text = textFor(lines);
+  const pager = isTerminal && linesOf(lines).length >= rows ? pagerCommand() : undefined;
+  if (pager === undefined || !(await runPager(pager, text))) process.stdout.write(text);
+}
+
+/** @returns false if there is no such pager */
+async function runPager(pager: string, text: string): Promise<boolean> {
+  // As git does: exit if it fits, keep colors and what was shown; a user's own LESS wins.
+  const child = spawn(`LESS="\${LESS-FRX}" ${pager}`, {
+    shell: true,
+    stdio: ["pipe", "inherit", "inherit"],
+  });
+  // Ctrl-C goes to the pager. A pager that is left early reads no more.
+  const ignore = () => {};
+  process.on("SIGINT", ignore);
+  child.stdin.on("error", ignore);
+  child.stdin.end(text);
+  try {
+    const [code] = await once(child, "close");
+    return code !== NOT_FOUND;
+  } finally {
+    process.off("SIGINT", ignore);
+  }
 }

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { tableLines } from "./table.ts";
-import { type Cell, rendered, textOf, toned } from "./text.ts";
-import { cutTo, widthOf } from "./text-width.ts";
+import { type Cell, cutTo, rendered, textOf, toned, widthOf } from "./text.ts";
 
 const id = "default_01a21c59-518f-7959-8fa5-e04dfef5d36b";
 const columns = [

@@ -1,7 +1,5 @@
-import { printable } from "./printable.ts";
 import { screen } from "./screen.ts";
-import { type Cell, textOf, toned } from "./text.ts";
-import { cutTo, widthOf } from "./text-width.ts";
+import { type Cell, cutTo, printable, textOf, toned, widthOf } from "./text.ts";
 
 /** A column of a table. A heading alone is one that never leaves. */
 export interface Column {

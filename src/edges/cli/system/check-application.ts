@@ -1,12 +1,13 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { requiredVariables } from "../../../core/job/define-config.ts";
+import { type Application, requiredVariables } from "../../../core/job/define-config.ts";
 import { loadHandlers } from "../../../core/run/load-handlers.ts";
 import { readEnv } from "../../../platform/config/application-env.ts";
 import { childEnvironment, readSettings, requireVariables } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { loadApplication } from "../load-application.ts";
+import { getMailServer } from "../screen/first-screen.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
 
@@ -19,11 +20,9 @@ export interface CheckedApplication {
 }
 
 /** Checks the application in a new process, because a module is loaded once in a process. */
-export async function checkInProcess(
-  variables: Readonly<Record<string, string>>,
-): Promise<CheckedApplication> {
+export async function checkInProcess(): Promise<CheckedApplication> {
   const child = fork(BIN, ["check-application"], {
-    env: childEnvironment(variables),
+    env: childEnvironment({}),
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true,
   });
@@ -54,14 +53,32 @@ export async function checkApplication(): Promise<void> {
 async function faultOfApplication(onImport: (url: string) => void): Promise<string | undefined> {
   try {
     const application = await loadApplication(readSettings().HOLDFAST_CONFIG, onImport);
-    requireVariables(requiredVariables(application));
-    if (application.env !== undefined) readEnv(application.env);
+    checkVariables(application);
     await loadHandlers(application);
     return undefined;
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     return [error.message, ...placeOf(error.cause)].join("\n");
   }
+}
+
+/**
+ * Checks what a worker checks when it starts. Without the mail server that jobs need, the error also says how to get one.
+ *
+ * @throws HoldfastError `CONFIG_INVALID`
+ */
+export function checkVariables(application: Application): void {
+  try {
+    requireVariables(requiredVariables(application));
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || !error.message.startsWith("SMTP_URL:")) throw error;
+    throw new HoldfastError(
+      "CONFIG_INVALID",
+      `${error.message}\nTo get a mail server: ${getMailServer}`,
+      error,
+    );
+  }
+  if (application.env !== undefined) readEnv(application.env);
 }
 
 /** Where the application threw: the first lines of its stack in its own files. */

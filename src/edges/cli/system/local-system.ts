@@ -1,17 +1,19 @@
-import type { Settings } from "../../../platform/config/settings.ts";
+import { type ChildProcess, fork } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { childEnvironment, type Settings } from "../../../platform/config/settings.ts";
+import type { VariableName } from "../../../platform/config/variables.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
-import type { Running } from "../../../platform/lib/running.ts";
-import { apiChild, laterMetricsPort, mailboxChild, roleChild, storeChild } from "./children.ts";
-import { claimDataDirectory } from "./data-directory.ts";
-import { type ChildSpec, type Supervised, supervise } from "./supervisor.ts";
+import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../../../platform/lib/private-files.ts";
+import { type Running, stopOnce } from "../../../platform/lib/running.ts";
+import { openConnection, whenReady } from "../../../platform/redis/connection.ts";
+import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../../../platform/redis/embedded.ts";
+import { type ChildSpec, readyMessage, type Supervised, supervise } from "./supervisor.ts";
 
-/** What `up` and `dev` run on one machine: a store and a mailbox where none is named, and the three roles. */
+/** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, and the three roles. */
 export interface LocalSystem {
-  /** The mailbox's page; undefined with an `SMTP_URL`. */
-  readonly mailboxUrl: string | undefined;
-  /** Variables that the roles get besides this process's. */
-  readonly variables: { readonly SMTP_URL?: string };
   /**
    * Starts API, worker and scheduler. Again after their stop: the API keeps its port.
    *
@@ -30,19 +32,14 @@ export async function startLocalSystem(
   parts.push(claimDataDirectory(settings.HOLDFAST_DATA_DIR));
   if (settings.REDIS_URL === undefined)
     await startChild(await storeChild(settings.HOLDFAST_DATA_DIR), parts, log);
-  const mailbox =
-    settings.SMTP_URL === undefined ? (await startChild(mailboxChild(), parts, log)).ready : undefined;
-  const variables = mailbox === undefined ? {} : { SMTP_URL: mailbox.smtpUrl };
   const graceMs = settings.HOLDFAST_STOP_GRACE_MS;
   const { HOLDFAST_METRICS_PORT: port } = settings;
   const api = apiChild(laterMetricsPort(port, 2));
   const others = [
-    roleChild("worker", variables, graceMs),
-    roleChild("scheduler", { ...variables, ...laterMetricsPort(port, 1) }, graceMs),
+    roleChild("worker", {}, graceMs),
+    roleChild("scheduler", laterMetricsPort(port, 1), graceMs),
   ];
   return {
-    mailboxUrl: mailbox?.pageUrl,
-    variables,
     async startRoles(roles) {
       const [first, ...rest] = await Promise.allSettled([
         startChild(api, roles, log),
@@ -64,4 +61,111 @@ async function startChild<Ready>(
   const child = await supervise(spec, log);
   parts.push(child);
   return child;
+}
+
+const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
+const STORE_START_MS = 60_000;
+/** How long a child without jobs gets to stop cleanly. */
+const STOP_MS = 10_000;
+
+type Replaced = Partial<Record<VariableName, string>>;
+
+/** A restarted API keeps its port, even if it was chosen at random. */
+function apiChild(metricsPort: Replaced): ChildSpec<{ url: string }> {
+  let replaced = metricsPort;
+  return {
+    name: "API",
+    start: () => forkRole(["api"], replaced),
+    async whenReady(child) {
+      const ready = await readyMessage<{ url: string }>(child);
+      replaced = { ...metricsPort, HOLDFAST_PORT: new URL(ready.url).port };
+      return ready;
+    },
+    stopMs: STOP_MS,
+  };
+}
+
+/** @param graceMs the longest that the role takes to finish its work */
+function roleChild(role: "worker" | "scheduler", replaced: Replaced, graceMs: number): ChildSpec<unknown> {
+  return {
+    name: role,
+    start: () => forkRole([role], replaced),
+    whenReady: readyMessage,
+    stopMs: graceMs + STOP_MS,
+  };
+}
+
+/** The metrics ports of the scheduler and the API: those after the worker's. 0 gives each a free port. */
+export function laterMetricsPort(port: number | undefined, later: 1 | 2): Replaced {
+  if (port === undefined || port === 0) return {};
+  return { HOLDFAST_METRICS_PORT: String((port + later) % 65_536) };
+}
+
+/** The embedded server of a data directory. Stops one that an earlier run left behind. */
+async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
+  await stopOrphanedStore(dataDir);
+  return {
+    name: "store",
+    start: () => spawnEmbeddedStore(dataDir),
+    async whenReady() {
+      const client = openConnection(embeddedStoreUrl(dataDir), "retrying", () => {});
+      try {
+        await whenReady(client, STORE_START_MS);
+      } finally {
+        client.disconnect();
+      }
+    },
+    stopMs: STOP_MS,
+  };
+}
+
+/** Detached, so that Ctrl-C reaches only the supervisor, which stops the children in order. */
+function forkRole(args: readonly string[], replaced: Replaced = {}): ChildProcess {
+  return fork(BIN, args, {
+    env: childEnvironment(replaced),
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    detached: true,
+  });
+}
+
+/**
+ * Claims a data directory for one `up`: two embedded servers on the same files would corrupt them.
+ *
+ * @returns whose `stop` releases the directory
+ * @throws HoldfastError `START_FAILED` if another `up` is running there
+ */
+export function claimDataDirectory(dataDir: string): Running {
+  mkdirSync(dataDir, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
+  const file = join(dataDir, "up.pid");
+  const owner = readOwner(file);
+  if (owner !== undefined && isAlive(owner)) {
+    throw new HoldfastError(
+      "START_FAILED",
+      `holdfast up is already running on ${dataDir} (process ${owner}); stop it, or set HOLDFAST_DATA_DIR`,
+    );
+  }
+  writeFileSync(file, String(process.pid), { mode: PRIVATE_FILE_MODE });
+  chmodSync(file, PRIVATE_FILE_MODE); // an existing file keeps its mode
+  return {
+    stop: stopOnce(async () => {
+      rmSync(file, { force: true });
+    }),
+  };
+}
+
+function readOwner(file: string): number | undefined {
+  try {
+    return Number.parseInt(readFileSync(file, "utf8"), 10) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { Logger } from "../../../platform/lib/logger.ts";
+import { placeOf } from "../../../platform/lib/thrown.ts";
 import { createLogger, loggerOptions } from "../../../platform/telemetry/create-logger.ts";
 
 /** The log of a process of our own: as `createLogger`, but pretty if standard error is a terminal. */
@@ -28,4 +29,19 @@ export function withoutControls(line: string): string {
     /^\\(?:u00|[bfr])/i.test(found) ? "·" : found,
   );
   return text.replace(/(?!\n$)[\p{Cc}\p{Cf}\u2028\u2029]/gu, "·");
+}
+
+/**
+ * Ends this process on an uncaught exception or unhandled rejection. Nobody knows what it left half done; its jobs stall and
+ * run again elsewhere.
+ *
+ * The log has the fault's name, code and place, but not its text, which may hold personal data.
+ *
+ * Only for processes of our own, never when embedded.
+ */
+export function endOnFault(log: Logger): void {
+  process.on("uncaughtException", (fault: unknown, origin) => {
+    log.fatal({ origin, ...placeOf(fault) }, "unhandled fault; the process ends");
+    process.exit(1);
+  });
 }

@@ -7,11 +7,10 @@ import { loadApplication } from "../load-application.ts";
 import { firstScreen } from "../screen/first-screen.ts";
 import { print, printError } from "../screen/output.ts";
 import { checkInProcess } from "./check-application.ts";
-import { endOnFault } from "./end-on-fault.ts";
 import { type LocalSystem, startLocalSystem } from "./local-system.ts";
-import { openProcessLog } from "./process-log.ts";
-import { untilStopRequested } from "./until-signal.ts";
-import { type FileWatch, watchApplication } from "./watch-files.ts";
+import { endOnFault, openProcessLog } from "./process-log.ts";
+import { untilStopRequested } from "./signals.ts";
+import { watchApplication } from "./watch-files.ts";
 
 /** Runs everything on this machine, and restarts the roles after each change of the application, until the process is asked to end. */
 export async function runDev(): Promise<void> {
@@ -43,28 +42,16 @@ async function develop(
   roles: Running[],
   stopRequested: Promise<undefined>,
 ): Promise<void> {
-  const { HOLDFAST_CONFIG: config } = settings;
-  let files: readonly string[] = [];
-  let changed: string | undefined = config;
+  const watch = await watchApplication(settings.HOLDFAST_CONFIG);
+  let changed: string | undefined = settings.HOLDFAST_CONFIG;
   while (changed !== undefined) {
-    const watch = watchApplication(config, files); // before the check: a change during it counts as the next one
-    const checked = await checkInProcess(system.variables);
-    if (checked.files.length > 0) files = checked.files;
+    const checked = await checkInProcess();
+    watch.add(checked.files);
     if (checked.fault === undefined) await reload(settings, system, roles, changed);
     else printError(`\n✗ ${checked.fault}\n\n${whatRuns(roles)} Waiting for a change.`);
-    changed = await Promise.race([stopRequested, nextChange(watch, config, files)]);
+    changed = await Promise.race([stopRequested, watch.nextChange()]);
   }
-}
-
-/** From now on, also watches the files that only the check has named. */
-async function nextChange(watch: FileWatch, config: string, files: readonly string[]): Promise<string> {
-  const more = watchApplication(config, files);
-  try {
-    return await Promise.race([watch.changed, more.changed]);
-  } finally {
-    watch.close();
-    more.close();
-  }
+  await watch.close();
 }
 
 /** A failure to start is printed, and waits for a change like a fault of the application. */
@@ -80,7 +67,7 @@ async function reload(
   try {
     const apiUrl = await system.startRoles(roles);
     const seconds = ((performance.now() - begunAt) / 1_000).toFixed(1);
-    if (isFirst) await printScreen(settings, system, apiUrl);
+    if (isFirst) await printScreen(settings, apiUrl);
     else print(`Reloaded in ${seconds} s: ${relative(".", changed)} changed`);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
@@ -89,9 +76,9 @@ async function reload(
   }
 }
 
-async function printScreen(settings: Settings, { mailboxUrl }: LocalSystem, apiUrl: string): Promise<void> {
+async function printScreen(settings: Settings, apiUrl: string): Promise<void> {
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  process.stdout.write(firstScreen({ settings, application, apiUrl, mailboxUrl }));
+  process.stdout.write(firstScreen({ settings, application, apiUrl }));
   print("  Change a file of your application, and it is loaded anew.\n");
 }
 

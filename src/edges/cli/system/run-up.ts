@@ -1,12 +1,11 @@
-import { readEnv } from "../../../platform/config/application-env.ts";
 import { readRoleSettings } from "../../../platform/config/settings.ts";
 import { type Running, stopAll } from "../../../platform/lib/running.ts";
 import { loadApplication } from "../load-application.ts";
 import { firstScreen } from "../screen/first-screen.ts";
-import { endOnFault } from "./end-on-fault.ts";
+import { checkVariables } from "./check-application.ts";
 import { startLocalSystem } from "./local-system.ts";
-import { openProcessLog } from "./process-log.ts";
-import { untilStopRequested } from "./until-signal.ts";
+import { endOnFault, openProcessLog } from "./process-log.ts";
+import { untilStopRequested } from "./signals.ts";
 
 /** Runs everything on this machine until the process is asked to end. */
 export async function runUp(): Promise<void> {
@@ -19,12 +18,12 @@ export async function runUp(): Promise<void> {
   endOnFault(log);
   // Loaded and checked to report errors once, before any child starts.
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  if (application.env !== undefined) readEnv(application.env);
+  checkVariables(application);
   const parts: Running[] = [];
   try {
-    const { startRoles, mailboxUrl } = await startLocalSystem(settings, parts, log);
+    const { startRoles } = await startLocalSystem(settings, parts, log);
     const apiUrl = await startRoles(parts);
-    const screen = firstScreen({ settings, application, apiUrl, mailboxUrl });
+    const screen = firstScreen({ settings, application, apiUrl });
     if (!isStopping) process.stdout.write(screen);
     await stopRequested;
     process.stdout.write("\nStopping…\n");

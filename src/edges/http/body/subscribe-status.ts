@@ -23,7 +23,7 @@ const SOCKET_MARGIN_MS = 10_000;
 /**
  * Waits until the job ends, is gone, or the time is up.
  *
- * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`
+ * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_SUBSCRIBERS`
  */
 export async function waitForEnd(
   { subscribers, openRequests }: SubscribeParts,
@@ -65,7 +65,7 @@ export async function waitForEnd(
  *
  * A client that reconnects after the last event gets 204, which makes an `EventSource` stop.
  *
- * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_FOLLOWERS`; never after the stream has begun
+ * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_SUBSCRIBERS`; never after the stream has begun
  */
 export async function streamStatus(
   { subscribers, openRequests }: SubscribeParts,

@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ApiKey, Scope } from "../../../platform/config/api-keys.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { comesFromOtherSite, provesSameOrigin } from "./same-origin.ts";
 import type { Sessions } from "./sessions.ts";
 
 declare module "fastify" {
@@ -78,4 +77,54 @@ function findKey(authorization: string, keys: readonly ApiKey[]): ApiKey | undef
 
 function otherSite(): HoldfastError {
   return new HoldfastError("CROSS_SITE_REQUEST", "Expected a request from this service's own pages");
+}
+
+type Asked = Pick<FastifyRequest, "method" | "headers">;
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** Whether a browser sends this for a page of another site, with a method that could change something. */
+function comesFromOtherSite({ method, headers }: Asked): boolean {
+  if (SAFE.has(method)) return false;
+  const site = headers["sec-fetch-site"];
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  return hasForeignOrigin(headers) && !hasWhatPagesCannotSend(headers);
+}
+
+/**
+ * Whether a request with a cookie comes from one of our own pages.
+ *
+ * A proxy may change `Host` or `Origin`, so they prove nothing. Over plain HTTP the console's own header is the proof.
+ */
+function provesSameOrigin({ method, headers }: Asked): boolean {
+  if (SAFE.has(method)) return true;
+  return headers["sec-fetch-site"] === "same-origin" || isFromConsole(headers);
+}
+
+/**
+ * Browsers send `Sec-Fetch-Site` only over HTTPS and to this machine, but `Origin` with every method that is not safe. Schemes
+ * are not compared: a proxy may speak HTTPS where this server speaks HTTP.
+ */
+function hasForeignOrigin({ origin, host }: Asked["headers"]): boolean {
+  if (origin === undefined) return false;
+  // A sandboxed page sends "null".
+  if (!URL.canParse(origin)) return true;
+  const page = new URL(origin);
+  const asked = `${page.protocol}//${host ?? ""}`;
+  return !URL.canParse(asked) || new URL(asked).host !== page.host;
+}
+
+/** Without our consent, which this service never gives, browsers add neither header for a page of another site. */
+function hasWhatPagesCannotSend(headers: Asked["headers"]): boolean {
+  return isFromConsole(headers) || /^Bearer /i.test(headers.authorization ?? "");
+}
+
+function isFromConsole(headers: Asked["headers"]): boolean {
+  return headers["x-holdfast-console"] !== undefined;
+}
+
+/** Who sends a request, for the audit log. Only a session has a key without the header. */
+export function callerOf({ apiKey, headers }: FastifyRequest): string {
+  if (apiKey === undefined) return "API";
+  return headers.authorization === undefined ? `${apiKey.name} (session)` : apiKey.name;
 }

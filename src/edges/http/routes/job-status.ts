@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { jobNotFound } from "../../../core/job/job-id.ts";
 import { type JobStatus, jobStatusSchema } from "../../../core/job/job-status.ts";
-import { acceptsEventStream } from "../body/accept-header.ts";
 import { component } from "../body/component.ts";
-import { preferredWaitSeconds } from "../body/prefer-header.ts";
 import { problemResponses } from "../body/problem.ts";
+import { acceptsEventStream, preferredWaitSeconds } from "../body/request-headers.ts";
 import { streamStatus, waitForEnd } from "../body/subscribe-status.ts";
 import { createOpenRequests } from "../guard/open-requests.ts";
 import type { ApiParts } from "../parts.ts";
@@ -76,7 +75,7 @@ const readJobStatusSchema = {
       description: "To a client that reconnects after the job's end: there is no more.",
       type: "null",
     },
-    ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+    ...problemResponses("JOB_NOT_FOUND", "STORE_UNAVAILABLE", "TOO_MANY_SUBSCRIBERS"),
   },
 };
 

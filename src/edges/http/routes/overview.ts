@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { type Overview, overviewSchema } from "../../../desk/overview/overview.ts";
-import { acceptsEventStream } from "../body/accept-header.ts";
 import { EventStream, eventOf } from "../body/event-stream.ts";
 import { problemResponses } from "../body/problem.ts";
+import { acceptsEventStream } from "../body/request-headers.ts";
 import { createOpenRequests } from "../guard/open-requests.ts";
 import type { ApiParts } from "../parts.ts";
 
@@ -31,7 +31,7 @@ const readOverviewSchema = {
         "text/event-stream": { schema: { type: "string", description: "Server-Sent Events." } },
       },
     },
-    ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_FOLLOWERS"),
+    ...problemResponses("STORE_UNAVAILABLE", "TOO_MANY_SUBSCRIBERS"),
   },
 };
 

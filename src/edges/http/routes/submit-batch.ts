@@ -12,7 +12,6 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../../platform/lib/parse-input.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
-import { readKeyHeader } from "../body/key-header.ts";
 import {
   asHoldfastError,
   type Problem,
@@ -20,6 +19,7 @@ import {
   problemResponses,
   problemSchema,
 } from "../body/problem.ts";
+import { readKeyHeader } from "../body/request-headers.ts";
 import { batchedSubmission } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 

@@ -1,5 +1,5 @@
+import slotOf from "cluster-key-slot";
 import { Cluster, type Redis } from "ioredis";
-import { slotOf } from "../cluster/slot.ts";
 import { addressOf, type RedisConnection } from "../connection.ts";
 import type { Info } from "./info.ts";
 import type { RedisCheck } from "./redis-check.ts";

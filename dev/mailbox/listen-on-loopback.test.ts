@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { HoldfastError } from "../../src/platform/errors/holdfast-error.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 
 function server() {

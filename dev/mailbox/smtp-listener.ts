@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import type { Logger } from "../../../platform/lib/logger.ts";
-import { type Running, stopOnce } from "../../../platform/lib/running.ts";
+import { HoldfastError } from "../../src/platform/errors/holdfast-error.ts";
+import type { Logger } from "../../src/platform/lib/logger.ts";
+import { type Running, stopOnce } from "../../src/platform/lib/running.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory } from "./mail-directory.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readKeyHeader } from "./key-header.ts";
+import { acceptsEventStream, preferredWaitSeconds, readKeyHeader } from "./request-headers.ts";
 
 const server = createServer((_request, response) => response.end());
 
@@ -67,5 +67,88 @@ describe("the Idempotency-Key header", () => {
     const latin1 = { rawHeaders: ["Idempotency-Key", "\xe9"] } as unknown as IncomingMessage;
 
     expect(() => readKeyHeader(latin1)).toThrow(invalid("expected UTF-8 in the Idempotency-Key header"));
+  });
+});
+
+describe("the Accept header", () => {
+  it.each([
+    "text/event-stream",
+    "Text/Event-Stream",
+    "text/event-stream, application/json",
+    "application/json, text/event-stream",
+    "application/json;q=0.5, text/event-stream;q=0.8",
+    "text/event-stream;charset=utf-8, */*;q=0.1",
+  ])("asks for a stream: %s", (accept) => {
+    expect(acceptsEventStream(accept)).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    "",
+    "*/*",
+    "text/*",
+    "application/json",
+    "text/event-stream;q=0",
+    "text/event-stream;q=0.0",
+    "text/event-stream;q=bad",
+    "text/event-stream;q=0.5, application/json",
+    "text/event-streams",
+    "x-text/event-stream",
+  ])("does not ask for a stream: %s", (accept) => {
+    expect(acceptsEventStream(accept)).toBe(false);
+  });
+});
+
+describe("the Prefer header", () => {
+  it.each([
+    ["wait=10", 10],
+    ["wait=0", 0],
+    ["WAIT=10", 10],
+    [" wait = 10 ", 10],
+    ['wait="10"', 10],
+    ["wait=10; strictly", 10],
+    ["respond-async, wait=10", 10],
+    ['return="a, wait=5", wait=10', 10],
+    ['note="say \\"hi\\", wait=5", wait=10', 10],
+    ["wait=10, wait=20", 10],
+  ])("says how long to wait: %s", (header, seconds) => {
+    expect(preferredWaitSeconds(header)).toBe(seconds);
+  });
+
+  it.each(["wait=61", "wait=100000", `wait=${"9".repeat(400)}`])(
+    "caps longer waits at a minute: %s",
+    (header) => {
+      expect(preferredWaitSeconds(header)).toBe(60);
+    },
+  );
+
+  it.each([
+    "",
+    "wait",
+    "wait=",
+    "wait=soon",
+    "wait=-1",
+    "wait=1.5",
+    "wait=1e1",
+    "wait=0x10",
+    'wait="10',
+    "wait=10 20",
+    "wait=ten, wait=10",
+    "waiting=10",
+    "await=10",
+    "return=minimal; wait=10",
+    "respond-async",
+    "=10",
+    `${"x,".repeat(1_000)}wait=10`,
+  ])("is ignored if it is not valid: %s", (header) => {
+    expect(preferredWaitSeconds(header)).toBeUndefined();
+  });
+
+  it("is parsed quickly, whatever it holds", () => {
+    const before = process.cpuUsage(); // other tests run beside this one
+    for (const part of ['"', '\\"', '"\\', ",", " ", "wait ", '"",']) {
+      preferredWaitSeconds(part.repeat(1_024 / part.length));
+    }
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(100);
   });
 });

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createHostGuard, type HostGuard } from "../../../platform/lib/host-guard.ts";
-import type { Logger } from "../../../platform/lib/logger.ts";
-import { type Running, stopOnce } from "../../../platform/lib/running.ts";
+import { createHostGuard, type HostGuard } from "../../src/platform/lib/host-guard.ts";
+import type { Logger } from "../../src/platform/lib/logger.ts";
+import { type Running, stopOnce } from "../../src/platform/lib/running.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 import type { MailDirectory, MailId } from "./mail-directory.ts";
 import { pageScript } from "./page-script.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { laterMetricsPort } from "./children.ts";
+import { laterMetricsPort } from "./local-system.ts";
 
 describe("the port for the metrics of scheduler and API", () => {
   it.each([

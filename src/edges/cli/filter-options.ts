@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { jobStates } from "../../core/job/job-state.ts";
+import type { DoubtFilter } from "../../desk/doubts/doubts-many.ts";
+import { INSTANT_EXPECTED, instantOf } from "../../desk/jobs/instant.ts";
 import type { JobFilter } from "../../desk/jobs/job-filter.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { readInstant } from "./instant-option.ts";
 import { requireCode, requireState } from "./known-names.ts";
 
 /** What the options of `addFilterOptions` give. */
@@ -98,4 +99,52 @@ function faultOf(name: keyof typeof flags, options: FilterOptions): string {
   const [flag, expected] = flags[name];
   const option = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return `--${option}: expected ${expected}, got "${options[flag] ?? ""}"`;
+}
+
+/** What the options of `addDoubtFilter` give. */
+export interface DoubtFilterOptions {
+  readonly type?: string;
+  readonly effect?: string;
+  readonly worker?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly reason?: string;
+}
+
+/** The options by which commands choose doubts. */
+export function addDoubtFilter(command: Command): Command {
+  return command
+    .option("--type <type>", "only doubts of jobs of this type")
+    .option("--effect <name>", "only doubts about this effect, with or without its index")
+    .option("--worker <name>", "only doubts of what this worker ran")
+    .option(
+      "--since <when>",
+      "only doubts that began at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
+    )
+    .option("--until <when>", "only doubts that began before this")
+    .option("--reason <text>", "only doubts whose reason contains this text");
+}
+
+/**
+ * @param now Redis's clock, in milliseconds since 1970; before it is known, any instant checks the options
+ * @throws HoldfastError `USAGE`
+ */
+export function doubtFilterOf(options: DoubtFilterOptions, now = Date.now()): DoubtFilter {
+  const { type, effect, worker, since, until, reason: reasonText } = options;
+  const times = { since: readInstant("since", since, now), until: readInstant("until", until, now) };
+  return { type, effect, worker, reasonText, ...times };
+}
+
+/**
+ * Milliseconds since 1970 of an option that is an instant, a day or an age.
+ *
+ * @param option its name without dashes
+ * @param now Redis's clock, in milliseconds since 1970: ages count back from it
+ * @throws HoldfastError `USAGE`
+ */
+export function readInstant(option: string, text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined;
+  const at = instantOf(text, now);
+  if (at !== undefined) return at;
+  throw new HoldfastError("USAGE", `--${option}: expected ${INSTANT_EXPECTED}, got "${text}"`);
 }

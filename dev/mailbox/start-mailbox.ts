@@ -1,5 +1,5 @@
-import type { Logger } from "../../../platform/lib/logger.ts";
-import { orStop, type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
+import type { Logger } from "../../src/platform/lib/logger.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../../src/platform/lib/running.ts";
 import { openMailDirectory } from "./mail-directory.ts";
 import { startPageServer } from "./page-server.ts";
 import { startSmtpListener } from "./smtp-listener.ts";

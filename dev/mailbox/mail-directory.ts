@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../../../platform/lib/private-files.ts";
+import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../../src/platform/lib/private-files.ts";
 
 /** A mail's file name without the extension, e.g. `20261124T140912123Z-9f86d081`. */
 export type MailId = string;

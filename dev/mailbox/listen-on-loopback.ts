@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { HoldfastError } from "../../src/platform/errors/holdfast-error.ts";
 
 const loopback = "127.0.0.1";
 
