@@ -90,12 +90,7 @@ export function openQueueOperator(
   { jobs, queues }: Pick<Application, "jobs" | "queues">,
   prefix: string,
 ): QueueOperator {
-  function partitionsOf(name: string): Partitions {
-    const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
-    if (first !== undefined) return [first, ...others];
-    throw queueNotFound(name, queues);
-  }
-
+  const partitionsOf = (name: string) => partitionsIn(stores, queues, name);
   const show = async (name: string) => showQueue(name, partitionsOf(name), stores);
 
   // Each call as a whole must be done in time.
@@ -129,10 +124,9 @@ export function openQueueOperator(
   async function limit(name: string, limits: WantedLimits, by: string): Promise<QueueView> {
     parseInput(wantedLimitsSchema, limits);
     const partitions = partitionsOf(name);
-    if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
-      throw tooFew(name, partitions.length, limits.concurrency);
+    requireEnough(name, partitions.length, limits.concurrency);
     const override = await overrideOf(stores, limits, by);
-    const text = override === undefined ? "as declared" : limitsText(override);
+    const text = limitsText(override);
     await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
     await addMark(stores.of(name), { kind: "limited", text, by });
     return await show(name);
@@ -147,6 +141,12 @@ export function openQueueOperator(
     const [store] = partitions;
     await onRecord(store, { as, evidence: storedReason(store, reason), by }, () => act(partitions));
   }
+}
+
+function partitionsIn(stores: QueueStores, queues: readonly string[], name: string): Partitions {
+  const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
+  if (first !== undefined) return [first, ...others];
+  throw queueNotFound(name, queues);
 }
 
 async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {
@@ -193,7 +193,10 @@ export function shownLimits({ concurrency, rate }: QueueLimits) {
   return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
 }
 
-function limitsText({ concurrency, rate }: QueueLimits): string {
+/** @param override what counts in place of what is declared */
+function limitsText(override: QueueLimits | undefined): string {
+  if (override === undefined) return "as declared";
+  const { concurrency, rate } = override;
   const texts = [concurrency && `${concurrency} at a time`, rate && formatRate(rate)];
   return texts.filter(Boolean).join(", ");
 }
@@ -202,9 +205,10 @@ export function queueNotFound(name: string, queues: readonly string[]): Holdfast
   return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
 }
 
-function tooFew(name: string, partitions: number, found: number): HoldfastError {
+function requireEnough(name: string, partitions: number, found: number | undefined): void {
+  if (found === undefined || found >= partitions) return;
   const message = `${name} has ${partitions} partitions: expected a concurrency of at least that, got ${found}`;
-  return new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
+  throw new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
 }
 
 function requireDivisible(jobs: Iterable<JobContract>, name: string, partitions: number): void {
