@@ -36,11 +36,11 @@ export interface ClientResolution {
   readonly evidence: string;
   /** What the effect would have returned; only with `done`. @default none */
   readonly result?: unknown;
-  /** Says `not-done` although the first run may still be under way. @default false */
+  /** Allows `not-done` although the first run may still be under way. @default false */
   readonly confirm?: boolean;
 }
 
-/** Which doubts. What is absent does not count. */
+/** Which doubts. An absent member matches all. */
 export interface ClientDoubtFilter {
   readonly type?: string;
   /** With or without its index. */
@@ -67,7 +67,7 @@ export interface ManyDoubtsRequest {
   readonly as: "done" | "not-done";
   /** How you know, 1 to 2,000 characters. Kept in the audit log with each. */
   readonly evidence: string;
-  /** Says `not-done` also where the first run may still be under way. @default false: those stay in doubt */
+  /** Allows `not-done` also for doubts whose first run may still be under way. @default false: those stay in doubt */
   readonly confirm?: boolean;
   /** Only with `not-done`: until when an export is complete that does not name them, in ISO 8601. Those in doubt since a minute before, or later, stay. */
   readonly completeUntil?: string;
