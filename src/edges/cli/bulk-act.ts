@@ -58,7 +58,7 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
     );
   await withOperator(async (operator) => {
     const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
-    // Whoever neither asks nor waits gets the first part of the count; the act counts all.
+    // Without a question or --wait, the first part of the count is enough; the act counts all.
     const preview = await previewOf(operator, scope, dryRun || !yes || wait);
     const isLast = dryRun === true || preview.total === 0;
     showPreview(options, { lines: describe(preview, act), value: previewValue(act, preview), isLast });
@@ -136,7 +136,7 @@ function jobs(count: number): string {
   return `${count} ${count === 1 ? "job" : "jobs"}`;
 }
 
-/** Shows how far an act is until it has ended. Whoever does not wait for it does not stop it. */
+/** Shows how far an act is until it has ended. Leaving it does not stop the act. */
 async function follow(operator: Operator, id: string): Promise<ActStatus> {
   const { default: progress } = await import("cli-progress");
   const bar = new progress.SingleBar({

@@ -74,7 +74,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
   });
 }
 
-/** Shows which doubts an export names, asks, and resolves those as done; the rest as not done where that is asked for. */
+/** Shows which doubts an export names, asks, and resolves those as done, and the rest as not done if that is asked for. */
 export async function importExport(file: string, options: ImportOptions): Promise<void> {
   const { evidence, column, rest } = options;
   requireConsent(options);
@@ -176,7 +176,7 @@ async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[
   return await isConfirmed(`${found}. Resolve these, too?`);
 }
 
-/** Asks; says it where the answer is no. */
+/** Asks. After a no, says that nothing has changed. */
 export async function isConfirmed(question: string): Promise<boolean> {
   if (await confirm(question)) return true;
   printError("it was left in doubt");

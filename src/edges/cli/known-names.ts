@@ -4,7 +4,7 @@ import { errorCodes } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 
-/** @throws HoldfastError `USAGE` for a name that nothing has: it would match nothing, which reads like good news */
+/** @throws HoldfastError `USAGE` for an unknown name: an empty list would read like good news */
 export function requireState(state: string | undefined, states: readonly string[]): void {
   required("--state: ", "state", state, states, `expected one of ${states.join(", ")}`);
 }

@@ -21,7 +21,7 @@ interface Counts {
 /**
  * Submits each line of an NDJSON file. It is safe to run again: lines that were accepted then count as duplicates.
  *
- * A refused line is reported with its number and does not stop the others. Redis being away does.
+ * A refused line is reported with its number and does not stop the others. An unreachable Redis stops the command.
  *
  * @param file a path, or `-` for standard input
  * @throws HoldfastError `USAGE` if the file cannot be read, `STORE_UNAVAILABLE`, `STORE_FULL`

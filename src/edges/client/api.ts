@@ -6,7 +6,7 @@ import { openTimer } from "./timer.ts";
 
 export interface ClientOptions {
   /**
-   * Where the API is, with any path that a proxy puts before its routes. In a browser it may be a path of the page's own
+   * The API's address, with any path that a proxy puts before its routes. In a browser it may be a path of the page's own
    * origin: the API answers no other origin.
    *
    * @example "https://jobs.example.com"

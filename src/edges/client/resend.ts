@@ -36,7 +36,7 @@ export async function resend<T>(
 /** Whether the same request can succeed later. */
 export function canPass(thrown: unknown): thrown is HoldfastError {
   if (!(thrown instanceof HoldfastError)) return false;
-  // Without a time to wait for, the request is beyond the limit as such.
+  // Without `Retry-After` the request alone exceeds the limit.
   const isTooMuch = thrown.code === "RATE_LIMITED" && thrown.retryAfterMs === undefined;
   return thrown.retryable && !isTooMuch;
 }

@@ -21,7 +21,7 @@ interface CleanOptions extends FilterOptions {
   readonly json?: true;
 }
 
-/** Jobs per call: small, so that others get their turn in between. */
+/** Jobs per call. Small, so that Redis serves others in between. */
 const AT_ONCE = 200;
 
 const ENDED = ["completed", "failed"];
@@ -59,7 +59,7 @@ async function clean(options: CleanOptions): Promise<void> {
     await requireKnown(operator, options);
     const now = await operator.now();
     const { endedTo = now, ...filter } = filterAt(now);
-    // What ends from now on is not meant.
+    // Jobs that end from now on are not meant.
     const wanted = { ...filter, endedTo: Math.min(endedTo, now - ageMs) };
     const { count, isExact } = await operator.countEnded(wanted);
     const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;

@@ -25,7 +25,7 @@ Job types and queues are those of the application in the folder where the script
     );
 }
 
-/** None where no application can be loaded: the commands are worth completing all the same. */
+/** Without an application, the commands can still be completed. */
 async function application(): Promise<Application | undefined> {
   return await loadApplication(readSettings().HOLDFAST_CONFIG).catch(() => undefined);
 }

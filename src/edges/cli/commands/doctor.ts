@@ -23,7 +23,7 @@ interface DoctorOptions {
   readonly verbose?: true;
 }
 
-/** A person waits, and it may be a slow Redis that brought them here. */
+/** Longer than usual: a slow Redis may be why somebody runs the doctor. */
 const PATIENCE_MS = 30_000;
 
 async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
@@ -64,7 +64,7 @@ async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
 
 const tones: Readonly<Record<Finding["verdict"], Tone>> = { bad: "bad", warn: "warning", ok: "good" };
 
-/** What is wrong first, then what to look at; what is well in one line, unless all of it is wanted. */
+/** First what is bad, then warnings. The rest is one line, unless verbose. */
 function describe(findings: readonly Finding[], isVerbose: boolean): Lines {
   const of = (wanted: Finding["verdict"]) => findings.filter(({ verdict }) => verdict === wanted);
   const [bad, warn, ok] = [of("bad"), of("warn"), of("ok")];

@@ -125,7 +125,7 @@ async function resolve(
   else print(`${id} ${effect}: ${as}; ${fates[job]}`);
 }
 
-/** Asks again where its first run may still be under way. @returns undefined for a no */
+/** If its first run may still be under way, asks again. @returns undefined for a no */
 async function resolveOrAsk(
   operator: Operator,
   id: string,

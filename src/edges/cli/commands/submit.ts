@@ -120,7 +120,7 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
   };
 }
 
-/** Says it in the command's own words; the limits are the schema's. */
+/** Names the option in the error; the limits are the schema's. */
 function parseNumber(option: string, text: string): number {
   const number = Number(text);
   if (text.trim() !== "" && Number.isFinite(number)) return number;

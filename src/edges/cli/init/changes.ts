@@ -7,7 +7,7 @@ import { applicationFiles, tsconfig } from "./templates.ts";
 /** What `init` does to one file. */
 export interface FileChange {
   readonly path: string;
-  /** `kept`: it is there, and stays as it is. */
+  /** `kept`: the file exists and is left as it is. */
   readonly action: "created" | "changed" | "kept";
   /** What is new in it, or why it is kept; empty for a whole file. */
   readonly note: string;
@@ -78,7 +78,7 @@ function neededDependencies(): Record<string, string> {
 }
 
 /** The versions that Holdfast itself is tested with. */
-/** Without the one by which `npm init` says that there is no test. */
+/** Without the test script of `npm init`, which only fails. */
 function scriptsIn({ scripts = {} }: PackageJson): Record<string, string> {
   return Object.fromEntries(Object.entries(scripts).filter(([, script]) => !NO_TEST.test(script)));
 }
@@ -93,7 +93,7 @@ function neededForDevelopment({ isNew, extension, testRunner }: Project): Record
   };
 }
 
-/** In a project that has scripts of its own, ours have a prefix. */
+/** In a project with its own scripts, ours have a prefix. */
 function scriptsFor({ isNew, extension, sources, testRunner }: Project): Record<string, string> {
   const tests = `${sources}jobs/*/*.test.${extension}`;
   const loader = extension.endsWith("ts") ? "--import tsx " : "";
@@ -118,7 +118,7 @@ function nameFor(folder: string): string {
   );
 }
 
-/** As in the file that is there. */
+/** Indented like the existing file. */
 function indentation(folder: string): string {
   const file = join(folder, "package.json");
   const [, found] = /^([ \t]+)"/m.exec(existsSync(file) ? readFileSync(file, "utf8") : "") ?? [];

@@ -11,7 +11,7 @@ export interface PackageJson {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-/** What can be seen of a project, so that nobody is asked. */
+/** What the project shows, so that `init` need not ask. */
 export interface Project {
   readonly folder: string;
   /** Undefined in a folder without one. */
@@ -46,7 +46,7 @@ export function readProject(folder: string): Project {
   };
 }
 
-/** What `npm init` writes where somebody has no test. */
+/** The test script of `npm init`. */
 export const NO_TEST = /no test specified/;
 
 function hasNoCode(

@@ -23,7 +23,7 @@ interface Preview {
   readonly lines: Lines;
   /** The same as JSON. */
   readonly value: object;
-  /** Whether nothing follows: then it is the command's outcome. */
+  /** Whether the command ends here: then this is its outcome. */
   readonly isLast: boolean;
 }
 

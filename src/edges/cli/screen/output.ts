@@ -46,7 +46,7 @@ export async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
 
-/** Prints what to do next, where a person reads: programs know. */
+/** Prints what to do next, for people only. */
 export function printHint(line: string): void {
   if (!screen().isTerminal || process.stderr.isTTY !== true) return;
   process.stderr.write(`${rendered([{ text: line, tone: "faint" }], screen())}\n`);
@@ -57,7 +57,7 @@ export function printJson(...values: readonly unknown[]): void {
   process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));
 }
 
-/** Lines as standard output can show them. */
+/** Lines as text for standard output. */
 export function textFor(lines: Lines): string {
   const on = screen();
   return `${linesOf(lines)

@@ -4,6 +4,7 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../../../desk/overview/overview.ts";
+import { durationText } from "../../../platform/lib/duration-text.ts";
 import { screen } from "./screen.ts";
 import { tableLines } from "./table.ts";
 import { type Cell, type Lines, linesOf, toned } from "./text.ts";
@@ -15,7 +16,7 @@ const JOBS_NAMED = 3;
 export function describeOverview(overview: Overview, width = screen().columns): Lines {
   const now = Date.parse(overview.at);
   const parts = [
-    `${overview.at}  Redis ${overview.store.version}, ${Math.round(overview.store.usedBytes / 2 ** 20)} MiB, answers in ${shortTime(overview.store.pingMs)}`,
+    `${overview.at}  Redis ${overview.store.version}, ${Math.round(overview.store.usedBytes / 2 ** 20)} MiB, answers in ${durationText(overview.store.pingMs)}`,
     ...problems(overview),
     summary(overview.queues),
     typesTable(overview.types, now, width),
@@ -102,7 +103,7 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
   return tableLines(columns, rows, width);
 }
 
-/** Where none has to end there is nothing to say. */
+/** Without any, there is nothing to show. */
 function actsLine({ running, waiting, oldestWaitingSince }: Overview["acts"], now: number): Cell[][][] {
   if (running + waiting === 0) return [];
   const since = oldestWaitingSince === null ? "" : `, the next for ${ageText(oldestWaitingSince, now)}`;
@@ -115,7 +116,8 @@ function stateText(queue: QueueOverview): Cell {
   const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`]
     .filter(Boolean)
     .join(", ");
-  const clears = limits.rate === null || !clearsInMs ? "" : `: the last starts in ${shortTime(clearsInMs)}`;
+  const clears =
+    limits.rate === null || !clearsInMs ? "" : `: the last starts in ${durationText(clearsInMs)}`;
   const parts = [workers === 0 && "no worker", pausedText(queue), limit && `limited to ${limit}${clears}`];
   return toned(parts.filter(Boolean).join("; "), workers === 0 ? "bad" : "warning");
 }
@@ -165,30 +167,12 @@ function holdsText({ holds }: WorkerOverview, now: number): string {
 
 function ageText(since: string | null, now: number): string {
   if (since === null) return "-";
-  return shortTime(Math.max(0, Math.floor((now - Date.parse(since)) / 1_000) * 1_000));
+  return durationText(Math.max(0, Math.floor((now - Date.parse(since)) / 1_000) * 1_000));
 }
 
-/** In one unit, as "85 ms"; "-" for none. */
+/** "-" for none. */
 export function timeOrNone(ms: number | null): string {
-  return ms === null ? "-" : shortTime(ms);
-}
-
-const units = [
-  [86_400_000, "d"],
-  [3_600_000, "h"],
-  [60_000, "min"],
-  [1_000, "s"],
-] as const;
-
-/** In one unit: "85 ms", "2.6 s", "3 min". */
-function shortTime(ms: number): string {
-  const unit = units.find(([size]) => ms >= size);
-  if (unit === undefined) return ms === 0 ? "0 s" : `${shortNumber(ms)} ms`;
-  return `${shortNumber(ms / unit[0])} ${unit[1]}`;
-}
-
-function shortNumber(value: number): string {
-  return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+  return ms === null ? "-" : durationText(ms);
 }
 
 function rateText(value: number): string {

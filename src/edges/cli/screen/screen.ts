@@ -10,7 +10,7 @@ export interface Screen {
   readonly hasColors: boolean;
 }
 
-/** What the command line says about it, before what the environment says. */
+/** Options of the command line; they override the environment. */
 export interface ScreenOptions {
   readonly color: boolean;
   readonly pager: boolean;
@@ -46,7 +46,7 @@ export function screenOf(
   };
 }
 
-/** The pager's command; undefined where none is wanted. */
+/** The pager's command; undefined if none is wanted. */
 export function pagerCommand(): string | undefined {
   const command = readVariable("PAGER") ?? "less";
   return chosen.pager && command !== "cat" ? command : undefined;

@@ -69,7 +69,7 @@ async function watchFor<T>(shown: Shown<T>, json: boolean): Promise<T> {
   }
 }
 
-/** What passes by itself does not end a watch. */
+/** Failures that may pass do not end a watch. */
 async function tried<T>(
   read: () => Promise<T>,
   showFault: (error: HoldfastError) => void,
@@ -107,7 +107,7 @@ function printer<T>({ describe, json: values }: Shown<T>, json: boolean): Drawin
 
 const ESCAPE = "\x1b[";
 
-/** Draws over what it drew before, beside the terminal's own text, which is there again at the end. */
+/** Draws on the terminal's second screen, over what it drew before. The first screen is back at the end. */
 function redrawer<T>({ describe }: Shown<T>): Drawing<T> {
   process.stdout.write(`${ESCAPE}?1049h${ESCAPE}?25l`);
   let note: string | undefined;

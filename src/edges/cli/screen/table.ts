@@ -1,10 +1,10 @@
 import { screen } from "./screen.ts";
 import { type Cell, cutTo, printable, textOf, toned, widthOf } from "./text.ts";
 
-/** A column of a table. A heading alone is one that never leaves. */
+/** A column of a table. A heading alone means that it is always shown. */
 export interface Column {
   readonly heading: string;
-  /** Where the screen is narrow, columns leave in this order: 1 first. */
+  /** On a narrow screen columns are left out in this order: 1 first. */
   readonly leaves?: number;
 }
 
@@ -20,9 +20,9 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 }
 
 /**
- * Rows as aligned columns under headings, no wider than the screen: columns leave, then words are cut, then everything.
+ * Rows as aligned columns under headings, no wider than the screen: first columns are left out, then words are cut, then everything.
  *
- * @param columns how many the screen has @default those of standard output; without end in a pipe
+ * @param columns how many the screen has @default those of standard output; Infinity in a pipe
  */
 export function tableLines(
   headings: readonly (string | Column)[],

@@ -15,7 +15,7 @@ const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
 export interface CheckedApplication {
   /** Why it cannot run. */
   readonly fault?: string;
-  /** The files that were loaded, as far as it came. */
+  /** The files that were loaded until then. */
   readonly files: readonly string[];
 }
 

@@ -15,7 +15,7 @@ import { type ChildSpec, readyMessage, type Supervised, supervise } from "./supe
 /** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, and the three roles. */
 export interface LocalSystem {
   /**
-   * Starts API, worker and scheduler. Again after their stop: the API keeps its port.
+   * Starts API, worker and scheduler; after their stop, starts them again with the same port for the API.
    *
    * @param parts each is added at once, so that a failure stops all
    * @returns the API's URL

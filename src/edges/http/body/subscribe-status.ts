@@ -13,7 +13,7 @@ export interface SubscribeParts {
 export interface Waited {
   /** Undefined if the job is gone. */
   readonly status: JobStatus | undefined;
-  /** True if the job ended or the time was up; false if the server stopped first. */
+  /** Whether the job ended or the time was up; false if the server stopped first. */
   readonly inFull: boolean;
 }
 
