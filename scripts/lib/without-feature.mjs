@@ -12,17 +12,17 @@ const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 const stillNamedIn = {
   retention: ["src/index.ts"],
   fairness: [],
-  lanes: ["src/core/bullmq/read-job.lua", "src/testing/unfinished.lua"],
+  lanes: ["src/testing/unfinished.lua"],
   tags: ["src/desk/jobs/job-filter.ts", "src/edges/client/submit.ts", "src/features/flows/flow.ts"],
   history: [
     "src/desk/acts/run-act.ts",
+    "src/desk/operations/service.ts",
     "src/desk/operator.ts",
     "src/desk/overview/overview.ts",
     "src/desk/overview/type-overview.ts",
     "src/desk/queues/queues.ts",
     "src/edges/cli/commands/history.ts",
     "src/edges/client/answers.ts",
-    "src/edges/http/routes/history.ts",
   ],
 };
 
