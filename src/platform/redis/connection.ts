@@ -22,6 +22,8 @@ export type RedisConnection = Redis | Cluster;
 export type ConnectionMode = "fail-fast" | "retrying";
 
 const RECONNECT_MAX_MS = 1_000;
+/** The parts of an API listen for 10 reconnects, and ioredis for one more. Node.js takes more than 10 for a leak. */
+const LISTENERS_MAX = 20;
 /** A Redis that is loading its data is polled this often, and answers within that time. */
 const LOADING_ANSWER_MS = 1_000;
 
@@ -46,6 +48,7 @@ export function openConnection(
     reconnectOnError: reconnectOnReadOnly(),
   };
   const client = own(createClient(url, mode, options));
+  client.setMaxListeners(LISTENERS_MAX);
   if (client instanceof Cluster) mendCluster(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
