@@ -192,8 +192,8 @@ export const withoutSlotWatch = mutation("question to all masters", [
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",
-  ["platform/redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
-  ["platform/redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
+  ["platform/redis/writers.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
+  ["platform/redis/writers.js", 'typeof reached === "number" && reached >= replicas', "true"],
 );
 
 /** A client stays with its master until that one says that it is none. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { defineConfig, type Producer } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../src/platform/redis/connection.ts";
-import { openWriters } from "../../src/platform/redis/fitness/replicas.ts";
+import { openWriters } from "../../src/platform/redis/writers.ts";
 import type { Script } from "../../src/platform/redis/script.ts";
 import { anyJob } from "../support/application.ts";
 import { withProcesses } from "../support/processes.ts";

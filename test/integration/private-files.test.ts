@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
 import { claimDataDirectory } from "../../src/edges/cli/system/data-directory.ts";
-import { spawnEmbeddedStore } from "../../src/platform/redis/embedded.ts";
+import { spawnEmbeddedStore } from "../../src/edges/cli/system/embedded-store.ts";
 import { epochFile } from "../../src/platform/redis/fitness/epoch-file.ts";
 import { until } from "../support/until.ts";
 

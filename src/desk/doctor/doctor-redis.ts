@@ -8,11 +8,11 @@ import {
   sampleClock,
 } from "../../platform/redis/fitness/clock.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
-import { fullest, type RedisMemory, readMemory } from "../../platform/redis/fitness/memory.ts";
 import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
 import { checkRedis, type Expectations } from "../../platform/redis/fitness/requirements.ts";
 import { findRefusedWrites, type RefusedWrites } from "../../platform/redis/fitness/write-probe.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;

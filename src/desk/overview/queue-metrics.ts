@@ -3,11 +3,10 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
-import { fullest, type RedisMemory, readMemory } from "../../platform/redis/fitness/memory.ts";
-import { measurePing } from "../../platform/redis/ping.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
+import { fullest, measurePing, type RedisMemory, readMemory } from "./redis-load.ts";
 
 interface Reading {
   readonly pingMs: number;

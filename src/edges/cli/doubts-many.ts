@@ -3,7 +3,7 @@ import type { DoubtId, ManyDoubts } from "../../desk/doubts/doubts-many.ts";
 import { evidenceOfRest, type ImportPlan, planImport } from "../../desk/doubts/provider-export.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { username } from "../../platform/lib/username.ts";
+import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./doubt-filter-options.ts";
 import { exitCode } from "./exit-code.ts";

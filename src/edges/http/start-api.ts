@@ -16,13 +16,13 @@ import { type Environment, readSettings, type Settings } from "../../platform/co
 import { cannotListen, urlOf } from "../../platform/lib/listening.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { username } from "../../platform/lib/username.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
 import { measureEffects } from "../../platform/telemetry/effect-metrics.ts";
 import { createEvents } from "../../platform/telemetry/events.ts";
 import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import type { MetricsServer } from "../../platform/telemetry/metrics-server.ts";
 import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
+import { username } from "../username.ts";
 import { createServer } from "./server.ts";
 
 const SWEEP_MS = 100;

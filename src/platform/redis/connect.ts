@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import type { Durability } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -11,7 +14,6 @@ import {
   type RedisConnection,
   whenReady,
 } from "./connection.ts";
-import { embeddedStoreUrl } from "./embedded.ts";
 import { type Codec, openCodec } from "./encryption/codec.ts";
 import { durabilityFor } from "./fitness/promotion.ts";
 import { requireFitRedis } from "./fitness/requirements.ts";
@@ -100,6 +102,17 @@ export async function reachRedis(
 /** `REDIS_URL`, or the embedded server's. */
 export function redisUrl(settings: Settings): string {
   return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
+}
+
+/** `sun_path` holds 104 bytes on macOS and 108 on Linux. */
+const SOCKET_PATH_MAX = 100;
+
+/** The URL of the embedded server of a data directory, whether it runs or not. */
+export function embeddedStoreUrl(dataDir: string): string {
+  const inside = resolve(dataDir, "store", "redis.sock");
+  if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return `unix://${inside}`;
+  const digest = createHash("sha256").update(inside).digest("hex").slice(0, 16);
+  return `unix://${join(tmpdir(), `holdfast-${digest}.sock`)}`;
 }
 
 /** Names the store, without its password, and why it is this one. */

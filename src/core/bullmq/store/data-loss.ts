@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { effectAssociatedData } from "../../../platform/redis/encryption/associated-data.ts";
 import { type Loss, lossIn } from "../../../platform/redis/fitness/epoch.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
+import { effectAssociatedData } from "../../job/associated-data.ts";
 import type { QueueStore } from "./queue-store.ts";
 
 const script = loadScript(import.meta.url, "accept-loss.lua");

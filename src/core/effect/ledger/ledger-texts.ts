@@ -1,12 +1,9 @@
 import { z } from "zod";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import {
-  effectAssociatedData,
-  indexAssociatedData,
-} from "../../../platform/redis/encryption/associated-data.ts";
 import { keyIdOf } from "../../../platform/redis/encryption/codec.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import type { QueueStore } from "../../bullmq/store/queue-store.ts";
+import { effectAssociatedData, indexAssociatedData } from "../../job/associated-data.ts";
 import { type Outgoing, outgoingSchema } from "../../job/outgoing.ts";
 
 type TextPart = Parameters<typeof effectAssociatedData>[2];

@@ -4,7 +4,7 @@ import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../doubt-filter-options.ts";
 import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";

@@ -6,8 +6,8 @@ import type { PastTick, ScheduleStatus } from "../../../features/schedules/sched
 import type { Settings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../../platform/lib/did-you-mean.ts";
-import { username } from "../../../platform/lib/username.ts";
 import type { ConnectedRedis } from "../../../platform/redis/connect.ts";
+import { username } from "../../username.ts";
 import { withApplication, withOperator } from "../connections.ts";
 import { print, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";

@@ -2,8 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { childEnvironment } from "../../../platform/config/settings.ts";
 import type { VariableName } from "../../../platform/config/variables.ts";
+import { embeddedStoreUrl } from "../../../platform/redis/connect.ts";
 import { openConnection, whenReady } from "../../../platform/redis/connection.ts";
-import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../../../platform/redis/embedded.ts";
+import { spawnEmbeddedStore, stopOrphanedStore } from "./embedded-store.ts";
 import { type ChildSpec, readyMessage } from "./supervisor.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));

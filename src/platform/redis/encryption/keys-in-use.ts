@@ -9,10 +9,16 @@ import { orStop, type Running, stopOnce } from "../../lib/running.ts";
 import type { ConnectedRedis } from "../connect.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisNow } from "../fitness/clock.ts";
-import { encryptionKeys, fingerprintSecretKey } from "../keys.ts";
 import { inTime, START_DEADLINE_MS } from "../redis-errors.ts";
 import { loadDeclaringScript } from "../script.ts";
 import { keyIdOf } from "./codec.ts";
+import { fingerprintSecretKey } from "./shared-secret.ts";
+
+/** Which encryption keys are in use, and which each process has. One slot. */
+export function encryptionKeys(prefix: string) {
+  const start = `${prefix}:{encryption}`;
+  return { inUse: `${start}:in-use`, processes: `${start}:processes`, seen: `${start}:seen` };
+}
 
 /**
  * Whether this process has the encryption keys that others use, and others have the one that it encrypts with.
