@@ -198,7 +198,7 @@ export const withoutWait = mutation(
 
 /** A client stays with its master until that one says that it is none. */
 export const withoutMasterWatch = mutation("watch for a new master", [
-  "platform/redis/cluster/sentinel-connector.js",
+  "platform/redis/cluster/sentinels.js",
   "this.stream.destroy();",
   "",
 ]);

@@ -1,8 +1,8 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
-import { underDeadline } from "../../platform/lib/under-deadline.ts";
+import { underDeadline } from "../../platform/lib/deadline.ts";
 import { keyMissing } from "../../platform/redis/encryption/codec.ts";
-import { isUnanswered } from "../../platform/redis/until-answered.ts";
+import { isUnanswered } from "../../platform/redis/redis-errors.ts";
 import { failpoint } from "../../platform/telemetry/failpoints.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { InDoubtError } from "../job/attempt-errors.ts";

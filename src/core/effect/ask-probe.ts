@@ -1,6 +1,6 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { underDeadline } from "../../platform/lib/deadline.ts";
 import { foreign, messageOf } from "../../platform/lib/thrown.ts";
-import { underDeadline } from "../../platform/lib/under-deadline.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { EffectOptions, ProbeAnswer } from "../job/effect.ts";
 import type { Resolution } from "../job/resolution.ts";

@@ -1,11 +1,11 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { Abort } from "../../platform/lib/abort.ts";
+import { underDeadline } from "../../platform/lib/deadline.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { check } from "../../platform/lib/schema.ts";
 import { pathOf, schemaIssues } from "../../platform/lib/schema-issues.ts";
 import { foreign, messageOf } from "../../platform/lib/thrown.ts";
-import { underDeadline } from "../../platform/lib/under-deadline.ts";
 import type { Events } from "../../platform/telemetry/events.ts";
 import { failpoint } from "../../platform/telemetry/failpoints.ts";
 import { failAttemptSpan } from "../../platform/telemetry/tracing.ts";

@@ -13,7 +13,7 @@ import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
 import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
 import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
-import { cannotListen, urlOf } from "../../platform/lib/listening.ts";
+import { cannotListen, urlOf } from "../../platform/lib/hosts.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { allowedHosts } from "../lib/allowed-hosts.ts";
+import { allowedHosts } from "../lib/hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";

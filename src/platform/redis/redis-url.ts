@@ -1,7 +1,6 @@
 import type { RedisOptions } from "ioredis";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { FailoverConnector } from "./cluster/sentinel-connector.ts";
-import { sentinelTimeouts } from "./cluster/sentinels.ts";
+import { FailoverConnector, sentinelTimeouts } from "./cluster/sentinels.ts";
 
 export type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
 

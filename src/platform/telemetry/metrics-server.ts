@@ -1,8 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { isLoopback } from "../lib/allowed-hosts.ts";
-import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
-import { cannotListen, urlOf } from "../lib/listening.ts";
+import { cannotListen, createHostGuard, type HostGuard, isLoopback, urlOf } from "../lib/hosts.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { METRICS_TYPE, type Metrics } from "./metrics.ts";
 

@@ -1,8 +1,7 @@
 import type { Job, JobProgress } from "bullmq";
 import { openChildren } from "../../../features/flows/children.ts";
 import { messageOf } from "../../../platform/lib/thrown.ts";
-import { redisFault } from "../../../platform/redis/redis-errors.ts";
-import { isUnanswered } from "../../../platform/redis/until-answered.ts";
+import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
 import { jobNotFound } from "../../job/job-id.ts";
 import { type JobEnvelope, openEnvelope } from "../add/envelope.ts";
 import type { QueueStore } from "../store/queue-store.ts";

@@ -1,6 +1,6 @@
 import { type Cluster, type Redis, ReplyError } from "ioredis";
-import { CONNECTION_CLOSED } from "../connection-closed.ts";
-import { isGuarded } from "../encryption/absent-key.ts";
+import { CONNECTION_CLOSED } from "../redis-errors.ts";
+import { isGuarded } from "./open-slot.ts";
 import { addressOf, type SlotState, type SlotWatch } from "./slot-watch.ts";
 
 type Command = Parameters<Redis["sendCommand"]>[0] & {

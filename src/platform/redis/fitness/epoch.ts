@@ -3,9 +3,9 @@ import type { Durability } from "../../config/variables.ts";
 import type { HoldfastError } from "../../errors/holdfast-error.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import type { RedisConnection } from "../connection.ts";
-import type { Writer } from "../writers.ts";
 import { redisRolledBack } from "../redis-errors.ts";
 import { loadScript } from "../script.ts";
+import type { Writer } from "../writers.ts";
 
 /** What a process has seen of an epoch: its id, and how many changes Redis has counted in it. */
 export interface SeenEpoch {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { evidenceText } from "../../core/effect/outgoing/outgoing-text.ts";
+import { evidenceText } from "./outgoing-text.ts";
 
 const begun = Date.parse("2026-11-28T03:00:00Z");
 const charge = {
