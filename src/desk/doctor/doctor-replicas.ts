@@ -2,10 +2,12 @@ import { Redis } from "ioredis";
 import type { StatedSettings } from "../../platform/config/stated-settings.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
-import { readInfo } from "../../platform/redis/fitness/info.ts";
-import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
-import { checkSettings } from "../../platform/redis/fitness/required-settings.ts";
-import type { Expectations } from "../../platform/redis/fitness/requirements.ts";
+import { readInfo, replicaLines } from "../../platform/redis/fitness/info.ts";
+import {
+  checkSettings,
+  type Expectations,
+  type RedisCheck,
+} from "../../platform/redis/fitness/redis-checks.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { type Finding, finding } from "./finding.ts";
 
@@ -49,9 +51,7 @@ export async function checkReplicaSettings(
 ): Promise<ReplicaChecks[]> {
   const checked = serversOf(client).map(async (master) => {
     const info = await readInfo(master);
-    const replicas = [...info]
-      .filter(([name]) => /^slave\d+$/.test(name))
-      .map(([, value]) => addressIn(value));
+    const replicas = replicaLines(info).map(addressIn);
     return await Promise.all(replicas.map((address) => checkReplica(master, address, stated)));
   });
   return (await Promise.all(checked)).flat();
@@ -62,7 +62,6 @@ interface Address {
   readonly port: number;
 }
 
-/** Of a line such as `ip=10.0.0.2,port=6379,state=online`. */
 function addressIn(replica: string): Address {
   const [, host = ""] = /ip=([^,]*)/.exec(replica) ?? [];
   const [, port = "0"] = /port=(\d+)/.exec(replica) ?? [];

@@ -15,7 +15,7 @@ import {
   whenReady,
 } from "./connection.ts";
 import { type Codec, openCodec } from "./encryption/codec.ts";
-import { durabilityFor } from "./fitness/promotion.ts";
+import { durabilityFor } from "./fitness/redis-checks.ts";
 import { requireFitRedis } from "./fitness/requirements.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { socketOf } from "./redis-url.ts";

@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
+import { addressOf } from "./cluster/cluster-node.ts";
 import { mendCluster } from "./cluster/mend-cluster.ts";
 import { own } from "./cluster/own-sockets.ts";
 import { explainSentinels } from "./cluster/sentinels.ts";
@@ -167,11 +168,6 @@ export function kindOf(client: RedisConnection): TopologyKind {
 export function serversOf(client: RedisConnection): Redis[] {
   if (!(client instanceof Cluster)) return [client];
   return client.nodes("master").sort((a, b) => addressOf(a).localeCompare(addressOf(b)));
-}
-
-/** `host:port` of a server, or its socket. */
-export function addressOf({ options: { host = "", port = 0, path } }: Redis): string {
-  return path ?? `${host}:${port}`;
 }
 
 /**

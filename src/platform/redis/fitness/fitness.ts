@@ -4,10 +4,12 @@ import { isoTime } from "../../lib/iso-time.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../lib/running.ts";
+import { addressOf } from "../cluster/cluster-node.ts";
 import type { RedisConnection } from "../connection.ts";
-import { addressOf, serversOf } from "../connection.ts";
+import { serversOf } from "../connection.ts";
 import { inTime } from "../redis-errors.ts";
-import { type Expectations, findFlaws } from "./requirements.ts";
+import type { Expectations } from "./redis-checks.ts";
+import { findFlaws } from "./requirements.ts";
 
 /** Whether Redis still meets the requirements: its settings can be changed while it runs, and a promoted replica has others. */
 export interface Fitness extends Running {

@@ -1,20 +1,10 @@
-import type { Redis } from "ioredis";
-import type { Settings } from "../../config/settings.ts";
 import { durabilityText } from "../../config/variables.ts";
 import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withDeadline } from "../../lib/deadline.ts";
 import { kindOf, type RedisConnection, serversOf, type TopologyKind } from "../connection.ts";
 import { redisUnavailable } from "../redis-errors.ts";
-import { type Info, onlineReplicas, readInfo, versionOf } from "./info.ts";
-import { checkLog } from "./log-state.ts";
-import { checkPromotion, promotionOf } from "./promotion.ts";
-import type { RedisCheck } from "./redis-check.ts";
-import { checkSettings } from "./required-settings.ts";
-
-const OLDEST_VERSION = 7;
-
-/** What a configuration expects of Redis. */
-export type Expectations = Pick<Settings, "HOLDFAST_DURABILITY" | "HOLDFAST_STORE_TRUST" | "HOLDFAST_PREFIX">;
+import { readInfo } from "./info.ts";
+import { checkServer, checkVersion, type Expectations, type RedisCheck } from "./redis-checks.ts";
 
 /** Checks what the configured durability rests on. In a cluster every master is checked, and the worst is returned. */
 export async function checkRedis(client: RedisConnection, expectations: Expectations): Promise<RedisCheck[]> {
@@ -39,29 +29,6 @@ function withoutDemoted(checked: RedisCheck[][]): RedisCheck[][] {
     checks.every(({ setting, holds }) => setting !== "role" || holds),
   );
   return masters.length === 0 ? checked : masters;
-}
-
-async function checkServer(
-  client: RedisConnection,
-  server: Redis,
-  { HOLDFAST_DURABILITY: durability, HOLDFAST_STORE_TRUST: stated, HOLDFAST_PREFIX: prefix }: Expectations,
-): Promise<RedisCheck[]> {
-  const { level, replicas } = durability;
-  const kind = kindOf(client);
-  const isOnDisk = level !== "memory";
-  const info = await readInfo(server);
-  const isKnownSafe = level === "memory" || level === "replica";
-  const promotion = isKnownSafe ? "none" : await promotionOf(server, info, kind);
-  const isFenced = level === "disk-despite-failover" && promotion !== "none";
-  return [
-    checkVersion(info),
-    checkRole(info),
-    checkTopology(info, kind === "cluster"),
-    ...(level === "disk" ? [checkPromotion(promotion)] : []),
-    ...(await checkSettings(server, { isOnDisk, isFenced }, stated)),
-    ...(isOnDisk ? [await checkLog(client, server, info, prefix)] : []),
-    ...(level === "replica" ? [checkReplicas(info, replicas)] : []),
-  ];
 }
 
 /** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
@@ -111,56 +78,4 @@ export async function requireVersion(client: RedisConnection, expectations: Expe
 function describeFlaw(flaw: RedisCheck, { HOLDFAST_DURABILITY: durability }: Expectations): string {
   const { setting, expected, found, risk, remedy } = flaw;
   return `${setting}: HOLDFAST_DURABILITY=${durabilityText(durability)} expects ${expected}, found ${found}; ${risk}. Remedy: ${remedy}.`;
-}
-
-function checkVersion(info: Info): RedisCheck {
-  const version = info.get("redis_version") ?? "0";
-  return {
-    setting: "version",
-    expected: `${OLDEST_VERSION}.0 or newer`,
-    found: versionOf(info),
-    holds: Number.parseInt(version, 10) >= OLDEST_VERSION,
-    risk: "older versions lack commands that the guarantees rest on",
-    remedy: "upgrade Redis",
-  };
-}
-
-function checkRole(info: Info): RedisCheck {
-  const role = info.get("role") ?? "master";
-  return {
-    setting: "role",
-    expected: "master",
-    found: role === "slave" ? "a read-only replica" : role,
-    holds: role === "master",
-    isEnforced: true,
-    risk: "it refuses writes, so no job can be accepted, run or finished",
-    remedy:
-      "point REDIS_URL at the master, or at the Sentinel set that knows it; REPLICAOF NO ONE makes this one a master",
-  };
-}
-
-/** A client for one server cannot use a cluster, nor the other way round. */
-function checkTopology(info: Info, isClusterExpected: boolean): RedisCheck {
-  const isCluster = info.get("cluster_enabled") === "1";
-  return {
-    setting: "cluster",
-    expected: isClusterExpected ? "a node of a Redis Cluster" : "one server",
-    found: isCluster ? "a node of a Redis Cluster" : "one server",
-    holds: isCluster === isClusterExpected,
-    risk: "keys that this node does not hold cannot be reached",
-    remedy: "REDIS_URL=redis://NODE:PORT,redis://NODE:PORT for a cluster, and one URL alone for one server",
-  };
-}
-
-function checkReplicas(info: Info, wanted: number): RedisCheck {
-  const online = onlineReplicas(info);
-  return {
-    setting: "replicas",
-    expected: `${wanted} online`,
-    found: String(online),
-    holds: online >= wanted,
-    isEnforced: true,
-    risk: "no job can be acknowledged as replicated",
-    remedy: "connect the missing replicas",
-  };
 }
