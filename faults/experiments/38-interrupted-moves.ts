@@ -3,7 +3,7 @@ import { fixCluster, type OpenSlot, startResharding } from "../../test/support/o
 import type { Random } from "../../test/support/random.ts";
 import { type RedisCluster, type Shard, startRedisCluster } from "../../test/support/redis-cluster.ts";
 import { actJob } from "../lib/act-jobs.ts";
-import { inSync, killMaster } from "../lib/cluster-roles.ts";
+import { inSync, killMaster, untilReplicated } from "../lib/cluster-roles.ts";
 import { type Context, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutSlotWatch } from "../lib/mutations.ts";
@@ -72,8 +72,6 @@ async function interrupted(
 }
 
 const BACKLOG = 100;
-/** What the target has must be at its replica before it dies: Redis moves keys without waiting for that. */
-const REPLICATED_MS = 500;
 const LEFT_OPEN_MS = 1_500;
 
 async function interrupt(testbed: Testbed, servers: RedisCluster, step: Step, random: Random) {
@@ -83,7 +81,8 @@ async function interrupt(testbed: Testbed, servers: RedisCluster, step: Step, ra
   try {
     const slot = await resharding.open(`${testbed.env.HOLDFAST_PREFIX}:{default}:`);
     await step.reach(slot, random);
-    await sleep(REPLICATED_MS);
+    // Redis moves keys without waiting for replicas: what a master has must be at its own before it dies.
+    await Promise.all(shards.map(untilReplicated));
     if (step.dies !== undefined) await killMaster(shardOf(shards, slot, step.dies));
     await sleep(LEFT_OPEN_MS);
     await fixCluster(slot.sourcePort);

@@ -52,6 +52,19 @@ export async function inSync({ master, replica }: Shard): Promise<Shard> {
   return found;
 }
 
+/** Waits until a shard's replica has all that its master has written by now. */
+export async function untilReplicated({ master }: Shard): Promise<void> {
+  const offsets = async () => {
+    const info = String(await ask(master, "INFO", "replication"));
+    const at = (name: RegExp) => Number(name.exec(info)?.[1] ?? Number.NaN);
+    return { written: at(/^master_repl_offset:(\d+)/m), replicated: at(/^slave0:.*offset=(\d+)/m) };
+  };
+  const { written } = await offsets();
+  const isReplicated = async () => (await offsets()).replicated >= written;
+  if ((await until(isReplicated, { withinMs: WITHIN_MS })) === undefined)
+    throw new Error("A replica did not catch up");
+}
+
 /** Waits until a server is a master. */
 async function untilMaster(server: Pick<RedisServer, "url">): Promise<void> {
   const isMaster = async () => (await replicasOf(server)) !== undefined;

@@ -60,7 +60,12 @@ export function install(mutation?: Mutation, hasFlowControl = false): Installati
   if (mutation === undefined) return installationIn(whole);
   const directory = scratchFolder("mutated");
   linkAll(whole, directory);
-  for (const edit of mutation.edits) applyEdit(directory, edit);
+  const changed: Changed = new Map();
+  for (const each of mutation.edits) edit(directory, each, changed);
+  for (const [file, text] of changed) {
+    rmSync(file); // the whole copy keeps its own
+    writeFileSync(file, text);
+  }
   return installationIn(directory);
 }
 
@@ -112,43 +117,43 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
   return (await import(pathToFileURL(join(directory, file)).href)) as Module;
 }
 
-function applyEdit(directory: string, edit: Edit): void {
-  for (const { file, text } of edited(directory, edit)) {
-    // The whole copy keeps its own.
-    rmSync(file);
-    writeFileSync(file, text);
+/** The modules of a build, by their files, that a mutation changes. */
+type Changed = Map<string, string>;
+
+/**
+ * Makes an edit.
+ *
+ * @param directory a checkout with its build, or a copy
+ * @param changed what earlier edits made of it, and then this one
+ * @throws Error when the edit does not fit: it must not pass for a mutation that nobody noticed
+ */
+export function edit(directory: string, [name, from, to]: Edit, changed: Changed): void {
+  const isLua = name.endsWith(".lua");
+  const [find, replace] = isLua ? [quoted(from), quoted(to)] : [from, to];
+  const places = isLua ? modulesWith(name) : new Map([[name, 1]]);
+  if (places.size === 0) throw new Error(`no module has ${name}`);
+  for (const [module, times] of places) {
+    const file = join(directory, "dist", module);
+    const parts = (changed.get(file) ?? readFileSync(file, "utf8")).split(find);
+    if (parts.length - 1 !== times) throw new Error(`${name}: expected exactly once: ${from}`);
+    changed.set(file, parts.join(replace));
   }
 }
 
-interface Edited {
-  readonly file: string;
-  readonly text: string;
-}
-
-/**
- * The modules that an edit changes, and their new texts. The build writes a script into each module that loads it.
- *
- * @param directory a checkout with its build, or a copy
- * @throws Error when the edit does not fit: it must not pass for a mutation that nobody noticed
- */
-export function edited(directory: string, [name, from, to]: Edit): readonly Edited[] {
-  const isLua = name.endsWith(".lua");
-  const [find, replace] = isLua ? [quoted(from), quoted(to)] : [from, to];
-  const built = join(directory, "dist");
-  const files = isLua ? modulesUnder(built) : [join(built, name)];
-  // Another edit may have changed the build already; a script's source is whole.
-  const isOnce = !isLua || readFileSync(join(root, "src", name), "utf8").split(from).length === 2;
-  const fitting = files
-    .map((file) => ({ file, parts: readFileSync(file, "utf8").split(find) }))
-    .filter(({ parts }) => (isLua ? parts.length > 1 : parts.length === 2));
-  if (!isOnce || fitting.length === 0) throw new Error(`${name}: expected exactly once: ${from}`);
-  return fitting.map(({ file, parts }) => ({ file, text: parts.join(replace) }));
-}
-
-function modulesUnder(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+/** The build writes a script into each module that loads it, or one that includes it: how often, by the whole build. */
+function modulesWith(script: string): ReadonlyMap<string, number> {
+  const source = readFileSync(join(root, "src", script), "utf8");
+  const afterIncludes = source.split(/^-- @include .*\n/m).at(-1) ?? "";
+  const body = quoted(withoutComments(afterIncludes.replace(/^#!lua.*\n/, "")));
+  const counts = readdirSync(join(root, "dist"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".js"))
-    .map((name) => join(directory, name));
+    .map((name) => [name, readFileSync(join(root, "dist", name), "utf8").split(body).length - 1] as const);
+  return new Map(counts.filter(([, count]) => count > 0));
+}
+
+/** As the build writes a script. */
+function withoutComments(lua: string): string {
+  return lua.replace(/^--\[\[[\s\S]*?\]\]\n|^ *--.*\n/gm, "");
 }
 
 /** As it stands inside of a string literal. */

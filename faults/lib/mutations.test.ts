@@ -1,15 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { edited } from "./installation.ts";
+import { edit } from "./installation.ts";
 import * as mutations from "./mutations.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const edits = Object.values(mutations).flatMap(({ name, edits }) =>
-  edits.map((edit) => ({ name, file: edit[0], edit })),
-);
 
 describe("the mutations of the fault laboratory", () => {
-  it.each(edits)("$name fits $file", ({ edit }) => {
-    expect(edited(root, edit)).not.toEqual([]);
+  it.each(Object.values(mutations))("$name fits, one edit after the other", ({ edits }) => {
+    const changed = new Map<string, string>();
+    for (const each of edits) edit(root, each, changed);
+    expect(changed.size).toBeGreaterThan(0);
   });
 });

@@ -258,7 +258,7 @@ export const withoutLedgerOfFailed = mutation(
     "if tonumber(found[at + 1]) > endedBy then break end",
     "do break end",
   ],
-  ["core/effect/ledger/retry.lua", 'redis.call("EXISTS", ledger) == 0', "false"],
+  ["core/effect/ledger/retry.lua", 'if ledger and redis.call("EXISTS", ledger) == 0', "if false"],
   reservesWithoutLedger,
 );
 

@@ -6,52 +6,78 @@ import ts from "typescript";
 import { filesUnder } from "./files.mjs";
 import { oldWordsIn } from "./words.mjs";
 
-/**
- * Where one job passes: what submits it, runs it and reads its status. Two names for one place are of the house's first layout, which
- * the numbers are compared with.
- */
-const pathStarts = [
-  "src/edges/http/routes/submit-job.ts",
-  "src/api/routes/submit-job.ts",
-  "src/core/submit/submitter.ts",
-  "src/core/run/start-worker.ts",
-  "src/edges/http/routes/job-status.ts",
-  "src/api/routes/job-status.ts",
-  "src/core/status/read-status.ts",
-];
-const stages = ["contract", "job", "submit", "queue", "worker", "effect", "status"];
+/** Where each story of a job begins. Of two names, one is of the house's former layout, which the numbers are compared with. */
+const stories = {
+  submit: ["src/core/submit/submitter.ts", "src/submit/submitter.ts"],
+  "claim to completion": [
+    "src/core/bullmq/claim/job-consumer.ts",
+    "src/core/run/run-attempt.ts",
+    "src/core/effect/effects.ts",
+    "src/queue/job-consumer.ts",
+    "src/worker/run-attempt.ts",
+    "src/effect/effects.ts",
+  ],
+  retry: ["src/core/effect/ledger/retry-job.ts", "src/effect/retry-job.ts"],
+};
 
-/** Two tables: what the house measures as a whole, and room by room. */
+/** From the inside out. A former layout has rooms in their place. */
+const rings = ["platform", "core", "evidence", "features", "desk", "edges", "testing"];
+
+/** Three tables: what the house measures as a whole, ring by ring, and folder by folder. */
 export function houseReport() {
   const modules = readModules();
   const lengths = modules.flatMap((module) => functionLengths(module.tree)).sort((a, b) => a - b);
-  const onPath = pathOfOneJob(modules);
-  const inStages = onPath.filter((file) => stages.includes(roomOf(file)));
   const pairs = pairsOf(modules);
   const totals = [
     ["lines of `src/`", linesOf(sourceFiles())],
     ["files", sourceFiles().length],
-    ["lines on one job's path", linesOf(onPath)],
-    ["of them in its stages", linesOf(inStages)],
+    ...Object.entries(stories).map(([story, starts]) => {
+      const files = reachedFrom(modules, starts);
+      return [`files, lines: ${story}`, `${files.length}, ${linesOf(files)}`];
+    }),
+    ["imports core → features, desk, edges", importsOutOfCore(modules)],
     ["functions", lengths.length],
     [
       "function length: median, p90, longest",
       [0.5, 0.9, 1].map((part) => quantile(lengths, part)).join(", "),
     ],
     ["functions above 60 lines", lengths.filter((length) => length > 60).length],
-    ["pairs of rooms that import", pairs.size],
-    ["imports uphill", importsUphill(pairs).length],
+    ["pairs of rings that import", pairs.size],
+    ["imports outwards", importsUphill(pairs).length],
+    ["most source files in one folder", Math.max(...foldersBySize().map(([, files]) => files.length))],
     ["uses of old words in `src/` and `docs/`", oldWordsIn(["src", "docs"].filter(existsSync)).length],
   ];
-  const rooms = [...groupBy(sourceFiles(), roomOf)].map(([room, files]) => {
+  const perRing = [...groupBy(sourceFiles(), roomOf)].map(([room, files]) => {
     const own = modules.filter(({ file }) => roomOf(file) === room);
     const lengths = own.flatMap(({ tree }) => functionLengths(tree));
     return [room, linesOf(files), files.length, lengths.length, Math.max(0, ...lengths)];
   });
   return [
     table(["number", "value"], totals),
-    table(["room", "lines", "files", "functions", "longest function"], rooms),
+    table(["ring", "lines", "files", "functions", "longest function"], perRing.sort(inOrderOfRings)),
+    table(
+      ["folder", "lines", "files"],
+      foldersBySize().map(([folder, files]) => [folder, linesOf(files), files.length]),
+    ),
   ].join("\n\n");
+}
+
+function inOrderOfRings([a], [b]) {
+  return rings.indexOf(a) - rings.indexOf(b);
+}
+
+function foldersBySize() {
+  return [...groupBy(sourceFiles(), path.dirname)].sort(([, a], [, b]) => b.length - a.length);
+}
+
+/** Also those of a type alone, and of Lua. */
+function importsOutOfCore(modules) {
+  const isOutside = (file) => /^src\/(features|desk|edges)\//.test(file);
+  const ofModules = modules.filter(({ file }) => roomOf(file) === "core").flatMap(({ imports }) => imports);
+  const ofLua = sourceFiles()
+    .filter((file) => file.endsWith(".lua") && roomOf(file) === "core")
+    .flatMap((file) => includedBy(file));
+  return ofModules.filter(({ to }) => isOutside(to)).length + ofLua.filter(isOutside).length;
 }
 
 /** The pairs with the fewest imports first, each with the imports that carry it. */
@@ -140,8 +166,8 @@ function importsUphill(pairs) {
   });
 }
 
-/** The files that are loaded where one job passes, without types alone, and the Lua that they name. */
-function pathOfOneJob(modules) {
+/** The files that are loaded from there on, without types alone, and the Lua that they name. */
+function reachedFrom(modules, starts) {
   const byFile = new Map(modules.map((module) => [module.file, module]));
   const reached = new Set();
   const visit = (file) => {
@@ -150,7 +176,7 @@ function pathOfOneJob(modules) {
     reached.add(file);
     for (const { to, isTypeOnly } of module.imports) if (!isTypeOnly) visit(to);
   };
-  pathStarts.forEach(visit);
+  starts.forEach(visit);
   return [...new Set([...reached].flatMap((file) => [file, ...luaOf(byFile.get(file))]))];
 }
 
@@ -163,8 +189,12 @@ function luaOf({ file, text }) {
 }
 
 function withIncluded(file) {
+  return [file, ...includedBy(file).flatMap(withIncluded)];
+}
+
+function includedBy(file) {
   const names = readFileSync(file, "utf8").matchAll(/^-- @include (\S+)$/gm);
-  return [file, ...[...names].flatMap(([, name]) => withIncluded(path.join(path.dirname(file), name)))];
+  return [...names].map(([, name]) => path.join(path.dirname(file), name));
 }
 
 /** Of functions that have a name; a callback belongs to the function around it. */

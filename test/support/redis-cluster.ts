@@ -39,6 +39,9 @@ export async function startRedisCluster({
     "15000",
     "--repl-diskless-sync-delay",
     "0",
+    // `redis-cli --cluster fix` compares keys that two masters have by DEBUG.
+    "--enable-debug-command",
+    "local",
     ...more,
   ];
   const servers = await Promise.all(Array.from({ length: 6 }, () => startRedisServer({ args })));

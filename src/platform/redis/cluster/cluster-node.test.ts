@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseClusterNodes } from "./cluster-node.ts";
+import { othersThan, ownerOf, parseClusterNodes } from "./cluster-node.ts";
 
 const nodes = [
   "aa 127.0.0.1:1@10001,a.example myself,master - 0 0 1 connected 0-5460 [93->-bb] [77-<-bb]",
@@ -32,5 +32,22 @@ describe("what a cluster's node says about itself", () => {
       { id: "bb", host: "127.0.0.1", port: 2, hasFailed: false, servesSlots: true },
       { id: "ff", host: "::1", port: 6, hasFailed: true, servesSlots: false },
     ]);
+  });
+});
+
+describe("who else may have keys of a slot that two masters claim", () => {
+  const view = (myself: string, epoch: number, others: string) =>
+    parseClusterNodes(`${myself} 127.0.0.1:1@10001 myself,master - 0 0 ${epoch} connected 0-99\n${others}\n`);
+  const loser = view("bb", 2, "aa 127.0.0.1:2@10002 master - 0 0 1 connected 100-199");
+  const othersOf = (winner: ReturnType<typeof view>) =>
+    othersThan(ownerOf(7, [loser, winner]), [loser, winner], 7);
+
+  it("is the one that loses it to a master of other slots, whatever it still believes", () => {
+    expect(othersOf(view("aa", 9, "bb 127.0.0.1:1@10001 master - 0 0 2 connected 200-299"))).toEqual([loser]);
+  });
+
+  it("is not one that was replaced, which has a copy of all keys", () => {
+    expect(othersOf(view("aa", 9, "bb 127.0.0.1:1@10001 master - 0 0 2 connected"))).toEqual([]);
+    expect(othersOf(view("aa", 9, "bb 127.0.0.1:1@10001 master,fail - 0 0 2 connected 0-99"))).toEqual([]);
   });
 });

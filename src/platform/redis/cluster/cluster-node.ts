@@ -5,6 +5,8 @@ export interface ClusterNode {
   /** "" where Redis does not say. */
   readonly id: string;
   readonly isMaster: boolean;
+  /** Of two masters that say that they have a slot, the one with the higher number is right. */
+  readonly configEpoch: number;
   /** How many replicas it has, those that are down included. */
   readonly replicas: number;
   /** How many of its slots are being moved, to it or away from it. */
@@ -50,7 +52,7 @@ export function parseClusterNodes(text: string): ClusterNode {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => line.split(" "));
-  const [id = "", , flags = "", , , , , , ...slots] =
+  const [id = "", , flags = "", , , , configEpoch, , ...slots] =
     nodes.find(([, , of = ""]) => of.includes("myself")) ?? [];
   const open = slots.flatMap((slot) => {
     const [, number, direction, other = ""] = /^\[(\d+)-([<>])-(.*)\]$/.exec(slot) ?? [];
@@ -62,6 +64,7 @@ export function parseClusterNodes(text: string): ClusterNode {
   return {
     id,
     isMaster: flags.split(",").includes("master"),
+    configEpoch: Number(configEpoch),
     replicas: nodes.filter(([, , , master]) => master !== undefined && master === id).length,
     openSlots: open.length,
     migrating: new Map(open.filter(({ isLeaving }) => isLeaving).map(({ slot, other }) => [slot, other])),
@@ -69,6 +72,26 @@ export function parseClusterNodes(text: string): ClusterNode {
     owns: (slot) => ranges.some(([first, last = first]) => first <= slot && slot <= last),
     masters: nodes.flatMap(knownMaster),
   };
+}
+
+/**
+ * The masters that must have no key of a slot if its owner is to have all of them. For a moment two masters can say that it is theirs: one
+ * that another has replaced, which has a copy of all keys, and does not count; or one that loses the slot, which may have some.
+ */
+export function othersThan(
+  owner: ClusterNode | undefined,
+  masters: readonly ClusterNode[],
+  slot: number,
+): ClusterNode[] {
+  const isServing = (id: string) =>
+    owner?.masters.some((known) => known.id === id && known.servesSlots && !known.hasFailed) ?? false;
+  return masters.filter((node) => node !== owner && (!node.owns(slot) || isServing(node.id)));
+}
+
+/** The master that a slot is with. */
+export function ownerOf(slot: number, masters: readonly ClusterNode[]): ClusterNode | undefined {
+  const owners = masters.filter((node) => node.owns(slot));
+  return owners.sort((a, b) => b.configEpoch - a.configEpoch)[0];
 }
 
 /** A node that has just been met, or was lost, has no address yet. */

@@ -1,7 +1,14 @@
 import type { Cluster, Redis } from "ioredis";
 import { withDeadline } from "../../lib/deadline.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
-import { addressOf, type ClusterNode, type KnownMaster, readClusterNode } from "./cluster-node.ts";
+import {
+  addressOf,
+  type ClusterNode,
+  type KnownMaster,
+  othersThan,
+  ownerOf,
+  readClusterNode,
+} from "./cluster-node.ts";
 
 /** Whether all keys of a slot are with the master that serves it. */
 export type SlotState =
@@ -127,13 +134,15 @@ export class SlotWatch {
     const importing = masters.filter(({ node }) => node.importing.has(slot));
     if (importing.length > 0)
       return halfMoved(`${addresses(importing)} was to get it, and its master does not know`);
-    const others = masters.filter(({ node }) => !node.owns(slot));
+    const nodes = masters.map(({ node }) => node);
+    const mustHaveNone = othersThan(ownerOf(slot, nodes), nodes, slot);
+    const others = masters.filter(({ node }) => mustHaveNone.includes(node));
     const counts = await Promise.all(others.map(({ server }) => countKeys(server, slot)));
     const having = others.filter((_, index) => counts[index] !== 0);
     for (const { node } of having) this.#rememberOpen(slot, node.id);
     return having.length === 0
       ? undefined
-      : halfMoved(`${addresses(having)} has keys of it, and does not serve it`);
+      : halfMoved(`${addresses(having)} has keys of it, and is not its master`);
   }
 
   #wholeOrUnknown(slot: number, owners: readonly string[], silent: readonly KnownMaster[]): SlotState {
