@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 import { SlowestFirst } from "./test/support/slowest-first.ts";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server", "client/index", "evidence/index", "testing/index"].map((name) => ({
-  find: `holdfast/${name.replace("/index", "")}`,
+const entries = ["worker", "server", "edges/client/index", "evidence/index", "testing/index"].map((name) => ({
+  find: `holdfast/${name.replace(/^edges\/|\/index$/g, "")}`,
   replacement: source(name),
 }));
 

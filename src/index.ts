@@ -5,9 +5,9 @@
  * @module holdfast
  */
 
-import type { createProducer as CreateProducer } from "./core/submit/producer.ts";
+import type { createProducer as CreateProducer } from "./desk/create-producer.ts";
 import type { createOperator as CreateOperator } from "./desk/operator.ts";
-import type { startScheduler as StartScheduler } from "./features/schedules/start-scheduler.ts";
+import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
 export {
@@ -69,7 +69,7 @@ export type { Schema } from "./platform/lib/schema.ts";
  * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
  */
 export const createProducer: typeof CreateProducer = async (...args) =>
-  (await import("./core/submit/producer.ts")).createProducer(...args);
+  (await import("./desk/create-producer.ts")).createProducer(...args);
 
 /**
  * See {@link StandaloneOperator}.
@@ -87,4 +87,4 @@ export const createOperator: typeof CreateOperator = async (...args) =>
  * @throws HoldfastError as `createProducer`, and `APPLICATION_INVALID`, `START_FAILED`
  */
 export const startScheduler: typeof StartScheduler = async (...args) =>
-  (await import("./features/schedules/start-scheduler.ts")).startScheduler(...args);
+  (await import("./desk/start-scheduler.ts")).startScheduler(...args);

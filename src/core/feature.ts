@@ -1,5 +1,10 @@
+import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
-import type { ConsumedPartition } from "./run/consumed-partition.ts";
+import type { Events } from "../platform/telemetry/events.ts";
+import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
+import type { WatchDue } from "./bullmq/due-sweeps.ts";
+import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
+import type { JobContract, JobHandler } from "./job/define-job.ts";
 
 /**
  * What a feature adds to the path of a job. The path calls these points, in the order of the list of features, and knows no feature by
@@ -7,6 +12,44 @@ import type { ConsumedPartition } from "./run/consumed-partition.ts";
  */
 export interface Feature {
   readonly name: string;
+  /** What each process runs that submits jobs. It is stopped after the last submission. */
+  readonly inSubmitter?: (process: SubmittingProcess) => Running;
   /** What each worker runs for a partition that it consumes, such as sweeps. It is stopped after the last attempt. */
-  readonly inWorker?: (partition: ConsumedPartition) => readonly Running[];
+  readonly inWorker?: (partition: ConsumedPartition) => readonly PartitionPart[];
+  /** Called when a worker has begun to claim jobs. It must not throw. */
+  readonly onWorkerStart?: (worker: StartedWorker) => void;
+}
+
+/** A process that submits jobs. */
+export interface SubmittingProcess {
+  readonly events: Events;
+  readonly stores: QueueStores;
+  /** By type. */
+  readonly jobs: ReadonlyMap<string, JobContract>;
+}
+
+/** A partition of a queue that a worker consumes. */
+export interface ConsumedPartition {
+  readonly store: QueueStore;
+  /** The handlers of all types that this worker knows. */
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  /** How long an ended job is kept, in milliseconds. */
+  readonly retentionMs: number;
+  readonly watchDue: WatchDue;
+  readonly log: Logger;
+}
+
+/** What a worker runs for a partition. */
+export interface PartitionPart extends Running {
+  /** Called when an attempt has ended; whether Redis accepts that is not known yet. It must not throw. */
+  readonly onAttemptEnd?: (attempt: EndedAttempt) => void;
+  /** Called when a job has ended and Redis has stored that. It must not throw. */
+  readonly onJobEnd?: (job: EndedJob) => void;
+}
+
+export interface StartedWorker {
+  /** Unique to the process. */
+  readonly name: string;
+  /** The queues of the application that it claims from. */
+  readonly queues: readonly QueueStore[];
 }

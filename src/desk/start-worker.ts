@@ -3,10 +3,12 @@ import type { Application } from "../core/job/define-config.ts";
 import type { WorkerOptions } from "../core/run/hooks.ts";
 import type { OpenInternalHandlers } from "../core/run/internal-jobs.ts";
 import { startWorker as startBareWorker, type WorkerRole } from "../core/run/start-worker.ts";
+import { features } from "../features/index.ts";
 import type { Environment } from "../platform/config/settings.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
 import { runAct } from "./acts/run-act.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
+import { startWorkerMetrics } from "./worker-metrics.ts";
 
 const openInternal: OpenInternalHandlers = (application, stores) => {
   const tools = { lists: openJobLists(stores, application), stores };
@@ -28,5 +30,10 @@ export function startWorker(
   env?: Environment,
   options?: WorkerOptions,
 ): Promise<WorkerRole> {
-  return startBareWorker(application, env, options, openInternal);
+  return startBareWorker(
+    application,
+    { features, openInternal, startMetrics: startWorkerMetrics },
+    env,
+    options,
+  );
 }

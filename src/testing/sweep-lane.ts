@@ -6,6 +6,7 @@ import type { JobContract } from "../core/job/define-job.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import { openStatusReader } from "../core/status/read-status.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
+import { features } from "../features/index.ts";
 import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";
 import { type SweepProcess, startSweepProcess } from "./sweep-process.ts";
 import type { SweptBoundary, SweptDeeds } from "./sweep-report.ts";
@@ -138,7 +139,7 @@ export class SweepLane {
     const { job, payload, env: more, timeoutMs, store } = this.#swept;
     const env = store.environment({ HOLDFAST_LOCK_MS: LOCK_MS, ...more });
     const application = defineConfig({ jobs: [job], handlers: async () => [] });
-    const path = await openSubmitPath(application, readSettings(env));
+    const path = await openSubmitPath(application, readSettings(env), features);
     // Unique, so that downstream does not take its effects for those of another run.
     const idempotencyKey = `crash-sweep-${env.HOLDFAST_PREFIX}`;
     const { id } = await path.submitter.submit({ type: job.type, payload, idempotencyKey });

@@ -4,6 +4,7 @@ import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-o
 import { openStatusReader } from "../core/status/read-status.ts";
 import { openSubmitPath, type SubmitPath } from "../core/submit/submit-path.ts";
 import { startWorker } from "../desk/start-worker.ts";
+import { features } from "../features/index.ts";
 import { checkSchedules } from "../features/schedules/check-schedules.ts";
 import { type Overlaps, openOverlaps } from "../features/schedules/overlap.ts";
 import { openSchedulePauses, type SchedulePauses } from "../features/schedules/pauses.ts";
@@ -90,7 +91,7 @@ export async function startTestHoldfast(
     const env = store.environment(more);
     const settings = readSettings(env);
     checkSchedules(application.schedules, settings.HOLDFAST_RETENTION_MS);
-    const path = await openSubmitPath(application, settings);
+    const path = await openSubmitPath(application, settings, features);
     parts.push(path);
     const worker = await startWorker(application, env);
     parts.push(worker);

@@ -14,6 +14,7 @@ import { queueKey, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { openSubmitPath } from "../../src/core/submit/submit-path.ts";
 import { openOperator } from "../../src/desk/operator.ts";
+import { features } from "../../src/features/index.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 
 const prefix = `effects-${process.pid}`;
@@ -54,7 +55,7 @@ const application = defineConfig({ jobs: [job], handlers: async () => [handler] 
 const started = {
   worker: startWorker(application, env),
   producer: createProducer(application, env),
-  path: openSubmitPath(application, settings),
+  path: openSubmitPath(application, settings, features),
 };
 const redis = new Redis(env.REDIS_URL);
 

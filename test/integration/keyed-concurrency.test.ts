@@ -5,9 +5,9 @@ import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { bullmqQueueName, type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { startLaneSweep } from "../../src/features/lanes/lane-sweep.ts";
 import { openLetNextIn } from "../../src/features/lanes/let-next-in.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { createLogger } from "../../src/platform/telemetry/create-logger.ts";
 import keyedApplication, { bill, definition } from "../support/fixtures/keyed.config.ts";
@@ -293,7 +293,7 @@ describe("lanes", () => {
     });
     onTestFinished(() => bare.close());
     await until("the first has run", () => seen.length === 1);
-    const sweep = startLaneSweep(storeOf(service), async () => true, silent);
+    const sweep = startLaneSweep({ store: storeOf(service), watchDue: () => async () => true, log: silent });
     onTestFinished(() => sweep.stop());
     await until("all have run", () => seen.length === 3);
 

@@ -13,7 +13,7 @@ import { z } from "zod";
 import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { diagnoseTopology } from "../../src/desk/doctor/doctor-topology.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { reachRedis } from "../../src/platform/redis/connect.ts";
 import { duplicate } from "../../src/platform/redis/connection.ts";

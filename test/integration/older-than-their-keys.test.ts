@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { queueOfId } from "../../src/core/job/job-id.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
 import application, { order } from "../support/fixtures/orders.config.ts";

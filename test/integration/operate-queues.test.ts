@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { monitorCommands } from "../support/monitor.ts";
 import { createService, untilState } from "../support/service.ts";

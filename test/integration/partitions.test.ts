@@ -6,7 +6,7 @@ import { partitionNames } from "../../src/core/bullmq/store/partitions.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { diagnosePartitions } from "../../src/desk/doctor/doctor-partitions.ts";
 import { openOverviewReader } from "../../src/desk/overview/read-overview.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import type { QueueDefinition } from "../../src/core/job/queue-settings.ts";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { call, get, post } from "../support/http.ts";
 import { run, withProcesses } from "../support/processes.ts";

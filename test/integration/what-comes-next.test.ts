@@ -3,7 +3,7 @@ import { type Attempt, createOperator, defineConfig, defineJob } from "holdfast"
 import { startTestHoldfast } from "holdfast/testing";
 import { describe, expect, inject, it } from "vitest";
 import { z } from "zod";
-import { divideQueue } from "../../src/features/partitions/divide-queue.ts";
+import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import following, { pay, ship } from "../support/fixtures/following.config.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";

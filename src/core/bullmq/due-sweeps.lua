@@ -1,30 +1,22 @@
 #!lua flags=no-writes
 --[[
-  Says which sweeps of a queue may have something to do. A sweep that is not named would find nothing.
+  Says which keys of a queue may give a sweep something to do. A sweep of the others would find nothing.
 
-  KEYS[1] jobs joined to ledgers   KEYS[2] jobs that began one   KEYS[3] lanes   KEYS[4] parents that wait for their children
-  KEYS[5] completed jobs   KEYS[6] failed jobs
-  ARGV[1] milliseconds for which an ended job is kept
+  KEYS[1…] the keys
+  ARGV[1…] for each: "any" if any entry gives something to do; otherwise it is a sorted set, and so many milliseconds must have passed since
+  its first score, in milliseconds since 1970
 
-  Returns the names of those sweeps: "ledgers", "lanes", "parents", "expired"
+  Returns 1 or 0 for each
 ]]
 -- @include ../../platform/redis/now.lua
 
 local now, due = nowMs(), {}
 
--- Whether the first entry of a sorted set is from then or before.
-local function beginsBy(key, time)
-  local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")
-  return first[2] and tonumber(first[2]) <= time
+local function isDue(key, after)
+  if after == "any" then return redis.call("EXISTS", key) == 1 end
+  local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
+  return first and tonumber(first) <= now - after
 end
 
-local function add(name, isDue)
-  if isDue then due[#due + 1] = name end
-end
-
-local endedBy = now - ARGV[1]
-add("ledgers", redis.call("LLEN", KEYS[2]) > 0 or beginsBy(KEYS[1], now))
-add("lanes", beginsBy(KEYS[3], now))
-add("parents", redis.call("ZCARD", KEYS[4]) > 0)
-add("expired", beginsBy(KEYS[5], endedBy) or beginsBy(KEYS[6], endedBy))
+for at, key in ipairs(KEYS) do due[at] = isDue(key, ARGV[at]) and 1 or 0 end
 return due

@@ -1,10 +1,3 @@
-import { startParentSweep } from "../../features/flows/parent-sweep.ts";
-import type { EndedAttempt } from "../../features/history/history-counts.ts";
-import { startHistoryWriter } from "../../features/history/history-writer.ts";
-import { startLaneSweep } from "../../features/lanes/lane-sweep.ts";
-import { startExpirySweep } from "../../features/retention/expiry-sweep.ts";
-import { startRetentionSweep } from "../../features/retention/retention-sweep.ts";
-import { startTagSweep } from "../../features/tags/tag-sweep.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
@@ -13,11 +6,11 @@ import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../bul
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openDueSweeps } from "../bullmq/due-sweeps.ts";
 import { declareLimits } from "../bullmq/queue-control.ts";
-import { queueOfPartition } from "../bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger/ledger-sweep.ts";
+import type { ConsumedPartition, Feature, PartitionPart } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
@@ -36,6 +29,7 @@ export interface WorkerParts {
   readonly queues: SubmitPath;
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly events: Events;
+  readonly features: readonly Feature[];
 }
 
 /** How many attempts a worker may run at a time, in all partitions of a queue. */
@@ -85,7 +79,7 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
   );
 }
 
-/** Claims the jobs of one partition and runs them, and sweeps its ledgers, lanes and parents. */
+/** Claims the jobs of one partition and runs them, and runs what else its jobs need, such as sweeps. */
 function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
   const { name, settings, log, events, queues, handlers } = worker;
   const store = queues.stores.of(queue);
@@ -102,38 +96,24 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
     checkNext: (_, input) => queues.submitter.checkOwn(input),
     openEffects: effectsOpener(ledgers, worker),
   };
-  const history = startHistoryWriter(store);
-  // Types that this worker does not know could be any number.
-  const onEnded = (end: EndedAttempt) => handlers.has(end.type) && history.of(end.type).addAttempt(end);
+  const watchDue = openDueSweeps(store);
+  const parts: readonly PartitionPart[] = [
+    startLedgerSweep(store, retentionMs, watchDue, log),
+    ...partsOf(worker, { store, handlers, retentionMs, watchDue, log }),
+  ];
   const consumer = startConsumer(
     {
       ...consumerOptions(store, worker, slots),
       goesOn: () => ledgers.runsLeft.size > 0,
-      events: { ...eventsOf(queue, log, onStuck), onEnded },
+      events: eventsOf(queue, log, onStuck, parts),
     },
     (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
   );
-  const isDue = openDueSweeps(store, retentionMs);
-  const parts = [
-    startLedgerSweep(store, retentionMs, isDue, log),
-    startExpirySweep(store, retentionMs, isDue, log),
-    startLaneSweep(store, isDue, log),
-    startParentSweep(store, isDue, log),
-    startTagSweep(store, log),
-    ...retentionSweeps(store, worker),
-    history,
-  ];
   return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(parts))) };
 }
 
-/** Only where a type of the queue declares how long its jobs are kept. */
-function retentionSweeps(store: QueueStore, { handlers, log }: WorkerParts): Running[] {
-  const queue = queueOfPartition(store.queue);
-  const types = [...handlers.values()]
-    .map(({ job }) => job)
-    .filter((job) => job.queue === queue || job.formerQueues.includes(queue))
-    .filter(({ retention }) => retention.completed !== undefined || retention.failed !== undefined);
-  return types.length === 0 ? [] : [startRetentionSweep(store, types, log)];
+function partsOf({ features }: WorkerParts, partition: ConsumedPartition): PartitionPart[] {
+  return features.flatMap(({ inWorker }) => inWorker?.(partition) ?? []);
 }
 
 function consumerOptions(
@@ -156,9 +136,20 @@ function consumerOptions(
   };
 }
 
-function eventsOf(queue: string, log: Logger, onStuck: () => void): Omit<ConsumerEvents, "onEnded"> {
+function eventsOf(
+  queue: string,
+  log: Logger,
+  onStuck: () => void,
+  parts: readonly PartitionPart[],
+): ConsumerEvents {
   return {
     onStuck,
+    onAttemptEnd: (attempt) => {
+      for (const { onAttemptEnd } of parts) onAttemptEnd?.(attempt);
+    },
+    onJobEnd: (job) => {
+      for (const { onJobEnd } of parts) onJobEnd?.(job);
+    },
     onClaimsRefused: (error) =>
       log.warn({ queue, reason: error.message }, "Redis refuses to hand out jobs; asking until it does"),
     onClaimsAccepted: () => log.info({ queue }, "Redis hands out jobs again"),

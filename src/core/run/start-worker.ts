@@ -1,26 +1,30 @@
 import { hostname } from "node:os";
-import { addMark } from "../../features/history/marks.ts";
 import { readEnv } from "../../platform/config/application-env.ts";
-import { type Environment, readSettings, requireVariables } from "../../platform/config/settings.ts";
+import {
+  type Environment,
+  readSettings,
+  requireVariables,
+  type Settings,
+} from "../../platform/config/settings.ts";
 import type { Concurrency } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
+import { createEvents, type Events } from "../../platform/telemetry/events.ts";
 import { logAttempts, logSubmissions } from "../../platform/telemetry/log-events.ts";
-import type { MeasuredRole } from "../../platform/telemetry/metrics-server.ts";
-import { connectQueues } from "../bullmq/store/connect-queues.ts";
+import type { MeasuredRole, MetricsServer } from "../../platform/telemetry/metrics-server.ts";
+import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
+import type { Feature } from "../feature.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import { countSubmissions } from "../submit/count-submissions.ts";
+import { startInSubmitter } from "../submit/submit-path.ts";
 import { createSubmitter } from "../submit/submitter.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
-import { startWorkerMetrics } from "./worker-metrics.ts";
 
 /** A running worker. */
 export interface WorkerRole extends MeasuredRole {
@@ -31,21 +35,39 @@ export interface WorkerRole extends MeasuredRole {
   readonly failed: Promise<never>;
 }
 
+/** What a worker runs besides the jobs of its application. */
+export interface WorkerAdditions {
+  readonly features: readonly Feature[];
+  /** Opens the handlers of Holdfast's own jobs. @default none */
+  readonly openInternal?: OpenInternalHandlers;
+  /** @default it reports no metrics */
+  readonly startMetrics?: (worker: MeasuredWorker) => Promise<MetricsServer | undefined>;
+}
+
+export interface MeasuredWorker {
+  readonly application: Application;
+  readonly connected: ConnectedQueues;
+  /** How many attempts this worker may run at a time, by queue. */
+  readonly slots: ReadonlyMap<string, number>;
+  readonly settings: Settings;
+  readonly events: Events;
+}
+
 /**
  * Starts a worker: claims jobs from every queue of the application and runs their handlers.
  *
  * @param application the default export of `holdfast.config.ts`
+ * @param additions what it runs besides
  * @param env the variables @default process.env
  * @param options where it logs, and what it calls
- * @param openInternal opens the handlers of Holdfast's own jobs
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
 export async function startWorker(
   application: Application,
+  { features, openInternal, startMetrics }: WorkerAdditions,
   env?: Environment,
   { logger, queues: only, except, ...hooks }: WorkerOptions = {},
-  openInternal?: OpenInternalHandlers,
 ): Promise<WorkerRole> {
   const settings = readSettings(env);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
@@ -58,27 +80,30 @@ export async function startWorker(
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await loadHandlers(application);
-  const queues = await connectQueues(application, settings, "retrying", log);
+  const connected = await connectQueues(application, settings, "retrying", log);
+  const { stores } = connected;
   const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
-  const metrics = await orStop(queues, startWorkerMetrics(application, queues, slots, settings, events));
+  const measured = { application, connected, slots, settings, events };
+  const metrics = startMetrics && (await orStop(connected, startMetrics(measured)));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
     settings,
     log,
     events,
-    queues: { ...queues, submitter: createSubmitter(application, queues, settings, events) },
+    queues: { ...connected, submitter: createSubmitter(application, connected, settings, events) },
     handlers,
+    features,
   };
-  const submissions = countSubmissions(events, queues.stores, application);
+  const parts = startInSubmitter(features, { events, stores, jobs: application.jobs });
   const { failed, fail } = failure();
   const consume = (queue: string, parts: WorkerParts) =>
     consumeQueue(queue, parts, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log)));
   const consumers = claimed.map((queue) => consume(queue, worker));
   if (openInternal !== undefined)
-    consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, queues.stores))));
-  for (const store of claimed.map((queue) => queues.stores.of(queue)))
-    void addMark(store, { kind: "started", text: "workers started", by: worker.name });
+    consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores))));
+  const started = { name: worker.name, queues: claimed.map(stores.of) };
+  for (const { onWorkerStart } of features) onWorkerStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
   return {
     metricsUrl: metrics?.url,
@@ -87,7 +112,7 @@ export async function startWorker(
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
       await stopHooks();
-      await stopAll([queues, ...(metrics === undefined ? [] : [metrics]), submissions]);
+      await stopAll([connected, ...(metrics === undefined ? [] : [metrics]), parts]);
     }),
   };
 }

@@ -8,6 +8,7 @@ import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createEvents } from "../../platform/telemetry/events.ts";
 import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { connectQueues } from "../bullmq/store/connect-queues.ts";
+import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobStatus } from "../job/job-status.ts";
 import type {
@@ -18,8 +19,8 @@ import type {
   SubmitResult,
 } from "../job/submit-options.ts";
 import { openStatusReader } from "../status/read-status.ts";
-import { countSubmissions } from "./count-submissions.ts";
 import { submissionOf } from "./submission.ts";
+import { startInSubmitter } from "./submit-path.ts";
 import { createSubmitter } from "./submitter.ts";
 
 /** A producer without HTTP: the same path, and so the same rules, as the API. */
@@ -59,16 +60,10 @@ export interface Producer extends Running, AsyncDisposable {
 
 const IN_FLIGHT_MAX = 128;
 
-/**
- * Connects a producer to the Redis that the environment names.
- *
- * @param application the default export of `holdfast.config.ts`
- * @param env the variables @default process.env
- * @param options where it logs
- * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
- */
-export async function createProducer(
+/** See `createProducer`. */
+export async function openProducer(
   application: Application,
+  features: readonly Feature[],
   env?: Environment,
   { logger }: WithLogger = {},
 ): Promise<Producer> {
@@ -77,8 +72,8 @@ export async function createProducer(
   if (logger !== undefined) logSubmissions(events, logger);
   const queues = await connectQueues(application, settings, "fail-fast", logger, "guest");
   const submitter = createSubmitter(application, queues, settings, events);
-  const submissions = countSubmissions(events, queues.stores, application);
-  const stop = stopOnce(() => stopAll([queues, submissions]));
+  const parts = startInSubmitter(features, { events, stores: queues.stores, jobs: application.jobs });
+  const stop = stopOnce(() => stopAll([queues, parts]));
   return {
     submit: async (job, payload, options) => await submitter.submit(submissionOf(job, payload, options)),
     async submitMany(job, submissions) {

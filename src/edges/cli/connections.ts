@@ -49,9 +49,12 @@ export async function withSubmitter<T>(
   use: (submitter: Submitter, application: Application) => Promise<T>,
 ): Promise<T> {
   const settings = readSettings();
-  const { openSubmitPath } = await import("../../core/submit/submit-path.ts");
+  const [{ openSubmitPath }, { features }] = await Promise.all([
+    import("../../core/submit/submit-path.ts"),
+    import("../../features/index.ts"),
+  ]);
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  const { submitter, stop } = await openSubmitPath(application, settings);
+  const { submitter, stop } = await openSubmitPath(application, settings, features);
   try {
     return await use(submitter, application);
   } finally {

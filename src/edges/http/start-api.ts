@@ -10,6 +10,7 @@ import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
 import { internalSubmitter, openOperator } from "../../desk/operator.ts";
 import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
+import { features } from "../../features/index.ts";
 import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
 import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
@@ -53,7 +54,7 @@ export async function startApi(
   measureEffects(events, metrics, application.jobs.values());
   const configured = readSettings(env);
   const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, configured, log, events);
+  const path = await openSubmitPath(application, configured, features, log, events);
   const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);

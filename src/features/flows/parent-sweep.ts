@@ -1,7 +1,5 @@
-import type { IsDue } from "../../core/bullmq/due-sweeps.ts";
 import { startSweep } from "../../core/bullmq/start-sweep.ts";
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Logger } from "../../platform/lib/logger.ts";
+import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
@@ -13,9 +11,10 @@ const CHILDREN_SAMPLE = 10;
 const script = loadScript(import.meta.url, "sweep-parents.lua");
 
 /** Sweeps the parents that wait for children: records ends that nobody has reported to them. */
-export function startParentSweep(store: QueueStore, isDue: IsDue, log: Logger): Running {
+export function startParentSweep({ store, watchDue, log }: ConsumedPartition): Running {
   const { client, queue, keys } = store;
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("parents") }, async () => {
+  const isDue = watchDue({ key: keys["waiting-children"] });
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue }, async () => {
     const args = [keys.start, PARENTS_MAX, CHILDREN_SAMPLE, SWEEP_EVERY_MS / 2];
     const recorded = await script.run(client, [keys["waiting-children"], keys.sweptParents], args);
     if (Number(recorded) > 0)

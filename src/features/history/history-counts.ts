@@ -1,3 +1,5 @@
+import type { EndedAttempt } from "../../core/bullmq/claim/ended-attempt.ts";
+
 /** How a job came in, or an attempt ended. Each attempt counts once. */
 export const historyOutcomes = [
   "submitted",
@@ -11,15 +13,6 @@ export const historyOutcomes = [
   "deferred",
 ] as const;
 export type HistoryOutcome = (typeof historyOutcomes)[number];
-
-/** An attempt, as the history counts it. */
-export interface EndedAttempt {
-  readonly type: string;
-  readonly outcome: HistoryOutcome;
-  /** From when the job could run to its first start, in milliseconds; undefined if it has run before. */
-  readonly waitedMs: number | undefined;
-  readonly runMs: number;
-}
 
 /** In stored text. A letter never changes its meaning: workers of two versions write to the same minutes. */
 const letters: Readonly<Record<HistoryOutcome, string>> = {

@@ -1,12 +1,13 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { ConsumedPartition, PartitionPart, SubmittingProcess } from "../../core/feature.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { HistoryCounts } from "./history-counts.ts";
 
 /** Counts in memory, and writes the counts every few seconds. */
-export interface HistoryWriter extends Running {
+interface HistoryWriter extends Running {
   /** The counts of a type that are not written yet. Not to be kept: a write begins new ones. */
   of(type: string): HistoryCounts;
 }
@@ -23,11 +24,37 @@ const WRITE_MS = 5_000;
 
 const script = loadScript(import.meta.url, "write-history.lua");
 
+/** Counts this process's accepted jobs in their queues' history. */
+export function countSubmissions({ events, stores, jobs }: SubmittingProcess): Running {
+  const writers = new Map<string, HistoryWriter>();
+  const writerOf = (queue: string): HistoryWriter => {
+    const known = writers.get(queue);
+    if (known !== undefined) return known;
+    const writer = startHistoryWriter(stores.of(queue));
+    writers.set(queue, writer);
+    return writer;
+  };
+  events.on("job.submitted", ({ type, duplicate }) => {
+    const contract = jobs.get(type);
+    if (!duplicate && contract !== undefined) writerOf(contract.queue).of(type).add("submitted");
+  });
+  return { stop: stopOnce(() => stopAll([...writers.values()])) };
+}
+
+/** Counts a worker's attempts. Types that it does not know could be any number. */
+export function countAttempts({ store, handlers }: ConsumedPartition): PartitionPart {
+  const { of, stop } = startHistoryWriter(store);
+  return {
+    onAttemptEnd: (attempt) => handlers.has(attempt.type) && of(attempt.type).addAttempt(attempt),
+    stop,
+  };
+}
+
 /**
  * Writes until stopped, then once more. A process that dies loses the counts of its last five seconds. Counts whose write failed are
  * written later, in the minute of that write; if only the reply was lost, they count twice.
  */
-export function startHistoryWriter(store: QueueStore): HistoryWriter {
+function startHistoryWriter(store: QueueStore): HistoryWriter {
   const { client, keys } = store;
   let counts = new Map<string, HistoryCounts>();
 

@@ -1,7 +1,5 @@
-import type { IsDue } from "../../core/bullmq/due-sweeps.ts";
 import { startSweep } from "../../core/bullmq/start-sweep.ts";
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Logger } from "../../platform/lib/logger.ts";
+import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { keptStates } from "./retention.ts";
@@ -16,7 +14,7 @@ const script = loadScript(import.meta.url, "trim-expired.lua");
  * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in
  * doubt as well.
  */
-export function startExpirySweep(store: QueueStore, retentionMs: number, isDue: IsDue, log: Logger): Running {
+export function startExpirySweep({ store, retentionMs, watchDue, log }: ConsumedPartition): Running {
   const { client, keys } = store;
   /** By state: how many older ones are kept, because they are in doubt. */
   const kept = { completed: 0, failed: 0 };
@@ -30,11 +28,8 @@ export function startExpirySweep(store: QueueStore, retentionMs: number, isDue: 
     return looked === JOBS_MAX && deleted > 0;
   }
 
-  return startSweep(
-    store,
-    { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("expired") },
-    async (mayGoOn) => {
-      for (const state of keptStates) while (mayGoOn() && (await sweepSlice(state)));
-    },
-  );
+  const isDue = watchDue(...keptStates.map((state) => ({ key: keys[state], afterMs: retentionMs })));
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue }, async (mayGoOn) => {
+    for (const state of keptStates) while (mayGoOn() && (await sweepSlice(state)));
+  });
 }

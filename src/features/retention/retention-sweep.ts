@@ -1,6 +1,6 @@
 import { startSweep } from "../../core/bullmq/start-sweep.ts";
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Logger } from "../../platform/lib/logger.ts";
+import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
+import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { type JobRetention, type Kept, keptStates } from "./retention.ts";
@@ -17,8 +17,20 @@ const JOBS_MAX = 100;
 
 const script = loadScript(import.meta.url, "trim-ended.lua");
 
-/** Deletes ended jobs as their types declare, each second. */
-export function startRetentionSweep(store: QueueStore, types: readonly KeptType[], log: Logger): Running {
+/** Deletes ended jobs as their types declare, each second. Nothing runs where no type of the queue declares that. */
+export function retentionSweeps({ store, handlers, log }: ConsumedPartition): Running[] {
+  const queue = queueOfPartition(store.queue);
+  const types = [...handlers.values()]
+    .map(({ job }) => job)
+    .filter((job) => job.queue === queue || job.formerQueues.includes(queue))
+    .filter(({ retention }) => retention.completed !== undefined || retention.failed !== undefined);
+  return types.length === 0 ? [] : [startRetentionSweep({ store, log }, types)];
+}
+
+function startRetentionSweep(
+  { store, log }: Pick<ConsumedPartition, "store" | "log">,
+  types: readonly KeptType[],
+): Running {
   const { client, keys } = store;
   const byState = keptStates
     .map((state) => ({ state, rules: rulesOf(types, state) }))

@@ -1,6 +1,6 @@
 import { startSweep } from "../../core/bullmq/start-sweep.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Logger } from "../../platform/lib/logger.ts";
+import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
@@ -36,6 +36,6 @@ export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS
 }
 
 /** Sweeps the tags of a queue from time to time. */
-export function startTagSweep(store: QueueStore, log: Logger): Running {
+export function startTagSweep({ store, log }: ConsumedPartition): Running {
   return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, () => sweepTags(store));
 }

@@ -1,6 +1,4 @@
 import type { Job } from "bullmq";
-import type { EndedAttempt } from "../../../features/history/history-counts.ts";
-import { openLetNextIn } from "../../../features/lanes/let-next-in.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
 import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
@@ -21,7 +19,7 @@ import { watchCancellations } from "./cancellations.ts";
 import type { ClaimEvents } from "./claim-backoff.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
-import { endedAttempt } from "./ended-attempt.ts";
+import { type EndedAttempt, type EndedJob, endedAttempt } from "./ended-attempt.ts";
 import { keepAttempt, keepCrash } from "./failure-records.ts";
 import { finishAttempt } from "./finish-attempt.ts";
 import { createLeases, Lease, type Leases } from "./lease.ts";
@@ -59,7 +57,9 @@ export interface ConsumerEvents extends ClaimEvents {
   onStuck(): void;
   onError(error: Error): void;
   /** An attempt has ended; whether Redis accepts that is not known yet. */
-  onEnded(end: EndedAttempt): void;
+  onAttemptEnd(attempt: EndedAttempt): void;
+  /** A job has ended, and Redis has stored that. A failed job that is to be retried has not ended. */
+  onJobEnd(job: EndedJob): void;
   /** Redis refused to store how an attempt ended; it is sent again. */
   onRefused(jobId: string, error: unknown): void;
 }
@@ -110,7 +110,7 @@ export function startConsumer(options: ConsumerOptions, attempt: Attempt): Runni
   worker.on("completed", (job) => void failpoint("finish:after", job.id ?? ""));
   worker.on("failed", (job) => void failpoint("finish:after", job?.id ?? ""));
   worker.on("stalled", (jobId) => void keepCrash(store, jobId, Date.now()).catch(options.events.onError));
-  letNextIn(options, worker);
+  reportEnds(worker, options.events);
   worker.on("error", (error) => {
     if (error.name === "ReplyError") watchdog.reset();
     options.events.onError(error);
@@ -142,12 +142,9 @@ function heartbeatOf(
   });
 }
 
-/** After each end of a job that has a lane. A failed job that is to be retried has not ended. */
-function letNextIn({ store, events }: ConsumerOptions, worker: ClaimingWorker): void {
-  const letIn = openLetNextIn(store);
+function reportEnds(worker: ClaimingWorker, { onJobEnd }: ConsumerEvents): void {
   const onEnd = (job: Job | undefined) => {
-    if (job === undefined || !("lane" in job.opts) || job.finishedOn === undefined) return;
-    letIn({ id: job.id ?? "", lane: String(job.opts.lane) }).catch(events.onError);
+    if (job?.finishedOn !== undefined) onJobEnd({ id: job.id ?? "", options: job.opts });
   };
   worker.on("completed", onEnd);
   worker.on("failed", onEnd);
@@ -193,7 +190,7 @@ function attemptRunner(options: ConsumerOptions, leases: Leases, attempt: Attemp
     const claimed = new BullmqJob(job, token, lease, store);
     const begun = performance.now();
     const outcome = await outcomeOf(claimed);
-    events.onEnded(endedAttempt(claimed, job, outcome, performance.now() - begun));
+    events.onAttemptEnd(endedAttempt(claimed, job, outcome, performance.now() - begun));
     if (outcome.kind === "failed") await keepFailure(options, job, outcome);
     return await finishAttempt(store, job, token, outcome);
   };

@@ -1,7 +1,7 @@
 import type { Logger } from "../../../platform/lib/logger.ts";
 import type { Running } from "../../../platform/lib/running.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
-import type { IsDue } from "../../bullmq/due-sweeps.ts";
+import type { WatchDue } from "../../bullmq/due-sweeps.ts";
 import { startSweep } from "../../bullmq/start-sweep.ts";
 import type { QueueStore } from "../../bullmq/store/queue-store.ts";
 
@@ -16,21 +16,23 @@ const script = loadScript(import.meta.url, "sweep.lua");
  *
  * @param retentionMs how long a ledger is kept that no job uses and in which nothing is open
  */
-export function startLedgerSweep(store: QueueStore, retentionMs: number, isDue: IsDue, log: Logger): Running {
+export function startLedgerSweep(
+  store: QueueStore,
+  retentionMs: number,
+  watchDue: WatchDue,
+  log: Logger,
+): Running {
   const { client, queue } = store;
   const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
   const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
-  return startSweep(
-    store,
-    { everyMs: SWEEP_EVERY_MS, log, isDue: () => isDue("ledgers") },
-    async (mayGoOn) => {
-      for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
-        const reply = (await script.run(client, keys, args)) as [number, number, number];
-        const [, wentOn, doubted] = reply;
-        [read] = reply;
-        if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");
-        if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
-      }
-    },
-  );
+  const isDue = watchDue({ key: store.keys.newLedgers }, { key: store.keys.joinedJobs, afterMs: 0 });
+  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue }, async (mayGoOn) => {
+    for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
+      const reply = (await script.run(client, keys, args)) as [number, number, number];
+      const [, wentOn, doubted] = reply;
+      [read] = reply;
+      if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");
+      if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
+    }
+  });
 }

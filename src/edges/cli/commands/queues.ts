@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/job/queue-settings.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
-import type { Division } from "../../../features/partitions/divide-queue.ts";
+import type { Division } from "../../../desk/queues/divide-queue.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withApplication, withOperator } from "../connections.ts";
@@ -180,7 +180,7 @@ async function partition(name: string, partitions: string, { json }: Json): Prom
     const { dividedKeys } = await import("../../../core/job/define-config.ts");
     const faults = dividedKeys(jobs.values(), (queue) => (queue === name ? count : 1));
     if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
-    const { divideQueue } = await import("../../../features/partitions/divide-queue.ts");
+    const { divideQueue } = await import("../../../desk/queues/divide-queue.ts");
     const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
     const division = await divideQueue(openQueueStores(redis, prefix), prefix, name, count);
     if (json) printJson({ queue: name, ...division, still: division.still ?? null });

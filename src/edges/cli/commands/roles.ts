@@ -41,7 +41,7 @@ export function addRoleCommands(program: Command): void {
     .action(() =>
       runRole(
         "scheduler",
-        async () => (await import("../../../features/schedules/start-scheduler.ts")).startScheduler,
+        async () => (await import("../../../desk/start-scheduler.ts")).startScheduler,
       ),
     );
   program

@@ -12,7 +12,7 @@ import {
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { readBacklog } from "../../desk/overview/read-backlog.ts";
+import { readBacklog } from "../overview/read-backlog.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 

@@ -1,24 +1,25 @@
-import { serveReadiness } from "../../core/bullmq/store/readiness.ts";
-import type { Application } from "../../core/job/define-config.ts";
-import { openSubmitPath } from "../../core/submit/submit-path.ts";
-import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
-import { type Environment, readSettings } from "../../platform/config/settings.ts";
-import type { WithLogger } from "../../platform/lib/logger.ts";
-import { orStop, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
-import { logTicks } from "../../platform/telemetry/log-events.ts";
-import { createMetrics } from "../../platform/telemetry/metrics.ts";
-import type { MeasuredRole } from "../../platform/telemetry/metrics-server.ts";
-import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
-import { checkSchedules } from "./check-schedules.ts";
-import { measureMissedTicks, openMissedTicks } from "./missed-ticks.ts";
-import { openOverlaps } from "./overlap.ts";
-import { openSchedulePauses } from "./pauses.ts";
-import { openScheduleReader } from "./read-schedule.ts";
-import { runSchedule } from "./run-schedule.ts";
-import { startSchedulerHeartbeat } from "./scheduler-heartbeat.ts";
-import { measureTicks } from "./tick-metrics.ts";
+import { serveReadiness } from "../core/bullmq/store/readiness.ts";
+import type { Application } from "../core/job/define-config.ts";
+import { openSubmitPath } from "../core/submit/submit-path.ts";
+import { features } from "../features/index.ts";
+import { checkSchedules } from "../features/schedules/check-schedules.ts";
+import { measureMissedTicks, openMissedTicks } from "../features/schedules/missed-ticks.ts";
+import { openOverlaps } from "../features/schedules/overlap.ts";
+import { openSchedulePauses } from "../features/schedules/pauses.ts";
+import { openScheduleReader } from "../features/schedules/read-schedule.ts";
+import { runSchedule } from "../features/schedules/run-schedule.ts";
+import { startSchedulerHeartbeat } from "../features/schedules/scheduler-heartbeat.ts";
+import { measureTicks } from "../features/schedules/tick-metrics.ts";
+import { type Environment, readSettings } from "../platform/config/settings.ts";
+import type { WithLogger } from "../platform/lib/logger.ts";
+import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
+import { createLogger } from "../platform/telemetry/create-logger.ts";
+import { createEvents } from "../platform/telemetry/events.ts";
+import { logTicks } from "../platform/telemetry/log-events.ts";
+import { createMetrics } from "../platform/telemetry/metrics.ts";
+import type { MeasuredRole } from "../platform/telemetry/metrics-server.ts";
+import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
+import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.
@@ -44,7 +45,7 @@ export async function startScheduler(
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
-  const path = await openSubmitPath(application, settings, log, events);
+  const path = await openSubmitPath(application, settings, features, log, events);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   if (metrics !== undefined) {
     measureSubmissions(events, metrics, [...application.jobs.keys()]);

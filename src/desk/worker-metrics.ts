@@ -1,0 +1,29 @@
+import { serveReadiness } from "../core/bullmq/store/readiness.ts";
+import type { MeasuredWorker } from "../core/run/start-worker.ts";
+import { measureAttempts } from "../platform/telemetry/attempt-metrics.ts";
+import { measureEffects } from "../platform/telemetry/effect-metrics.ts";
+import { createMetrics } from "../platform/telemetry/metrics.ts";
+import type { MetricsServer } from "../platform/telemetry/metrics-server.ts";
+import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
+import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
+
+/** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
+export async function startWorkerMetrics({
+  application,
+  connected,
+  slots,
+  settings,
+  events,
+}: MeasuredWorker): Promise<MetricsServer | undefined> {
+  if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
+  const { stores, clock } = connected;
+  const metrics = createMetrics();
+  measureRedis(metrics, stores, application.queues);
+  measureClock(metrics, clock);
+  measureAttempts(events, metrics, application.jobs);
+  const slotsGauge = metrics.gauge("holdfast_worker_slots");
+  for (const [queue, count] of slots) slotsGauge.labels(queue).set(count);
+  measureSubmissions(events, metrics, [...application.jobs.keys()]);
+  measureEffects(events, metrics, application.jobs.values());
+  return await serveReadiness(metrics, connected, application.queues, settings);
+}

@@ -1,0 +1,9 @@
+import type { Feature } from "../core/feature.ts";
+import { flows } from "./flows/feature.ts";
+import { history } from "./history/feature.ts";
+import { lanes } from "./lanes/feature.ts";
+import { retention } from "./retention/feature.ts";
+import { tags } from "./tags/feature.ts";
+
+/** All features, in the order in which the path of a job calls them. */
+export const features: readonly Feature[] = [retention, lanes, flows, tags, history];
