@@ -1,8 +1,8 @@
 import { startWorker } from "holdfast/worker";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { connectQueues } from "../../src/core/bullmq/store/connect-queues.ts";
-import { openReadiness } from "../../src/core/bullmq/store/readiness.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
+import { openReadiness } from "../../src/desk/readiness.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { type LoggedLine, recordingLog } from "../../src/testing/recording-log.ts";
 import { anyJob } from "../support/application.ts";

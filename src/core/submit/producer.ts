@@ -6,7 +6,6 @@ import type { WithLogger } from "../../platform/lib/logger.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createEvents } from "../../platform/telemetry/events.ts";
-import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { connectQueues } from "../bullmq/store/connect-queues.ts";
 import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
@@ -18,6 +17,7 @@ import type {
   SubmitOptions,
   SubmitResult,
 } from "../job/submit-options.ts";
+import { logSubmissions } from "../log-events.ts";
 import { openStatusReader } from "../status/read-status.ts";
 import { submissionOf } from "./submission.ts";
 import { startInSubmitter } from "./submit-path.ts";

@@ -2,10 +2,10 @@ import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createEvents } from "../../platform/telemetry/events.ts";
-import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
 import type { Feature, SubmittingProcess } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
+import { logSubmissions } from "../log-events.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */

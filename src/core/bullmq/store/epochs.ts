@@ -11,8 +11,8 @@ import {
   type Loss,
 } from "../../../platform/redis/fitness/epoch.ts";
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
-import { openWriters } from "../../../platform/redis/writers.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { openWriters } from "../../../platform/redis/writers.ts";
 import type { QueueSettings } from "../../job/queue-settings.ts";
 import { setLayout } from "./layouts.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";

@@ -1,18 +1,14 @@
-import type { Settings } from "../../../platform/config/settings.ts";
-import { messageOf } from "../../../platform/lib/thrown.ts";
-import { clockWrong } from "../../../platform/redis/fitness/clock.ts";
-import { requireFitRedis } from "../../../platform/redis/fitness/requirements.ts";
-import { findRefusedWrites } from "../../../platform/redis/fitness/write-probe.ts";
-import { inTime } from "../../../platform/redis/redis-errors.ts";
-import type { Metrics } from "../../../platform/telemetry/metrics.ts";
-import {
-  type MetricsServer,
-  type ReadReadiness,
-  startMetricsServer,
-} from "../../../platform/telemetry/metrics-server.ts";
-import type { ConnectedQueues } from "./connect-queues.ts";
-import { readLoss } from "./data-loss.ts";
-import type { QueueStore } from "./queue-store.ts";
+import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
+import { readLoss } from "../core/bullmq/store/data-loss.ts";
+import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import type { Settings } from "../platform/config/settings.ts";
+import { messageOf } from "../platform/lib/thrown.ts";
+import { clockWrong } from "../platform/redis/fitness/clock.ts";
+import { requireFitRedis } from "../platform/redis/fitness/requirements.ts";
+import { findRefusedWrites } from "../platform/redis/fitness/write-probe.ts";
+import { inTime } from "../platform/redis/redis-errors.ts";
+import type { Metrics } from "../platform/telemetry/metrics.ts";
+import { type MetricsServer, type ReadReadiness, startMetricsServer } from "./metrics-server.ts";
 
 /**
  * Serves a role's metrics, and whether it is ready.
