@@ -1,19 +1,20 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import ownPackage from "./package.json" with { type: "json" };
 import { SlowestFirst } from "./test/support/slowest-first.ts";
 
 /** The package's own entries, as sources. */
-const entries = ["worker", "server", "edges/client/index", "evidence/index", "testing/index"].map((name) => ({
-  find: `holdfast/${name.replace(/^edges\/|\/index$/g, "")}`,
-  replacement: source(name),
-}));
-
-function source(name: string): string {
-  return fileURLToPath(new URL(`src/${name}.ts`, import.meta.url));
-}
-
-const alias = [...entries, { find: /^holdfast$/, replacement: source("index") }];
+const alias = Object.entries(ownPackage.exports).flatMap(([path, entry]) =>
+  typeof entry === "string"
+    ? []
+    : [
+        {
+          find: new RegExp(`^holdfast${path.slice(1)}$`),
+          replacement: fileURLToPath(new URL(entry["holdfast-source"], import.meta.url)),
+        },
+      ],
+);
 
 /** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
 function project(name: string, include: string[]) {
@@ -36,15 +37,16 @@ export default defineConfig({
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
     // Most tests wait for processes and timers: on average a file uses less than half a processor.
-    maxWorkers: Math.max(4, availableParallelism() - 1),
+    maxWorkers: Math.max(5, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
       project("unit", ["{src,jobs,soak,faults,truth}/**/*.test.ts"]),
-      project("integration", [
-        "test/{integration,fault,browser}/**/*.test.ts",
-        "examples/providers/*.test.ts",
-        // Not a test of anything: it takes the pictures of the docs, when it is told where to put them.
+      project("integration", ["test/{integration,browser}/**/*.test.ts", "examples/providers/*.test.ts"]),
+      // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or goes through many pages of the console.
+      project("verify", [
+        "test/verify/**/*.test.ts",
+        // It takes the pictures of the docs, when it is told where to put them.
         ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
       ]),
     ],

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { runCommand, say, seedFrom, UsageError } from "../test/support/command.ts";
 import { createRandom } from "../test/support/random.ts";
 import { experiments } from "./experiments/index.ts";
@@ -117,6 +118,6 @@ async function run(experiment: Experiment, seed: number, isQuick: boolean, board
 
 /** An experiment that could not be run shows nothing. */
 function brokenDown(error: unknown): Outcome {
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const reason = inspect(error);
   return { counts: noCounts, measured: [], broken: [`the experiment broke down: ${reason}`], controls: [] };
 }

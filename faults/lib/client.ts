@@ -50,6 +50,8 @@ export interface Client {
   readonly parents: readonly string[];
   /** Tries without an answer. */
   readonly unanswered: number;
+  /** Why the latest submission that failed did. */
+  readonly lastFault: unknown;
   /** Retries while Redis is down. */
   status(id: string): Promise<JobStatus | undefined>;
   close(): Promise<void>;
@@ -70,12 +72,16 @@ export async function openClient(
   const ownSubmitter = flows?.submit ?? librarySubmitter(producer, library);
   const acknowledged: Acknowledged[] = [];
   let unanswered = 0;
+  let lastFault: unknown;
 
   return {
     acknowledged,
     parents: flows?.parents ?? [],
     get unanswered() {
       return unanswered;
+    },
+    get lastFault() {
+      return lastFault;
     },
     async submit(submission, submitter = ownSubmitter) {
       const giveUpAt = performance.now() + GIVE_UP_MS;
@@ -95,6 +101,7 @@ export async function openClient(
           acknowledged.push(line);
           return line;
         } catch (error) {
+          lastFault = error;
           if (isRefusal(error)) throw error;
           unanswered += 1;
           await sleep(RETRY_MS);

@@ -68,7 +68,12 @@ async function resumed({ client }: Testbed, count: number): Promise<void> {
   const enough = client.acknowledged.length + count;
   const isBack = await until(() => client.acknowledged.length >= enough, { withinMs: RESUMES_WITHIN_MS });
   if (isBack === undefined)
-    throw new Error(`Nothing was accepted within ${RESUMES_WITHIN_MS} ms after a fault`);
+    throw new Error(
+      `Too little was accepted within ${RESUMES_WITHIN_MS} ms after a fault; the latest refusal is the cause`,
+      {
+        cause: client.lastFault,
+      },
+    );
 }
 
 function endedByThemselves({ workers }: Testbed): number {

@@ -14,7 +14,7 @@ let browser: Browser;
 let bundle: string;
 
 beforeAll(async () => {
-  [browser, bundle] = await Promise.all([launchBrowser(), bundleForBrowser("client/index.js")]);
+  [browser, bundle] = await Promise.all([launchBrowser(), bundleForBrowser("edges/client/index.js")]);
 });
 afterAll(() => browser.close());
 

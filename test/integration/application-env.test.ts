@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { run, withProcesses } from "../support/processes.ts";
+import { runProcess, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { testEnvironment } from "../support/service.ts";
 
 const HOLDFAST_CONFIG = fileURLToPath(new URL("../../holdfast.config.ts", import.meta.url));
@@ -18,7 +19,7 @@ describe("an application's own variables", withProcesses, () => {
   it.each(["worker", "up"])(
     "keep %s from starting if they are wrong, with one line each",
     async (command) => {
-      expect(await run([command], environment(wrong))).toEqual({ code: 1, stdout: "", stderr: lines });
+      expect(await runProcess([command], environment(wrong))).toEqual({ code: 1, stdout: "", stderr: lines });
     },
   );
 

@@ -9,8 +9,9 @@ import { anyJob, application, echo } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { addFailedCopies } from "../support/job-copies.ts";
 import { latch } from "../support/latch.ts";
-import { BIN, CONFIG, launchRole, run, withProcesses } from "../support/processes.ts";
+import { BIN, CONFIG, launchRole, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
+import { run } from "../support/run-command.ts";
 import { applicationOf, createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

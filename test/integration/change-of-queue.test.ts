@@ -16,7 +16,7 @@ import type { Finding } from "../../src/desk/doctor/finding.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
 import { get, post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { runProcess, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
 import {
   createService,
@@ -482,11 +482,11 @@ describe("the command line, and roles as processes of their own", withProcesses,
       { TEST_QUEUE: "orders-2" },
       { TEST_QUEUE: "orders-2", TEST_FORMER_QUEUES: "default" },
     ];
-    expect(await run(submit, env)).toMatchObject({ code: 0 });
+    expect(await runProcess(submit, env)).toMatchObject({ code: 0 });
 
     const refused = await Promise.all(
       [submit, ["api"], ["worker"], ["scheduler"]].map((args) =>
-        run(args, { ...env, ...moved } as Variables),
+        runProcess(args, { ...env, ...moved } as Variables),
       ),
     );
 
@@ -495,8 +495,8 @@ describe("the command line, and roles as processes of their own", withProcesses,
       expect(stderr).toContain("docs/change-a-queue.md");
       expect(stderr.replaceAll("\\", "")).toContain('formerQueues: ["default"]');
     }
-    expect(await run(["jobs", "list"], { ...env, ...moved } as Variables)).toMatchObject({ code: 0 });
-    const { code, stdout } = await run(submit, { ...env, ...declared } as Variables);
+    expect(await runProcess(["jobs", "list"], { ...env, ...moved } as Variables)).toMatchObject({ code: 0 });
+    const { code, stdout } = await runProcess(submit, { ...env, ...declared } as Variables);
     expect(code).toBe(0);
     expect(stdout).toContain("default_");
   });

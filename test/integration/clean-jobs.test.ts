@@ -6,8 +6,9 @@ import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { deleteJob } from "../../src/core/effect/ledger/delete-job.ts";
 import { call } from "../support/http.ts";
 import { addFailedCopies } from "../support/job-copies.ts";
-import { launch, run, withProcesses } from "../support/processes.ts";
+import { launch, runProcess, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
+import { run } from "../support/run-command.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -197,7 +198,10 @@ describe("holdfast jobs clean", withProcesses, () => {
       NODE_OPTIONS: `--import=${JUMPING_CLOCK}`,
       TEST_CLOCK_SHIFT_MS: "691200000",
     };
-    const aged = await run(["jobs", "clean", "--state", "failed", "--older-than", "1h", ...WHY], ahead);
+    const aged = await runProcess(
+      ["jobs", "clean", "--state", "failed", "--older-than", "1h", ...WHY],
+      ahead,
+    );
     expect(aged.stdout).toMatch(/^0 of the failed jobs/);
     await run(["jobs", "clean", "--state", "failed", ...WHY], service.env);
     expect(await redis.zrange(`${start}failed`, "0", "-1")).toEqual([doubted]);

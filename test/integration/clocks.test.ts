@@ -9,7 +9,7 @@ import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import { application, echo, failing, gated } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";
 import { get, post } from "../support/http.ts";
-import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { launchRole, runProcess, withProcesses } from "../support/processes.ts";
 import { createService, testEnvironment, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -44,7 +44,7 @@ describe("a process whose clock is wrong", withProcesses, () => {
     ["worker", 8 * DAY_MS],
     ["scheduler", -8 * DAY_MS],
   ])("does not start: %s, %d ms", async (role, shiftMs) => {
-    const { code, stderr } = await run([role], shifted(testEnvironment(), shiftMs));
+    const { code, stderr } = await runProcess([role], shifted(testEnvironment(), shiftMs));
 
     expect(code).toBe(1);
     expect(stderr).toMatch(WRONG);

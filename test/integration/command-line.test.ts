@@ -7,7 +7,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { application, echo, greeting } from "../support/application.ts";
 import { call } from "../support/http.ts";
-import { launch, run, START_MS, withProcesses } from "../support/processes.ts";
+import { launch, runProcess, START_MS, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -249,7 +250,7 @@ describe("an exit code", withProcesses, () => {
   it("is 3 if Redis cannot be reached", async () => {
     const env = testEnvironment({ REDIS_URL: "redis://:hunter2@127.0.0.1:1" });
 
-    const outcomes = await Promise.all([run(["status", "nope"], env), run(["api"], env)]);
+    const outcomes = await Promise.all([runProcess(["status", "nope"], env), runProcess(["api"], env)]);
 
     for (const { code, stdout, stderr } of outcomes) {
       expect([code, stdout, stderr]).toEqual([
@@ -264,10 +265,10 @@ describe("an exit code", withProcesses, () => {
     const env = { HOLDFAST_NOPE: "1", PORT: "http", LOG_LEVEL: "loud" };
     const absent = testEnvironment({ HOLDFAST_CONFIG: "/no/such/config.ts" });
     const [faulty, missing, throwing] = await Promise.all([
-      run(["api"], env),
-      run(["worker"], absent),
+      runProcess(["api"], env),
+      runProcess(["worker"], absent),
       temporaryFile("holdfast.config.ts", "throw new Error('half written');").then((file) =>
-        run(["worker"], testEnvironment({ HOLDFAST_CONFIG: file })),
+        runProcess(["worker"], testEnvironment({ HOLDFAST_CONFIG: file })),
       ),
     ]);
 

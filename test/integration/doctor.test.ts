@@ -15,8 +15,9 @@ import { readSettings } from "../../src/platform/config/settings.ts";
 import { reachRedis } from "../../src/platform/redis/connect.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { run } from "../support/run-command.ts";
 import { createService, testEnvironment, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

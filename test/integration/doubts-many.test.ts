@@ -9,7 +9,8 @@ import { EXPORT_MARGIN_MS } from "../../src/desk/doubts/provider-export.ts";
 import { readValues } from "../../src/edges/cli/read-values.ts";
 import { ageDoubts, pauseWorkerOf } from "../support/doubts.ts";
 import { get, post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { applicationOf, createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

@@ -11,8 +11,9 @@ import { openJobLists } from "../../src/desk/jobs/job-lists.ts";
 import { application, echo, gated } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { addFailedCopies } from "../support/job-copies.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
+import { run } from "../support/run-command.ts";
 import { createService, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

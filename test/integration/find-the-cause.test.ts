@@ -5,7 +5,8 @@ import { invoice as invoiceBefore } from "../../examples/changes/invoice-v1.ts";
 import { invoice, invoiceHandler } from "../../examples/changes/invoice-v2.ts";
 import renamed, { bill, invoice as renamedInvoice } from "../../examples/changes/renamed.ts";
 import { call } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 
 const login = defineJob({

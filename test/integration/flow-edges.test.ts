@@ -10,7 +10,8 @@ import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import { bind, bindHandler, render } from "../support/fixtures/books.config.ts";
 import { post } from "../support/http.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { untilState } from "../support/service.ts";
 
 const CONFIG = fileURLToPath(new URL("../support/fixtures/books.config.ts", import.meta.url));

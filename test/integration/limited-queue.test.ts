@@ -3,7 +3,8 @@ import type { Overview } from "../../src/desk/overview/overview.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

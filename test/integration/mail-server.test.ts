@@ -4,7 +4,8 @@ import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import application from "../../holdfast.config.ts";
 import { startMailbox } from "../../src/edges/cli/mailbox/start-mailbox.ts";
-import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { launchRole, runProcess, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { testEnvironment, type Variables } from "../support/service.ts";
 
 /** The jobs that come with Holdfast: two of the three send mail. */
@@ -17,7 +18,7 @@ const refusal =
 describe("a worker whose jobs send mail", withProcesses, () => {
   it("does not start without a mail server, and prints one line with what is missing", async () => {
     for (const nothing of [{}, { SMTP_URL: "" }]) {
-      const { code, stderr } = await run(["worker"], environment(nothing));
+      const { code, stderr } = await runProcess(["worker"], environment(nothing));
       expect({ code, stderr }).toEqual({ code: 1, stderr: `${refusal}\n` });
     }
   });
@@ -37,7 +38,7 @@ describe("a worker whose jobs send mail", withProcesses, () => {
     const mailbox = await startMailbox({ directory, smtpPort: 0, pagePort: 0 });
     onTestFinished(() => mailbox.stop());
 
-    expect(await run(["worker"], environment())).toMatchObject({ code: 1, stderr: `${refusal}\n` });
+    expect(await runProcess(["worker"], environment())).toMatchObject({ code: 1, stderr: `${refusal}\n` });
   });
 
   it("starts with one", async () => {

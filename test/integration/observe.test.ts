@@ -5,7 +5,8 @@ import { z } from "zod";
 import type { Overview } from "../../src/desk/overview/overview.ts";
 import { openStream } from "../support/event-stream.ts";
 import { get, post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

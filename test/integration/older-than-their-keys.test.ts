@@ -9,7 +9,8 @@ import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
 import application, { order } from "../support/fixtures/orders.config.ts";
-import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { launchRole, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { createService, type Service, untilState } from "../support/service.ts";
 
 const COUNT = 16;

@@ -3,7 +3,8 @@ import type { Overview } from "../../src/desk/overview/overview.ts";
 import { describeOverview } from "../../src/edges/cli/screen/overview-text.ts";
 import { linesOf, textOf } from "../../src/edges/cli/screen/text.ts";
 import { application, echo, failing } from "../support/application.ts";
-import { launch, run, withProcesses } from "../support/processes.ts";
+import { launch, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

@@ -2,8 +2,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { Overview, Problem } from "../../src/desk/overview/overview.ts";
 import { application, echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { run } from "../support/run-command.ts";
 import { createService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

@@ -7,7 +7,8 @@ import type { QueueDefinition } from "../../src/core/job/queue-settings.ts";
 import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { call, get, post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

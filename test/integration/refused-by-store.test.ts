@@ -7,7 +7,7 @@ import { startWorker } from "holdfast/worker";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { runProcess, withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { createService, testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -52,7 +52,7 @@ describe("a Redis that rejects a process is reported at once, with the remedy", 
     expect(await refusalOf(wrong)).toMatchObject(
       named("STORE_REFUSED", /^Redis does not accept the user and password of REDIS_URL\. Remedy: /),
     );
-    const { code, stderr } = await run(
+    const { code, stderr } = await runProcess(
       ["worker"],
       testEnvironment({ REDIS_URL: wrong, SMTP_URL: "smtp://x" }),
     );

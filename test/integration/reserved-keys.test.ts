@@ -8,7 +8,8 @@ import { tickKey } from "../../src/features/schedules/define-schedule.ts";
 import { anyJob } from "../support/application.ts";
 import { post } from "../support/http.ts";
 import { openOwnSubmitter } from "../support/own-submitter.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { createService } from "../support/service.ts";
 
 const job = anyJob({ type: "render" });

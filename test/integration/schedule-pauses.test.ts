@@ -5,8 +5,9 @@ import { jitterOf } from "../../src/features/schedules/define-schedule.ts";
 import { explainTick, openScheduleReader } from "../../src/features/schedules/read-schedule.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { get, post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
+import { run } from "../support/run-command.ts";
 import { createService, testEnvironment } from "../support/service.ts";
 
 const job = defineJob({

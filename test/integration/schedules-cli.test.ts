@@ -3,7 +3,8 @@ import application, { everySecond } from "../../examples/every-second/holdfast.c
 import { tickKey } from "../../src/features/schedules/define-schedule.ts";
 import type { ScheduleStatus } from "../../src/features/schedules/schedule-status.ts";
 import { openOwnSubmitter } from "../support/own-submitter.ts";
-import { type Ended, launch, run, withProcesses } from "../support/processes.ts";
+import { type Ended, launch, withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

@@ -11,8 +11,9 @@ import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
 import { fingerprintSecretKey } from "../../src/platform/redis/encryption/shared-secret.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { run } from "../support/run-command.ts";
 import { applicationOf, createService, untilState, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

@@ -5,8 +5,9 @@ import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { sweepTags } from "../../src/features/tags/tag-sweep.ts";
 import { application, echo, failing } from "../support/application.ts";
 import { post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
+import { run } from "../support/run-command.ts";
 import { createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

@@ -4,9 +4,10 @@ import { startWorker } from "holdfast/worker";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { runProcess, withProcesses } from "../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { startReplyProxy } from "../support/reply-proxy.ts";
+import { run } from "../support/run-command.ts";
 import { createService, testEnvironment, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
@@ -66,7 +67,7 @@ describe("a Redis that cannot give the promised durability", withProcesses, () =
   it("ends the API process with one line for each flaw and exit code 1", async () => {
     await configure({ appendonly: "no", appendfsync: "everysec", "maxmemory-policy": "allkeys-lru" });
 
-    const { code, stdout, stderr } = await run(["api"], environment());
+    const { code, stdout, stderr } = await runProcess(["api"], environment());
 
     expect(code).toBe(1);
     expect(stdout).toBe("");

@@ -16,7 +16,8 @@ export async function loadApplication(file: string, onImport?: (url: string) => 
   const path = findConfig(file);
   if (!existsSync(path))
     throw new HoldfastError("APPLICATION_INVALID", `HOLDFAST_CONFIG: there is no file ${path}`);
-  await registerTypeScript(onImport);
+  registered ??= registerTypeScript(onImport);
+  await registered;
   const exported = await importDefault(path);
   if (!isApplication(exported)) {
     throw new HoldfastError("APPLICATION_INVALID", `${path}: expected "export default defineConfig({ … })"`);
@@ -37,6 +38,9 @@ export function findConfig(file: string): string {
   );
   return names.find((name) => existsSync(name)) ?? path;
 }
+
+/** Once in a process: registering it again would pass every module through it twice. */
+let registered: Promise<void> | undefined;
 
 /** For CommonJS, too: `.ts` files are CommonJS unless a `package.json` says `"type": "module"`. */
 async function registerTypeScript(onImport?: (url: string) => void): Promise<void> {

@@ -32,15 +32,21 @@ import { chooseScreen } from "./screen/screen.ts";
  */
 export async function main(argv: readonly string[]): Promise<void> {
   endOnLostOutput();
+  readDotEnv();
   process.exitCode = await run(argv);
   await untilWritten();
   // A handler that ignores its signal could keep a stopped worker alive.
   process.exit();
 }
 
-async function run(argv: readonly string[]): Promise<number> {
+/**
+ * Runs one command in this process.
+ *
+ * @param argv as in `process.argv`
+ * @returns its exit code
+ */
+export async function run(argv: readonly string[]): Promise<number> {
   try {
-    readDotEnv();
     await program().parseAsync([...argv]);
     return Number(process.exitCode ?? exitCode.done);
   } catch (error) {

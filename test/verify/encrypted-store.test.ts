@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { startLimitedStore } from "../support/limited-store.ts";
-import { launchRole, run, withProcesses } from "../support/processes.ts";
+import { launchRole, runProcess, withProcesses } from "../support/processes.ts";
 import { startWithTls } from "../support/tls-server.ts";
 import { until } from "../support/until.ts";
 
@@ -20,11 +20,14 @@ describe("a Redis that only listens with TLS", withProcesses, () => {
     const stranger = { REDIS_URL: store.url.replace("redis:", "rediss:") };
     const env = { ...stranger, NODE_EXTRA_CA_CERTS: certificate.file };
 
-    const [refused, doctor] = await Promise.all([run(["doctor"], stranger), run(["doctor"], env)]);
+    const [refused, doctor] = await Promise.all([
+      runProcess(["doctor"], stranger),
+      runProcess(["doctor"], env),
+    ]);
     await launchRole("worker", env);
     const submit = ["submit", "echo", "--key", "k", "--payload", "1", "--json"];
-    const { id } = JSON.parse((await run(submit, env)).stdout);
-    const status = await run(["status", id, "--watch", "--json"], env);
+    const { id } = JSON.parse((await runProcess(submit, env)).stdout);
+    const status = await runProcess(["status", id, "--watch", "--json"], env);
 
     expect([refused.code, refused.stdout]).toEqual([3, ""]);
     expect([doctor.code, doctor.stderr]).toEqual([0, ""]);
@@ -42,7 +45,7 @@ describe("a Redis Cluster that only listens with TLS", withProcesses, () => {
     const REDIS_URL = ports.map((port) => `rediss://localhost:${port}`).join(",");
     const env = { REDIS_URL, NODE_EXTRA_CA_CERTS: certificate.file };
 
-    const doctor = await run(["doctor", "--verbose"], env);
+    const doctor = await runProcess(["doctor", "--verbose"], env);
 
     expect(doctor.stderr).toBe("");
     expect(doctor.stdout).toMatch(/topology +Redis Cluster: 3 masters \+ 0 replicas; disk: survives a crash/);
@@ -62,7 +65,7 @@ describe("a Sentinel set that only listens with TLS", withProcesses, () => {
     const REDIS_URL = `sentinel://127.0.0.1:${sentinel.port}/main?tls=true&sentinelTls=true`;
     const env = { REDIS_URL, HOLDFAST_DURABILITY: "memory", NODE_EXTRA_CA_CERTS: certificate.file };
 
-    expect(await run(["doctor"], env)).toMatchObject({ code: 0, stderr: "" });
+    expect(await runProcess(["doctor"], env)).toMatchObject({ code: 0, stderr: "" });
   });
 });
 

@@ -8,9 +8,10 @@ import { reachRedis } from "../../src/platform/redis/connect.ts";
 import { openConnection } from "../../src/platform/redis/connection.ts";
 import { application } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
 import { type SentinelSet, startSentinelSet } from "../support/redis-sentinel.ts";
 import type { RedisServer } from "../support/redis-server.ts";
+import { run } from "../support/run-command.ts";
 import { createService, testEnvironment } from "../support/service.ts";
 import { until } from "../support/until.ts";
 

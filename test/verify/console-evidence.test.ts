@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 import { accessibilityFaults, openConsole } from "../support/console-page.ts";
-import { run, withProcesses } from "../support/processes.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
 import { applicationOf, createService, type Service, untilState } from "../support/service.ts";
 
 const stops: (() => Promise<void>)[] = [];
