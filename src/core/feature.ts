@@ -1,9 +1,9 @@
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
-import type { Events } from "../platform/telemetry/events.ts";
 import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
 import type { WatchDue } from "./bullmq/due-sweeps.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
+import type { Events } from "./events.ts";
 import type { JobContract, JobHandler } from "./job/define-job.ts";
 
 /**

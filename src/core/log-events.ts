@@ -1,5 +1,5 @@
 import type { Logger } from "../platform/lib/logger.ts";
-import type { AttemptEnd, AttemptedJob, Events } from "../platform/telemetry/events.ts";
+import type { AttemptEnd, AttemptedJob, Events } from "./events.ts";
 
 const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed" | "deferred">, string>> = {
   completed: "attempt completed",

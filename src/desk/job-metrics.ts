@@ -1,6 +1,6 @@
+import type { AttemptedJob, AttemptFailure, EffectEventName, Events } from "../core/events.ts";
 import { errorCodes } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import type { AttemptedJob, AttemptFailure, EffectEventName, Events } from "../platform/telemetry/events.ts";
 import { closedSet, type Metrics } from "../platform/telemetry/metrics.ts";
 import { metricDefinitions } from "./metric-definitions.ts";
 

@@ -3,6 +3,7 @@ import { acceptLoss } from "../core/bullmq/store/data-loss.ts";
 import { readLayouts, renewLayouts } from "../core/bullmq/store/layouts.ts";
 import { readQueueMemory } from "../core/bullmq/store/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
+import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openStatusReader } from "../core/status/read-status.ts";
@@ -13,7 +14,6 @@ import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running
 import { connectRedis } from "../platform/redis/connect.ts";
 import { redisNow } from "../platform/redis/fitness/clock.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
 import { endedStates } from "./acts/clean-jobs.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import { type AskSentinel, openSentinels } from "../platform/redis/cluster/sentinels.ts";
 import { kindOf, type RedisConnection } from "../platform/redis/connection.ts";
 import { type Info, parseInfo, replicaLines } from "../platform/redis/fitness/info.ts";
+import { type AskSentinel, openSentinels } from "./ask-sentinels.ts";
 
 /** A failover that lost nothing. */
 export interface PlannedFailover {

@@ -1,3 +1,4 @@
+import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
 import type { MeasuredRole } from "../core/run/start-worker.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
@@ -15,7 +16,6 @@ import { type Environment, readSettings } from "../platform/config/settings.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
 import { createMetrics } from "../platform/telemetry/metrics.ts";
 import { measureSubmissions } from "./job-metrics.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";

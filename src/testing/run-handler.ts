@@ -1,6 +1,7 @@
 import type { AttemptOutcome, ClaimedJob } from "../core/bullmq/claim/claimed-job.ts";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import { openEffects } from "../core/effect/effects.ts";
+import { createEvents } from "../core/events.ts";
 import { dedupKeyOf } from "../core/job/dedup-key.ts";
 import type { JobHandler } from "../core/job/define-job.ts";
 import { type Failure, failureOf } from "../core/job/failure.ts";
@@ -11,7 +12,6 @@ import type { Child } from "../features/flows/flow.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
 import { type EffectScript, knownEffects, type RecordedEffect, RecordedEffects } from "./recorded-effects.ts";
 import { type RecordedSubmission, recordSubmissions } from "./recorded-submissions.ts";

@@ -1,7 +1,7 @@
 import type { Abort } from "../../platform/lib/abort.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import type { EffectEventName, Events } from "../../platform/telemetry/events.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import type { EffectEventName, Events } from "../events.ts";
 import { InDoubtError } from "../job/attempt-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
 import type { EffectLedger, ReservedEffect } from "./ledger/ledger.ts";

@@ -2,7 +2,7 @@ import { setImmediate as endOfTurn } from "node:timers/promises";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
+import { failpoint } from "../failpoints.ts";
 import { NotDoneError } from "../job/attempt-errors.ts";
 import type { NotDone } from "../job/effect.ts";
 import type { Outgoing } from "../job/outgoing.ts";

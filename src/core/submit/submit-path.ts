@@ -1,8 +1,8 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
+import { createEvents } from "../events.ts";
 import type { Feature, SubmittingProcess } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
 import { logSubmissions } from "../log-events.ts";

@@ -4,8 +4,7 @@ import { type KeyedLimit, keyedLimitOf } from "../../features/lanes/keyed-concur
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
-import { check, type SchemaIssue } from "../../platform/lib/schema.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { check, type SchemaIssue, schemaIssues } from "../../platform/lib/schema.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { clientKeyFault, type keyFault } from "../job/idempotency-key.ts";

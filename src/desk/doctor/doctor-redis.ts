@@ -8,9 +8,9 @@ import {
   offsetText,
   sampleClock,
 } from "../../platform/redis/fitness/clock.ts";
+import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
 import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redis-checks.ts";
-import { checkRedis } from "../../platform/redis/fitness/requirements.ts";
 import { findRefusedWrites, type RefusedWrites } from "../../platform/redis/fitness/write-probe.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";

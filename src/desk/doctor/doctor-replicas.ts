@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import type { StatedSettings } from "../../platform/config/stated-settings.ts";
+import type { StatedSettings } from "../../platform/config/variables.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { readInfo, replicaLines } from "../../platform/redis/fitness/info.ts";

@@ -2,7 +2,6 @@ import type { Redis } from "ioredis";
 import { type Durability, durabilityText } from "../../platform/config/variables.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { addressOf, readClusterNode } from "../../platform/redis/cluster/cluster-node.ts";
-import { openSentinels } from "../../platform/redis/cluster/sentinels.ts";
 import {
   kindOf,
   RETRYING_SILENCE_MS,
@@ -11,6 +10,7 @@ import {
 } from "../../platform/redis/connection.ts";
 import { onlineReplicas, readInfo } from "../../platform/redis/fitness/info.ts";
 import { readSettings } from "../../platform/redis/fitness/redis-checks.ts";
+import { openSentinels } from "../ask-sentinels.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 

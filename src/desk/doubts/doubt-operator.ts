@@ -1,7 +1,7 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { Events } from "../../core/events.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { storeOf } from "../jobs/job-operator.ts";
 import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import {

@@ -10,6 +10,7 @@ import {
   readEvidence,
 } from "../../core/effect/ledger/ledger-texts.ts";
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
+import type { Events } from "../../core/events.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound } from "../../core/job/job-id.ts";
 import type { Outgoing } from "../../core/job/outgoing.ts";
@@ -18,7 +19,6 @@ import { submitted } from "../../core/status/submitted.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { type DoubtedRun, readDoubtedRuns } from "./pending-runs.ts";
 
 /** An effect in doubt: nobody can know whether it happened. */

@@ -15,7 +15,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { schemaIssues } from "../../platform/lib/schema.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { createEvents } from "../../core/events.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { openSubscribers } from "../../core/status/subscribers.ts";
@@ -20,7 +21,6 @@ import { cannotListen, urlOf } from "../../platform/lib/hosts.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
 import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import { username } from "../username.ts";
 import { createServer } from "./server.ts";

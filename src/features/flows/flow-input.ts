@@ -5,7 +5,7 @@ import { submissionOf, submissionSchema } from "../../core/submit/submission.ts"
 import { type ValidSubmission, validateSubmission } from "../../core/submit/validate.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { schemaIssues } from "../../platform/lib/schema.ts";
 import { type Flow, type OnChildFailure, onChildFailures } from "./flow.ts";
 
 export const CHILDREN_MAX = 10_000;

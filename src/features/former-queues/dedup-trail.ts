@@ -2,9 +2,9 @@ import { type DedupKeys, openDedupKeys } from "../../core/bullmq/add/dedup-keys.
 import type { JobAdder } from "../../core/bullmq/add/job-adder.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { failpoint } from "../../core/failpoints.ts";
 import { isSameContent, queueOfId } from "../../core/job/job-id.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
 
 interface TrailQueue {
   readonly adder: JobAdder;

@@ -1,4 +1,4 @@
-import type { Events } from "../../platform/telemetry/events.ts";
+import type { Events } from "../../core/events.ts";
 import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
 
 /** The metrics of ticks, by name. */

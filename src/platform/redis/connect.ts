@@ -15,8 +15,8 @@ import {
   whenReady,
 } from "./connection.ts";
 import { type Codec, openCodec } from "./encryption/codec.ts";
+import { requireFitRedis } from "./fitness/fitness.ts";
 import { durabilityFor } from "./fitness/redis-checks.ts";
-import { requireFitRedis } from "./fitness/requirements.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { socketOf } from "./redis-url.ts";
 import { rejectionIn } from "./rejection.ts";

@@ -193,10 +193,3 @@ export function modeOf(client: RedisConnection): ConnectionMode {
     client instanceof Cluster ? (client.options.redisOptions ?? {}) : client.options;
   return maxRetriesPerRequest === null ? "retrying" : "fail-fast";
 }
-
-/** The address of the server that holds a key. */
-export async function masterOf(client: RedisConnection, key: string): Promise<string> {
-  if (!(client instanceof Cluster)) return "the only server";
-  const slot = Number(await client.cluster("KEYSLOT", key));
-  return client.slots[slot]?.[0] ?? "no server";
-}

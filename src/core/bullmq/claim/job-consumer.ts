@@ -5,8 +5,8 @@ import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.t
 import type { KeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import type { Clock } from "../../../platform/redis/fitness/clock.ts";
 import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
-import { failpoint } from "../../../platform/telemetry/failpoints.ts";
 import { isTraced } from "../../../platform/telemetry/tracing.ts";
+import { failpoint } from "../../failpoints.ts";
 import { delayMsOf } from "../../job/delay-ms.ts";
 import { failureOf } from "../../job/failure.ts";
 import { cancelJob } from "../cancel-job.ts";

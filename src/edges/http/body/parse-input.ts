@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { malformed } from "../../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../../platform/lib/schema-issues.ts";
+import { schemaIssues } from "../../../platform/lib/schema.ts";
 
 /**
  * Checks a query or body against its schema.

@@ -1,43 +1,13 @@
 import { isIP } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
-import { redisUnavailable } from "../redis-errors.ts";
 
 /** A sentinel that hangs, or that a firewall hides, is given up after this. */
-const ANSWER_MS = 1_000;
+export const SENTINEL_ANSWER_MS = 1_000;
 const CONNECT_MS = 3_000;
 const RECONNECT_MS = 1_000;
-const POLL_MS = 10;
 
 /** Every connection to a Sentinel set has these. */
-export const sentinelTimeouts = { sentinelCommandTimeout: ANSWER_MS, connectTimeout: CONNECT_MS };
-
-/** Sends `SENTINEL …` to a sentinel that can be reached. */
-export type AskSentinel = (...command: readonly string[]) => Promise<unknown>;
-
-export interface Sentinels {
-  /** @throws HoldfastError `STORE_UNAVAILABLE` when none can be reached within 1 s */
-  readonly ask: AskSentinel;
-  close(): void;
-}
-
-export function openSentinels(options: SentinelConnectionOptions): Sentinels {
-  const clients = sentinelClients(options);
-  return {
-    async ask(...command) {
-      const deadline = performance.now() + ANSWER_MS;
-      for (;;) {
-        const ready = clients.find(({ status }) => status === "ready");
-        if (ready !== undefined) return await ready.call("SENTINEL", ...command);
-        if (performance.now() > deadline) throw redisUnavailable(undefined, "No sentinel can be reached");
-        await pause(POLL_MS);
-      }
-    },
-    close() {
-      for (const client of clients) client.disconnect();
-    },
-  };
-}
+export const sentinelTimeouts = { sentinelCommandTimeout: SENTINEL_ANSWER_MS, connectTimeout: CONNECT_MS };
 
 /**
  * ioredis only says that all sentinels are unreachable, also if they answer that they know no such master. What each of them said
@@ -79,7 +49,7 @@ export function sentinelClients(options: SentinelConnectionOptions): Redis[] {
       ...(password !== undefined && { password }),
       ...(tls !== undefined && { tls }),
       connectTimeout: CONNECT_MS,
-      commandTimeout: ANSWER_MS,
+      commandTimeout: SENTINEL_ANSWER_MS,
       // Sentinels refuse the commands of a ready check, and forget nothing that would have to be loaded.
       enableReadyCheck: false,
       autoResubscribe: false,

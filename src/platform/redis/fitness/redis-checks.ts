@@ -1,7 +1,6 @@
 import { Cluster, type Redis } from "ioredis";
 import type { Settings } from "../../config/settings.ts";
-import type { StatedSettings } from "../../config/stated-settings.ts";
-import type { Durability } from "../../config/variables.ts";
+import type { Durability, StatedSettings } from "../../config/variables.ts";
 import { addressOf, readClusterNode } from "../cluster/cluster-node.ts";
 import { slotOf } from "../cluster/slot.ts";
 import { kindOf, type RedisConnection, serversOf, type TopologyKind } from "../connection.ts";
