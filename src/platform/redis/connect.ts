@@ -127,7 +127,7 @@ function unreachable(
   return redisUnavailable(cause, `The store cannot be reached: ${which}`);
 }
 
-/** Host and port, or the socket. All up to the last `@` can be a password, and so can a query, also one with an `@`. */
+/** Host and port, or the socket. Everything before the last `@` can be a password, and so can a query, even one with an `@`. */
 export function addressIn(url: string): string {
   if (url.startsWith("unix://")) return socketOf(url).path;
   if (/\?.*@/s.test(url)) return "(hidden)";

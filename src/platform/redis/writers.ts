@@ -90,7 +90,7 @@ interface PendingWrite {
 /** From the call to the answer. With the network around it, less than the time in which a submission is answered. */
 const CONFIRMED_WITHIN_MS = 1_000;
 const WAIT_LEAST_MS = 100;
-/** Whoever asked has his answer by then: a write that has not been sent is dropped, or writes would pile up. */
+/** By then the caller has been answered. A write that was not sent is dropped; otherwise writes would pile up. */
 const SENT_WITHIN_MS = 1_200;
 /** A slot does not move more often than this within one write. */
 const MOVES_MAX = 4;
@@ -98,8 +98,8 @@ const TOGETHER_MAX = 64;
 const RESEND_PAUSE_MS = 50;
 
 /**
- * Sends writes to each master in groups, each followed by one `WAIT`: what is asked for while one is under way goes with the next.
- * So the time that replicas take is paid once for all callers, and a master whose replicas are away delays no other.
+ * Sends writes to each master in groups, each followed by one `WAIT`. Writes that come while a group is under way go with the next, so
+ * that all of them wait for the replicas once. A master whose replicas are away delays no other.
  */
 function createGroupWriter(options: GroupWriterOptions): Writer {
   const groups = new Map<string, WriteGroup>();

@@ -153,7 +153,7 @@ const completeHosts: Mend = (cluster) => {
   inside.getInfoFromNode = (node, done) => read(node && asked(node), done);
 };
 
-/** The node, whose copies complete what they read. */
+/** The same node, but its duplicates add the missing hosts to what they read. */
 function asked(node: Redis): Redis {
   const { host = "" } = node.options;
   return Object.create(node, {

@@ -10,8 +10,8 @@ const RECONNECT_MS = 1_000;
 export const sentinelTimeouts = { sentinelCommandTimeout: SENTINEL_ANSWER_MS, connectTimeout: CONNECT_MS };
 
 /**
- * ioredis only says that all sentinels are unreachable, also if they answer that they know no such master. What each of them said
- * comes before that, as events.
+ * ioredis only says that all sentinels are unreachable, even if they answer that they know no such master. What each of them said comes
+ * before, as an event.
  */
 export function explainSentinels(client: Redis, onError: (error: Error) => void): (error: Error) => void {
   let said: string[] = [];

@@ -23,7 +23,7 @@ export function encryptionKeys(prefix: string) {
 /**
  * Whether this process has the encryption keys that others use, and others have the one that it encrypts with.
  *
- * Without that one of them could neither read a job of the other nor find an effect whose index the other has encrypted.
+ * Otherwise one of them could not read the other's jobs, nor find an effect whose index the other has encrypted.
  */
 export interface KeysInUse extends Running {
   /** Why this process may not work; undefined while its keys fit. */
@@ -35,7 +35,7 @@ export interface KeysInUse extends Running {
 }
 
 const ANNOUNCED_EVERY_MS = 5_000;
-/** Three announcements missed. */
+/** After three missed announcements. */
 const GONE_AFTER_MS = 3 * ANNOUNCED_EVERY_MS;
 const RETRY_AFTER_MS = ANNOUNCED_EVERY_MS;
 

@@ -141,7 +141,7 @@ function checkSetting(
   };
 }
 
-/** Reads settings by name. Those that Redis does not say are absent. */
+/** Reads settings by name. Those that Redis does not report are absent. */
 export async function readSettings(server: Redis, names: readonly string[]): Promise<Map<string, string>> {
   try {
     const reply = (await server.call("CONFIG", "GET", ...names)) as string[];
