@@ -1,5 +1,5 @@
 import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
-import { readLoss } from "../core/bullmq/store/data-loss.ts";
+import { readLoss } from "../core/bullmq/store/epochs.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { messageOf } from "../platform/lib/thrown.ts";

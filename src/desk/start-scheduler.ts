@@ -45,7 +45,7 @@ export async function startScheduler(
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
-  const path = await openSubmitPath(application, settings, features, log, events);
+  const path = await openSubmitPath(application, settings, features, { log, events });
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   if (metrics !== undefined) {
     measureSubmissions(events, metrics, [...application.jobs.keys()]);

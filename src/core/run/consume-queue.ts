@@ -88,19 +88,20 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   queues.epochs.onLoss(async (lost) => {
     if (lost === queue) await ledgers.unreported.putInDoubt();
   });
+  const watchDue = openDueSweeps(store);
+  const parts: readonly PartitionPart[] = [
+    startLedgerSweep(store, retentionMs, watchDue, log),
+    ...partsOf(worker, { store, handlers, retentionMs, watchDue, log }),
+  ];
   const tools: AttemptTools = {
     handlers,
     log,
     events,
     now: queues.clock.now,
     checkNext: (_, input) => queues.submitter.checkOwn(input),
+    parts,
     openEffects: effectsOpener(ledgers, worker),
   };
-  const watchDue = openDueSweeps(store);
-  const parts: readonly PartitionPart[] = [
-    startLedgerSweep(store, retentionMs, watchDue, log),
-    ...partsOf(worker, { store, handlers, retentionMs, watchDue, log }),
-  ];
   const consumer = startConsumer(
     {
       ...consumerOptions(store, worker, slots),
@@ -162,7 +163,11 @@ function eventsOf(
   };
 }
 
-function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
+function effectsOpener(
+  ledgers: QueueLedgers,
+  { queues, events, features }: WorkerParts,
+): AttemptTools["openEffects"] {
+  const findFormer = features.find((feature) => feature.findFormerEntry !== undefined)?.findFormerEntry;
   return (job, contract, attempt) => {
     const open = () => ({
       job,
@@ -180,6 +185,6 @@ function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): 
         .homesOf(contract, dedupKey)
         .filter((name) => name !== ledgers.store.queue)
         .map(queues.stores.of);
-    return new Ledger(ledgers, dedupKey, others);
+    return new Ledger(ledgers, dedupKey, others, findFormer);
   }
 }

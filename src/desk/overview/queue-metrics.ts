@@ -1,4 +1,3 @@
-import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
@@ -6,6 +5,7 @@ import type { Clock } from "../../platform/redis/fitness/clock.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
 import { metricDefinitions } from "../metric-definitions.ts";
+import { findReadableQueues } from "./open-queues.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
 import { fullest, measurePing, type RedisMemory, readMemory } from "./redis-load.ts";
 

@@ -1,5 +1,4 @@
 import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
-import { readSubmission } from "../../core/bullmq/job-record.ts";
 import { carryControl, type Partitions } from "../../core/bullmq/queue-control.ts";
 import { readLayout, setLayout } from "../../core/bullmq/store/layouts.ts";
 import {
@@ -14,6 +13,7 @@ import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { readSubmission } from "../jobs/job-record.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
 
 /** What became of the layout of a queue. */

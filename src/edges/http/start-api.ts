@@ -3,7 +3,6 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { createEvents } from "../../core/events.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { openSubscribers } from "../../core/status/subscribers.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
@@ -11,6 +10,7 @@ import { measureEffects, measureSubmissions } from "../../desk/job-metrics.ts";
 import type { MetricsServer } from "../../desk/metrics-server.ts";
 import { internalSubmitter, openOperator } from "../../desk/operator.ts";
 import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
+import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
 import { serveReadiness } from "../../desk/readiness.ts";
 import { features } from "../../features/index.ts";
@@ -24,6 +24,7 @@ import { createLogger } from "../../platform/telemetry/create-logger.ts";
 import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import { username } from "../username.ts";
 import { createServer } from "./server.ts";
+import { openSubscribers } from "./subscribers.ts";
 
 const SWEEP_MS = 100;
 
@@ -53,22 +54,25 @@ export async function startApi(
   measureEffects(events, metrics, application.jobs.values());
   const configured = readSettings(env);
   const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, configured, features, log, events);
+  const path = await openSubmitPath(application, configured, features, { log, events });
   const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
-  const submitAct = internalSubmitter(path, settings);
-  const operator = openOperator(application, path.stores, settings, async () => submitAct, events);
-  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
-  const overview = openOverviewWatch({
-    stores: path.stores,
+  const overviews = openOverviewReader({ ...path, application, settings });
+  const operator = openOperator({
     application,
+    stores: path.stores,
     settings,
-    clock: path.clock,
+    submitAct: internalSubmitter(path, settings),
+    submitOwn: path.submitter.submitOwn,
+    events,
+    overviews,
   });
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
+  const overview = openOverviewWatch(overviews);
   const server = await createServer({
     application,
     settings,

@@ -39,10 +39,7 @@ export function addRoleCommands(program: Command): void {
     .command("scheduler")
     .description("run a scheduler alone; several do no harm")
     .action(() =>
-      runRole(
-        "scheduler",
-        async () => (await import("../../../desk/start-scheduler.ts")).startScheduler,
-      ),
+      runRole("scheduler", async () => (await import("../../../desk/start-scheduler.ts")).startScheduler),
     );
   program
     .command("mailbox")

@@ -1,6 +1,6 @@
-import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
 import type { JobStatus } from "../../../core/job/job-status.ts";
 import type { JobDetail } from "../../../desk/jobs/job-detail.ts";
+import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { printable } from "./printable.ts";
 import { type Cell, type Lines, linesOf, type Tone, toned } from "./text.ts";
 

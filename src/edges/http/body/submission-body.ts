@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Application } from "../../../core/job/define-config.ts";
 import type { JobContract } from "../../../core/job/define-job.ts";
-import { submissionSchema } from "../../../core/submit/submission.ts";
+import { submissionSchemaOf } from "../../../core/submit/submission.ts";
+import { features } from "../../../features/index.ts";
 import type { ErrorCode } from "../../../platform/errors/error-codes.ts";
 import { jsonSchemaOf } from "../../../platform/lib/schema.ts";
 import { namedComponent } from "./component.ts";
@@ -54,7 +55,7 @@ function variantsOf({ jobs }: Application) {
 }
 
 function variant(job: JobContract) {
-  const { $schema: _, ...envelope } = z.toJSONSchema(submissionSchema, { io: "input" });
+  const { $schema: _, ...envelope } = z.toJSONSchema(submissionSchemaOf(features), { io: "input" });
   const { $schema: __, ...payload } = { $schema: "", ...jsonSchemaOf(job.payload, "input") };
   const [example] = payload.examples ?? [];
   const schema = {

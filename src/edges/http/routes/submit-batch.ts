@@ -2,11 +2,17 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Application } from "../../../core/job/define-config.ts";
 import type { Receipt } from "../../../core/job/submit-options.ts";
+import {
+  type ReceiptBody,
+  receiptBody,
+  receiptSchema,
+  receiptStatus,
+} from "../../../desk/operations/receipt.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { parseInput } from "../../../platform/lib/parse-input.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
 import { readKeyHeader } from "../body/key-header.ts";
-import { parseInput } from "../body/parse-input.ts";
 import {
   asHoldfastError,
   type Problem,
@@ -14,7 +20,6 @@ import {
   problemResponses,
   problemSchema,
 } from "../body/problem.ts";
-import { type ReceiptBody, receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
 import { batchedSubmission } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 

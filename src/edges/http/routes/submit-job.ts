@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operations/receipt.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { answer, component } from "../body/component.ts";
 import { readKeyHeader } from "../body/key-header.ts";
 import { problemResponses } from "../body/problem.ts";
-import { receiptBody, receiptSchema, receiptStatus } from "../body/receipt.ts";
 import { submissionBody, submissionProblems } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 
