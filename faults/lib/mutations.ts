@@ -196,13 +196,13 @@ export const withoutSlotWatch = mutation("question to all masters", [
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",
-  ["platform/redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
-  ["platform/redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
+  ["platform/redis/writers.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
+  ["platform/redis/writers.js", 'typeof reached === "number" && reached >= replicas', "true"],
 );
 
 /** A client stays with its master until that one says that it is none. */
 export const withoutMasterWatch = mutation("watch for a new master", [
-  "platform/redis/cluster/sentinel-connector.js",
+  "platform/redis/cluster/sentinels.js",
   "this.stream.destroy();",
   "",
 ]);

@@ -1,10 +1,10 @@
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
-import type { Events } from "../platform/telemetry/events.ts";
 import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
 import type { WatchDue } from "./bullmq/due-sweeps.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
 import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
+import type { Events } from "./events.ts";
 import type { Declaration } from "./job/define-config.ts";
 import type { JobContract, JobHandler } from "./job/define-job.ts";
 import type { AttemptPart } from "./run/given-attempt.ts";

@@ -2,6 +2,7 @@ import { type ConnectedQueues, connectQueues } from "../core/bullmq/store/connec
 import { readLayouts, renewLayouts } from "../core/bullmq/store/layouts.ts";
 import { readQueueMemory } from "../core/bullmq/store/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
+import { createEvents, type Events } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
@@ -13,7 +14,6 @@ import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running
 import { connectRedis } from "../platform/redis/connect.ts";
 import { redisNow } from "../platform/redis/fitness/clock.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
-import { createEvents, type Events } from "../platform/telemetry/events.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
 import { acceptLoss } from "./audit/accept-loss.ts";

@@ -4,15 +4,11 @@ import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { messageOf } from "../platform/lib/thrown.ts";
 import { clockWrong } from "../platform/redis/fitness/clock.ts";
-import { requireFitRedis } from "../platform/redis/fitness/requirements.ts";
+import { requireFitRedis } from "../platform/redis/fitness/fitness.ts";
 import { findRefusedWrites } from "../platform/redis/fitness/write-probe.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import type { Metrics } from "../platform/telemetry/metrics.ts";
-import {
-  type MetricsServer,
-  type ReadReadiness,
-  startMetricsServer,
-} from "../platform/telemetry/metrics-server.ts";
+import { type MetricsServer, type ReadReadiness, startMetricsServer } from "./metrics-server.ts";
 
 /**
  * Serves a role's metrics, and whether it is ready.

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { AttemptOutcome, ClaimedJob } from "../core/bullmq/claim/claimed-job.ts";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import { openEffects } from "../core/effect/effects.ts";
+import { createEvents } from "../core/events.ts";
 import { dedupKeyOf } from "../core/job/dedup-key.ts";
 import type { JobContract, JobHandler } from "../core/job/define-job.ts";
 import { type Failure, failureOf } from "../core/job/failure.ts";
@@ -19,7 +20,6 @@ import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
 import type { Logger } from "../platform/lib/logger.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
 import {
   type EffectScript,
   knownEffects,

@@ -6,8 +6,8 @@ import { outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
 import { currentScope } from "../../evidence/outgoing/scope.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
-import { untilAnswered } from "../../platform/redis/until-answered.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
+import { untilAnswered } from "../../platform/redis/redis-errors.ts";
+import { failpoint } from "../failpoints.ts";
 import { NotDoneError } from "../job/attempt-errors.ts";
 import { notDone, verdictOn } from "./classify.ts";
 import {

@@ -1,7 +1,6 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../bullmq/claim/job-consumer.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openDueSweeps } from "../bullmq/due-sweeps.ts";
@@ -10,6 +9,7 @@ import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger/ledger-sweep.ts";
+import type { Events } from "../events.ts";
 import type { ConsumedPartition, Feature, PartitionPart } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";

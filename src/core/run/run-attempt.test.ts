@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineJob } from "../../features/define-job.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
-import { logAttempts } from "../../platform/telemetry/log-events.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import { Lease } from "../bullmq/claim/lease.ts";
 import { openEffects } from "../effect/effects.ts";
 import type { EffectLedger } from "../effect/ledger/ledger.ts";
+import { createEvents } from "../events.ts";
+import { logAttempts } from "../log-events.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({

@@ -10,20 +10,25 @@ import type { Concurrency } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import { orStop, stopAll, stopOnce } from "../../platform/lib/running.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { createEvents, type Events } from "../../platform/telemetry/events.ts";
-import { logAttempts } from "../../platform/telemetry/log-events.ts";
-import type { MeasuredRole, MetricsServer } from "../../platform/telemetry/metrics-server.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
+import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { logAttempts } from "../log-events.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
+
+/** A role that can serve metrics. */
+export interface MeasuredRole extends Running {
+  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
+  readonly metricsUrl: string | undefined;
+}
 
 /** A running worker. */
 export interface WorkerRole extends MeasuredRole {
@@ -40,7 +45,9 @@ export interface WorkerAdditions {
   /** Opens the handlers of Holdfast's own jobs. @default none */
   readonly openInternal?: OpenInternalHandlers;
   /** @default it reports no metrics */
-  readonly startMetrics?: (worker: MeasuredWorker) => Promise<MetricsServer | undefined>;
+  readonly startMetrics?: (
+    worker: MeasuredWorker,
+  ) => Promise<(Running & { readonly url: string }) | undefined>;
 }
 
 export interface MeasuredWorker {

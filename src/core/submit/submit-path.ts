@@ -2,11 +2,11 @@ import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { stopAll, stopOnce } from "../../platform/lib/running.ts";
 import type { ConnectionMode } from "../../platform/redis/connection.ts";
-import { createEvents, type Events } from "../../platform/telemetry/events.ts";
-import { logSubmissions } from "../../platform/telemetry/log-events.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
+import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
+import { logSubmissions } from "../log-events.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */

@@ -1,7 +1,6 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { traceCarrier } from "../../platform/telemetry/tracing.ts";
 import { createJobAdder, type JobAdder } from "../bullmq/add/job-adder.ts";
 import type { JobExtras, NewJob } from "../bullmq/add/new-job.ts";
@@ -9,6 +8,7 @@ import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../bullmq/store/fingerprint-secrets.ts";
 import { LayoutChanged } from "../bullmq/store/partitions.ts";
 import { openQueueMemory } from "../bullmq/store/queue-memory.ts";
+import type { Events } from "../events.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";

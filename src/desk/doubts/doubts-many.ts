@@ -1,13 +1,13 @@
 import { z } from "zod";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
+import type { Events } from "../../core/events.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
 import { containsText } from "../jobs/job-filter.ts";
 import { storeOf } from "../jobs/job-operator.ts";

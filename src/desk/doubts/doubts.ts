@@ -9,6 +9,7 @@ import {
   readEvidence,
 } from "../../core/effect/ledger/ledger-texts.ts";
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
+import type { Events } from "../../core/events.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound } from "../../core/job/job-id.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
@@ -16,7 +17,6 @@ import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { readIdentity, readSubmission, submitted } from "../jobs/job-record.ts";
 import { type DoubtedRun, readDoubtedRuns } from "./pending-runs.ts";
 

@@ -5,7 +5,7 @@ import { submissionOf, submissionSchemaOf } from "../../core/submit/submission.t
 import type { ValidSubmission } from "../../core/submit/validate.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { schemaIssues } from "../../platform/lib/schema.ts";
 import { type Flow, type OnChildFailure, onChildFailures } from "./flow.ts";
 
 export const CHILDREN_MAX = 10_000;

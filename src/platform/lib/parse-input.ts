@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { malformed } from "./parse-json.ts";
-import { schemaIssues } from "./schema-issues.ts";
+import { schemaIssues } from "./schema.ts";
 
 /**
  * Checks input against its schema.

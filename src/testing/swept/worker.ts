@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { openSync, writeSync } from "node:fs";
 import { setImmediate as endOfTurn } from "node:timers/promises";
+import { type Failpoint, onFailpoint } from "../../core/failpoints.ts";
 import type { Attempt } from "../../core/job/attempt.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import type { JobHandler } from "../../core/job/define-job.ts";
@@ -11,7 +12,6 @@ import { features } from "../../features/index.ts";
 import { replaceVariables } from "../../platform/config/settings.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
-import { type Failpoint, onFailpoint } from "../../platform/telemetry/failpoints.ts";
 import { END, type OutsideCall, type SweepAnswer, type SweepOrder, type TraceLine } from "./orders.ts";
 import { watchOutsideCalls } from "./outside-calls.ts";
 

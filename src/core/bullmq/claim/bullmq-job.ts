@@ -1,7 +1,6 @@
 import type { Job, JobProgress } from "bullmq";
 import { messageOf } from "../../../platform/lib/thrown.ts";
-import { redisFault } from "../../../platform/redis/redis-errors.ts";
-import { isUnanswered } from "../../../platform/redis/until-answered.ts";
+import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
 import { jobNotFound } from "../../job/job-id.ts";
 import { type JobEnvelope, openEnvelope } from "../add/envelope.ts";
 import type { QueueStore } from "../store/queue-store.ts";

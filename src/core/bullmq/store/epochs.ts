@@ -12,8 +12,8 @@ import {
   lossIn,
 } from "../../../platform/redis/fitness/epoch.ts";
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
-import { openWriters } from "../../../platform/redis/fitness/replicas.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { openWriters } from "../../../platform/redis/writers.ts";
 import type { QueueSettings } from "../../job/queue-settings.ts";
 import { setLayout } from "./layouts.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";

@@ -1,11 +1,11 @@
 import type { RedisAccess } from "../../../platform/redis/connect.ts";
-import { fingerprintSecretAssociatedData } from "../../../platform/redis/encryption/associated-data.ts";
 import {
+  fingerprintSecretKey,
   newSecret,
   openSharedSecret,
   type SharedSecret,
 } from "../../../platform/redis/encryption/shared-secret.ts";
-import { fingerprintSecretKey } from "../../../platform/redis/keys.ts";
+import { fingerprintSecretAssociatedData } from "../../job/associated-data.ts";
 import { queueKeys } from "./queue-keys.ts";
 
 /** The secret that keys the fingerprints of each queue: the same for all, unless Redis once lost it. */

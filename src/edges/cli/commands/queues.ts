@@ -3,7 +3,7 @@ import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/job/queu
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";

@@ -3,7 +3,7 @@ import type { Application } from "../../../core/job/define-config.ts";
 import type { PastTick, ScheduleStatus } from "../../../features/schedules/schedule-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../../platform/lib/did-you-mean.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";

@@ -1,8 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { fingerprintSecretAssociatedData as associatedData } from "../../../core/job/associated-data.ts";
 import type { RedisAccess } from "../connect.ts";
 import { inTime } from "../redis-errors.ts";
 import { loadDeclaringScript } from "../script.ts";
-import { fingerprintSecretAssociatedData as associatedData } from "./associated-data.ts";
+
+/** The secret that keys content fingerprints. */
+export function fingerprintSecretKey(prefix: string): string {
+  return `${prefix}:fingerprint-secret`;
+}
 
 /** The secret that all processes of one Redis share. */
 export interface SharedSecret {

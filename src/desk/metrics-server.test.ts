@@ -1,13 +1,14 @@
 import { request } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "../platform/telemetry/metrics.ts";
+import { metricDefinitions } from "./metric-definitions.ts";
 import { type MetricsAddress, startMetricsServer } from "./metrics-server.ts";
 
 let reasons: string[] = [];
 
 async function serve(address: Partial<MetricsAddress> = {}) {
   const metrics = createMetrics();
-  metrics.gauge("holdfast_subscribers").set(7);
+  metrics.of(metricDefinitions).gauge("holdfast_store_memory_bytes").set(7);
   const server = await startMetricsServer(
     metrics,
     { host: "127.0.0.1", port: 0, allowedHosts: new Set(), ...address },
@@ -26,7 +27,7 @@ describe("the server for metrics", () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     expect(answer.status).toBe(200);
     expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
-    expect(await answer.text()).toContain("holdfast_subscribers 7\n");
+    expect(await answer.text()).toContain("holdfast_store_memory_bytes 7\n");
   });
 
   it("answers whether the process lives and is ready, and serves nothing else", async () => {

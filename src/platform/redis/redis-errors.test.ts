@@ -1,7 +1,7 @@
 import { ReplyError } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { isUnanswered, untilAnswered } from "./until-answered.ts";
+import { isUnanswered, untilAnswered } from "./redis-errors.ts";
 
 const isLeased = () => true;
 const refused = (message = "OOM command not allowed when used memory > 'maxmemory'.") =>

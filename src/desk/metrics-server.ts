@@ -1,10 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { isLoopback } from "../lib/allowed-hosts.ts";
-import { createHostGuard, type HostGuard } from "../lib/host-guard.ts";
-import { cannotListen, urlOf } from "../lib/listening.ts";
-import { type Running, stopOnce } from "../lib/running.ts";
-import { METRICS_TYPE, type Metrics } from "./metrics.ts";
+import { cannotListen, createHostGuard, type HostGuard, isLoopback, urlOf } from "../platform/lib/hosts.ts";
+import { type Running, stopOnce } from "../platform/lib/running.ts";
+import { METRICS_TYPE, type Metrics } from "../platform/telemetry/metrics.ts";
 
 /** Serves a role's metrics and health to what watches it. */
 export interface MetricsServer extends Running {
@@ -18,12 +16,6 @@ export interface MetricsAddress {
   readonly port: number;
   /** From `HOLDFAST_ALLOWED_HOSTS`. */
   readonly allowedHosts: ReadonlySet<string>;
-}
-
-/** A role that can serve metrics. */
-export interface MeasuredRole extends Running {
-  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
-  readonly metricsUrl: string | undefined;
 }
 
 /** Why a role can do nothing now; empty when it is ready. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { durationOf, instantOf } from "../../desk/jobs/instant.ts";
+import { durationOf, instantOf } from "./instant.ts";
 
 const now = Date.parse("2026-11-28T12:00:00Z");
 const read = (text: string) => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { schemaIssues } from "./schema-issues.ts";
+import { schemaIssues } from "./schema.ts";
 
 it("says in plain words that a member of any kind is missing", () => {
   const { error } = z.strictObject({ payload: z.unknown() }).safeParse({});

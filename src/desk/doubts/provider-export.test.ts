@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EXPORT_MARGIN_MS, planImport, wouldBeNamed } from "../../desk/doubts/provider-export.ts";
+import { EXPORT_MARGIN_MS, planImport, wouldBeNamed } from "./provider-export.ts";
 
 const NOW = Date.parse("2026-11-28T03:00:00Z");
 const doubtAt = (beforeNowMs: number, effectKey: string | null = `key-${beforeNowMs}`) => ({

@@ -1,18 +1,9 @@
-export interface MetricDefinition {
-  readonly kind: "counter" | "gauge" | "histogram";
-  /** Their values are closed sets, never ids, keys, paths or messages. */
-  readonly labels: readonly string[];
-  /** One line for Prometheus and `docs/observe.md`. */
-  readonly help: string;
-  readonly reportedBy: readonly ("api" | "worker" | "scheduler")[];
-  /** Upper bounds of a histogram's buckets. */
-  readonly buckets?: readonly number[];
-}
+import type { MetricDefinitions } from "../platform/telemetry/metrics.ts";
 
 const everyProcess = ["api", "worker", "scheduler"] as const;
 
 /**
- * Holdfast's metrics by name. Metrics of the process itself are prom-client's.
+ * The metrics of jobs, queues and Redis, by name. Those of ticks and of HTTP are where they are counted.
  *
  * Every process reads the same gauges of queues from Redis: take their `max`, never their `sum`.
  */
@@ -139,52 +130,4 @@ export const metricDefinitions = {
     help: "How far this process's clock is ahead of Redis's; negative if it is behind. Beyond 2 either way the process does no work.",
     reportedBy: everyProcess,
   },
-  holdfast_schedule_ticks_total: {
-    kind: "counter",
-    labels: ["schedule", "outcome"],
-    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule says so, or is paused), missed (no scheduler enqueued it in time) or failed.",
-    reportedBy: ["scheduler"],
-  },
-  holdfast_schedule_missed_ticks: {
-    kind: "gauge",
-    labels: ["schedule"],
-    help: "Ticks that were due for a minute and that nobody enqueued, since the latest that was, of the latest 11; 0 until the first ever was.",
-    reportedBy: ["api", "scheduler"],
-  },
-  holdfast_schedule_lateness_seconds: {
-    kind: "histogram",
-    labels: ["schedule"],
-    help: "How long after its instant a tick was enqueued; caught-up ticks are late by nature.",
-    reportedBy: ["scheduler"],
-    buckets: [0.01, 0.05, 0.25, 1, 2.5, 10, 60, 600, 3_600],
-  },
-  holdfast_http_requests_total: {
-    kind: "counter",
-    labels: ["route", "method", "status"],
-    help: "Answered requests by the pattern of their route.",
-    reportedBy: ["api"],
-  },
-  holdfast_http_request_duration_seconds: {
-    kind: "histogram",
-    labels: ["route", "method"],
-    help: "How long requests took, including waits that clients asked for.",
-    reportedBy: ["api"],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
-  },
-  holdfast_subscribers: {
-    kind: "gauge",
-    labels: [],
-    help: "Clients of this process that wait for a job, or stream its states or the overview.",
-    reportedBy: ["api"],
-  },
-} as const satisfies Record<string, MetricDefinition>;
-
-type Definitions = typeof metricDefinitions;
-type MetricName = keyof Definitions;
-
-/** The names of the metrics of one kind. */
-export type NameOf<Kind extends MetricDefinition["kind"]> = {
-  [Name in MetricName]: Definitions[Name]["kind"] extends Kind ? Name : never;
-}[MetricName];
-
-export type LabelOf<Name extends MetricName> = Definitions[Name]["labels"][number];
+} as const satisfies MetricDefinitions;

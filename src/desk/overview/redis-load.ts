@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
-import { redisUnavailable } from "../redis-errors.ts";
-import { loadScript } from "../script.ts";
+import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
 /** Redis's memory, in bytes. */
 export interface RedisMemory {
@@ -28,4 +29,17 @@ export function fullest(all: readonly RedisMemory[]): RedisMemory {
 
 function shareUsed({ used, acceptsUntil }: RedisMemory): number {
   return acceptsUntil === undefined ? 0 : used / acceptsUntil;
+}
+
+/**
+ * How long the slowest server takes to answer, in milliseconds.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when there is none, and errors of Redis
+ */
+export async function measurePing(client: RedisConnection): Promise<number> {
+  const servers = serversOf(client);
+  if (servers.length === 0) throw redisUnavailable();
+  const askedAt = performance.now();
+  await Promise.all(servers.map((server) => server.ping()));
+  return performance.now() - askedAt;
 }

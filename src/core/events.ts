@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
-import type { ErrorCode } from "../errors/error-codes.ts";
-import type { HoldfastError } from "../errors/holdfast-error.ts";
+import type { ErrorCode } from "../platform/errors/error-codes.ts";
+import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** A claimed job, as far as telemetry needs it. */
 export interface AttemptedJob {

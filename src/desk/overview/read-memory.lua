@@ -4,6 +4,6 @@
 
   Returns { bytes used, limit in bytes (0: none), up to how many bytes new jobs are accepted }
 ]]
--- @include ./memory.lua
+-- @include ../../platform/redis/fitness/memory.lua
 
 return { readMemory() }

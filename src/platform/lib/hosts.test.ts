@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createHostGuard } from "./host-guard.ts";
+import { createHostGuard } from "./hosts.ts";
 
 const guard = createHostGuard(new Set(["jobs.example", "10.0.0.5:3000", "[fd00::5]"]));
 const answer = (hosts: readonly string[], url = "/jobs") =>

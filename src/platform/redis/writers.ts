@@ -1,13 +1,72 @@
 import { setTimeout as pause } from "node:timers/promises";
 import slotOf from "cluster-key-slot";
 import { Cluster } from "ioredis";
+import type { Durability } from "../config/variables.ts";
 import type { HoldfastError } from "../errors/holdfast-error.ts";
-import { isReadOnly, type RedisConnection } from "./connection.ts";
-import { redisUnavailable } from "./redis-errors.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { duplicate, isReadOnly, modeOf, type RedisConnection, whenReady } from "./connection.ts";
+import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { isNoScript, type RedisCommand, type Script } from "./script.ts";
-import type { Writer, Written } from "./writer.ts";
 
-export interface GroupWriterOptions {
+/** The reply of a script that writes. */
+export interface Written {
+  readonly reply: unknown;
+  /** Why what it wrote is not as durable as configured; undefined where it is. */
+  readonly unconfirmed: HoldfastError | undefined;
+}
+
+/** Runs a script that writes, and waits for the confirmation that the replicas have it. */
+export type Writer = (
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<Written>;
+
+export interface Writers extends Running {
+  readonly write: Writer;
+}
+
+/**
+ * Without a promise about replicas, a write is confirmed by its reply.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when Redis cannot be reached within 5 s
+ */
+export async function openWriters(
+  client: RedisConnection,
+  { level, replicas }: Durability,
+): Promise<Writers> {
+  if (level === "replica") return await replicatedWriters(client, replicas);
+  const write: Writer = async (script, keys, args) => ({
+    reply: await script.run(client, keys, args),
+    unconfirmed: undefined,
+  });
+  return { write, stop: async () => {} };
+}
+
+/**
+ * `WAIT` covers only the writes of its own connection, and blocks it. So these writes have their own: on the other one, locks are
+ * still renewed and reads answered while a replica is away. The client resends nothing by itself, because on a new connection
+ * `WAIT` has nothing to wait for. It must then reject what was lost, which ioredis only does with a bound of retries.
+ */
+async function replicatedWriters(client: RedisConnection, replicas: number): Promise<Writers> {
+  const own = duplicate(client, {
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    reconnectOnError: isReadOnly,
+  });
+  // The other connection's owner reports that Redis is away.
+  own.on("error", () => {});
+  await whenReady(own, START_DEADLINE_MS).catch((error: unknown) => {
+    own.disconnect();
+    throw error;
+  });
+  return {
+    write: createGroupWriter({ client: own, replicas, isRetrying: modeOf(client) === "retrying" }),
+    stop: stopOnce(async () => own.disconnect()),
+  };
+}
+
+interface GroupWriterOptions {
   /** Used for nothing else: `WAIT` blocks it. */
   readonly client: RedisConnection;
   /** How many replicas must confirm. */
@@ -31,7 +90,7 @@ interface PendingWrite {
 /** From the call to the answer. With the network around it, less than the time in which a submission is answered. */
 const CONFIRMED_WITHIN_MS = 1_000;
 const WAIT_LEAST_MS = 100;
-/** Whoever asked has his answer by then: a write that has not been sent is dropped, or writes would pile up. */
+/** By then the caller has been answered. A write that was not sent is dropped; otherwise writes would pile up. */
 const SENT_WITHIN_MS = 1_200;
 /** A slot does not move more often than this within one write. */
 const MOVES_MAX = 4;
@@ -39,10 +98,10 @@ const TOGETHER_MAX = 64;
 const RESEND_PAUSE_MS = 50;
 
 /**
- * Sends writes to each master in groups, each followed by one `WAIT`: what is asked for while one is under way goes with the next.
- * So the time that replicas take is paid once for all callers, and a master whose replicas are away delays no other.
+ * Sends writes to each master in groups, each followed by one `WAIT`. Writes that come while a group is under way go with the next, so
+ * that all of them wait for the replicas once. A master whose replicas are away delays no other.
  */
-export function createGroupWriter(options: GroupWriterOptions): Writer {
+function createGroupWriter(options: GroupWriterOptions): Writer {
   const groups = new Map<string, WriteGroup>();
   const send = (write: PendingWrite) => {
     const master = masterOf(options.client, write.keys);

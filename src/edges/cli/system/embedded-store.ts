@@ -1,22 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { openSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Redis } from "ioredis";
-import { HoldfastError } from "../errors/holdfast-error.ts";
-import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../lib/private-files.ts";
-
-// sun_path holds 104 bytes on macOS and 108 on Linux.
-const SOCKET_PATH_MAX = 100;
-
-/** The URL of the embedded server of a data directory, whether it runs or not. */
-export function embeddedStoreUrl(dataDir: string): string {
-  const inside = resolve(dataDir, "store", "redis.sock");
-  if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return `unix://${inside}`;
-  const digest = createHash("sha256").update(inside).digest("hex").slice(0, 16);
-  return `unix://${join(tmpdir(), `holdfast-${digest}.sock`)}`;
-}
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { makePrivateDirectory, PRIVATE_FILE_MODE } from "../../../platform/lib/private-files.ts";
+import { embeddedStoreUrl } from "../../../platform/redis/connect.ts";
 
 /**
  * Starts the embedded server: Redis or Valkey on a socket that only this user can open, with each write fsynced before it is

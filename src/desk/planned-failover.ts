@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { HoldfastError } from "../../errors/holdfast-error.ts";
-import { kindOf, type RedisConnection } from "../connection.ts";
-import { type Info, parseInfo } from "../fitness/info.ts";
-import { type AskSentinel, openSentinels } from "./sentinels.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { kindOf, type RedisConnection } from "../platform/redis/connection.ts";
+import { type Info, parseInfo, replicaLines } from "../platform/redis/fitness/info.ts";
+import { type AskSentinel, openSentinels } from "./ask-sentinels.ts";
 
 /** A failover that lost nothing. */
 export interface PlannedFailover {
@@ -120,10 +120,6 @@ async function demote(old: Redis, { host, port }: Address): Promise<void> {
   });
   // As the sentinels do, so that it comes back as a replica. Without a configuration file it is refused.
   await old.config("REWRITE").catch(() => {});
-}
-
-function replicaLines(info: Info): string[] {
-  return [...info].filter(([name]) => /^slave\d+$/.test(name)).map(([, value]) => value);
 }
 
 async function readReplication(server: Redis): Promise<Info> {
