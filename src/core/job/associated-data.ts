@@ -20,5 +20,3 @@ export function effectAssociatedData(
 export function indexAssociatedData(dedupKey: string, name: string): string {
   return `effect ${dedupKey} index ${name}`;
 }
-
-export const fingerprintSecretAssociatedData = "fingerprint secret";

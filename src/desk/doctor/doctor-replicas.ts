@@ -45,7 +45,7 @@ export interface ReplicaChecks {
 const ANSWERED_WITHIN_MS = 500;
 
 /** Checks the settings of all replicas: any of them can be the master tomorrow. */
-export async function checkReplicaSettings(
+async function checkReplicaSettings(
   client: RedisConnection,
   stated: StatedSettings,
 ): Promise<ReplicaChecks[]> {

@@ -48,7 +48,7 @@ export interface Topology {
   readonly sentinel: SentinelFacts | undefined;
 }
 
-export async function readTopology(client: RedisConnection): Promise<Topology> {
+async function readTopology(client: RedisConnection): Promise<Topology> {
   const kind = kindOf(client);
   const servers = serversOf(client);
   const [masters, sentinel] = await Promise.all([

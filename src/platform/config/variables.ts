@@ -8,7 +8,7 @@ import { rateLimits } from "./rate-limits.ts";
 export type StatedSettings = ReadonlyMap<string, string>;
 
 /** The settings that the guarantees rest on. */
-export const requiredSettings = [
+const requiredSettings = [
   "maxmemory-policy",
   "appendonly",
   "appendfsync",
@@ -20,7 +20,7 @@ export const requiredSettings = [
 const ENTRY = new RegExp(`^(${requiredSettings.join("|")})=([a-z0-9-]{1,30})$`);
 
 /** `NAME=VALUE`, comma-separated. */
-export const statedSettings = z
+const statedSettings = z
   .string()
   .transform((text) => text.split(",").map((entry) => ENTRY.exec(entry.trim())))
   .refine((entries) => entries.every((entry) => entry !== null))

@@ -15,7 +15,7 @@ const HOST = /^(?:(\[[0-9a-f:.]{2,45}\])|([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::
 const LENGTH_MAX = 262;
 
 /** @returns undefined where the text is no host name or address with an optional port */
-export function parseHost(text: string): HostName | undefined {
+function parseHost(text: string): HostName | undefined {
   if (text.length > LENGTH_MAX) return undefined;
   const [matched, ipv6, name = ipv6, port] = HOST.exec(text.toLowerCase()) ?? [];
   if (matched === undefined || name === undefined) return undefined;
@@ -37,7 +37,7 @@ export const allowedHosts = z
   .default(new Set<string>());
 
 /** A host in the form of the set of `allowedHosts`. */
-export function writeHost({ name, port }: HostName): string {
+function writeHost({ name, port }: HostName): string {
   return port === undefined ? name : `${name}:${port}`;
 }
 

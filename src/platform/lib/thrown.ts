@@ -6,7 +6,7 @@ const OPTIONS = { depth: 2, breakLength: Number.POSITIVE_INFINITY, customInspect
 const FRAMES = /(?:\n|\\n)\s*at (?:(?!\\n)[^\n'"`])*/g;
 
 /** A value as one line of at most 500 characters, for messages that anybody may read: without the stacks of the errors in it. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   const text = inspect(value, OPTIONS)
     .replace(FRAMES, "")
     .replace(/\s*\n\s*/g, " ");

@@ -1,5 +1,4 @@
-import { Cluster } from "ioredis";
-import type { RedisConnection } from "../connection.ts";
+import { Cluster, type Redis } from "ioredis";
 
 const ABSENT = ":absent";
 
@@ -11,7 +10,7 @@ const ABSENT = ":absent";
  *
  * @returns undefined where the key has no hash tag: it belongs to no queue, and its scripts touch nothing else
  */
-export function absentKey(key: string): string | undefined {
+function absentKey(key: string): string | undefined {
   const [start] = /^[^{]*\{[^}]+\}/.exec(key) ?? [];
   return start === undefined ? undefined : `${start}${ABSENT}`;
 }
@@ -22,13 +21,13 @@ export function isGuarded(keys: readonly unknown[]): boolean {
 }
 
 /** In a cluster, adds the key that makes Redis refuse a script while its slot is moving. */
-export function withOpenSlotGuard(client: RedisConnection, keys: readonly string[]): readonly string[] {
+export function withOpenSlotGuard(client: Redis | Cluster, keys: readonly string[]): readonly string[] {
   if (!(client instanceof Cluster)) return keys;
   const guard = absentKey(keys[0] ?? "");
   return guard === undefined ? keys : [...keys, guard];
 }
 
 /** Resolves once the slot of a key is not moving, and at once where there is no cluster. */
-export async function whenSlotIsStill(client: RedisConnection, key: string): Promise<void> {
+export async function whenSlotIsStill(client: Redis | Cluster, key: string): Promise<void> {
   if (client instanceof Cluster) await client.exists(...withOpenSlotGuard(client, [key]));
 }

@@ -53,7 +53,7 @@ const FLAWS_WITHIN_MS = 1_000;
  * @returns a line for each flaw
  * @throws an error of Redis if none can be reached
  */
-export async function findFlaws(client: RedisConnection, expectations: Expectations): Promise<string[]> {
+async function findFlaws(client: RedisConnection, expectations: Expectations): Promise<string[]> {
   const kind = kindOf(client);
   const checked = await Promise.allSettled(
     serversOf(client).map((server) =>
