@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { compiler } from "./build.mjs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
-import { longFunctions } from "./house.mjs";
+import { longFunctions, outgrown } from "./house.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
@@ -13,6 +13,8 @@ import { oldWordsIn } from "./words.mjs";
 
 const longestFile = 450;
 const longestFunction = 60;
+/** In lines; the core's goal is 7,500. */
+const bounds = { rings: { platform: 6_000, core: 9_950 }, siblings: 25 };
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 
@@ -31,7 +33,10 @@ const checks = [
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   { name: "docstrings", run: () => capture(process.execPath, ["scripts/site.mjs", "--check"]) },
   { name: "OpenAPI", run: lintOpenApi },
-  { name: "size", run: () => faultsOf([...longFiles(), ...longFunctions(longestFunction)]) },
+  {
+    name: "size",
+    run: () => faultsOf([...longFiles(), ...longFunctions(longestFunction), ...outgrown(bounds)]),
+  },
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs"])) },
   { name: "BullMQ's names in src/core/bullmq alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },

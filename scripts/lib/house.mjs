@@ -89,6 +89,24 @@ export function pairsReport() {
     .join("\n");
 }
 
+/** A line for each ring that has more lines than its bound, and for each folder with more source files than `siblings`. */
+export function outgrown({ rings, siblings }) {
+  const byRing = groupBy(sourceFiles(), roomOf);
+  const lines = Object.entries(rings).map(([ring, most]) => ({
+    ring,
+    lines: linesOf(byRing.get(ring)),
+    most,
+  }));
+  return [
+    ...lines
+      .filter(({ lines, most }) => lines > most)
+      .map(({ ring, lines, most }) => `src/${ring} has ${lines} lines; ${most} are the most`),
+    ...foldersBySize()
+      .filter(([, files]) => files.length > siblings)
+      .map(([folder, files]) => `${folder} has ${files.length} source files; ${siblings} are the most`),
+  ];
+}
+
 /** A line for each function that is longer than `most` lines. */
 export function longFunctions(most) {
   return readModules().flatMap(({ file, tree }) =>
