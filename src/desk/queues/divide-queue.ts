@@ -12,9 +12,9 @@ import {
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { readBacklog } from "../overview/read-backlog.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { readBacklog } from "../overview/read-backlog.ts";
 
 /** What became of the layout of a queue. */
 export interface Division {
