@@ -1,6 +1,7 @@
 // npm run docs: rewrites every part of the docs that comes from code. With --check it changes nothing and fails if a part is outdated.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { clientOperations } from "./lib/client-operations.mjs";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
@@ -18,6 +19,7 @@ import { pagesWithoutRow } from "./lib/site-sidebar.mjs";
 /** Generated files: `file`, and `produce`, which returns or resolves to its text. */
 const generated = [
   { file: ".env.example", produce: envExample },
+  { file: "src/edges/client/operations.ts", produce: clientOperations },
   { file: "docs/openapi.json", produce: async () => json(await describeApi()) },
   { file: "docs/postman.json", produce: async () => json(await postmanCollection(await describeApi())) },
 ];

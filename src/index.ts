@@ -17,26 +17,28 @@ export {
   RetryAfterError,
   SnoozeError,
 } from "./core/job/attempt-errors.ts";
-export { type Application, type ApplicationDefinition, defineConfig } from "./core/job/define-config.ts";
-export { defineJob, type JobContract, type JobDefinition, type JobHandler } from "./core/job/define-job.ts";
+export type { Application, ApplicationDefinition } from "./core/job/define-config.ts";
+export type { JobContract, JobDefinition, JobHandler } from "./core/job/define-job.ts";
 export type {
-  Classify,
   EffectCall,
   EffectDeclaration,
   EffectOptions,
-  EffectVerdict,
-  NotDone,
   ProbeAnswer,
   RunEffect,
 } from "./core/job/effect.ts";
 export type { JobState } from "./core/job/job-state.ts";
 export type { JobStatus } from "./core/job/job-status.ts";
-export type { Outgoing, Seen } from "./core/job/outgoing.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
 export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
-export type { Producer } from "./core/submit/producer.ts";
+export type { Producer } from "./desk/create-producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
+export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
+export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
+// Members of public types that features declare.
+export type {} from "./features/declared.ts";
+export { defineConfig } from "./features/define-config.ts";
+export { defineJob } from "./features/define-job.ts";
 export type {
   Child,
   ChildType,

@@ -8,9 +8,10 @@ import { count, counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Loaded } from "../parts/states.tsx";
+import type { ActPreview } from "../service/answers.ts";
 import { serviceNow } from "../service/clock.ts";
 import { useMay } from "../service/session.ts";
-import { type FilteredAct, type Preview, previewQuery, startAct } from "./queries.ts";
+import { type FilteredAct, previewQuery, startAct } from "./queries.ts";
 
 const REASON_MAX = 500;
 
@@ -82,7 +83,7 @@ function atInstants(filter: FilteredAct["filter"], now: number): FilteredAct["fi
   return { ...filter, ...Object.fromEntries(times) };
 }
 
-function Matching({ preview: { count: total, matching, nextCursor } }: { readonly preview: Preview }) {
+function Matching({ preview: { count: total, matching, nextCursor } }: { readonly preview: ActPreview }) {
   return (
     <>
       <p role="status">

@@ -9,9 +9,10 @@ import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ActStatus } from "../service/answers.ts";
+import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { AuditLog } from "./audit-log.tsx";
-import { actsQuery, stopAct } from "./queries.ts";
+import { actsQuery } from "./queries.ts";
 
 /** Acts on many jobs, and the audit log of everything that was done by hand. */
 export function ActsPage() {
@@ -127,7 +128,7 @@ function Stop({ id }: { readonly id: string }) {
       title="Stop this act?"
       action="Stop"
       onConfirm={async () => {
-        await stopAct(id);
+        await service.stopAct(id);
         await client.invalidateQueries({ queryKey: ["acts"] });
       }}
     >

@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { ActStatus, AuditEntry } from "../service/answers.ts";
-import { query, read, send } from "../service/call.ts";
+import type { AuditEntry, JobsQuery } from "../service/answers.ts";
+import { service, withoutEmpty } from "../service/call.ts";
+import { newKey } from "../service/new-key.ts";
 
 const REFRESH_MS = 1_000;
 const ENDED_REFRESH_MS = 5_000;
@@ -10,11 +11,9 @@ const SHOWN = 50;
 export function actsQuery() {
   return queryOptions({
     queryKey: ["acts"],
-    queryFn: ({ signal }) =>
-      read<{ readonly acts: readonly ActStatus[] }>(`jobs/acts?limit=${SHOWN}`, signal),
+    queryFn: () => service.acts(SHOWN),
     refetchInterval: ({ state: { data } }) =>
-      data?.acts.some(({ endedAt }) => endedAt === null) ? REFRESH_MS : ENDED_REFRESH_MS,
-    select: ({ acts }) => acts,
+      data?.some(({ endedAt }) => endedAt === null) ? REFRESH_MS : ENDED_REFRESH_MS,
   });
 }
 
@@ -24,22 +23,10 @@ export interface FilteredAct {
   readonly filter: Readonly<Record<string, string>>;
 }
 
-/** What an act would do, as far as one call counts. */
-export interface Preview {
-  readonly count: number;
-  readonly matching: readonly {
-    readonly type: string;
-    readonly code: string | null;
-    readonly count: number;
-  }[];
-  readonly nextCursor: string | null;
-}
-
 export function previewQuery({ act, filter }: FilteredAct) {
   return queryOptions({
     queryKey: ["acts", "preview", act, filter],
-    queryFn: ({ signal }) =>
-      send<Preview>("jobs/acts", { act, filter: withoutEmpty(filter), dryRun: true }, { signal }),
+    queryFn: () => service.previewAct({ act, filter: filterOf(filter) }),
     staleTime: 0,
   });
 }
@@ -48,11 +35,12 @@ export async function startAct({
   filter,
   ...wanted
 }: FilteredAct & { readonly reason: string }): Promise<void> {
-  await send("jobs/acts", { ...wanted, filter: withoutEmpty(filter) });
+  await service.startAct({ ...wanted, filter: filterOf(filter) }, { idempotencyKey: newKey() });
 }
 
-function withoutEmpty(filter: FilteredAct["filter"]): FilteredAct["filter"] {
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ""));
+/** The service says what it expects of each member. */
+function filterOf(filter: FilteredAct["filter"]): JobsQuery {
+  return withoutEmpty(filter);
 }
 
 const AUDIT_SIZE = 200;
@@ -63,25 +51,12 @@ export type AuditRow = AuditEntry & { readonly id: string };
 export function auditQuery() {
   return queryOptions({
     queryKey: ["audit"],
-    queryFn: ({ signal }) =>
-      read<{ readonly entries: readonly AuditEntry[] }>(`audit${query({ limit: AUDIT_SIZE })}`, signal),
+    queryFn: () => service.auditTrail(AUDIT_SIZE),
     refetchInterval: ENDED_REFRESH_MS,
     select: auditRows,
   });
 }
 
-export function auditRows({ entries }: { readonly entries: readonly AuditEntry[] }): AuditRow[] {
+export function auditRows(entries: readonly AuditEntry[]): AuditRow[] {
   return entries.map((entry, index) => ({ ...entry, id: `${entry.at} ${entries.length - index}` }));
-}
-
-export async function readAct(id: string): Promise<ActStatus> {
-  return await read(actPath(id));
-}
-
-export async function stopAct(id: string): Promise<ActStatus> {
-  return await send(`${actPath(id)}/stop`);
-}
-
-function actPath(id: string): string {
-  return `jobs/acts/${encodeURIComponent(id)}`;
 }

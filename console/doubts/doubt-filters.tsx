@@ -11,7 +11,7 @@ interface Props {
 /** Which doubts to list. */
 export function DoubtFilters({ filter: { type, effect, reasonText }, onChange }: Props) {
   const types = useQuery(typesQuery());
-  const known = types.data?.types.map((listed) => listed.type) ?? [];
+  const known = types.data?.map((listed) => listed.type) ?? [];
   return (
     <search className="filters few" aria-label="Doubts">
       <Pick label="Type" value={type} known={known} onChange={(name) => onChange({ type: name })} />

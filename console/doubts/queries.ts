@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { auditQuery, auditRows } from "../acts/queries.ts";
 import type { Doubt } from "../service/answers.ts";
-import { query, read } from "../service/call.ts";
+import { service, withoutEmpty } from "../service/call.ts";
 
 /** A doubt as a row. */
 export type DoubtRow = Doubt & { readonly id: string };
@@ -18,15 +18,10 @@ export interface DoubtFilter {
 export function doubtsQuery(filter: DoubtFilter = {}) {
   return infiniteQueryOptions({
     queryKey: ["doubts", filter],
-    queryFn: ({ pageParam, signal }) =>
-      read<{ readonly doubts: readonly Doubt[] }>(
-        `doubts${query({ ...filter, offset: pageParam, limit: PAGE_SIZE })}`,
-        signal,
-      ),
+    queryFn: ({ pageParam }) => readPage(filter, pageParam),
     initialPageParam: 0,
-    getNextPageParam: ({ doubts }, _pages, offset) =>
-      doubts.length < PAGE_SIZE ? undefined : offset + PAGE_SIZE,
-    select: ({ pages }) => rowsOf(pages.flatMap(({ doubts }) => doubts)),
+    getNextPageParam: (page, _pages, offset) => (page.length < PAGE_SIZE ? undefined : offset + PAGE_SIZE),
+    select: ({ pages }) => rowsOf(pages.flat()),
   });
 }
 
@@ -37,13 +32,15 @@ const READ_MAX = 10_000;
 export async function readDoubts(filter: DoubtFilter): Promise<DoubtRow[]> {
   const doubts: Doubt[] = [];
   for (let offset = 0; offset < READ_MAX; offset += PAGE_SIZE) {
-    const page = await read<{ readonly doubts: readonly Doubt[] }>(
-      `doubts${query({ ...filter, offset, limit: PAGE_SIZE })}`,
-    );
-    doubts.push(...page.doubts);
-    if (page.doubts.length < PAGE_SIZE) break;
+    const page = await readPage(filter, offset);
+    doubts.push(...page);
+    if (page.length < PAGE_SIZE) break;
   }
   return rowsOf(doubts);
+}
+
+function readPage(filter: DoubtFilter, offset: number): Promise<readonly Doubt[]> {
+  return service.doubts({ ...withoutEmpty({ ...filter }), offset, limit: PAGE_SIZE });
 }
 
 /** Pages can overlap: a doubt that is resolved meanwhile moves the others up. */

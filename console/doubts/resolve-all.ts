@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import type { Doubt } from "../service/answers.ts";
-import { send } from "../service/call.ts";
+import { service } from "../service/call.ts";
 
 export type As = "done" | "not-done";
 
@@ -34,7 +34,7 @@ export async function resolveAll(doubts: readonly Doubt[], resolution: Resolutio
   let resolved = 0;
   for (let at = 0; at < doubts.length; at += AT_ONCE) {
     const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
-    const answer = await send<{ readonly resolved: number }>("doubts/resolve", { ids, ...resolution });
+    const answer = await service.resolveDoubts({ ids, ...resolution });
     resolved += answer.resolved;
   }
   return resolved;

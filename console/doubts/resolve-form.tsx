@@ -13,8 +13,8 @@ import {
 import { count } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
-import { send } from "../service/call.ts";
-import { Problem } from "../service/problem.ts";
+import { service } from "../service/call.ts";
+import { codeOf } from "../service/problem.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
@@ -35,8 +35,7 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
   // The second question, after the service has refused.
-  const isAsked =
-    as === "not-done" && resolve.error instanceof Problem && resolve.error.code === MAY_BE_PENDING;
+  const isAsked = as === "not-done" && codeOf(resolve.error) === MAY_BE_PENDING;
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -134,7 +133,7 @@ function useResolve({ jobId, effect, onClose }: Props) {
   const notice = useNotice();
   return useMutation({
     mutationFn: (resolution: Resolution & { readonly result?: unknown }) =>
-      send(`jobs/${encodeURIComponent(jobId)}/effects/${encodeURIComponent(effect)}/resolve`, resolution),
+      service.resolve(jobId, effect, resolution),
     onSuccess: async (_answer, { as }) => {
       onClose();
       notice(`“${effect}” is resolved as ${textOf(as)}. The job continues.`);

@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { FailureGroup, FailureGroups } from "../service/answers.ts";
-import { query, read } from "../service/call.ts";
+import type { FailureGroup, JobsQuery } from "../service/answers.ts";
+import { query, service } from "../service/call.ts";
 import type { RetryPart, RetryPlan } from "./retry.ts";
 
 /** Failures of one type for one reason. */
@@ -24,7 +24,7 @@ export interface Groups {
 export function failuresQuery() {
   return queryOptions({
     queryKey: ["failures"],
-    queryFn: ({ signal }) => read<FailureGroups>("failures", signal),
+    queryFn: () => service.failures(),
     select: ({ groups, ...rest }): Groups => ({
       ...rest,
       groups: groups.map((group) => ({
@@ -65,7 +65,7 @@ function countOf(groups: readonly Group[], wanted: string): number {
 }
 
 function partOf({ type, code, messagePattern, count }: Group): RetryPart {
-  const filter = { type, code, ...(messagePattern !== null && { messagePattern }) };
+  const filter = { type, code, ...(messagePattern !== null && { messagePattern }) } as JobsQuery;
   const name = `${type}: ${code}${messagePattern === null ? "" : `: ${messagePattern}`}`;
   return { name, count, select: { filter } };
 }

@@ -1,7 +1,6 @@
-import { readAct, stopAct } from "../acts/queries.ts";
-import type { ActStatus } from "../service/answers.ts";
-import { send } from "../service/call.ts";
-import { Problem } from "../service/problem.ts";
+import type { ActStatus, JobsQuery } from "../service/answers.ts";
+import { service } from "../service/call.ts";
+import { asProblem, codeOf } from "../service/problem.ts";
 
 /** Failed jobs to retry together. */
 export interface RetryPlan {
@@ -24,9 +23,7 @@ export interface RetryPart {
 }
 
 /** As a body of `POST /jobs/acts` has it. */
-type FilteredJobs =
-  | { readonly filter: { readonly type: string; readonly code: string; readonly messagePattern?: string } }
-  | { readonly all: true };
+type FilteredJobs = { readonly filter: JobsQuery } | { readonly all: true };
 
 interface Counts {
   readonly retried: number;
@@ -69,7 +66,7 @@ export function isAct({ parts }: RetryPlan): boolean {
 
 export const nothingRetried: RetryProgress = { retried: 0, skipped: 0, accepted: 0, act: null };
 
-/** Retries part by part, and yields the progress. The signal stops it. @throws Problem, also before anything is accepted */
+/** Retries part by part, and yields the progress. The signal stops it. @throws HoldfastError, also before anything is accepted */
 export async function* retryAll(
   { parts }: RetryPlan,
   terms: RetryTerms,
@@ -99,15 +96,14 @@ async function* retryMatching(
   { reason, rate, key }: RetryTerms,
   signal: AbortSignal,
 ): AsyncGenerator<RetryProgress> {
-  const body = { act: "retry", ...select, reason, ...(rate !== "" && { rate }) };
-  const headers = { "Idempotency-Key": `"${key}"` };
-  const { id } = await send<{ readonly id: string }>("jobs/acts", body, { headers });
+  const act = { act: "retry", ...select, reason, ...(rate !== "" && { rate }) } as const;
+  const id = await service.startAct(act, { idempotencyKey: key });
   let seen: RetryProgress = { ...nothingRetried, accepted: 1, act: "waiting" };
   yield seen;
   let isStopped = false;
   while (signal.reason !== LEFT) {
-    if (signal.aborted && !isStopped) isStopped = await isReached(() => stopAct(id));
-    const act = await unlessAway(() => readAct(id));
+    if (signal.aborted && !isStopped) isStopped = await isReached(() => service.stopAct(id));
+    const act = await unlessAway(() => service.act(id));
     seen = act === undefined ? { ...seen, act: "unseen" } : progressOf(act);
     yield seen;
     if (act?.state === "failed") throw new Error(act.error ?? "The act failed");
@@ -126,8 +122,8 @@ async function unlessAway<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
   } catch (thrown) {
-    if (thrown instanceof Problem && ([0, 401].includes(thrown.status) || thrown.status >= 500))
-      return undefined;
+    const { status } = asProblem(thrown);
+    if ([0, 401].includes(status) || status >= 500) return undefined;
     throw thrown;
   }
 }
@@ -158,12 +154,10 @@ async function* retryEach(ids: readonly string[]): AsyncGenerator<RetryProgress>
 
 async function retryOne(id: string): Promise<Counts> {
   try {
-    await send(`jobs/${encodeURIComponent(id)}/retry`);
+    await service.retry(id);
     return { retried: 1, skipped: 0 };
   } catch (thrown) {
-    if (thrown instanceof Problem && ["JOB_NOT_FAILED", "JOB_NOT_FOUND"].includes(thrown.code)) {
-      return { retried: 0, skipped: 1 };
-    }
+    if (["JOB_NOT_FAILED", "JOB_NOT_FOUND"].includes(codeOf(thrown))) return { retried: 0, skipped: 1 };
     throw thrown;
   }
 }

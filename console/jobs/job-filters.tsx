@@ -34,12 +34,12 @@ export function JobFilters({ filter, onChange }: Props) {
       <Pick
         label="Type"
         value={filter.type}
-        known={types.data?.types.map(({ type }) => type) ?? []}
+        known={types.data?.map(({ type }) => type) ?? []}
         onChange={(type) => onChange({ type })}
       />
       <Pick label="State" value={filter.state} known={states} onChange={(state) => onChange({ state })} />
       <Span filter={filter} onChange={onChange} />
-      <More filter={filter} onChange={onChange} queues={types.data?.types.map(({ queue }) => queue) ?? []} />
+      <More filter={filter} onChange={onChange} queues={types.data?.map(({ queue }) => queue) ?? []} />
     </search>
   );
 }

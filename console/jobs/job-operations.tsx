@@ -4,7 +4,7 @@ import { ConfirmButton } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import type { JobDetail } from "../service/answers.ts";
-import { send } from "../service/call.ts";
+import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 
 /** What an operator may do to a job in its state. */
@@ -16,12 +16,9 @@ export function JobOperations({ job: { id, state, effects } }: { readonly job: J
 
   async function operate(verb: "retry" | "cancel") {
     const why = reason.trim();
-    const { outcome } = await send<{ readonly outcome: string }>(
-      `jobs/${encodeURIComponent(id)}/${verb}`,
-      why === "" ? undefined : { reason: why },
-    );
+    const outcome = await service[verb](id, why === "" ? undefined : { reason: why });
     setReason("");
-    notice(outcomes[outcome] ?? outcome);
+    notice(outcomes[outcome]);
     await Promise.all(
       ["job", "jobs", "failures"].map((name) => client.invalidateQueries({ queryKey: [name] })),
     );
@@ -62,7 +59,7 @@ export function JobOperations({ job: { id, state, effects } }: { readonly job: J
   );
 }
 
-const outcomes: Readonly<Record<string, string>> = {
+const outcomes = {
   retried: "The job waits in its queue again.",
   cancelled: "The job is cancelled.",
   cancelling: "The job is being cancelled.",

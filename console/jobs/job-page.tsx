@@ -9,7 +9,7 @@ import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
-import { Problem } from "../service/problem.ts";
+import { codeOf } from "../service/problem.ts";
 import { JobOperations } from "./job-operations.tsx";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
@@ -21,7 +21,7 @@ import "./jobs.css";
 export function JobPage({ id }: { readonly id: string }) {
   const job = useQuery(jobQuery(id));
   useLiveJob(id, job.data?.state);
-  const isUnknown = job.error instanceof Problem && job.error.code === "JOB_NOT_FOUND";
+  const isUnknown = codeOf(job.error) === "JOB_NOT_FOUND";
   return (
     <Page
       title={job.data?.idempotencyKey ?? "Job"}

@@ -1,33 +1,13 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { JobDetail, JobPage } from "../service/answers.ts";
-import { query, read } from "../service/call.ts";
+import type { JobPage, JobsQuery, ListQuery } from "../service/answers.ts";
+import { query, service, withoutEmpty } from "../service/call.ts";
 import { routeUrl } from "../service/place.ts";
 
-/** Which jobs to list. Empty fields do not count. */
-export interface JobFilter {
-  readonly queue: string;
-  readonly type: string;
-  readonly state: string;
-  readonly tag: string;
-  /** A part of the error's message. */
-  readonly errorText: string;
-  readonly idempotencyKey: string;
-  /** A part of the key. */
-  readonly keyPart: string;
-  /** Time of submission, ISO 8601. */
-  readonly from: string;
-  readonly to: string;
-  /** Time of the end, ISO 8601. */
-  readonly endedFrom: string;
-  readonly endedTo: string;
-}
+/** Which jobs to list, as a form has it. Empty fields do not count. */
+export type JobFilter = Readonly<Record<Exclude<keyof JobsQuery, "code" | "messagePattern">, string>>;
 
 /** A filter, also by error code for the page of failures. */
-export type ListFilter = Partial<JobFilter> & {
-  readonly code?: string;
-  readonly messagePattern?: string;
-  readonly order?: string;
-};
+export type ListFilter = Readonly<Partial<Record<keyof JobsQuery | "order", string>>>;
 
 /** The filter in the address of the page of jobs. */
 export function addressOf(filter: ListFilter): string {
@@ -47,8 +27,9 @@ const ENDED_REFRESH_MS = 10_000;
 export function jobsQuery(filter: ListFilter) {
   return infiniteQueryOptions({
     queryKey: ["jobs", filter],
-    queryFn: ({ pageParam, signal }) =>
-      read<JobPage>(`jobs${query({ ...filter, limit: PAGE_SIZE, cursor: pageParam })}`, signal),
+    queryFn: ({ pageParam }) =>
+      // The service says what it expects of each member.
+      service.list(withoutEmpty({ ...filter, limit: PAGE_SIZE, cursor: pageParam }) as ListQuery),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
     refetchInterval: ({ state: { data } }) => refreshMs(data?.pages ?? []),
@@ -74,20 +55,15 @@ function scannedFor(pages: readonly JobPage[]): number {
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: ["job", id],
-    queryFn: ({ signal }) => read<JobDetail>(`jobs/${encodeURIComponent(id)}`, signal),
+    queryFn: () => service.detail(id),
     refetchInterval: ({ state }) => (state.error === null ? ENDED_REFRESH_MS : false),
   });
-}
-
-export interface JobType {
-  readonly type: string;
-  readonly queue: string;
 }
 
 export function typesQuery() {
   return queryOptions({
     queryKey: ["types"],
-    queryFn: ({ signal }) => read<{ readonly types: readonly JobType[] }>("types", signal),
+    queryFn: () => service.types(),
     staleTime: Number.POSITIVE_INFINITY,
   });
 }

@@ -10,7 +10,7 @@ import { ProblemNote } from "../parts/states.tsx";
 import { foundQuery } from "../search/queries.ts";
 import { JOB_ID } from "../search/search-box.tsx";
 import type { JobDetail } from "../service/answers.ts";
-import { send } from "../service/call.ts";
+import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 
 const REDACTED = JSON.stringify("[redacted]");
@@ -68,11 +68,6 @@ export function SubmitAgain({ job }: { readonly job: JobDetail }) {
       </Window>
     </>
   );
-}
-
-interface Receipt {
-  readonly id: string;
-  readonly duplicate: boolean;
 }
 
 function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () => void }) {
@@ -143,11 +138,11 @@ function useSubmit({ id, type, tags }: JobDetail, onClose: () => void) {
 
   async function submit(idempotencyKey: string, payload: unknown) {
     const own = tags.filter((tag) => !tag.startsWith(AGAIN)).slice(0, TAGS_MAX - 1);
-    const options = { tags: [...own, againTag(id)] };
+    const again = { idempotencyKey, tags: [...own, againTag(id)] };
     setPending(true);
     setThrown(null);
     try {
-      const receipt = await send<Receipt>("jobs", { type, payload, idempotencyKey, options });
+      const receipt = await service.submit(type, payload, again);
       await client.invalidateQueries({ queryKey: ["jobs"] });
       onClose();
       notice(

@@ -1,4 +1,4 @@
-import { evidenceText } from "../../src/core/effect/outgoing/outgoing-text.ts";
+import { evidenceText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { duration } from "../parts/format.ts";
 import type { MarkName } from "../parts/mark.tsx";
 import type { JobDetail } from "../service/answers.ts";

@@ -1,6 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { QueueView } from "../service/answers.ts";
-import { read } from "../service/call.ts";
+import { service } from "../service/call.ts";
 
 /** A queue's limits as a person writes them; empty where there is none. */
 export interface Limits {
@@ -12,8 +11,8 @@ export interface Limits {
 export function limitsQuery(name: string) {
   return queryOptions({
     queryKey: ["queues"],
-    queryFn: ({ signal }) => read<{ readonly queues: readonly QueueView[] }>("queues", signal),
-    select: ({ queues }): Limits => {
+    queryFn: () => service.queues(),
+    select: (queues): Limits => {
       const { concurrency, rate } = queues.find((queue) => queue.name === name)?.limits ?? {};
       return { concurrency: concurrency == null ? "" : String(concurrency), rate: rate ?? "" };
     },

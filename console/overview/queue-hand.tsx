@@ -5,7 +5,7 @@ import { ConfirmButton } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { type Pause, PauseButton } from "../parts/pause.tsx";
 import type { QueueOverview } from "../service/answers.ts";
-import { send } from "../service/call.ts";
+import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { type Limits, limitsQuery } from "./queries.ts";
 
@@ -20,7 +20,8 @@ export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
     <span className="queue-hand">
       <PauseButton
         name={name}
-        path={pathOf(name)}
+        pause={service.pauseQueue}
+        resume={service.resumeQueue}
         isPaused={isPaused}
         ifPaused="No further job of it starts, on any worker. Running jobs go on, and jobs are still accepted."
         ifResumed="What waits starts at once, as fast as workers and limits allow."
@@ -30,6 +31,8 @@ export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
     </span>
   );
 }
+
+type LimitsRequest = Parameters<typeof service.limitQueue>[1];
 
 const NUMBER = /^[1-9]\d{0,6}$/;
 
@@ -43,12 +46,12 @@ function LimitButton({ name }: { readonly name: string }) {
   const limits = { ...(inForce.data ?? { concurrency: "", rate: "" }), ...changed };
 
   async function limit() {
-    const body = {
+    const wanted = {
       // What is no number goes to the service as it is, which says what it expects.
       concurrency: NUMBER.test(limits.concurrency) ? Number(limits.concurrency) : limits.concurrency || null,
       rate: limits.rate || null,
     };
-    await send(`${pathOf(name)}/limits`, body, { method: "PUT" });
+    await service.limitQueue(name, wanted as LimitsRequest);
     change({});
     notice(`${name} is ${textOf(limits)}.`);
   }
@@ -93,8 +96,4 @@ function textOf({ concurrency, rate }: Limits): string {
     ...(rate === "" ? [] : [`at most ${rate}`]),
   ];
   return parts.length === 0 ? "limited as declared" : `limited: ${parts.join(", ")}`;
-}
-
-function pathOf(name: string): string {
-  return `queues/${encodeURIComponent(name)}`;
 }

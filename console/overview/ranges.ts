@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { History, HistoryPoint, SamplePoint } from "../service/answers.ts";
-import { query, read } from "../service/call.ts";
+import { service } from "../service/call.ts";
 import { serviceNow } from "../service/clock.ts";
 
 const HOUR_MS = 3_600_000;
@@ -27,11 +27,7 @@ export function addressOf({ name }: Range): string {
 export function historyQuery({ name, spanMs, step }: Range) {
   return queryOptions({
     queryKey: ["history", name],
-    queryFn: ({ signal }) =>
-      read<History>(
-        `history${query({ from: new Date(Date.parse(serviceNow()) - spanMs).toISOString(), step })}`,
-        signal,
-      ),
+    queryFn: () => service.history({ from: new Date(Date.parse(serviceNow()) - spanMs), step }),
     enabled: spanMs > 0,
     refetchInterval: REFRESH_MS,
     placeholderData: (before) => before,

@@ -1,5 +1,4 @@
 import { type ReactNode, useState } from "react";
-import { send } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { ConfirmButton } from "./dialog.tsx";
 import { Text } from "./link.tsx";
@@ -7,10 +6,14 @@ import { useNotice } from "./notice.tsx";
 import { Reason } from "./reason.tsx";
 import { Age } from "./time.tsx";
 
+interface Paused {
+  readonly paused: Pause | null;
+}
+
 interface PauseButtonProps {
   readonly name: string;
-  /** Its path in the service, without `/pause`. */
-  readonly path: string;
+  readonly pause: (name: string, why: { readonly reason: string }) => Promise<Paused>;
+  readonly resume: (name: string) => Promise<Paused>;
   readonly isPaused: boolean;
   /** What happens when it is paused, and when it is resumed. */
   readonly ifPaused: ReactNode;
@@ -20,14 +23,15 @@ interface PauseButtonProps {
 }
 
 /** Pauses something for a reason, or resumes it. */
-export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChanged }: PauseButtonProps) {
+export function PauseButton(props: PauseButtonProps) {
+  const { name, pause, resume, isPaused, ifPaused, ifResumed, onChanged } = props;
   const notice = useNotice();
   const mayOperate = useMay("operate");
   const [reason, setReason] = useState("");
   if (!mayOperate) return null;
 
-  async function act(what: "pause" | "resume", body?: { readonly reason: string }) {
-    const { paused } = await send<{ readonly paused: Pause | null }>(`${path}/${what}`, body);
+  async function act(what: "pause" | "resume") {
+    const { paused } = await (what === "pause" ? pause(name, { reason: reason.trim() }) : resume(name));
     setReason("");
     notice(`${name} is ${what}d.`);
     await onChanged?.(paused);
@@ -45,12 +49,7 @@ export function PauseButton({ name, path, isPaused, ifPaused, ifResumed, onChang
       </ConfirmButton>
     );
   return (
-    <ConfirmButton
-      label="Pause…"
-      title={`Pause ${name}?`}
-      action="Pause"
-      onConfirm={() => act("pause", { reason: reason.trim() })}
-    >
+    <ConfirmButton label="Pause…" title={`Pause ${name}?`} action="Pause" onConfirm={() => act("pause")}>
       <p>{ifPaused}</p>
       <Reason text={reason} onChange={setReason} />
     </ConfirmButton>

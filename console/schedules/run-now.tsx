@@ -3,10 +3,9 @@ import { useState } from "react";
 import { ConfirmButton } from "../parts/dialog.tsx";
 import { JobLink, Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { send } from "../service/call.ts";
+import { service } from "../service/call.ts";
 import { newKey } from "../service/new-key.ts";
 import { useMay } from "../service/session.ts";
-import { pathOf } from "./queries.ts";
 
 interface Props {
   readonly name: string;
@@ -22,9 +21,7 @@ export function RunNow({ name, jobType }: Props) {
   const mayRun = useMay("operate");
 
   async function run() {
-    const { id } = await send<{ readonly id: string }>(`${pathOf(name)}/run`, undefined, {
-      headers: { "Idempotency-Key": `"${key}"` },
-    });
+    const { id } = await service.runSchedule(name, { idempotencyKey: key });
     setKey(newKey());
     notice(
       <>

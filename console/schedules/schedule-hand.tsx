@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { PauseButton } from "../parts/pause.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
-import { pathOf } from "./queries.ts";
+import { service } from "../service/call.ts";
 
 /** Pauses a schedule, or resumes it. */
 export function ScheduleHand({ name, paused }: Pick<ScheduleStatus, "name" | "paused">) {
@@ -9,7 +9,8 @@ export function ScheduleHand({ name, paused }: Pick<ScheduleStatus, "name" | "pa
   return (
     <PauseButton
       name={name}
-      path={pathOf(name)}
+      pause={service.pauseSchedule}
+      resume={service.resumeSchedule}
       isPaused={paused !== null}
       ifPaused="Its ticks are skipped, and not caught up later. Jobs of earlier ticks go on."
       ifResumed="It ticks again. Ticks during the pause are not caught up."

@@ -1,10 +1,11 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { JobPage } from "../service/answers.ts";
-import { query, read } from "../service/call.ts";
+import { service } from "../service/call.ts";
 
 export type SearchFilter = { readonly idempotencyKey: string } | { readonly tag: string };
 
-export type Found = JobPage & { readonly total: { readonly count: number; readonly isExact: boolean } };
+/** A page with its total, which was asked for. */
+export type Found = JobPage & { readonly total: NonNullable<JobPage["total"]> };
 
 const SHOWN = 10;
 
@@ -12,6 +13,6 @@ const SHOWN = 10;
 export function foundQuery(filter: SearchFilter) {
   return queryOptions({
     queryKey: ["jobs", "found", filter],
-    queryFn: ({ signal }) => read<Found>(`jobs${query({ ...filter, limit: SHOWN, total: "true" })}`, signal),
+    queryFn: async () => (await service.list({ ...filter, limit: SHOWN, total: true })) as Found,
   });
 }

@@ -1,8 +1,5 @@
-/** One thing that is wrong with an input. */
-interface Issue {
-  readonly pointer: string;
-  readonly message: string;
-}
+import { HoldfastError, type Issue } from "../../src/edges/client/index.ts";
+import { errorCodes } from "../../src/platform/errors/error-codes.ts";
 
 interface ProblemDetails {
   readonly status: number;
@@ -46,8 +43,20 @@ export async function readProblem(response: Response): Promise<Problem> {
 /** Anything thrown, as a problem to show. */
 export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
+  if (thrown instanceof HoldfastError) return problemOf(thrown);
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
   return new Problem({ status: 0, code: "CONSOLE", title: "The console could not do this", detail });
+}
+
+function problemOf({ code, message: detail, issues: errors, httpStatus }: HoldfastError): Problem {
+  if (code === "API_UNREACHABLE") return unreachable();
+  const status = code === "ANSWER_INVALID" ? 0 : httpStatus;
+  return new Problem({ status, code, title: errorCodes[code].title, detail, errors });
+}
+
+/** The code of a refusal. */
+export function codeOf(thrown: unknown): string {
+  return asProblem(thrown).code;
 }
 
 export function unreachable(): Problem {

@@ -1,5 +1,5 @@
 import { keepPreviousData, QueryClient } from "@tanstack/react-query";
-import { Problem } from "./problem.ts";
+import { asProblem } from "./problem.ts";
 
 const RETRIES_MAX = 2;
 
@@ -20,5 +20,6 @@ export function createQueryClient(): QueryClient {
 
 /** Refusals are not retried. */
 function mayPass(error: Error): boolean {
-  return error instanceof Problem && (error.status === 0 || error.status >= 500);
+  const { status, code } = asProblem(error);
+  return code !== "CONSOLE" && (status === 0 || status >= 500);
 }

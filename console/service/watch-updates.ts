@@ -1,4 +1,4 @@
-import { read } from "./call.ts";
+import { request } from "./call.ts";
 import { asProblem } from "./problem.ts";
 
 /** What does not answer. */
@@ -36,7 +36,8 @@ export function watchUpdates<T>({ path, onAnswer, onMissed }: UpdatesOptions<T>)
   async function ask(): Promise<void> {
     isAsking = true;
     try {
-      const answer = await read<T>(path, AbortSignal.any([over.signal, AbortSignal.timeout(ANSWER_MAX_MS)]));
+      const signal = AbortSignal.any([over.signal, AbortSignal.timeout(ANSWER_MAX_MS)]);
+      const answer = (await (await request(path, { signal })).json()) as T;
       if (!over.signal.aborted) onAnswer(answer);
     } catch (thrown) {
       away = awayOf(thrown);

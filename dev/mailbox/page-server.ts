@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createHostGuard, type HostGuard } from "../../src/platform/lib/host-guard.ts";
+import { createHostGuard, type HostGuard } from "../../src/platform/lib/hosts.ts";
 import type { Logger } from "../../src/platform/lib/logger.ts";
 import { type Running, stopOnce } from "../../src/platform/lib/running.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";

@@ -119,7 +119,11 @@ export const withoutAdmission = mutation("admission control", [
 /** A full Redis refuses commits, nothing repeats them, and nothing is swept. */
 export const withoutRoomForCommits = mutation(
   "room for commits",
-  ["core/effect/ledger/commit.lua", "#!lua flags=allow-oom", "#!lua"],
+  [
+    "core/effect/ledger/commit.lua",
+    "#!lua flags=allow-oom\n\nlocal function readLease(",
+    "#!lua\n\nlocal function readLease(",
+  ],
   acceptsErrors,
   sweepsNothing,
 );
@@ -133,7 +137,7 @@ export const withoutEpoch = mutation(
     'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',
     "",
   ],
-  ["core/effect/ledger/unreported-effects.js", "[...effects.values()].map", "[].map"],
+  ["core/effect/ledger/ledger.js", "[...this.#effects.values()].map", "[].map"],
 );
 
 /** Nothing watches the event loop. */
@@ -151,7 +155,7 @@ export const withoutClocks = mutation(
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["core/bullmq/claim/redis-time.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
+  ["core/bullmq/claim/redis-clock-worker.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
 );
 
 /** Schedulers read their own clock instead of Redis's. */
@@ -192,13 +196,13 @@ export const withoutSlotWatch = mutation("question to all masters", [
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",
-  ["platform/redis/group-writer.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
-  ["platform/redis/group-writer.js", 'typeof reached === "number" && reached >= replicas', "true"],
+  ["platform/redis/writers.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
+  ["platform/redis/writers.js", 'typeof reached === "number" && reached >= replicas', "true"],
 );
 
 /** A client stays with its master until that one says that it is none. */
 export const withoutMasterWatch = mutation("watch for a new master", [
-  "platform/redis/cluster/sentinel-connector.js",
+  "platform/redis/cluster/sentinels.js",
   "this.stream.destroy();",
   "",
 ]);
@@ -234,12 +238,8 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 /** A refused connection proves that nothing was sent, whatever was sent before. */
 export const withoutOutgoing = mutation(
   "view of what was sent before",
-  ["core/effect/outgoing/never-sent.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
-  [
-    "core/effect/outgoing/never-sent.js",
-    "return !isWrittenSince(record.hosts, record.startedAt);",
-    "return true;",
-  ],
+  ["core/effect/classify.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
+  ["core/effect/classify.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
 );
 
 /** Requirements are checked at the start alone. */
@@ -258,7 +258,7 @@ export const withoutLedgerOfFailed = mutation(
     "if tonumber(found[at + 1]) > endedBy then break end",
     "do break end",
   ],
-  ["core/effect/ledger/retry.lua", 'if ledger and redis.call("EXISTS", ledger) == 0', "if false"],
+  ["desk/jobs/retry-job.lua", 'if ledger and redis.call("EXISTS", ledger) == 0', "if false"],
   reservesWithoutLedger,
 );
 

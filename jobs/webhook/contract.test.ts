@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { check } from "../../src/platform/lib/schema.ts";
-import { pathOf } from "../../src/platform/lib/schema-issues.ts";
+import { check, pathOf } from "../../src/platform/lib/schema.ts";
 import { webhook } from "./contract.ts";
 
 const event = { type: "invoice.paid", data: { invoice: "in-42" } };

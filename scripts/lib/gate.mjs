@@ -8,9 +8,10 @@ import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
 import { capture } from "./run.mjs";
+import { anyFeature, faultsWithout } from "./without-feature.mjs";
 import { oldWordsIn } from "./words.mjs";
 
-const longestFile = 300;
+const longestFile = 450;
 const longestFunction = 60;
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
@@ -24,6 +25,7 @@ const checks = [
     name: "imports",
     run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),
   },
+  { name: "the rest without a feature", run: async () => faultsOf(await faultsWithout(anyFeature())) },
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },

@@ -2,8 +2,10 @@
 
 /** Every Holdfast metric with its labels and the processes that report it. */
 export async function metricsTable() {
-  const { metricDefinitions } = await import("../../dist/platform/telemetry/metric-definitions.js");
-  const rows = Object.entries(metricDefinitions).map(
+  const { metricDefinitions } = await import("../../dist/desk/metric-definitions.js");
+  const { tickMetrics } = await import("../../dist/features/schedules/tick-metrics.js");
+  const { httpMetrics } = await import("../../dist/edges/http/http-metrics.js");
+  const rows = Object.entries({ ...metricDefinitions, ...tickMetrics, ...httpMetrics }).map(
     ([name, { kind, labels, help, reportedBy }]) =>
       `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${reportedBy.join(", ")} | ${help} |`,
   );

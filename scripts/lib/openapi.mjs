@@ -9,7 +9,12 @@ export async function describeApi() {
   const { createMetrics } = await import("../../dist/platform/telemetry/metrics.js");
 
   const application = await loadApplication("holdfast.config.ts");
-  const inert = { client: {}, submitter: {}, operator: {}, metrics: createMetrics() };
+  const inert = {
+    client: {},
+    submitter: { steps: { openAdder: () => {} } },
+    operator: {},
+    metrics: createMetrics(),
+  };
   const log = createLogger("silent", "docs");
   const server = await createServer({ application, settings: readSettings({}), log, ...inert });
   const description = server.swagger();

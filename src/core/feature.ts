@@ -1,17 +1,23 @@
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
-import type { Events } from "../platform/telemetry/events.ts";
 import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
 import type { WatchDue } from "./bullmq/due-sweeps.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
+import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
+import type { Events } from "./events.ts";
+import type { Declaration } from "./job/define-config.ts";
 import type { JobContract, JobHandler } from "./job/define-job.ts";
+import type { AttemptPart } from "./run/given-attempt.ts";
+import type { SubmitPoints } from "./submit/points.ts";
 
 /**
  * What a feature adds to the path of a job. The path calls these points, in the order of the list of features, and knows no feature by
  * name. Every point is optional.
  */
-export interface Feature {
+export interface Feature extends Declaration, SubmitPoints {
   readonly name: string;
+  /** At most one feature has it; without, a key has its effects in its job's own queue. */
+  readonly findFormerEntry?: FindFormerEntry;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (process: SubmittingProcess) => Running;
   /** What each worker runs for a partition that it consumes, such as sweeps. It is stopped after the last attempt. */
@@ -40,7 +46,7 @@ export interface ConsumedPartition {
 }
 
 /** What a worker runs for a partition. */
-export interface PartitionPart extends Running {
+export interface PartitionPart extends Running, AttemptPart {
   /** Called when an attempt has ended; whether Redis accepts that is not known yet. It must not throw. */
   readonly onAttemptEnd?: (attempt: EndedAttempt) => void;
   /** Called when a job has ended and Redis has stored that. It must not throw. */

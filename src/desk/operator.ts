@@ -1,30 +1,31 @@
 import { type ConnectedQueues, connectQueues } from "../core/bullmq/store/connect-queues.ts";
-import { acceptLoss } from "../core/bullmq/store/data-loss.ts";
 import { readLayouts, renewLayouts } from "../core/bullmq/store/layouts.ts";
 import { readQueueMemory } from "../core/bullmq/store/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
+import { createEvents, type Events } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
-import { openStatusReader } from "../core/status/read-status.ts";
+import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
+import { features } from "../features/index.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
 import { redisNow } from "../platform/redis/fitness/clock.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
-import { endedStates } from "./acts/clean-jobs.ts";
+import { acceptLoss } from "./audit/accept-loss.ts";
 import { type AuditEntry, readAuditLog } from "./audit/audit-log.ts";
-import { type DoubtOperator, openDoubtOperator } from "./doubts/doubt-operator.ts";
+import { diagnose, diagnoseStore } from "./doctor/doctor.ts";
+import type { Finding } from "./doctor/finding.ts";
+import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
 import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";
-import { type JobDetail, readDetail } from "./jobs/job-detail.ts";
-import type { JobFilter } from "./jobs/job-filter.ts";
-import { type JobTotal, openJobLists } from "./jobs/job-lists.ts";
+import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
-import { type JobPage, type JobQuery, listJobs } from "./jobs/list-jobs.ts";
+import type { Overview } from "./overview/overview.ts";
+import { type OverviewReader, openOverviewReader } from "./overview/read-overview.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues/queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 
@@ -36,19 +37,10 @@ export interface Acceptance {
 
 /**
  * What a person can do with jobs and doubts. Each call fails with `STORE_UNAVAILABLE` if Redis does not answer in time,
- * however many steps it takes.
+ * however many steps it takes, unless it says
+ * otherwise.
  */
 export interface Operator extends JobOperator, DoubtOperator {
-  /** Lists jobs: ended ones with the latest first, the others with the next to run first. */
-  list(query: JobQuery): Promise<JobPage>;
-  /**
-   * Reads everything known about a job, its secrets redacted.
-   *
-   * @returns undefined when there is no such job, or no longer
-   */
-  detail(id: string): Promise<JobDetail | undefined>;
-  /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
-  countEnded(filter: JobFilter): Promise<JobTotal>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
@@ -61,6 +53,14 @@ export interface Operator extends JobOperator, DoubtOperator {
   now(): Promise<number>;
   /** The job types and queues that the application declares, or that Redis remembers. */
   knownNames(): Promise<KnownNames>;
+  /** The job types that the application declares. */
+  types(): Promise<JobType[]>;
+  /** What happens now: queues, types, workers, Redis, and what is wrong. */
+  overview(): Promise<Overview>;
+  /** Checks whether Redis keeps what it acknowledges: what readiness depends on. */
+  checkRedis(): Promise<Finding[]>;
+  /** Checks everything that the promises depend on, the good findings included. May take 30 s. */
+  doctor(): Promise<Finding[]>;
   /**
    * Reads what happened by the minute, for 2 days, or by the hour, for 15: counts of attempts and how long they took, also of times
    * that nobody watched.
@@ -70,9 +70,9 @@ export interface Operator extends JobOperator, DoubtOperator {
   history(query: HistoryQuery): Promise<History>;
   /** Retry, cancel or delete many jobs. */
   readonly acts: ActOperator;
-  /** Pause, resume and limit queues. */
+  /** Pause, resume, limit and divide queues. */
   readonly queues: QueueOperator;
-  /** Pause and resume schedules. */
+  /** Read, explain, run, pause and resume schedules. */
   readonly schedules: ScheduleOperator;
   /** Who did what, the latest first. */
   auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
@@ -84,10 +84,18 @@ export interface AuditFilter {
   readonly queue?: string | undefined;
 }
 
+export interface JobType {
+  readonly type: string;
+  readonly queue: string;
+}
+
 export interface KnownNames {
   readonly types: readonly string[];
   readonly queues: readonly string[];
 }
+
+/** A person waits for it, and it may be a slow Redis that brought them here. */
+const DOCTOR_MAX_MS = 30_000;
 
 /** An operator with its own connection. */
 export interface StandaloneOperator extends Operator, Running, AsyncDisposable {}
@@ -102,52 +110,71 @@ export async function createOperator(
   application: Application,
   env?: Environment,
 ): Promise<StandaloneOperator> {
-  const settings = readSettings(env);
-  const redis = await connectRedis(settings, "fail-fast");
+  const configured = readSettings(env);
+  const redis = await connectRedis(configured, "fail-fast");
+  const settings = { ...configured, HOLDFAST_DURABILITY: redis.durability };
   const reading = readLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues);
   const layouts = await orStop(redis, reading);
   const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, layouts);
   const follow = () =>
     inTime(renewLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues, layouts));
-  // Most operators only look. Where connecting fails, the next act tries again.
-  let acting: Promise<ConnectedQueues> | undefined;
-  const connectToAct = () =>
-    connectQueues(internalApplication, settings, "fail-fast", undefined, "guest").catch((error: unknown) => {
-      acting = undefined;
-      throw error;
-    });
-  const operator = openOperator(application, stores, settings, async () => {
-    acting ??= connectToAct();
-    return internalSubmitter(await acting, settings);
+  // Most operators only look.
+  const acting = whenUsed(() =>
+    connectQueues(internalApplication, configured, features, "fail-fast", undefined, "guest"),
+  );
+  const submitting = whenUsed(() => openSubmitPath(application, configured, features));
+  const operator = openOperator({
+    application,
+    stores,
+    settings,
+    submitAct: async (...act) => await internalSubmitter(await acting.open(), configured)(...act),
+    submitOwn: async (...job) => await (await submitting.open()).submitter.submitOwn(...job),
   });
-  const stop = stopOnce(async () => {
-    const queues = await acting?.catch(() => undefined);
-    await stopAll(queues === undefined ? [redis] : [redis, queues]);
-  });
+  const stop = stopOnce(() => stopAll([redis, acting, submitting]));
   return { ...callsAfter(follow, operator), stop, [Symbol.asyncDispose]: stop };
 }
 
-/**
- * Opens an operator on a connection.
- *
- * @param submitAct returns what submits Holdfast's own jobs
- */
-export function openOperator(
-  application: Application,
-  stores: QueueStores,
-  settings: Settings,
-  submitAct: () => Promise<Submitter["submit"]>,
-  events = createEvents(),
-): Operator {
+/** Opens something when it is first used. If that fails, the next use tries again. */
+function whenUsed<Opened extends Running>(connect: () => Promise<Opened>) {
+  let opened: Promise<Opened> | undefined;
+  return {
+    async open(): Promise<Opened> {
+      opened ??= connect().catch((error: unknown) => {
+        opened = undefined;
+        throw error;
+      });
+      return await opened;
+    },
+    async stop(): Promise<void> {
+      await (await opened?.catch(() => undefined))?.stop();
+    },
+  };
+}
+
+/** What an operator works on. */
+export interface OperatorParts {
+  readonly application: Application;
+  readonly stores: QueueStores;
+  readonly settings: Settings;
+  /** Submits Holdfast's own jobs. */
+  readonly submitAct: Submitter["submit"];
+  /** Submits a schedule's job. */
+  readonly submitOwn: Submitter["submitOwn"];
+  readonly events?: Events;
+  /** @default one of its own */
+  readonly overviews?: OverviewReader;
+}
+
+/** Opens an operator on a connection. */
+export function openOperator(parts: OperatorParts): Operator {
+  const { application, stores, settings, events = createEvents() } = parts;
   const { queues } = application;
-  const readStatus = openStatusReader(stores);
   const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
+  const overviews =
+    parts.overviews ?? openOverviewReader({ stores, application, settings, clock: { offsetMs: () => 0 } });
   return {
-    list: (query) => inTime(listJobs(lists, query)),
-    detail: (id) => readDetail(stores, application.jobs, readStatus, id, settings.HOLDFAST_TRACE_URL),
-    countEnded: (filter) => inTime(lists.count(filter, endedStates)),
-    ...openJobOperator(stores, lists),
+    ...openJobOperator(stores, application, lists, settings.HOLDFAST_TRACE_URL),
     failures: () => inTime(readFailureGroups(partitions())),
     ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {
@@ -162,6 +189,10 @@ export function openOperator(
         queues: [...new Set([...queues, ...[...memory.values()].flat()])],
       };
     },
+    types: async () => [...application.jobs].map(([type, { queue }]) => ({ type, queue })),
+    overview: overviews.read,
+    checkRedis: () => inTime(diagnoseStore(application, stores, settings)),
+    doctor: () => inTime(diagnose(application, stores, settings), DOCTOR_MAX_MS),
     async history({ queue, ...query }) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const searched = stores.partitionsOf(queue === undefined ? queues : [queue]);
@@ -169,13 +200,9 @@ export function openOperator(
         redisNow(stores.client).then((now) => readHistory(searched, query, Math.floor(now))),
       );
     },
-    acts: openActOperator({
-      stores,
-      lists,
-      submit: (...submission) => submitAct().then((submit) => submit(...submission)),
-    }),
-    queues: inTimeAll(openQueueOperator(stores, queues)),
-    schedules: openScheduleOperator(stores, application.schedules, settings),
+    acts: openActOperator({ stores, lists, submit: parts.submitAct }),
+    queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX),
+    schedules: openScheduleOperator(stores, application.schedules, settings, parts.submitOwn),
     async auditTrail(limit, { jobId, queue } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);
@@ -204,15 +231,5 @@ async function accept(store: QueueStore, acceptance: Acceptance): Promise<string
 
 /** Submits Holdfast's own jobs. */
 export function internalSubmitter(queues: ConnectedQueues, settings: Settings): Submitter["submit"] {
-  return createSubmitter(internalApplication, queues, settings, createEvents()).submit;
-}
-
-function inTimeAll(operator: QueueOperator): QueueOperator {
-  return {
-    list: () => inTime(operator.list()),
-    show: (name) => inTime(operator.show(name)),
-    pause: (name, act) => inTime(operator.pause(name, act)),
-    resume: (name, act) => inTime(operator.resume(name, act)),
-    limit: (name, limits, by) => inTime(operator.limit(name, limits, by)),
-  };
+  return createSubmitter(internalApplication, queues, settings, createEvents(), features).submit;
 }

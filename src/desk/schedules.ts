@@ -1,9 +1,17 @@
 import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
+import type { Submitter } from "../core/submit/submitter.ts";
 import type { Schedule } from "../features/schedules/define-schedule.ts";
-import { openScheduleReader, readSchedule } from "../features/schedules/read-schedule.ts";
-import type { ScheduleStatus } from "../features/schedules/schedule-status.ts";
+import {
+  describeExplanation,
+  explainTick,
+  openScheduleReader,
+  readPastTicks,
+  readSchedule,
+} from "../features/schedules/read-schedule.ts";
+import { runNow } from "../features/schedules/run-now.ts";
+import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
@@ -12,6 +20,12 @@ import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./a
 
 /** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */
 export interface ScheduleOperator {
+  /** Lists schedules. @param next how many of each one's next ticks */
+  list(next?: number): Promise<ScheduleStatus[]>;
+  /** What became of a schedule's ticks, the latest first. */
+  ticks(name: string, limit: number): Promise<PastTick[]>;
+  /** Why a tick did or did not run. @param at the instant, in milliseconds since 1970 */
+  explain(name: string, at: number): Promise<ExplainedTick>;
   /**
    * Pauses a schedule: its ticks are skipped, and never caught up, until it is resumed. Jobs of earlier ticks go on.
    *
@@ -19,9 +33,16 @@ export interface ScheduleOperator {
    */
   pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<ScheduleStatus>;
   resume(name: string, act?: Act): Promise<ScheduleStatus>;
-  /** Runs a schedule's job out of turn, on record before and after it. */
-  recordRun(name: string, act: Act, run: () => Promise<Receipt>): Promise<Receipt>;
+  /**
+   * Submits a schedule's job out of turn, on record before and after it.
+   *
+   * @param request the caller's name for its request, which makes it safe to repeat @default none
+   */
+  run(name: string, act?: Act, request?: string): Promise<Receipt>;
 }
+
+/** Why a tick did or did not run, also as a sentence. */
+export type ExplainedTick = TickExplanation & { readonly text: string };
 
 /** How many of the next ticks an answer has. */
 const NEXT_SHOWN = 5;
@@ -30,18 +51,19 @@ export function openScheduleOperator(
   stores: QueueStores,
   schedules: readonly Schedule[],
   settings: Settings,
+  submitOwn: Submitter["submitOwn"],
 ): ScheduleOperator {
   const reader = openScheduleReader(stores, settings);
   const store = stores.of(INTERNAL_QUEUE);
 
-  function find(name: string): Schedule {
-    const schedule = schedules.find((candidate) => candidate.name === name);
-    if (schedule !== undefined) return schedule;
-    const known = schedules.map((candidate) => candidate.name);
-    throw new HoldfastError(
-      "SCHEDULE_NOT_FOUND",
-      `There is no schedule "${name}"; ${suggestion(name, known)}`,
-    );
+  const find = (name: string): Schedule => findSchedule(schedules, name);
+
+  async function run(schedule: Schedule, act: Act, request: string | undefined): Promise<Receipt> {
+    await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run-started", ...act }));
+    const receipt = await runNow({ submitOwn }, schedule, request);
+    if (!receipt.duplicate)
+      await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run", job: receipt.id, ...act }));
+    return receipt;
   }
 
   async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
@@ -60,15 +82,16 @@ export function openScheduleOperator(
 
   // Each call as a whole must be done in time.
   return {
+    list: (next = NEXT_SHOWN) =>
+      inTime(Promise.all(schedules.map((schedule) => readSchedule(reader, schedule, next)))),
+    ticks: async (name, limit) => await inTime(readPastTicks(reader, find(name), limit)),
+    async explain(name, at) {
+      const explanation = await inTime(explainTick(reader, find(name), at));
+      return { ...explanation, text: describeExplanation(explanation) };
+    },
+    run: async (name, act = { by: LIBRARY }, request) => await inTime(run(find(name), act, request)),
     pause: async (name, act) => await inTime(pause(find(name), act)),
     resume: async (name, act = { by: LIBRARY }) => await inTime(resume(find(name), act)),
-    async recordRun(name, act, run) {
-      await appendToAuditLog(store, entryOf(name, { as: "schedule-run-started", ...act }));
-      const receipt = await run();
-      if (!receipt.duplicate)
-        await appendToAuditLog(store, entryOf(name, { as: "schedule-run", job: receipt.id, ...act }));
-      return receipt;
-    },
   };
 
   function entryOf(
@@ -77,4 +100,11 @@ export function openScheduleOperator(
   ) {
     return { ...act, schedule, evidence: storedReason(store, reason) };
   }
+}
+
+function findSchedule(schedules: readonly Schedule[], name: string): Schedule {
+  const schedule = schedules.find((candidate) => candidate.name === name);
+  if (schedule !== undefined) return schedule;
+  const known = schedules.map((candidate) => candidate.name);
+  throw new HoldfastError("SCHEDULE_NOT_FOUND", `There is no schedule "${name}"; ${suggestion(name, known)}`);
 }

@@ -1,8 +1,10 @@
-import { serveReadiness } from "../core/bullmq/store/readiness.ts";
+import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
+import type { MeasuredRole } from "../core/run/start-worker.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
 import { checkSchedules } from "../features/schedules/check-schedules.ts";
+import { logTicks } from "../features/schedules/log-ticks.ts";
 import { measureMissedTicks, openMissedTicks } from "../features/schedules/missed-ticks.ts";
 import { openOverlaps } from "../features/schedules/overlap.ts";
 import { openSchedulePauses } from "../features/schedules/pauses.ts";
@@ -14,12 +16,10 @@ import { type Environment, readSettings } from "../platform/config/settings.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
-import { logTicks } from "../platform/telemetry/log-events.ts";
 import { createMetrics } from "../platform/telemetry/metrics.ts";
-import type { MeasuredRole } from "../platform/telemetry/metrics-server.ts";
-import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
+import { measureSubmissions } from "./job-metrics.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
+import { serveReadiness } from "./readiness.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks.
@@ -45,7 +45,7 @@ export async function startScheduler(
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
-  const path = await openSubmitPath(application, settings, features, log, events);
+  const path = await openSubmitPath(application, settings, features, { log, events });
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   if (metrics !== undefined) {
     measureSubmissions(events, metrics, [...application.jobs.keys()]);

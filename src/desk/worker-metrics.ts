@@ -1,11 +1,10 @@
-import { serveReadiness } from "../core/bullmq/store/readiness.ts";
 import type { MeasuredWorker } from "../core/run/start-worker.ts";
-import { measureAttempts } from "../platform/telemetry/attempt-metrics.ts";
-import { measureEffects } from "../platform/telemetry/effect-metrics.ts";
 import { createMetrics } from "../platform/telemetry/metrics.ts";
-import type { MetricsServer } from "../platform/telemetry/metrics-server.ts";
-import { measureSubmissions } from "../platform/telemetry/submission-metrics.ts";
+import { measureAttempts, measureEffects, measureSubmissions } from "./job-metrics.ts";
+import { metricDefinitions } from "./metric-definitions.ts";
+import type { MetricsServer } from "./metrics-server.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
+import { serveReadiness } from "./readiness.ts";
 
 /** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics({
@@ -21,7 +20,7 @@ export async function startWorkerMetrics({
   measureRedis(metrics, stores, application.queues);
   measureClock(metrics, clock);
   measureAttempts(events, metrics, application.jobs);
-  const slotsGauge = metrics.gauge("holdfast_worker_slots");
+  const slotsGauge = metrics.of(metricDefinitions).gauge("holdfast_worker_slots");
   for (const [queue, count] of slots) slotsGauge.labels(queue).set(count);
   measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());

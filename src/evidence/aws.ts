@@ -1,8 +1,8 @@
-import type { Classify } from "../core/job/effect.ts";
-import type { Seen } from "../core/job/outgoing.ts";
+import type { Classify } from "./classifier.ts";
 import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
 import { memberOf, textIn } from "./error-tree.ts";
 import { statusOf } from "./http.ts";
+import type { Seen } from "./outgoing/outgoing.ts";
 
 /** Where the SDK fetches credentials: instance metadata, containers, pods, and the token service. */
 const CREDENTIALS =

@@ -1,12 +1,32 @@
-import type { Classify, EffectVerdict, NotDone } from "../core/job/effect.ts";
-import type { Seen } from "../core/job/outgoing.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import { type ErrorNode, errorTree, textIn } from "./error-tree.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import { delayMsOf } from "../platform/lib/delay-ms.ts";
+import { type ErrorNode, errorTree, memberOf, textIn } from "./error-tree.ts";
+import type { Seen } from "./outgoing/outgoing.ts";
 import { isRefusal, provesRefusal } from "./seen.ts";
 
-/** What of an error a classifier needs: the node that it recognised, and all nodes. */
-export interface Recognised {
+/** What an error proves about an effect: it did not happen, or nothing. */
+export type EffectVerdict = "not-done" | "unknown" | NotDone;
+
+/** The effect did not happen, and more is known: when to try again, or that trying again cannot help. */
+export interface NotDone {
+  readonly verdict: "not-done";
+  /** Milliseconds until the next attempt. @default as the retry policy says */
+  readonly retryAfterMs?: number | undefined;
+  /** The job fails for good. @default false */
+  readonly permanent?: boolean | undefined;
+}
+
+/**
+ * Says what an error proves; `undefined` where it does not recognise the error.
+ *
+ * @param error as it was thrown
+ * @param seen what this effect was seen to send: clients send again by themselves, so the last error alone proves nothing about
+ *   the requests before it
+ */
+export type Classify = (error: unknown, seen: Seen) => EffectVerdict | undefined;
+
+/** What a classifier needs of an error: the node that it recognised, and all nodes. */
+interface Recognised {
   readonly node: ErrorNode;
   readonly nodes: readonly ErrorNode[];
   readonly seen: Seen;
@@ -44,7 +64,7 @@ export function verdictOfAnswer(
   return notDone({ retryAfterMs: retryAfterMs(headers), ...known });
 }
 
-/** As short as it can be said. */
+/** The verdict in its shortest form. */
 export function notDone({ retryAfterMs, permanent }: Omit<NotDone, "verdict"> = {}): EffectVerdict {
   if (permanent === true) return { verdict: "not-done", permanent };
   return retryAfterMs === undefined ? "not-done" : { verdict: "not-done", retryAfterMs };
@@ -58,7 +78,7 @@ export function verdictWithoutAnswer({ nodes }: Recognised): EffectVerdict | und
   return nodes.some((one) => /^[A-Z][A-Z0-9_]+$/.test(textIn(one, "code"))) ? undefined : "unknown";
 }
 
-/** Holdfast's own error. A proxy may throw when it is asked. */
+/** Whether it is Holdfast's own error. A proxy may throw when it is asked. */
 export function isOwn(error: unknown): error is HoldfastError {
   try {
     return error instanceof HoldfastError;
@@ -74,4 +94,60 @@ export function has(node: ErrorNode, name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Asks classifiers in turn; the first that recognises the error decides.
+ *
+ * @example combine(stripe, http)
+ */
+export function combine(first: Classify, ...others: readonly Classify[]): Classify {
+  return (error, seen) => {
+    for (const classify of [first, ...others]) {
+      const verdict = classify(error, seen);
+      if (verdict !== undefined) return verdict;
+    }
+    return undefined;
+  };
+}
+
+const SECOND_MS = 1_000;
+
+/** When an answer asks to be tried again (RFC 9110, 10.2.3), in milliseconds; undefined where it does not say, or not readably. */
+export function retryAfterMs(headers: unknown, now = Date.now()): number | undefined {
+  const exact = number(header(headers, "retry-after-ms"));
+  if (exact !== undefined) return delayMsOf(exact);
+  const text = header(headers, "retry-after");
+  const seconds = number(text);
+  if (seconds !== undefined) return delayMsOf(seconds * SECOND_MS);
+  const at = /[a-z]{3}.*\d{4}/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? undefined : delayMsOf(at - now);
+}
+
+/** One header of a `Headers`, of an object like it, or of a plain object in any case; empty where it is absent. */
+export function header(headers: unknown, name: string): string {
+  const value = viaGet(headers, name) ?? memberOf(headers, ownName(headers, name));
+  const first = Array.isArray(value) ? value[0] : value;
+  return typeof first === "string" || typeof first === "number" ? String(first).trim() : "";
+}
+
+function viaGet(headers: unknown, name: string): unknown {
+  const get = memberOf(headers, "get");
+  try {
+    return typeof get === "function" ? Reflect.apply(get, headers, [name]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function ownName(headers: unknown, name: string): string {
+  try {
+    return Object.keys(headers ?? {}).find((own) => own.toLowerCase() === name) ?? name;
+  } catch {
+    return name;
+  }
+}
+
+function number(text: string): number | undefined {
+  return /^\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : undefined;
 }

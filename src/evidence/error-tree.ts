@@ -27,7 +27,7 @@ function listed(value: unknown): unknown[] {
   }
 }
 
-/** An error's code, or else its name; both as the error says. Of a connection that failed it is the system's, which nodemailer overwrites. */
+/** An error's code, or else its name. Where a connection failed, it is the system's code, which nodemailer overwrites. */
 export function errorCode(error: unknown): string {
   return connectCode(error) || textIn(error, "code") || textIn(error, "name") || "error";
 }
@@ -60,3 +60,28 @@ export function textIn(value: unknown, name: string): string {
 function isObject(value: unknown): value is ErrorNode {
   return typeof value === "object" && value !== null;
 }
+
+/** The connection was never made, or given up before anything was sent on it. */
+export const NEVER_SENT: ReadonlySet<string> = new Set([
+  "EAI_AGAIN",
+  "EADDRNOTAVAIL",
+  "ECONNREFUSED",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_REVOKED",
+  "CERT_SIGNATURE_FAILURE",
+  "CERT_UNTRUSTED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "HOSTNAME_MISMATCH",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);

@@ -1,4 +1,4 @@
-import type { Classify, EffectVerdict } from "../core/job/effect.ts";
+import type { Classify, EffectVerdict } from "./classifier.ts";
 import { classifierOf } from "./classifier.ts";
 import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
 import { isNothing, isOneConnection } from "./seen.ts";

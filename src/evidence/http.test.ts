@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { answered, connection, nothing, seen, unanswered } from "../../test/support/seen.ts";
 import { InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "../core/job/attempt-errors.ts";
-import type { Outgoing, Seen } from "../core/job/outgoing.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { combine, http } from "./index.ts";
+import type { Outgoing, Seen } from "./outgoing/outgoing.ts";
 
 /** As axios 1.21.1 throws it. */
 const axiosError = (status: number, headers: object = {}) =>

@@ -1,5 +1,5 @@
-import type { Classify } from "../core/job/effect.ts";
 import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { Classify } from "./classifier.ts";
 import { classifierOf, isOwn, verdictOfAnswer } from "./classifier.ts";
 import { type ErrorNode, memberOf } from "./error-tree.ts";
 import { provesRefusal } from "./seen.ts";

@@ -1,16 +1,17 @@
 /**
- * `holdfast/evidence`: what the errors of well-known libraries prove about an effect. By the shape of errors: it loads no library.
+ * `holdfast/evidence`: what the errors of well-known libraries prove about an effect. It knows errors by their shape, and loads no library.
  *
  * @module holdfast/evidence
  */
-export type { Classify, EffectVerdict, NotDone } from "../core/job/effect.ts";
-export type { Outgoing, Seen } from "../core/job/outgoing.ts";
+
 export { aws } from "./aws.ts";
-export { combine } from "./combine.ts";
+export type { Classify, EffectVerdict, NotDone } from "./classifier.ts";
+export { combine } from "./classifier.ts";
 export { grpc } from "./grpc.ts";
 export { http } from "./http.ts";
 export { anthropic, openai } from "./language-models.ts";
 export { octokit } from "./octokit.ts";
+export type { Outgoing, Seen } from "./outgoing/outgoing.ts";
 export { smtp } from "./smtp.ts";
 export { sql } from "./sql.ts";
 export { stripe } from "./stripe.ts";

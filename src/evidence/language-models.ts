@@ -1,4 +1,4 @@
-import type { Classify } from "../core/job/effect.ts";
+import type { Classify } from "./classifier.ts";
 import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
 import { headersOf, statusOf } from "./http.ts";
 

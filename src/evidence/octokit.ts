@@ -1,9 +1,15 @@
-import { delayMsOf } from "../core/job/delay-ms.ts";
-import type { Classify } from "../core/job/effect.ts";
-import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
+import { delayMsOf } from "../platform/lib/delay-ms.ts";
+import type { Classify } from "./classifier.ts";
+import {
+  classifierOf,
+  has,
+  header,
+  retryAfterMs,
+  verdictOfAnswer,
+  verdictWithoutAnswer,
+} from "./classifier.ts";
 import { memberOf, textIn } from "./error-tree.ts";
 import { statusOf } from "./http.ts";
-import { header, retryAfterMs } from "./retry-after.ts";
 
 /**
  * `octokit` and its parts. 4xx is refused, so not done; rate limits are tried again when GitHub says. 5xx and a lost connection are unknown.

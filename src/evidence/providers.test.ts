@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { answered, connection, nothing, seen, unanswered } from "../../test/support/seen.ts";
-import type { Classify } from "../core/job/effect.ts";
+import type { Classify } from "./classifier.ts";
 import { anthropic, aws, grpc, octokit, openai, stripe } from "./index.ts";
 
 const forGood = { verdict: "not-done", permanent: true };

@@ -1,5 +1,5 @@
-import type { Outgoing, Seen } from "../core/job/outgoing.ts";
-import { NEVER_SENT } from "./never-sent-codes.ts";
+import { NEVER_SENT } from "./error-tree.ts";
+import type { Outgoing, Seen } from "./outgoing/outgoing.ts";
 
 /** They only read. */
 const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);

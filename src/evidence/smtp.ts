@@ -1,4 +1,4 @@
-import type { Classify } from "../core/job/effect.ts";
+import type { Classify } from "./classifier.ts";
 import { classifierOf, notDone } from "./classifier.ts";
 import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
 import { isNothing, isOneConnection } from "./seen.ts";

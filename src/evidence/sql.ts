@@ -1,4 +1,4 @@
-import type { Classify } from "../core/job/effect.ts";
+import type { Classify } from "./classifier.ts";
 import { classifierOf, has } from "./classifier.ts";
 import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
 import { isNothing, isOneConnection } from "./seen.ts";
@@ -27,7 +27,7 @@ const NO_CONNECTION =
  * `pg`, `postgres` and `mysql2`, also inside of query builders. A refused statement is rolled back, so not done. A lost connection, a server
  * that stops, and 40003 and 08007 (also in COMMIT) are unknown.
  *
- * One statement, or one transaction, is one effect: of a statement that was committed before the refused one nothing is known here.
+ * One statement, or one transaction, is one effect: nothing is known here of a statement that was committed before the refused one.
  */
 export const sql: Classify = classifierOf(
   (node) => isOfPostgres(node) || isOfMysql(node) || isLost(node) || isWithoutConnection(node),

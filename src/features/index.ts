@@ -1,9 +1,11 @@
 import type { Feature } from "../core/feature.ts";
+import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
+import { formerQueues } from "./former-queues/feature.ts";
 import { history } from "./history/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
 
 /** All features, in the order in which the path of a job calls them. */
-export const features: readonly Feature[] = [retention, lanes, flows, tags, history];
+export const features: readonly Feature[] = [retention, fairness, lanes, flows, tags, formerQueues, history];

@@ -3,13 +3,13 @@
  *
  * @module holdfast/testing
  */
+// Members of public types that features declare.
+export type {} from "../features/declared.ts";
 export { type CrashSweepOptions, crashSweep } from "./crash-sweep.ts";
 export type { EffectScript, RecordedEffect } from "./recorded-effects.ts";
-export type { RecordedSubmission } from "./recorded-submissions.ts";
-export type { LoggedLine } from "./recording-log.ts";
+export type { LoggedLine, RecordedSubmission } from "./run-handler.ts";
 export { type HandlerError, type HandlerRun, type RunHandlerOptions, runHandler } from "./run-handler.ts";
-export type { SubmittedJob } from "./submitted-jobs.ts";
 export type { RepeatedCall, SweepReport, SweptBoundary } from "./sweep-report.ts";
 export type { TestClock } from "./test-clock.ts";
 export { startTestHoldfast, type TestHoldfast, type TestHoldfastOptions } from "./test-holdfast.ts";
-export type { TestJob } from "./test-jobs.ts";
+export type { SubmittedJob, TestJob } from "./test-jobs.ts";

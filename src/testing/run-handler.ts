@@ -1,21 +1,32 @@
+import { pino } from "pino";
 import type { AttemptOutcome, ClaimedJob } from "../core/bullmq/claim/claimed-job.ts";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import { openEffects } from "../core/effect/effects.ts";
+import { createEvents } from "../core/events.ts";
 import { dedupKeyOf } from "../core/job/dedup-key.ts";
-import type { JobHandler } from "../core/job/define-job.ts";
+import type { JobContract, JobHandler } from "../core/job/define-job.ts";
 import { type Failure, failureOf } from "../core/job/failure.ts";
 import { keyFault } from "../core/job/idempotency-key.ts";
 import { newJobId } from "../core/job/job-id.ts";
+import type { Receipt } from "../core/job/submit-options.ts";
 import { runAttempt } from "../core/run/run-attempt.ts";
+import type { CheckNext } from "../core/run/submit-next.ts";
+import type { SubmissionOptions } from "../core/submit/submission.ts";
+import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
+import { givenChildren } from "../features/flows/children.ts";
 import type { Child } from "../features/flows/flow.ts";
+import { features } from "../features/index.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
-import { MemoryLedger } from "./memory-ledger.ts";
-import { type EffectScript, knownEffects, type RecordedEffect, RecordedEffects } from "./recorded-effects.ts";
-import { type RecordedSubmission, recordSubmissions } from "./recorded-submissions.ts";
-import { type LoggedLine, recordingLog } from "./recording-log.ts";
+import type { Logger } from "../platform/lib/logger.ts";
+import {
+  type EffectScript,
+  knownEffects,
+  MemoryLedger,
+  type RecordedEffect,
+  RecordedEffects,
+} from "./recorded-effects.ts";
 
 export interface RunHandlerOptions<EffectName extends string = string> {
   /** The number of the attempt, from 1 to as many as the job may have. @default 1 */
@@ -108,7 +119,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   const known = knownEffects(scripts);
   // What the ledger knows was left by an earlier delivery.
   const delivery = attempt + Math.sign(known.size);
-  const parts = { payload, attempt, delivery, idempotencyKey, progress, children };
+  const parts = { payload, attempt, delivery, idempotencyKey, progress };
   const job = claimedJob(handler, parts);
   const ledger = new MemoryLedger(dedupKeyOf(job.type, idempotencyKey), known);
   const events = createEvents();
@@ -121,6 +132,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
       events,
       now: Date.now,
       checkNext,
+      parts: [{ given: (_, abort) => givenChildren(() => [children.map(childOf)], abort) }],
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);
@@ -166,12 +178,11 @@ interface JobParts {
   readonly delivery: number;
   readonly idempotencyKey: string;
   readonly progress: unknown[];
-  readonly children: readonly GivenChild[];
 }
 
 function claimedJob(
   { job: contract }: JobHandler,
-  { payload, attempt, delivery, idempotencyKey, progress, children }: JobParts,
+  { payload, attempt, delivery, idempotencyKey, progress }: JobParts,
 ): ClaimedJob {
   return {
     id: newJobId(contract.queue, "000000000000"),
@@ -188,12 +199,6 @@ function claimedJob(
     submittedAt: Date.now(),
     hasBegun: async () => attempt > 1,
     countSnooze: async () => 1,
-    children: {
-      countUnfinished: async () => 0,
-      async *pages() {
-        yield children.map(childOf);
-      },
-    },
     lease: new Lease(Number.POSITIVE_INFINITY),
     lockToken: "",
     progress: async (value) => {
@@ -235,4 +240,94 @@ function endOf<Result>({ job: { retry } }: JobHandler, attempt: number, outcome:
       // Only a worker that stops could cause that.
       throw new HoldfastError("INTERNAL", "The attempt was released");
   }
+}
+
+/** A job that a handler submitted in a test. */
+export interface RecordedSubmission {
+  readonly id: string;
+  readonly type: string;
+  /** Made of the running job's type and key, and the submission's name. */
+  readonly idempotencyKey: string;
+  /** As it was submitted, before defaults of its schema. */
+  readonly payload: unknown;
+  /** As the API would get them: instants are ISO 8601. */
+  readonly options: SubmissionOptions;
+}
+
+interface Recorder {
+  readonly checkNext: CheckNext;
+  /** Each job once, in the order of submission. */
+  submitted(): RecordedSubmission[];
+}
+
+/** Checks submissions as the store's path does, and keeps them. */
+function recordSubmissions(): Recorder {
+  const validate = openValidator(features);
+  const known = new Map<string, RecordedSubmission & { readonly content: string }>();
+
+  function record({ contract, content, payloadJson, idempotencyKey, options }: ValidSubmission): Receipt {
+    const { type, queue } = contract;
+    const key = `${type}\0${idempotencyKey}`;
+    const first = known.get(key);
+    if (first !== undefined && first.content !== content)
+      throw new HoldfastError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with other content");
+    const id = first?.id ?? newJobId(queue, "000000000000");
+    const payload: unknown = payloadJson === undefined ? undefined : JSON.parse(payloadJson);
+    if (first === undefined) known.set(key, { id, type, idempotencyKey, payload, options, content });
+    return { id, type, idempotencyKey, duplicate: first !== undefined };
+  }
+
+  return {
+    submitted: () => [...known.values()].map(({ content, ...submission }) => submission),
+    checkNext(job, input) {
+      // What a handler has is a whole contract, or it could not be submitted by a worker.
+      const application = { jobs: new Map([[job.type, job as JobContract]]) };
+      const checked = later(() => validate(application, input));
+      return async () => record(checked());
+    },
+  };
+}
+
+/** Does it now; what it returned, or threw, comes with each call. */
+function later<T>(work: () => T): () => T {
+  try {
+    const done = work();
+    return () => done;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** A line of the log of an attempt. */
+export interface LoggedLine {
+  readonly level: "debug" | "info" | "warn" | "error" | "fatal";
+  readonly message: string;
+  /** As JSON, which is how a log shows them. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A log that keeps its lines in memory. */
+export function recordingLog(lines: LoggedLine[]): Logger {
+  const options = { level: "debug", base: null, timestamp: false, formatters: { level: named } } as const;
+  const log = pino(options, {
+    write(json: string) {
+      const { level, msg, ...fields } = JSON.parse(json);
+      lines.push({ level, message: msg, fields: asNamed(fields) });
+    },
+  });
+  // A child would repeat on each line which attempt it is of.
+  return Object.assign(log, { child: () => log }) as Logger;
+}
+
+/** Here no name of Holdfast's own is in the way of the handler's. */
+function asNamed(fields: object): LoggedLine["fields"] {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name.replace(/^handler\./, ""), value]),
+  );
+}
+
+function named(level: string) {
+  return { level };
 }

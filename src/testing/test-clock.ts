@@ -1,12 +1,11 @@
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import { createEvents } from "../core/events.ts";
 import type { Submitter } from "../core/submit/submitter.ts";
 import type { Schedule } from "../features/schedules/define-schedule.ts";
 import type { Overlaps } from "../features/schedules/overlap.ts";
 import type { SchedulePauses } from "../features/schedules/pauses.ts";
 import { goOn, submitTick, type TickTools } from "../features/schedules/run-schedule.ts";
-import { createEvents } from "../platform/telemetry/events.ts";
-import { bringDeadlinesForward } from "./bring-deadlines-forward.ts";
-import { bringForward } from "./bring-forward.ts";
+import { loadScript } from "../platform/redis/script.ts";
 
 /**
  * The clock of a test. It runs as the machine's does, and can be moved forward.
@@ -38,10 +37,19 @@ interface ClockParts {
   readonly overlaps: Overlaps;
 }
 
-/** Makes what is delayed due earlier, as if time had passed. */
+const dueScript = loadScript(import.meta.url, "bring-forward.lua");
+const deadlineScript = loadScript(import.meta.url, "bring-deadlines-forward.lua");
+
+/** Makes what is delayed due earlier, and the deadlines of effects before that, as if time had passed. */
 export async function passTime(stores: readonly QueueStore[], ms: number): Promise<void> {
-  await Promise.all(stores.map((store) => bringDeadlinesForward(store, ms)));
-  await Promise.all(stores.map((store) => bringForward(store, ms)));
+  await Promise.all(
+    stores.map(({ client, keys }) =>
+      deadlineScript.run(client, [keys.joinedJobs, keys.newLedgers], [keys.ledgerStart, ms]),
+    ),
+  );
+  await Promise.all(
+    stores.map(({ client, keys }) => dueScript.run(client, [keys.delayed], [keys.start, ms])),
+  );
 }
 
 /** The clock, and what the test's own Holdfast does with it. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { Application } from "../core/job/define-config.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
 import { openStatusReader } from "../core/status/read-status.ts";
@@ -10,10 +11,8 @@ import { type Overlaps, openOverlaps } from "../features/schedules/overlap.ts";
 import { openSchedulePauses, type SchedulePauses } from "../features/schedules/pauses.ts";
 import { type Environment, readSettings } from "../platform/config/settings.ts";
 import { type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
-import { matches, type PartOf } from "./partial-match.ts";
-import { findSubmitted, type SubmittedJob } from "./submitted-jobs.ts";
 import { createTestClock, type TestClock } from "./test-clock.ts";
-import { openTestJobs, type TestJob } from "./test-jobs.ts";
+import { findSubmitted, openTestJobs, type SubmittedJob, type TestJob } from "./test-jobs.ts";
 import { openThrowAwayStore } from "./throw-away-store.ts";
 
 export interface TestHoldfastOptions {
@@ -152,4 +151,24 @@ function testHoldfast(
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** A part of a value: objects may lack members, at any depth; lists are whole. */
+export type PartOf<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [Name in keyof T]?: PartOf<T[Name]> }
+    : T;
+
+/** Whether a value has everything that `part` has. */
+function matches(value: unknown, part: unknown): boolean {
+  if (!isObject(part) || Array.isArray(part)) return isDeepStrictEqual(value, part);
+  if (!isObject(value)) return false;
+  return Object.entries(part).every(
+    ([name, wanted]) => Object.hasOwn(value, name) && matches(value[name], wanted),
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

@@ -1,8 +1,11 @@
+import { openEnvelope } from "../core/bullmq/add/envelope.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import { submittedAt } from "../core/job/job-id.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import type { ReadStatus } from "../core/status/read-status.ts";
-import { findIds } from "./submitted-jobs.ts";
-import { readUnfinished } from "./unfinished.ts";
+import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../desk/jobs/find-jobs.ts";
+import { readEnvelopeJson } from "../desk/jobs/job-record.ts";
+import { loadScript } from "../platform/redis/script.ts";
 import { until } from "./until.ts";
 
 /** One job in a test. */
@@ -106,4 +109,72 @@ function line({ id, type, state, attemptsMade, maxAttempts, nextAttemptAt, error
   const due = nextAttemptAt === null ? "" : `, due ${nextAttemptAt} (clock.advance moves that nearer)`;
   const why = error === null ? "" : `, ${error.code}: ${error.message}`;
   return `  ${id} ${type}: ${state}, ${attempts}${due}${why}`;
+}
+
+/** A job that somebody submitted. */
+export interface SubmittedJob<Payload = unknown> {
+  readonly id: string;
+  readonly idempotencyKey: string;
+  /** As it was submitted, before defaults of its schema. */
+  readonly payload: Payload;
+}
+
+/** Every job of a type in these queues, in the order in which they were submitted. */
+export async function findSubmitted(stores: readonly QueueStore[], type: string): Promise<SubmittedJob[]> {
+  const found = await Promise.all(stores.map((store) => findInQueue(store, stateLists, type)));
+  return found.flat().sort((a, b) => submittedAt(a.id) - submittedAt(b.id));
+}
+
+async function findInQueue(
+  store: QueueStore,
+  lists: readonly StateList[],
+  type: string,
+): Promise<SubmittedJob[]> {
+  const ids = await findIds(store, lists, type);
+  const jobs = await Promise.all([...ids].map((id) => readSubmission(store, id)));
+  return jobs.filter((job) => job !== undefined);
+}
+
+/** The ids of the jobs in these lists; one that moves meanwhile may be in none. */
+async function findIds(
+  store: QueueStore,
+  lists: readonly StateList[],
+  type?: string,
+): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for (const list of lists) {
+    const jobs = { queue: store.queue, of: { list } };
+    let position = LIST_START;
+    for (let isEnd = false; !isEnd; ) {
+      const slice = await findJobs(store, jobs, position, { type }, SLICE);
+      for (const id of slice.ids) ids.add(id);
+      ({ isEnd } = slice);
+      position = slice.next;
+    }
+  }
+  return ids;
+}
+
+async function readSubmission(store: QueueStore, id: string): Promise<SubmittedJob | undefined> {
+  const json = await readEnvelopeJson(store, id);
+  if (json === null) return undefined;
+  const { key, payload } = openEnvelope(store, id, JSON.parse(json));
+  return { id, idempotencyKey: key, payload };
+}
+
+const script = loadScript(import.meta.url, "unfinished.lua");
+
+/** What a queue has to do now. */
+interface Unfinished {
+  /** Jobs that wait, run, or are delayed and due. */
+  readonly jobs: number;
+  /** Differs after each submission and each end of a job. */
+  readonly stamp: number;
+}
+
+/** Reads it in one step. */
+async function readUnfinished({ client, keys }: QueueStore): Promise<Unfinished> {
+  const reply = await script.run(client, [keys.delayed], [keys.start]);
+  const [jobs, stamp] = reply as [number, number];
+  return { jobs, stamp };
 }

@@ -5,11 +5,12 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { spawnEmbeddedStore } from "../edges/cli/system/embedded-store.ts";
 import type { Environment } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { type Running, stopOnce } from "../platform/lib/running.ts";
+import { embeddedStoreUrl } from "../platform/redis/connect.ts";
 import { openConnection, serversOf, whenReady } from "../platform/redis/connection.ts";
-import { embeddedStoreUrl, spawnEmbeddedStore } from "../platform/redis/embedded.ts";
 import { until } from "./until.ts";
 
 /** A store for tests: a server of its own, or keys of its own in a given one. */

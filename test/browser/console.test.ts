@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
-import { schedulersKey } from "../../src/platform/redis/keys.ts";
+import { schedulersKey } from "../../src/features/schedules/scheduler-heartbeat.ts";
 import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../support/console-page.ts";
 import { pauseWorkerOf } from "../support/doubts.ts";

@@ -10,11 +10,11 @@ import {
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { onFailpoint } from "../../src/core/failpoints.ts";
 import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { diagnose } from "../../src/desk/doctor/doctor.ts";
 import type { Finding } from "../../src/desk/doctor/finding.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
-import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
 import { get, post } from "../support/http.ts";
 import { runProcess, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";

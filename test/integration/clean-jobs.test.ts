@@ -3,7 +3,7 @@ import { defineConfig, defineJob, type Operator, type Producer } from "holdfast"
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
-import { deleteJob } from "../../src/core/effect/ledger/delete-job.ts";
+import { deleteJob } from "../../src/desk/jobs/delete-job.ts";
 import { call } from "../support/http.ts";
 import { addFailedCopies } from "../support/job-copies.ts";
 import { launch, runProcess, withProcesses } from "../support/processes.ts";

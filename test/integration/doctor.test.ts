@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startProxy } from "../../faults/lib/proxy.ts";
 import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
-import { diagnose } from "../../src/desk/doctor/doctor.ts";
+import { diagnose, diagnoseSystem } from "../../src/desk/doctor/doctor.ts";
 import type { Finding } from "../../src/desk/doctor/finding.ts";
 import { createOperator } from "../../src/desk/operator.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
@@ -269,6 +270,21 @@ describe("holdfast doctor", withProcesses, () => {
 
     expect(stderr).toBe("");
     expect(stdout).toMatch(/^(warn|bad) +latency/m);
+  });
+
+  it("leaves no rejection unhandled when Redis goes away: that would end the API's process", async () => {
+    const unhandled: unknown[] = [];
+    const onUnhandled = (reason: unknown) => void unhandled.push(reason);
+    process.on("unhandledRejection", onUnhandled);
+    onTestFinished(() => void process.off("unhandledRejection", onUnhandled));
+    const settings = readSettings(environment());
+    const store = await reachRedis(settings, "fail-fast");
+    const stores = openQueueStores(store, settings.HOLDFAST_PREFIX);
+    await store.stop();
+
+    await expect(diagnoseSystem(application, stores, settings)).rejects.toThrow();
+    await nextTurn();
+    expect(unhandled).toEqual([]);
   });
 
   it("exits with 3 if Redis cannot be reached", async () => {

@@ -85,7 +85,13 @@ async function ended(id: string) {
 
 async function operator() {
   const { stores, submitter } = await started.path;
-  return openOperator(application, stores, settings, async () => submitter.submit);
+  return openOperator({
+    application,
+    stores,
+    settings,
+    submitAct: submitter.submit,
+    submitOwn: submitter.submitOwn,
+  });
 }
 
 function unanswered(): Error {

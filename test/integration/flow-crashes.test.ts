@@ -4,7 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createProducer } from "holdfast";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
-import { type Failpoint, onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
+import { type Failpoint, onFailpoint } from "../../src/core/failpoints.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";
 import { launch, launchRole, withProcesses } from "../support/processes.ts";
 import { untilState } from "../support/service.ts";

@@ -1,7 +1,7 @@
 import { defineConfig, defineJob } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { onFailpoint } from "../../src/platform/telemetry/failpoints.ts";
+import { onFailpoint } from "../../src/core/failpoints.ts";
 import { anyJob } from "../support/application.ts";
 import { bind, render } from "../support/fixtures/books.config.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../support/library.ts";

@@ -59,7 +59,7 @@ describe("a queue that is limited to one job an hour, with 1,500 waiting", withP
     expect(doctor.stdout).toMatch(
       /"limit of default".*limited to 1\/1h by ann, 1500 jobs waiting; the last starts in 62 d/,
     );
-    expect(listed.stdout).toMatch(/limited to 1\/1h: the last starts in 63 d/);
+    expect(listed.stdout).toMatch(/limited to 1\/1h: the last starts in 62 d 12 h/);
     expect((await scrape(`${url}/metrics`)).value("holdfast_queue_at_limit", { queue: "default" })).toBe(1);
   });
 });

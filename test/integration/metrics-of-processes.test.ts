@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { metricDefinitions } from "../../src/platform/telemetry/metric-definitions.ts";
 import { post } from "../support/http.ts";
+import { everyMetric } from "../support/metric-definitions.ts";
 import { scrape } from "../support/metrics.ts";
 import { launchRole, urlOf, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
@@ -54,7 +54,7 @@ describe("API, worker and scheduler as processes", withProcesses, () => {
     for (const [index, role] of roles.entries()) {
       const { names, text } = metrics[index]!;
       const ours = [...names].filter((name) => name.startsWith("holdfast_")).sort();
-      const expected = Object.entries(metricDefinitions).filter(([, { reportedBy }]) =>
+      const expected = Object.entries(everyMetric).filter(([, { reportedBy }]) =>
         (reportedBy as readonly string[]).includes(role),
       );
       expect(ours, role).toEqual(expected.map(([name]) => name).sort());

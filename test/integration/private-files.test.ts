@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
+import { spawnEmbeddedStore } from "../../src/edges/cli/system/embedded-store.ts";
 import { claimDataDirectory } from "../../src/edges/cli/system/local-system.ts";
-import { spawnEmbeddedStore } from "../../src/platform/redis/embedded.ts";
 import { epochFile } from "../../src/platform/redis/fitness/epoch-file.ts";
 import { until } from "../support/until.ts";
 

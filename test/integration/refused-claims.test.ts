@@ -1,10 +1,10 @@
 import { startWorker } from "holdfast/worker";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { connectQueues } from "../../src/core/bullmq/store/connect-queues.ts";
-import { openReadiness } from "../../src/core/bullmq/store/readiness.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
+import { openReadiness } from "../../src/desk/readiness.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
-import { type LoggedLine, recordingLog } from "../../src/testing/recording-log.ts";
+import { type LoggedLine, recordingLog } from "../../src/testing/run-handler.ts";
 import { anyJob } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
@@ -111,7 +111,7 @@ describe("the readiness of a worker", () => {
   it("says that Redis takes no writes, and why", async () => {
     const { env, refuseWrites } = refusableService();
     const settings = readSettings(env);
-    const queues = await connectQueues(application, settings, "retrying");
+    const queues = await connectQueues(application, settings, [], "retrying");
     onTestFinished(queues.stop);
     const read = openReadiness(queues, application.queues, settings);
     expect(await read()).toEqual([]);

@@ -3,8 +3,9 @@ import { defineConfig, defineJob, type HoldfastError } from "holdfast";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { validateSubmission } from "../../src/core/submit/validate.ts";
+import { openValidator } from "../../src/core/submit/validate.ts";
 import { submissionBody } from "../../src/edges/http/body/submission-body.ts";
+import { features } from "../../src/features/index.ts";
 import { check, jsonSchemaOf, type Schema } from "../../src/platform/lib/schema.ts";
 
 const rest = { retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } }, timeoutMs: 1_000 } as const;
@@ -28,7 +29,7 @@ function refusalOf(payload: Schema, sent: unknown): HoldfastError {
   const application = defineConfig({ jobs: [job], handlers: async () => [] });
   const input = { type: "report", payload: sent, idempotencyKey: "k" };
   try {
-    validateSubmission(application, input);
+    openValidator(features)(application, input);
   } catch (error) {
     return error as HoldfastError;
   }

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { queueKey, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";
-import { fingerprintSecretKey } from "../../src/platform/redis/keys.ts";
+import { fingerprintSecretKey } from "../../src/platform/redis/encryption/shared-secret.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";
 import { withProcesses } from "../support/processes.ts";

@@ -5,7 +5,7 @@ import type { Producer } from "holdfast";
 import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { schedulersKey } from "../../src/platform/redis/keys.ts";
+import { schedulersKey } from "../../src/features/schedules/scheduler-heartbeat.ts";
 import { cutTexts, launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
 import { type ConsolePage, openConsole, untilLoaded } from "../support/console-page.ts";
 import { writePast } from "../support/past.ts";

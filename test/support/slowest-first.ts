@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  */
 const slowest = [
   "verify/encryption-rollout",
+  "pictures/console",
   "verify/first-job",
   "verify/examples",
   "integration/blocked-loop",

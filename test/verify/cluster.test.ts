@@ -12,7 +12,7 @@ import {
   whenReady,
 } from "../../src/platform/redis/connection.ts";
 import { redisNow } from "../../src/platform/redis/fitness/clock.ts";
-import { checkPromotion, promotionOf } from "../../src/platform/redis/fitness/promotion.ts";
+import { checkPromotion, promotionOf } from "../../src/platform/redis/fitness/redis-checks.ts";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";

@@ -6,8 +6,8 @@ import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { variables } from "../../src/platform/config/variables.ts";
-import { metricDefinitions } from "../../src/platform/telemetry/metric-definitions.ts";
 import { get } from "../support/http.ts";
+import { everyMetric } from "../support/metric-definitions.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
 
@@ -151,7 +151,7 @@ describe("the manifests for Kubernetes", () => {
     const [, metric = ""] = /^max\((\w+)\)$/.exec(spec.triggers[0].metadata.query) ?? [];
 
     expect(deployments.map(({ metadata }) => metadata.name)).toContain(spec.scaleTargetRef.name);
-    expect(Object.keys(metricDefinitions)).toContain(metric);
+    expect(Object.keys(everyMetric)).toContain(metric);
   });
 });
 

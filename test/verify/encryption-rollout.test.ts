@@ -9,7 +9,7 @@ import { startWorker } from "holdfast/worker";
 import { describe, expect, it } from "vitest";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { keyIdOf } from "../../src/platform/redis/encryption/codec.ts";
-import { encryptionKeys } from "../../src/platform/redis/keys.ts";
+import { encryptionKeys } from "../../src/platform/redis/encryption/keys-in-use.ts";
 import { anyJob, echo, application as fixtures } from "../support/application.ts";
 import { charge, chargedKey, chargeHandler } from "../support/fixtures/rollout.config.ts";
 import { type Answer, get, post } from "../support/http.ts";

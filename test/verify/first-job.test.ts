@@ -20,7 +20,9 @@ import { until } from "../support/until.ts";
 
 const exec = promisify(execFile);
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
+/** Both compilers that people have: 6, and the native 7, which takes a sixth of the time. */
 const tsc = join(checkout, "node_modules/typescript/bin/tsc");
+const nativeTsc = join(checkout, "node_modules/typescript7/bin/tsc");
 
 /** A folder with these files, in which the checkout is installed. */
 function newProject(files: Readonly<Record<string, string>> = {}): string {
@@ -70,7 +72,7 @@ describe("holdfast init", withProcesses, () => {
     expect(code).toBe(0);
     expect(filesIn(folder)).toEqual(ofEmptyFolder);
     for (const path of ofEmptyFolder) expect(stdout).toContain(`created  ${path}`);
-    await exec(process.execPath, [tsc, "--noEmit"], { cwd: folder });
+    await exec(process.execPath, [nativeTsc, "--noEmit"], { cwd: folder });
     rmSync(join(folder, "tsconfig.json"));
     await exec(process.execPath, [tsc, "--init"], { cwd: folder });
     await exec(process.execPath, [tsc, "--noEmit"], { cwd: folder });
@@ -94,7 +96,7 @@ describe("holdfast init", withProcesses, () => {
       scripts: { dev: "holdfast dev", start: "holdfast up", test: expect.stringContaining("--test") },
       dependencies: left.dependencies,
     });
-    await exec(process.execPath, [tsc, "--noEmit"], { cwd: folder });
+    await exec(process.execPath, [nativeTsc, "--noEmit"], { cwd: folder });
   });
 
   it("writes nothing in a dry run, and nothing over what is there", async () => {

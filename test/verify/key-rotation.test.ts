@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { keyIdOf } from "../../src/platform/redis/encryption/codec.ts";
-import { fingerprintSecretKey } from "../../src/platform/redis/keys.ts";
+import { fingerprintSecretKey } from "../../src/platform/redis/encryption/shared-secret.ts";
 import { application } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { launchRole, urlOf, withProcesses } from "../support/processes.ts";

@@ -259,7 +259,7 @@ describe("durability replica:N on one server", withProcesses, () => {
     const { env, createProducer } = service({ REDIS_URL: master.url });
     const producer = await createProducer();
     const submit = (key: string) => producer.submit(alpha, null, { idempotencyKey: key });
-    const { epochs, stop } = await connectQueues(application, readSettings(env), "fail-fast");
+    const { epochs, stop } = await connectQueues(application, readSettings(env), [], "fail-fast");
     onTestFinished(stop);
     const epoch = epochs.of("alpha");
     await submit("before");

@@ -1,4 +1,4 @@
-import type { Classify } from "../../src/core/job/effect.ts";
+import type { Classify } from "../../src/evidence/classifier.ts";
 import type { Ask } from "../faults/fault.ts";
 
 /** Whom a library calls, and how long it may wait. */

@@ -1,4 +1,4 @@
-import type { Classify } from "../../src/core/job/effect.ts";
+import type { Classify } from "../../src/evidence/classifier.ts";
 import { built } from "./built.ts";
 
 type Name = "http" | "stripe" | "aws" | "smtp" | "sql" | "octokit" | "openai" | "anthropic" | "grpc";

@@ -5,4 +5,4 @@ import { built } from "./built.ts";
 
 export const { createProducer, defineConfig, defineJob } = await built<typeof Holdfast>("index");
 export const { startWorker } = await built<typeof Worker>("worker");
-export const { createClient } = await built<typeof Client>("client/index");
+export const { createClient } = await built<typeof Client>("edges/client/index");

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { inLanes } from "../../faults/lib/waiting.ts";
-import { outgoingText } from "../../src/core/effect/outgoing/outgoing-text.ts";
+import { outgoingText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import type { JobStatus, Producer } from "../../src/index.ts";
 import { endChild, endWithUs } from "../../test/support/command.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";

@@ -1,5 +1,5 @@
 import { startApi } from "holdfast/server";
-import type { onFailpoint } from "../../../src/platform/telemetry/failpoints.ts";
+import type { onFailpoint } from "../../../src/core/failpoints.ts";
 import application from "./application.ts";
 import { live } from "./live.ts";
 
@@ -10,7 +10,7 @@ let claims = 0;
 if (lastClaim > 0) {
   // The hook is not public, so import it from the build by its path.
   const hooks: { onFailpoint: typeof onFailpoint } = await import(
-    new URL("../dist/platform/telemetry/failpoints.js", import.meta.url).href
+    new URL("../dist/core/failpoints.js", import.meta.url).href
   );
   hooks.onFailpoint(async (point) => {
     if (point === "submit:claimed") claims += 1;

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createOperator, HoldfastError, type StandaloneOperator } from "holdfast";
-import type { Failpoint } from "../../../src/platform/telemetry/failpoints.ts";
+import type { Failpoint } from "../../../src/core/failpoints.ts";
 import type { ActPayload } from "./application.ts";
 import { patiently } from "./patiently.ts";
 import type { InjectionKind, InjectionPoint } from "./points.ts";

@@ -1,7 +1,15 @@
 import { loadScript } from "../../platform/redis/script.ts";
 import { formatFailure } from "../job/failure.ts";
 import type { QueueStore } from "./store/queue-store.ts";
-import type { StoredAct } from "./stored-acts.ts";
+
+/** Who does something to a job, and why, as scripts record it. */
+export interface StoredAct {
+  readonly by: string;
+  /** Perhaps encrypted; absent where no reason was given. */
+  readonly evidence?: string | undefined;
+  /** The act on many jobs that it is part of. */
+  readonly actId?: string | undefined;
+}
 
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
 

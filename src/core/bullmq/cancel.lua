@@ -2,7 +2,7 @@
 --[[
   Cancels a job. A waiting job fails at once, without a worker. An active one is marked, and its worker notified: BullMQ fails a
   job with this mark the next time it is claimed. A parent that is cancelled gets no further children; those that it has go on.
-  Atomic: the next job of its lane is let in, and no worker claims it meanwhile.
+  Atomic: what features do with its end is done, and no worker claims it meanwhile.
 
   KEYS[1] the job; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] job id   ARGV[3] the reason, as it is stored with the job
@@ -11,9 +11,13 @@
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
--- @include ../../features/flows/flow.lua
--- @include ../../features/lanes/let-in.lua
+-- @include ./job-state.lua
+-- @include ./held.lua
 -- @include ./record-act.lua
+
+-- Each takes prefix, id, reason and the time.
+local endFeatures = {}
+-- @include ../../features/points/end.lua
 
 local prefix, id, reason = ARGV[1], ARGV[2], ARGV[3]
 if not jobExists(prefix, id) then return "missing" end
@@ -27,8 +31,7 @@ if state == "active" then
 end
 
 if isHeld then
-  redis.call("ZREM", prefix .. "waiting-children", id)
-  redis.call("HDEL", KEYS[1], "heldAs")
+  letGo(prefix, id)
 elseif state ~= "waiting" then
   redis.call("ZREM", prefix .. state, id)
 elseif redis.call("LREM", prefix .. "wait", -1, id) == 0 then
@@ -39,9 +42,6 @@ local now = nowMs()
 redis.call("ZADD", prefix .. "failed", now, id)
 redis.call("HSET", KEYS[1], "failedReason", reason, "finishedOn", now)
 redis.call("XADD", prefix .. "events", "*", "event", "failed", "jobId", id, "failedReason", reason, "prev", "waiting")
-local lane = laneOf(prefix, id)
-if lane then leaveLane(prefix, id, lane, now) end
-cancelFlow(KEYS[1])
-failChild(prefix, id, reason, now)
+for _, ended in ipairs(endFeatures) do ended(prefix, id, reason, now) end
 recordAct(prefix, id, ARGV[5], "cancelled")
 return "cancelled"

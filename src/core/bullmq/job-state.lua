@@ -12,7 +12,7 @@ local function hasCompleted(prefix, id)
   return redis.call("ZSCORE", prefix .. "completed", id) and true
 end
 
--- The state of a job that exists; when it is due, where it is delayed; and whether it is held in its lane. Found by elimination: the list of waiting jobs can
+-- The state of a job that exists; when it is due, where it is delayed; and whether it is held. Found by elimination: the list of waiting jobs can
 -- hold millions and is never searched.
 local function jobState(prefix, id)
   if hasCompleted(prefix, id) then return "completed" end
@@ -23,7 +23,7 @@ local function jobState(prefix, id)
   if due then return "delayed", due / DUE_SCALE end
   local score = tonumber(redis.call("ZSCORE", prefix .. "waiting-children", id))
   if score and score >= 0 then return "waiting-children" end
-  -- BullMQ has no state for a job that is held in a lane.
+  -- BullMQ has no state for a job that is held: see held.lua.
   return "waiting", nil, score ~= nil
 end
 
@@ -54,15 +54,9 @@ local function failureCode(reason)
   return string.match(reason, "^([A-Z_]+): ")
 end
 
--- How many jobs are held in lanes: they have scores below zero among those that wait for children.
+-- How many jobs are held: they have scores below zero among those that wait for children.
 local function heldCount(prefix)
   return redis.call("ZCOUNT", prefix .. "waiting-children", "-inf", "(0")
-end
-
--- The lane of a job: its hash, and how many of its jobs may be under way.
-local function laneOf(prefix, id)
-  local lane = redis.call("HGET", prefix .. id, "lane")
-  if lane then return string.match(lane, "^(%S+) (%d+)$") end
 end
 
 -- How often the job was delivered to a worker.

@@ -1,6 +1,6 @@
 import { Queue } from "bullmq";
 import type { QueueLimits, Rate } from "../job/queue-settings.ts";
-import { dropStaleNote, notePause, type PauseNote } from "./pause-note.ts";
+import { dropStaleNote } from "./pause-note.ts";
 import { bullmqQueueName } from "./store/queue-keys.ts";
 import type { QueueStore } from "./store/queue-store.ts";
 
@@ -53,51 +53,17 @@ export async function readControl(partitions: Partitions): Promise<QueueControl>
   };
 }
 
-/** Returns when no further job starts. Running jobs go on. */
-export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {
-  const [first] = partitions;
-  // If this process dies before it writes its own note, none is shown.
-  await dropStaleNote(first);
-  await withBullmq(partitions, (queue) => queue.pause());
-  await notePause(first, note);
-}
-
-export async function resumeQueue(partitions: Partitions): Promise<void> {
-  const [first] = partitions;
-  // Before: somebody may pause it again at once, with another reason.
-  await first.client.hdel(first.keys.control, "reason", "by", "since");
-  await withBullmq(partitions, (queue) => queue.resume());
-}
-
-/** @param override undefined: the declared limits count again */
-export async function overrideLimits(partitions: Partitions, override: Override | undefined): Promise<void> {
-  const [{ client, keys }] = partitions;
-  const { declared } = await readControl(partitions);
-  if (override === undefined) await client.hdel(keys.control, "override");
-  else await client.hset(keys.control, { override: JSON.stringify(override) });
-  await apply(partitions, declared, override);
-}
-
 /** Called by each worker at its start. A limit that is no longer declared is removed, one of another tool stays. */
 export async function declareLimits(partitions: Partitions, declared: QueueLimits): Promise<void> {
   const [{ client, keys }] = partitions;
   const known = await readControl(partitions);
   if (JSON.stringify(known.declared) === JSON.stringify(declared)) return;
   await client.hset(keys.control, { declared: JSON.stringify(declared) });
-  await apply(partitions, declared, known.override);
+  await applyLimits(partitions, declared, known.override);
 }
 
-/** Before a queue is divided: its new partitions are paused as the others, and share its limits. */
-export async function carryControl(before: Partitions, after: Partitions): Promise<void> {
-  const { pause, limits } = await readControl(before);
-  const known = new Set(before.map(({ queue }) => queue));
-  if (limits.concurrency !== undefined || limits.rate !== undefined) await apply(after, limits);
-  if (pause === undefined) return;
-  const added = after.filter(({ queue }) => !known.has(queue));
-  await withBullmq(added, (queue) => queue.pause());
-}
-
-async function apply(
+/** Sets BullMQ's limits. An override counts in place of what is declared. */
+export async function applyLimits(
   partitions: Partitions,
   declared: QueueLimits,
   override: QueueLimits | undefined = {},
@@ -119,7 +85,8 @@ function shareOfRate({ count, perMs }: Rate, partitions: number): Rate {
   return { count: 1, perMs: Math.ceil((perMs * partitions) / count) };
 }
 
-async function withBullmq(
+/** Runs `act` with BullMQ's own object of each partition. */
+export async function withBullmq(
   partitions: readonly QueueStore[],
   act: (queue: Queue) => Promise<unknown>,
 ): Promise<void> {

@@ -59,14 +59,19 @@ export type JobValues = readonly [
   finishedAt: Text,
   result: Text,
   failure: Text,
-  parentKey: Text,
-  children: ChildCounts | null,
-  held: readonly [lane: string, behind: number, limit: number] | null,
+  ofFeatures: readonly unknown[],
 ];
+
+/** What features read of a job, by name: see features/points/read.lua. */
+interface ReadByFeatures {
+  readonly flows?: readonly [parentKey: Text, children: ChildCounts | null];
+  readonly lanes?: readonly [lane: string, behind: number, limit: number];
+}
 
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
-  const [progress, startedAt, finishedAt, result, failure, parentKey, children, held] = more;
+  const [progress, startedAt, finishedAt, result, failure, ofFeatures] = more;
+  const { flows: [parentKey, children] = [null, null], lanes } = byName(ofFeatures);
   return {
     id,
     state,
@@ -83,8 +88,15 @@ export function storedJob(id: string, values: JobValues): StoredJob {
     failure,
     parentKey,
     children,
-    held: held === null ? undefined : { lane: held[0], behind: held[1], limit: held[2] },
+    held: lanes && { lane: lanes[0], behind: lanes[1], limit: lanes[2] },
   };
+}
+
+/** @param read name, value, name, … */
+function byName(read: readonly unknown[]): ReadByFeatures {
+  const values: Record<string, unknown> = {};
+  for (let at = 0; at < read.length; at += 2) values[String(read[at])] = read[at + 1];
+  return values;
 }
 
 /** The id of the job that a key of BullMQ's is of. */

@@ -1,23 +1,29 @@
+import { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
+import { inScope } from "../../evidence/outgoing/scope.ts";
+import { watchOutgoing } from "../../evidence/outgoing/watch-outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
-import { underDeadline } from "../../platform/lib/under-deadline.ts";
+import { underDeadline } from "../../platform/lib/deadline.ts";
+import { foreign, messageOf } from "../../platform/lib/thrown.ts";
 import { keyMissing } from "../../platform/redis/encryption/codec.ts";
-import { isUnanswered } from "../../platform/redis/until-answered.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
+import { isUnanswered } from "../../platform/redis/redis-errors.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
+import { failpoint } from "../failpoints.ts";
 import { InDoubtError } from "../job/attempt-errors.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
-import { askProbe } from "./ask-probe.ts";
-import type { Begun } from "./begun-run.ts";
-import { type EffectContext, type EffectRun, emit, reservedEffect } from "./effect-run.ts";
-import { GivenCall } from "./given-call.ts";
-import type { Reservation } from "./ledger/ledger-steps.ts";
-import { notReserved } from "./not-reserved.ts";
-import { OutgoingRecord } from "./outgoing/outgoing-record.ts";
-import { warnOfRetries } from "./outgoing/warn-of-retries.ts";
-import { watchOutgoing } from "./outgoing/watch-outgoing.ts";
-import { afterFailure, sendCommit } from "./report-effect.ts";
-import { inScope } from "./scope.ts";
+import type { EffectCall, EffectOptions, ProbeAnswer, ProbeCall } from "../job/effect.ts";
+import type { Resolution } from "../job/resolution.ts";
+import {
+  type EffectContext,
+  type EffectRun,
+  emit,
+  inDoubt,
+  notReserved,
+  reservedEffect,
+  resultJson,
+} from "./effect-run.ts";
+import type { Reservation } from "./ledger/ledger.ts";
+import { afterFailure, type Begun, report, sendCommit, warnOfRetries } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
 const ABORT_MARGIN_MS = 1_000;
@@ -167,4 +173,84 @@ function storedResult<T>(
 ): T | undefined {
   if (result !== null) return JSON.parse(result) as T;
   return options.assumedResult?.({ key: effectKeyOf(ledger.dedupKey, id) });
+}
+
+type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
+
+/**
+ * Asks downstream whether an effect in doubt happened, and resolves the doubt with the answer.
+ *
+ * @throws InDoubtError where there is no probe, or it does not know
+ */
+async function askProbe<T>(effect: EffectRun<T>, context: EffectContext): Promise<void> {
+  const { id, declaration, options } = effect;
+  if (declaration.inDoubt !== "probe" || options.probe === undefined)
+    throw inDoubt(id, "an earlier attempt never reported");
+  const answer = await callProbe(effect, context, options.probe);
+  if (answer === "unknown") throw inDoubt(id, "the probe does not know", { retryable: true });
+  const resolution = resolutionOf(answer);
+  const resolved = await report(effect, context, () => context.ledger.resolve(id, resolution));
+  if (resolved.kind === "resolved") emit(effect, context, "effect.resolved");
+  context.log().info({ effect: id, as: resolution.as }, "the probe resolved a doubt");
+}
+
+function resolutionOf<T>(answer: Exclude<ProbeAnswer<T>, "unknown">): Resolution {
+  // Nobody is there to be asked. The policy's condition covers a run that is still under way.
+  const found = { evidence: "the probe's answer", by: "probe", confirm: true };
+  return answer === "not-done"
+    ? { as: "not-done", ...found }
+    : { as: "done", result: resultJson(answer.done), ...found };
+}
+
+async function callProbe<T>(
+  { id, declaration }: EffectRun<T>,
+  { ledger, abort: outer, log, scrub }: EffectContext,
+  probe: Probe<T>,
+): Promise<ProbeAnswer<T>> {
+  const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
+  const key = effectKeyOf(ledger.dedupKey, id);
+  try {
+    return await underDeadline(outer, declaration.timeoutMs, late, async (abort) => {
+      const call = new GivenProbeCall(key, abort);
+      return declaredAnswer(await foreign(() => probe(call)));
+    });
+  } catch (error) {
+    log().warn({ effect: id, reason: scrub(messageOf(error)) }, "probe failed");
+    return "unknown";
+  }
+}
+
+/** Untyped probes return anything. An answer that is none of the three declared ones, or cannot be read, proves nothing. */
+function declaredAnswer<T>(answer: ProbeAnswer<T>): ProbeAnswer<T> {
+  if (answer === "not-done") return answer;
+  const isDone = typeof answer === "object" && answer !== null && Object.hasOwn(answer, "done");
+  return isDone ? { done: answer.done } : "unknown";
+}
+
+/**
+ * What a probe gets. A class: V8 makes a hidden class of its own for each object with a getter in it, which keeps the whole attempt
+ * alive until the next major collection (row `work-effect`).
+ */
+class GivenProbeCall implements ProbeCall {
+  readonly key: string;
+  readonly #abort: Abort;
+
+  constructor(key: string, abort: Abort) {
+    this.key = key;
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+}
+
+/** What an effect's function gets. */
+class GivenCall extends GivenProbeCall implements EffectCall {
+  readonly fence: number;
+
+  constructor(key: string, abort: Abort, fence: number) {
+    super(key, abort);
+    this.fence = fence;
+  }
 }

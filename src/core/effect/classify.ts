@@ -1,5 +1,9 @@
-import { errorTree, memberOf } from "../../evidence/error-tree.ts";
+import type { EffectVerdict, NotDone } from "../../evidence/classifier.ts";
+import { errorCode, errorTree, memberOf, NEVER_SENT } from "../../evidence/error-tree.ts";
+import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
+import { isWrittenSince } from "../../evidence/outgoing/watch-outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { messageOf } from "../../platform/lib/thrown.ts";
 import {
   InDoubtError,
   NotDoneError,
@@ -7,9 +11,7 @@ import {
   RetryAfterError,
   SnoozeError,
 } from "../job/attempt-errors.ts";
-import type { EffectVerdict } from "../job/effect.ts";
-import { provesNeverSent } from "./outgoing/never-sent.ts";
-import type { OutgoingRecord } from "./outgoing/outgoing-record.ts";
+import type { EffectContext, EffectRun } from "./effect-run.ts";
 
 /** Something may have been sent, and no answer came. */
 const UNANSWERED: ReadonlySet<unknown> = new Set([
@@ -36,13 +38,49 @@ const OUR_ABORTS: ReadonlySet<string> = new Set([
   "WORKER_STOPPING",
 ]);
 
+export const notDone: NotDone = { verdict: "not-done" };
+
+/**
+ * Decides what a failed run of an effect means: it did not happen, or nobody can know. The effect's own classifier is asked first, then
+ * that of its declaration. A classifier that throws, or returns anything but a verdict, proves nothing.
+ */
+export function verdictOn<T>(
+  { id, options, declaration }: EffectRun<T>,
+  { log, scrub }: EffectContext,
+  thrown: unknown,
+  record: OutgoingRecord,
+): NotDone | "unknown" {
+  try {
+    const seen = record.seen();
+    const verdict: unknown =
+      options.classify?.(thrown, seen) ??
+      declaration.classify?.(thrown, seen) ??
+      classify(thrown, record, declaration.onError);
+    return readVerdict(verdict);
+  } catch (fault) {
+    log().warn({ effect: id, reason: scrub(messageOf(fault)) }, "the effect's classifier failed");
+    return "unknown";
+  }
+}
+
+function readVerdict(verdict: unknown): NotDone | "unknown" {
+  if (verdict === "not-done") return notDone;
+  const { verdict: word, retryAfterMs, permanent }: Partial<NotDone> = Object(verdict);
+  if (word !== "not-done") return "unknown";
+  return {
+    verdict: word,
+    retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : undefined,
+    permanent: permanent === true,
+  };
+}
+
 /**
  * What an error proves that no classifier has recognised. An error proves nothing, unless it is the effect's own word, or the connection was
  * never made.
  *
  * @param onError what the declaration says of all others
  */
-export function classify(
+function classify(
   error: unknown,
   record: OutgoingRecord,
   onError: "in-doubt" | "not-done" = "in-doubt",
@@ -68,4 +106,14 @@ function isUnanswered(error: unknown): boolean {
   return errorTree(error).some(
     (node) => UNANSWERED.has(memberOf(node, "code")) || UNANSWERED_NAMES.has(memberOf(node, "name")),
   );
+}
+
+/**
+ * Whether an error says that no connection was made, and this run of the effect has sent nothing before: clients send again by themselves,
+ * and only their last error is seen. Where the connection itself was not seen, nothing is proved.
+ */
+function provesNeverSent(error: unknown, record: OutgoingRecord): boolean {
+  const isRefused = errorTree(error).some((node) => NEVER_SENT.has(errorCode(node)));
+  if (!isRefused || !record.hasOnlyFailed) return false;
+  return !isWrittenSince(record.hosts, record.startedAt);
 }

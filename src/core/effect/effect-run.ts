@@ -1,7 +1,9 @@
+import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import type { EffectEventName, Events } from "../../platform/telemetry/events.ts";
+import { redisFault } from "../../platform/redis/redis-errors.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import type { EffectEventName, Events } from "../events.ts";
 import { InDoubtError } from "../job/attempt-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
 import type { EffectLedger, ReservedEffect } from "./ledger/ledger.ts";
@@ -79,4 +81,20 @@ export function resultJson(result: unknown): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+const faults = new WeakSet<HoldfastError>();
+
+/**
+ * Marks a fault of Redis for which an effect was not reserved, so it has not begun. The code alone would not do: a handler can
+ * throw the same one for reasons of its own.
+ */
+export function notReserved(error: unknown): HoldfastError {
+  const fault = redisFault(error);
+  faults.add(fault);
+  return fault;
+}
+
+export function isNotReserved(fault: HoldfastError): boolean {
+  return faults.has(fault);
 }

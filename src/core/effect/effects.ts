@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { isInside } from "../../evidence/outgoing/scope.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { textOf } from "../../platform/lib/thrown.ts";
-import { redisFault } from "../../platform/redis/redis-errors.ts";
-import { untilAnswered } from "../../platform/redis/until-answered.ts";
+import { redisFault, untilAnswered } from "../../platform/redis/redis-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } from "../job/effect.ts";
 import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
 import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
-import { isInside } from "./scope.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -47,7 +46,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   #opened: EffectContext | undefined;
   /** By effect and index. */
   readonly #underWay = new Map<string, { readonly run: object; readonly work: Promise<unknown> }>();
-  /** Reports that Redis answered with an error, and that are sent again. */
+  /** Reports that Redis answered with an error; they are sent again. */
   readonly #refused = new Set<Promise<unknown>>();
   #blocked: HoldfastError | undefined;
   #isClosed = false;
@@ -167,7 +166,7 @@ function isBlocking(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && blocking.has(error.code);
 }
 
-/** @param options of untyped code, too */
+/** @param options may be anything, where untyped code gives them */
 function effectId(name: string, options: unknown): string {
   if (typeof options !== "object" || options === null)
     throw optionsInvalid(name, `options: expected an object, got ${textOf(options)}`);
@@ -178,7 +177,7 @@ function effectId(name: string, options: unknown): string {
   return `${name}/${index}`;
 }
 
-/** Of untyped code: with a doubt that no probe can resolve, the declaration would be a lie. */
+/** Untyped code may leave the probe out: then nothing could resolve a doubt, and the declaration would be a lie. */
 function requireProbe(
   name: string,
   { inDoubt }: EffectDeclaration,

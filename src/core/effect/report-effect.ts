@@ -1,13 +1,15 @@
-import { setImmediate as endOfTurn } from "node:timers/promises";
+import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
+import type { NotDone } from "../../evidence/classifier.ts";
+import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
+import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
+import { outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
+import { currentScope } from "../../evidence/outgoing/scope.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
-import { untilAnswered } from "../../platform/redis/until-answered.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
+import { untilAnswered } from "../../platform/redis/redis-errors.ts";
+import { failpoint } from "../failpoints.ts";
 import { NotDoneError } from "../job/attempt-errors.ts";
-import type { NotDone } from "../job/effect.ts";
-import type { Outgoing } from "../job/outgoing.ts";
-import { type Begun, untilOver } from "./begun-run.ts";
-import { classify } from "./classify.ts";
+import { notDone, verdictOn } from "./classify.ts";
 import {
   EFFECT_RESULT_MAX_BYTES,
   type EffectContext,
@@ -17,9 +19,14 @@ import {
   reservedEffect,
   resultJson,
 } from "./effect-run.ts";
-import type { OutgoingRecord } from "./outgoing/outgoing-record.ts";
-import { outgoingText } from "./outgoing/outgoing-text.ts";
-import { currentScope } from "./scope.ts";
+
+/** A run of an effect that was begun. */
+export interface Begun {
+  /** What it was seen to send. */
+  readonly record: OutgoingRecord;
+  /** Ends when its function does, however late. */
+  readonly run: Promise<unknown>;
+}
 
 /**
  * Reports what a failed run means.
@@ -44,8 +51,6 @@ export async function afterFailure<T>(
   return error;
 }
 
-const notDone: NotDone = { verdict: "not-done" };
-
 async function release<T>(
   effect: EffectRun<T>,
   context: EffectContext,
@@ -61,7 +66,7 @@ async function release<T>(
   return withAdvice(thrown, verdict);
 }
 
-/** The error itself, unless the classifier knows when to try again, or that it cannot help. */
+/** The error itself, unless the classifier knows when to try again, or that trying again cannot help. */
 function withAdvice(thrown: unknown, { retryAfterMs, permanent }: NotDone): Error {
   if (retryAfterMs === undefined && permanent !== true) return asError(thrown);
   return new NotDoneError(messageOf(thrown), { retryAfterMs, permanent, cause: thrown });
@@ -79,7 +84,7 @@ async function putInDoubt<T>(
   const found = { reason, evidence };
   const doubt = await report(effect, context, () => context.ledger.doubt(id, reservationId, found));
   if (doubt === "in-doubt") emit(effect, context, "effect.in-doubt");
-  // Not awaited: it may never be over. Where it is, this report is in front of the attempt's end.
+  // Not awaited: the run may never be over. If it is, this report is sent before the attempt's end.
   context.ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
   context.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
@@ -90,40 +95,17 @@ async function putInDoubt<T>(
   return inDoubt(id, reason, { cause: thrown, retryable: declaration.inDoubt === "probe" });
 }
 
+const LOOK_EVERY_MS = 200;
+
+/** Resolves once the function has returned, and each request that it was seen to send was answered or has failed. */
+async function untilOver({ record, run }: Begun): Promise<void> {
+  await run.catch(() => {});
+  while (record.isUnderWay()) await sleep(LOOK_EVERY_MS, undefined, { ref: false });
+}
+
 function scrubbed(outgoing: Outgoing, { scrub }: EffectContext): Outgoing {
   const { host, path } = outgoing;
   return { ...outgoing, host: scrub(host), path: path === null ? null : scrub(path) };
-}
-
-/** A classifier that throws, or returns anything but a verdict, proves nothing. */
-function verdictOn<T>(
-  { id, options, declaration }: EffectRun<T>,
-  { log, scrub }: EffectContext,
-  thrown: unknown,
-  record: OutgoingRecord,
-): NotDone | "unknown" {
-  try {
-    const seen = record.seen();
-    const verdict: unknown =
-      options.classify?.(thrown, seen) ??
-      declaration.classify?.(thrown, seen) ??
-      classify(thrown, record, declaration.onError);
-    return readVerdict(verdict);
-  } catch (fault) {
-    log().warn({ effect: id, reason: scrub(messageOf(fault)) }, "the effect's classifier failed");
-    return "unknown";
-  }
-}
-
-function readVerdict(verdict: unknown): NotDone | "unknown" {
-  if (verdict === "not-done") return notDone;
-  const { verdict: word, retryAfterMs, permanent }: Partial<NotDone> = Object(verdict);
-  if (word !== "not-done") return "unknown";
-  return {
-    verdict: word,
-    retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : undefined,
-    permanent: permanent === true,
-  };
 }
 
 /**
@@ -190,4 +172,35 @@ async function commitUntilAnswered<T>(
     log().error({ effect: id, reason: messageOf(error) }, "effect done, but Redis did not record it");
     end.block(error);
   }
+}
+
+/** The settings that switch a client's retries off, by its user agent. */
+const SETTINGS: readonly (readonly [agent: RegExp, setting: string])[] = [
+  [/^stripe\//i, "stripe: { maxNetworkRetries: 0 }; a closed connection it sends again all the same"],
+  [/aws-sdk-(js|nodejs)/i, "AWS SDK: { maxAttempts: 1 }"],
+  [/^openai/i, "openai: { maxRetries: 0 }"],
+  [/anthropic/i, "@anthropic-ai/sdk: { maxRetries: 0 }"],
+  [/^got/i, "got: { retry: { limit: 0 } }"],
+  [/octokit/i, "octokit: { retry: { enabled: false } }"],
+];
+
+/** Effects that were warned of, by type and name. */
+const warned = new Set<string>();
+const WARNED_MAX = 10_000;
+
+/** Warns, once for each effect and process, of a client that sends the same request again by itself. */
+export function warnOfRetries<T>(
+  { name }: EffectRun<T>,
+  { job, log }: EffectContext,
+  record: OutgoingRecord,
+): void {
+  const again = record.mostRepeated();
+  const effect = `${job.type}/${name}`;
+  if (again === undefined || warned.has(effect) || warned.size === WARNED_MAX) return;
+  warned.add(effect);
+  const setting = SETTINGS.find(([agent]) => agent.test(again.agent ?? ""))?.[1];
+  log().warn(
+    { effect: name, requests: again.times, ...(setting !== undefined && { setting }) },
+    `the client sent ${again.times} requests in one call of effect "${name}": switch its retries off`,
+  );
 }

@@ -1,13 +1,16 @@
-import type { Child, ChildType } from "../../features/flows/flow.ts";
 import type { RunEffect } from "./effect.ts";
 import type { NextOptions, ProducibleJob, Receipt } from "./submit-options.ts";
+
+/** What features give to handlers. Each feature adds its members in its folder. */
+// biome-ignore lint/suspicious/noEmptyInterface: features add members
+export interface AttemptMembers {}
 
 /** What a handler gets for one attempt. A spread copy (`{ ...attempt }`) has no `signal` and no `log`. */
 export interface Attempt<
   Payload = unknown,
   EffectName extends string = never,
   ProbedName extends string = never,
-> {
+> extends AttemptMembers {
   /** The payload as the contract's schema parsed it. */
   readonly payload: Payload;
   readonly jobId: string;
@@ -47,14 +50,6 @@ export interface Attempt<
     payload: NoInfer<PayloadIn>,
     options?: NextOptions,
   ): Promise<Receipt>;
-  /**
-   * Reads the children of the flow whose parent this job is, page by page from Redis, in no order. A job that is no parent has none.
-   *
-   * @param of only those of this type @default all
-   * @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED`
-   * @example for await (const child of children(render)) if (child.state === "completed") pages += child.result.pages;
-   */
-  children<Result = unknown>(of?: ChildType<Result>): AsyncGenerator<Child<Result>, void>;
 }
 
 /** @example log.info("charged", { cents: 500 }) */

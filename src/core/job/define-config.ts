@@ -1,11 +1,11 @@
-import type { Schedule } from "../../features/schedules/define-schedule.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
+import { type ApplicationDeclarations, type DeclaredMembers, withDefaults } from "./declarations.ts";
 import type { JobContract, JobHandler } from "./define-job.ts";
 import { INTERNAL_QUEUE } from "./internal-queue.ts";
 import { type QueueDefinition, type QueueSettings, queueFaults, queueSettings } from "./queue-settings.ts";
 
-export interface ApplicationDefinition {
+export interface ApplicationDefinition extends Partial<ApplicationDeclarations> {
   /** Contracts from `defineJob`. Every process loads them. */
   readonly jobs: readonly JobContract[];
   /**
@@ -22,8 +22,6 @@ export interface ApplicationDefinition {
    * @example { mails: { concurrency: 50, rate: "100/1s" }, reports: { globalConcurrency: 2 } }
    */
   readonly queues?: Readonly<Record<string, QueueDefinition>>;
-  /** Schedules from `defineSchedule`. @default none */
-  readonly schedules?: readonly Schedule[];
   /**
    * The application's own environment variables: an object schema with one member a variable. A worker does not start if one is
    * wrong. Handlers read them with `readEnv`.
@@ -35,71 +33,75 @@ export interface ApplicationDefinition {
 }
 
 /** A valid application. */
-export interface Application {
+export interface Application extends ApplicationDeclarations {
   readonly jobs: ReadonlyMap<string, JobContract>;
   /** The queues of its jobs, then their former queues. */
   readonly queues: readonly string[];
   /** What it declares for queues. */
   readonly queueSettings: ReadonlyMap<string, QueueSettings>;
   readonly handlers: () => Promise<readonly JobHandler[]>;
-  readonly schedules: readonly Schedule[];
   readonly env?: Schema | undefined;
 }
 
+/** What a feature lets contracts and applications declare. */
+export interface Declaration {
+  /** Members of a contract, by name. */
+  readonly ofJob?: DeclaredMembers;
+  /** Members of an application, by name. */
+  readonly ofApplication?: DeclaredMembers;
+  /** What is wrong with an application: one line each. */
+  readonly faultsOf?: (application: ApplicationDefinition) => readonly string[];
+  /** What is wrong with jobs in a queue that has several partitions: one line each. */
+  readonly dividedFaultsOf?: (jobs: readonly JobContract[], partitionsOf: PartitionsOf) => readonly string[];
+}
+
+/** Returns how many partitions a queue has. */
+export type PartitionsOf = (queue: string) => number;
+
+/** @returns a line for each type that must not be in a queue with several partitions */
+export function dividedFaults(
+  declarations: readonly Declaration[],
+  jobs: Iterable<JobContract>,
+  partitionsOf: PartitionsOf,
+): string[] {
+  const all = [...jobs];
+  return declarations.flatMap(({ dividedFaultsOf }) => dividedFaultsOf?.(all, partitionsOf) ?? []);
+}
+
 /**
- * Declares an application: the default export of `holdfast.config.ts`.
+ * Makes an application of its definition.
  *
- * @throws HoldfastError `APPLICATION_INVALID` with one line per fault: a type or schedule that is declared twice, or a
- *   schedule whose job is not listed
- * @example
- * export default defineConfig({
- *   jobs: [report],
- *   handlers: async () => (await import("./jobs/handlers.js")).handlers,
- *   schedules: [monthlyReport],
- * });
+ * @throws HoldfastError `APPLICATION_INVALID` with one line per fault
  */
-export function defineConfig(definition: ApplicationDefinition): Application {
-  const { jobs, schedules = [], queues: declared = {} } = definition;
+export function applicationOf(
+  definition: ApplicationDefinition,
+  declarations: readonly Declaration[],
+): Application {
+  const { jobs, queues: declared = {} } = definition;
   const queues = [
     ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
   ];
   const faults = [
     ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
-    ...repeated(schedules.map(({ name }) => name)).map((name) => `schedule "${name}": declared twice`),
-    ...schedules
-      .filter(({ job }) => !jobs.includes(job))
-      .map(({ name, job }) => `schedule "${name}": its job "${job.type}" is not listed in jobs`),
+    ...declarations.flatMap(({ faultsOf }) => faultsOf?.(definition) ?? []),
     ...(queues.includes(INTERNAL_QUEUE)
       ? [`queue "${INTERNAL_QUEUE}": Holdfast's own jobs wait there; choose another name`]
       : []),
     ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),
-    ...dividedKeys(jobs, (queue) => declared[queue]?.partitions ?? 1),
+    ...dividedFaults(declarations, jobs, (queue) => declared[queue]?.partitions ?? 1),
   ];
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+  const members = Object.assign({}, ...declarations.map(({ ofApplication }) => ofApplication));
   return {
+    ...(withDefaults(members, definition) as unknown as ApplicationDeclarations),
     jobs: new Map(jobs.map((job) => [job.type, job])),
     queues,
     queueSettings: new Map(
       Object.entries(declared).map(([name, settings]) => [name, queueSettings(settings)]),
     ),
     handlers: definition.handlers ?? (async () => []),
-    schedules,
     env: definition.env,
   };
-}
-
-/**
- * A partition knows only its own jobs, so no limit for a key would hold in several.
- *
- * @returns a line for each type with keyed concurrency in a queue that has partitions
- */
-export function dividedKeys(jobs: Iterable<JobContract>, partitionsOf: (queue: string) => number): string[] {
-  return [...jobs]
-    .filter(({ concurrency, queue }) => concurrency !== undefined && partitionsOf(queue) > 1)
-    .map(
-      ({ type, queue }) =>
-        `job "${type}": concurrency: expected a queue without partitions, got "${queue}", which has ${partitionsOf(queue)}`,
-    );
 }
 
 /** The environment variables that jobs require, each with the types that require it. */
@@ -110,6 +112,7 @@ export function requiredVariables({ jobs }: Pick<Application, "jobs">): Readonly
   return types;
 }
 
-function repeated(names: readonly string[]): string[] {
+/** The names that occur more than once. */
+export function repeated(names: readonly string[]): string[] {
   return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
 }

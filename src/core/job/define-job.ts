@@ -1,11 +1,13 @@
 import { z } from "zod";
-import type { Fairness } from "../../features/fairness/fairness.ts";
-import { type OnChildFailure, onChildFailures } from "../../features/flows/flow.ts";
-import { KEYED_LIMIT_MAX, type KeyedConcurrency } from "../../features/lanes/keyed-concurrency.ts";
-import { type JobRetention, jobRetentionSchema } from "../../features/retention/retention.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { isSchema, type Schema } from "../../platform/lib/schema.ts";
 import type { AttemptFunction } from "./attempt.ts";
+import {
+  type ContractDeclarations,
+  type DeclaredMembers,
+  type JobDeclarations,
+  withDefaults,
+} from "./declarations.ts";
 import {
   type Declared,
   type EffectDeclarations,
@@ -25,7 +27,7 @@ export interface JobContract<
   Result = unknown,
   EffectName extends string = never,
   ProbedName extends string = never,
-> {
+> extends ContractDeclarations<Payload> {
   readonly type: Type;
   readonly payload: Schema<PayloadIn, Payload>;
   readonly result: Schema<Result, unknown>;
@@ -35,10 +37,6 @@ export interface JobContract<
   readonly queue: string;
   readonly formerQueues: readonly string[];
   readonly startWithinMs: number | undefined;
-  readonly fairness: Fairness<Payload> | undefined;
-  readonly retention: JobRetention;
-  readonly concurrency: KeyedConcurrency<Payload> | undefined;
-  readonly onChildFailure: OnChildFailure;
   readonly redact: Redaction;
   readonly requiredVariables: readonly string[];
   /**
@@ -63,7 +61,8 @@ export interface JobHandler<PayloadIn = unknown, Result = unknown, EffectName ex
   };
 }
 
-export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, P extends Policies> {
+export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, P extends Policies>
+  extends JobDeclarations<NoInfer<Payload>> {
   /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly type: Type;
   /** What clients send: a schema of JSON, Zod's or any Standard Schema, checked on submission and again before each attempt. */
@@ -103,37 +102,6 @@ export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, 
    */
   readonly startWithinMs?: number;
   /**
-   * Shares the queue's capacity among tenants, so that many jobs of one do not stand before another's. Give such types a queue of
-   * their own.
-   *
-   * @default first come, first served
-   * @example { key: (payload) => payload.tenantId }
-   */
-  readonly fairness?: Fairness<NoInfer<Payload>>;
-  /**
-   * How long its ended jobs and their results can be read, if shorter than `HOLDFAST_RETENTION_MS`, `HOLDFAST_KEEP_COMPLETED` and
-   * `HOLDFAST_KEEP_FAILED` say. Idempotency keys and effects are remembered all the same, and jobs in doubt stay.
-   *
-   * @default as long as all jobs of its queue
-   * @example { completed: { ageMs: 60 * 60_000 }, failed: { count: 1_000 } }
-   */
-  readonly retention?: JobRetention;
-  /**
-   * At most `limit` jobs of one key are under way at a time, over all workers; at 1 they run in order of submission, retries included.
-   * Not in a queue that has partitions.
-   *
-   * @default no limit
-   * @example { key: (payload) => payload.customerId, limit: 1 }
-   */
-  readonly concurrency?: KeyedConcurrency<NoInfer<Payload>>;
-  /**
-   * What a failed child means, where the job is the parent of a flow: `fail`, it fails at once with `CHILD_FAILED`; `continue`, it runs when
-   * all children have ended, and sees which failed. A flow can say otherwise.
-   *
-   * @default "fail"
-   */
-  readonly onChildFailure?: OnChildFailure;
-  /**
    * Where secrets are, as JSON pointers. A step `*` is every member or element. Operators see `[redacted]` there; errors and
    * log lines that quote a secret of the payload do not show it.
    *
@@ -164,10 +132,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const YEAR_MS = 366 * DAY_MS;
 const DEFAULT_QUEUE = "default";
 
-const functionSchema = z.custom((value: unknown) => typeof value === "function", "expected a function");
 const standardSchema = z.custom<Schema>(isSchema, "expected a schema of Zod, or any Standard Schema");
 
-const definitionSchema = z.strictObject({
+const definitionShape = {
   type: nameSchema,
   payload: standardSchema,
   result: standardSchema,
@@ -177,32 +144,20 @@ const definitionSchema = z.strictObject({
   queue: nameSchema.optional(),
   formerQueues: z.array(nameSchema).optional(),
   startWithinMs: z.number().int().min(1).max(YEAR_MS).optional(),
-  fairness: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }).optional(),
-  retention: jobRetentionSchema.optional(),
-  concurrency: z
-    .strictObject({ key: functionSchema, limit: z.number().int().min(1).max(KEYED_LIMIT_MAX) })
-    .optional(),
-  onChildFailure: z.enum(onChildFailures).optional(),
   redact: z
     .strictObject({ payload: z.array(z.string()).optional(), result: z.array(z.string()).optional() })
     .optional(),
   requiredVariables: z.array(z.string().regex(/^[A-Z][A-Z0-9_]{0,127}$/)).optional(),
-});
+};
+type Definition = z.output<z.ZodObject<typeof definitionShape>>;
 
 /**
- * Declares a job type.
+ * Makes a contract.
  *
+ * @param members what features let contracts declare
  * @throws HoldfastError `APPLICATION_INVALID` with one line per fault
- * @example
- * export const report = defineJob({
- *   type: "report",
- *   payload: z.strictObject({ month: z.string() }),
- *   result: z.strictObject({ pages: z.int() }),
- *   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 5_000 } },
- *   timeoutMs: 60_000,
- * });
  */
-export function defineJob<
+export function contractOf<
   const Type extends string,
   PayloadIn,
   Payload,
@@ -210,18 +165,17 @@ export function defineJob<
   const P extends Policies = Readonly<Record<never, never>>,
 >(
   definition: JobDefinition<Type, PayloadIn, Payload, Result, P>,
+  members: DeclaredMembers,
 ): JobContract<Type, PayloadIn, Payload, Result, PlainNameOf<P>, ProbedNameOf<P>> {
-  requireValid(definition);
-  const contract: ReturnType<typeof defineJob<Type, PayloadIn, Payload, Result, P>> = {
+  requireValid(definition, members);
+  const contract: ReturnType<typeof contractOf<Type, PayloadIn, Payload, Result, P>> = {
     ...definition,
+    // What features declare is checked by their schemas.
+    ...(withDefaults(members, definition) as unknown as ContractDeclarations<Payload>),
     effects: definition.effects ?? {},
     queue: definition.queue ?? DEFAULT_QUEUE,
     formerQueues: definition.formerQueues ?? [],
     startWithinMs: definition.startWithinMs,
-    fairness: definition.fairness,
-    retention: definition.retention ?? {},
-    concurrency: definition.concurrency,
-    onChildFailure: definition.onChildFailure ?? "fail",
     redact: { payload: definition.redact?.payload ?? [], result: definition.redact?.result ?? [] },
     requiredVariables: definition.requiredVariables ?? [],
     // The cast is safe: the worker checks the payload against this contract before it calls `run`.
@@ -230,8 +184,13 @@ export function defineJob<
   return contract;
 }
 
-function requireValid(definition: { readonly type: string }): void {
-  const parsed = definitionSchema.safeParse(definition);
+function requireValid(definition: { readonly type: string }, members: DeclaredMembers): void {
+  const declared = Object.entries(members).map(([name, { accepts = z.unknown() }]) => [
+    name,
+    accepts.optional(),
+  ]);
+  const shape: typeof definitionShape = Object.assign(Object.fromEntries(declared), definitionShape);
+  const parsed = z.strictObject(shape).safeParse(definition);
   const faults = parsed.success
     ? [...formerQueueFaults(parsed.data), ...redactionFaults(parsed.data)]
     : parsed.error.issues.map(asFault);
@@ -244,10 +203,7 @@ function asFault({ path, message }: z.core.$ZodIssue): string {
   return `${path.join(".")}: ${message}`;
 }
 
-function formerQueueFaults({
-  queue = DEFAULT_QUEUE,
-  formerQueues = [],
-}: z.output<typeof definitionSchema>): string[] {
+function formerQueueFaults({ queue = DEFAULT_QUEUE, formerQueues = [] }: Definition): string[] {
   const repeated = new Set(formerQueues.filter((name, index) => formerQueues.indexOf(name) !== index));
   return [
     ...(formerQueues.includes(queue)
@@ -257,7 +213,7 @@ function formerQueueFaults({
   ];
 }
 
-function redactionFaults({ payload, result, redact = {} }: z.output<typeof definitionSchema>): string[] {
+function redactionFaults({ payload, result, redact = {} }: Definition): string[] {
   const stray = {
     payload: strayPointers(payload, "input", redact.payload ?? []),
     result: strayPointers(result, "output", redact.result ?? []),

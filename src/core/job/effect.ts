@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Seen } from "./outgoing.ts";
+import type { Classify } from "../../evidence/classifier.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -90,27 +90,6 @@ export interface EffectCall {
 
 /** What a probe gets. It starts nothing, so it has no fence. */
 export type ProbeCall = Omit<EffectCall, "fence">;
-
-/** What an error proves about an effect: it did not happen, or nothing. */
-export type EffectVerdict = "not-done" | "unknown" | NotDone;
-
-/** The effect did not happen, and more is known: when to try again, or that trying again cannot help. */
-export interface NotDone {
-  readonly verdict: "not-done";
-  /** Milliseconds until the next attempt. @default as the retry policy says */
-  readonly retryAfterMs?: number | undefined;
-  /** The job fails for good. @default false */
-  readonly permanent?: boolean | undefined;
-}
-
-/**
- * Says what an error proves; `undefined` where it does not recognise the error.
- *
- * @param error as it was thrown
- * @param seen what this effect was seen to send: clients send again by themselves, so the last error alone proves nothing about
- *   the requests before it
- */
-export type Classify = (error: unknown, seen: Seen) => EffectVerdict | undefined;
 
 /** What a probe found out. Any other answer counts as `unknown`. */
 export type ProbeAnswer<T> = "not-done" | "unknown" | { readonly done: T };

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { errorCodes } from "../../platform/errors/error-codes.ts";
 import { jobStates } from "./job-state.ts";
-import { outgoingSchema } from "./outgoing.ts";
 
 /** `reserved`: it may be under way. `in-doubt`: nobody knows whether it happened. */
 export const effectStates = ["reserved", "done", "in-doubt"] as const;

@@ -1,6 +1,10 @@
 import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
-export interface SubmitOptions {
+/** Options that features add: each declares its own in its folder. */
+// biome-ignore lint/suspicious/noEmptyInterface: features add members
+export interface FeatureOptions {}
+
+export interface SubmitOptions extends FeatureOptions {
   /** What this request means, 1 to 255 characters; the same key of the same type never makes a second job. */
   readonly idempotencyKey: string;
   /** Milliseconds until the job may run, at most a year. Excludes `runAt`. */
@@ -9,18 +13,10 @@ export interface SubmitOptions {
   readonly runAt?: Date;
   /** If no worker has begun the job by then, it ends `failed` with `EXPIRED`. Excludes `startWithinMs`. @default what the contract declares */
   readonly startBy?: Date;
-  /** The same, in milliseconds from when the job may run, at most a year. Excludes `startBy`. */
+  /** The same as milliseconds from when the job may run, at most a year. Excludes `startBy`. */
   readonly startWithinMs?: number;
   /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
   readonly priority?: number;
-  /**
-   * What people find the job by: at most 10, each once and of 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit.
-   * Stored in the clear, also where jobs are encrypted.
-   *
-   * @default none
-   * @example ["customer:42", "import-2026-12"]
-   */
-  readonly tags?: readonly string[];
 }
 
 /** A payload with its options. */

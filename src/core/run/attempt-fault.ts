@@ -1,11 +1,11 @@
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { delayMsOf } from "../../platform/lib/delay-ms.ts";
 import { traceOf } from "../../platform/lib/thrown.ts";
 import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import { isNotReserved } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
-import { isNotReserved } from "../effect/not-reserved.ts";
 import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
-import { delayMsOf } from "../job/delay-ms.ts";
 import { failureOf } from "../job/failure.ts";
 import type { Scrub } from "../job/redaction.ts";
 

@@ -1,7 +1,6 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../bullmq/claim/job-consumer.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openDueSweeps } from "../bullmq/due-sweeps.ts";
@@ -10,6 +9,7 @@ import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import { startLedgerSweep } from "../effect/ledger/ledger-sweep.ts";
+import type { Events } from "../events.ts";
 import type { ConsumedPartition, Feature, PartitionPart } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
@@ -88,19 +88,20 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   queues.epochs.onLoss(async (lost) => {
     if (lost === queue) await ledgers.unreported.putInDoubt();
   });
+  const watchDue = openDueSweeps(store);
+  const parts: readonly PartitionPart[] = [
+    startLedgerSweep(store, retentionMs, watchDue, log),
+    ...partsOf(worker, { store, handlers, retentionMs, watchDue, log }),
+  ];
   const tools: AttemptTools = {
     handlers,
     log,
     events,
     now: queues.clock.now,
     checkNext: (_, input) => queues.submitter.checkOwn(input),
+    parts,
     openEffects: effectsOpener(ledgers, worker),
   };
-  const watchDue = openDueSweeps(store);
-  const parts: readonly PartitionPart[] = [
-    startLedgerSweep(store, retentionMs, watchDue, log),
-    ...partsOf(worker, { store, handlers, retentionMs, watchDue, log }),
-  ];
   const consumer = startConsumer(
     {
       ...consumerOptions(store, worker, slots),
@@ -162,7 +163,11 @@ function eventsOf(
   };
 }
 
-function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
+function effectsOpener(
+  ledgers: QueueLedgers,
+  { queues, events, features }: WorkerParts,
+): AttemptTools["openEffects"] {
+  const findFormer = features.find((feature) => feature.findFormerEntry !== undefined)?.findFormerEntry;
   return (job, contract, attempt) => {
     const open = () => ({
       job,
@@ -180,6 +185,6 @@ function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): 
         .homesOf(contract, dedupKey)
         .filter((name) => name !== ledgers.store.queue)
         .map(queues.stores.of);
-    return new Ledger(ledgers, dedupKey, others);
+    return new Ledger(ledgers, dedupKey, others, findFormer);
   }
 }

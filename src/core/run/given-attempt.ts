@@ -1,11 +1,10 @@
-import type { Child, ChildType } from "../../features/flows/flow.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { messageOf, textOf } from "../../platform/lib/thrown.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { Effects } from "../effect/effects.ts";
-import type { Attempt, AttemptLog } from "../job/attempt.ts";
+import type { Attempt, AttemptLog, AttemptMembers } from "../job/attempt.ts";
 import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
 import { type CheckNext, submitNext } from "./submit-next.ts";
 
@@ -22,8 +21,25 @@ interface Parts {
   readonly checkNext: CheckNext;
 }
 
-/** What a handler gets. Its functions work without it, too. */
-export class GivenAttempt implements Attempt {
+/** What a feature adds to attempts. */
+export interface AttemptPart {
+  /** Called before the handler. @throws HoldfastError where the handler must not run */
+  readonly beforeHandler?: (job: ClaimedJob) => Promise<void> | undefined;
+  /** What a handler gets of it. */
+  readonly given?: (job: ClaimedJob, abort: Abort) => Partial<AttemptMembers>;
+}
+
+/** What a handler gets. */
+export function givenAttempt(own: Parts, parts: readonly AttemptPart[]): Attempt {
+  const members = Object.assign(
+    {},
+    ...parts.map(({ given }) => given?.(own.job, own.abort)),
+  ) as AttemptMembers;
+  return Object.assign(new GivenAttempt(own), members);
+}
+
+/** Its functions work without it, too. */
+class GivenAttempt implements Omit<Attempt, keyof AttemptMembers> {
   readonly #parts: Parts;
   readonly payload: unknown;
   readonly jobId: string;
@@ -33,8 +49,6 @@ export class GivenAttempt implements Attempt {
   readonly progress = (value: number | object): Promise<void> => reportProgress(this.#parts, value);
   readonly submit: Attempt["submit"] = (job, payload, options) =>
     submitNext(this.#parts, job, payload, options);
-
-  readonly children: Attempt["children"] = (of) => readChildren(this.#parts, of);
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;
@@ -52,19 +66,6 @@ export class GivenAttempt implements Attempt {
 
   get log(): AttemptLog {
     return attemptLog(this.#parts);
-  }
-}
-
-/** A child's own worker has checked its result. */
-async function* readChildren<Result>(
-  { job, abort }: Parts,
-  of: ChildType<Result> | undefined,
-): AsyncGenerator<Child<Result>, void> {
-  for await (const page of job.children?.pages() ?? []) {
-    for (const child of page) {
-      abort.throwIfAborted();
-      if (of === undefined || of.type === child.type) yield child as Child<Result>;
-    }
   }
 }
 

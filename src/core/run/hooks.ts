@@ -1,7 +1,7 @@
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
 import { foreign, placeOf } from "../../platform/lib/thrown.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
+import type { Events } from "../events.ts";
 import type { Application } from "../job/define-config.ts";
 import type { Failure } from "../job/failure.ts";
 

@@ -1,5 +1,5 @@
-import { createEvents } from "../../platform/telemetry/events.ts";
 import type { QueueStores } from "../bullmq/store/queue-store.ts";
+import { createEvents } from "../events.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobHandler } from "../job/define-job.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";

@@ -1,14 +1,14 @@
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { defineJob } from "../../features/define-job.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
-import { logAttempts } from "../../platform/telemetry/log-events.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import { Lease } from "../bullmq/claim/lease.ts";
 import { openEffects } from "../effect/effects.ts";
 import type { EffectLedger } from "../effect/ledger/ledger.ts";
-import { defineJob } from "../job/define-job.ts";
+import { createEvents } from "../events.ts";
+import { logAttempts } from "../log-events.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({
@@ -30,7 +30,6 @@ const claimed: ClaimedJob = {
   readyAt: undefined,
   delivery: 1,
   startBy: undefined,
-  children: undefined,
   submittedAt: 0,
   hasBegun: async () => false,
   countSnooze: async () => 1,
@@ -60,6 +59,7 @@ describe("the process's log of a job with secrets", () => {
         log,
         events,
         now: Date.now,
+        parts: [],
         checkNext: () => () => Promise.reject(away()),
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
@@ -94,6 +94,7 @@ describe("a handler that submits a job", () => {
         log: pino({ level: "silent" }),
         events: createEvents(),
         now: Date.now,
+        parts: [],
         checkNext: () => async () => {
           asked += 1;
           return (await answers[asked - 1]?.()) ?? receipt;
@@ -166,6 +167,7 @@ describe("an attempt while Redis does not answer", () => {
         log,
         events: createEvents(),
         now: Date.now,
+        parts: [],
         checkNext: () => () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
@@ -223,6 +225,7 @@ describe("an attempt that fails while an earlier one has left an effect in doubt
         log: pino({ level: "silent" }),
         events: createEvents(),
         now: Date.now,
+        parts: [],
         checkNext: () => () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given }), job.delivery),

@@ -1,22 +1,21 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { Abort } from "../../platform/lib/abort.ts";
+import { underDeadline } from "../../platform/lib/deadline.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import { check } from "../../platform/lib/schema.ts";
-import { pathOf, schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { check, pathOf, schemaIssues } from "../../platform/lib/schema.ts";
 import { foreign, messageOf } from "../../platform/lib/thrown.ts";
-import { underDeadline } from "../../platform/lib/under-deadline.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
 import { failAttemptSpan } from "../../platform/telemetry/tracing.ts";
-import type { AttemptOutcome, ClaimedChildren, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
+import type { Events } from "../events.ts";
+import { failpoint } from "../failpoints.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
 import { failed, faultOf } from "./attempt-fault.ts";
-import { GivenAttempt } from "./given-attempt.ts";
+import { type AttemptPart, givenAttempt } from "./given-attempt.ts";
 import type { CheckNext } from "./submit-next.ts";
 
 /** How long a job waits for a worker that has its handler. */
@@ -33,6 +32,7 @@ export interface AttemptTools {
   /** Redis's clock, in milliseconds since 1970. */
   now(): number;
   readonly checkNext: CheckNext;
+  readonly parts: readonly AttemptPart[];
   openEffects(
     job: ClaimedJob,
     contract: JobContract,
@@ -43,7 +43,7 @@ export interface AttemptTools {
 /**
  * Runs one attempt. Never throws: every fault is an outcome.
  *
- * The steps: find the handler, bound the starts, expire, check the payload, check the children, run under the deadline, check the result.
+ * The steps: find the handler, bound the starts, expire, check the payload, ask the features, run under the deadline, check the result.
  */
 export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<AttemptOutcome> {
   const begun = performance.now();
@@ -69,7 +69,10 @@ async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unkno
     boundStarts(handler.job, job);
     await expire(job, tools.now());
     const payload = checkPayload(handler.job, job);
-    if (job.children !== undefined) await checkChildren(job.children);
+    for (const { beforeHandler } of tools.parts) {
+      const asked = beforeHandler?.(job);
+      if (asked !== undefined) await asked;
+    }
     const result = await runHandler(handler, job, payload, own);
     await effects.close();
     if (effects.blocked() === undefined) await effects.checkLeftOpen();
@@ -118,45 +121,36 @@ function checkPayload(contract: JobContract, job: ClaimedJob): unknown {
   );
 }
 
-/** Other tools can put a parent in line too early. BullMQ would run it, and then not let it complete. */
-async function checkChildren(children: ClaimedChildren): Promise<void> {
-  const count = await children.countUnfinished();
-  if (count === 0) return;
-  throw new HoldfastError(
-    "CHILD_FAILED",
-    `${count} children have not completed; retry the parent with Holdfast`,
-  );
-}
-
 /** What one attempt is given. */
 interface OwnTools extends Pick<EffectContext, "log" | "scrub"> {
   readonly effects: Effects;
   /** Ends the effects with their attempt. */
   readonly effectsEnd: Abort;
   readonly checkNext: CheckNext;
+  readonly parts: readonly AttemptPart[];
 }
 
 function ownTools(tools: AttemptTools, contract: JobContract, job: ClaimedJob): OwnTools {
-  const { checkNext } = tools;
+  const { checkNext, parts } = tools;
   const log = logOf(tools.log, job);
   const scrub = scrubOf(contract, job);
   const effectsEnd = new Abort();
   const effects = tools.openEffects(job, contract, { abort: effectsEnd, log, scrub });
-  return { log, scrub, effects, effectsEnd, checkNext };
+  return { log, scrub, effects, effectsEnd, checkNext, parts };
 }
 
 function runHandler(
   handler: JobHandler,
   job: ClaimedJob,
   payload: unknown,
-  { effectsEnd, ...own }: OwnTools,
+  { effectsEnd, parts, ...own }: OwnTools,
 ): Promise<unknown> {
   const { timeoutMs } = handler.job;
   const late = () =>
     new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
   return underDeadline(job.lease, timeoutMs, late, (abort) => {
     effectsEnd.abortWith(abort);
-    const attempt = new GivenAttempt({ job, payload, abort, ...own });
+    const attempt = givenAttempt({ job, payload, abort, ...own }, parts);
     return foreign(() => handler.run(attempt));
   });
 }

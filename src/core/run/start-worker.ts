@@ -10,21 +10,25 @@ import type { Concurrency } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import { orStop, stopAll, stopOnce } from "../../platform/lib/running.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { createEvents, type Events } from "../../platform/telemetry/events.ts";
-import { logAttempts, logSubmissions } from "../../platform/telemetry/log-events.ts";
-import type { MeasuredRole, MetricsServer } from "../../platform/telemetry/metrics-server.ts";
-import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
+import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
+import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import { startInSubmitter } from "../submit/submit-path.ts";
-import { createSubmitter } from "../submit/submitter.ts";
+import { logAttempts } from "../log-events.ts";
+import { openSubmitPath } from "../submit/submit-path.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
+
+/** A role that can serve metrics. */
+export interface MeasuredRole extends Running {
+  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
+  readonly metricsUrl: string | undefined;
+}
 
 /** A running worker. */
 export interface WorkerRole extends MeasuredRole {
@@ -41,7 +45,9 @@ export interface WorkerAdditions {
   /** Opens the handlers of Holdfast's own jobs. @default none */
   readonly openInternal?: OpenInternalHandlers;
   /** @default it reports no metrics */
-  readonly startMetrics?: (worker: MeasuredWorker) => Promise<MetricsServer | undefined>;
+  readonly startMetrics?: (
+    worker: MeasuredWorker,
+  ) => Promise<(Running & { readonly url: string }) | undefined>;
 }
 
 export interface MeasuredWorker {
@@ -73,29 +79,27 @@ export async function startWorker(
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   logAttempts(events, log);
-  logSubmissions(events, log);
   const { stop: stopHooks } = openHooks(hooks, application, events, log);
   const claimed = chosenQueues(application.queues, { queues: only, except });
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await loadHandlers(application);
-  const connected = await connectQueues(application, settings, "retrying", log);
-  const { stores } = connected;
+  const path = await openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
+  const { stores } = path;
   const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
-  const measured = { application, connected, slots, settings, events };
-  const metrics = startMetrics && (await orStop(connected, startMetrics(measured)));
+  const measured = { application, connected: path, slots, settings, events };
+  const metrics = startMetrics && (await orStop(path, startMetrics(measured)));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
     settings,
     log,
     events,
-    queues: { ...connected, submitter: createSubmitter(application, connected, settings, events) },
+    queues: path,
     handlers,
     features,
   };
-  const parts = startInSubmitter(features, { events, stores, jobs: application.jobs });
   const { failed, fail } = failure();
   const consume = (queue: string, parts: WorkerParts) =>
     consumeQueue(queue, parts, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log)));
@@ -112,7 +116,7 @@ export async function startWorker(
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
       await stopHooks();
-      await stopAll([connected, ...(metrics === undefined ? [] : [metrics]), parts]);
+      await stopAll([path, ...(metrics === undefined ? [] : [metrics])]);
     }),
   };
 }

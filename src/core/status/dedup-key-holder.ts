@@ -2,7 +2,7 @@ import type { KeyPlaces } from "../bullmq/store/partitions.ts";
 import type { QueueStores } from "../bullmq/store/queue-store.ts";
 import { queueOfId } from "../job/job-id.ts";
 
-/** Holdfast leaves no longer trail. */
+/** Holdfast leaves no trail that is longer. */
 const STEPS_MAX = 16;
 
 /**

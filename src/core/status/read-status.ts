@@ -156,7 +156,7 @@ function outcomeOf(
   return { result: null, error: failure === null ? null : readFailure(store, id, failure) };
 }
 
-/** Says what could not be read, where people look for what is wrong with a job. */
+/** Says in the job's error what could not be read: there people look for what is wrong. */
 function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
   const note = `Unreadable in the store: ${[...new Set(unreadable)].join(", ")}`;
   const { error } = status;

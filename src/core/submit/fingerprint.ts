@@ -13,12 +13,7 @@ export function fingerprintOf(secret: string, dedupKey: string, content: string)
   return hash("sha256", `${secret}\0${dedupKey}\0${content}`, "hex").slice(0, 12);
 }
 
-/** Keyed for the same reason. Jobs of all types in a queue share its tenants. 64 bits: a collision costs two tenants a share. */
-export function tenantHashOf(secret: string, tenant: string): string {
-  return hash("sha256", `${secret}\0tenant\0${tenant}`, "hex").slice(0, 16);
-}
-
-/** Keyed for the same reason. 96 bits: a collision would let two keys share a limit. */
-export function laneHashOf(secret: string, key: string): string {
-  return hash("sha256", `${secret}\0lane\0${key}`, "hex").slice(0, 24);
+/** Keyed for the same reason. */
+export function keyedHash(secret: string, purpose: string, text: string, digits: number): string {
+  return hash("sha256", `${secret}\0${purpose}\0${text}`, "hex").slice(0, digits);
 }

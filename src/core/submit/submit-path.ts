@@ -1,11 +1,12 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
-import { logSubmissions } from "../../platform/telemetry/log-events.ts";
+import { stopAll, stopOnce } from "../../platform/lib/running.ts";
+import type { ConnectionMode } from "../../platform/redis/connection.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
-import type { Feature, SubmittingProcess } from "../feature.ts";
+import { createEvents, type Events } from "../events.ts";
+import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
+import { logSubmissions } from "../log-events.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */
@@ -13,23 +14,29 @@ export interface SubmitPath extends ConnectedQueues {
   readonly submitter: Submitter;
 }
 
+export interface SubmitPathOptions {
+  /** @default nothing is logged */
+  readonly log?: Logger | undefined;
+  readonly events?: Events;
+  /** @default "fail-fast" */
+  readonly mode?: ConnectionMode;
+  /** A guest in another process writes no files. @default "role" */
+  readonly as?: "role" | "guest";
+}
+
 /** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG` */
 export async function openSubmitPath(
   application: Application,
   settings: Settings,
   features: readonly Feature[],
-  log?: Logger,
-  events = createEvents(),
+  { log, events = createEvents(), mode = "fail-fast", as }: SubmitPathOptions = {},
 ): Promise<SubmitPath> {
   if (log !== undefined) logSubmissions(events, log);
-  const queues = await connectQueues(application, settings, "fail-fast", log);
-  const parts = startInSubmitter(features, { events, stores: queues.stores, jobs: application.jobs });
-  const submitter = createSubmitter(application, queues, settings, events);
-  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, parts])) };
-}
-
-/** Starts what features run in a process that submits jobs. */
-export function startInSubmitter(features: readonly Feature[], process: SubmittingProcess): Running {
-  const parts = features.flatMap(({ inSubmitter }) => inSubmitter?.(process) ?? []);
-  return { stop: stopOnce(() => stopAll(parts)) };
+  const queues = await connectQueues(application, settings, features, mode, log, as);
+  const { stores } = queues;
+  const parts = features.flatMap(
+    ({ inSubmitter }) => inSubmitter?.({ events, stores, jobs: application.jobs }) ?? [],
+  );
+  const submitter = createSubmitter(application, queues, settings, events, features);
+  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, ...parts])) };
 }

@@ -1,27 +1,24 @@
-import type { FairShare } from "../../features/fairness/fairness.ts";
-import type { FlowReceipt } from "../../features/flows/flow.ts";
-import { FlowSubmitter } from "../../features/flows/flow-submitter.ts";
-import { openTrailAdder } from "../../features/former-queues/dedup-trail.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { traceCarrier } from "../../platform/telemetry/tracing.ts";
-import { createJobAdder } from "../bullmq/add/job-adder.ts";
-import type { JobExtras, NewJob, Timing } from "../bullmq/add/new-job.ts";
+import { createJobAdder, type JobAdder } from "../bullmq/add/job-adder.ts";
+import type { JobExtras, NewJob } from "../bullmq/add/new-job.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../bullmq/store/fingerprint-secrets.ts";
 import { LayoutChanged } from "../bullmq/store/partitions.ts";
 import { openQueueMemory } from "../bullmq/store/queue-memory.ts";
+import type { Events } from "../events.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
-import { fingerprintOf, laneHashOf, tenantHashOf } from "./fingerprint.ts";
+import { fingerprintOf, keyedHash } from "./fingerprint.ts";
+import type { AddJob, JobPart, OpenAdder, SubmitPoints } from "./points.ts";
 import { timingOf } from "./submission.ts";
-import { type ValidSubmission, validateSubmission } from "./validate.ts";
+import { openValidator, type Validate, type ValidSubmission } from "./validate.ts";
 
 /** The one path by which jobs come in: HTTP, command line, library, scheduler and handlers. */
 export interface Submitter {
@@ -48,15 +45,23 @@ export interface Submitter {
   check(input: unknown, request?: string): () => Promise<Receipt>;
   /** The same with a key that Holdfast made. */
   checkOwn(input: unknown, request?: string): () => Promise<Receipt>;
-  /**
-   * Creates the jobs of a flow, as far as they do not exist.
-   *
-   * @param input parent, children and onChildFailure, as in the body of `POST /flows`
-   * @param isShared whether the caller may change it: then all of it is checked at once
-   * @returns the parent's receipt, when all jobs are durable to the configured level
-   * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
-   */
-  submitFlow(input: unknown, isShared?: boolean): Promise<FlowReceipt>;
+  /** For features that submit several jobs as one. */
+  readonly steps: SubmitSteps;
+}
+
+/** The steps of a submission. */
+export interface SubmitSteps {
+  readonly validate: Validate;
+  /** @throws HoldfastError where this process must not accept jobs now; a promise where it has to ask Redis first */
+  mayAccept(): Promise<void> | undefined;
+  /** The secret of the contract's queue, read together with what else must precede its first submission. */
+  prepare(contract: JobContract): Promise<string>;
+  /** The job of a submission, with all but its id. */
+  jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id">;
+  readonly openAdder: (adderOf: Parameters<OpenAdder>[1]) => AddJob;
+  /** Called for each job, as it is added or found. */
+  onSubmitted(receipt: Receipt): void;
+  onRefused(input: unknown, error: unknown): void;
 }
 
 export function createSubmitter(
@@ -64,6 +69,7 @@ export function createSubmitter(
   queues: ConnectedQueues,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
   events: Events,
+  features: readonly SubmitPoints[],
 ): Submitter {
   const { client, stores, epochs, clock } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
@@ -73,8 +79,17 @@ export function createSubmitter(
     secrets.offerAgain();
     memory.forget();
   });
-  const jobOf: JobOf = (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs);
-  const enqueue = openEnqueue(stores, jobOf);
+  const { openAdder = openOwnQueueAdder } = features.find((feature) => feature.openAdder !== undefined) ?? {};
+  const steps: SubmitSteps = {
+    validate: openValidator(features),
+    mayAccept: () => mayAccept(queues),
+    prepare,
+    jobOf: (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs),
+    openAdder: (adderOf) => openAdder(stores, adderOf),
+    onSubmitted: (receipt) => events.emit("job.submitted", receipt),
+    onRefused: (input, error) => events.emit("submission.refused", input, error),
+  };
+  const enqueue = openEnqueue(stores, steps);
 
   async function prepare(contract: JobContract): Promise<string> {
     const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
@@ -90,30 +105,19 @@ export function createSubmitter(
     const receipt = await (known === undefined
       ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
       : enqueue(submission, content, known));
-    events.emit("job.submitted", receipt);
+    steps.onSubmitted(receipt);
     return receipt;
   }
 
-  const onSubmitted = (receipt: Receipt) => events.emit("job.submitted", receipt);
-  const flows = new FlowSubmitter({ application, stores, prepare, jobOf, onSubmitted });
-  const check = openCheck(application, events, add);
-  const checkOwn = openCheck(application, events, add, keyFault);
+  const check = openCheck(application, steps, add);
+  const checkOwn = openCheck(application, steps, add, keyFault);
 
   return {
-    async submitFlow(input, isShared) {
-      try {
-        const flow = await flows.check(input, isShared);
-        await mayAccept(queues);
-        return await flows.submit(flow);
-      } catch (error) {
-        events.emit("submission.refused", input, error);
-        throw error;
-      }
-    },
     submit: (input, request) => check(input, request)(),
     submitOwn: (input, request) => checkOwn(input, request)(),
     check,
     checkOwn,
+    steps,
   };
 }
 
@@ -128,17 +132,17 @@ type Add = (submission: ValidSubmission, content: string) => Promise<Receipt>;
 
 function openCheck(
   application: Application,
-  events: Events,
+  { validate, onRefused }: SubmitSteps,
   add: Add,
   keyFaultOf?: typeof keyFault,
 ): Submitter["check"] {
   return (input, request) => {
     const refused = async (error: unknown) => {
-      events.emit("submission.refused", input, error);
+      onRefused(input, error);
       throw advised(error);
     };
     try {
-      const submission = validateSubmission(application, input, keyFaultOf);
+      const submission = validate(application, input, keyFaultOf);
       return () => add(submission, request ?? submission.content).catch(refused);
     } catch (error) {
       return () => refused(error);
@@ -146,12 +150,14 @@ function openCheck(
   };
 }
 
-type JobOf = (submission: ValidSubmission, secret: string) => Omit<NewJob, "id">;
 type Enqueue = (submission: ValidSubmission, content: string, secret: string) => Promise<Receipt>;
 
 /** Adds the job, or finds the one that has its key. */
-function openEnqueue(stores: ConnectedQueues["stores"], jobOf: JobOf): Enqueue {
-  const add = openTrailAdder(stores, createJobAdder);
+function openEnqueue(
+  stores: ConnectedQueues["stores"],
+  { jobOf, openAdder }: Pick<SubmitSteps, "jobOf" | "openAdder">,
+): Enqueue {
+  const add = openAdder(createJobAdder);
   return async (submission, content, secret) => {
     const { contract, idempotencyKey } = submission;
     const job = jobOf(submission, secret);
@@ -178,34 +184,33 @@ function newJobOf(
   now: number,
   retentionMs: number,
 ): Omit<NewJob, "id"> {
-  const { contract, payloadJson, idempotencyKey } = submission;
+  const { contract, payloadJson, idempotencyKey, options, parts } = submission;
   const { type, retry } = contract;
-  const timing = timingIn(submission, now, secret);
+  const timing = timingOf(options, now, contract.startWithinMs);
   const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
   const envelope = { key: idempotencyKey, payloadJson };
-  const extras = extrasOf(submission, secret);
-  return { timing, dedup, type, retry, envelope, extras, trace: traceCarrier() };
+  const job = { timing, dedup, type, retry, envelope, trace: traceCarrier() };
+  return parts.length === 0 ? job : withParts(job, parts, secret);
 }
 
-/** Only jobs with a priority have rounds. 1 is the first. */
-function fairTiming(timing: Timing, { key, weight }: FairShare, secret: string): Timing {
-  const turn = { tenant: tenantHashOf(secret, key), rounds: 1 / weight };
-  return { ...timing, priority: Math.max(1, timing.priority), turn };
+function withParts<Job extends Pick<NewJob, "timing">>(job: Job, parts: readonly JobPart[], secret: string) {
+  const travelling = parts.map((part) => part.travel((...of) => keyedHash(secret, ...of)));
+  const priority = Math.max(job.timing.priority, ...travelling.map(({ leastPriority = 0 }) => leastPriority));
+  const json = JSON.stringify(Object.assign({}, ...travelling.map(({ extras }) => extras)));
+  const stored: JobExtras["stored"] = Object.assign({}, ...travelling.map((each) => each.stored));
+  return { ...job, timing: { ...job.timing, priority }, extras: { json, stored } };
 }
 
-/** @param now Redis's clock, in milliseconds since 1970 */
-function timingIn({ contract, options, share }: ValidSubmission, now: number, secret: string): Timing {
-  const timing = timingOf(options, now, contract.startWithinMs);
-  return share === undefined ? timing : fairTiming(timing, share, secret);
-}
-
-/** Undefined for most jobs. */
-function extrasOf({ keyed, options: { tags } }: ValidSubmission, secret: string): JobExtras | undefined {
-  const hasTags = tags !== undefined && tags.length > 0;
-  if (keyed === undefined && !hasTags) return undefined;
-  const lane = keyed && { hash: laneHashOf(secret, keyed.key), limit: keyed.limit };
-  return { lane, tags: hasTags ? tags : undefined };
-}
+/** A key counts in its job's own queue alone. */
+const openOwnQueueAdder: OpenAdder = (stores, adderOf) => {
+  const adders = new Map<string, JobAdder>();
+  return async (homes, job) => {
+    const own = homes.at(-1) ?? "";
+    const adder = adders.get(own) ?? adderOf(stores.of(own));
+    adders.set(own, adder);
+    return await adder.add(job);
+  };
+};
 
 /** A queue is not divided again within one submission. */
 const LAYOUTS_MAX = 3;

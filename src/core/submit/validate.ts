@@ -1,15 +1,13 @@
 import type { z } from "zod";
-import { type FairShare, fairShareOf } from "../../features/fairness/fairness.ts";
-import { type KeyedLimit, keyedLimitOf } from "../../features/lanes/keyed-concurrency.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
-import { check, type SchemaIssue } from "../../platform/lib/schema.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { check, type SchemaIssue, schemaIssues } from "../../platform/lib/schema.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { clientKeyFault, type keyFault } from "../job/idempotency-key.ts";
-import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchema } from "./submission.ts";
+import type { JobPart, SubmitPoints } from "./points.ts";
+import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchemaOf } from "./submission.ts";
 
 /** A submission without issues. */
 export interface ValidSubmission {
@@ -20,10 +18,8 @@ export interface ValidSubmission {
   readonly options: SubmissionOptions;
   /** Canonical JSON of type, payload and options: equal exactly when the content is. */
   readonly content: string;
-  /** Undefined: first come, first served. */
-  readonly share: FairShare | undefined;
-  /** Undefined: it runs beside any other job. */
-  readonly keyed: KeyedLimit | undefined;
+  /** What features add to the job: nothing to most jobs. */
+  readonly parts: readonly JobPart[];
 }
 
 /** The code of the error when several things are wrong; its issues name them all. */
@@ -44,44 +40,64 @@ type Fault = Issue & { readonly code: ErrorCode };
  * @param keyFaultOf what is wrong with a key: one that Holdfast made itself may be any
  * @throws HoldfastError with the gravest code and every issue
  */
-export function validateSubmission(
+export type Validate = (
   application: Pick<Application, "jobs">,
   input: unknown,
-  keyFaultOf: typeof keyFault = clientKeyFault,
-): ValidSubmission {
-  const sent = isObject(input) ? input : {};
-  const shape = submissionSchema.safeParse(input);
-  const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
-  const options = shape.data?.options ?? NO_OPTIONS;
-  const content = canonicalJson({
-    type: sent.type,
-    payload: sent.payload,
-    options: canonicalOptions(options),
-  });
-  // Before the payload's schema: that is foreign code. A value that JSON cannot hold may also be too deep for it.
-  const payloadJson = content.kind === "json" ? JSON.stringify(sent.payload) : undefined;
-  const payload = content.kind === "json" ? contract && check(contract.payload, sent.payload) : undefined;
-  const keyIssue = keyFaults(sent.idempotencyKey, keyFaultOf);
-  if (
-    shape.success &&
-    contract !== undefined &&
-    content.kind === "json" &&
-    payload !== undefined &&
-    payload.issues === undefined &&
-    keyIssue.length === 0
-  ) {
-    const { idempotencyKey = "" } = shape.data;
-    const share = contract.fairness && fairShareOf(contract.fairness, payload.value);
-    const keyed = contract.concurrency && keyedLimitOf(contract.concurrency, payload.value);
-    return { contract, payloadJson, idempotencyKey, options, content: content.text, share, keyed };
+  keyFaultOf?: typeof keyFault,
+) => ValidSubmission;
+
+export function openValidator(features: readonly SubmitPoints[]): Validate {
+  const schema = submissionSchemaOf(features);
+  return (application, input, keyFaultOf = clientKeyFault) => {
+    const sent = isObject(input) ? input : {};
+    const shape = schema.safeParse(input);
+    const contract = typeof sent.type === "string" ? application.jobs.get(sent.type) : undefined;
+    const options = shape.data?.options ?? NO_OPTIONS;
+    const content = canonicalJson({
+      type: sent.type,
+      payload: sent.payload,
+      options: canonicalOptions(features, options),
+    });
+    // Before the payload's schema: that is foreign code. A value that JSON cannot hold may also be too deep for it.
+    const payloadJson = content.kind === "json" ? JSON.stringify(sent.payload) : undefined;
+    const payload = content.kind === "json" ? contract && check(contract.payload, sent.payload) : undefined;
+    const keyIssue = keyFaults(sent.idempotencyKey, keyFaultOf);
+    if (
+      shape.success &&
+      contract !== undefined &&
+      content.kind === "json" &&
+      payload !== undefined &&
+      payload.issues === undefined &&
+      keyIssue.length === 0
+    ) {
+      const { idempotencyKey = "" } = shape.data;
+      const parts = partsOf(features, contract, payload.value, options);
+      return { contract, payloadJson, idempotencyKey, options, content: content.text, parts };
+    }
+    throw refusal([
+      ...shapeFaults(shape.error),
+      ...typeFaults(sent.type, contract, application),
+      ...keyIssue,
+      ...contentFaults(content),
+      ...payloadFaults(payload?.issues),
+    ]);
+  };
+}
+
+const NO_PARTS: readonly JobPart[] = [];
+
+function partsOf(
+  features: readonly SubmitPoints[],
+  contract: JobContract,
+  payload: unknown,
+  options: SubmissionOptions,
+): readonly JobPart[] {
+  let parts = NO_PARTS;
+  for (const { partOf } of features) {
+    const part = partOf?.(contract, payload, options);
+    if (part !== undefined) parts = [...parts, part];
   }
-  throw refusal([
-    ...shapeFaults(shape.error),
-    ...typeFaults(sent.type, contract, application),
-    ...keyIssue,
-    ...contentFaults(content),
-    ...payloadFaults(payload?.issues),
-  ]);
+  return parts;
 }
 
 function shapeFaults(error: z.ZodError | undefined): Fault[] {

@@ -1,10 +1,10 @@
-import { readKinds, type StoredKind } from "../../core/bullmq/job-kinds.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { parseFailure } from "../../core/job/failure.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import type { JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
+import { readKinds, type StoredKind } from "../jobs/job-record.ts";
 import { type ActName, orderOf, statesOf } from "./act-on-many.ts";
 
 /** A job that an act is about. */

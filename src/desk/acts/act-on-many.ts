@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { defineJob, type JobContract } from "../../core/job/define-job.ts";
+import type { JobContract } from "../../core/job/define-job.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { JobOrder, JobState } from "../../core/job/job-state.ts";
 import { parseRate, RATE_EXPECTED } from "../../core/job/queue-settings.ts";
+import { defineJob } from "../../features/define-job.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { type JobFilter, type JobFilterText, jobFilterSchema } from "../jobs/job-filter.ts";
 

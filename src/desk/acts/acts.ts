@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { cancelJob } from "../../core/bullmq/cancel-job.ts";
-import { readEnvelopeJson } from "../../core/bullmq/job-record.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
-import { submitted } from "../../core/status/submitted.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
@@ -15,6 +13,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { LIBRARY, recordAct } from "../audit/audit-log.ts";
 import { describeFilter, jobFilterSchema } from "../jobs/job-filter.ts";
 import { type JobLists, openJobLists } from "../jobs/job-lists.ts";
+import { readEnvelopeJson, submitted } from "../jobs/job-record.ts";
 import { countMatches, type Matches } from "./act-matches.ts";
 import {
   type ActRequest,

@@ -1,10 +1,10 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { deleteJob } from "../../core/effect/ledger/delete-job.ts";
 import { encryptEffectText } from "../../core/effect/ledger/ledger-texts.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import type { JobState } from "../../core/job/job-state.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { appendToAuditLog } from "../audit/audit-log.ts";
+import { deleteJob } from "../jobs/delete-job.ts";
 import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
 

@@ -1,8 +1,8 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { JobState } from "../../core/job/job-state.ts";
+import { openMovedJobs } from "../jobs/job-events.ts";
 import type { JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
-import { openMovedJobs } from "./moved-jobs.ts";
 
 /** The jobs that a walk through the lists can have missed, because they were on their way from one to another. */
 export interface MovedMatches {

@@ -1,9 +1,6 @@
 import { cancelJob } from "../../core/bullmq/cancel-job.ts";
-import { storeProgress } from "../../core/bullmq/claim/store-progress.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { deleteJob } from "../../core/effect/ledger/delete-job.ts";
-import { retryJob } from "../../core/effect/ledger/retry-job.ts";
 import type { Attempt } from "../../core/job/attempt.ts";
 import { SnoozeError } from "../../core/job/attempt-errors.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
@@ -14,8 +11,10 @@ import { addMark } from "../../features/history/marks.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import { recordAct, storedReason } from "../audit/audit-log.ts";
+import { deleteJob } from "../jobs/delete-job.ts";
 import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
+import { retryJob } from "../jobs/retry-job.ts";
 import {
   countMatches,
   countOf,
@@ -294,4 +293,10 @@ class ActRun {
     const mark = { kind: markKinds[act], text: describeFilter(filter), by } as const;
     await Promise.all([...this.#queues].map((queue) => addMark(this.#tools.stores.of(queue), mark)));
   }
+}
+
+/** From outside of the act's attempt, or at its end: the attempt itself reports no more then. */
+async function storeProgress(store: QueueStore, id: string, value: object): Promise<void> {
+  const text = JSON.stringify(store.encryptValue(id, "progress", value));
+  await store.client.hset(store.keys.job(id), "progress", text);
 }

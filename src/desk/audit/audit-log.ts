@@ -2,13 +2,13 @@ import { z } from "zod";
 import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { KeptAct } from "../../core/bullmq/stored-acts.ts";
 import { decryptEffectText, effectName, encryptEffectText } from "../../core/effect/ledger/ledger-texts.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
 import { describeFilter } from "../jobs/job-filter.ts";
+import type { KeptAct } from "../jobs/job-record.ts";
 import { appendEntry } from "./audit-stream.ts";
 
 /** Who does something, and why. */

@@ -1,6 +1,7 @@
+import { Cluster } from "ioredis";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
-import { masterOf } from "../../platform/redis/connection.ts";
+import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
@@ -61,4 +62,11 @@ async function masters(queue: string, stores: QueueStores): Promise<Finding[]> {
           : "move slots to other masters (docs/resharding.md), or choose another number of partitions",
     }),
   ];
+}
+
+/** The address of the server that holds a key. */
+async function masterOf(client: RedisConnection, key: string): Promise<string> {
+  if (!(client instanceof Cluster)) return "the only server";
+  const slot = Number(await client.cluster("KEYSLOT", key));
+  return client.slots[slot]?.[0] ?? "no server";
 }

@@ -1,18 +1,19 @@
 import { type Durability, durabilityText } from "../../platform/config/variables.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
-import { addressOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { addressOf } from "../../platform/redis/cluster/cluster-node.ts";
+import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import {
   CLOCK_TOLERANCE_MS,
   type ClockReading,
   offsetText,
   sampleClock,
 } from "../../platform/redis/fitness/clock.ts";
+import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
-import { fullest, type RedisMemory, readMemory } from "../../platform/redis/fitness/memory.ts";
-import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
-import { checkRedis, type Expectations } from "../../platform/redis/fitness/requirements.ts";
+import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redis-checks.ts";
 import { findRefusedWrites, type RefusedWrites } from "../../platform/redis/fitness/write-probe.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;

@@ -1,6 +1,14 @@
-import { kindOf, type RedisConnection } from "../../platform/redis/connection.ts";
-import { checkReplicaSettings, type ReplicaChecks } from "../../platform/redis/fitness/replica-logs.ts";
-import type { Expectations } from "../../platform/redis/fitness/requirements.ts";
+import { Redis } from "ioredis";
+import type { StatedSettings } from "../../platform/config/variables.ts";
+import { withDeadline } from "../../platform/lib/deadline.ts";
+import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { readInfo, replicaLines } from "../../platform/redis/fitness/info.ts";
+import {
+  checkSettings,
+  type Expectations,
+  type RedisCheck,
+} from "../../platform/redis/fitness/redis-checks.ts";
+import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** Checks what each replica would keep as a master: after its promotion acknowledged jobs rest on its disk. */
@@ -25,4 +33,66 @@ function diagnoseReplica({ address, flaws }: ReplicaChecks, verdict: "warn" | "b
     reason: "once it is promoted, everything acknowledged is gone with its next crash",
     remedy: flaws.map(({ remedy }) => `on this replica: ${remedy}`).join("; "),
   });
+}
+
+/** What one replica would be as a master. */
+export interface ReplicaChecks {
+  readonly address: string;
+  /** The settings that do not hold; undefined where it cannot be asked. */
+  readonly flaws: readonly RedisCheck[] | undefined;
+}
+
+const ANSWERED_WITHIN_MS = 500;
+
+/** Checks the settings of all replicas: any of them can be the master tomorrow. */
+async function checkReplicaSettings(
+  client: RedisConnection,
+  stated: StatedSettings,
+): Promise<ReplicaChecks[]> {
+  const checked = serversOf(client).map(async (master) => {
+    const info = await readInfo(master);
+    const replicas = replicaLines(info).map(addressIn);
+    return await Promise.all(replicas.map((address) => checkReplica(master, address, stated)));
+  });
+  return (await Promise.all(checked)).flat();
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+function addressIn(replica: string): Address {
+  const [, host = ""] = /ip=([^,]*)/.exec(replica) ?? [];
+  const [, port = "0"] = /port=(\d+)/.exec(replica) ?? [];
+  return { host, port: Number(port) };
+}
+
+async function checkReplica(
+  { options: { username, password, tls } }: Redis,
+  { host, port }: Address,
+  stated: StatedSettings,
+): Promise<ReplicaChecks> {
+  const replica = new Redis({
+    host,
+    port,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls }),
+    connectTimeout: ANSWERED_WITHIN_MS,
+    retryStrategy: () => null,
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+  });
+  replica.on("error", () => {});
+  const address = `${host}:${port}`;
+  try {
+    const checking = checkSettings(replica, { isOnDisk: true, isFenced: false }, stated);
+    const checks = await withDeadline(checking, ANSWERED_WITHIN_MS, redisUnavailable);
+    return { address, flaws: checks.filter(({ holds }) => !holds) };
+  } catch {
+    return { address, flaws: undefined };
+  } finally {
+    replica.disconnect();
+  }
 }

@@ -1,7 +1,7 @@
-import { findOpenQueues, type OpenQueue } from "../../core/bullmq/store/open-queues.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { UNSAID } from "../../platform/redis/fitness/redis-check.ts";
+import { UNSAID } from "../../platform/redis/fitness/redis-checks.ts";
+import { findOpenQueues, type OpenQueue } from "../overview/open-queues.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** Names the queues that stand still because a cluster's slot is being moved, or was left half moved. */

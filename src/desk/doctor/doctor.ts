@@ -1,8 +1,8 @@
-import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Settings } from "../../platform/config/settings.ts";
+import { findReadableQueues } from "../overview/open-queues.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnoseKeys } from "./doctor-encryption.ts";

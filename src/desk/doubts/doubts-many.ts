@@ -1,14 +1,17 @@
 import { z } from "zod";
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
+import type { Events } from "../../core/events.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
 import { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
 import { containsText } from "../jobs/job-filter.ts";
-import { type Doubt, listDoubts } from "./doubts.ts";
+import { storeOf } from "../jobs/job-operator.ts";
+import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
 import { wouldBeNamed } from "./provider-export.ts";
 
 const text = (max: number, description: string, example: string) =>
@@ -37,7 +40,7 @@ export const doubtFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
 export const doubtFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
 export type DoubtFilter = Readonly<z.output<typeof doubtFilterSchema>>;
 
-export function isNarrow(filter: DoubtFilter): boolean {
+function isNarrow(filter: DoubtFilter): boolean {
   return Object.values(filter).some((value) => value !== undefined);
 }
 
@@ -58,7 +61,7 @@ function matches(doubt: Doubt, filter: DoubtFilter): boolean {
 const SEARCHED_MAX = 10_000;
 
 /** Finds doubts that match, the oldest first; `isAll` unless a partition has more than one call reads. */
-export async function findDoubts(
+async function findDoubts(
   partitions: readonly QueueStore[],
   filter: DoubtFilter,
 ): Promise<{ readonly found: Doubt[]; readonly isAll: boolean }> {
@@ -110,7 +113,7 @@ export interface ManyResolved {
 }
 
 /** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
-export type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
+type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
 
 export const RESOLVED_AT_ONCE_MAX = 1_000;
 /** How many scripts are on their way to Redis at once. */
@@ -121,7 +124,7 @@ const AT_A_TIME = 50;
  *
  * @throws HoldfastError `INVALID_REQUEST` for anything but ids, a filter or all
  */
-export async function resolveMany(
+async function resolveMany(
   partitions: readonly QueueStore[],
   resolve: ResolveOne,
   request: ManyDoubts,
@@ -206,4 +209,61 @@ async function codeOf(act: () => Promise<unknown>): Promise<string | undefined> 
     if (error instanceof HoldfastError && !error.retryable) return error.code;
     throw error;
   }
+}
+
+/** What a person can do with effects in doubt. */
+export interface DoubtOperator {
+  /** Lists effects in doubt that match, the oldest first. */
+  doubts(offset: number, limit: number, filter?: DoubtFilter): Promise<Doubt[]>;
+  doubtCounts(): Promise<ReadonlyMap<string, DoubtCount>>;
+  /**
+   * Resolves an effect in doubt. If its job waits for that, the job continues.
+   *
+   * @returns what happens to the job
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`; `RUN_MAY_BE_PENDING` where it would be not done without `confirm`, and its
+   * run may still be under way
+   */
+  resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
+  /**
+   * Resolves many effects in doubt with one piece of evidence, at most 1,000 a call: call it again, with `before`, while some remain.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`
+   */
+  resolveMany(request: ManyDoubts): Promise<ManyResolved>;
+}
+
+interface DoubtParts {
+  readonly stores: QueueStores;
+  readonly queues: readonly string[];
+  /** How long a ledger is kept that no job uses. */
+  readonly retentionMs: number;
+  readonly events: Events;
+}
+
+export function openDoubtOperator({ stores, queues, retentionMs, events }: DoubtParts): DoubtOperator {
+  const partitions = () => stores.partitionsOf(queues);
+  const resolveDoubt = openDoubtResolver(retentionMs, events);
+  const resolveOne: ResolveOne = (id, effect, resolution) =>
+    resolveDoubt(storeOf(stores, id), id, effect, resolution);
+  return {
+    async doubts(offset, limit, filter) {
+      if (filter !== undefined && isNarrow(filter))
+        return (await inTime(findDoubts(partitions(), filter))).found.slice(offset, offset + limit);
+      const lists = await inTime(
+        Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
+      );
+      return lists
+        .flat()
+        .sort((a, b) => a.since.localeCompare(b.since))
+        .slice(offset, offset + limit);
+    },
+    async doubtCounts() {
+      const counts = queues.map(
+        async (queue) => [queue, await countDoubts(stores.partitionsOf([queue]))] as const,
+      );
+      return new Map(await inTime(Promise.all(counts)));
+    },
+    resolve: async (id, effect, resolution) => await inTime(resolveOne(id, effect, resolution)),
+    resolveMany: (request) => inTime(resolveMany(partitions(), resolveOne, request)),
+  };
 }

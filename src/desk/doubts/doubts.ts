@@ -1,4 +1,3 @@
-import { readIdentity, readSubmission } from "../../core/bullmq/job-record.ts";
 import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
@@ -10,15 +9,15 @@ import {
   readEvidence,
 } from "../../core/effect/ledger/ledger-texts.ts";
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
+import type { Events } from "../../core/events.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound } from "../../core/job/job-id.ts";
-import type { Outgoing } from "../../core/job/outgoing.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
-import { submitted } from "../../core/status/submitted.ts";
+import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
+import { readIdentity, readSubmission, submitted } from "../jobs/job-record.ts";
 import { type DoubtedRun, readDoubtedRuns } from "./pending-runs.ts";
 
 /** An effect in doubt: nobody can know whether it happened. */

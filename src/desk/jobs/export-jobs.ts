@@ -1,6 +1,6 @@
 import type { ListedJob } from "../../core/job/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
-import type { JobPage, JobQuery } from "./list-jobs.ts";
+import type { JobPage, JobQuery } from "./job-operator.ts";
 
 export const exportFormats = ["csv", "ndjson"] as const;
 export type ExportFormat = (typeof exportFormats)[number];

@@ -2,27 +2,11 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobOrder, type JobState, jobStates } from "../../core/job/job-state.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import type { JobFilter } from "./job-filter.ts";
 import { codesForLua } from "./message-pattern.ts";
 
 /** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
-export interface StoredFilter {
-  readonly type?: string | undefined;
-  /** The code of their failure, e.g. `HANDLER_FAILED`. */
-  readonly code?: string | undefined;
-  /** A part of the failure's message. */
-  readonly errorText?: string | undefined;
-  readonly messagePattern?: string | undefined;
-  /** A part of the idempotency key. */
-  readonly keyPart?: string | undefined;
-  /** Submitted at or after this, in milliseconds since 1970. */
-  readonly from?: number | undefined;
-  /** Submitted before this. */
-  readonly to?: number | undefined;
-  /** Ended at or after this. */
-  readonly endedFrom?: number | undefined;
-  /** Ended before this. */
-  readonly endedTo?: number | undefined;
-}
+export type StoredFilter = Omit<JobFilter, "queue" | "state" | "tag" | "idempotencyKey">;
 
 /** A list of jobs in Redis. The jobs that wait are in two. */
 export type StateList = JobState | "held";

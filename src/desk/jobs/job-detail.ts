@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { readJobRecord } from "../../core/bullmq/job-record.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { traceIdIn } from "../../core/bullmq/stored-job.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
@@ -8,10 +7,10 @@ import { listedJobSchema } from "../../core/job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
 import { optionsIn, type ReadStatus } from "../../core/status/read-status.ts";
 import { Reading } from "../../core/status/readable.ts";
-import { submitted } from "../../core/status/submitted.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
 import { detailedEffectsSchema, withDoubtedRuns } from "../doubts/doubted-runs.ts";
+import { readJobRecord, submitted } from "./job-record.ts";
 
 const instant = z.iso.datetime();
 

@@ -11,72 +11,6 @@ import { messagePattern as patternOf } from "./message-pattern.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 
-const kindShape = {
-  queue: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .meta({ examples: ["default"] }),
-  type: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .meta({ examples: ["welcome-email"] }),
-  state: z
-    .enum(jobStates)
-    .optional()
-    .meta({ examples: ["failed"] }),
-  tag: tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
-  code: z
-    .enum(codes)
-    .optional()
-    .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
-  errorText: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: "A part of the error's message, in upper or lower case.", examples: ["refused"] }),
-  messagePattern: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({
-      description:
-        "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
-      examples: ["connect ECONNREFUSED #"],
-    }),
-  idempotencyKey: z
-    .string()
-    .max(512)
-    .optional()
-    .meta({ description: "Finds each type's job with this key.", examples: ["signup-42"] }),
-  keyPart: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: "A part of the idempotency key.", examples: ["signup"] }),
-};
-
-const timesBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
-  from: instant("Submitted at or after this."),
-  to: instant("Submitted before this."),
-  endedFrom: instant("Ended at or after this."),
-  endedTo: instant("Ended before this."),
-});
-
-/** The members of a filter in a query, for schemas that have more. */
-export const jobFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
-
-/** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
-export const jobFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
-export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
-export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
-
 type FilteredJob = Pick<
   ListedJob,
   "id" | "type" | "state" | "error" | "tags" | "submittedAt" | "finishedAt"
@@ -84,66 +18,158 @@ type FilteredJob = Pick<
   readonly idempotencyKey?: string;
 };
 
+/** What a member of a filter may be, whether a job matches it, and how it reads. */
+interface Member<Schema, Wanted> {
+  readonly schema: Schema;
+  matches(job: FilteredJob, wanted: Wanted): boolean;
+  /** After "jobs". */
+  text(wanted: Wanted): string;
+}
+
+function member<Schema extends z.ZodType>(
+  schema: Schema,
+  matches: Member<Schema, NonNullable<z.output<Schema>>>["matches"],
+  text: Member<Schema, NonNullable<z.output<Schema>>>["text"],
+) {
+  return { schema, matches, text };
+}
+
+const name = (example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ examples: [example] });
+const part = (description: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description, examples: [example] });
+
+/** Every member but instants. Where Redis can decide it, find-jobs.lua does so first. */
+const kinds = {
+  queue: member(
+    name("default"),
+    ({ id }, queue) => queueOfPartition(queueOfId(id) ?? "") === queue,
+    (queue) => `in queue ${queue}`,
+  ),
+  type: member(
+    name("welcome-email"),
+    (job, type) => job.type === type,
+    (type) => `of type ${type}`,
+  ),
+  state: member(
+    z
+      .enum(jobStates)
+      .optional()
+      .meta({ examples: ["failed"] }),
+    // A job can change its state after its list is read.
+    (job, state) => job.state === state,
+    (state) => `that are ${state}`,
+  ),
+  tag: member(
+    tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
+    ({ tags }, tag) => tags.includes(tag),
+    (tag) => `with the tag ${tag}`,
+  ),
+  code: member(
+    z
+      .enum(codes)
+      .optional()
+      .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
+    ({ error }, code) => error?.code === code,
+    (code) => `that failed with ${code}`,
+  ),
+  errorText: member(
+    part("A part of the error's message, in upper or lower case.", "refused"),
+    ({ error }, text) => error !== null && containsText(error.message, text),
+    (text) => `whose error contains ${JSON.stringify(text)}`,
+  ),
+  messagePattern: member(
+    part(
+      "How the error's message reads without numbers, ids, addresses and quoted parts, as `GET /failures` returns it.",
+      "connect ECONNREFUSED #",
+    ),
+    ({ error }, pattern) => error !== null && patternOf(error.message) === pattern,
+    (pattern) => `whose error reads like ${JSON.stringify(pattern)}`,
+  ),
+  idempotencyKey: member(
+    z
+      .string()
+      .max(512)
+      .optional()
+      .meta({ description: "Finds each type's job with this key.", examples: ["signup-42"] }),
+    ({ idempotencyKey }, key) => idempotencyKey === key,
+    (key) => `with the key ${JSON.stringify(key)}`,
+  ),
+  keyPart: member(
+    part("A part of the idempotency key.", "signup"),
+    ({ idempotencyKey }, text) => idempotencyKey?.includes(text) === true,
+    (text) => `whose key contains ${JSON.stringify(text)}`,
+  ),
+};
+
+const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
+  from: member(
+    instant("Submitted at or after this."),
+    ({ submittedAt }, from) => Date.parse(submittedAt) >= from,
+    (from) => `submitted at or after ${isoTime(from)}`,
+  ),
+  to: member(
+    instant("Submitted before this."),
+    ({ submittedAt }, to) => Date.parse(submittedAt) < to,
+    (to) => `submitted before ${isoTime(to)}`,
+  ),
+  endedFrom: member(
+    instant("Ended at or after this."),
+    ({ finishedAt }, from) => finishedAt !== null && Date.parse(finishedAt) >= from,
+    (from) => `ended at or after ${isoTime(from)}`,
+  ),
+  endedTo: member(
+    instant("Ended before this."),
+    ({ finishedAt }, to) => finishedAt !== null && Date.parse(finishedAt) < to,
+    (to) => `ended before ${isoTime(to)}`,
+  ),
+});
+
+type Members = typeof kinds & ReturnType<typeof instantsBy>;
+
+function schemasOf<Own extends Readonly<Record<string, { readonly schema: z.ZodType }>>>(members: Own) {
+  const schemas = Object.entries(members).map(([key, { schema }]) => [key, schema]);
+  return Object.fromEntries(schemas) as { [Key in keyof Own]: Own[Key]["schema"] };
+}
+
+/** The members of a filter in a query, for schemas that have more. */
+export const jobFilterQuery = schemasOf({ ...kinds, ...instantsBy(instantInQuery) });
+
+const members: Members = { ...kinds, ...instantsBy(instantInBody) };
+
+/** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
+export const jobFilterSchema = z.strictObject(schemasOf(members));
+export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
+export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
+
+/** The members that a filter has. */
+function wantedOf(filter: JobFilter): (readonly [Member<unknown, unknown>, unknown])[] {
+  return (Object.keys(members) as (keyof Members)[])
+    .filter((key) => filter[key] !== undefined)
+    .map((key) => [members[key] as Member<unknown, unknown>, filter[key]]);
+}
+
 /** Whether a job matches every member of the filter. */
 export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
-  return matchesKind(job, filter) && matchesError(job, filter) && matchesTimes(job, filter);
-}
-
-function matchesKind(
-  job: FilteredJob,
-  { queue, type, state, tag, idempotencyKey, keyPart }: JobFilter,
-): boolean {
-  return (
-    (queue === undefined || queueOfPartition(queueOfId(job.id) ?? "") === queue) &&
-    (type === undefined || job.type === type) &&
-    // A job can change its state after its list is read.
-    (state === undefined || job.state === state) &&
-    (tag === undefined || job.tags.includes(tag)) &&
-    (idempotencyKey === undefined || job.idempotencyKey === idempotencyKey) &&
-    (keyPart === undefined || job.idempotencyKey?.includes(keyPart) === true)
-  );
-}
-
-function matchesError({ error }: FilteredJob, { code, errorText, messagePattern }: JobFilter): boolean {
-  return (
-    (messagePattern === undefined || (error !== null && patternOf(error.message) === messagePattern)) &&
-    (code === undefined || error?.code === code) &&
-    (errorText === undefined || (error !== null && containsText(error.message, errorText)))
-  );
+  return wantedOf(filter).every(([{ matches }, wanted]) => matches(job, wanted));
 }
 
 export function containsText(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }
 
-function matchesTimes(job: FilteredJob, { from, to, endedFrom, endedTo }: JobFilter): boolean {
-  return isWithin(job.submittedAt, from, to) && isWithin(job.finishedAt, endedFrom, endedTo);
-}
-
-function isWithin(time: string | null, from: number | undefined, to: number | undefined): boolean {
-  if (from === undefined && to === undefined) return true;
-  const at = time === null ? Number.NaN : Date.parse(time);
-  return at >= (from ?? Number.NEGATIVE_INFINITY) && at < (to ?? Number.POSITIVE_INFINITY);
-}
-
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
-export function describeFilter(filter: JobFilter): string {
-  const { messagePattern, keyPart } = filter;
-  const { queue, type, state, tag, code, errorText, idempotencyKey, from, to, endedFrom, endedTo } = filter;
-  const parts = [
-    state === undefined ? "jobs" : `${state} jobs`,
-    queue !== undefined && `in queue ${queue}`,
-    type !== undefined && `of type ${type}`,
-    tag !== undefined && `with the tag ${tag}`,
-    code !== undefined && `that failed with ${code}`,
-    errorText !== undefined && `whose error contains ${JSON.stringify(errorText)}`,
-    messagePattern !== undefined && `whose error reads like ${JSON.stringify(messagePattern)}`,
-    idempotencyKey !== undefined && `with the key ${JSON.stringify(idempotencyKey)}`,
-    keyPart !== undefined && `whose key contains ${JSON.stringify(keyPart)}`,
-    from !== undefined && `submitted at or after ${isoTime(from)}`,
-    to !== undefined && `submitted before ${isoTime(to)}`,
-    endedFrom !== undefined && `ended at or after ${isoTime(endedFrom)}`,
-    endedTo !== undefined && `ended before ${isoTime(endedTo)}`,
-  ];
-  return parts.filter((part) => part !== false).join(" ");
+export function describeFilter({ state, ...filter }: JobFilter): string {
+  const texts = wantedOf(filter).map(([{ text }, wanted]) => text(wanted));
+  return [state === undefined ? "jobs" : `${state} jobs`, ...texts].join(" ");
 }

@@ -1,5 +1,3 @@
-import { readFailures } from "../../core/bullmq/job-kinds.ts";
-import { readEnvelopeJson } from "../../core/bullmq/job-record.ts";
 import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
@@ -9,11 +7,11 @@ import type { ListedJob } from "../../core/job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
 import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
-import { submitted } from "../../core/status/submitted.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
 import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
+import { readEnvelopeJson, readFailures, submitted } from "./job-record.ts";
 
 /** The part of an application that lists need. */
 export interface ListedApplication {

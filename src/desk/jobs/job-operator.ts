@@ -1,17 +1,62 @@
+import type { StoredAct } from "../../core/bullmq/cancel-job.ts";
 import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { StoredAct } from "../../core/bullmq/stored-acts.ts";
-import { deleteJob } from "../../core/effect/ledger/delete-job.ts";
-import { retryJob } from "../../core/effect/ledger/retry-job.ts";
+import type { Application } from "../../core/job/define-config.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
+import type { JobOrder } from "../../core/job/job-state.ts";
+import type { JobStatus, ListedJob } from "../../core/job/job-status.ts";
+import { openStatusReader } from "../../core/status/read-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { type Cleaned, type CleanQuery, cleanJobs } from "../acts/clean-jobs.ts";
+import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "../acts/clean-jobs.ts";
 import { type Act, LIBRARY, storedReason } from "../audit/audit-log.ts";
-import type { JobLists } from "./job-lists.ts";
+import { deleteJob } from "./delete-job.ts";
+import { type JobDetail, readDetail } from "./job-detail.ts";
+import type { JobFilter } from "./job-filter.ts";
+import type { JobLists, JobTotal } from "./job-lists.ts";
+import { retryJob } from "./retry-job.ts";
 
-/** What an operator does to jobs. */
+export interface JobQuery extends JobFilter {
+  /** 1 to 200. */
+  readonly limit: number;
+  /** Within each state. @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly order?: JobOrder | undefined;
+  /** `nextCursor` of an earlier page, with the same order. */
+  readonly cursor?: string | undefined;
+  /** Also counts all jobs that match. @default false */
+  readonly total?: boolean | undefined;
+}
+
+export interface JobPage {
+  readonly jobs: ListedJob[];
+  /** Null after the last page. A page can be short, even empty, and not be the last. */
+  readonly nextCursor: string | null;
+  /** How many jobs were read for the page. */
+  readonly scanned: number;
+  /** True if jobs may be missing between the former page and this one: those by which it knew where to go on were removed. */
+  readonly mayMiss?: true | undefined;
+  /** All jobs that match, if asked for. */
+  readonly total?: JobTotal | undefined;
+}
+
+/** What an operator sees of jobs, and does to them. */
 export interface JobOperator {
+  /**
+   * Lists jobs, state by state: ended ones with the latest first, the others with the next to run first.
+   *
+   * @throws HoldfastError `INVALID_REQUEST` for an invalid cursor
+   */
+  list(query: JobQuery): Promise<JobPage>;
+  /** @returns undefined when there is no such job, or no longer */
+  status(id: string): Promise<JobStatus | undefined>;
+  /**
+   * Reads everything known about a job, its secrets redacted.
+   *
+   * @returns undefined when there is no such job, or no longer
+   */
+  detail(id: string): Promise<JobDetail | undefined>;
+  /** Counts jobs that match and have ended, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` */
+  countEnded(filter: JobFilter): Promise<JobTotal>;
   /**
    * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
    *
@@ -42,8 +87,18 @@ export interface JobOperator {
 }
 
 /** Each act on one job is on record in the same step. */
-export function openJobOperator(stores: QueueStores, lists: JobLists): JobOperator {
+export function openJobOperator(
+  stores: QueueStores,
+  { jobs }: Pick<Application, "jobs">,
+  lists: JobLists,
+  traceUrl?: string,
+): JobOperator {
+  const readStatus = openStatusReader(stores);
   return {
+    list: (query) => inTime(listJobs(lists, query)),
+    status: (id) => inTime(readStatus(id)),
+    detail: (id) => readDetail(stores, jobs, readStatus, id, traceUrl),
+    countEnded: (filter) => inTime(lists.count(filter, endedStates)),
     async retry(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);
       const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act) }));
@@ -72,6 +127,17 @@ export function openJobOperator(stores: QueueStores, lists: JobLists): JobOperat
     },
     clean: (query) => inTime(cleanJobs(stores, lists, query)),
   };
+}
+
+async function listJobs(
+  lists: JobLists,
+  { limit, cursor, order, total: isCounted, ...filter }: JobQuery,
+): Promise<JobPage> {
+  const [{ found, nextCursor, scanned, mayMiss }, total] = await Promise.all([
+    lists.read(filter, { limit, cursor, order }),
+    isCounted ? lists.count(filter) : undefined,
+  ]);
+  return { jobs: found, nextCursor, scanned, ...(mayMiss && { mayMiss }), ...(total && { total }) };
 }
 
 function effectsForgotten(): HoldfastError {

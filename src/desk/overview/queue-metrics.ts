@@ -1,13 +1,13 @@
-import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
-import { fullest, type RedisMemory, readMemory } from "../../platform/redis/fitness/memory.ts";
-import { measurePing } from "../../platform/redis/ping.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import { metricDefinitions } from "../metric-definitions.ts";
+import { findReadableQueues } from "./open-queues.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
+import { fullest, measurePing, type RedisMemory, readMemory } from "./redis-load.ts";
 
 interface Reading {
   readonly pingMs: number;
@@ -18,7 +18,7 @@ interface Reading {
 
 /** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
 export function measureRedis(metrics: Metrics, stores: QueueStores, queues: readonly string[]): void {
-  const up = metrics.gauge("holdfast_store_up").labels();
+  const up = metrics.of(metricDefinitions).gauge("holdfast_store_up").labels();
   const reportMemory = memoryReporter(metrics);
   const report = backlogReporter(metrics, queues);
   const read = oneAtATime(() => readRedis(stores, queues));
@@ -32,15 +32,16 @@ export function measureRedis(metrics: Metrics, stores: QueueStores, queues: read
 
 /** Reports how far this process's clock is off Redis's. */
 export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): void {
-  const offset = metrics.gauge("holdfast_clock_offset_seconds").labels();
+  const offset = metrics.of(metricDefinitions).gauge("holdfast_clock_offset_seconds").labels();
   metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
 }
 
 function memoryReporter(metrics: Metrics): (memory: RedisMemory | undefined) => void {
-  const used = metrics.gauge("holdfast_store_memory_bytes");
-  const accepted = metrics.gauge("holdfast_store_memory_accepted_bytes");
+  const { gauge } = metrics.of(metricDefinitions);
+  const used = gauge("holdfast_store_memory_bytes");
+  const accepted = gauge("holdfast_store_memory_accepted_bytes");
   return (memory) => {
-    for (const gauge of [used, accepted]) gauge.remove();
+    for (const each of [used, accepted]) each.remove();
     if (memory !== undefined) used.labels().set(memory.used);
     if (memory?.acceptsUntil !== undefined) accepted.labels().set(memory.acceptsUntil);
   };
@@ -50,19 +51,19 @@ function backlogReporter(
   metrics: Metrics,
   queues: readonly string[],
 ): (reading: Reading | undefined) => void {
-  const ping = metrics.gauge("holdfast_store_ping_seconds");
-  const jobs = metrics.gauge("holdfast_jobs");
-  const paused = metrics.gauge("holdfast_queue_paused");
-  const atLimit = metrics.gauge("holdfast_queue_at_limit");
-  const slotOpen = metrics.gauge("holdfast_queue_slot_open");
-  const waitingAge = metrics.gauge("holdfast_oldest_waiting_age_seconds");
-  const workers = metrics.gauge("holdfast_workers");
-  const doubts = metrics.gauge("holdfast_effects_in_doubt");
-  const doubtAge = metrics.gauge("holdfast_effects_in_doubt_oldest_age_seconds");
+  const { gauge } = metrics.of(metricDefinitions);
+  const ping = gauge("holdfast_store_ping_seconds");
+  const jobs = gauge("holdfast_jobs");
+  const paused = gauge("holdfast_queue_paused");
+  const atLimit = gauge("holdfast_queue_at_limit");
+  const slotOpen = gauge("holdfast_queue_slot_open");
+  const waitingAge = gauge("holdfast_oldest_waiting_age_seconds");
+  const workers = gauge("holdfast_workers");
+  const doubts = gauge("holdfast_effects_in_doubt");
+  const doubtAge = gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
     ping.remove(); // `reset` would set it to 0: it has no labels
-    for (const gauge of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge])
-      gauge.reset();
+    for (const each of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge]) each.reset();
     if (reading === undefined) return;
     ping.labels().set(reading.pingMs / 1_000);
     for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));

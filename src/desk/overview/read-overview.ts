@@ -1,4 +1,3 @@
-import { findReadableQueues } from "../../core/bullmq/store/open-queues.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
@@ -8,6 +7,7 @@ import { CLOCK_TOLERANCE_MS, type Clock } from "../../platform/redis/fitness/clo
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { readActBacklog, UNREADABLE_ACTS } from "../acts/act-backlog.ts";
 import { openCancelledCounter } from "../acts/count-cancelled.ts";
+import { findReadableQueues } from "./open-queues.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue, sinceOf } from "./queue-overview.ts";
 import { openProblemReader } from "./read-problems.ts";

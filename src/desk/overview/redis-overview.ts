@@ -1,11 +1,10 @@
 import { durabilityText } from "../../platform/config/variables.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
-import { fullest, readMemory } from "../../platform/redis/fitness/memory.ts";
-import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
-import { checkRedis, type Expectations } from "../../platform/redis/fitness/requirements.ts";
-import { measurePing } from "../../platform/redis/ping.ts";
+import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redis-checks.ts";
 import type { RedisOverview } from "./overview.ts";
+import { fullest, measurePing, readMemory } from "./redis-load.ts";
 
 const CHECK_EVERY_MS = 10_000;
 

@@ -1,7 +1,7 @@
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import type { Overview } from "./overview.ts";
-import { type OverviewOptions, openOverviewReader } from "./read-overview.ts";
+import type { OverviewReader } from "./read-overview.ts";
 
 /** One overview for everybody who looks. */
 export interface OverviewWatch extends Running {
@@ -20,8 +20,7 @@ const INTERVAL_MS = 2_000;
 const IDLE_AFTER_MS = 5 * 60_000;
 
 /** Samples only while somebody looks. */
-export function openOverviewWatch(options: OverviewOptions): OverviewWatch {
-  const reader = openOverviewReader(options);
+export function openOverviewWatch(reader: OverviewReader): OverviewWatch {
   const listeners = new Set<(overview: Overview) => void>();
   let timer: NodeJS.Timeout | undefined;
   let usedAt = 0;

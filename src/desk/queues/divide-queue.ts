@@ -1,6 +1,5 @@
 import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
-import { readSubmission } from "../../core/bullmq/job-record.ts";
-import { carryControl, type Partitions } from "../../core/bullmq/queue-control.ts";
+import type { Partitions } from "../../core/bullmq/queue-control.ts";
 import { readLayout, setLayout } from "../../core/bullmq/store/layouts.ts";
 import {
   changedLayout,
@@ -14,7 +13,9 @@ import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
+import { readSubmission } from "../jobs/job-record.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
+import { carryControl } from "./queue-control.ts";
 
 /** What became of the layout of a queue. */
 export interface Division {

@@ -1,25 +1,22 @@
 import { z } from "zod";
-import {
-  type Override,
-  overrideLimits,
-  type Partitions,
-  type Pause,
-  pauseQueue,
-  readControl,
-  resumeQueue,
-} from "../../core/bullmq/queue-control.ts";
+import { type Override, type Partitions, type Pause, readControl } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { type Application, dividedFaults } from "../../core/job/define-config.ts";
+import type { JobContract } from "../../core/job/define-job.ts";
 import { formatRate, type QueueLimits, type Rate } from "../../core/job/queue-settings.ts";
+import { declarations } from "../../features/declared.ts";
 import { addMark } from "../../features/history/marks.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
-import { malformed } from "../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { parseInput } from "../../platform/lib/parse-input.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
+import { type Division, divideQueue } from "./divide-queue.ts";
+import { overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
 
 const instant = z.iso.datetime();
 
@@ -51,6 +48,7 @@ export interface WantedLimits {
   readonly rate?: Rate | undefined;
 }
 
+// From JavaScript, anything can come.
 const pauseActSchema = z.object({
   reason: z.string().refine((text) => text.trim() !== "", "expected a text"),
   by: z.string(),
@@ -78,44 +76,61 @@ export interface QueueOperator {
    * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions, and for what is no limit
    */
   limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
+  /**
+   * Gives a queue another number of partitions, while jobs are submitted and run. With the number that it has, the earlier ones are
+   * forgotten once nothing needs them. That reads every key of the queue, so it takes as long as it takes.
+   *
+   * @throws HoldfastError `PARTITIONS_REFUSED`
+   */
+  divide(name: string, partitions: number): Promise<Division>;
 }
 
-export function openQueueOperator(stores: QueueStores, queues: readonly string[]): QueueOperator {
-  function partitionsOf(name: string): Partitions {
-    const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
-    if (first !== undefined) return [first, ...others];
-    throw queueNotFound(name, queues);
-  }
-
+export function openQueueOperator(
+  stores: QueueStores,
+  { jobs, queues }: Pick<Application, "jobs" | "queues">,
+  prefix: string,
+): QueueOperator {
+  const partitionsOf = (name: string) => partitionsIn(stores, queues, name);
   const show = async (name: string) => showQueue(name, partitionsOf(name), stores);
 
+  // Each call as a whole must be done in time.
   return {
-    list: () => Promise.all(queues.map(show)),
-    show,
-    async pause(name, act) {
-      requireShape(pauseActSchema, act);
-      const at = await redisNow(stores.client);
-      await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
-      await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
-      return await show(name);
-    },
-    async resume(name, { reason, by } = { by: LIBRARY }) {
-      await recorded(name, { as: "resumed", reason, by }, resumeQueue);
-      await addMark(stores.of(name), { kind: "resumed", text: reason ?? "", by });
-      return await show(name);
-    },
-    async limit(name, limits, by) {
-      requireShape(wantedLimitsSchema, limits);
-      const partitions = partitionsOf(name);
-      if (limits.concurrency !== undefined && limits.concurrency < partitions.length)
-        throw tooFew(name, partitions.length, limits.concurrency);
-      const override = await overrideOf(stores, limits, by);
-      const text = override === undefined ? "as declared" : limitsText(override);
-      await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
-      await addMark(stores.of(name), { kind: "limited", text, by });
-      return await show(name);
+    list: () => inTime(Promise.all(queues.map(show))),
+    show: (name) => inTime(show(name)),
+    pause: (name, act) => inTime(pause(name, act)),
+    resume: (name, act = { by: LIBRARY }) => inTime(resume(name, act)),
+    limit: (name, limits, by) => inTime(limit(name, limits, by)),
+    async divide(name, partitions) {
+      partitionsOf(name);
+      requireDivisible(jobs.values(), name, partitions);
+      return await divideQueue(stores, prefix, name, partitions);
     },
   };
+
+  async function pause(name: string, act: Act & { readonly reason: string }): Promise<QueueView> {
+    parseInput(pauseActSchema, act);
+    const at = await redisNow(stores.client);
+    await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
+    await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
+    return await show(name);
+  }
+
+  async function resume(name: string, { reason, by }: Act): Promise<QueueView> {
+    await recorded(name, { as: "resumed", reason, by }, resumeQueue);
+    await addMark(stores.of(name), { kind: "resumed", text: reason ?? "", by });
+    return await show(name);
+  }
+
+  async function limit(name: string, limits: WantedLimits, by: string): Promise<QueueView> {
+    parseInput(wantedLimitsSchema, limits);
+    const partitions = partitionsOf(name);
+    requireEnough(name, partitions.length, limits.concurrency);
+    const override = await overrideOf(stores, limits, by);
+    const text = limitsText(override);
+    await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
+    await addMark(stores.of(name), { kind: "limited", text, by });
+    return await show(name);
+  }
 
   async function recorded(
     name: string,
@@ -128,10 +143,10 @@ export function openQueueOperator(stores: QueueStores, queues: readonly string[]
   }
 }
 
-/** From JavaScript, anything can come. @throws HoldfastError `INVALID_REQUEST` */
-function requireShape(schema: z.ZodType, asked: unknown): void {
-  const { error } = schema.safeParse(asked);
-  if (error !== undefined) throw malformed(schemaIssues(error.issues));
+function partitionsIn(stores: QueueStores, queues: readonly string[], name: string): Partitions {
+  const [first, ...others] = queues.includes(name) ? stores.partitionsOf([name]) : [];
+  if (first !== undefined) return [first, ...others];
+  throw queueNotFound(name, queues);
 }
 
 async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {
@@ -178,7 +193,10 @@ export function shownLimits({ concurrency, rate }: QueueLimits) {
   return { concurrency: concurrency ?? null, rate: rate === undefined ? null : formatRate(rate) };
 }
 
-function limitsText({ concurrency, rate }: QueueLimits): string {
+/** @param override what counts in place of what is declared */
+function limitsText(override: QueueLimits | undefined): string {
+  if (override === undefined) return "as declared";
+  const { concurrency, rate } = override;
   const texts = [concurrency && `${concurrency} at a time`, rate && formatRate(rate)];
   return texts.filter(Boolean).join(", ");
 }
@@ -187,7 +205,13 @@ export function queueNotFound(name: string, queues: readonly string[]): Holdfast
   return new HoldfastError("QUEUE_NOT_FOUND", `There is no queue "${name}"; ${suggestion(name, queues)}`);
 }
 
-function tooFew(name: string, partitions: number, found: number): HoldfastError {
+function requireEnough(name: string, partitions: number, found: number | undefined): void {
+  if (found === undefined || found >= partitions) return;
   const message = `${name} has ${partitions} partitions: expected a concurrency of at least that, got ${found}`;
-  return new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
+  throw new HoldfastError("INVALID_REQUEST", message, { issues: [{ pointer: "/concurrency", message }] });
+}
+
+function requireDivisible(jobs: Iterable<JobContract>, name: string, partitions: number): void {
+  const faults = dividedFaults(declarations, jobs, (queue) => (queue === name ? partitions : 1));
+  if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
 }

@@ -5,7 +5,7 @@ import type { ActName, ActRequest } from "../../desk/acts/act-on-many.ts";
 import type { ActStatus } from "../../desk/acts/acts.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { username } from "../../platform/lib/username.ts";
+import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode } from "./exit-code.ts";
 import { type FilterOptions, filterOf } from "./filter-options.ts";

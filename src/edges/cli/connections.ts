@@ -1,5 +1,5 @@
 import type { Application } from "../../core/job/define-config.ts";
-import type { Submitter } from "../../core/submit/submitter.ts";
+import type { SubmitPath } from "../../core/submit/submit-path.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { readSettings, type Settings } from "../../platform/config/settings.ts";
 import type { FitRedis } from "../../platform/redis/connect.ts";
@@ -20,15 +20,6 @@ export async function withStore<T>(use: (store: FitRedis, settings: Settings) =>
   }
 }
 
-/** Loads the application and connects to Redis for one command. */
-export async function withApplication<T>(
-  use: (application: Application, store: FitRedis, settings: Settings) => Promise<T>,
-): Promise<T> {
-  await import("../../platform/redis/connect.ts");
-  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
-  return await withStore((store, settings) => use(application, store, settings));
-}
-
 /** Opens an operator for one command. */
 export async function withOperator<T>(
   use: (operator: Operator, application: Application) => Promise<T>,
@@ -45,8 +36,8 @@ export async function withOperator<T>(
 }
 
 /** Opens the submit path for one command. */
-export async function withSubmitter<T>(
-  use: (submitter: Submitter, application: Application) => Promise<T>,
+export async function withSubmitPath<T>(
+  use: (path: SubmitPath, application: Application) => Promise<T>,
 ): Promise<T> {
   const settings = readSettings();
   const [{ openSubmitPath }, { features }] = await Promise.all([
@@ -54,10 +45,10 @@ export async function withSubmitter<T>(
     import("../../features/index.ts"),
   ]);
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  const { submitter, stop } = await openSubmitPath(application, settings, features);
+  const path = await openSubmitPath(application, settings, features);
   try {
-    return await use(submitter, application);
+    return await use(path, application);
   } finally {
-    await stop();
+    await path.stop();
   }
 }

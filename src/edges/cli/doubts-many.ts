@@ -9,7 +9,7 @@ import {
 } from "../../desk/doubts/provider-export.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { username } from "../../platform/lib/username.ts";
+import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode } from "./exit-code.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";

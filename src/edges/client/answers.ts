@@ -7,17 +7,19 @@ import type { ActStatus, ActPreview as StoredActPreview } from "../../desk/acts/
 import type { AuditEntry } from "../../desk/audit/audit-log.ts";
 import type { Finding } from "../../desk/doctor/finding.ts";
 import type { Doubt as StoredDoubt } from "../../desk/doubts/doubts.ts";
-import type { ManyResolved } from "../../desk/doubts/doubts-many.ts";
 import type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
 import type { JobDetail } from "../../desk/jobs/job-detail.ts";
-import type { JobPage } from "../../desk/jobs/list-jobs.ts";
+import type { JobPage } from "../../desk/jobs/job-operator.ts";
 import type { QueueView } from "../../desk/queues/queues.ts";
+import type { ExplainedTick } from "../../desk/schedules.ts";
 import type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
-import type { PastTick, ScheduleStatus, TickExplanation } from "../../features/schedules/schedule-status.ts";
+import type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
+import type { Returned } from "./operation-types.ts";
 
 export type {
   ActStatus,
   AuditEntry,
+  ExplainedTick,
   FailureGroup,
   FailureGroups,
   History,
@@ -37,19 +39,13 @@ export type {
 export type Doubt = Omit<StoredDoubt, "dedupKey">;
 
 /** What became of many doubts, with `before` in ISO 8601. */
-export type ManyDoubtsResolved = Omit<ManyResolved, "before" | "doubts"> & {
-  readonly before: string;
-  readonly doubts: readonly Doubt[];
-};
+export type ManyDoubtsResolved = Returned<"resolveDoubts">;
 
 /** What an act on many jobs would do, with `before` in ISO 8601. */
 export type ActPreview = Omit<StoredActPreview, "before"> & {
   readonly before: string;
   readonly count: number;
 };
-
-/** Why a tick did or did not run, also as a sentence. */
-export type ExplainedTick = TickExplanation & { readonly text: string };
 
 /** Whether the API can keep its promises now; if not, why. */
 export interface Health {

@@ -17,6 +17,8 @@ export interface ClientOptions {
   readonly key?: string | undefined;
   /** How long a call tries, resends included, in milliseconds. @default 30000 */
   readonly timeoutMs?: number | undefined;
+  /** Whether what is safe to repeat is sent again. @default true */
+  readonly isResent?: boolean | undefined;
   /** Sends requests. @default the platform's `fetch` */
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
@@ -55,7 +57,7 @@ export interface Api {
 export const ANSWER_MAX_MS = 12_000;
 const TIMEOUT_MS = 30_000;
 
-export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptions): Api {
+export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fetch }: ClientOptions): Api {
   const base = baseOf(url, fetch);
 
   async function send({ path, method = "GET", body, headers, signal }: Call): Promise<Response> {
@@ -96,10 +98,12 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, fetch }: ClientOptio
     fetch: send,
     once,
     again: (call) =>
-      resend((leftMs) => once(call, leftMs), {
-        timeoutMs: timeoutMs + (call.waitMs ?? 0),
-        signal: call.signal,
-      }),
+      isResent
+        ? resend((leftMs) => once(call, leftMs), {
+            timeoutMs: timeoutMs + (call.waitMs ?? 0),
+            signal: call.signal,
+          })
+        : once(call),
   };
 }
 
@@ -129,6 +133,14 @@ export function query(
     value === undefined ? [] : [[name, value instanceof Date ? isoText(name, value) : String(value)]],
   );
   return given.length === 0 ? "" : `?${new URLSearchParams(Object.fromEntries(given))}`;
+}
+
+/** The JSON of a body, in which a date is an instant in ISO 8601. @throws HoldfastError `INVALID_REQUEST` for an invalid date */
+export function jsonOf(body: object): string {
+  return JSON.stringify(body, function (this: Record<string, unknown>, name, value: unknown) {
+    const given = this[name];
+    return given instanceof Date ? isoText(name, given) : value;
+  });
 }
 
 /** Returns `undefined` only for `undefined`: untyped code can pass anything. @throws HoldfastError `INVALID_REQUEST` for an invalid date */

@@ -14,19 +14,23 @@ export type {
   SubmitOptions,
   SubmitResult,
 } from "../../core/job/submit-options.ts";
+// Members of public types that features declare.
+export type {} from "../../features/declared.ts";
 export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../../features/flows/flow.ts";
 export type { ErrorCode } from "../../platform/errors/error-codes.ts";
 export { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
-export type { ActQuery, JobsQuery, StartActQuery } from "./acts.ts";
+export type { ActQuery, StartActQuery } from "./acts.ts";
 export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";
 export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
 export type { WaitOptions } from "./follow.ts";
+export type { OperationCalls } from "./operations.ts";
 export type {
   ClientDoubtFilter,
   ClientHistoryQuery,
   ClientResolution,
   DoubtsQuery,
+  JobsQuery,
   ListQuery,
   ManyDoubtsRequest,
   OperatorCalls,

@@ -1,6 +1,6 @@
 import type { SwaggerTransform, SwaggerTransformObject } from "@fastify/swagger";
 import type { FastifySchema } from "fastify";
-import { COMPONENT_NAME } from "./body/component.ts";
+import { COMPONENT_NAME } from "../../desk/operations/operation.ts";
 import { problemResponses } from "./body/problem.ts";
 
 /** Adds to a route what its scope implies: the key, and the answers without one, or beyond its limits. */

@@ -1,6 +1,5 @@
-import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
-import type { Subscribers } from "../../core/status/subscribers.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import type { Operator } from "../../desk/operator.ts";
 import type { OverviewWatch } from "../../desk/overview/watch-overview.ts";
@@ -8,6 +7,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import type { RedisAccess } from "../../platform/redis/connect.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import type { Subscribers } from "./subscribers.ts";
 
 /** What routes use. */
 export interface ApiParts extends RedisAccess {
@@ -15,7 +15,7 @@ export interface ApiParts extends RedisAccess {
   readonly settings: Settings;
   /** Why Redis rejects this process now, in one line; undefined if it does not. */
   readonly rejection: () => string | undefined;
-  readonly stores: QueueStores;
+  readonly stores: QueueStores<WritableQueueStore>;
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly subscribers: Subscribers;

@@ -1,30 +1,30 @@
 import type { FastifyInstance } from "fastify";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { serveReadiness } from "../../core/bullmq/store/readiness.ts";
+import { createEvents } from "../../core/events.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { openSubscribers } from "../../core/status/subscribers.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
+import { measureEffects, measureSubmissions } from "../../desk/job-metrics.ts";
+import type { MetricsServer } from "../../desk/metrics-server.ts";
 import { internalSubmitter, openOperator } from "../../desk/operator.ts";
 import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
+import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
+import { serveReadiness } from "../../desk/readiness.ts";
 import { features } from "../../features/index.ts";
 import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
 import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
-import { cannotListen, urlOf } from "../../platform/lib/listening.ts";
+import { cannotListen, urlOf } from "../../platform/lib/hosts.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { username } from "../../platform/lib/username.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { measureEffects } from "../../platform/telemetry/effect-metrics.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
 import { createMetrics } from "../../platform/telemetry/metrics.ts";
-import type { MetricsServer } from "../../platform/telemetry/metrics-server.ts";
-import { measureSubmissions } from "../../platform/telemetry/submission-metrics.ts";
+import { username } from "../username.ts";
 import { createServer } from "./server.ts";
+import { openSubscribers } from "./subscribers.ts";
 
 const SWEEP_MS = 100;
 
@@ -54,22 +54,25 @@ export async function startApi(
   measureEffects(events, metrics, application.jobs.values());
   const configured = readSettings(env);
   const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
-  const path = await openSubmitPath(application, configured, features, log, events);
+  const path = await openSubmitPath(application, configured, features, { log, events });
   const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
   measureRedis(metrics, path.stores, application.queues);
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
-  const submitAct = internalSubmitter(path, settings);
-  const operator = openOperator(application, path.stores, settings, async () => submitAct, events);
-  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
-  const overview = openOverviewWatch({
-    stores: path.stores,
+  const overviews = openOverviewReader({ ...path, application, settings });
+  const operator = openOperator({
     application,
+    stores: path.stores,
     settings,
-    clock: path.clock,
+    submitAct: internalSubmitter(path, settings),
+    submitOwn: path.submitter.submitOwn,
+    events,
+    overviews,
   });
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
+  const overview = openOverviewWatch(overviews);
   const server = await createServer({
     application,
     settings,

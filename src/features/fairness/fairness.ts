@@ -1,4 +1,6 @@
-import { calledForPayload, payloadKey, payloadRefused, shown } from "../../core/job/payload-key.ts";
+import { z } from "zod";
+import type { Declaration } from "../../core/job/define-config.ts";
+import { calledForPayload, payloadKey, payloadRefused, shown } from "../payload-key.ts";
 
 /** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */
 export interface Fairness<Payload = unknown> {
@@ -11,6 +13,30 @@ export interface Fairness<Payload = unknown> {
    */
   weight?(key: string): number;
 }
+
+declare module "../../core/job/declarations.ts" {
+  interface JobDeclarations<Payload> {
+    /**
+     * Shares the queue's capacity among tenants, so that many jobs of one do not stand before another's. Give such types a queue of
+     * their own.
+     *
+     * @default first come, first served
+     * @example { key: (payload) => payload.tenantId }
+     */
+    readonly fairness?: Fairness<Payload>;
+  }
+  interface ContractDeclarations<Payload> {
+    readonly fairness: Fairness<Payload> | undefined;
+  }
+}
+
+const functionSchema = z.custom((value: unknown) => typeof value === "function", "expected a function");
+
+export const declaredFairness: Declaration = {
+  ofJob: {
+    fairness: { accepts: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }) },
+  },
+};
 
 /** Whose turn one job takes. */
 export interface FairShare {

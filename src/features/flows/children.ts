@@ -1,19 +1,92 @@
 import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
-import type { ClaimedChildren } from "../../core/bullmq/claim/claimed-job.ts";
+import type { ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
 import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { AttemptMembers } from "../../core/job/attempt.ts";
 import { parseJobId } from "../../core/job/job-id.ts";
-import type { Child } from "./flow.ts";
+import type { AttemptPart } from "../../core/run/given-attempt.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { Abort } from "../../platform/lib/abort.ts";
+import { redisFault } from "../../platform/redis/redis-errors.ts";
+import type { Child, ChildType } from "./flow.ts";
 
 /** About as many values of 64 KiB as a command may return. */
 const PAGE = 100;
 
+/** The children of a flow's parent. */
+interface Children {
+  /** How many have not ended, or have failed their parent. */
+  countUnfinished(): Promise<number>;
+  /** Reads them page by page, in no order. @throws HoldfastError `DECRYPTION_FAILED` */
+  pages(): Pages;
+}
+
+type Pages = AsyncIterable<readonly Child[]>;
+
+/** Gives the handlers of a partition's parents their children. */
+export function childrenInAttempts(store: QueueStore): Required<AttemptPart> {
+  const childrenOf = ({ id, envelope: { children } }: ClaimedJob) =>
+    Array.isArray(children) ? openChildren(store, id, children) : undefined;
+  return {
+    beforeHandler(job) {
+      const children = childrenOf(job);
+      return children && requireFinished(children);
+    },
+    given: (job, abort) =>
+      givenChildren(() => {
+        const children = childrenOf(job);
+        return children === undefined ? [] : inOurWords(children.pages());
+      }, abort),
+  };
+}
+
+/** Other tools can put a parent in line too early. BullMQ would run it, and then not let it complete. */
+async function requireFinished(children: Children): Promise<void> {
+  const count = await children.countUnfinished().catch(throwRedisFault);
+  if (count === 0) return;
+  throw new HoldfastError(
+    "CHILD_FAILED",
+    `${count} children have not completed; retry the parent with Holdfast`,
+  );
+}
+
+/** What a handler gets. */
+export function givenChildren(
+  pages: () => Pages | Iterable<readonly Child[]>,
+  abort: Abort,
+): Pick<AttemptMembers, "children"> {
+  return { children: (of) => readChildren(pages, abort, of) };
+}
+
+/** A child's own worker has checked its result. */
+async function* readChildren<Result>(
+  pages: () => Pages | Iterable<readonly Child[]>,
+  abort: Abort,
+  of: ChildType<Result> | undefined,
+): AsyncGenerator<Child<Result>, void> {
+  for await (const page of pages()) {
+    for (const child of page) {
+      abort.throwIfAborted();
+      if (of === undefined || of.type === child.type) yield child as Child<Result>;
+    }
+  }
+}
+
+/** The texts of Redis name keys and addresses: they must not become a job's error. */
+async function* inOurWords(pages: Pages): AsyncGenerator<readonly Child[], void> {
+  try {
+    yield* pages;
+  } catch (error) {
+    throw redisFault(error);
+  }
+}
+
+function throwRedisFault(error: unknown): never {
+  throw redisFault(error);
+}
+
 /** The children of a parent that runs. BullMQ keeps their results with the parent, also after the children are removed. */
-export function openChildren(
-  store: QueueStore,
-  parentId: string,
-  declared: readonly DeclaredChild[],
-): ClaimedChildren {
+function openChildren(store: QueueStore, parentId: string, declared: readonly DeclaredChild[]): Children {
   const { client } = store;
   const keys = store.keys.children(parentId);
   const places = new Map(declared.map((child, index) => [child[0], { child, index }]));

@@ -1,8 +1,11 @@
 import type { Feature } from "../../core/feature.ts";
+import { childrenInAttempts } from "./children.ts";
+import { declaredChildFailure } from "./declared.ts";
 import { startParentSweep } from "./parent-sweep.ts";
 
 /** Jobs that run when others have ended. */
 export const flows: Feature = {
   name: "flows",
-  inWorker: (partition) => [startParentSweep(partition)],
+  ...declaredChildFailure,
+  inWorker: (partition) => [{ ...startParentSweep(partition), ...childrenInAttempts(partition.store) }],
 };

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { Application } from "../../core/job/define-config.ts";
 import { keyFault, nextKey, nextNameFault } from "../../core/job/idempotency-key.ts";
-import { submissionOf, submissionSchema } from "../../core/submit/submission.ts";
-import { type ValidSubmission, validateSubmission } from "../../core/submit/validate.ts";
+import type { SubmitPoints } from "../../core/submit/points.ts";
+import { submissionOf, submissionSchemaOf } from "../../core/submit/submission.ts";
+import type { ValidSubmission } from "../../core/submit/validate.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { schemaIssues } from "../../platform/lib/schema-issues.ts";
+import { schemaIssues } from "../../platform/lib/schema.ts";
 import { type Flow, type OnChildFailure, onChildFailures } from "./flow.ts";
 
 export const CHILDREN_MAX = 10_000;
@@ -34,12 +34,15 @@ const childNameSchema = z
   });
 
 /** A child as clients send it. */
-export const childSchema = submissionSchema.extend({
-  name: childNameSchema.optional(),
-  idempotencyKey: submissionSchema.shape.idempotencyKey.meta({
-    description: "By default <type>:<key>/<name>, of the parent's type and key.",
-  }),
-});
+export function childSchemaOf(features: readonly SubmitPoints[]) {
+  const submission = submissionSchemaOf(features);
+  return submission.extend({
+    name: childNameSchema.optional(),
+    idempotencyKey: submission.shape.idempotencyKey.meta({
+      description: "By default <type>:<key>/<name>, of the parent's type and key.",
+    }),
+  });
+}
 
 /** A flow without issues. */
 export interface ValidFlow {
@@ -76,24 +79,23 @@ function withoutUndefined(submission: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(submission).filter(([, value]) => value !== undefined));
 }
 
+/** Checks one job of a flow as if it were submitted alone. */
+export type CheckJob = (input: unknown, keyFaultOf?: typeof keyFault) => ValidSubmission;
+
 /**
- * Checks everything about a flow that can be checked without Redis, its jobs as if each were submitted alone.
+ * Checks everything about a flow that can be checked without Redis.
  *
  * @param isShared whether somebody may change the input: then all of it is checked before anything else runs
  * @throws HoldfastError with the code of the first job that is refused, and issues of all of them
  */
-export async function validateFlow(
-  application: Pick<Application, "jobs">,
-  input: unknown,
-  isShared = false,
-): Promise<ValidFlow> {
+export async function validateFlow(check: CheckJob, input: unknown, isShared = false): Promise<ValidFlow> {
   const shape = flowSchema.safeParse(input);
   if (!shape.success) throw malformed(schemaIssues(shape.error.issues));
   const { onChildFailure } = shape.data;
   const refusals = new Refusals();
-  const parent = refusals.in("/parent", () => validParent(application, shape.data.parent));
+  const parent = refusals.in("/parent", () => validParent(check, shape.data.parent));
   if (parent === undefined) throw refusals.asOne();
-  const checks = validChildren(application, parent, shape.data.children, refusals);
+  const checks = validChildren(check, parent, shape.data.children, refusals);
   let checked = checks.next();
   // Checking thousands must not keep others from being served.
   for (; checked.done !== true; checked = checks.next())
@@ -111,17 +113,14 @@ export async function validateFlow(
 
 const TOGETHER = 200;
 
-function validParent(
-  application: Pick<Application, "jobs">,
-  sent: Readonly<Record<string, unknown>>,
-): ValidSubmission {
-  const parent = validateSubmission(application, sent);
+function validParent(check: CheckJob, sent: Readonly<Record<string, unknown>>): ValidSubmission {
+  const parent = check(sent);
   const excluded = (["delayMs", "runAt", "startWithinMs"] as const).filter(
     (name) => parent.options[name] !== undefined,
   );
-  if (parent.keyed !== undefined) {
-    const message =
-      "expected a type without concurrency: a parent that waits for its turn could keep its children from theirs";
+  const heldBy = parent.parts.find((part) => part.heldBy !== undefined)?.heldBy;
+  if (heldBy !== undefined) {
+    const message = `expected a type without ${heldBy}: a parent that waits for its turn could keep its children from theirs`;
     throw malformed([{ pointer: "/type", message }]);
   }
   if (excluded.length === 0) return parent;
@@ -131,7 +130,7 @@ function validParent(
 
 /** Pauses now and then. */
 function* validChildren(
-  application: Pick<Application, "jobs">,
+  check: CheckJob,
   parent: ValidSubmission,
   sent: z.output<typeof flowSchema>["children"],
   refusals: Refusals,
@@ -142,7 +141,7 @@ function* validChildren(
     if (index % TOGETHER === TOGETHER - 1) yield;
     const pointer = `/children/${index}`;
     const valid = refusals.in(pointer, () => {
-      const checked = validChild(application, parent, child, index);
+      const checked = validChild(check, parent, child, index);
       const same = places.get(placeOf(checked.submission));
       if (same !== undefined)
         throw malformed([{ pointer: "", message: `expected another type or key than ${same}` }]);
@@ -156,7 +155,7 @@ function* validChildren(
 }
 
 function validChild(
-  application: Pick<Application, "jobs">,
+  check: CheckJob,
   { contract, idempotencyKey }: ValidSubmission,
   { name: sentName, ...sent }: Readonly<Record<string, unknown>>,
   index: number,
@@ -167,7 +166,7 @@ function validChild(
   const key = sent.idempotencyKey ?? nextKey(contract.type, idempotencyKey, name);
   const hasOwnKey = sent.idempotencyKey !== undefined;
   const faultOf = hasOwnKey ? undefined : keyFault;
-  const submission = validateSubmission(application, { ...sent, idempotencyKey: key }, faultOf);
+  const submission = check({ ...sent, idempotencyKey: key }, faultOf);
   return { submission, name: named.data, hasOwnKey };
 }
 

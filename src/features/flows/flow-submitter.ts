@@ -3,21 +3,23 @@ import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { failpoint } from "../../core/failpoints.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import type { JobContract } from "../../core/job/define-job.ts";
 import { newJobId, queueOfId } from "../../core/job/job-id.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
 import { fingerprintOf } from "../../core/submit/fingerprint.ts";
+import type { AddJob } from "../../core/submit/points.ts";
+import type { SubmitPath } from "../../core/submit/submit-path.ts";
+import type { SubmitSteps } from "../../core/submit/submitter.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
-import { openTrailAdder } from "../former-queues/dedup-trail.ts";
 import type { FlowReceipt } from "./flow.ts";
-import { type ValidFlow, validateFlow } from "./flow-input.ts";
+import { type CheckJob, type ValidFlow, validateFlow } from "./flow-input.ts";
 import { acrossQueues, childElsewhere, childReused, IN_VAIN, parentReused } from "./flow-refusals.ts";
 import {
   awaitingParents,
@@ -29,14 +31,33 @@ import {
   isFlowOpen,
 } from "./flows.ts";
 
-export interface FlowSubmitterParts {
-  readonly application: Application;
-  readonly stores: QueueStores<WritableQueueStore>;
-  /** The secret of the contract's queue, read together with what else must precede its first submission. */
-  prepare(contract: JobContract): Promise<string>;
-  jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id">;
-  /** Called for each job of a flow, as it is added or found. */
-  onSubmitted(receipt: Receipt): void;
+/**
+ * Creates the jobs of a flow, as far as they do not exist.
+ *
+ * @param input parent, children and onChildFailure, as in the body of `POST /flows`
+ * @param isShared whether the caller may change it: then all of it is checked at once
+ * @returns the parent's receipt, when all jobs are durable to the configured level
+ * @throws HoldfastError as `Submitter.submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+ */
+export type SubmitFlow = (input: unknown, isShared?: boolean) => Promise<FlowReceipt>;
+
+export function openFlowSubmitter(
+  application: Pick<Application, "jobs">,
+  { stores, submitter: { steps } }: Pick<SubmitPath, "stores" | "submitter">,
+): SubmitFlow {
+  const flows = new FlowSubmitter(stores, steps);
+  const check: CheckJob = (input, keyFaultOf) => steps.validate(application, input, keyFaultOf);
+  return async (input, isShared) => {
+    try {
+      const flow = await validateFlow(check, input, isShared);
+      requireOneQueue(flow, stores);
+      await steps.mayAccept();
+      return await flows.submit(flow);
+    } catch (error) {
+      steps.onRefused(input, error);
+      throw error;
+    }
+  };
 }
 
 /** A job of a flow, with all but its id. */
@@ -67,20 +88,15 @@ const READ_TOGETHER = 500;
  * Submits flows. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
  * parent wait for its children alone. A submitter that dies leaves a parent that waits. The same flow again takes the steps that are left.
  */
-export class FlowSubmitter {
-  readonly #parts: FlowSubmitterParts;
-  readonly #parents: ReturnType<typeof openTrailAdder>;
+class FlowSubmitter {
+  readonly #stores: QueueStores<WritableQueueStore>;
+  readonly #steps: SubmitSteps;
+  readonly #addParent: AddJob;
 
-  constructor(parts: FlowSubmitterParts) {
-    this.#parts = parts;
-    this.#parents = openTrailAdder(parts.stores, createParentAdder);
-  }
-
-  /** @param isShared whether the caller may change it: then all of it is checked at once */
-  async check(input: unknown, isShared = false): Promise<ValidFlow> {
-    const flow = await validateFlow(this.#parts.application, input, isShared);
-    requireOneQueue(flow, this.#parts.stores);
-    return flow;
+  constructor(stores: QueueStores<WritableQueueStore>, steps: SubmitSteps) {
+    this.#stores = stores;
+    this.#steps = steps;
+    this.#addParent = steps.openAdder(createParentAdder);
   }
 
   async submit(flow: ValidFlow): Promise<FlowReceipt> {
@@ -96,17 +112,16 @@ export class FlowSubmitter {
   }
 
   async #submitValid(flow: ValidFlow, call: Call): Promise<FlowReceipt> {
-    const { stores, prepare } = this.#parts;
-    const secret = await inTime(prepareAll(prepare, flow));
+    const secret = await inTime(prepareAll(this.#steps, flow));
     const children = flow.children.map(({ submission }) =>
       this.#memberOf(submission, submission.content, secret),
     );
     const parent = parentOf(this.#memberOf(flow.parent, flow.content, secret), flow, children);
     await this.#requireFreeKeys(parent, children);
-    const added = await this.#add(this.#parents, parent);
+    const added = await this.#add(this.#addParent, parent);
     if (added === undefined) throw parentReused();
     const receipt = { ...added, children: children.length };
-    const store = stores.of(queueOfId(added.id) ?? parent.contract.queue);
+    const store = this.#stores.of(queueOfId(added.id) ?? parent.contract.queue);
     if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
     try {
       await this.#finish(added.id, parent, children, flow, call);
@@ -123,7 +138,7 @@ export class FlowSubmitter {
   #memberOf(submission: ValidSubmission, content: string, secret: string): Member {
     const { contract, idempotencyKey } = submission;
     const fingerprint = fingerprintOf(secret, dedupKeyOf(contract.type, idempotencyKey), content);
-    return { contract, fingerprint, job: this.#parts.jobOf(submission, secret) };
+    return { contract, fingerprint, job: this.#steps.jobOf(submission, secret) };
   }
 
   /** Before anything is stored. Somebody can still use a key meanwhile. */
@@ -146,13 +161,13 @@ export class FlowSubmitter {
     if (queueOfId(id) !== home) return;
     // A flow that was submitted before its jobs moved has its children there, too.
     if (home !== own && !isWaiting) throw childElsewhere(index);
-    const awaiting = await awaitingParents(this.#parts.stores.of(home), id);
+    const awaiting = await awaitingParents(this.#stores.of(home), id);
     if (awaiting.some((other) => known.every((holder) => holder.id !== other))) throw childOfOtherFlow();
   }
 
   /** For each job the ids that have its key, in the queues where it can be claimed. */
   async #holdersOf(members: readonly Member[]): Promise<Holder[][]> {
-    const { layouts, of } = this.#parts.stores;
+    const { layouts, of } = this.#stores;
     const found: Holder[][] = members.map(() => []);
     const places = new Map<string, number[]>();
     for (const [index, { contract, job }] of members.entries())
@@ -170,17 +185,14 @@ export class FlowSubmitter {
   }
 
   /** @returns undefined where the key belongs to other content */
-  async #add(
-    adder: ReturnType<typeof openTrailAdder>,
-    { contract, fingerprint, job }: Member,
-  ): Promise<Receipt | undefined> {
+  async #add(add: AddJob, { contract, fingerprint, job }: Member): Promise<Receipt | undefined> {
     const id = newJobId(contract.queue, fingerprint);
-    const homes = this.#parts.stores.layouts.homesOf(contract, job.dedup.key);
-    const holder = await adder(homes, { id, ...job });
+    const homes = this.#stores.layouts.homesOf(contract, job.dedup.key);
+    const holder = await add(homes, { id, ...job });
     if (!holder.endsWith(fingerprint)) return undefined;
     const { type, envelope } = job;
     const receipt = { id: holder, type, idempotencyKey: envelope.key, duplicate: holder !== id };
-    this.#parts.onSubmitted(receipt);
+    this.#steps.onSubmitted(receipt);
     return receipt;
   }
 
@@ -195,7 +207,7 @@ export class FlowSubmitter {
     await this.#addChildren(parentId, children, flow, call);
     await failpoint("flow:added", parentId);
     const { key: dedupKey, holdMs } = parent.job.dedup;
-    await closeFlow(this.#parts.stores.of(flow.parent.contract.queue), {
+    await closeFlow(this.#stores.of(flow.parent.contract.queue), {
       parentId,
       children: children.length,
       dedupKey,
@@ -210,9 +222,7 @@ export class FlowSubmitter {
     call: Call,
   ): Promise<void> {
     const own = flow.parent.contract.queue;
-    const adder = openTrailAdder(this.#parts.stores, (store) =>
-      createChildAdder(store, parentId, flow.onChildFailure),
-    );
+    const adder = this.#steps.openAdder((store) => createChildAdder(store, parentId, flow.onChildFailure));
     await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
       if (call.isOver) throw redisUnavailable();
       const added = await this.#add(adder, child);
@@ -233,7 +243,7 @@ interface Call {
 const ANSWERED_WITHIN_MS = 1_500;
 const CHILD_MS = 1;
 
-async function prepareAll(prepare: FlowSubmitterParts["prepare"], flow: ValidFlow): Promise<string> {
+async function prepareAll({ prepare }: SubmitSteps, flow: ValidFlow): Promise<string> {
   const contracts = new Set(flow.children.map(({ submission }) => submission.contract));
   const [secret] = await Promise.all([flow.parent.contract, ...contracts].map(prepare));
   return secret ?? "";
@@ -246,14 +256,12 @@ function parentOf(member: Member, flow: ValidFlow, children: readonly Member[]):
     return name === undefined ? [fingerprint, job.type] : [fingerprint, job.type, name];
   });
   const { startBy } = flow.parent.options;
-  const { dedup, envelope, extras, timing } = member.job;
+  const { dedup, envelope, timing } = member.job;
   const holdMs = children.reduce((most, { job }) => Math.max(most, job.dedup.holdMs), dedup.holdMs);
   const job = {
     ...member.job,
     dedup: { ...dedup, holdMs },
     envelope: { ...envelope, children: declared },
-    // A limit of its key would hold it back before it waits for its children.
-    extras: extras?.tags && { tags: extras.tags },
     // The time that its type declares counts from when it may run, and nobody knows when that will be.
     timing: { ...timing, startBy: startBy === undefined ? undefined : Date.parse(startBy) },
   };

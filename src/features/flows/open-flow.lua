@@ -4,8 +4,8 @@
 
   KEYS[1] epoch; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
-  ARGV[4…] id, name, data, options, deduplication key and its milliseconds, delay (0), priority, tenant and 1 / weight,
-    extras as place-job.lua has them, of which only the tags count
+  ARGV[4…] id, name, data, options, deduplication key and its milliseconds, delay (0), priority,
+    extras as place-job.lua has them, of which none holds it
 
   Returns { the id of the job that has the key: false where it is this one, now added; 0 where there is no room; the epoch's count }.
   "other-epoch" where nothing was done.
@@ -19,20 +19,15 @@ local prefix = ARGV[1]
 local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
 if not isSeen then return "other-epoch" end
 
-local id, name, data, options, dedupKey, dedupKeyMs, _, priority, turn, extras = unpack(ARGV, 4)
+local id, name, data, options, dedupKey, dedupKeyMs, _, priority, extras = unpack(ARGV, 4)
 local holder = redis.call("GET", prefix .. "de:" .. dedupKey)
 if holder then return { holder, count } end
 if not hasRoom() then return { 0, count } end
 
 beginPlacing(prefix)
 redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs)
-writeJob(id, name, data, options, 0, tonumber(priority), turn ~= "" and turn or nil)
-if extras ~= "" then
-  for _, tag in ipairs(cjson.decode(extras).tags or {}) do
-    redis.call("ZADD", prefix .. "tag:" .. tag, submittedAt, id)
-    redis.call("ZADD", prefix .. "tags", "NX", submittedAt, tag)
-  end
-end
+writeJob(id, name, data, options, 0, tonumber(priority))
+if extras ~= "" then placeExtras(id, placedAt, cjson.decode(extras)) end
 openFlow(prefix .. id)
 awaitChildren(prefix, id, nowMs())
 finishPlacing(1)

@@ -1,10 +1,10 @@
 import { type DedupKeys, openDedupKeys } from "../../core/bullmq/add/dedup-keys.ts";
 import type { JobAdder } from "../../core/bullmq/add/job-adder.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
-import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { failpoint } from "../../core/failpoints.ts";
 import { isSameContent, queueOfId } from "../../core/job/job-id.ts";
+import type { OpenAdder } from "../../core/submit/points.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
-import { failpoint } from "../../platform/telemetry/failpoints.ts";
 
 interface TrailQueue {
   readonly adder: JobAdder;
@@ -111,15 +111,8 @@ class DedupTrail {
   }
 }
 
-/**
- * Returns a function that adds a job, and returns the id of the job that has its key.
- *
- * @param adderOf adds jobs to one queue
- */
-export function openTrailAdder(
-  stores: QueueStores<WritableQueueStore>,
-  adderOf: (store: WritableQueueStore) => JobAdder,
-) {
+/** Adds jobs, each unless its key is known in any of the queues in which it can be. */
+export const openTrailAdder: OpenAdder = (stores, adderOf) => {
   const queues = new Map<string, TrailQueue>();
   const open = (queue: string) => {
     const known = queues.get(queue);
@@ -130,11 +123,11 @@ export function openTrailAdder(
     return opened;
   };
   const trail = new DedupTrail(open);
-  return async (homes: readonly string[], job: NewJob): Promise<string> => {
+  return async (homes, job) => {
     const own = homes.at(-1) ?? "";
     if (homes.length > 1) return await inTime(trail.walk(job, homes));
     const holder = await open(own).adder.add(job);
     if (holder === job.id || queueOfId(holder) === own) return holder;
     return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
   };
-}
+};

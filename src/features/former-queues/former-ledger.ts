@@ -1,16 +1,7 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { FormerEntry } from "../../core/effect/ledger/ledger.ts";
 import { findStoredName } from "../../core/effect/ledger/ledger-texts.ts";
 import { keyMissing } from "../../platform/redis/encryption/codec.ts";
-
-/** What the ledger of another queue knows of an effect, as it is stored. */
-export interface FormerEntry {
-  /** The effect's name in that ledger. */
-  readonly name: string;
-  /** JSON. */
-  readonly entry: string;
-  /** "" for none. */
-  readonly result: string;
-}
 
 /**
  * Looks for an effect in the ledgers of the other queues of its type: the key may have been used there, and a key is

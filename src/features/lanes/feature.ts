@@ -1,9 +1,23 @@
 import type { Feature } from "../../core/feature.ts";
+import { declaredConcurrency, keyedLimitOf } from "./keyed-concurrency.ts";
 import { startLaneSweep } from "./lane-sweep.ts";
 import { letNextInAtEnds } from "./let-next-in.ts";
 
 /** At most so many jobs of one concurrency key are under way. */
 export const lanes: Feature = {
   name: "lanes",
+  ...declaredConcurrency,
+  partOf({ concurrency }, payload) {
+    if (concurrency === undefined) return undefined;
+    const { key, limit } = keyedLimitOf(concurrency, payload);
+    return {
+      heldBy: "concurrency",
+      travel(hash) {
+        // 96 bits: a collision would let two keys share a limit.
+        const lane = hash("lane", key, 24);
+        return { extras: { lanes: { hash: lane, limit } }, stored: { lane } };
+      },
+    };
+  },
   inWorker: (partition) => [{ ...startLaneSweep(partition), ...letNextInAtEnds(partition) }],
 };

@@ -3,20 +3,18 @@
   workers find it, waiting for a retry, or running. The others are held, in order of submission. Included by other scripts. `prefix` is
   what all keys of the queue begin with.
 
-  A held job is in BullMQ's set of jobs that wait for children, with a score below zero; parents of a flow have a time there. Two
-  fields of a job are ours: `lane`, its lane's hash and limit, and while it is held `heldAs`, when it may run: milliseconds since 1970.
+  A job's field `lane` is its lane's hash and limit.
   `lanes` has the lanes that have jobs, scored by when the sweep looks at them.
 ]]
--- @include ../../core/bullmq/add/enqueue.lua
+-- @include ../../core/bullmq/held.lua
 
-local HELD_OFFSET = 0x10000000000000
 -- When the sweep looks at a lane where a job is held; and at others, whose ended jobs only cost memory.
 local HELD_LOOK_MS, IDLE_LOOK_MS = 2000, 900000
 
-local function holdJob(prefix, id, mayRunAt, now, maxEvents)
-  redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
-  redis.call("ZADD", prefix .. "waiting-children", now - HELD_OFFSET, id)
-  emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
+-- The lane of a job: its hash, and how many of its jobs may be under way.
+local function laneOf(prefix, id)
+  local lane = redis.call("HGET", prefix .. id, "lane")
+  if lane then return string.match(lane, "^(%S+) (%d+)$") end
 end
 
 -- Adds a new job to its lane. Returns whether it is held there; otherwise the caller puts it in line.

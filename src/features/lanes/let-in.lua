@@ -3,8 +3,8 @@
 
   Room is derived from BullMQ's sets by whoever looks, not counted: a job that has ended leaves its lane, whoever ended it.
 ]]
--- @include ../fairness/fairness.lua
 -- @include ../../core/bullmq/job-state.lua
+-- @include ../../core/bullmq/put-in-line.lua
 -- @include ./lanes.lua
 
 -- Of other tools' making: removed jobs in a row. The sweep goes on with the rest.
@@ -14,39 +14,15 @@ local function stillRuns(prefix, id)
   return not hasCompleted(prefix, id) and jobExists(prefix, id) and not redis.call("ZSCORE", prefix .. "failed", id)
 end
 
--- Read once for all jobs of a call.
-local mayRun, eventsMax
-
--- Puts a job where it waits, as BullMQ would. `from`: the state that it was in.
-local function putInLine(prefix, id, mayRunAt, now, from, stored, turn)
-  if mayRun == nil then mayRun, eventsMax = readMeta(prefix) end
-  if mayRunAt > now then
-    addDelayed(prefix, id, mayRunAt, eventsMax)
-    wakeWhenDue(prefix)
-    return
-  end
-  local priority = tonumber(stored or 0)
-  if turn then
-    addFair(prefix, id, priority, turn)
-  elseif priority > 0 then
-    addPrioritized(prefix, id, priority)
-  else
-    redis.call("LPUSH", prefix .. "wait", id)
-  end
-  if mayRun then wakeWorker(prefix) end
-  emit(prefix .. "events", eventsMax, "waiting", "jobId", id, "prev", from)
-end
-
 -- Returns whether the job is under way now.
-local function letJobIn(prefix, key, id, mayRunAt, now, priority, turn)
-  redis.call("HDEL", prefix .. id, "heldAs")
-  local wasHeld = redis.call("ZREM", prefix .. "waiting-children", id) == 1
+local function letJobIn(prefix, key, id, mayRunAt, now)
+  local wasHeld = letGo(prefix, id)
   if not wasHeld and not stillRuns(prefix, id) then
     redis.call("ZREM", key, id)
     return false
   end
   redis.call("ZADD", key, 0, id)
-  if wasHeld then putInLine(prefix, id, tonumber(mayRunAt), now, "waiting-children", priority, turn) end
+  if wasHeld then putInLine(prefix, id, tonumber(mayRunAt), now, "waiting-children") end
   return true
 end
 
@@ -61,15 +37,14 @@ local function letIn(prefix, lane, now)
       if underWay == 0 then redis.call("ZREM", prefix .. "lanes", lane) end
       return count, false, false
     end
-    local mayRunAt, stored, priority, turn = unpack(
-      redis.call("HMGET", prefix .. id, "heldAs", "lane", "priority", "turn"))
+    local mayRunAt, stored = unpack(redis.call("HMGET", prefix .. id, "heldAs", "lane"))
     local limit = stored and tonumber(string.match(stored, "%d+$"))
     if not mayRunAt or not limit then
       -- Another tool has removed it.
       redis.call("ZREM", key, id)
     elseif underWay >= limit then
       return count, true, false
-    elseif letJobIn(prefix, key, id, mayRunAt, now, priority, turn) then
+    elseif letJobIn(prefix, key, id, mayRunAt, now) then
       underWay, count = underWay + 1, count + 1
       if underWay >= limit then return count, true, false end
     end

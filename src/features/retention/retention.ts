@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Declaration } from "../../core/job/define-config.ts";
 
 export const keptStates = ["completed", "failed"] as const;
 
@@ -16,6 +17,22 @@ export interface JobRetention {
   readonly failed?: Kept;
 }
 
+declare module "../../core/job/declarations.ts" {
+  interface JobDeclarations<Payload> {
+    /**
+     * How long its ended jobs and their results can be read, if shorter than `HOLDFAST_RETENTION_MS`, `HOLDFAST_KEEP_COMPLETED` and
+     * `HOLDFAST_KEEP_FAILED` say. Idempotency keys and effects are remembered all the same, and jobs in doubt stay.
+     *
+     * @default as long as all jobs of its queue
+     * @example { completed: { ageMs: 60 * 60_000 }, failed: { count: 1_000 } }
+     */
+    readonly retention?: JobRetention;
+  }
+  interface ContractDeclarations<Payload> {
+    readonly retention: JobRetention;
+  }
+}
+
 const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
 const COUNT_MAX = 10_000_000;
 
@@ -26,7 +43,11 @@ const keptSchema = z
   })
   .refine(({ ageMs, count }) => ageMs !== undefined || count !== undefined, "expected ageMs, count or both");
 
-export const jobRetentionSchema = z.strictObject({
-  completed: keptSchema.optional(),
-  failed: keptSchema.optional(),
-});
+export const declaredRetention: Declaration = {
+  ofJob: {
+    retention: {
+      accepts: z.strictObject({ completed: keptSchema.optional(), failed: keptSchema.optional() }),
+      otherwise: {},
+    },
+  },
+};

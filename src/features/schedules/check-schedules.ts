@@ -1,6 +1,5 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { check } from "../../platform/lib/schema.ts";
-import { pathOf } from "../../platform/lib/schema-issues.ts";
+import { check, pathOf } from "../../platform/lib/schema.ts";
 import type { Schedule } from "./define-schedule.ts";
 
 /**

@@ -5,6 +5,7 @@ import type { Schedule } from "./define-schedule.ts";
 import { pauseAt } from "./pauses.ts";
 import type { ScheduleReader } from "./read-schedule.ts";
 import { GRACE_MS, openTickJobs } from "./tick-jobs.ts";
+import { tickMetrics } from "./tick-metrics.ts";
 
 /** Finds ticks that were due and that no scheduler enqueued. */
 export interface MissedTicks {
@@ -60,7 +61,7 @@ export function measureMissedTicks(
   schedules: readonly Schedule[],
   clock: { now(): number },
 ): void {
-  const missed = metrics.gauge("holdfast_schedule_missed_ticks");
+  const missed = metrics.of(tickMetrics).gauge("holdfast_schedule_missed_ticks");
   metrics.beforeScrape(async () => {
     const now = clock.now();
     const found = await Promise.all(schedules.map((schedule) => missedTicks.of(schedule, now))).catch(

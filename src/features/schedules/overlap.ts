@@ -2,10 +2,14 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { hasEnded } from "../../core/job/job-status.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
-import { scheduleOverlapKey } from "../../platform/redis/keys.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { Schedule } from "./define-schedule.ts";
+
+/** Which ticks of a schedule were decided, where its jobs must not overlap. */
+function scheduleOverlapKey(prefix: string, name: string): string {
+  return `${prefix}:schedule-overlap:${name}`;
+}
 
 /** What became of a tick. `decided`: another scheduler decided it before. `unsubmitted`: the running tick's job must be submitted first. */
 export type TickDecision = "run" | "queued" | "skipped" | "decided" | "unsubmitted";

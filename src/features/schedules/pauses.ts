@@ -1,8 +1,12 @@
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
-import { schedulePausesKey } from "../../platform/redis/keys.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+
+/** When schedules are or were paused, by whom and why. */
+export function schedulePausesKey(prefix: string): string {
+  return `${prefix}:schedule-pauses`;
+}
 
 /** A time in which a schedule's ticks are skipped. Instants are milliseconds since 1970 by Redis's clock. */
 export interface SchedulePause {

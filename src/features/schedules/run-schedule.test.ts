@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { defineJob } from "../../core/job/define-job.ts";
+import { createEvents } from "../../core/events.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { createEvents } from "../../platform/telemetry/events.ts";
+import { defineJob } from "../define-job.ts";
 import { defineSchedule, type Schedule } from "./define-schedule.ts";
 import { runSchedule } from "./run-schedule.ts";
 

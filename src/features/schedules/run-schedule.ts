@@ -1,8 +1,8 @@
+import type { Events } from "../../core/events.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
-import type { Events } from "../../platform/telemetry/events.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
 import { jitterOf, type Schedule, tickKey } from "./define-schedule.ts";
 import type { MissedTicks } from "./missed-ticks.ts";

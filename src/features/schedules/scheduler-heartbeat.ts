@@ -2,7 +2,11 @@ import { hostname } from "node:os";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
-import { schedulersKey } from "../../platform/redis/keys.ts";
+
+/** Running schedulers, by when each was seen. */
+export function schedulersKey(prefix: string): string {
+  return `${prefix}:schedulers`;
+}
 
 const HEARTBEAT_MS = 5_000;
 /** Three heartbeats missed: it is gone, or cannot reach Redis. */

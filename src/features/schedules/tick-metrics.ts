@@ -1,12 +1,36 @@
-import type { Events } from "../../platform/telemetry/events.ts";
-import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import type { Events } from "../../core/events.ts";
+import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
+
+/** The metrics of ticks, by name. */
+export const tickMetrics = {
+  holdfast_schedule_ticks_total: {
+    kind: "counter",
+    labels: ["schedule", "outcome"],
+    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule says so, or is paused), missed (no scheduler enqueued it in time) or failed.",
+    reportedBy: ["scheduler"],
+  },
+  holdfast_schedule_missed_ticks: {
+    kind: "gauge",
+    labels: ["schedule"],
+    help: "Ticks that were due for a minute and that nobody enqueued, since the latest that was, of the latest 11; 0 until the first ever was.",
+    reportedBy: ["api", "scheduler"],
+  },
+  holdfast_schedule_lateness_seconds: {
+    kind: "histogram",
+    labels: ["schedule"],
+    help: "How long after its instant a tick was enqueued; caught-up ticks are late by nature.",
+    reportedBy: ["scheduler"],
+    buckets: [0.01, 0.05, 0.25, 1, 2.5, 10, 60, 600, 3_600],
+  },
+} as const satisfies MetricDefinitions;
 
 const outcomes = ["enqueued", "duplicate", "retried", "skipped", "missed", "failed"] as const;
 
 /** Counts ticks by schedule, and how late they were enqueued. */
 export function measureTicks(events: Events, metrics: Metrics, schedules: readonly string[]): void {
-  const ticks = metrics.counter("holdfast_schedule_ticks_total");
-  const lateness = metrics.histogram("holdfast_schedule_lateness_seconds");
+  const { counter, histogram } = metrics.of(tickMetrics);
+  const ticks = counter("holdfast_schedule_ticks_total");
+  const lateness = histogram("holdfast_schedule_lateness_seconds");
   for (const schedule of schedules) {
     for (const outcome of outcomes) ticks.inc({ schedule, outcome }, 0);
     lateness.zero({ schedule });

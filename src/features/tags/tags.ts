@@ -1,5 +1,18 @@
 import { z } from "zod";
 
+declare module "../../core/job/submit-options.ts" {
+  interface FeatureOptions {
+    /**
+     * What people find the job by: at most 10, each once and of 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit.
+     * Stored in the clear, also where jobs are encrypted.
+     *
+     * @default none
+     * @example ["customer:42", "import-2026-12"]
+     */
+    readonly tags?: readonly string[];
+  }
+}
+
 const TAGS_MAX = 10;
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,63}$/;
 

@@ -1,6 +1,12 @@
 import type { Issue } from "../errors/holdfast-error.ts";
-import { check, type JsonSchema, jsonSchemaOf, type Schema, type SchemaIssue } from "../lib/schema.ts";
-import { pathOf } from "../lib/schema-issues.ts";
+import {
+  check,
+  type JsonSchema,
+  jsonSchemaOf,
+  pathOf,
+  type Schema,
+  type SchemaIssue,
+} from "../lib/schema.ts";
 import { type Environment, environmentWith, invalidEnvironment } from "./settings.ts";
 
 export interface ApplicationVariable {

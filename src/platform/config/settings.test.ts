@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { isLoopback } from "../lib/allowed-hosts.ts";
+import { isLoopback } from "../lib/hosts.ts";
 import { type Environment, readSettings, roleEnvironment } from "./settings.ts";
 import { variables } from "./variables.ts";
 

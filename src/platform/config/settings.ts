@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
-import { isLoopback } from "../lib/allowed-hosts.ts";
+import { isLoopback } from "../lib/hosts.ts";
 import { type Variable, type VariableName, variables } from "./variables.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;

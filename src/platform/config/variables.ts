@@ -1,9 +1,33 @@
 import { z } from "zod";
-import { allowedHosts } from "../lib/allowed-hosts.ts";
+import { allowedHosts } from "../lib/hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
-import { requiredSettings, statedSettings } from "./stated-settings.ts";
+
+/** Settings of Redis that an operator states, by name. */
+export type StatedSettings = ReadonlyMap<string, string>;
+
+/** The settings that the guarantees rest on. */
+const requiredSettings = [
+  "maxmemory-policy",
+  "appendonly",
+  "appendfsync",
+  "no-appendfsync-on-rewrite",
+  "min-replicas-to-write",
+  "min-replicas-max-lag",
+] as const;
+
+const ENTRY = new RegExp(`^(${requiredSettings.join("|")})=([a-z0-9-]{1,30})$`);
+
+/** `NAME=VALUE`, comma-separated. */
+const statedSettings = z
+  .string()
+  .transform((text) => text.split(",").map((entry) => ENTRY.exec(entry.trim())))
+  .refine((entries) => entries.every((entry) => entry !== null))
+  .transform(
+    (entries): StatedSettings => new Map(entries.map((entry) => [entry?.[1] ?? "", entry?.[2] ?? ""])),
+  )
+  .default(new Map());
 
 /** One environment variable: how its text becomes a value, and its reference. */
 export interface Variable<T> {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as nap } from "node:timers/promises";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Abort } from "./abort.ts";
-import { underDeadline } from "./under-deadline.ts";
+import { underDeadline } from "./deadline.ts";
 
 const longMs = 60_000;
 const late = () => new RangeError("late");

@@ -1,8 +1,8 @@
 /**
- * An AbortController that makes the platform's signal only on request: three of them were most of a short attempt (row `work`).
+ * An AbortController that creates Node.js's signal only when somebody asks for it: three signals took most of a short attempt's time
+ * (row `work`).
  *
- * Whoever asks whether it is aborted, or asks its signal, makes it look at the clock first: after a pause of the process, other
- * timers can fire before its own.
+ * Reading `aborted`, here or on the signal, checks the clock first: after the process was paused, other timers can fire before this one's.
  */
 export class Abort {
   #isAborted = false;
@@ -51,7 +51,7 @@ export class Abort {
   }
 
   /**
-   * Is aborted when the time is up.
+   * Aborts it when the time is up.
    *
    * @param late makes the reason
    */
@@ -61,13 +61,13 @@ export class Abort {
     this.#timer = setTimeout(() => this.abort(late()), ms);
   }
 
-  /** Is aborted with the other one, for the same reason. */
+  /** Aborts it when the other one is aborted, for the same reason. */
   abortWith(outer: Abort): void {
     this.#outer = outer;
     this.#unlink = outer.onAbort((reason) => this.abort(reason));
   }
 
-  /** Neither time nor another abort aborts it any more. */
+  /** From now on neither time nor another abort aborts it. */
   detach(): void {
     clearTimeout(this.#timer);
     this.#dueAt = Number.POSITIVE_INFINITY;
@@ -75,7 +75,7 @@ export class Abort {
     this.#outer = undefined;
   }
 
-  /** Aborts it now if it should be, and nothing has noticed yet. */
+  /** Aborts it if its time is up, or the outer one's, and no timer has fired yet. */
   protected look(): void {
     if (this.#isAborted) return;
     this.#outer?.look();

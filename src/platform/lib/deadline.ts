@@ -1,3 +1,5 @@
+import { Abort } from "./abort.ts";
+
 /**
  * Waits for a promise, but no longer than `ms`. Its work is not stopped, and a late failure is ignored.
  *
@@ -14,5 +16,32 @@ export async function withDeadline<T>(work: Promise<T>, ms: number, late: () => 
   } finally {
     clearTimeout(timer);
     work.catch(() => {});
+  }
+}
+
+/**
+ * Runs work that must end in time. It is aborted with `outer`, or after `timeoutMs`; work that ignores that is no longer waited for.
+ *
+ * @param late makes the error for when the time is up
+ * @throws the reason of `outer`, or the error that `late` made
+ */
+export async function underDeadline<T>(
+  outer: Abort,
+  timeoutMs: number,
+  late: () => Error,
+  work: (abort: Abort) => Promise<T>,
+): Promise<T> {
+  outer.throwIfAborted();
+  const inner = new Abort();
+  inner.abortWith(outer);
+  inner.abortAfter(timeoutMs, late);
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      // Before the work: it may throw its own errors when its signal is aborted, and the reason says why.
+      inner.onAbort(reject);
+      work(inner).then(resolve, reject);
+    });
+  } finally {
+    inner.detach();
   }
 }

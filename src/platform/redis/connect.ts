@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import type { Durability } from "../config/variables.ts";
 import { HoldfastError } from "../errors/holdfast-error.ts";
@@ -11,10 +14,9 @@ import {
   type RedisConnection,
   whenReady,
 } from "./connection.ts";
-import { embeddedStoreUrl } from "./embedded.ts";
 import { type Codec, openCodec } from "./encryption/codec.ts";
-import { durabilityFor } from "./fitness/promotion.ts";
-import { requireFitRedis } from "./fitness/requirements.ts";
+import { requireFitRedis } from "./fitness/fitness.ts";
+import { durabilityFor } from "./fitness/redis-checks.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { socketOf } from "./redis-url.ts";
 import { rejectionIn } from "./rejection.ts";
@@ -102,6 +104,17 @@ export function redisUrl(settings: Settings): string {
   return settings.REDIS_URL ?? embeddedStoreUrl(settings.HOLDFAST_DATA_DIR);
 }
 
+/** `sun_path` holds 104 bytes on macOS and 108 on Linux. */
+const SOCKET_PATH_MAX = 100;
+
+/** The URL of the embedded server of a data directory, whether it runs or not. */
+export function embeddedStoreUrl(dataDir: string): string {
+  const inside = resolve(dataDir, "store", "redis.sock");
+  if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return `unix://${inside}`;
+  const digest = createHash("sha256").update(inside).digest("hex").slice(0, 16);
+  return `unix://${join(tmpdir(), `holdfast-${digest}.sock`)}`;
+}
+
 /** Names the store, without its password, and why it is this one. */
 function unreachable(
   { REDIS_URL: url, HOLDFAST_DATA_DIR: dataDir }: Settings,
@@ -114,7 +127,7 @@ function unreachable(
   return redisUnavailable(cause, `The store cannot be reached: ${which}`);
 }
 
-/** Host and port, or the socket. All up to the last `@` can be a password, and so can a query, also one with an `@`. */
+/** Host and port, or the socket. Everything before the last `@` can be a password, and so can a query, even one with an `@`. */
 export function addressIn(url: string): string {
   if (url.startsWith("unix://")) return socketOf(url).path;
   if (/\?.*@/s.test(url)) return "(hidden)";

@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
+import { addressOf } from "./cluster/cluster-node.ts";
 import { mendCluster } from "./cluster/mend-cluster.ts";
 import { own } from "./cluster/own-sockets.ts";
 import { explainSentinels } from "./cluster/sentinels.ts";
@@ -22,6 +23,8 @@ export type RedisConnection = Redis | Cluster;
 export type ConnectionMode = "fail-fast" | "retrying";
 
 const RECONNECT_MAX_MS = 1_000;
+/** The parts of an API listen for 10 reconnects, and ioredis for one more. Node.js takes more than 10 for a leak. */
+const LISTENERS_MAX = 20;
 /** A Redis that is loading its data is polled this often, and answers within that time. */
 const LOADING_ANSWER_MS = 1_000;
 
@@ -46,6 +49,7 @@ export function openConnection(
     reconnectOnError: reconnectOnReadOnly(),
   };
   const client = own(createClient(url, mode, options));
+  client.setMaxListeners(LISTENERS_MAX);
   if (client instanceof Cluster) mendCluster(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
@@ -166,11 +170,6 @@ export function serversOf(client: RedisConnection): Redis[] {
   return client.nodes("master").sort((a, b) => addressOf(a).localeCompare(addressOf(b)));
 }
 
-/** `host:port` of a server, or its socket. */
-export function addressOf({ options: { host = "", port = 0, path } }: Redis): string {
-  return path ?? `${host}:${port}`;
-}
-
 /**
  * Opens another connection to the same Redis, e.g. for a subscription, which needs its own.
  *
@@ -193,11 +192,4 @@ export function modeOf(client: RedisConnection): ConnectionMode {
   const { maxRetriesPerRequest } =
     client instanceof Cluster ? (client.options.redisOptions ?? {}) : client.options;
   return maxRetriesPerRequest === null ? "retrying" : "fail-fast";
-}
-
-/** The address of the server that holds a key. */
-export async function masterOf(client: RedisConnection, key: string): Promise<string> {
-  if (!(client instanceof Cluster)) return "the only server";
-  const slot = Number(await client.cluster("KEYSLOT", key));
-  return client.slots[slot]?.[0] ?? "no server";
 }

@@ -1,7 +1,6 @@
 import type { RedisOptions } from "ioredis";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { FailoverConnector } from "./cluster/sentinel-connector.ts";
-import { sentinelTimeouts } from "./cluster/sentinels.ts";
+import { FailoverConnector, sentinelTimeouts } from "./cluster/sentinels.ts";
 
 export type ConnectionOptions = Omit<RedisOptions, "replyMapping">;
 
@@ -47,7 +46,7 @@ export function socketOptions(url: string): ConnectionOptions {
   return { path, ...credentials(parseUrl(`redis://${userInfo}host`)) };
 }
 
-/** All up to the first `@/` is the user and the password, unless it has a `/` itself. */
+/** Everything before the first `@/` is user and password, unless it contains a `/`. */
 export function socketOf(url: string): { readonly userInfo: string; readonly path: string } {
   const [, userInfo = "", path = ""] = /^unix:\/\/([^/@]*@)?(.*)$/s.exec(url) ?? [];
   return { userInfo, path };

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { repeatedCalls, repeatedEffects } from "../swept-calls.ts";
+import { repeatedCalls, repeatedEffects } from "../sweep-report.ts";
 import type { OutsideCall, TraceLine } from "./orders.ts";
 import { watchOutsideCalls } from "./outside-calls.ts";
 

@@ -1,20 +1,24 @@
-/**
- * A process of a crash sweep: a real worker of the application, which notes each boundary that its job passes, and dies at the one
- * that it is ordered to.
- */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { openSync, writeSync } from "node:fs";
 import { setImmediate as endOfTurn } from "node:timers/promises";
+import { type Failpoint, onFailpoint } from "../../core/failpoints.ts";
+import type { Attempt } from "../../core/job/attempt.ts";
 import type { Application } from "../../core/job/define-config.ts";
+import type { JobHandler } from "../../core/job/define-job.ts";
+import type { EffectCall, EffectOptions } from "../../core/job/effect.ts";
 import { startWorker } from "../../core/run/start-worker.ts";
 import { loadApplication } from "../../edges/cli/load-application.ts";
 import { features } from "../../features/index.ts";
 import { replaceVariables } from "../../platform/config/settings.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
-import { type Failpoint, onFailpoint } from "../../platform/telemetry/failpoints.ts";
 import { END, type OutsideCall, type SweepAnswer, type SweepOrder, type TraceLine } from "./orders.ts";
 import { watchOutsideCalls } from "./outside-calls.ts";
-import { currentPlace, type Place, watched } from "./watched-handler.ts";
+
+/**
+ * A process of a crash sweep: a real worker of the application, which notes each boundary that its job passes, and dies at the one
+ * that it is ordered to.
+ */
 
 const boundaries: Partial<Record<Failpoint, string>> = {
   "reserve:before": "before reserve of",
@@ -103,4 +107,69 @@ function answer(message: SweepAnswer): void {
 function fail(error: unknown): never {
   process.send?.({ kind: "failed", why: messageOf(error) } satisfies SweepAnswer, () => process.exit(1));
   throw error;
+}
+
+/** Which code runs: of which job, and of which effect, with `/index` where it has one. */
+export interface Place {
+  readonly jobId: string;
+  readonly effect?: string;
+}
+
+const places = new AsyncLocalStorage<Place>();
+
+/** Where the code that calls this is; undefined outside of all handlers. */
+export function currentPlace(): Place | undefined {
+  return places.getStore();
+}
+
+/** Called after an effect's function was called, while its work goes on. */
+type OnEffect = (place: Required<Place>) => Promise<void> | undefined;
+
+/** Called when an effect's function reads its key. */
+type OnKey = (place: Required<Place>) => void;
+
+/** The same handler, in whose code `currentPlace` is known. */
+export function watched(handler: JobHandler, onEffect: OnEffect, onKey: OnKey): JobHandler {
+  return {
+    job: handler.job,
+    run: (attempt) =>
+      places.run({ jobId: attempt.jobId }, () => handler.run(watchedAttempt(attempt, onEffect, onKey))),
+  };
+}
+
+function watchedAttempt<A extends Attempt<unknown, never>>(attempt: A, onEffect: OnEffect, onKey: OnKey): A {
+  const { jobId } = attempt;
+  const ask = attempt.effect as Attempt<unknown, string>["effect"];
+  const effect = <T>(
+    name: string,
+    run: (call: EffectCall) => Promise<T>,
+    options: EffectOptions<T> = {},
+  ): Promise<T | undefined> => {
+    const { index } = options;
+    const place = { jobId, effect: index === undefined ? name : `${name}/${index}` };
+    const begin = async (call: EffectCall): Promise<T> => {
+      const work = run(watchedCall(call, () => onKey(place)));
+      const noted = onEffect(place);
+      if (noted !== undefined) {
+        // It is waited for below, if this process lives that long.
+        work.catch(() => {});
+        await noted;
+      }
+      return await work;
+    };
+    return places.run(place, () => ask(name, begin, options));
+  };
+  // Its own getters need the attempt itself.
+  return new Proxy(attempt, {
+    get: (target, name) => (name === "effect" ? effect : Reflect.get(target, name, target)),
+  });
+}
+
+function watchedCall(call: EffectCall, onKey: () => void): EffectCall {
+  return new Proxy(call, {
+    get(target, name) {
+      if (name === "key") onKey();
+      return Reflect.get(target, name, target);
+    },
+  });
 }

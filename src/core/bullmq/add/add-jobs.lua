@@ -5,7 +5,7 @@
   ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
   ARGV[4] how many jobs may be added between two memory checks
   ARGV[5…] for each job: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority,
-    tenant and 1 / weight ("" where it is not fair), extras as place-job.lua has them
+    extras as place-job.lua has them
 
   Returns for each job the id of the job that has its key: false where it is this one, now added; 0 where there is no room.
   Then the epoch's count. "other-epoch" where nothing was done.
@@ -14,7 +14,7 @@
 -- @include ../../../platform/redis/fitness/epoch.lua
 -- @include ../../../platform/redis/fitness/memory.lua
 
-local FIRST, FIELDS = 5, 10
+local FIRST, FIELDS = 5, 9
 local prefix = ARGV[1]
 
 local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])

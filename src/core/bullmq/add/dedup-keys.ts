@@ -2,7 +2,7 @@ import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
 import { redisFull } from "../../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
-import type { Written } from "../../../platform/redis/writer.ts";
+import type { Written } from "../../../platform/redis/writers.ts";
 import { LayoutChanged } from "../store/partitions.ts";
 import type { QueueStore, WritableQueueStore } from "../store/queue-store.ts";
 

@@ -2,7 +2,7 @@ import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
 import { inTime, redisFull } from "../../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
-import type { Written } from "../../../platform/redis/writer.ts";
+import type { Written } from "../../../platform/redis/writers.ts";
 import type { Backoff } from "../../job/retry-policy.ts";
 import { LayoutChanged } from "../store/partitions.ts";
 import type { QueueStore, WritableQueueStore } from "../store/queue-store.ts";
@@ -80,7 +80,6 @@ export type ScriptArgs = readonly [
   dedupKeyMs: number,
   delayMs: number,
   priority: number,
-  turn: string,
   extras: string,
 ];
 
@@ -96,8 +95,7 @@ export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
     ...claim,
     timing.delayMs,
     timing.priority,
-    timing.turn === undefined ? "" : `${timing.turn.tenant} ${timing.turn.rounds}`,
-    job.extras === undefined ? "" : JSON.stringify(job.extras),
+    job.extras?.json ?? "",
   ];
 }
 
@@ -111,8 +109,7 @@ function bullmqOptions({ retry, timing, extras, trace }: NewJob): string {
     priority: priority > 0 ? priority : undefined,
     // Ours: BullMQ passes them on.
     startBy,
-    lane: extras?.lane?.hash,
-    tags: extras?.tags,
+    ...extras?.stored,
     // BullMQ's short name for the context of its telemetry.
     tm: trace,
   });

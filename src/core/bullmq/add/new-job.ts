@@ -18,20 +18,12 @@ export interface NewJob {
   readonly extras?: JobExtras | undefined;
 }
 
-/** As place-job.lua reads it. */
+/** What features add to one job. */
 export interface JobExtras {
-  /** Undefined: it runs beside any other. */
-  readonly lane?: Lane | undefined;
-  /** Undefined: none. */
-  readonly tags?: readonly string[] | undefined;
-}
-
-/** The jobs of one concurrency key. */
-export interface Lane {
-  /** Hash of the key, in letters and digits. */
-  readonly hash: string;
-  /** How many of its jobs may be under way at a time. */
-  readonly limit: number;
+  /** What place-job.lua reads: JSON. */
+  readonly json: string;
+  /** What the job's options have besides. */
+  readonly stored: Readonly<Record<string, unknown>>;
 }
 
 /** When and how urgently a job runs. */
@@ -42,15 +34,6 @@ export interface Timing {
   readonly priority: number;
   /** If no worker has begun it by then, it ends as expired. Milliseconds since 1970; undefined: it never expires. */
   readonly startBy?: number | undefined;
-  /** Whose turn it takes among the jobs of its priority, which must not be 0. Undefined: first come, first served. */
-  readonly turn?: Turn | undefined;
-}
-
-export interface Turn {
-  /** Hash of the tenant's name, in letters and digits. */
-  readonly tenant: string;
-  /** Rounds between two of the tenant's jobs: 1 / weight. */
-  readonly rounds: number;
 }
 
 export interface Deduplication {

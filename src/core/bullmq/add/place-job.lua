@@ -2,11 +2,14 @@
   Adds new jobs to a queue. Leaves in Redis what BullMQ's own scripts leave for each job; what concerns the whole queue is read and
   written once: beginPlacing comes first, finishPlacing last. Included by other scripts.
 
-  A job's `extras` are "" for most jobs. Otherwise JSON of what only some jobs have: lane { hash, limit }.
+  A job's `extras` are "" for most jobs. Otherwise what travels with it for features: JSON under the name of each.
 ]]
--- @include ../../../features/fairness/fairness.lua
--- @include ../../../features/lanes/lanes.lua
+-- @include ./line.lua
 -- @include ../../../platform/redis/now.lua
+
+-- Each takes a new job and its extras; returns whether the job is held, and so is not put in line.
+local placeFeatures = {}
+-- @include ../../../features/points/place.lua
 
 local queueStart, events, placedAt, submittedAt, mayRun, eventsMax
 local newWaiting, hasReady, hasDelayed = {}, false, false
@@ -21,51 +24,47 @@ local function beginPlacing(prefix)
   end
 end
 
-local function writeJob(id, name, data, options, delay, priority, turn)
+local function writeJob(id, name, data, options, delay, priority)
   local job = queueStart .. id
-  if turn then
-    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt, "priority", priority, "turn", turn)
-  else
-    redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
-    if priority > 0 then redis.call("HSET", job, "priority", priority) end
-  end
+  redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+  if priority > 0 then redis.call("HSET", job, "priority", priority) end
   -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
   if delay > 0 then redis.call("HSET", job, "delay", delay) end
   redis.call("XADD", events, "*", "event", "added", "jobId", id, "name", name)
 end
 
-local function addReady(id, priority, turn)
-  if turn then
-    addFair(queueStart, id, priority, turn)
-  elseif priority > 0 then
-    addPrioritized(queueStart, id, priority)
-  else
+local function addReady(id, priority, extras)
+  if priority == 0 then
     newWaiting[#newWaiting + 1] = id
+  elseif extras then
+    addByPriority(queueStart, id, priority, extras)
+  else
+    addPrioritized(queueStart, id, priority)
   end
   emit(events, eventsMax, "waiting", "jobId", id)
   hasReady = true
 end
 
--- Writes a job and puts it where it waits. `turn` and `extras` can be "".
-local function placeJob(id, name, data, options, delayMs, priority, turn, extras)
+-- Returns whether the job is held.
+local function placeExtras(id, mayRunAt, extras)
+  local job = { id = id, prefix = queueStart, key = queueStart .. id, mayRunAt = mayRunAt, now = placedAt, submittedAt = submittedAt,
+    maxEvents = eventsMax }
+  local isHeld = false
+  for _, place in ipairs(placeFeatures) do isHeld = place(job, extras) or isHeld end
+  return isHeld
+end
+
+-- Writes a job and puts it where it waits. `extras` can be "".
+local function placeJob(id, name, data, options, delayMs, priority, extras)
   local delay, order = tonumber(delayMs), tonumber(priority)
-  if turn == "" then turn = nil end
-  writeJob(id, name, data, options, delay, order, turn)
-  local lane
-  if extras ~= "" then
-    local given = cjson.decode(extras)
-    lane = given.lane
-    for _, tag in ipairs(given.tags or {}) do
-      redis.call("ZADD", queueStart .. "tag:" .. tag, submittedAt, id)
-      redis.call("ZADD", queueStart .. "tags", "NX", submittedAt, tag)
-    end
-  end
-  if lane and joinLane(queueStart, id, lane, placedAt + delay, placedAt, eventsMax) then return end
+  local given = extras ~= "" and cjson.decode(extras)
+  writeJob(id, name, data, options, delay, order)
+  if given and placeExtras(id, placedAt + delay, given) then return end
   if delay > 0 then
     addDelayed(queueStart, id, placedAt + delay, eventsMax)
     hasDelayed = true
   else
-    addReady(id, order, turn)
+    addReady(id, order, given)
   end
 end
 

@@ -1,12 +1,10 @@
 import type { Job, JobProgress } from "bullmq";
-import { openChildren } from "../../../features/flows/children.ts";
 import { messageOf } from "../../../platform/lib/thrown.ts";
-import { redisFault } from "../../../platform/redis/redis-errors.ts";
-import { isUnanswered } from "../../../platform/redis/until-answered.ts";
+import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
 import { jobNotFound } from "../../job/job-id.ts";
 import { type JobEnvelope, openEnvelope } from "../add/envelope.ts";
 import type { QueueStore } from "../store/queue-store.ts";
-import type { ClaimedChildren, ClaimedJob } from "./claimed-job.ts";
+import type { ClaimedJob } from "./claimed-job.ts";
 import type { Lease } from "./lease.ts";
 
 const LOGS_MAX = 100;
@@ -35,16 +33,6 @@ export class BullmqJob implements ClaimedJob {
   get envelope(): JobEnvelope {
     this.#envelope ??= openEnvelope(this.#store, this.id, this.#job.data);
     return this.#envelope;
-  }
-
-  get children(): ClaimedChildren | undefined {
-    const { children } = this.envelope;
-    if (!Array.isArray(children)) return undefined;
-    const opened = openChildren(this.#store, this.id, children);
-    return {
-      countUnfinished: () => inOurWords(opened.countUnfinished()),
-      pages: () => pagesInOurWords(opened.pages()),
-    };
   }
 
   get attemptsMade(): number {
@@ -122,14 +110,6 @@ async function inOurWords<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     // BullMQ numbers its own refusals: here, that the job is gone.
     if (error instanceof Error && "code" in error && typeof error.code === "number") throw jobNotFound();
-    throw redisFault(error);
-  }
-}
-
-async function* pagesInOurWords<T>(pages: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
-  try {
-    yield* pages;
-  } catch (error) {
     throw redisFault(error);
   }
 }

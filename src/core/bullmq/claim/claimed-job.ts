@@ -1,4 +1,3 @@
-import type { Child } from "../../../features/flows/flow.ts";
 import type { ErrorCode } from "../../../platform/errors/error-codes.ts";
 import type { Failure } from "../../job/failure.ts";
 import type { JobEnvelope } from "../add/envelope.ts";
@@ -24,8 +23,6 @@ export interface ClaimedJob {
   readonly startBy: number | undefined;
   /** When it was submitted, in milliseconds since 1970. */
   readonly submittedAt: number;
-  /** Undefined where it is not the parent of a flow. @throws HoldfastError as `envelope` does */
-  readonly children: ClaimedChildren | undefined;
   readonly lease: Lease;
   readonly lockToken: string;
   /** Whether it has ever failed, crashed, been snoozed or asked for an effect. @throws HoldfastError `STORE_UNAVAILABLE` */
@@ -36,14 +33,6 @@ export interface ClaimedJob {
   progress(value: number | object): Promise<string | undefined>;
   /** Stores a line with the job; the newest 100 are kept. */
   keepLog(line: string): Promise<void>;
-}
-
-/** The children of a flow's parent. */
-export interface ClaimedChildren {
-  /** How many have not ended, or have failed their parent. @throws HoldfastError `STORE_UNAVAILABLE` */
-  countUnfinished(): Promise<number>;
-  /** Reads them page by page, in no order. @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
-  pages(): AsyncGenerator<readonly Child[], void>;
 }
 
 /** How an attempt ended. */

@@ -4,10 +4,10 @@ import { Cluster } from "ioredis";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import type { Clock } from "../../../platform/redis/fitness/clock.ts";
+import { loadDeclaringScript } from "../../../platform/redis/script.ts";
 import type { ClaimEvents } from "./claim-backoff.ts";
 import { Lease, type Leases } from "./lease.ts";
 import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
-import { renewLock } from "./renew-lock.ts";
 import { ReportingJob } from "./reporting-job.ts";
 import type { SlotShare, Slots } from "./slots.ts";
 
@@ -163,4 +163,15 @@ export class ClaimingWorker extends RedisClockWorker {
 
 function isDelayed({ finishedOn, delay }: AnyJob): boolean {
   return finishedOn === undefined && delay > 0;
+}
+
+const renewScript = loadDeclaringScript(import.meta.url, "renew-lock.lua");
+
+/**
+ * @param key the lock's
+ * @param ms how long the lock lasts from now, in milliseconds
+ * @returns whether the lock was this token's
+ */
+async function renewLock(client: RedisConnection, key: string, token: string, ms: number): Promise<boolean> {
+  return (await renewScript.run(client, [key], [token, ms])) === 1;
 }

@@ -1,14 +1,13 @@
 import type { Job } from "bullmq";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
+import { delayMsOf } from "../../../platform/lib/delay-ms.ts";
 import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
 import type { KeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import type { Clock } from "../../../platform/redis/fitness/clock.ts";
-import { redisFault } from "../../../platform/redis/redis-errors.ts";
-import { isUnanswered } from "../../../platform/redis/until-answered.ts";
-import { failpoint } from "../../../platform/telemetry/failpoints.ts";
+import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
 import { isTraced } from "../../../platform/telemetry/tracing.ts";
-import { delayMsOf } from "../../job/delay-ms.ts";
+import { failpoint } from "../../failpoints.ts";
 import { failureOf } from "../../job/failure.ts";
 import { cancelJob } from "../cancel-job.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "../heartbeat.ts";

@@ -1,4 +1,4 @@
-import { untilAnswered } from "../../../platform/redis/until-answered.ts";
+import { untilAnswered } from "../../../platform/redis/redis-errors.ts";
 import type { QueueStore } from "../store/queue-store.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 

@@ -1,11 +1,11 @@
 import { type Processor, Worker, type WorkerOptions } from "bullmq";
+import { Cluster } from "ioredis";
 import { oneAtATime } from "../../../platform/lib/one-at-a-time.ts";
+import { withOpenSlotGuard } from "../../../platform/redis/cluster/open-slot.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import type { KeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import type { Clock } from "../../../platform/redis/fitness/clock.ts";
 import { ClaimBackoff, type ClaimEvents } from "./claim-backoff.ts";
-import { guardScripts } from "./guarded-scripts.ts";
-import { onRedisTime } from "./redis-time.ts";
 
 type Process = Processor<unknown, unknown, string>;
 export type RedisClockWorkerOptions = WorkerOptions & {
@@ -151,4 +151,50 @@ export class RedisClockWorker extends Worker<unknown, unknown, string> {
   async #goOn(): Promise<void> {
     if (this.isPaused()) await this.resume();
   }
+}
+
+/**
+ * BullMQ's scripts that use a worker's `Date.now()`, which they get as ARGV[2]: to trim kept jobs by age, to make delayed ones
+ * ready, and to store when a job was claimed and finished.
+ */
+const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
+
+const REDIS_TIME =
+  'do local t = redis.call("TIME") ARGV[2] = t[1] .. string.sub("00000" .. t[2], -6, -4) end\n';
+
+/** All workers of a process share its connection. */
+const onTime = new WeakSet<RedisConnection>();
+
+/** Makes BullMQ's scripts on this connection use Redis's clock: a wrong clock deletes no kept job and runs no delayed one early. */
+export function onRedisTime(client: RedisConnection): RedisConnection {
+  if (onTime.has(client)) return client;
+  onTime.add(client);
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, definition) => {
+    // BullMQ defines them as `moveToActive:6.7.0`.
+    const [script = ""] = name.split(":");
+    define(name, timed.includes(script) ? { ...definition, lua: REDIS_TIME + definition.lua } : definition);
+  };
+  return client;
+}
+
+/** All workers of a process share its connection. */
+const guarded = new WeakSet<RedisConnection>();
+
+/** Makes a cluster refuse BullMQ's scripts on this connection while their slot is moving: they touch keys that they are not given. */
+function guardScripts(client: RedisConnection): RedisConnection {
+  if (!(client instanceof Cluster) || guarded.has(client)) return client;
+  guarded.add(client);
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, definition) => {
+    const count = definition.numberOfKeys ?? 0;
+    const inner = `${name}:guarded`;
+    define(inner, { ...definition, numberOfKeys: count + 1 });
+    const run: (args: readonly string[]) => unknown = Reflect.get(client, inner);
+    // BullMQ calls its scripts with one list: the keys, then the other arguments.
+    const runGuarded = (args: readonly string[]) =>
+      run.call(client, [...withOpenSlotGuard(client, args.slice(0, count)), ...args.slice(count)]);
+    Reflect.set(client, name, runGuarded);
+  };
+  return client;
 }

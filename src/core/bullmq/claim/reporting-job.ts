@@ -1,6 +1,6 @@
 import { Job, UnrecoverableError } from "bullmq";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { isUnanswered, untilAnswered } from "../../../platform/redis/until-answered.ts";
+import { isUnanswered, untilAnswered } from "../../../platform/redis/redis-errors.ts";
 import { formatFailure, isFailureLine } from "../../job/failure.ts";
 import type { Lease } from "./lease.ts";
 

@@ -7,7 +7,7 @@ import type { ConnectionMode } from "../../../platform/redis/connection.ts";
 import { type KeysInUse, openKeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import { type Clock, openClock } from "../../../platform/redis/fitness/clock.ts";
 import { type Fitness, watchFitness } from "../../../platform/redis/fitness/fitness.ts";
-import { type Application, dividedKeys } from "../../job/define-config.ts";
+import { type Application, type Declaration, dividedFaults } from "../../job/define-config.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
@@ -22,6 +22,7 @@ export interface ConnectedQueues extends FitRedis {
 }
 
 /**
+ * @param declarations those that may be against partitions
  * @param as a guest in another process writes no files
  * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
  *   `ENCRYPTION_KEYS_DIFFER`,
@@ -30,6 +31,7 @@ export interface ConnectedQueues extends FitRedis {
 export async function connectQueues(
   application: Application,
   configured: Settings,
+  declarations: readonly Declaration[],
   mode: ConnectionMode,
   log?: Logger,
   as: "role" | "guest" = "role",
@@ -50,7 +52,7 @@ export async function connectQueues(
     isKept: log !== undefined && as === "role",
   });
   const stop = stopOnce(() => stopAll([redis, clock, fitness, keysInUse, epochs]));
-  await requireUndivided(application, epochs, stop);
+  await requireUndivided(application, declarations, epochs, stop);
   const stores = openWritableQueueStores(redis, prefix, epochs, fitness);
   return { ...redis, clock, fitness, keysInUse, epochs, stores, stop };
 }
@@ -58,10 +60,11 @@ export async function connectQueues(
 /** A queue can be divided after its application was declared. */
 async function requireUndivided(
   { jobs }: Application,
+  declarations: readonly Declaration[],
   { layouts }: Epochs,
   stop: () => Promise<void>,
 ): Promise<void> {
-  const faults = dividedKeys(jobs.values(), (queue) => layouts.of(queue).partitions);
+  const faults = dividedFaults(declarations, jobs.values(), (queue) => layouts.of(queue).partitions);
   if (faults.length === 0) return;
   await stop();
   throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));

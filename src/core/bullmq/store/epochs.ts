@@ -9,14 +9,16 @@ import {
   type Epoch,
   type KnownLayout,
   type Loss,
+  lossIn,
 } from "../../../platform/redis/fitness/epoch.ts";
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
-import { openWriters } from "../../../platform/redis/fitness/replicas.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { openWriters } from "../../../platform/redis/writers.ts";
 import type { QueueSettings } from "../../job/queue-settings.ts";
 import { setLayout } from "./layouts.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 export interface EpochsOptions {
   readonly client: RedisConnection;
@@ -167,4 +169,11 @@ function report(log: Logger | undefined, queue: string, loss: Loss | undefined):
     { code: "STORE_ROLLED_BACK", queue, since: isoTime(since), known, found, evicted },
     "Redis has lost data that it had acknowledged: no job is claimed and no effect begins until that is accepted (holdfast store accept-loss)",
   );
+}
+
+/** Reads what is known of a loss that nobody has accepted. */
+export async function readLoss({ client, keys }: QueueStore): Promise<Loss | undefined> {
+  const fields = ["id", "since", "knownId", "knownCount", "foundId", "foundCount", "evictions"];
+  const [id, ...details] = await client.hmget(keys.epoch, ...fields);
+  return id === "lost" ? lossIn(details) : undefined;
 }

@@ -1,11 +1,11 @@
 import type { RedisAccess } from "../../../platform/redis/connect.ts";
-import { fingerprintSecretAssociatedData } from "../../../platform/redis/encryption/associated-data.ts";
 import {
+  fingerprintSecretKey,
   newSecret,
   openSharedSecret,
   type SharedSecret,
+  sharedSecretAssociatedData,
 } from "../../../platform/redis/encryption/shared-secret.ts";
-import { fingerprintSecretKey } from "../../../platform/redis/keys.ts";
 import { queueKeys } from "./queue-keys.ts";
 
 /** The secret that keys the fingerprints of each queue: the same for all, unless Redis once lost it. */
@@ -73,7 +73,7 @@ export function openCommonSecret(
     const keys = queues.map((queue) => queueKeys(prefix, queue).fingerprintSecret);
     const copies = await Promise.all(keys.map((key) => access.client.get(key)));
     const copy = copies.find((text) => text !== null);
-    return copy == null ? newSecret() : access.codec.decrypt(copy, fingerprintSecretAssociatedData);
+    return copy == null ? newSecret() : access.codec.decrypt(copy, sharedSecretAssociatedData);
   });
   access.client.on("ready", secret.offerAgain);
   return secret;

@@ -2,11 +2,15 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { orStop } from "../../../platform/lib/running.ts";
 import type { ConnectedRedis } from "../../../platform/redis/connect.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
-import { queueMemoryKey } from "../../../platform/redis/keys.ts";
 import { inTime, START_DEADLINE_MS } from "../../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import type { Application } from "../../job/define-config.ts";
 import type { JobContract } from "../../job/define-job.ts";
+
+/** The queues that each job type was submitted to. */
+function queueMemoryKey(prefix: string): string {
+  return `${prefix}:queues`;
+}
 
 const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
 

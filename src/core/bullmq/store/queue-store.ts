@@ -1,9 +1,9 @@
 import type { RedisAccess } from "../../../platform/redis/connect.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
-import { jobAssociatedData } from "../../../platform/redis/encryption/associated-data.ts";
 import type { Codec } from "../../../platform/redis/encryption/codec.ts";
 import type { Epoch } from "../../../platform/redis/fitness/epoch.ts";
 import type { Fitness } from "../../../platform/redis/fitness/fitness.ts";
+import { jobAssociatedData } from "../../job/associated-data.ts";
 import { INTERNAL_QUEUE } from "../../job/internal-queue.ts";
 import { Layouts, partitionNames } from "./partitions.ts";
 import { type QueueKeys, queueKeys } from "./queue-keys.ts";

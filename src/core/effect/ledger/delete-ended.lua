@@ -1,8 +1,11 @@
 -- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts.
 -- @include ../../bullmq/job-state.lua
 -- @include ../../bullmq/remove-ended-job.lua
--- @include ../../../features/tags/tags.lua
 -- @include ../../../platform/redis/now.lua
+
+-- Each takes prefix and id, while the job is still there.
+local removeFeatures = {}
+-- @include ../../../features/points/remove.lua
 
 -- What nobody can know is still to be resolved: the job shows it, and goes on then.
 local function isInDoubt(prefix, id, state, ledgerStart)
@@ -17,7 +20,7 @@ local function deleteEnded(prefix, id, state, ledgerStart, joined)
   if isInDoubt(prefix, id, state, ledgerStart) then return false end
   local dedupKey = dedupKeyOf(prefix, id)
   if dedupKey then redis.call("ZADD", joined, "XX", nowMs(), id .. "/" .. dedupKey) end
-  removeFromTags(prefix, id)
+  for _, remove in ipairs(removeFeatures) do remove(prefix, id) end
   removeEndedJob(prefix, id, state)
   return true
 end

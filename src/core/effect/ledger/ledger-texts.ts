@@ -1,13 +1,10 @@
 import { z } from "zod";
+import { type Outgoing, outgoingSchema } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import {
-  effectAssociatedData,
-  indexAssociatedData,
-} from "../../../platform/redis/encryption/associated-data.ts";
 import { keyIdOf } from "../../../platform/redis/encryption/codec.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import type { QueueStore } from "../../bullmq/store/queue-store.ts";
-import { type Outgoing, outgoingSchema } from "../../job/outgoing.ts";
+import { effectAssociatedData, indexAssociatedData } from "../../job/associated-data.ts";
 
 type TextPart = Parameters<typeof effectAssociatedData>[2];
 

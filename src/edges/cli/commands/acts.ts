@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { ActStatus } from "../../../desk/acts/acts.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../screen/output.ts";
 import { table } from "../screen/table.ts";

@@ -3,7 +3,7 @@ import { durationOf } from "../../../desk/jobs/instant.ts";
 import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";

@@ -33,8 +33,8 @@ async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
   const { openEpochs } = await import("../../../core/bullmq/store/epochs.ts");
   const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
   const { diagnose } = await import("../../../desk/doctor/doctor.ts");
-  const { requireVersion } = await import("../../../platform/redis/fitness/requirements.ts");
-  const { durabilityFor } = await import("../../../platform/redis/fitness/promotion.ts");
+  const { requireVersion } = await import("../../../platform/redis/fitness/fitness.ts");
+  const { durabilityFor } = await import("../../../platform/redis/fitness/redis-checks.ts");
   const redis = await reachRedis(configured, "fail-fast");
   const parts: Running[] = [redis];
   const { queues, queueSettings: declared } = application;

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
 import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { Operator } from "../../../desk/operator.ts";
+import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filter-options.ts";

@@ -7,7 +7,7 @@ import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs
 import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";

@@ -3,8 +3,8 @@ import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/job/queu
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { username } from "../../../platform/lib/username.ts";
-import { withApplication, withOperator } from "../connections.ts";
+import { username } from "../../username.ts";
+import { withOperator } from "../connections.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
@@ -174,15 +174,10 @@ async function partition(name: string, partitions: string, { json }: Json): Prom
   const count = Number(partitions);
   if (!Number.isInteger(count) || count < 1 || count > PARTITIONS_MAX)
     throw new HoldfastError("USAGE", `<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
-  await withApplication(async ({ jobs, queues }, redis, { HOLDFAST_PREFIX: prefix }) => {
+  await withOperator(async (operator, { queues }) => {
     if (!queues.includes(name))
       throw new HoldfastError("USAGE", `there is no queue "${name}"; declared: ${queues.join(", ")}`);
-    const { dividedKeys } = await import("../../../core/job/define-config.ts");
-    const faults = dividedKeys(jobs.values(), (queue) => (queue === name ? count : 1));
-    if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
-    const { divideQueue } = await import("../../../desk/queues/divide-queue.ts");
-    const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
-    const division = await divideQueue(openQueueStores(redis, prefix), prefix, name, count);
+    const division = await operator.queues.divide(name, count);
     if (json) printJson({ queue: name, ...division, still: division.still ?? null });
     else print(divided(name, division));
   });

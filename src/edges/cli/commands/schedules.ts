@@ -1,14 +1,10 @@
 import type { Command } from "commander";
 import type { Application } from "../../../core/job/define-config.ts";
-import type { Schedule } from "../../../features/schedules/define-schedule.ts";
-import type { ScheduleReader } from "../../../features/schedules/read-schedule.ts";
 import type { PastTick, ScheduleStatus } from "../../../features/schedules/schedule-status.ts";
-import type { Settings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../../platform/lib/did-you-mean.ts";
-import { username } from "../../../platform/lib/username.ts";
-import type { ConnectedRedis } from "../../../platform/redis/connect.ts";
-import { withApplication, withOperator } from "../connections.ts";
+import { username } from "../../username.ts";
+import { withOperator } from "../connections.ts";
 import { print, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
@@ -70,12 +66,8 @@ async function list({ next, ...options }: ShowOptions & { readonly next: string 
   if (!Number.isSafeInteger(count) || count < 1 || count > 1_000) {
     throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
   }
-  await withApplication(async (application, store, settings) => {
-    const { readSchedule } = await import("../../../features/schedules/read-schedule.ts");
-    const reader = await readerOf(application, store, settings);
-    const read = () =>
-      Promise.all(application.schedules.map((schedule) => readSchedule(reader, schedule, count)));
-    await show({ read, describe, json: (found) => found }, options);
+  await withOperator(async ({ schedules }) => {
+    await show({ read: () => schedules.list(count), describe, json: (found) => found }, options);
   });
 }
 
@@ -111,31 +103,16 @@ async function explain(
   const instant = Date.parse(at);
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
-  await withApplication(async (application, store, settings) => {
-    const { describeExplanation, explainTick } = await import("../../../features/schedules/read-schedule.ts");
-    const schedule = findSchedule(application, name);
-    const explanation = await explainTick(await readerOf(application, store, settings), schedule, instant);
+  await withOperator(async (operator, application) => {
+    requireSchedule(application, name);
+    const { text, ...explanation } = await operator.schedules.explain(name, instant);
     if (json) printJson(explanation);
-    else print(`${name} at ${new Date(instant).toISOString()}: ${describeExplanation(explanation)}`);
+    else print(`${name} at ${new Date(instant).toISOString()}: ${text}`);
   });
 }
 
-function findSchedule({ schedules }: Application, name: string): Schedule {
-  const schedule = schedules.find((candidate) => candidate.name === name);
-  if (schedule !== undefined) return schedule;
-  const known = schedules.map((candidate) => candidate.name);
-  throw new HoldfastError("USAGE", `there is no schedule "${name}"; ${suggestion(name, known)}`);
-}
-
-async function readerOf(
-  { queues }: Application,
-  store: ConnectedRedis,
-  settings: Settings,
-): Promise<ScheduleReader> {
-  const { HOLDFAST_PREFIX: prefix } = settings;
-  const { openScheduleReader } = await import("../../../features/schedules/read-schedule.ts");
-  const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
-  const { readLayouts } = await import("../../../core/bullmq/store/layouts.ts");
-  const stores = openQueueStores(store, prefix, await readLayouts(store.client, prefix, queues));
-  return openScheduleReader(stores, settings);
+function requireSchedule({ schedules }: Application, name: string): void {
+  const known = schedules.map((schedule) => schedule.name);
+  if (!known.includes(name))
+    throw new HoldfastError("USAGE", `there is no schedule "${name}"; ${suggestion(name, known)}`);
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
-import { username } from "../../../platform/lib/username.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { print } from "../screen/output.ts";
 
@@ -38,7 +38,7 @@ async function accept({ evidence }: { readonly evidence: string }): Promise<void
 async function failover(): Promise<void> {
   const settings = readSettings();
   const { reachRedis } = await import("../../../platform/redis/connect.ts");
-  const { failOver } = await import("../../../platform/redis/cluster/planned-failover.ts");
+  const { failOver } = await import("../../../desk/planned-failover.ts");
   const { client, stop } = await reachRedis(settings, "fail-fast");
   try {
     const { from, to, heldMs } = await failOver(client);

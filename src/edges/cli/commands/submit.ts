@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../../platform/lib/parse-json.ts";
-import { withSubmitter } from "../connections.ts";
+import { withSubmitPath } from "../connections.ts";
 import { requireDeclared } from "../known-names.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 
@@ -54,11 +54,11 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
     refuse(options, OF_ONE_JOB, "cannot be combined with --from");
     const file = options.from;
     const { submitFile } = await import("../submit-file.ts");
-    await withSubmitter((submitter) => submitFile(submitter, file, type, options.json === true));
+    await withSubmitPath(({ submitter }) => submitFile(submitter, file, type, options.json === true));
     return;
   }
   const submission = await readSubmission(type, options);
-  const receipt = await withSubmitter(async (submitter, application) => {
+  const receipt = await withSubmitPath(async ({ submitter }, application) => {
     requireDeclared(application, type ?? "");
     return await submitter.submit(submission);
   });
@@ -88,7 +88,8 @@ async function submitFlow(
   refuse(options, ["from", ...OF_ONE_JOB], "cannot be combined with --flow");
   if (type !== undefined) throw new HoldfastError("USAGE", "TYPE cannot be combined with --flow");
   const flow = readJson("--flow", await readSource("--flow", file === "-" ? file : `@${file}`));
-  const receipt = await withSubmitter((submitter) => submitter.submitFlow(flow));
+  const { openFlowSubmitter } = await import("../../../features/flows/flow-submitter.ts");
+  const receipt = await withSubmitPath((path, application) => openFlowSubmitter(application, path)(flow));
   if (options.json) printJson(receipt);
   else
     print(

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Application } from "../../../core/job/define-config.ts";
-import { examplePayload } from "../../../core/job/example-payload.ts";
 import type { Settings } from "../../../platform/config/settings.ts";
 import { durabilityText } from "../../../platform/config/variables.ts";
+import { examplePayload } from "./example-payload.ts";
 import { jsonLine } from "./output.ts";
 
 interface FirstScreen {

@@ -1,7 +1,7 @@
-import { evidenceText } from "../../../core/effect/outgoing/outgoing-text.ts";
 import type { JobStatus } from "../../../core/job/job-status.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { JobDetail } from "../../../desk/jobs/job-detail.ts";
+import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { type Cell, type Lines, linesOf, printable, type Tone, toned } from "./text.ts";
 

@@ -8,8 +8,9 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
 import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../../../platform/lib/private-files.ts";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
+import { embeddedStoreUrl } from "../../../platform/redis/connect.ts";
 import { openConnection, whenReady } from "../../../platform/redis/connection.ts";
-import { embeddedStoreUrl, spawnEmbeddedStore, stopOrphanedStore } from "../../../platform/redis/embedded.ts";
+import { spawnEmbeddedStore, stopOrphanedStore } from "./embedded-store.ts";
 import { type ChildSpec, readyMessage, type Supervised, supervise } from "./supervisor.ts";
 
 /** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, and the three roles. */

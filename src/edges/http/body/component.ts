@@ -1,7 +1,5 @@
 import { z } from "zod";
-
-/** The member by which a schema says its name among the components of the OpenAPI document. */
-export const COMPONENT_NAME = "x-component";
+import { COMPONENT_NAME } from "../../../desk/operations/operation.ts";
 
 /** A schema that the document has once, under this name. */
 export function component(name: string, schema: z.ZodType): Record<string, unknown> {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Application } from "../../../core/job/define-config.ts";
 import type { JobContract } from "../../../core/job/define-job.ts";
-import type { Receipt } from "../../../core/job/submit-options.ts";
-import { submissionSchema } from "../../../core/submit/submission.ts";
+import { submissionSchemaOf } from "../../../core/submit/submission.ts";
+import { features } from "../../../features/index.ts";
 import type { ErrorCode } from "../../../platform/errors/error-codes.ts";
 import { jsonSchemaOf } from "../../../platform/lib/schema.ts";
 import { namedComponent } from "./component.ts";
@@ -55,7 +55,7 @@ function variantsOf({ jobs }: Application) {
 }
 
 function variant(job: JobContract) {
-  const { $schema: _, ...envelope } = z.toJSONSchema(submissionSchema, { io: "input" });
+  const { $schema: _, ...envelope } = z.toJSONSchema(submissionSchemaOf(features), { io: "input" });
   const { $schema: __, ...payload } = { $schema: "", ...jsonSchemaOf(job.payload, "input") };
   const [example] = payload.examples ?? [];
   const schema = {
@@ -70,24 +70,4 @@ function variant(job: JobContract) {
     },
   };
   return { schema, example: example && { type: job.type, payload: example, idempotencyKey: "signup-42" } };
-}
-
-/** The answer to one submission. */
-export const receiptSchema = z.object({
-  id: z.string().meta({ examples: ["default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f"] }),
-  type: z.string().meta({ examples: ["welcome-email"] }),
-  idempotencyKey: z.string().meta({ examples: ["signup-42"] }),
-  duplicate: z.boolean(),
-  statusUrl: z.string().meta({ examples: ["/jobs/default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f/status"] }),
-});
-
-export type ReceiptBody = z.output<typeof receiptSchema>;
-
-export function receiptBody({ id, type, idempotencyKey, duplicate }: Receipt): ReceiptBody {
-  return { id, type, idempotencyKey, duplicate, statusUrl: `/jobs/${id}/status` };
-}
-
-/** 202: accepted now; 200: accepted before. */
-export function receiptStatus({ duplicate }: Receipt): 200 | 202 {
-  return duplicate ? 200 : 202;
 }

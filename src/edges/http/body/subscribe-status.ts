@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { hasEnded, type JobStatus } from "../../../core/job/job-status.ts";
-import type { Subscribers } from "../../../core/status/subscribers.ts";
 import type { OpenRequests } from "../guard/open-requests.ts";
+import type { Subscribers } from "../subscribers.ts";
 import { EventStream, eventIdOf, statusEvent } from "./event-stream.ts";
 
 export interface SubscribeParts {

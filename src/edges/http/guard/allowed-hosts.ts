@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Settings } from "../../../platform/config/settings.ts";
-import { createHostGuard, type HostGuard } from "../../../platform/lib/host-guard.ts";
+import { createHostGuard, type HostGuard } from "../../../platform/lib/hosts.ts";
 
 /** With API keys any host name is served: a page of another site has no key. */
 export function hostGuardOf({

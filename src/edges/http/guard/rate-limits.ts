@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { RateLimit } from "../../../platform/config/rate-limits.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { allowanceKey } from "../../../platform/redis/keys.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { loadDeclaringScript } from "../../../platform/redis/script.ts";
 import type { ApiParts } from "../parts.ts";
+
+/** How much an API key has used of one of its limits. One API key, one slot: its limits are counted together. */
+function allowanceKey(prefix: string, name: string, limit: string): string {
+  return `${prefix}:used:{${name}}:${limit}`;
+}
 
 declare module "fastify" {
   interface FastifyContextConfig {

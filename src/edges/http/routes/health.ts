@@ -1,8 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { diagnoseStore } from "../../../desk/doctor/doctor.ts";
 import type { Finding } from "../../../desk/doctor/finding.ts";
-import { inTime } from "../../../platform/redis/redis-errors.ts";
 import type { ApiParts } from "../parts.ts";
 
 const liveSchema = z.object({ status: z.literal("live") });
@@ -26,13 +24,10 @@ const readySchema = z.object({
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: Redis answers and meets the requirements. */
-export function addHealthRoutes(
-  server: FastifyInstance,
-  { application, rejection, settings, stores }: ApiParts,
-): void {
+export function addHealthRoutes(server: FastifyInstance, { operator, rejection }: ApiParts): void {
   async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
     try {
-      const checks = await inTime(diagnoseStore(application, stores, settings));
+      const checks = await operator.checkRedis();
       const bad = checks.filter(({ verdict }) => verdict === "bad");
       return { reasons: bad.map(inOneLine), checks };
     } catch {

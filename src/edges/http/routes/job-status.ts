@@ -1,8 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { jobNotFound } from "../../../core/job/job-id.ts";
 import { type JobStatus, jobStatusSchema } from "../../../core/job/job-status.ts";
-import { openStatusReader } from "../../../core/status/read-status.ts";
-import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { acceptsEventStream, preferredWaitSeconds } from "../body/request-headers.ts";
@@ -82,14 +80,12 @@ const readJobStatusSchema = {
 };
 
 /** `GET /jobs/:id/status`: a job's state now, at its end, or at each change. */
-export function addJobStatusRoute(server: FastifyInstance, parts: ApiParts): void {
-  const { subscribers } = parts;
-  const readStatus = openStatusReader(parts.stores);
+export function addJobStatusRoute(server: FastifyInstance, { operator, subscribers }: ApiParts): void {
   const openRequests = createOpenRequests();
   server.addHook("preClose", openRequests.stop);
 
   async function answerNow(id: string, reply: FastifyReply): Promise<FastifyReply> {
-    return answer(reply, await inTime(readStatus(id)));
+    return answer(reply, await operator.status(id));
   }
 
   async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {

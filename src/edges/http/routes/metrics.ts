@@ -1,10 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { METRICS_TYPE } from "../../../platform/telemetry/metrics.ts";
+import { httpMetrics } from "../http-metrics.ts";
 import type { ApiParts } from "../parts.ts";
 
 /** `GET /metrics`, for Prometheus. It answers even while Redis is away. */
 export function addMetricsRoute(server: FastifyInstance, { metrics, subscribers }: ApiParts): void {
-  const subscribersNow = metrics.gauge("holdfast_subscribers");
+  const subscribersNow = metrics.of(httpMetrics).gauge("holdfast_subscribers");
   metrics.beforeScrape(() => subscribersNow.set(subscribers.count));
   server.get(
     "/metrics",

@@ -17,8 +17,6 @@ function overviewEvents(): (view: Overview) => string {
   };
 }
 
-const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
-
 const readOverviewSchema = {
   operationId: "readOverview",
   summary: "Read the overview",
@@ -37,20 +35,8 @@ const readOverviewSchema = {
   },
 };
 
-const listTypesSchema = {
-  operationId: "listTypes",
-  summary: "List the job types",
-  tags: ["operate"],
-  response: {
-    200: { ...z.toJSONSchema(typesSchema), description: "As the application declares them." },
-  },
-};
-
-/** `GET /overview`: the state of the service, now or as it changes. `GET /types`: the declared job types. */
-export function addOverviewRoutes(
-  server: FastifyInstance,
-  { application, overview, subscribers }: ApiParts,
-): void {
+/** `GET /overview`: the state of the service, now or as it changes. */
+export function addOverviewRoutes(server: FastifyInstance, { overview, subscribers }: ApiParts): void {
   const openRequests = createOpenRequests();
   server.addHook("preClose", openRequests.stop);
 
@@ -80,7 +66,4 @@ export function addOverviewRoutes(
       return reply.header("Cache-Control", "no-store").send(await overview.read());
     },
   );
-  server.get("/types", { config: { scope: "read" }, schema: listTypesSchema }, async () => ({
-    types: [...application.jobs].map(([type, { queue }]) => ({ type, queue })),
-  }));
 }

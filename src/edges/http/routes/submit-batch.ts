@@ -2,10 +2,16 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Application } from "../../../core/job/define-config.ts";
 import type { Receipt } from "../../../core/job/submit-options.ts";
+import {
+  type ReceiptBody,
+  receiptBody,
+  receiptSchema,
+  receiptStatus,
+} from "../../../desk/operations/receipt.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { parseInput } from "../../../platform/lib/parse-input.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
-import { parseInput } from "../body/parse-input.ts";
 import {
   asHoldfastError,
   type Problem,
@@ -14,13 +20,7 @@ import {
   problemSchema,
 } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
-import {
-  batchedSubmission,
-  type ReceiptBody,
-  receiptBody,
-  receiptSchema,
-  receiptStatus,
-} from "../body/submission-body.ts";
+import { batchedSubmission } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 
 const BATCH_MAX = 1_000;

@@ -1,16 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Application } from "../../../core/job/define-config.ts";
-import { CHILDREN_MAX, childSchema, flowSchema } from "../../../features/flows/flow-input.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operations/receipt.ts";
+import { CHILDREN_MAX, childSchemaOf, flowSchema } from "../../../features/flows/flow-input.ts";
+import { openFlowSubmitter } from "../../../features/flows/flow-submitter.ts";
+import { features } from "../../../features/index.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
-import {
-  batchedSubmission,
-  receiptBody,
-  receiptSchema,
-  receiptStatus,
-  submissionProblems,
-} from "../body/submission-body.ts";
+import { batchedSubmission, submissionProblems } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 
 const BODY_MAX_BYTES = 4 * 1_048_576;
@@ -21,12 +18,13 @@ const receipt = component(
 );
 
 /** `POST /flows`: submits a job that runs when others have ended, and those others. */
-export function addFlowRoute(server: FastifyInstance, { application, submitter }: ApiParts): void {
+export function addFlowRoute(server: FastifyInstance, { application, stores, submitter }: ApiParts): void {
+  const submitFlow = openFlowSubmitter(application, { stores, submitter });
   server.post(
     "/flows",
     { config: { scope: "submit", cost: jobsIn }, bodyLimit: BODY_MAX_BYTES, schema: describe(application) },
     async (request, reply) => {
-      const { children, ...parent } = await submitter.submitFlow(request.body);
+      const { children, ...parent } = await submitFlow(request.body);
       if (parent.duplicate) reply.header("Idempotency-Replayed", "true");
       const body = { ...receiptBody(parent), children };
       return reply.code(receiptStatus(parent)).header("Location", body.statusUrl).send(body);
@@ -41,7 +39,7 @@ function jobsIn(body: unknown): number {
 }
 
 function describe(application: Application): Record<string, unknown> {
-  const { $schema: _, ...child } = z.toJSONSchema(childSchema, { io: "input" });
+  const { $schema: _, ...child } = z.toJSONSchema(childSchemaOf(features), { io: "input" });
   const { onChildFailure } = z.toJSONSchema(flowSchema, { io: "input" }).properties ?? {};
   return {
     operationId: "submitFlow",

@@ -1,15 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operations/receipt.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
-import {
-  receiptBody,
-  receiptSchema,
-  receiptStatus,
-  submissionBody,
-  submissionProblems,
-} from "../body/submission-body.ts";
+import { submissionBody, submissionProblems } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
 
 const receipt = component("Receipt", receiptSchema);

@@ -30,6 +30,11 @@ export interface KnownMaster {
   readonly servesSlots: boolean;
 }
 
+/** `host:port` of a server, or its socket. */
+export function addressOf({ options: { host = "", port = 0, path } }: Redis): string {
+  return path ?? `${host}:${port}`;
+}
+
 /** @returns undefined where Redis forbids `CLUSTER NODES` */
 export async function readClusterNode(server: Redis): Promise<ClusterNode | undefined> {
   try {

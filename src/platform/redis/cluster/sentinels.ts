@@ -1,46 +1,17 @@
-import { setTimeout as pause } from "node:timers/promises";
-import { Redis, type SentinelConnectionOptions } from "ioredis";
-import { redisUnavailable } from "../redis-errors.ts";
+import { isIP } from "node:net";
+import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
 
 /** A sentinel that hangs, or that a firewall hides, is given up after this. */
-const ANSWER_MS = 1_000;
+export const SENTINEL_ANSWER_MS = 1_000;
 const CONNECT_MS = 3_000;
 const RECONNECT_MS = 1_000;
-const POLL_MS = 10;
 
 /** Every connection to a Sentinel set has these. */
-export const sentinelTimeouts = { sentinelCommandTimeout: ANSWER_MS, connectTimeout: CONNECT_MS };
-
-/** Sends `SENTINEL …` to a sentinel that can be reached. */
-export type AskSentinel = (...command: readonly string[]) => Promise<unknown>;
-
-export interface Sentinels {
-  /** @throws HoldfastError `STORE_UNAVAILABLE` when none can be reached within 1 s */
-  readonly ask: AskSentinel;
-  close(): void;
-}
-
-export function openSentinels(options: SentinelConnectionOptions): Sentinels {
-  const clients = sentinelClients(options);
-  return {
-    async ask(...command) {
-      const deadline = performance.now() + ANSWER_MS;
-      for (;;) {
-        const ready = clients.find(({ status }) => status === "ready");
-        if (ready !== undefined) return await ready.call("SENTINEL", ...command);
-        if (performance.now() > deadline) throw redisUnavailable(undefined, "No sentinel can be reached");
-        await pause(POLL_MS);
-      }
-    },
-    close() {
-      for (const client of clients) client.disconnect();
-    },
-  };
-}
+export const sentinelTimeouts = { sentinelCommandTimeout: SENTINEL_ANSWER_MS, connectTimeout: CONNECT_MS };
 
 /**
- * ioredis only says that all sentinels are unreachable, also if they answer that they know no such master. What each of them said
- * comes before that, as events.
+ * ioredis only says that all sentinels are unreachable, even if they answer that they know no such master. What each of them said comes
+ * before, as an event.
  */
 export function explainSentinels(client: Redis, onError: (error: Error) => void): (error: Error) => void {
   let said: string[] = [];
@@ -78,7 +49,7 @@ export function sentinelClients(options: SentinelConnectionOptions): Redis[] {
       ...(password !== undefined && { password }),
       ...(tls !== undefined && { tls }),
       connectTimeout: CONNECT_MS,
-      commandTimeout: ANSWER_MS,
+      commandTimeout: SENTINEL_ANSWER_MS,
       // Sentinels refuse the commands of a ready check, and forget nothing that would have to be loaded.
       enableReadyCheck: false,
       autoResubscribe: false,
@@ -90,4 +61,99 @@ export function sentinelClients(options: SentinelConnectionOptions): Redis[] {
     client.on("error", () => {});
     return client;
   });
+}
+
+/**
+ * Finds the master, and leaves it as soon as a sentinel reports another one. In a planned failover the old master still takes
+ * writes for 10 s, and all of them are lost.
+ *
+ * ioredis' own detector is not used: it prints to the console while a sentinel is away, it reacts to other sets, and it lets
+ * commands that are under way be acknowledged.
+ */
+export class FailoverConnector extends SentinelConnector {
+  #watches: readonly Redis[] = [];
+
+  constructor(...args: ConstructorParameters<typeof SentinelConnector>) {
+    super(...args);
+    sayWhy(this as unknown as Resolver);
+  }
+
+  override async connect(
+    onEvent: Parameters<SentinelConnector["connect"]>[0],
+  ): ReturnType<SentinelConnector["connect"]> {
+    const stream = await super.connect(onEvent);
+    if (this.#watches.length === 0)
+      this.#watches = sentinelClients(this.options).map((sentinel) => this.#watch(sentinel));
+    return stream;
+  }
+
+  override disconnect(): void {
+    for (const sentinel of this.#watches) sentinel.disconnect();
+    this.#watches = [];
+    super.disconnect();
+  }
+
+  #watch(sentinel: Redis): Redis {
+    const { name = "" } = this.options;
+    sentinel.on("message", (_, message: string) => {
+      const [of, , , host = "", port = ""] = message.split(" ");
+      if (of === name && !this.#isAt(host, port)) this.#leave();
+    });
+    // Another master may have been announced before this sentinel was listened to.
+    sentinel.on("ready", () => {
+      const asked = sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name) as Promise<string[] | null>;
+      sentinel.subscribe("+switch-master").catch(() => {});
+      asked.then(
+        (master) => {
+          const [host = "", port = ""] = master ?? [];
+          if (isIP(host) !== 0 && !this.#isAt(host, port)) this.#leave();
+        },
+        () => {},
+      );
+    });
+    return sentinel;
+  }
+
+  #isAt(host: string, port: string): boolean {
+    return normal(this.stream.remoteAddress) === normal(host) && String(this.stream.remotePort) === port;
+  }
+
+  /** The client then connects anew. What is under way must not be acknowledged, so nothing is waited for. */
+  #leave(): void {
+    this.stream.destroy();
+  }
+}
+
+/** What ioredis does with each sentinel, though its types hide it. */
+interface Resolver {
+  connectToSentinel(...args: readonly unknown[]): Redis;
+  resolve(endpoint: unknown): Promise<unknown>;
+}
+
+/** ioredis only says that the connection was closed, and not why: a certificate that is not trusted, for one. */
+function sayWhy(resolver: Resolver): void {
+  const connect = resolver.connectToSentinel.bind(resolver);
+  const resolve = resolver.resolve.bind(resolver);
+  let why: Error | undefined;
+  resolver.connectToSentinel = (...args) => {
+    const sentinel = connect(...args);
+    sentinel.on("error", (error) => {
+      why = error;
+    });
+    return sentinel;
+  };
+  resolver.resolve = async (endpoint) => {
+    why = undefined;
+    try {
+      return await resolve(endpoint);
+    } catch (error) {
+      throw why ?? error;
+    }
+  };
+}
+
+/** An IPv6 address in the one way that a socket spells it; an IPv4 address that IPv6 carries, as itself. */
+function normal(host = ""): string {
+  const short = isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host;
+  return short.replace(/^::ffff:(?=\d+\.)/, "");
 }

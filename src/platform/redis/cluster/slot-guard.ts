@@ -1,7 +1,8 @@
 import { type Cluster, type Redis, ReplyError } from "ioredis";
-import { CONNECTION_CLOSED } from "../connection-closed.ts";
-import { isGuarded } from "../encryption/absent-key.ts";
-import { addressOf, type SlotState, type SlotWatch } from "./slot-watch.ts";
+import { CONNECTION_CLOSED } from "../redis-errors.ts";
+import { addressOf } from "./cluster-node.ts";
+import { isGuarded } from "./open-slot.ts";
+import type { SlotState, SlotWatch } from "./slot-watch.ts";
 
 type Command = Parameters<Redis["sendCommand"]>[0] & {
   getSlot(): number | null;
@@ -26,15 +27,10 @@ export function guardSlots(cluster: Cluster, watch: SlotWatch): void {
   const guard = (node: Redis) => guardNode(node, watch);
   for (const node of cluster.nodes()) guard(node);
   cluster.on("+node", guard);
-  const handle = cluster.handleError.bind(cluster);
-  cluster.handleError = (error, ttl, handlers) => {
-    lookIfOpen(watch, error);
-    handle(error, ttl, handlers);
-  };
 }
 
-/** A master has just said that a slot is open. */
-function lookIfOpen(watch: SlotWatch, { message }: Error): void {
+/** Looks for open slots if a master has just said that one is. */
+export function lookIfOpen(watch: SlotWatch, { message }: Error): void {
   if (/^(ASK|TRYAGAIN) /.test(message)) watch.lookSoon();
 }
 

@@ -1,7 +1,14 @@
 import type { Cluster, Redis } from "ioredis";
 import { withDeadline } from "../../lib/deadline.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
-import { type ClusterNode, type KnownMaster, othersThan, ownerOf, readClusterNode } from "./cluster-node.ts";
+import {
+  addressOf,
+  type ClusterNode,
+  type KnownMaster,
+  othersThan,
+  ownerOf,
+  readClusterNode,
+} from "./cluster-node.ts";
 
 /** Whether all keys of a slot are with the master that serves it. */
 export type SlotState =
@@ -268,10 +275,6 @@ function halfMoved(why: string): SlotState {
 
 function addresses(masters: readonly AskedMaster[]): string {
   return masters.map(({ address }) => address).join(", ");
-}
-
-export function addressOf({ options: { host = "", port = 0 } }: Redis): string {
-  return `${host}:${port}`;
 }
 
 function nameOf({ host, port }: Pick<KnownMaster, "host" | "port">): string {

@@ -9,15 +9,21 @@ import { orStop, type Running, stopOnce } from "../../lib/running.ts";
 import type { ConnectedRedis } from "../connect.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisNow } from "../fitness/clock.ts";
-import { encryptionKeys, fingerprintSecretKey } from "../keys.ts";
 import { inTime, START_DEADLINE_MS } from "../redis-errors.ts";
 import { loadDeclaringScript } from "../script.ts";
 import { keyIdOf } from "./codec.ts";
+import { fingerprintSecretKey } from "./shared-secret.ts";
+
+/** Which encryption keys are in use, and which each process has. One slot. */
+export function encryptionKeys(prefix: string) {
+  const start = `${prefix}:{encryption}`;
+  return { inUse: `${start}:in-use`, processes: `${start}:processes`, seen: `${start}:seen` };
+}
 
 /**
  * Whether this process has the encryption keys that others use, and others have the one that it encrypts with.
  *
- * Without that one of them could neither read a job of the other nor find an effect whose index the other has encrypted.
+ * Otherwise one of them could not read the other's jobs, nor find an effect whose index the other has encrypted.
  */
 export interface KeysInUse extends Running {
   /** Why this process may not work; undefined while its keys fit. */
@@ -29,7 +35,7 @@ export interface KeysInUse extends Running {
 }
 
 const ANNOUNCED_EVERY_MS = 5_000;
-/** Three announcements missed. */
+/** After three missed announcements. */
 const GONE_AFTER_MS = 3 * ANNOUNCED_EVERY_MS;
 const RETRY_AFTER_MS = ANNOUNCED_EVERY_MS;
 

@@ -2,7 +2,11 @@ import { randomBytes } from "node:crypto";
 import type { RedisAccess } from "../connect.ts";
 import { inTime } from "../redis-errors.ts";
 import { loadDeclaringScript } from "../script.ts";
-import { fingerprintSecretAssociatedData as associatedData } from "./associated-data.ts";
+
+/** The secret that keys content fingerprints. */
+export function fingerprintSecretKey(prefix: string): string {
+  return `${prefix}:fingerprint-secret`;
+}
 
 /** The secret that all processes of one Redis share. */
 export interface SharedSecret {
@@ -15,6 +19,9 @@ export interface SharedSecret {
   /** Stores it as this process stores texts now, if it is there: the key that encrypted it may be removed later. */
   renew(): Promise<void>;
 }
+
+/** What each encrypted copy of a secret is bound to. */
+export const sharedSecretAssociatedData = "fingerprint secret";
 
 const replace = loadDeclaringScript(import.meta.url, "replace.lua");
 
@@ -41,15 +48,15 @@ export function openSharedSecret(
 
   /** @returns what is stored then, encrypted: somebody else's, if that came first */
   async function offer(secret: string): Promise<string> {
-    const encrypted = codec.encrypt(secret, associatedData);
+    const encrypted = codec.encrypt(secret, sharedSecretAssociatedData);
     return (await client.set(key, encrypted, "NX", "GET")) ?? encrypted;
   }
 
   async function read(): Promise<string> {
     const found = (await client.get(key)) ?? (await offer(latest ?? (await find())));
-    latest = codec.decrypt(found, associatedData);
+    latest = codec.decrypt(found, sharedSecretAssociatedData);
     if (!codec.isCurrent(found))
-      await replace.run(client, [key], [found, codec.encrypt(latest, associatedData)]);
+      await replace.run(client, [key], [found, codec.encrypt(latest, sharedSecretAssociatedData)]);
     known = latest;
     return latest;
   }

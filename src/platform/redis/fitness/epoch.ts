@@ -5,7 +5,7 @@ import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisRolledBack } from "../redis-errors.ts";
 import { loadScript } from "../script.ts";
-import type { Writer } from "../writer.ts";
+import type { Writer } from "../writers.ts";
 
 /** What a process has seen of an epoch: its id, and how many changes Redis has counted in it. */
 export interface SeenEpoch {

@@ -17,7 +17,12 @@ const SILENT_AFTER_S = 3;
 
 /** How many replicas are online and not silent. */
 export function onlineReplicas(info: Info): number {
-  return [...info].filter(([name, value]) => /^slave\d+$/.test(name) && isOnline(value)).length;
+  return replicaLines(info).filter(isOnline).length;
+}
+
+/** A master's line for each replica, such as `ip=10.0.0.2,port=6379,state=online`. */
+export function replicaLines(info: Info): string[] {
+  return [...info].filter(([name]) => /^slave\d+$/.test(name)).map(([, value]) => value);
 }
 
 function isOnline(replica: string): boolean {

@@ -1,0 +1,100 @@
+// Takes a feature out of a copy of the sources, and checks that the rest builds: a feature is a folder and a line in a list.
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { compiler } from "./build.mjs";
+import { filesUnder } from "./files.mjs";
+import { capture } from "./run.mjs";
+
+const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
+
+/** The features that can be taken out, and the files that still name each of them. */
+const stillNamedIn = {
+  retention: ["src/index.ts"],
+  fairness: [],
+  lanes: ["src/testing/unfinished.lua"],
+  tags: ["src/desk/jobs/job-filter.ts", "src/edges/client/submit.ts", "src/features/flows/flow.ts"],
+  history: [
+    "src/desk/acts/run-act.ts",
+    "src/desk/operations/service.ts",
+    "src/desk/operator.ts",
+    "src/desk/overview/overview.ts",
+    "src/desk/overview/type-overview.ts",
+    "src/desk/queues/queues.ts",
+    "src/edges/cli/commands/history.ts",
+    "src/edges/client/answers.ts",
+  ],
+};
+
+/** One of them, at random. */
+export function anyFeature() {
+  const names = Object.keys(stillNamedIn);
+  return names[Math.floor(Math.random() * names.length)];
+}
+
+/** Returns a line for each thing that would be broken without a feature, and for each file that no longer names it. */
+export async function faultsWithout(name) {
+  const faults = await brokenWithout(name);
+  const known = stillNamedIn[name];
+  return [
+    ...faults.filter(({ file }) => !known.includes(file)).map(({ line }) => `without ${name}: ${line}`),
+    ...known
+      .filter((file) => !faults.some((fault) => fault.file === file))
+      .map((file) => `${file} no longer names ${name}: remove it from scripts/lib/without-feature.mjs`),
+  ];
+}
+
+async function brokenWithout(name) {
+  const copy = mkdtempSync(path.join(tmpdir(), "holdfast-without-"));
+  try {
+    for (const entry of copied) cpSync(entry, path.join(copy, entry), { recursive: true });
+    symlinkSync(path.resolve("node_modules"), path.join(copy, "node_modules"));
+    takeOut(copy, name);
+    return [...(await typeErrors(copy)), ...brokenIncludes(copy)];
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+/** Its folder, and the lines that name it where features are listed: its values, its declarations, its Lua at each point. */
+function takeOut(copy, name) {
+  const features = path.join(copy, "src/features");
+  rmSync(path.join(features, name), { recursive: true });
+  const lists = filesUnder(features).filter((file) =>
+    [features, `${features}/points`].includes(path.dirname(file)),
+  );
+  for (const file of lists) {
+    const lines = readFileSync(file, "utf8").split("\n");
+    const isIts = (line) => line.includes(`./${name}/`);
+    const values = lines
+      .filter(isIts)
+      .flatMap((line) => /^import \{ (.+) \}/.exec(line)?.[1].split(", ") ?? []);
+    const rest = lines.filter((line) => !isIts(line)).join("\n");
+    writeFileSync(
+      file,
+      values.reduce((text, value) => text.replace(new RegExp(`\\b${value}\\b,?\\s*`, "g"), ""), rest),
+    );
+  }
+}
+
+async function typeErrors(copy) {
+  const args = ["-p", path.join(copy, "tsconfig.build.json"), "--noEmit", "--pretty", "false"];
+  const { output } = await capture(process.execPath, [compiler, ...args]);
+  return [...output.matchAll(/^.*?\b(src\/\S+?)\(\d+,\d+\): error .*/gm)].map(([line, file]) => ({
+    file,
+    line: line.slice(line.indexOf(file)),
+  }));
+}
+
+function brokenIncludes(copy) {
+  return filesUnder(path.join(copy, "src"))
+    .filter((file) => file.endsWith(".lua"))
+    .flatMap((file) =>
+      [...readFileSync(file, "utf8").matchAll(/^-- @include (\S+)$/gm)]
+        .filter(([, name]) => !existsSync(path.join(path.dirname(file), name)))
+        .map(([include]) => ({
+          file: path.relative(copy, file),
+          line: `${path.relative(copy, file)}: ${include}`,
+        })),
+    );
+}

@@ -1,0 +1,22 @@
+--[[
+  Jobs that are held: they wait until other jobs have ended, and no worker finds them. Included by other scripts. `prefix` is what all
+  keys of the queue begin with.
+
+  BullMQ has no state for them. A held job is in its set of jobs that wait for children, with a score below zero; parents of a flow have a
+  time there. Its field `heldAs` is when it may run: milliseconds since 1970.
+]]
+-- @include ./add/enqueue.lua
+
+local HELD_OFFSET = 0x10000000000000
+
+local function holdJob(prefix, id, mayRunAt, now, maxEvents)
+  redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
+  redis.call("ZADD", prefix .. "waiting-children", now - HELD_OFFSET, id)
+  emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
+end
+
+-- Returns whether it was held. The caller puts it where it goes.
+local function letGo(prefix, id)
+  redis.call("HDEL", prefix .. id, "heldAs")
+  return redis.call("ZREM", prefix .. "waiting-children", id) == 1
+end

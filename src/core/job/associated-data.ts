@@ -1,0 +1,22 @@
+// What each encrypted text is bound to. It decrypts only with the same associated data.
+
+export function jobAssociatedData(
+  jobId: string,
+  part: "data" | "result" | "progress" | "failure" | "trace" | "attempt" | "log",
+): string {
+  return `job ${jobId} ${part}`;
+}
+
+/** @param effect the effect's name in the ledger */
+export function effectAssociatedData(
+  dedupKey: string,
+  effect: string,
+  part: "result" | "reason" | "seen" | "evidence",
+): string {
+  return `effect ${dedupKey} ${part} ${effect}`;
+}
+
+/** For an effect's index. */
+export function indexAssociatedData(dedupKey: string, name: string): string {
+  return `effect ${dedupKey} index ${name}`;
+}

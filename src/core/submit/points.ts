@@ -1,0 +1,54 @@
+import type { z } from "zod";
+import type { JobAdder } from "../bullmq/add/job-adder.ts";
+import type { NewJob } from "../bullmq/add/new-job.ts";
+import type { QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
+import type { JobContract } from "../job/define-job.ts";
+import type { FeatureOptions } from "../job/submit-options.ts";
+
+/** What a feature adds to submissions. */
+export interface SubmitPoints {
+  /** What a submission's options may say for it, by name. */
+  readonly options?: Readonly<Record<string, z.ZodType>>;
+  /** Those options as content: what means the same is written the same. */
+  readonly contentOf?: (options: FeatureOptions) => Readonly<Record<string, unknown>>;
+  /**
+   * What it adds to a job; undefined for most jobs.
+   *
+   * @param payload as the contract's schema parsed it
+   * @throws HoldfastError `INVALID_PAYLOAD`
+   */
+  readonly partOf?: (contract: JobContract, payload: unknown, options: FeatureOptions) => JobPart | undefined;
+  /** Adds jobs whose keys may be known in several queues. At most one feature has it; without, a key counts in its job's own queue. */
+  readonly openAdder?: OpenAdder;
+}
+
+/** What a feature adds to one job. */
+export interface JobPart {
+  /** The member of the contract because of which the job may be held back; undefined where it never is. */
+  readonly heldBy?: string;
+  /** @param hash keyed with the queue's secret */
+  travel(hash: KeyedHash): Travelling;
+}
+
+/** Returns that many hexadecimal digits. Other purposes have other hashes. */
+export type KeyedHash = (purpose: string, text: string, digits: number) => string;
+
+/** What travels to Redis with a job. */
+export interface Travelling {
+  /** For the feature's Lua: JSON under the feature's name. */
+  readonly extras: Readonly<Record<string, unknown>>;
+  /** Stored in the job's options, which workers and readers get. */
+  readonly stored?: Readonly<Record<string, unknown>>;
+  /** Its priority is this number at least. */
+  readonly leastPriority?: number;
+}
+
+/** Returns a function that adds a job, and returns the id of the job that has its key. */
+export type OpenAdder = (
+  stores: QueueStores<WritableQueueStore>,
+  /** Adds jobs to one queue. */
+  adderOf: (store: WritableQueueStore) => JobAdder,
+) => AddJob;
+
+/** @param homes the queues or partitions in which the key can be claimed; the last is the job's own */
+export type AddJob = (homes: readonly string[], job: NewJob) => Promise<string>;

@@ -1,0 +1,30 @@
+import type { StoredAct } from "../../core/bullmq/cancel-job.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+/** `forgotten`: what was known of its effects is gone, so they would happen again. */
+export type Retried = "retried" | "not-failed" | "missing" | "forgotten";
+
+interface RetryConditions {
+  readonly reason?: string;
+  readonly before?: number;
+  readonly act?: StoredAct | undefined;
+}
+
+const script = loadScript(import.meta.url, "retry-job.lua");
+
+/**
+ * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.
+ *
+ * @param only if it is still failed for this reason, as Redis holds it, and failed before this, in milliseconds since 1970;
+ *   `act` is who does it, and why
+ */
+export async function retryJob(
+  { client, keys }: QueueStore,
+  id: string,
+  { reason = "", before, act }: RetryConditions = {},
+): Promise<Retried> {
+  const recorded = act === undefined ? "" : JSON.stringify(act);
+  const args = [keys.start, id, keys.ledgerStart, reason, before ?? "", recorded];
+  return (await script.run(client, [keys.joinedJobs], args)) as Retried;
+}

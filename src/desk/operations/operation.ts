@@ -1,0 +1,78 @@
+import type { z } from "zod";
+import type { Scope } from "../../platform/config/api-keys.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
+import type { Operator } from "../operator.ts";
+
+/** What an operator can see or do. Its route, its part of OpenAPI, who may call it and the client's method follow from it. */
+export interface Operation<
+  Param extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  Accepted extends z.ZodType = z.ZodType,
+  Member extends string = string,
+> {
+  /** In OpenAPI. */
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** @example "/queues/:name/pause" */
+  readonly path: string;
+  readonly scope: Scope;
+  readonly summary: string;
+  readonly description?: string;
+  /** What each `:part` of the path is. The client's method has them as its first arguments. */
+  readonly params?: Readonly<Record<Param, string>>;
+  /** The query of GET and DELETE, the body of the others. */
+  readonly input?: Input;
+  /** Whether an `Idempotency-Key` header makes it safe to repeat. */
+  readonly isKeyed?: true;
+  readonly answer: Answer<Output>;
+  /** What it answers with 202 if `isAccepted`. */
+  readonly accepted?: Answer<Accepted>;
+  isAccepted?(answered: Shown<z.output<Output> | z.output<Accepted>>): boolean;
+  readonly errors: readonly ErrorCode[];
+  /** Whether the client's method is written by hand. @default false */
+  readonly isCalledByHand?: true;
+  /** Members of the query that are arguments of the client's method, before the rest. */
+  readonly positional?: readonly string[];
+  /** The member of the answer that the client's method returns. @default all of it */
+  readonly returns?: Member;
+  run(
+    operator: Operator,
+    request: OperationRequest<Param, Input>,
+  ): Promise<Shown<z.output<Output> | z.output<Accepted>>>;
+}
+
+/** A schema; what it is says its description, or a text beside it. */
+type Answer<Output extends z.ZodType> = Output | { readonly text: string; readonly schema: Output };
+
+export interface OperationRequest<Param extends string, Input extends z.ZodType> {
+  readonly params: Readonly<Record<Param, string>>;
+  readonly input: z.output<Input>;
+  /** Who does it, for the audit log. */
+  readonly by: string;
+  /** The idempotency key, if one was sent. */
+  readonly key: string | undefined;
+}
+
+/** Declares an operation. */
+export function operation<
+  Output extends z.ZodType,
+  Param extends string = never,
+  Input extends z.ZodType = z.ZodUndefined,
+  Accepted extends z.ZodType = z.ZodNever,
+  const Member extends string = never,
+>(
+  declared: Operation<Param, Input, Output, Accepted, Member>,
+): Operation<Param, Input, Output, Accepted, Member> {
+  return declared;
+}
+
+/** What is answered, not to be changed. */
+export type Shown<T> = T extends readonly (infer Item)[]
+  ? readonly Shown<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Shown<T[Key]> }
+    : T;
+
+/** The member by which a schema says its name among the components of the OpenAPI document. */
+export const COMPONENT_NAME = "x-component";

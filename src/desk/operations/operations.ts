@@ -1,0 +1,21 @@
+import { actOperations } from "./acts.ts";
+import { auditOperations } from "./audit.ts";
+import { doubtOperations } from "./doubts.ts";
+import { failureOperations } from "./failures.ts";
+import { jobOperations } from "./jobs.ts";
+import { queueOperations } from "./queues.ts";
+import { scheduleOperations } from "./schedules.ts";
+import { serviceOperations } from "./service.ts";
+
+/** What operators can see and do over HTTP, by the names of the client's methods. */
+export const operations = {
+  ...jobOperations,
+  ...actOperations,
+  ...failureOperations,
+  ...doubtOperations,
+  ...auditOperations,
+  ...scheduleOperations,
+  ...serviceOperations,
+  ...queueOperations,
+};
+export type Operations = typeof operations;

@@ -1,0 +1,22 @@
+import { z } from "zod";
+import type { Receipt } from "../../core/job/submit-options.ts";
+
+/** The answer to one submission. */
+export const receiptSchema = z.object({
+  id: z.string().meta({ examples: ["default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f"] }),
+  type: z.string().meta({ examples: ["welcome-email"] }),
+  idempotencyKey: z.string().meta({ examples: ["signup-42"] }),
+  duplicate: z.boolean(),
+  statusUrl: z.string().meta({ examples: ["/jobs/default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f/status"] }),
+});
+
+export type ReceiptBody = z.output<typeof receiptSchema>;
+
+export function receiptBody({ id, type, idempotencyKey, duplicate }: Receipt): ReceiptBody {
+  return { id, type, idempotencyKey, duplicate, statusUrl: `/jobs/${id}/status` };
+}
+
+/** 202: accepted now; 200: accepted before. */
+export function receiptStatus({ duplicate }: Pick<Receipt, "duplicate">): 200 | 202 {
+  return duplicate ? 200 : 202;
+}

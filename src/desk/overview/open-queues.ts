@@ -1,0 +1,45 @@
+import slotOf from "cluster-key-slot";
+import { Cluster } from "ioredis";
+import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { slotStateOf } from "../../platform/redis/cluster/slot-guard.ts";
+
+/** A queue, or one of its partitions, whose slot is being moved, or was left half moved. Nothing can be read of it. */
+export interface OpenQueue {
+  readonly queue: string;
+  readonly partition: string;
+  readonly slot: number;
+  /** Whether its master knows: then closing the slot is enough. */
+  readonly isKnown: boolean;
+  /** Which server has what. */
+  readonly why: string;
+}
+
+export interface OpenQueues {
+  readonly open: readonly OpenQueue[];
+  /** Whether Redis allows to ask. */
+  readonly isSaid: boolean;
+}
+
+/** Asks a cluster's masters about the slots of queues. Elsewhere there are none. */
+export async function findOpenQueues(stores: QueueStores, queues: readonly string[]): Promise<OpenQueues> {
+  const { client } = stores;
+  if (!(client instanceof Cluster)) return { open: [], isSaid: true };
+  const asked = stores.partitionsOf(queues).map(async ({ queue: partition, keys }) => {
+    const slot = slotOf(keys.start);
+    return { partition, slot, state: await slotStateOf(client, slot) };
+  });
+  const found = await Promise.all(asked);
+  const open = found.flatMap(({ partition, slot, state }) => {
+    if (state.kind !== "moving" && state.kind !== "half-moved") return [];
+    const { kind, why } = state;
+    return [{ queue: queueOfPartition(partition), partition, slot, isKnown: kind === "moving", why }];
+  });
+  return { open, isSaid: found.every(({ state }) => state.kind !== "unsaid") };
+}
+
+/** Those of the queues that can be read. */
+export async function findReadableQueues(stores: QueueStores, queues: readonly string[]): Promise<string[]> {
+  const { open } = await findOpenQueues(stores, queues);
+  return queues.filter((name) => !open.some(({ queue }) => queue === name));
+}

@@ -1,0 +1,43 @@
+import { dropStaleNote, notePause, type PauseNote } from "../../core/bullmq/pause-note.ts";
+import {
+  applyLimits,
+  type Override,
+  type Partitions,
+  readControl,
+  withBullmq,
+} from "../../core/bullmq/queue-control.ts";
+
+/** Returns when no further job starts. Running jobs go on. */
+export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {
+  const [first] = partitions;
+  // If this process dies before it writes its own note, none is shown.
+  await dropStaleNote(first);
+  await withBullmq(partitions, (queue) => queue.pause());
+  await notePause(first, note);
+}
+
+export async function resumeQueue(partitions: Partitions): Promise<void> {
+  const [first] = partitions;
+  // Before: somebody may pause it again at once, with another reason.
+  await first.client.hdel(first.keys.control, "reason", "by", "since");
+  await withBullmq(partitions, (queue) => queue.resume());
+}
+
+/** @param override undefined: the declared limits count again */
+export async function overrideLimits(partitions: Partitions, override: Override | undefined): Promise<void> {
+  const [{ client, keys }] = partitions;
+  const { declared } = await readControl(partitions);
+  if (override === undefined) await client.hdel(keys.control, "override");
+  else await client.hset(keys.control, { override: JSON.stringify(override) });
+  await applyLimits(partitions, declared, override);
+}
+
+/** Before a queue is divided: its new partitions are paused as the others, and share its limits. */
+export async function carryControl(before: Partitions, after: Partitions): Promise<void> {
+  const { pause, limits } = await readControl(before);
+  const known = new Set(before.map(({ queue }) => queue));
+  if (limits.concurrency !== undefined || limits.rate !== undefined) await applyLimits(after, limits);
+  if (pause === undefined) return;
+  const added = after.filter(({ queue }) => !known.has(queue));
+  await withBullmq(added, (queue) => queue.pause());
+}

@@ -1,0 +1,179 @@
+// Written by `npm run docs` from src/desk/operations.
+
+import type { Body, Query, Returned } from "./operation-types.ts";
+import type { Route } from "./routes.ts";
+
+/**
+ * What an operator can do. Reads are sent again as submissions are. What changes something is sent once: after
+ * `API_UNREACHABLE` or `STORE_UNAVAILABLE` it may have been done, so look before you repeat it.
+ */
+export interface OperationCalls {
+  /**
+   * Read everything known about a job.
+   * Its status, its payload, each failed attempt, and its log.
+   * @throws HoldfastError `JOB_NOT_FOUND`
+   */
+  detail(id: string): Promise<Returned<"detail">>;
+  /**
+   * List jobs.
+   * State by state: finished jobs newest first, others in the order in which they will run, unless `order` says otherwise.
+   */
+  list(query?: Query<"list">): Promise<Returned<"list">>;
+  /**
+   * Retry a failed job.
+   * It gets all its attempts again and keeps its key. Effects that are done stay done.
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN`
+   */
+  retry(id: string, request?: Body<"retry">): Promise<Returned<"retry">>;
+  /**
+   * Cancel a job.
+   * A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
+   */
+  cancel(id: string, request?: Body<"cancel">): Promise<Returned<"cancel">>;
+  /**
+   * Delete a job that has ended.
+   * Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   */
+  delete(id: string, query?: Query<"delete">): Promise<Returned<"delete">>;
+  /**
+   * List acts on many jobs.
+   * Those that have not ended first, then the latest.
+   */
+  acts(limit?: Query<"acts">["limit"]): Promise<Returned<"acts">>;
+  /**
+   * Read how far an act on many jobs is.
+   * @throws HoldfastError `JOB_NOT_FOUND`
+   */
+  act(id: string): Promise<Returned<"act">>;
+  /**
+   * Stop an act on many jobs.
+   * What it has done stays done.
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
+   */
+  stopAct(id: string): Promise<Returned<"stopAct">>;
+  /**
+   * Group failed jobs.
+   * By type, code and message, most frequent first.
+   */
+  failures(): Promise<Returned<"failures">>;
+  /**
+   * List effects in doubt.
+   * Side effects that may or may not have happened, oldest first.
+   */
+  doubts(query?: Query<"doubts">): Promise<Returned<"doubts">>;
+  /**
+   * Resolve many effects in doubt with one piece of evidence.
+   * Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. Each becomes done or not done as by a call of its own. Safe to send again: what is resolved stays so.
+   */
+  resolveDoubts(request: Body<"resolveDoubts">): Promise<Returned<"resolveDoubts">>;
+  /**
+   * Resolve an effect in doubt.
+   * `done`: it happened, and is not run again. `not-done`: it did not happen, and may run; where its first run may still be under way, that needs `confirm`. Either way, a job that waits for it continues; `job` says what happens to it.
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`
+   */
+  resolve(id: string, name: string, request: Body<"resolve">): Promise<Returned<"resolve">>;
+  /**
+   * List who did what.
+   * With `jobId`, the newest 20,000 entries of its queue are searched.
+   * @throws HoldfastError `JOB_NOT_FOUND`, `QUEUE_NOT_FOUND`
+   */
+  auditTrail(
+    limit?: Query<"auditTrail">["limit"],
+    query?: Omit<Query<"auditTrail">, "limit">,
+  ): Promise<Returned<"auditTrail">>;
+  /**
+   * List schedules.
+   * Each schedule's next ticks, and the job of its last one.
+   */
+  schedules(next?: Query<"schedules">["next"]): Promise<Returned<"schedules">>;
+  /**
+   * List what became of a schedule's ticks.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   */
+  ticks(name: string, limit?: Query<"ticks">["limit"]): Promise<Returned<"ticks">>;
+  /**
+   * Explain why a tick did or did not run.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   */
+  explainTick(name: string, at: Date): Promise<Returned<"explainTick">>;
+  /**
+   * Run a schedule's job now.
+   * This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`
+   */
+  runSchedule(name: string, options: { readonly idempotencyKey: string }): Promise<Returned<"runSchedule">>;
+  /**
+   * Pause a schedule.
+   * Its ticks are skipped until it is resumed, and not caught up then. Jobs of earlier ticks go on.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   */
+  pauseSchedule(name: string, request: Body<"pauseSchedule">): Promise<Returned<"pauseSchedule">>;
+  /**
+   * Resume a schedule.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   */
+  resumeSchedule(name: string): Promise<Returned<"resumeSchedule">>;
+  /** List the job types. */
+  types(): Promise<Returned<"types">>;
+  /**
+   * Read what happened.
+   * Counts of attempts by outcome, and how long they waited and ran, by the minute for 2 days and by the hour for 15, whether or not anybody watched. With the starts of workers, pauses and bulk acts of that time.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   */
+  history(query?: Query<"history">): Promise<Returned<"history">>;
+  /**
+   * Accept that Redis has lost data.
+   * If Redis comes back with less than it had acknowledged, no job is accepted and no effect begins until an operator accepts the loss. Effects that were running at the time are in doubt either way.
+   */
+  acceptLoss(request: Body<"acceptLoss">): Promise<Returned<"acceptLoss">>;
+  /** List queues. */
+  queues(): Promise<Returned<"queues">>;
+  /**
+   * Pause a queue.
+   * No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   */
+  pauseQueue(name: string, request: Body<"pauseQueue">): Promise<Returned<"pauseQueue">>;
+  /**
+   * Resume a queue.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   */
+  resumeQueue(name: string): Promise<Returned<"resumeQueue">>;
+  /**
+   * Limit a queue.
+   * In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. In a queue with partitions, each partition gets an equal share.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   */
+  limitQueue(name: string, request: Body<"limitQueue">): Promise<Returned<"limitQueue">>;
+}
+
+export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
+  detail: { method: "GET", path: "/jobs/:id" },
+  list: { method: "GET", path: "/jobs" },
+  retry: { method: "POST", path: "/jobs/:id/retry", returns: "outcome" },
+  cancel: { method: "POST", path: "/jobs/:id/cancel", returns: "outcome" },
+  delete: { method: "DELETE", path: "/jobs/:id", returns: "outcome" },
+  acts: { method: "GET", path: "/jobs/acts", positional: ["limit"], returns: "acts" },
+  act: { method: "GET", path: "/jobs/acts/:id" },
+  stopAct: { method: "POST", path: "/jobs/acts/:id/stop" },
+  failures: { method: "GET", path: "/failures" },
+  doubts: { method: "GET", path: "/doubts", returns: "doubts" },
+  resolveDoubts: { method: "POST", path: "/doubts/resolve" },
+  resolve: { method: "POST", path: "/jobs/:id/effects/:name/resolve", returns: "job" },
+  auditTrail: { method: "GET", path: "/audit", positional: ["limit"], returns: "entries" },
+  schedules: { method: "GET", path: "/schedules", positional: ["next"], returns: "schedules" },
+  ticks: { method: "GET", path: "/schedules/:name/ticks", positional: ["limit"], returns: "ticks" },
+  explainTick: { method: "GET", path: "/schedules/:name/ticks/:at" },
+  runSchedule: { method: "POST", path: "/schedules/:name/run", isKeyed: true },
+  pauseSchedule: { method: "POST", path: "/schedules/:name/pause" },
+  resumeSchedule: { method: "POST", path: "/schedules/:name/resume" },
+  types: { method: "GET", path: "/types", returns: "types" },
+  history: { method: "GET", path: "/history" },
+  acceptLoss: { method: "POST", path: "/store/accept-loss", returns: "accepted" },
+  queues: { method: "GET", path: "/queues", returns: "queues" },
+  pauseQueue: { method: "POST", path: "/queues/:name/pause" },
+  resumeQueue: { method: "POST", path: "/queues/:name/resume" },
+  limitQueue: { method: "PUT", path: "/queues/:name/limits" },
+};

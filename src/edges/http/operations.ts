@@ -1,0 +1,77 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Operation } from "../../desk/operations/operation.ts";
+import { operations } from "../../desk/operations/operations.ts";
+import { parseInput } from "../../platform/lib/parse-input.ts";
+import { answer } from "./body/component.ts";
+import { problemResponses } from "./body/problem.ts";
+import { readKeyHeader } from "./body/request-headers.ts";
+import { callerOf } from "./guard/access.ts";
+import type { ApiParts } from "./parts.ts";
+
+/** A route for each operation. */
+export function addOperations(server: FastifyInstance, { operator }: Pick<ApiParts, "operator">): void {
+  for (const operation of Object.values<Operation>(operations)) {
+    const { method, path: url, scope } = operation;
+    server.route<{ Params: Record<string, string> }>({
+      method,
+      url,
+      config: { scope },
+      schema: describe(operation),
+      async handler(request, reply) {
+        const answered = await operation.run(operator, {
+          params: request.params,
+          input: inputOf(operation, request),
+          by: callerOf(request),
+          key: operation.isKeyed && readKeyHeader(request.raw),
+        });
+        if (method === "GET") reply.header("Cache-Control", "no-store");
+        return reply.code(operation.isAccepted?.(answered) ? 202 : 200).send(answered);
+      },
+    });
+  }
+}
+
+function inputOf({ input, ...operation }: Operation, { query, body }: FastifyRequest): unknown {
+  if (input === undefined) return undefined;
+  if (hasQuery(operation)) return parseInput(input, query);
+  return parseInput(input, input.isOptional() ? (body ?? undefined) : body);
+}
+
+function hasQuery({ method }: Pick<Operation, "method">): boolean {
+  return method === "GET" || method === "DELETE";
+}
+
+function describe(operation: Operation) {
+  const { id, summary, description, params, input, isKeyed, errors } = operation;
+  const given = input && {
+    [hasQuery(operation) ? "querystring" : "body"]: z.toJSONSchema(input, { io: "input" }),
+  };
+  return {
+    operationId: id,
+    summary,
+    ...(description !== undefined && { description }),
+    tags: ["operate"],
+    ...(params && { params: stringsOf(params) }),
+    ...(isKeyed && { headers: { type: "object", properties: { "Idempotency-Key": { type: "string" } } } }),
+    ...given,
+    response: {
+      200: describeAnswer(operation.answer),
+      ...(operation.accepted && { 202: describeAnswer(operation.accepted) }),
+      ...problemResponses(...errors),
+    },
+  };
+}
+
+function stringsOf(descriptions: Readonly<Record<string, string>>) {
+  const properties = Object.entries(descriptions).map(([name, description]) => [
+    name,
+    { type: "string", description },
+  ]);
+  return { type: "object", properties: Object.fromEntries(properties) };
+}
+
+function describeAnswer(answered: Operation["answer"]) {
+  if (!("text" in answered)) return z.toJSONSchema(answered);
+  return answer(answered.text, z.toJSONSchema(answered.schema));
+}

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineConfig } from "./define-config.ts";
+import { defineJob } from "./define-job.ts";
+import { defineSchedule } from "./schedules/define-schedule.ts";
+
+const job = (type: string, queue = "default", formerQueues: readonly string[] = []) =>
+  defineJob({
+    type,
+    queue,
+    formerQueues,
+    payload: z.unknown(),
+    result: z.unknown(),
+    retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+    timeoutMs: 1_000,
+  });
+const schedule = (name: string, of = job("report")) =>
+  defineSchedule({ name, everyMs: 1_000, job: of, payload: () => null });
+const handlers = async () => [];
+
+describe("an application", () => {
+  it("knows its jobs by type, and each queue once", () => {
+    const jobs = [job("a"), job("b", "slow"), job("c")];
+
+    const application = defineConfig({ jobs, handlers });
+
+    expect([...application.jobs.keys()]).toEqual(["a", "b", "c"]);
+    expect(application.jobs.get("__proto__")).toBeUndefined();
+    expect(application.queues).toEqual(["default", "slow"]);
+    expect(application.schedules).toEqual([]);
+  });
+
+  it("lists former queues after the queues in use", () => {
+    const moved = job("moved", "fast", ["slow", "default"]);
+
+    expect(defineConfig({ jobs: [moved, job("b", "slow")], handlers }).queues).toEqual([
+      "fast",
+      "slow",
+      "default",
+    ]);
+  });
+
+  it("does not load its handlers when declared", () => {
+    const load = () => {
+      throw new Error("loaded");
+    };
+
+    expect(() => defineConfig({ jobs: [job("a")], handlers: load })).not.toThrow();
+  });
+
+  it("is refused with one line for each fault", () => {
+    const report = job("report");
+    const faulty = () =>
+      defineConfig({
+        jobs: [report, job("report"), job("report")],
+        schedules: [schedule("hourly", report), schedule("hourly", report), schedule("daily", job("other"))],
+        handlers,
+      });
+
+    expect(faulty).toThrow(expect.objectContaining({ code: "APPLICATION_INVALID" }));
+    expect(faulty).toThrow(
+      [
+        'job "report": declared twice',
+        'schedule "hourly": declared twice',
+        'schedule "daily": its job "other" is not listed in jobs',
+      ].join("\n"),
+    );
+  });
+});
+
+describe("a schedule", () => {
+  it.each(["Hourly", "", "a:b", "1st"])("may not have the name %j", (name) => {
+    expect(() => schedule(name)).toThrow(`schedule "${name}": name: expected 1 to 64 lower-case letters`);
+  });
+
+  it.each([999, 0, -1_000, 1_000.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    "may not be due every %s ms",
+    (everyMs) => {
+      const faulty = () => defineSchedule({ name: "s", everyMs, job: job("report"), payload: () => null });
+
+      expect(faulty).toThrow(expect.objectContaining({ code: "APPLICATION_INVALID" }));
+      expect(faulty).toThrow(`got ${everyMs}`);
+    },
+  );
+
+  it.each([{ cron: "0 9 * * *", timeZone: "UTC" }, { cron: "0 9 * * *" }, { timeZone: "Europe/Berlin" }])(
+    "may not have everyMs together with %j",
+    (more) => {
+      const both = { name: "s", everyMs: 60_000, ...more, job: job("report"), payload: () => null };
+      const faulty = () => defineSchedule(both as never);
+
+      expect(faulty).toThrow(expect.objectContaining({ code: "APPLICATION_INVALID" }));
+      expect(faulty).toThrow('schedule "s": expected cron and timeZone, or everyMs, got both');
+    },
+  );
+});

@@ -1,0 +1,3 @@
+-- What features do with a job that ends without a worker.
+-- @include ../lanes/end.lua
+-- @include ../flows/end.lua

@@ -1,0 +1,2 @@
+-- What features do where a job with a priority is put in line.
+-- @include ../fairness/line.lua

@@ -1,0 +1,4 @@
+-- What features do with a new job.
+-- @include ../fairness/place.lua
+-- @include ../tags/place.lua
+-- @include ../lanes/place.lua

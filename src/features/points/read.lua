@@ -1,0 +1,3 @@
+-- What features read of a job for its status.
+-- @include ../flows/read.lua
+-- @include ../lanes/read.lua

@@ -1,0 +1,2 @@
+-- What features do with an ended job that is removed.
+-- @include ../tags/remove.lua

@@ -1,0 +1,3 @@
+-- What features do with a failed job that is retried.
+-- @include ../flows/retry.lua
+-- @include ../lanes/retry.lua

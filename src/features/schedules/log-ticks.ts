@@ -1,0 +1,18 @@
+import type { Events } from "../../core/events.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+
+/** What the clock, the requirements and the encryption keys log themselves. */
+const loggedOnce: ReadonlySet<ErrorCode> = new Set(["CLOCK_WRONG", "STORE_UNFIT", "ENCRYPTION_KEYS_DIFFER"]);
+
+export function logTicks(events: Events, log: Logger): void {
+  events.on("tick.enqueued", (tick) => log.info(tick, "tick enqueued"));
+  events.on("tick.duplicate", (tick) => log.debug(tick, "tick was enqueued before"));
+  events.on("tick.skipped", (tick) => log.warn(tick, "tick skipped"));
+  events.on("tick.missed", (tick) => log.warn(tick, "tick missed"));
+  events.on("tick.failed", (tick, err) => log.error({ ...tick, err }, "tick cannot be enqueued"));
+  events.on("tick.retried", (tick, { code, message }) => {
+    // Logged once by what finds it. Here it would be a line for each tick, twice a second.
+    if (!loggedOnce.has(code)) log.warn({ ...tick, code }, message);
+  });
+}

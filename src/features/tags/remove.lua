@@ -1,0 +1,3 @@
+-- @include ./tags.lua
+
+removeFeatures[#removeFeatures + 1] = removeFromTags

@@ -1,0 +1,11 @@
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { schemaIssues } from "./schema.ts";
+
+it("says in plain words that a member of any kind is missing", () => {
+  const { error } = z.strictObject({ payload: z.unknown() }).safeParse({});
+
+  expect(schemaIssues(error?.issues)).toEqual([
+    { pointer: "/payload", message: "expected a value, got none" },
+  ]);
+});

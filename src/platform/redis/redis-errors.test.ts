@@ -1,0 +1,70 @@
+import { ReplyError } from "ioredis";
+import { describe, expect, it } from "vitest";
+import { HoldfastError } from "../errors/holdfast-error.ts";
+import { isUnanswered, untilAnswered } from "./redis-errors.ts";
+
+const isLeased = () => true;
+const refused = (message = "OOM command not allowed when used memory > 'maxmemory'.") =>
+  new (ReplyError as unknown as new (message: string) => Error)(message);
+
+/** Fails as often as there are errors, then answers. */
+function failing(...errors: unknown[]) {
+  let calls = 0;
+  return {
+    get calls() {
+      return calls;
+    },
+    async work() {
+      calls += 1;
+      if (calls <= errors.length) throw errors[calls - 1];
+      return "answer";
+    },
+  };
+}
+
+describe("a step that is sent until Redis answers it", () => {
+  it("is sent again after a refusal, which is reported once", async () => {
+    const reported: unknown[] = [];
+    const first = refused();
+    const step = failing(
+      first,
+      refused("MISCONF Errors writing to the AOF file"),
+      refused("NOREPLICAS Not enough"),
+    );
+
+    expect(await untilAnswered(step.work, { isLeased, onRefused: (error) => reported.push(error) })).toBe(
+      "answer",
+    );
+
+    expect(step.calls).toBe(4);
+    expect(reported).toEqual([first]);
+  });
+
+  it("is sent again while Redis is away", async () => {
+    const step = failing(new HoldfastError("STORE_UNAVAILABLE", "away"), new Error("Connection is closed."));
+
+    expect(await untilAnswered(step.work, { isLeased })).toBe("answer");
+  });
+
+  it("is given up once nobody needs the answer any more", async () => {
+    const last = refused();
+    const step = failing(last, last, last);
+
+    await expect(untilAnswered(step.work, { isLeased: async () => step.calls < 2 })).rejects.toBe(last);
+    expect(step.calls).toBe(2);
+  });
+
+  it.each([
+    ["a script's no", Object.assign(new Error("Missing lock for job a. moveToFinished"), { code: -2 })],
+    ["an error that comes back each time", refused("WRONGTYPE Operation against a key")],
+    ["a fault of ours", new HoldfastError("LOCK_LOST", "lost")],
+    ["a mistake in code", new TypeError("x is not a function")],
+    ["no error at all", undefined],
+  ])("is not sent again after %s", async (_, answer) => {
+    const step = failing(answer);
+
+    await expect(untilAnswered(step.work, { isLeased })).rejects.toBe(answer);
+    expect(step.calls).toBe(1);
+    expect(isUnanswered(answer)).toBe(false);
+  });
+});

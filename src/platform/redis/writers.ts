@@ -1,0 +1,223 @@
+import { setTimeout as pause } from "node:timers/promises";
+import slotOf from "cluster-key-slot";
+import { Cluster } from "ioredis";
+import type { Durability } from "../config/variables.ts";
+import type { HoldfastError } from "../errors/holdfast-error.ts";
+import { type Running, stopOnce } from "../lib/running.ts";
+import { duplicate, isReadOnly, modeOf, type RedisConnection, whenReady } from "./connection.ts";
+import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
+import { isNoScript, type RedisCommand, type Script } from "./script.ts";
+
+/** The reply of a script that writes. */
+export interface Written {
+  readonly reply: unknown;
+  /** Why what it wrote is not as durable as configured; undefined where it is. */
+  readonly unconfirmed: HoldfastError | undefined;
+}
+
+/** Runs a script that writes, and waits for the confirmation that the replicas have it. */
+export type Writer = (
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<Written>;
+
+export interface Writers extends Running {
+  readonly write: Writer;
+}
+
+/**
+ * Without a promise about replicas, a write is confirmed by its reply.
+ *
+ * @throws HoldfastError `STORE_UNAVAILABLE` when Redis cannot be reached within 5 s
+ */
+export async function openWriters(
+  client: RedisConnection,
+  { level, replicas }: Durability,
+): Promise<Writers> {
+  if (level === "replica") return await replicatedWriters(client, replicas);
+  const write: Writer = async (script, keys, args) => ({
+    reply: await script.run(client, keys, args),
+    unconfirmed: undefined,
+  });
+  return { write, stop: async () => {} };
+}
+
+/**
+ * `WAIT` covers only the writes of its own connection, and blocks it. So these writes have their own: on the other one, locks are
+ * still renewed and reads answered while a replica is away. The client resends nothing by itself, because on a new connection
+ * `WAIT` has nothing to wait for. It must then reject what was lost, which ioredis only does with a bound of retries.
+ */
+async function replicatedWriters(client: RedisConnection, replicas: number): Promise<Writers> {
+  const own = duplicate(client, {
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    reconnectOnError: isReadOnly,
+  });
+  // The other connection's owner reports that Redis is away.
+  own.on("error", () => {});
+  await whenReady(own, START_DEADLINE_MS).catch((error: unknown) => {
+    own.disconnect();
+    throw error;
+  });
+  return {
+    write: createGroupWriter({ client: own, replicas, isRetrying: modeOf(client) === "retrying" }),
+    stop: stopOnce(async () => own.disconnect()),
+  };
+}
+
+interface GroupWriterOptions {
+  /** Used for nothing else: `WAIT` blocks it. */
+  readonly client: RedisConnection;
+  /** How many replicas must confirm. */
+  readonly replicas: number;
+  /** Whether a write whose reply was lost is sent again: nobody waits for it. */
+  readonly isRetrying: boolean;
+}
+
+interface PendingWrite {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number)[];
+  readonly askedAt: number;
+  readonly resolve: (written: Written) => void;
+  readonly reject: (error: unknown) => void;
+  /** Whether Redis gets the script's source. */
+  isWhole: boolean;
+  moves: number;
+}
+
+/** From the call to the answer. With the network around it, less than the time in which a submission is answered. */
+const CONFIRMED_WITHIN_MS = 1_000;
+const WAIT_LEAST_MS = 100;
+/** By then the caller has been answered. A write that was not sent is dropped; otherwise writes would pile up. */
+const SENT_WITHIN_MS = 1_200;
+/** A slot does not move more often than this within one write. */
+const MOVES_MAX = 4;
+const TOGETHER_MAX = 64;
+const RESEND_PAUSE_MS = 50;
+
+/**
+ * Sends writes to each master in groups, each followed by one `WAIT`. Writes that come while a group is under way go with the next, so
+ * that all of them wait for the replicas once. A master whose replicas are away delays no other.
+ */
+function createGroupWriter(options: GroupWriterOptions): Writer {
+  const groups = new Map<string, WriteGroup>();
+  const send = (write: PendingWrite) => {
+    const master = masterOf(options.client, write.keys);
+    const group = groups.get(master) ?? new WriteGroup(options, send);
+    groups.set(master, group);
+    group.add(write);
+  };
+  return (script, keys, args) =>
+    new Promise((resolve, reject) => {
+      send({ script, keys, args, askedAt: performance.now(), resolve, reject, isWhole: false, moves: 0 });
+    });
+}
+
+/** In a pipeline, all keys must be of nodes that the client knows as one group. */
+function masterOf(client: RedisConnection, [key = ""]: readonly string[]): string {
+  return client instanceof Cluster ? (client.slots[slotOf(key)] ?? []).join(";") : "";
+}
+
+/** The writes to one master. */
+class WriteGroup {
+  readonly #options: GroupWriterOptions;
+  readonly #sendAgain: (write: PendingWrite) => void;
+  #waiting: PendingWrite[] = [];
+  #isSending = false;
+
+  constructor(options: GroupWriterOptions, sendAgain: (write: PendingWrite) => void) {
+    this.#options = options;
+    this.#sendAgain = sendAgain;
+  }
+
+  add(write: PendingWrite): void {
+    this.#waiting.push(write);
+    if (!this.#isSending) void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isSending = true;
+    while (this.#waiting.length > 0) {
+      const writes = this.#waiting.splice(0, TOGETHER_MAX).filter((write) => !this.#dropLate(write));
+      if (writes.length > 0) await this.#sendTogether(writes);
+    }
+    this.#isSending = false;
+  }
+
+  #dropLate({ askedAt, reject }: PendingWrite): boolean {
+    const isLate = !this.#options.isRetrying && performance.now() - askedAt > SENT_WITHIN_MS;
+    if (isLate) reject(redisUnavailable());
+    return isLate;
+  }
+
+  async #sendTogether(writes: readonly PendingWrite[]): Promise<void> {
+    const { client, replicas } = this.#options;
+    const waited = performance.now() - Math.min(...writes.map(({ askedAt }) => askedAt));
+    const waitMs = Math.round(Math.max(WAIT_LEAST_MS, CONFIRMED_WITHIN_MS - waited));
+    const scripts = writes.map(({ script, keys, args, isWhole }) =>
+      script.command(client, keys, args, isWhole),
+    );
+    const replies = await inRow(client, [...scripts, ["wait", replicas, waitMs]]);
+    const reached = replies[writes.length];
+    const isConfirmed = typeof reached === "number" && reached >= replicas;
+    const unconfirmed = isConfirmed ? undefined : replicasMissing(Number(reached) || 0, replicas);
+    for (const [index, write] of writes.entries()) this.#answer(write, replies[index], unconfirmed);
+  }
+
+  #answer(write: PendingWrite, reply: unknown, unconfirmed: HoldfastError | undefined): void {
+    if (reply instanceof Error) this.#repairOrReject(write, reply);
+    else write.resolve({ reply, unconfirmed });
+  }
+
+  #repairOrReject(write: PendingWrite, error: Error): void {
+    const repaired = this.#repair(write, error);
+    if (repaired === undefined) write.reject(error);
+    else repaired.then(() => this.#sendAgain(write), write.reject);
+  }
+
+  /** @returns resolves when the write can be sent again; undefined if it must not */
+  #repair(write: PendingWrite, error: Error): Promise<unknown> | undefined {
+    const { client, isRetrying } = this.#options;
+    if (isNoScript(error) && !write.isWhole) {
+      write.isWhole = true;
+      return Promise.resolve();
+    }
+    if (isMoved(error) && write.moves < MOVES_MAX) {
+      write.moves += 1;
+      return learnSlot(client, write.keys);
+    }
+    return isRetrying && isLost(error) && client.status !== "end" ? pause(RESEND_PAUSE_MS) : undefined;
+  }
+}
+
+/** Sends commands behind each other over one connection. In a cluster they go to the node of the first key. Never rejects. */
+async function inRow(client: RedisConnection, commands: readonly RedisCommand[]): Promise<unknown[]> {
+  try {
+    const answers = await client.pipeline(commands.map((command) => [...command])).exec();
+    return (answers ?? []).map(([error, reply]) => error ?? reply);
+  } catch (error) {
+    return commands.map(() => error);
+  }
+}
+
+function isMoved({ message }: Error): boolean {
+  return message.startsWith("MOVED ");
+}
+
+/** A cluster's client follows slots that moved only with single commands. */
+async function learnSlot(client: RedisConnection, [key = ""]: readonly string[]): Promise<void> {
+  await client.exists(key);
+}
+
+/** No reply, or one from a master that is a replica now. */
+function isLost(error: Error): boolean {
+  return error.name !== "ReplyError" || isReadOnly(error);
+}
+
+/** Redis has the write, or may have it; too few replicas confirmed it in time. */
+function replicasMissing(reached: number, wanted: number): HoldfastError {
+  const replicas = wanted === 1 ? "replica" : "replicas";
+  return redisUnavailable(undefined, `${reached} of ${wanted} ${replicas} confirmed in time`);
+}

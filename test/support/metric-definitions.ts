@@ -1,0 +1,6 @@
+import { metricDefinitions } from "../../src/desk/metric-definitions.ts";
+import { httpMetrics } from "../../src/edges/http/http-metrics.ts";
+import { tickMetrics } from "../../src/features/schedules/tick-metrics.ts";
+
+/** All metrics of Holdfast, by name. */
+export const everyMetric = { ...metricDefinitions, ...tickMetrics, ...httpMetrics };
