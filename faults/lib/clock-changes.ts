@@ -34,8 +34,8 @@ const changes: readonly [string, string][] = [
 /** Runs a quarter-hourly schedule for a day around each change, with pauses and clock jumps. */
 export async function runAcrossChanges({ installation }: Testbed, random: Random): Promise<Crossed> {
   const dist = (file: string) => import(pathToFileURL(join(installation.directory, "dist", file)).href);
-  const agenda: Agenda = await dist("schedule/agenda.js");
-  const contract: { defineSchedule: typeof defineSchedule } = await dist("job/define-schedule.js");
+  const agenda: Agenda = await dist("features/schedules/agenda.js");
+  const contract: { defineSchedule: typeof defineSchedule } = await dist("features/schedules/define-schedule.js");
   const job = (await installation.library()).application.jobs.get("tick");
   if (job === undefined) throw new Error("There is no job tick");
   const crossed = changes.map(([timeZone, change]) => {
