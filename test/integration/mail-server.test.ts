@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startWorker } from "holdfast/worker";
@@ -5,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import application from "../../holdfast.config.ts";
 import { getMailServer } from "../../src/edges/cli/screen/first-screen.ts";
-import { launchRole, runProcess, withProcesses } from "../support/processes.ts";
+import { launch, launchRole, runProcess, withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
 import { testEnvironment, type Variables } from "../support/service.ts";
 
@@ -25,7 +26,8 @@ describe("a worker whose jobs send mail", withProcesses, () => {
   });
 
   it("ends holdfast up before anything starts, with one more line on how to get one", async () => {
-    const { code, stdout, stderr } = await runProcess(["up"], environment());
+    // Elsewhere than in the checkout, where `up` has the development mailbox.
+    const { code, stdout, stderr } = await launch(["up"], environment(), { cwd: tmpdir() }).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(`${refusal}\nTo get a mail server: ${getMailServer}\n`);
   });
