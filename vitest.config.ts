@@ -37,7 +37,7 @@ export default defineConfig({
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
     // Most tests wait for processes and timers: on average a file uses less than half a processor.
-    maxWorkers: Math.max(5, availableParallelism() - 1),
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.

@@ -160,13 +160,15 @@ describe("an operator", () => {
       grid.scrollTop = 1_500;
       return grid.scrollTop;
     });
-    await until("the rows below are rendered", async () => (await list.getByRole("row").count()) > 5);
     // Playwright's own click would scroll.
-    await list.evaluate((grid) => {
-      const middle = grid.getBoundingClientRect().top + grid.clientHeight / 2;
-      const links = [...grid.querySelectorAll("a")];
-      links.find((link) => link.getBoundingClientRect().top > middle)?.click();
-    });
+    const clickInTheMiddle = () =>
+      list.evaluate((grid) => {
+        const middle = grid.getBoundingClientRect().top + grid.clientHeight / 2;
+        const link = [...grid.querySelectorAll("a")].find((one) => one.getBoundingClientRect().top > middle);
+        link?.click();
+        return link !== undefined;
+      });
+    await until("the rows there are rendered", clickInTheMiddle);
     await page.getByRole("heading", { name: "Life" }).waitFor();
     await page.goBack();
     const scrolled = () => list.evaluate((grid) => grid.scrollTop);
