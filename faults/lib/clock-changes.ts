@@ -35,7 +35,9 @@ const changes: readonly [string, string][] = [
 export async function runAcrossChanges({ installation }: Testbed, random: Random): Promise<Crossed> {
   const dist = (file: string) => import(pathToFileURL(join(installation.directory, "dist", file)).href);
   const agenda: Agenda = await dist("features/schedules/agenda.js");
-  const contract: { defineSchedule: typeof defineSchedule } = await dist("features/schedules/define-schedule.js");
+  const contract: { defineSchedule: typeof defineSchedule } = await dist(
+    "features/schedules/define-schedule.js",
+  );
   const job = (await installation.library()).application.jobs.get("tick");
   if (job === undefined) throw new Error("There is no job tick");
   const crossed = changes.map(([timeZone, change]) => {
