@@ -32,6 +32,15 @@ describe("a worker whose jobs send mail", withProcesses, () => {
     expect(stderr).toBe(`${refusal}\nTo get a mail server: ${getMailServer}\n`);
   });
 
+  it("says in one line what is wrong with a setting, also where up brings the mailbox", async () => {
+    const cwd = fileURLToPath(new URL("../..", import.meta.url));
+    const { code, stderr } = await launch(["up"], environment({ HOLDFAST_PORT: "x" }), { cwd }).ended;
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^HOLDFAST_PORT: expected a port.*\n$/),
+    });
+  });
+
   it("does not start without one from the library, either", async () => {
     vi.stubEnv("SMTP_URL", "");
     await expect(startWorker(application, environment())).rejects.toMatchObject({
