@@ -25,6 +25,7 @@ const replacements = [
   [/[Ff]ollowers?(?![a-z])/, "subscriber"],
   [/\b[Dd]eserted\b|\b[Ll]inger|\bunlooked\b/, "idle, grace, jobsSinceMemoryCheck"],
   [/\b[Cc]laimant\b|\bEffectOwner\b/, "reservation, context"],
+  [/^(<{7}|>{7}) /, "which side of the merge holds"],
 ];
 
 /** Finds old words in files. Returns one line for each. */
