@@ -6,10 +6,13 @@ import type { ListedJob } from "../../core/job/job-status.ts";
 import { tagSchema } from "../../features/tags/tags.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
+import { INSTANT_EXPECTED } from "./instant.ts";
 import { instantInBody, instantInQuery } from "./instant-schemas.ts";
 import { messagePattern as patternOf } from "./message-pattern.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
+
+const PART_EXPECTED = "1 to 200 characters";
 
 type FilteredJob = Pick<
   ListedJob,
@@ -18,20 +21,30 @@ type FilteredJob = Pick<
   readonly idempotencyKey?: string;
 };
 
-/** What a member of a filter may be, whether a job matches it, and how it reads. */
+/** What a member of a filter may be, whether a job matches it, how it reads, and the option of commands that gives it. */
 interface Member<Schema, Wanted> {
   readonly schema: Schema;
   matches(job: FilteredJob, wanted: Wanted): boolean;
   /** After "jobs". */
   text(wanted: Wanted): string;
+  readonly option: FilterOption;
+}
+
+interface FilterOption {
+  /** @example "--key-part <text>" */
+  readonly flags: string;
+  readonly help: string;
+  /** What its value must be. */
+  readonly expected: string;
 }
 
 function member<Schema extends z.ZodType>(
   schema: Schema,
   matches: Member<Schema, NonNullable<z.output<Schema>>>["matches"],
   text: Member<Schema, NonNullable<z.output<Schema>>>["text"],
+  option: FilterOption,
 ) {
-  return { schema, matches, text };
+  return { schema, matches, text, option };
 }
 
 const name = (example: string) =>
@@ -55,11 +68,21 @@ const kinds = {
     name("default"),
     ({ id }, queue) => queueOfPartition(queueOfId(id) ?? "") === queue,
     (queue) => `in queue ${queue}`,
+    {
+      flags: "--queue <name>",
+      help: "only jobs in this queue",
+      expected: "the name of a queue",
+    },
   ),
   type: member(
     name("welcome-email"),
     (job, type) => job.type === type,
     (type) => `of type ${type}`,
+    {
+      flags: "--type <type>",
+      help: "only jobs of this type",
+      expected: "a job type",
+    },
   ),
   state: member(
     z
@@ -69,11 +92,21 @@ const kinds = {
     // A job can change its state after its list is read.
     (job, state) => job.state === state,
     (state) => `that are ${state}`,
+    {
+      flags: "--state <state>",
+      help: `one of ${jobStates.join(", ")}`,
+      expected: `one of ${jobStates.join(", ")}`,
+    },
   ),
   tag: member(
     tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
     ({ tags }, tag) => tags.includes(tag),
     (tag) => `with the tag ${tag}`,
+    {
+      flags: "--tag <tag>",
+      help: "only jobs submitted with this tag",
+      expected: "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit",
+    },
   ),
   code: member(
     z
@@ -82,11 +115,21 @@ const kinds = {
       .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
     ({ error }, code) => error?.code === code,
     (code) => `that failed with ${code}`,
+    {
+      flags: "--code <code>",
+      help: "only jobs that failed with this code, e.g. HANDLER_FAILED",
+      expected: "a code of docs/errors.md, e.g. HANDLER_FAILED",
+    },
   ),
   errorText: member(
     part("A part of the error's message, in upper or lower case.", "refused"),
     ({ error }, text) => error !== null && containsText(error.message, text),
     (text) => `whose error contains ${JSON.stringify(text)}`,
+    {
+      flags: "--error <text>",
+      help: "only jobs whose error contains this text, in upper or lower case",
+      expected: PART_EXPECTED,
+    },
   ),
   messagePattern: member(
     part(
@@ -95,6 +138,11 @@ const kinds = {
     ),
     ({ error }, pattern) => error !== null && patternOf(error.message) === pattern,
     (pattern) => `whose error reads like ${JSON.stringify(pattern)}`,
+    {
+      flags: "--message-pattern <text>",
+      help: "only jobs whose error is this without its numbers, ids and quoted parts, as failures list prints it",
+      expected: PART_EXPECTED,
+    },
   ),
   idempotencyKey: member(
     z
@@ -104,11 +152,21 @@ const kinds = {
       .meta({ description: "Finds each type's job with this key.", examples: ["signup-42"] }),
     ({ idempotencyKey }, key) => idempotencyKey === key,
     (key) => `with the key ${JSON.stringify(key)}`,
+    {
+      flags: "--key <key>",
+      help: "only the job of each type with this idempotency key",
+      expected: "at most 512 characters",
+    },
   ),
   keyPart: member(
     part("A part of the idempotency key.", "signup"),
     ({ idempotencyKey }, text) => idempotencyKey?.includes(text) === true,
     (text) => `whose key contains ${JSON.stringify(text)}`,
+    {
+      flags: "--key-part <text>",
+      help: "only jobs whose idempotency key contains this text",
+      expected: PART_EXPECTED,
+    },
   ),
 };
 
@@ -117,21 +175,41 @@ const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
     instant("Submitted at or after this."),
     ({ submittedAt }, from) => Date.parse(submittedAt) >= from,
     (from) => `submitted at or after ${isoTime(from)}`,
+    {
+      flags: "--from <when>",
+      help: "only jobs submitted at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
+      expected: INSTANT_EXPECTED,
+    },
   ),
   to: member(
     instant("Submitted before this."),
     ({ submittedAt }, to) => Date.parse(submittedAt) < to,
     (to) => `submitted before ${isoTime(to)}`,
+    {
+      flags: "--to <when>",
+      help: "only jobs submitted before this",
+      expected: INSTANT_EXPECTED,
+    },
   ),
   endedFrom: member(
     instant("Ended at or after this."),
     ({ finishedAt }, from) => finishedAt !== null && Date.parse(finishedAt) >= from,
     (from) => `ended at or after ${isoTime(from)}`,
+    {
+      flags: "--ended-from <when>",
+      help: "only jobs that ended at or after this",
+      expected: INSTANT_EXPECTED,
+    },
   ),
   endedTo: member(
     instant("Ended before this."),
     ({ finishedAt }, to) => finishedAt !== null && Date.parse(finishedAt) < to,
     (to) => `ended before ${isoTime(to)}`,
+    {
+      flags: "--ended-to <when>",
+      help: "only jobs that ended before this",
+      expected: INSTANT_EXPECTED,
+    },
   ),
 });
 
@@ -145,7 +223,13 @@ function schemasOf<Own extends Readonly<Record<string, { readonly schema: z.ZodT
 /** The members of a filter in a query, for schemas that have more. */
 export const jobFilterQuery = schemasOf({ ...kinds, ...instantsBy(instantInQuery) });
 
-const members: Members = { ...kinds, ...instantsBy(instantInBody) };
+const instants = instantsBy(instantInBody);
+/** The members whose options are instants, or ages that count back from Redis's clock. */
+export const instantMembers = Object.keys(instants) as (keyof typeof instants)[];
+
+const members: Members = { ...kinds, ...instants };
+/** The options of commands that choose jobs, by the member that each gives. */
+export const filterOptions: Readonly<Record<keyof Members, { readonly option: FilterOption }>> = members;
 
 /** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
 export const jobFilterSchema = z.strictObject(schemasOf(members));

@@ -46,7 +46,7 @@ const POLL_MS = 250;
 /** Previews an act on many jobs, asks, starts it and follows it. */
 export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
   const { all, dryRun, yes, rate, reason = "", wait = true, json } = options;
-  const filterAt = await filterOf(options);
+  const filterAt = filterOf(options);
   requireFilter(act, filterAt(Date.now()), all);
   requireRate(act, rate);
   if (!dryRun && reason.trim() === "")

@@ -1,104 +1,77 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { jobStates } from "../../core/job/job-state.ts";
 import type { DoubtFilter } from "../../desk/doubts/doubts-many.ts";
 import { INSTANT_EXPECTED, instantOf } from "../../desk/jobs/instant.ts";
-import type { JobFilter } from "../../desk/jobs/job-filter.ts";
+import {
+  filterOptions,
+  instantMembers,
+  type JobFilter,
+  jobFilterSchema,
+} from "../../desk/jobs/job-filter.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { requireCode, requireState } from "./known-names.ts";
 
-/** What the options of `addFilterOptions` give. */
-export interface FilterOptions {
+/** What the options of `addFilterOptions` give, by their names. */
+export type FilterOptions = Readonly<Record<string, unknown>> & {
   readonly queue?: string;
   readonly type?: string;
   readonly state?: string;
-  readonly tag?: string;
   readonly code?: string;
-  readonly error?: string;
-  readonly messagePattern?: string;
-  readonly key?: string;
-  readonly keyPart?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly endedFrom?: string;
-  readonly endedTo?: string;
-}
+};
+
+const filterMembers = Object.keys(filterOptions) as (keyof JobFilter)[];
 
 /** The options by which commands choose jobs. */
 export function addFilterOptions(command: Command, states: readonly string[] = jobStates): Command {
-  return command
-    .option("--queue <name>", "only jobs in this queue")
-    .option("--type <type>", "only jobs of this type")
-    .option("--state <state>", `one of ${states.join(", ")}`)
-    .option("--tag <tag>", "only jobs submitted with this tag")
-    .option("--code <code>", "only jobs that failed with this code, e.g. HANDLER_FAILED")
-    .option("--error <text>", "only jobs whose error contains this text, in upper or lower case")
-    .option(
-      "--message-pattern <text>",
-      "only jobs whose error is this without its numbers, ids and quoted parts, as failures list prints it",
-    )
-    .option("--key <key>", "only the job of each type with this idempotency key")
-    .option("--key-part <text>", "only jobs whose idempotency key contains this text")
-    .option("--from <when>", "only jobs submitted at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h")
-    .option("--to <when>", "only jobs submitted before this")
-    .option("--ended-from <when>", "only jobs that ended at or after this")
-    .option("--ended-to <when>", "only jobs that ended before this");
+  for (const member of filterMembers) {
+    const { flags, help } = filterOptions[member].option;
+    command.option(flags, member === "state" ? `one of ${states.join(", ")}` : help);
+  }
+  return command;
 }
 
 /** A filter whose ages count back from Redis's clock, in milliseconds since 1970. */
 export type FilterAt = (now: number) => JobFilter;
 
 /** Checks the options before Redis is asked. @param states as for `addFilterOptions` @throws HoldfastError `USAGE` */
-export async function filterOf(
-  options: FilterOptions,
-  states: readonly string[] = jobStates,
-): Promise<FilterAt> {
-  const { queue, type, state, tag, code, error: errorText, key: idempotencyKey } = options;
-  const { messagePattern, keyPart } = options;
-  requireState(state, states);
-  requireCode(code);
-  const kind = { messagePattern, keyPart, queue, type, state, tag, code, errorText, idempotencyKey };
-  const filter = await parsedKind(kind, options);
-  const filterAt = (now: number) => ({ ...filter, ...timesOf(options, now) });
+export function filterOf(options: FilterOptions, states: readonly string[] = jobStates): FilterAt {
+  requireState(options.state, states);
+  requireCode(options.code);
+  const given = filterMembers
+    .filter((member) => !isInstant(member))
+    .map((member) => [member, textOf(member, options)]);
+  const parsed = jobFilterSchema.safeParse(Object.fromEntries(given));
+  if (!parsed.success) throw faultOf(parsed.error.issues[0]?.path[0] as keyof JobFilter, options);
+  const filterAt = (now: number) => {
+    const times = instantMembers.map((member) => {
+      const text = textOf(member, options);
+      return [member, readInstant(nameOf(member), text, now)];
+    });
+    return { ...parsed.data, ...Object.fromEntries(times) };
+  };
   filterAt(Date.now());
   return filterAt;
 }
 
-async function parsedKind(
-  kind: Record<keyof typeof flags, unknown>,
-  options: FilterOptions,
-): Promise<JobFilter> {
-  const { jobFilterSchema } = await import("../../desk/jobs/job-filter.ts");
-  const parsed = jobFilterSchema.safeParse(kind);
-  if (parsed.success) return parsed.data;
-  const name = parsed.error.issues[0]?.path[0] as keyof typeof flags | undefined;
-  throw new HoldfastError("USAGE", name === undefined ? "invalid filter" : faultOf(name, options));
+function isInstant(member: keyof JobFilter): boolean {
+  return instantMembers.some((instant) => instant === member);
 }
 
-function timesOf({ from, to, endedFrom, endedTo }: FilterOptions, now: number) {
-  return {
-    from: readInstant("from", from, now),
-    to: readInstant("to", to, now),
-    endedFrom: readInstant("ended-from", endedFrom, now),
-    endedTo: readInstant("ended-to", endedTo, now),
-  };
+/** The name of the option that gives a member, without dashes. */
+function nameOf(member: keyof JobFilter): string {
+  return new Option(filterOptions[member].option.flags).name();
 }
 
-const flags = {
-  queue: ["queue", "the name of a queue"],
-  type: ["type", "a job type"],
-  state: ["state", `one of ${jobStates.join(", ")}`],
-  tag: ["tag", "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit"],
-  code: ["code", "a code of docs/errors.md, e.g. HANDLER_FAILED"],
-  errorText: ["error", "1 to 200 characters"],
-  messagePattern: ["messagePattern", "1 to 200 characters"],
-  idempotencyKey: ["key", "at most 512 characters"],
-  keyPart: ["keyPart", "1 to 200 characters"],
-} as const satisfies Partial<Record<keyof JobFilter, readonly [flag: keyof FilterOptions, expected: string]>>;
+function textOf(member: keyof JobFilter, options: FilterOptions): string | undefined {
+  return options[new Option(filterOptions[member].option.flags).attributeName()] as string | undefined;
+}
 
-function faultOf(name: keyof typeof flags, options: FilterOptions): string {
-  const [flag, expected] = flags[name];
-  const option = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return `--${option}: expected ${expected}, got "${options[flag] ?? ""}"`;
+function faultOf(member: keyof JobFilter, options: FilterOptions): HoldfastError {
+  const { expected } = filterOptions[member].option;
+  return new HoldfastError(
+    "USAGE",
+    `--${nameOf(member)}: expected ${expected}, got "${textOf(member, options) ?? ""}"`,
+  );
 }
 
 /** What the options of `addDoubtFilter` give. */

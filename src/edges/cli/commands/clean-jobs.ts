@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { durationOf } from "../../../desk/jobs/instant.ts";
-import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
+import { describeFilter, type JobFilter } from "../../../desk/jobs/job-filter.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
@@ -44,7 +44,7 @@ export function addCleanCommand(jobs: Command): void {
 
 async function clean(options: CleanOptions): Promise<void> {
   const { olderThan, all, dryRun, yes, reason, json } = options;
-  const filterAt = await filterOf(options, ENDED);
+  const filterAt = filterOf(options, ENDED);
   const ageMs = olderThan === undefined ? 0 : durationMs(olderThan);
   requireFilter({ ...filterAt(Date.now()), olderThan }, all);
   if (!dryRun && !reason?.trim())
@@ -54,7 +54,6 @@ async function clean(options: CleanOptions): Promise<void> {
       "USAGE",
       "jobs clean: expected --yes, or --dry-run: there is no terminal to ask on",
     );
-  const { describeFilter } = await import("../../../desk/jobs/job-filter.ts");
   await withOperator(async (operator) => {
     await requireKnown(operator, options);
     const now = await operator.now();

@@ -97,7 +97,7 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
 }
 
 async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
-  const filterAt = await filterOf(options);
+  const filterAt = filterOf(options);
   const most = parseLimit(limit);
   await withOperator(async (operator) => {
     const wanted = async () => filterAt(await operator.now());
@@ -203,7 +203,7 @@ function addExportCommand(jobs: Command): void {
 }
 
 async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
-  const filterAt = await filterOf(options);
+  const filterAt = filterOf(options);
   const chosen = formatOf(format);
   await withOperator(async (operator) => {
     const filter = filterAt(await operator.now());
