@@ -168,16 +168,6 @@ const kinds = {
       expected: PART_EXPECTED,
     },
   ),
-  worker: member(
-    part("A part of the name of the worker that failed it last.", "host-1"),
-    ({ error }, text) => error !== null && containsText(error.message, text),
-    (text) => `failed by ${JSON.stringify(text)}`,
-    {
-      flags: "--worker <text>",
-      help: "only jobs that a worker of this name failed",
-      expected: PART_EXPECTED,
-    },
-  ),
 };
 
 const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({

@@ -33,16 +33,6 @@ export const queueOperations = {
     returns: "queues",
     run: async ({ queues }) => ({ queues: await queues.list() }),
   }),
-  queue: operation({
-    ...one,
-    id: "showQueue",
-    method: "GET",
-    path: "/queues/:name",
-    scope: "read",
-    summary: "Show one queue",
-    answer: queue.describe("What waits and runs, and its limits."),
-    run: ({ queues }, { params: { name } }) => queues.show(name),
-  }),
   pauseQueue: operation({
     ...one,
     id: "pauseQueue",

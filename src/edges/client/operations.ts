@@ -131,11 +131,6 @@ export interface OperationCalls {
   /** List queues. */
   queues(): Promise<Returned<"queues">>;
   /**
-   * Show one queue.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`
-   */
-  queue(name: string): Promise<Returned<"queue">>;
-  /**
    * Pause a queue.
    * No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed.
    * @throws HoldfastError `QUEUE_NOT_FOUND`
@@ -178,7 +173,6 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   history: { method: "GET", path: "/history" },
   acceptLoss: { method: "POST", path: "/store/accept-loss", returns: "accepted" },
   queues: { method: "GET", path: "/queues", returns: "queues" },
-  queue: { method: "GET", path: "/queues/:name" },
   pauseQueue: { method: "POST", path: "/queues/:name/pause" },
   resumeQueue: { method: "POST", path: "/queues/:name/resume" },
   limitQueue: { method: "PUT", path: "/queues/:name/limits" },
