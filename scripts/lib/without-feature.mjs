@@ -13,7 +13,14 @@ const stillNamedIn = {
   retention: ["src/index.ts"],
   fairness: [],
   lanes: ["src/testing/unfinished.lua"],
-  tags: ["src/desk/jobs/job-filter.ts", "src/edges/client/submit.ts", "src/features/flows/flow.ts"],
+  tags: [
+    "src/desk/jobs/export-jobs.ts",
+    "src/desk/jobs/job-filter.ts",
+    "src/desk/jobs/job-lists.ts",
+    "src/edges/cli/screen/job-text.ts",
+    "src/edges/client/submit.ts",
+    "src/features/flows/flow.ts",
+  ],
   history: [
     "src/desk/acts/run-act.ts",
     "src/desk/operations/service.ts",

@@ -7,13 +7,13 @@ import type {
   SubmitOptions,
   SubmitResult,
 } from "../core/job/submit-options.ts";
-import { openStatusReader } from "../core/status/read-status.ts";
 import { submissionOf } from "../core/submit/submission.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import type { Flow, FlowReceipt } from "../features/flows/flow.ts";
 import { flowInput } from "../features/flows/flow-input.ts";
 import { openFlowSubmitter } from "../features/flows/flow-submitter.ts";
 import { features } from "../features/index.ts";
+import { openStatusReader } from "../features/job-status.ts";
 import { type Environment, readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";

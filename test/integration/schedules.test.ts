@@ -3,7 +3,7 @@ import { startApi } from "holdfast/server";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
-import { openStatusReader } from "../../src/core/status/read-status.ts";
+import { openStatusReader } from "../../src/features/job-status.ts";
 import { tickKey } from "../../src/features/schedules/define-schedule.ts";
 import { openOverlaps } from "../../src/features/schedules/overlap.ts";
 import { openSchedulePauses } from "../../src/features/schedules/pauses.ts";

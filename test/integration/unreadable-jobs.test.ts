@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
-import { listedJobSchema } from "../../src/core/job/job-status.ts";
 import { jobDetailSchema } from "../../src/desk/jobs/job-detail.ts";
+import { listedJobSchema } from "../../src/features/job-status.ts";
 import { anyJob } from "../support/application.ts";
 import { garbage } from "../support/garbage-fields.ts";
 import { get } from "../support/http.ts";

@@ -25,12 +25,10 @@ export interface StoredJob {
   readonly result: Text;
   /** Why an attempt failed. BullMQ keeps it when a later attempt succeeds. */
   readonly failure: Text;
-  /** BullMQ's key of the flow's parent. */
-  readonly parentKey: Text;
-  /** Of a flow's parent. */
-  readonly children: ChildCounts | null;
   /** Undefined unless it is held in its lane. */
   readonly held: Held | undefined;
+  /** What features read of it, by the names in their Lua. */
+  readonly ofFeatures: Readonly<Record<string, unknown>>;
 }
 
 /** What a job waits for that is held: until fewer than `limit` jobs of its lane are under way, and it is its turn. */
@@ -41,9 +39,6 @@ export interface Held {
   readonly behind: number;
   readonly limit: number;
 }
-
-/** How many children of a parent wait or run, have completed, have failed; 0 for a flow that has not got all of them. */
-export type ChildCounts = readonly [waiting: number, completed: number, failed: number, isWhole: 0 | 1];
 
 /** The values that read-job.lua returns. */
 export type JobValues = readonly [
@@ -62,16 +57,11 @@ export type JobValues = readonly [
   ofFeatures: readonly unknown[],
 ];
 
-/** What features read of a job, by name: see features/points/read.lua. */
-interface ReadByFeatures {
-  readonly flows?: readonly [parentKey: Text, children: ChildCounts | null];
-  readonly lanes?: readonly [lane: string, behind: number, limit: number];
-}
-
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
   const [progress, startedAt, finishedAt, result, failure, ofFeatures] = more;
-  const { flows: [parentKey, children] = [null, null], lanes } = byName(ofFeatures);
+  const read = byName(ofFeatures);
+  const lanes = read.lanes as readonly [lane: string, behind: number, limit: number] | undefined;
   return {
     id,
     state,
@@ -86,14 +76,13 @@ export function storedJob(id: string, values: JobValues): StoredJob {
     finishedAt,
     result,
     failure,
-    parentKey,
-    children,
     held: lanes && { lane: lanes[0], behind: lanes[1], limit: lanes[2] },
+    ofFeatures: read,
   };
 }
 
 /** @param read name, value, name, … */
-function byName(read: readonly unknown[]): ReadByFeatures {
+function byName(read: readonly unknown[]): Readonly<Record<string, unknown>> {
   const values: Record<string, unknown> = {};
   for (let at = 0; at < read.length; at += 2) values[String(read[at])] = read[at + 1];
   return values;
@@ -104,11 +93,11 @@ export function idInKey(key: string): string {
   return key.slice(key.lastIndexOf(":") + 1);
 }
 
-/** What Holdfast reads of a job's options; anything, where they are not what it wrote. */
+/** What Holdfast reads of a job's options; anything, where they are not what it wrote. Features have stored members of their own. */
 export interface JobOptions {
+  readonly [name: string]: unknown;
   readonly attempts?: unknown;
   readonly delay?: unknown;
-  readonly tags?: unknown;
   /** What BullMQ keeps for its telemetry. */
   readonly tm?: unknown;
 }
@@ -121,7 +110,7 @@ export function traceIdIn({ tm }: JobOptions): string | null {
 /** @throws SyntaxError for what is no JSON */
 export function jobOptions(json: Text): JobOptions {
   const parsed: unknown = json === null ? null : JSON.parse(json);
-  return typeof parsed === "object" && parsed !== null ? parsed : {};
+  return typeof parsed === "object" && parsed !== null ? (parsed as JobOptions) : {};
 }
 
 /** BullMQ's score of a due time is milliseconds × 4096; see encodings.lua. */

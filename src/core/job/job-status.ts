@@ -11,14 +11,13 @@ const instant = z.iso.datetime();
 export const evidenceDescription =
   "Of an effect in doubt: what its process saw it send, at most 20, never a query, header or body. Empty: nothing was seen, which does not mean that nothing was sent.";
 
-/** A job as anyone may see it. Times are ISO 8601 in UTC. */
-export const jobStatusSchema = z.object({
+/** What a status shows of any job; features add members of their own. Times are ISO 8601 in UTC. */
+export const ownStatusSchema = z.object({
   id: z.string(),
   type: z.string(),
   state: z.enum(jobStates),
   attemptsMade: z.int().meta({ description: "Attempts that ended, the successful one included." }),
   maxAttempts: z.int(),
-  tags: z.array(z.string()).meta({ description: "What it was submitted with." }),
   progress: z
     .unknown()
     .meta({ description: "The latest progress that the handler reported; null before that." }),
@@ -62,23 +61,14 @@ export const jobStatusSchema = z.object({
     description:
       "Only in lists, of a job with more than 20 effects: how many are in each state. `effects` then has 20, first those that are not done.",
   }),
-  parentId: z.string().optional().meta({ description: "The parent of the flow that the job belongs to." }),
-  children: z
-    .object({
-      total: z.int(),
-      waiting: z.int().meta({ description: "Those that have not ended." }),
-      completed: z.int(),
-      failed: z.int(),
-      isWhole: z.boolean().meta({
-        description:
-          "False for a flow that is half submitted: it runs when the same flow is submitted again.",
-      }),
-    })
-    .optional()
-    .meta({ description: "How many children the parent of a flow has." }),
 });
 
-export type JobStatus = Readonly<z.output<typeof jobStatusSchema>>;
+/** What features show of a job: each adds its members here by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: features add members
+export interface FeatureStatus {}
+
+/** A job as anyone may see it. Times are ISO 8601 in UTC. */
+export type JobStatus = Readonly<z.output<typeof ownStatusSchema>> & Readonly<FeatureStatus>;
 
 /** Whether nothing more happens to it by itself. */
 export function hasEnded({ state }: Pick<JobStatus, "state">): boolean {
@@ -86,5 +76,4 @@ export function hasEnded({ state }: Pick<JobStatus, "state">): boolean {
 }
 
 /** A job in a list: its status, and the key that it was submitted with. */
-export const listedJobSchema = jobStatusSchema.extend({ idempotencyKey: z.string() });
-export type ListedJob = Readonly<z.output<typeof listedJobSchema>>;
+export type ListedJob = JobStatus & { readonly idempotencyKey: string };

@@ -6,7 +6,6 @@ import { loadScript } from "../../platform/redis/script.ts";
 import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
 import {
-  idInKey,
   type JobOptions,
   type JobValues,
   jobOptions,
@@ -16,8 +15,9 @@ import {
 import { effectName, readEvidence } from "../effect/ledger/ledger-texts.ts";
 import { failureOf } from "../job/failure.ts";
 import { parseJobId, submittedAt } from "../job/job-id.ts";
-import { effectStates, hasEnded, type JobStatus } from "../job/job-status.ts";
+import { effectStates, type FeatureStatus, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
+import type { StatusPart } from "./status-part.ts";
 
 const script = loadScript(import.meta.url, "read-jobs.lua");
 
@@ -38,14 +38,19 @@ export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
  * Reads statuses, each in one atomic step, at the same cost at any depth. Reads of one turn of the event loop travel in one command
  * per queue.
  *
+ * @param parts what features show
  * @param effectsMax how many effects of each job to read at most @default all
  */
-export function openStatusReader(stores: QueueStores, effectsMax = Number.MAX_SAFE_INTEGER): ReadStatus {
+export function openStatusReader(
+  stores: QueueStores,
+  parts: readonly StatusPart[],
+  effectsMax = Number.MAX_SAFE_INTEGER,
+): ReadStatus {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {
       const ids = jobs.filter((job) => job.queue === queue).map(({ id }) => id);
-      return readFromQueue(stores.of(queue), ids, effectsMax);
+      return readFromQueue(stores.of(queue), ids, parts, effectsMax);
     });
     const known = new Map((await Promise.all(read)).flatMap((statuses) => [...statuses]));
     return jobs.map(({ id }) => known.get(id));
@@ -71,6 +76,7 @@ type JobReply = readonly [job: JobValues, effects: readonly string[], counts: Ef
 async function readFromQueue(
   store: QueueStore,
   ids: readonly string[],
+  parts: readonly StatusPart[],
   effectsMax: number,
 ): Promise<ReadonlyMap<string, JobStatus>> {
   const { start, ledgerStart, completed } = store.keys;
@@ -85,7 +91,8 @@ async function readFromQueue(
     const jobs = reply as (JobReply | null)[];
     for (const [index, found] of jobs.entries()) {
       const id = some[index] ?? "";
-      if (found !== null) statuses.set(id, statusOf(store, storedJob(id, found[0]), found[1], found[2]));
+      if (found !== null)
+        statuses.set(id, statusOf(parts, store, storedJob(id, found[0]), found[1], found[2]));
     }
     read += jobs.length;
   }
@@ -93,6 +100,7 @@ async function readFromQueue(
 }
 
 function statusOf(
+  parts: readonly StatusPart[],
   store: QueueStore,
   job: StoredJob,
   effects: readonly string[],
@@ -109,7 +117,6 @@ function statusOf(
     ...(job.held !== undefined && { held: job.held }),
     attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
     maxAttempts: reading.int("maxAttempts", options.attempts, 1),
-    tags: tagsIn(options),
     progress: reading.value(
       "progress",
       () => decryptedOrWhyNot(() => store.decryptValue(id, "progress", parseJson(job.progress))),
@@ -122,9 +129,13 @@ function statusOf(
     ...outcomeOf(reading, store, job),
     effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
     ...countsOf(effects, counts),
-    ...familyOf(job),
+    ...ofFeatures(parts, job, options),
   };
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+function ofFeatures(parts: readonly StatusPart[], { ofFeatures: read }: StoredJob, options: JobOptions) {
+  return Object.assign({}, ...parts.map((part) => part.of(read[part.name], options))) as FeatureStatus;
 }
 
 /** Only where some are left out. */
@@ -134,16 +145,6 @@ function countsOf(
 ): Pick<JobStatus, "effectCounts"> {
   const isWhole = effects.length === 2 * (reserved + done + inDoubt);
   return isWhole ? {} : { effectCounts: { reserved, done, "in-doubt": inDoubt } };
-}
-
-/** Only jobs of flows have it. */
-function familyOf({ parentKey, children }: StoredJob): Pick<JobStatus, "parentId" | "children"> {
-  const [waiting = 0, completed = 0, failed = 0, isWhole = 0] = children ?? [];
-  const total = waiting + completed + failed;
-  return {
-    ...(parentKey !== null && { parentId: idInKey(parentKey) }),
-    ...(children !== null && { children: { total, waiting, completed, failed, isWhole: isWhole === 1 } }),
-  };
 }
 
 function outcomeOf(
@@ -167,10 +168,6 @@ function withNote(status: JobStatus, unreadable: readonly string[]): JobStatus {
         ? { code: "INTERNAL", message: note, retryable: false }
         : { ...error, message: `${error.message} (${note})` },
   };
-}
-
-function tagsIn({ tags }: JobOptions): string[] {
-  return Array.isArray(tags) ? tags.map(String) : [];
 }
 
 export function optionsIn(reading: Reading, json: string | null | undefined): JobOptions {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { findStoredName } from "../../core/effect/ledger/ledger-texts.ts";
-import { jobStatusSchema } from "../../core/job/job-status.ts";
+import { jobStatusSchema } from "../../features/job-status.ts";
 import { readDoubtedRuns } from "./pending-runs.ts";
 
 export const doubtedRunShape = {

@@ -3,10 +3,10 @@ import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-stor
 import { traceIdIn } from "../../core/bullmq/stored-job.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { listedJobSchema } from "../../core/job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
 import { optionsIn, type ReadStatus } from "../../core/status/read-status.ts";
 import { Reading } from "../../core/status/readable.ts";
+import { listedJobSchema } from "../../features/job-status.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
 import { detailedEffectsSchema, withDoubtedRuns } from "../doubts/doubted-runs.ts";

@@ -30,7 +30,7 @@ interface Member<Schema, Wanted> {
   readonly option: FilterOption;
 }
 
-interface FilterOption {
+export interface FilterOption {
   /** @example "--key-part <text>" */
   readonly flags: string;
   readonly help: string;
@@ -225,11 +225,13 @@ export const jobFilterQuery = schemasOf({ ...kinds, ...instantsBy(instantInQuery
 
 const instants = instantsBy(instantInBody);
 /** The members whose options are instants, or ages that count back from Redis's clock. */
-export const instantMembers = Object.keys(instants) as (keyof typeof instants)[];
+export const instantMembers: readonly string[] = Object.keys(instants);
 
 const members: Members = { ...kinds, ...instants };
 /** The options of commands that choose jobs, by the member that each gives. */
-export const filterOptions: Readonly<Record<keyof Members, { readonly option: FilterOption }>> = members;
+export const filterOptions: readonly (readonly [member: string, option: FilterOption])[] = Object.entries(
+  members,
+).map(([member, { option }]) => [member, option]);
 
 /** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
 export const jobFilterSchema = z.strictObject(schemasOf(members));

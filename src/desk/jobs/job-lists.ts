@@ -6,7 +6,7 @@ import { type JobOrder, type JobState, jobStates } from "../../core/job/job-stat
 import type { ListedJob } from "../../core/job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
 import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
-import { openStatusReader } from "../../core/status/read-status.ts";
+import { openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";

@@ -5,7 +5,7 @@ import type { Application } from "../../core/job/define-config.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobOrder } from "../../core/job/job-state.ts";
 import type { JobStatus, ListedJob } from "../../core/job/job-status.ts";
-import { openStatusReader } from "../../core/status/read-status.ts";
+import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "../acts/clean-jobs.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { jobNotFound } from "../../core/job/job-id.ts";
 import { jobOrders } from "../../core/job/job-state.ts";
-import { listedJobSchema } from "../../core/job/job-status.ts";
+import { listedJobSchema } from "../../features/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
 import { jobFilterQuery } from "../jobs/job-filter.ts";

@@ -3,6 +3,7 @@ import { jobStates } from "../../core/job/job-state.ts";
 import type { DoubtFilter } from "../../desk/doubts/doubts-many.ts";
 import { INSTANT_EXPECTED, instantOf } from "../../desk/jobs/instant.ts";
 import {
+  type FilterOption,
   filterOptions,
   instantMembers,
   type JobFilter,
@@ -19,14 +20,10 @@ export type FilterOptions = Readonly<Record<string, unknown>> & {
   readonly code?: string;
 };
 
-const filterMembers = Object.keys(filterOptions) as (keyof JobFilter)[];
-
 /** The options by which commands choose jobs. */
 export function addFilterOptions(command: Command, states: readonly string[] = jobStates): Command {
-  for (const member of filterMembers) {
-    const { flags, help } = filterOptions[member].option;
+  for (const [member, { flags, help }] of filterOptions)
     command.option(flags, member === "state" ? `one of ${states.join(", ")}` : help);
-  }
   return command;
 }
 
@@ -37,41 +34,38 @@ export type FilterAt = (now: number) => JobFilter;
 export function filterOf(options: FilterOptions, states: readonly string[] = jobStates): FilterAt {
   requireState(options.state, states);
   requireCode(options.code);
-  const given = filterMembers
-    .filter((member) => !isInstant(member))
-    .map((member) => [member, textOf(member, options)]);
-  const parsed = jobFilterSchema.safeParse(Object.fromEntries(given));
-  if (!parsed.success) throw faultOf(parsed.error.issues[0]?.path[0] as keyof JobFilter, options);
-  const filterAt = (now: number) => {
-    const times = instantMembers.map((member) => {
-      const text = textOf(member, options);
-      return [member, readInstant(nameOf(member), text, now)];
-    });
-    return { ...parsed.data, ...Object.fromEntries(times) };
-  };
+  const given = filterOptions.map(([member, option]) => ({ member, option, text: textOf(option, options) }));
+  const kinds = given.filter(({ member }) => !instantMembers.includes(member));
+  const instants = given.filter(({ member }) => instantMembers.includes(member));
+  const parsed = jobFilterSchema.safeParse(
+    Object.fromEntries(kinds.map(({ member, text }) => [member, text])),
+  );
+  if (!parsed.success) {
+    const [name] = parsed.error.issues[0]?.path ?? [];
+    const faulty = kinds.find(({ member }) => member === name);
+    throw new HoldfastError("USAGE", faulty === undefined ? "invalid filter" : faultOf(faulty));
+  }
+  const filterAt = (now: number) => ({
+    ...parsed.data,
+    ...Object.fromEntries(
+      instants.map(({ member, option, text }) => [member, readInstant(nameOf(option), text, now)]),
+    ),
+  });
   filterAt(Date.now());
   return filterAt;
 }
 
-function isInstant(member: keyof JobFilter): boolean {
-  return instantMembers.some((instant) => instant === member);
+/** Without dashes. */
+function nameOf({ flags }: FilterOption): string {
+  return new Option(flags).name();
 }
 
-/** The name of the option that gives a member, without dashes. */
-function nameOf(member: keyof JobFilter): string {
-  return new Option(filterOptions[member].option.flags).name();
+function textOf({ flags }: FilterOption, options: FilterOptions): string | undefined {
+  return options[new Option(flags).attributeName()] as string | undefined;
 }
 
-function textOf(member: keyof JobFilter, options: FilterOptions): string | undefined {
-  return options[new Option(filterOptions[member].option.flags).attributeName()] as string | undefined;
-}
-
-function faultOf(member: keyof JobFilter, options: FilterOptions): HoldfastError {
-  const { expected } = filterOptions[member].option;
-  return new HoldfastError(
-    "USAGE",
-    `--${nameOf(member)}: expected ${expected}, got "${textOf(member, options) ?? ""}"`,
-  );
+function faultOf({ option, text }: { readonly option: FilterOption; readonly text: string | undefined }) {
+  return `--${nameOf(option)}: expected ${option.expected}, got "${text ?? ""}"`;
 }
 
 /** What the options of `addDoubtFilter` give. */

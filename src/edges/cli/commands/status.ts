@@ -20,7 +20,7 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function printStatus(id: string, options: ShowOptions): Promise<void> {
-  const { openStatusReader } = await import("../../../core/status/read-status.ts");
+  const { openStatusReader } = await import("../../../features/job-status.ts");
   const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");
   await withStore(async (redis, { HOLDFAST_PREFIX: prefix }) => {
     const readStatus = openStatusReader(openQueueStores(redis, prefix));

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { jobNotFound } from "../../../core/job/job-id.ts";
-import { type JobStatus, jobStatusSchema } from "../../../core/job/job-status.ts";
+import type { JobStatus } from "../../../core/job/job-status.ts";
+import { jobStatusSchema } from "../../../features/job-status.ts";
 import { component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { acceptsEventStream, preferredWaitSeconds } from "../body/request-headers.ts";
