@@ -1,9 +1,9 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { hasEnded } from "../../core/job/job-status.ts";
+import { openStatusReader } from "../../core/status/read-status.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { openStatusReader } from "../job-status.ts";
 import type { Schedule } from "./define-schedule.ts";
 
 /** Which ticks of a schedule were decided, where its jobs must not overlap. */
@@ -49,7 +49,7 @@ const noteScript = loadScript(import.meta.url, "note-job.lua");
 const SKIPS_MAX = 100;
 
 export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: number): Overlaps {
-  const readStatus = openStatusReader(stores);
+  const readStatus = openStatusReader(stores, []);
   const keyOf = ({ name }: Schedule) => scheduleOverlapKey(prefix, name);
 
   async function read(schedule: Schedule): Promise<OverlapState> {

@@ -3,12 +3,12 @@ import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { submittedAt } from "../../core/job/job-id.ts";
 import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
 import type { ReadStatus } from "../../core/status/read-status.ts";
+import { openStatusReader } from "../../core/status/read-status.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { durationText, exactDurationText } from "../../platform/lib/duration-text.ts";
 import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { openStatusReader } from "../job-status.ts";
 import { type Schedule, tickKey } from "./define-schedule.ts";
 import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
@@ -33,7 +33,7 @@ export function openScheduleReader(
   const pauses = openSchedulePauses(stores, prefix, retentionMs);
   const overlaps = openOverlaps(stores, prefix, retentionMs);
   const ticks = openTickJobs(stores, retentionMs);
-  return { stores, prefix, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores) };
+  return { stores, prefix, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores, []) };
 }
 
 /** A tick that was enqueued later than this was caught up. */
