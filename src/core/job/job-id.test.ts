@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { newJobId, parseJobId } from "./job-id.ts";
+import { keyHolder, newJobId, parseJobId, queueOfHolder } from "./job-id.ts";
 
 const fingerprint = "0123456789ab";
 const id = "default_019ab3c2-7c1e-7d3a-9a54-0123456789ab";
@@ -31,6 +31,25 @@ describe("a job's id", () => {
     const ids = Array.from({ length: 500 }, () => newJobId("default", fingerprint));
 
     expect(new Set(ids).size).toBe(500);
+  });
+});
+
+describe("what a deduplication key holds", () => {
+  const other = "default_019ab3c2-7c1f-7d3a-9a54-ba9876543210";
+
+  it("is a job's id", () => {
+    expect(keyHolder(id)).toEqual({ submission: id, job: id });
+    expect(queueOfHolder(id)).toBe("default");
+  });
+
+  it("is the id that a submission got, and the job that does what it asks for", () => {
+    expect(keyHolder(`${id} ${other}`)).toEqual({ submission: id, job: other });
+    expect(queueOfHolder(`${id} ${other}`)).toBe("default");
+  });
+
+  it("is in no queue where it is anything else", () => {
+    expect(queueOfHolder("")).toBeUndefined();
+    expect(queueOfHolder(`nothing ${id}`)).toBeUndefined();
   });
 });
 

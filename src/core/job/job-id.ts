@@ -44,6 +44,25 @@ export function queueOfId(text: string): string | undefined {
   return parseJobId(text)?.queue;
 }
 
+/** What a deduplication key holds. */
+export interface KeyHolder {
+  /** The id that its submission got. It has the fingerprint of what was submitted. */
+  readonly submission: string;
+  /** The id of the job that does what was asked for: another one where that job waited, and this submission replaced its content. */
+  readonly job: string;
+}
+
+/** @param text of one id, or of both, with a space between them */
+export function keyHolder(text: string): KeyHolder {
+  const [submission = "", job = submission] = text.split(" ");
+  return { submission, job };
+}
+
+/** Returns the queue in which the text stands, or to which it points; undefined where it is none of ours. */
+export function queueOfHolder(text: string): string | undefined {
+  return queueOfId(keyHolder(text).submission);
+}
+
 /** Whether two ids have the same fingerprint, so that their jobs have the same content. */
 export function isSameContent(id: string, other: string): boolean {
   return parseJobId(id)?.fingerprint === other.slice(-FINGERPRINT_LENGTH);

@@ -1,6 +1,6 @@
 import type { KeyPlaces } from "../bullmq/store/partitions.ts";
 import type { QueueStores } from "../bullmq/store/queue-store.ts";
-import { queueOfId } from "../job/job-id.ts";
+import { keyHolder, queueOfHolder } from "../job/job-id.ts";
 
 /** Holdfast leaves no trail that is longer. */
 const STEPS_MAX = 16;
@@ -24,9 +24,10 @@ export async function findDedupKeyHolder(
 async function followTrail(stores: QueueStores, dedupKey: string, start: string): Promise<string | null> {
   let queue = start;
   for (let steps = 0; steps < STEPS_MAX; steps += 1) {
-    const id = await stores.client.get(stores.of(queue).keys.dedupKey(dedupKey));
-    const named = id === null ? undefined : queueOfId(id);
-    if (named === undefined || named === queue) return named === undefined ? null : id;
+    const text = await stores.client.get(stores.of(queue).keys.dedupKey(dedupKey));
+    const named = text === null ? undefined : queueOfHolder(text);
+    if (text === null || named === undefined) return null;
+    if (named === queue) return keyHolder(text).job;
     queue = named;
   }
   return null;

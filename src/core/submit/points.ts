@@ -43,7 +43,7 @@ export interface Travelling {
   readonly leastPriority?: number;
 }
 
-/** Returns a function that adds a job, and returns the id of the job that has its key. */
+/** Returns a function that adds a job, and returns what has its key, as `keyHolder` reads it. */
 export type OpenAdder = (
   stores: QueueStores<WritableQueueStore>,
   /** Adds jobs to one queue. */

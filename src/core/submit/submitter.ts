@@ -13,7 +13,7 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { keyFault } from "../job/idempotency-key.ts";
-import { newJobId } from "../job/job-id.ts";
+import { keyHolder, newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import { fingerprintOf, keyedHash } from "./fingerprint.ts";
 import type { AddJob, JobPart, OpenAdder, SubmitPoints } from "./points.ts";
@@ -167,9 +167,10 @@ function openEnqueue(
       const homes = stores.layouts.homesOf(contract, dedupKey);
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
       try {
-        const holder = await add(homes, { id, ...job });
-        if (!holder.endsWith(fingerprint)) throw keyReused();
-        return { id: holder, type: contract.type, idempotencyKey, duplicate: holder !== id };
+        const holder = keyHolder(await add(homes, { id, ...job }));
+        if (!holder.submission.endsWith(fingerprint)) throw keyReused();
+        const duplicate = holder.submission !== id;
+        return { id: holder.job, type: contract.type, idempotencyKey, duplicate };
       } catch (error) {
         if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
       }

@@ -10,7 +10,7 @@ import {
 } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
-import { queueOfId } from "../../core/job/job-id.ts";
+import { queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { readSubmission } from "../jobs/job-record.ts";
@@ -145,7 +145,7 @@ async function neededKeys(
 
 /** Whether the queue itself has the key's job: elsewhere it only points there. */
 async function isHolderOf({ client, keys, queue }: QueueStore, dedupKey: string): Promise<boolean> {
-  return queueOfId((await client.get(keys.dedupKey(dedupKey))) ?? "") === queue;
+  return queueOfHolder((await client.get(keys.dedupKey(dedupKey))) ?? "") === queue;
 }
 
 /**

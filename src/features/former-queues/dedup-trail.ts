@@ -2,7 +2,7 @@ import { type DedupKeys, openDedupKeys } from "../../core/bullmq/add/dedup-keys.
 import type { JobAdder } from "../../core/bullmq/add/job-adder.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import { failpoint } from "../../core/failpoints.ts";
-import { isSameContent, queueOfId } from "../../core/job/job-id.ts";
+import { isSameContent, keyHolder, queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
 import type { OpenAdder } from "../../core/submit/points.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 
@@ -39,7 +39,7 @@ class DedupTrail {
    * Claims the key in the former queues, then adds the job in its own.
    *
    * @param homes the queues or partitions in which the key can be claimed; the last is the job's own
-   * @returns the id of the job that has the key; if its content differs, that job may not exist
+   * @returns what has the key, as `keyHolder` reads it; if its content differs, its job may not exist
    */
   async walk(job: NewJob, homes: readonly string[]): Promise<string> {
     let step: Step = { candidate: job.id, foundIn: homes.at(-1) ?? "" };
@@ -49,7 +49,7 @@ class DedupTrail {
       if (slot === queueOfId(candidate)) continue;
       const holder = await this.#claimFor(slot, job, candidate);
       if (holder === candidate) continue;
-      if ((queueOfId(holder) ?? slot) === slot) return holder;
+      if ((queueOfHolder(holder) ?? slot) === slot) return holder;
       step = { candidate: holder, foundIn: slot };
     }
     await failpoint("submit:claimed", job.id);
@@ -65,7 +65,7 @@ class DedupTrail {
       const queue = queueOfId(candidate);
       if (queue === undefined) return candidate;
       const holder = await this.#arrive(queue, job, step);
-      if (holder === candidate || queueOfId(holder) === queue) return holder;
+      if (keyHolder(holder).submission === candidate || queueOfHolder(holder) === queue) return holder;
       trail.push(step);
       step = { candidate: holder, foundIn: queue };
       const begin = trail.findIndex((earlier) => earlier.candidate === holder);
@@ -127,7 +127,7 @@ export const openTrailAdder: OpenAdder = (stores, adderOf) => {
     const own = homes.at(-1) ?? "";
     if (homes.length > 1) return await inTime(trail.walk(job, homes));
     const holder = await open(own).adder.add(job);
-    if (holder === job.id || queueOfId(holder) === own) return holder;
+    if (keyHolder(holder).submission === job.id || queueOfHolder(holder) === own) return holder;
     return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
   };
 };

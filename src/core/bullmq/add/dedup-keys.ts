@@ -11,12 +11,12 @@ export interface DedupKeys {
   /**
    * Claims a key for a job, unless another job has it. Claimed again for the same job, it is held at least as long as asked.
    *
-   * @returns the id of the job that has the key now
+   * @returns what has the key now, as `keyHolder` reads it
    * @throws HoldfastError `STORE_FULL`, `STORE_ROLLED_BACK`, and Redis's own errors
    * @throws LayoutChanged
    */
   claim(dedupKey: string, id: string, holdMs: number): Promise<string>;
-  /** Returns the id of the job that has a key; null where there is none. */
+  /** Returns what has a key, as `keyHolder` reads it; null where nothing has. */
   holder(dedupKey: string): Promise<string | null>;
   hasJob(id: string): Promise<boolean>;
   /** Releases a key, unless another job has it by now. */
@@ -61,7 +61,7 @@ export function openDedupKeys({ client, keys, epoch }: WritableQueueStore): Dedu
   };
 }
 
-/** Reads which jobs have these keys; null where none has. */
+/** Reads what has these keys, as `keyHolder` reads it; null where nothing has. */
 export async function readHolders(
   { client, keys }: QueueStore,
   dedupKeys: readonly string[],

@@ -68,14 +68,14 @@ local function placeJob(id, name, data, options, delayMs, priority, extras)
   end
 end
 
--- Returns the job that has the key; false where it is this one, now placed.
+-- Returns what has the key, as keyHolder in job-id.ts reads it; false where it is this job, now placed.
 local function addJob(id, name, data, options, dedupKey, dedupKeyMs, ...)
   local holder = redis.call("SET", queueStart .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")
   if not holder then
     placeJob(id, name, data, options, ...)
     return false
   end
-  emit(events, eventsMax, "deduplicated", "jobId", holder, "deduplicationId", dedupKey, "deduplicatedJobId", id)
+  emit(events, eventsMax, "deduplicated", "jobId", string.match(holder, "%S+$"), "deduplicationId", dedupKey, "deduplicatedJobId", id)
   return holder
 end
 

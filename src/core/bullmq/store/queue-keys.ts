@@ -43,7 +43,7 @@ function bullmqKeys(key: KeyOf) {
     held: key("waiting-children"),
     events: key("events"),
     meta: key("meta"),
-    /** Holds the id of the job that has a deduplication key. */
+    /** Holds which job has a deduplication key, as `keyHolder` reads it. */
     dedupKey: (dedupKey: string) => key(`de:${dedupKey}`),
   };
 }
