@@ -1,7 +1,7 @@
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { type CountedReply, inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
 import { inTime, redisFull } from "../../../platform/redis/redis-errors.ts";
-import { loadScript } from "../../../platform/redis/script.ts";
+import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { Written } from "../../../platform/redis/writers.ts";
 import type { Backoff } from "../../job/retry-policy.ts";
 import { LayoutChanged } from "../store/partitions.ts";
@@ -14,7 +14,7 @@ export interface JobAdder {
   /**
    * Enqueues a job unless another job has its deduplication key, in one atomic step.
    *
-   * @returns the id of the job that has the key: this one's, or the first one's
+   * @returns what has the key, as `keyHolder` reads it: this job's id, or what a submission before it left
    * @throws HoldfastError `STORE_UNAVAILABLE` (outcome unknown), `STORE_FULL`, `STORE_ROLLED_BACK`
    * @throws LayoutChanged
    */
@@ -30,14 +30,8 @@ const UNCHECKED_MAX = 7;
 
 const script = loadScript(import.meta.url, "add-jobs.lua");
 
-/** Jobs of one turn of the event loop travel in one command: most of what a submission costs under load. */
 export function createJobAdder(store: WritableQueueStore): JobAdder {
-  const add = batchByTurn({
-    run: (jobs: readonly ScriptArgs[]) => inTime(addAll(store, jobs)),
-    itemsMax: TOGETHER_MAX,
-    weightOf: ([, , data]) => data.length,
-    weightMax: CHARACTERS_MAX,
-  });
+  const add = openAdding<ScriptArgs, Holder>(store, script);
   return {
     async add(job) {
       const holder = await add(jobArgs(store, job));
@@ -47,7 +41,29 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
   };
 }
 
-async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly ScriptArgs[]): Promise<Holder[]> {
+/**
+ * Jobs of one turn of the event loop travel in one command: most of what a submission costs under load.
+ *
+ * @param script is called as add-jobs.lua is
+ * @returns a function that returns the script's answer for a job
+ */
+export function openAdding<Args extends ScriptArgs, Answer>(
+  store: WritableQueueStore,
+  script: Script,
+): (args: Args) => Promise<Answer> {
+  return batchByTurn({
+    run: (jobs: readonly Args[]) => inTime(addAll<Answer>(store, script, jobs)),
+    itemsMax: TOGETHER_MAX,
+    weightOf: ([, , data]) => data.length,
+    weightMax: CHARACTERS_MAX,
+  });
+}
+
+async function addAll<Answer>(
+  { epoch, keys }: WritableQueueStore,
+  script: Script,
+  jobs: readonly ScriptArgs[],
+): Promise<Answer[]> {
   const { layout } = epoch;
   const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {
     if (epoch.layout !== layout) throw new LayoutChanged();
@@ -55,20 +71,20 @@ async function addAll({ epoch, keys }: WritableQueueStore, jobs: readonly Script
     // `flat()` takes longer (row `http-submit`).
     for (const job of jobs) args.push(...job);
     const written = await epoch.write(script, [keys.epoch, keys.jobsSinceMemoryCheck], args);
-    return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted(written);
+    return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted<Answer>(written);
   });
   if (unconfirmed !== undefined) throw unconfirmed;
   return result;
 }
 
-/** The epoch's count follows the holders. */
-function counted({ reply, unconfirmed }: Written): CountedReply<Holder[]> {
-  const holders = reply as [...Holder[], number];
-  return { count: Number(holders.at(-1)), result: holders.slice(0, -1) as Holder[], unconfirmed };
+/** The epoch's count follows the answers. */
+function counted<Answer>({ reply, unconfirmed }: Written): CountedReply<Answer[]> {
+  const answers = reply as [...Answer[], number];
+  return { count: Number(answers.at(-1)), result: answers.slice(0, -1) as Answer[], unconfirmed };
 }
 
-/** The job that has the key: null for the added one, 0 where there was no room. */
-type Holder = string | null | 0;
+/** What has the key: null for the added job, 0 where there was no room. */
+export type Holder = string | null | 0;
 
 /** One job, as scripts read it. */
 export type ScriptArgs = readonly [
