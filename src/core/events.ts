@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { Receipt } from "./job/submit-options.ts";
 
 /** A claimed job, as far as telemetry needs it. */
 export interface AttemptedJob {
@@ -38,7 +39,7 @@ type EffectEvent = [type: string, effect: string];
 /** What happens in a process: each event's name and arguments. */
 export interface EventMap {
   /** A job was accepted, or its key already had a job with the same content. */
-  "job.submitted": [job: { readonly id: string; readonly type: string; readonly duplicate: boolean }];
+  "job.submitted": [job: Pick<Receipt, "id" | "type" | "duplicate" | "replaces">];
   /** Nothing was accepted, as far as is known. The input can be anything. */
   "submission.refused": [input: unknown, error: unknown];
   "attempt.started": [job: AttemptedJob];

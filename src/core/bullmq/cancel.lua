@@ -12,7 +12,7 @@
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
 -- @include ./job-state.lua
--- @include ./held.lua
+-- @include ./take-out.lua
 -- @include ./record-act.lua
 
 -- Each takes prefix, id, reason and the time.
@@ -30,14 +30,7 @@ if state == "active" then
   return "cancelling"
 end
 
-if isHeld then
-  letGo(prefix, id)
-elseif state ~= "waiting" then
-  redis.call("ZREM", prefix .. state, id)
-elseif redis.call("LREM", prefix .. "wait", -1, id) == 0 then
-  -- Long lists are searched from the end that workers take from.
-  redis.call("LREM", prefix .. "paused", -1, id)
-end
+takeOut(prefix, id, state, isHeld)
 local now = nowMs()
 redis.call("ZADD", prefix .. "failed", now, id)
 redis.call("HSET", KEYS[1], "failedReason", reason, "finishedOn", now)

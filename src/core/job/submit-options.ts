@@ -43,6 +43,13 @@ export interface Receipt {
   readonly idempotencyKey: string;
   /** True when the key was used before with the same content: `id` is then the first job's. */
   readonly duplicate: boolean;
+  /** Present where this submission replaced the payload of a job that waited: `id` is that job's. */
+  readonly replaces?: true;
+  /**
+   * The idempotency key of the later submission that replaced the payload of this one. Only where a submission is repeated, and as long as
+   * the job is kept.
+   */
+  readonly replacedBy?: string;
 }
 
 export type SubmitResult = Receipt | HoldfastError;

@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import type { JobAdder } from "../bullmq/add/job-adder.ts";
 import type { NewJob } from "../bullmq/add/new-job.ts";
-import type { QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
 import type { JobContract } from "../job/define-job.ts";
-import type { FeatureOptions } from "../job/submit-options.ts";
+import type { FeatureOptions, Receipt } from "../job/submit-options.ts";
 
 /** What a feature adds to submissions. */
 export interface SubmitPoints {
@@ -15,19 +15,43 @@ export interface SubmitPoints {
    * What it adds to a job; undefined for most jobs.
    *
    * @param payload as the contract's schema parsed it
-   * @throws HoldfastError `INVALID_PAYLOAD`
+   * @throws HoldfastError `INVALID_PAYLOAD`; `INVALID_REQUEST` for options that exclude each other
    */
-  readonly partOf?: (contract: JobContract, payload: unknown, options: FeatureOptions) => JobPart | undefined;
+  readonly partOf?: (contract: JobContract, payload: unknown, options: SentOptions) => JobPart | undefined;
   /** Adds jobs whose keys may be known in several queues. At most one feature has it; without, a key counts in its job's own queue. */
   readonly openAdder?: OpenAdder;
+}
+
+/** What a submission's options say, to the core and to features. */
+export interface SentOptions extends FeatureOptions {
+  readonly delayMs?: number | undefined;
+  readonly runAt?: string | undefined;
 }
 
 /** What a feature adds to one job. */
 export interface JobPart {
   /** The member of the contract because of which the job may be held back; undefined where it never is. */
   readonly heldBy?: string;
+  /** It waits so many milliseconds, as if its submission had said `delayMs`. */
+  readonly delayMs?: number;
+  /** At most one part has it. @default as most jobs are added */
+  readonly wayIn?: WayIn;
   /** @param hash keyed with the queue's secret */
   travel(hash: KeyedHash): Travelling;
+}
+
+/** Another way to add a job. Jobs of flows and of queues that have partitions cannot have it. */
+export interface WayIn {
+  /** The option that asks for it. */
+  readonly option: string;
+  createAdder(store: WritableQueueStore): JobAdder;
+  /**
+   * Called for a submission that was accepted before.
+   *
+   * @param store of the job's queue
+   * @returns the receipt, with what has become of the submission since
+   */
+  onRepeat(store: QueueStore, receipt: Receipt): Promise<Receipt>;
 }
 
 /** Returns that many hexadecimal digits. Other purposes have other hashes. */

@@ -4,7 +4,8 @@ import { PRIORITY_MAX, type Timing } from "../bullmq/add/new-job.ts";
 import type { FeatureOptions, ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
 import type { SubmitPoints } from "./points.ts";
 
-const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
+/** The longest delay. */
+export const YEAR_MS = 366 * 24 * 60 * 60 * 1000;
 
 const NO_DATE = "no valid Date";
 

@@ -2,7 +2,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { traceCarrier } from "../../platform/telemetry/tracing.ts";
-import { createJobAdder, type JobAdder } from "../bullmq/add/job-adder.ts";
+import type { JobAdder } from "../bullmq/add/job-adder.ts";
 import type { JobExtras, NewJob } from "../bullmq/add/new-job.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../bullmq/store/fingerprint-secrets.ts";
@@ -13,12 +13,13 @@ import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract } from "../job/define-job.ts";
 import { keyFault } from "../job/idempotency-key.ts";
-import { keyHolder, newJobId } from "../job/job-id.ts";
+import { type KeyHolder, keyHolder, newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import { fingerprintOf, keyedHash } from "./fingerprint.ts";
 import type { AddJob, JobPart, OpenAdder, SubmitPoints } from "./points.ts";
-import { timingOf } from "./submission.ts";
+import { type SubmissionOptions, timingOf } from "./submission.ts";
 import { openValidator, type Validate, type ValidSubmission } from "./validate.ts";
+import { openWays, requireWhole, wayInOf, withReplacement } from "./way-in.ts";
 
 /** The one path by which jobs come in: HTTP, command line, library, scheduler and handlers. */
 export interface Submitter {
@@ -157,25 +158,36 @@ function openEnqueue(
   stores: ConnectedQueues["stores"],
   { jobOf, openAdder }: Pick<SubmitSteps, "jobOf" | "openAdder">,
 ): Enqueue {
-  const add = openAdder(createJobAdder);
+  const addBy = openWays(openAdder);
   return async (submission, content, secret) => {
-    const { contract, idempotencyKey } = submission;
+    const { contract } = submission;
+    const wayIn = wayInOf(submission);
     const job = jobOf(submission, secret);
     const dedupKey = job.dedup.key;
     const fingerprint = fingerprintOf(secret, dedupKey, content);
     for (let tries = 1; ; tries += 1) {
       const homes = stores.layouts.homesOf(contract, dedupKey);
+      requireWhole(contract, stores.layouts, wayIn);
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
       try {
-        const holder = keyHolder(await add(homes, { id, ...job }));
+        const holder = keyHolder(await addBy(wayIn)(homes, { id, ...job }));
         if (!holder.submission.endsWith(fingerprint)) throw keyReused();
-        const duplicate = holder.submission !== id;
-        return { id: holder.job, type: contract.type, idempotencyKey, duplicate };
+        const receipt = receiptOf(submission, id, holder);
+        return withReplacement(stores, wayIn, receipt, holder);
       } catch (error) {
         if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
       }
     }
   };
+}
+
+/** @param id that this call has made */
+function receiptOf(
+  { contract: { type }, idempotencyKey }: ValidSubmission,
+  id: string,
+  { submission, job }: KeyHolder,
+): Receipt {
+  return { id: job, type, idempotencyKey, duplicate: submission !== id };
 }
 
 /** @param now Redis's clock, in milliseconds since 1970 */
@@ -187,11 +199,16 @@ function newJobOf(
 ): Omit<NewJob, "id"> {
   const { contract, payloadJson, idempotencyKey, options, parts } = submission;
   const { type, retry } = contract;
-  const timing = timingOf(options, now, contract.startWithinMs);
+  const timing = timingOf(delayedBy(parts, options), now, contract.startWithinMs);
   const dedup = { key: dedupKeyOf(type, idempotencyKey), holdMs: retentionMs + timing.delayMs };
   const envelope = { key: idempotencyKey, payloadJson };
   const job = { timing, dedup, type, retry, envelope, trace: traceCarrier() };
   return parts.length === 0 ? job : withParts(job, parts, secret);
+}
+
+function delayedBy(parts: readonly JobPart[], options: SubmissionOptions): SubmissionOptions {
+  const delayMs = parts.find((part) => part.delayMs !== undefined)?.delayMs;
+  return delayMs === undefined ? options : { ...options, delayMs };
 }
 
 function withParts<Job extends Pick<NewJob, "timing">>(job: Job, parts: readonly JobPart[], secret: string) {

@@ -7,13 +7,26 @@ export const receiptSchema = z.object({
   type: z.string().meta({ examples: ["welcome-email"] }),
   idempotencyKey: z.string().meta({ examples: ["signup-42"] }),
   duplicate: z.boolean(),
+  replaces: z
+    .literal(true)
+    .optional()
+    .meta({ description: "Only where it replaced the payload of a job that waited, whose id this is." }),
+  replacedBy: z
+    .string()
+    .optional()
+    .meta({
+      description:
+        "Only of a repeated submission whose payload was replaced, while its job is kept: the idempotency key of the submission that replaced it.",
+      examples: ["search-index-43"],
+    }),
   statusUrl: z.string().meta({ examples: ["/jobs/default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f/status"] }),
 });
 
 export type ReceiptBody = z.output<typeof receiptSchema>;
 
-export function receiptBody({ id, type, idempotencyKey, duplicate }: Receipt): ReceiptBody {
-  return { id, type, idempotencyKey, duplicate, statusUrl: `/jobs/${id}/status` };
+export function receiptBody(receipt: Receipt): ReceiptBody {
+  const { id, type, idempotencyKey, duplicate, ...replacing } = receipt;
+  return { id, type, idempotencyKey, duplicate, ...replacing, statusUrl: `/jobs/${id}/status` };
 }
 
 /** 202: accepted now; 200: accepted before. */

@@ -130,9 +130,16 @@ function resultsIn(answer: unknown, count: number): unknown[] {
 }
 
 function receiptOf(answer: unknown): Receipt {
-  const { id, type, idempotencyKey, duplicate } = answer as Receipt;
+  const { id, type, idempotencyKey, duplicate, replaces, replacedBy } = answer as Receipt;
   if (typeof id === "string" && typeof duplicate === "boolean")
-    return { id, type, idempotencyKey, duplicate };
+    return {
+      id,
+      type,
+      idempotencyKey,
+      duplicate,
+      ...(replaces !== undefined && { replaces }),
+      ...(replacedBy !== undefined && { replacedBy }),
+    };
   throw notHoldfast("no receipt");
 }
 

@@ -3,6 +3,7 @@ import { keyFault, nextKey, nextNameFault } from "../../core/job/idempotency-key
 import type { SubmitPoints } from "../../core/submit/points.ts";
 import { submissionOf, submissionSchemaOf } from "../../core/submit/submission.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";
+import { wayInOf } from "../../core/submit/way-in.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { schemaIssues } from "../../platform/lib/schema.ts";
@@ -119,6 +120,7 @@ function validParent(check: CheckJob, sent: Readonly<Record<string, unknown>>): 
     (name) => parent.options[name] !== undefined,
   );
   const heldBy = parent.parts.find((part) => part.heldBy !== undefined)?.heldBy;
+  requireOwnRun(parent);
   if (heldBy !== undefined) {
     const message = `expected a type without ${heldBy}: a parent that waits for its turn could keep its children from theirs`;
     throw malformed([{ pointer: "/type", message }]);
@@ -167,7 +169,15 @@ function validChild(
   const hasOwnKey = sent.idempotencyKey !== undefined;
   const faultOf = hasOwnKey ? undefined : keyFault;
   const submission = check({ ...sent, idempotencyKey: key }, faultOf);
+  requireOwnRun(submission);
   return { submission, name: named.data, hasOwnKey };
+}
+
+/** A flow names each of its jobs by its content. */
+function requireOwnRun(submission: ValidSubmission): void {
+  const option = wayInOf(submission)?.option;
+  if (option === undefined) return;
+  throw malformed([{ pointer: `/options/${option}`, message: "expected none for a job of a flow" }]);
 }
 
 /** A key belongs to a type. */

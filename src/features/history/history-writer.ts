@@ -34,9 +34,9 @@ export function countSubmissions({ events, stores, jobs }: SubmittingProcess): R
     writers.set(queue, writer);
     return writer;
   };
-  events.on("job.submitted", ({ type, duplicate }) => {
+  events.on("job.submitted", ({ type, duplicate, replaces }) => {
     const contract = jobs.get(type);
-    if (!duplicate && contract !== undefined) writerOf(contract.queue).of(type).add("submitted");
+    if (!duplicate && !replaces && contract !== undefined) writerOf(contract.queue).of(type).add("submitted");
   });
   return { stop: stopOnce(() => stopAll([...writers.values()])) };
 }
