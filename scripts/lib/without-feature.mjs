@@ -13,6 +13,7 @@ const stillNamedIn = {
   retention: ["src/index.ts"],
   fairness: [],
   lanes: ["src/testing/unfinished.lua"],
+  debounce: ["src/edges/client/submit.ts"],
   tags: [
     "src/desk/jobs/export-jobs.ts",
     "src/desk/jobs/job-filter.ts",

@@ -7,6 +7,7 @@ import { declaredRetention } from "./retention/retention.ts";
 import { declaredSchedules } from "./schedules/declared.ts";
 
 // Whoever reads the public types needs what features add to them.
+export type {} from "./debounce/debounce.ts";
 export type {} from "./fairness/fairness.ts";
 export type {} from "./flows/declared.ts";
 export type {} from "./lanes/keyed-concurrency.ts";

@@ -149,7 +149,10 @@ const kinds = {
       .string()
       .max(512)
       .optional()
-      .meta({ description: "Finds each type's job with this key.", examples: ["signup-42"] }),
+      .meta({
+        description: "Finds each type's job with this key, or the one that has replaced its submission.",
+        examples: ["signup-42"],
+      }),
     ({ idempotencyKey }, key) => idempotencyKey === key,
     (key) => `with the key ${JSON.stringify(key)}`,
     {

@@ -95,10 +95,15 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     matching: Matching<Item>,
   ): Promise<Walked<Item>> {
     requireQueue(application, filter);
-    if (filter.idempotencyKey === undefined)
-      return await walkLists(stores, application, filter, options, matching);
-    const ids = await idsOfKey(stores, application, filter.idempotencyKey, filter.type);
-    const found = await matching(ids, filter);
+    const { idempotencyKey, ...others } = filter;
+    if (idempotencyKey === undefined) return await walkLists(stores, application, filter, options, matching);
+    const ids = await idsOfKey(stores, application, idempotencyKey, filter.type);
+    // A job that has replaced the key's submission has another key.
+    const those = await readMatching(ids, others);
+    const found = await matching(
+      those.map(({ id }) => id),
+      {},
+    );
     return { found: [...found], nextCursor: null, scanned: ids.length, mayMiss: false };
   }
 

@@ -104,7 +104,17 @@ function isOpen({ result }: Item): boolean {
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(
   job: JobName,
-  { payload, idempotencyKey, delayMs, runAt, priority, startBy, startWithinMs, tags }: Submission<unknown>,
+  {
+    payload,
+    idempotencyKey,
+    delayMs,
+    runAt,
+    priority,
+    startBy,
+    startWithinMs,
+    tags,
+    debounce,
+  }: Submission<unknown>,
 ): string {
   const type = typeof job === "string" ? job : job.type;
   const options = {
@@ -114,6 +124,7 @@ function jsonOf(
     startBy: isoOption("options/startBy", startBy),
     startWithinMs,
     tags,
+    debounce,
   };
   try {
     return JSON.stringify({ type, payload, idempotencyKey, options });

@@ -1,3 +1,4 @@
 -- What features do with a job that ends without a worker.
 -- @include ../lanes/end.lua
 -- @include ../flows/end.lua
+-- @include ../debounce/end.lua

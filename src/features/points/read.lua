@@ -1,3 +1,4 @@
 -- What features read of a job for its status.
 -- @include ../flows/read.lua
 -- @include ../lanes/read.lua
+-- @include ../debounce/read.lua

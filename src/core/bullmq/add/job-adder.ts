@@ -47,7 +47,7 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
  * @param script is called as add-jobs.lua is
  * @returns a function that returns the script's answer for a job
  */
-export function openAdding<Args extends ScriptArgs, Answer>(
+export function openAdding<Args extends readonly [...ScriptArgs, ...string[]], Answer>(
   store: WritableQueueStore,
   script: Script,
 ): (args: Args) => Promise<Answer> {
@@ -62,7 +62,7 @@ export function openAdding<Args extends ScriptArgs, Answer>(
 async function addAll<Answer>(
   { epoch, keys }: WritableQueueStore,
   script: Script,
-  jobs: readonly ScriptArgs[],
+  jobs: readonly (readonly (string | number)[])[],
 ): Promise<Answer[]> {
   const { layout } = epoch;
   const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {

@@ -36,7 +36,8 @@ export function endedAttempt(
   runMs: number,
 ): EndedAttempt {
   const { type, readyAt } = claimed;
-  const waitedMs = readyAt === undefined ? undefined : (job.processedOn ?? readyAt) - readyAt;
+  // A job that was due may have been submitted anew.
+  const waitedMs = readyAt === undefined ? undefined : Math.max(0, (job.processedOn ?? readyAt) - readyAt);
   return { type, outcome: endingOf(job, outcome), waitedMs, runMs };
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
+import type { Receipt } from "../../../core/job/submit-options.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../../platform/lib/parse-json.ts";
 import { withSubmitPath } from "../connections.ts";
@@ -18,6 +19,8 @@ interface SubmitCommandOptions {
   readonly tag?: readonly string[];
   readonly startBy?: string;
   readonly startWithinMs?: string;
+  readonly debounceKey?: string;
+  readonly debounceMs?: string;
   readonly json?: true;
 }
 
@@ -36,6 +39,8 @@ export function addSubmitCommand(program: Command): void {
     .option("--start-within-ms <ms>", "the same, in milliseconds from when it may run")
     .option("--priority <n>", "0: none; otherwise lower runs sooner")
     .option("--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10")
+    .option("--debounce-key <key>", "replace the job of this key that waits, if there is one")
+    .option("--debounce-ms <ms>", "with it: milliseconds that must pass without another submission")
     .option("--json", "print the outcome as JSON")
     .addHelpText(
       "after",
@@ -64,9 +69,15 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   });
   if (options.json) printJson(receipt);
   else {
-    print(`${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
+    print(outcomeText(receipt));
     printHint(`follow it: holdfast status ${receipt.id} --watch`);
   }
+}
+
+function outcomeText({ id, duplicate, replaces, replacedBy }: Receipt): string {
+  if (replaces) return `accepted ${id}, in place of an earlier submission`;
+  if (replacedBy !== undefined) return `duplicate of ${id}, replaced by ${replacedBy}`;
+  return `${duplicate ? "duplicate of" : "accepted"} ${id}`;
 }
 
 const OF_ONE_JOB = [
@@ -78,6 +89,8 @@ const OF_ONE_JOB = [
   "startBy",
   "startWithinMs",
   "tag",
+  "debounceKey",
+  "debounceMs",
 ] as const;
 
 async function submitFlow(
@@ -116,8 +129,16 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
       ...(startBy !== undefined && { startBy }),
       ...(tag !== undefined && { tags: tag }),
       ...(startWithinMs !== undefined && { startWithinMs: parseNumber("--start-within-ms", startWithinMs) }),
+      ...debounceIn(options),
     },
   };
+}
+
+function debounceIn({ debounceKey: key, debounceMs }: SubmitCommandOptions) {
+  if (key === undefined && debounceMs === undefined) return {};
+  if (key === undefined || debounceMs === undefined)
+    throw new HoldfastError("USAGE", "expected both of --debounce-key and --debounce-ms");
+  return { debounce: { key, ms: parseNumber("--debounce-ms", debounceMs) } };
 }
 
 /** Names the option in the error; the limits are the schema's. */
