@@ -2,6 +2,7 @@ import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { measureCost } from "./flow/cost.ts";
+import { measureDebounced } from "./flow/debounced.ts";
 import { measureHistory } from "./flow/history.ts";
 import { measureKeyed } from "./flow/keyed.ts";
 import { measureLargeFlow } from "./flow/large-flow.ts";
@@ -14,7 +15,7 @@ const usage = `npm run flow -- [options]
 Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
 submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
 and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); what tags cost with many jobs; and what the history costs: its bytes, and how many jobs a second a worker runs with and
+each once); what a debounced submission costs Redis against a delayed one; what tags cost with many jobs; and what the history costs: its bytes, and how many jobs a second a worker runs with and
 without it, beside BullMQ's own metrics.
 
 
@@ -61,6 +62,7 @@ await runCommand(usage, options, async ({ quick: isQuick, history: isHistoryAlon
       await oneAtATime(server.url, size),
       await largeFlow(server.url, size),
     ];
+    await debounced(server.url, size);
     await tags(server.url, size);
     await history(server.url, size);
     return held.every(Boolean) ? 0 : 1;
@@ -101,6 +103,23 @@ async function largeFlow(url: string, { children }: Size): Promise<boolean> {
     `A flow of ${children} children: submitted in ${submitted} ms, run in ${ran} ms, read in ${read} ms; each child once: ${flow.isWhole}.`,
   );
   return flow.isWhole;
+}
+
+async function debounced(url: string, { rounds }: Size): Promise<void> {
+  const costs = [await measureDebounced(url, 1, rounds), await measureDebounced(url, 32, rounds)];
+  const rows = costs.map(({ together, delayedUs, debouncedUs, ratio }) => [
+    together,
+    delayedUs.toFixed(1),
+    debouncedUs.toFixed(1),
+    ratio.toFixed(2),
+  ]);
+  const head = [
+    "submissions in one command",
+    "delayed, µs of Redis",
+    "debounced, each replaces one",
+    "ratio",
+  ];
+  say(plainTable({ head, rows }));
 }
 
 async function tags(url: string, { waiting }: Size): Promise<void> {

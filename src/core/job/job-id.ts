@@ -54,8 +54,10 @@ export interface KeyHolder {
 
 /** @param text of one id, or of both, with a space between them */
 export function keyHolder(text: string): KeyHolder {
-  const [submission = "", job = submission] = text.split(" ");
-  return { submission, job };
+  const space = text.indexOf(" ");
+  return space < 0
+    ? { submission: text, job: text }
+    : { submission: text.slice(0, space), job: text.slice(space + 1) };
 }
 
 /** Returns the queue in which the text stands, or to which it points; undefined where it is none of ours. */

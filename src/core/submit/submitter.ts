@@ -207,6 +207,7 @@ function newJobOf(
 }
 
 function delayedBy(parts: readonly JobPart[], options: SubmissionOptions): SubmissionOptions {
+  if (parts.length === 0) return options;
   const delayMs = parts.find((part) => part.delayMs !== undefined)?.delayMs;
   return delayMs === undefined ? options : { ...options, delayMs };
 }

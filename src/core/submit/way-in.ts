@@ -10,6 +10,7 @@ import type { ValidSubmission } from "./validate.ts";
 
 /** Undefined for most jobs. */
 export function wayInOf({ parts }: Pick<ValidSubmission, "parts">): WayIn | undefined {
+  if (parts.length === 0) return undefined;
   return parts.find(({ wayIn }) => wayIn !== undefined)?.wayIn;
 }
 

@@ -15,39 +15,40 @@
 
 local FIELDS = 10
 
-local function addDebounced(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority, extras, encryptedFor)
-  local key = queueStart .. "de:" .. dedupKey
-  if redis.call("EXISTS", key) == 1 then
-    return addJob(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority, extras)
-  end
-  local hash, mostMs = string.match(extras, '"debounce":"(%S+) ([^"]+)"')
-  local window = openWindow(queueStart, hash)
-  local target = window and window.id or id
-  if encryptedFor ~= "" and encryptedFor ~= target then return { target } end
-
-  local firstAt = window and window.firstAt or submittedAt
+-- Never at once: the job would be in no list before the end of this call.
+local function dueAt(firstAt, delayMs, mostMs)
   local due = placedAt + delayMs
-  -- Never at once: then it would be in no list before the end of this call.
-  if mostMs ~= "-" then due = math.max(placedAt + 1, math.min(due, firstAt + mostMs)) end
+  return mostMs == "-" and due or math.max(placedAt + 1, math.min(due, firstAt + mostMs))
+end
+
+local function addDebounced(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority, extras, encryptedFor)
+  local hash, mostMs = string.match(extras, '"debounce":"(%x+) ([^"]+)')
+  local waiting, isHeld, keptUntil, firstAt, replaced, knownPlace = readWindow(hash)
+  local target = waiting or id
+  local isUnreadable = encryptedFor ~= "" and encryptedFor ~= target
+  if isUnreadable and redis.call("EXISTS", queueStart .. "de:" .. dedupKey) == 0 then return { target } end
+  local holder = waiting and id .. " " .. waiting or id
+  local known = claimKey(id, dedupKey, dedupKeyMs, holder)
+  if known then return known end
+
   -- What decides where a job waits. Most submissions of a key agree in it.
   local place = delayMs .. " " .. priority .. " " .. extras
-  if not window then
-    placeJob(id, name, data, options, delayMs, priority, extras)
-  elseif window.place == place then
-    replaceContent(target, data, options, due, window.heldAs)
+  local staysThere = place == knownPlace
+  if waiting and not staysThere then
+    takeAway(waiting)
+    keptUntil = nil
+  end
+  keptUntil = keepWindow(hash, target, keptUntil, dedupKeyMs, delayMs)
+  firstAt = firstAt or submittedAt
+  local note = keptUntil .. " " .. firstAt .. " " .. (tonumber(replaced) or -1) + 1 .. " " .. place
+  local due = dueAt(firstAt, delayMs, mostMs)
+  if staysThere then
+    replaceContent(waiting, data, options, note, due, isHeld)
   else
-    takeAway(target)
     placeJob(target, name, data, options, due - placedAt, priority, extras)
+    redis.call("HSET", queueStart .. target, "debounce", note)
   end
-  local replaced = window and window.replaced + 1 or 0
-  keepWindow(hash, target, dedupKeyMs, firstAt .. " " .. replaced .. " " .. place)
-  if not window then
-    redis.call("SET", key, id, "PX", dedupKeyMs)
-    return false
-  end
-  local holder = id .. " " .. target
-  redis.call("SET", key, holder, "PX", dedupKeyMs)
-  return holder
+  return waiting and holder or false
 end
 
 return addAll(FIELDS, addDebounced)

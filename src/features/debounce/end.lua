@@ -2,7 +2,8 @@
 -- @include ./window.lua
 
 endFeatures[#endFeatures + 1] = function(prefix, id)
-  local hash = parseNote(redis.call("HGET", prefix .. id, "debounce"))
+  local note = redis.call("HGET", prefix .. id, "debounce")
+  local hash = note and string.match(note, '"debounce":"(%x+) ')
   if not hash then return end
   local key = windowKey(prefix, hash)
   if redis.call("GET", key) == id then redis.call("DEL", key) end

@@ -5,7 +5,7 @@ readFeatures[#readFeatures + 1] = {
   name = "replaced",
   fields = { "debounce" },
   read = function(_, _, _, note)
-    local _, _, replaced = parseNote(note)
+    local _, _, replaced = parseNote(note or "")
     if replaced and replaced ~= "0" then return tonumber(replaced) end
   end,
 }

@@ -9,39 +9,46 @@ local endFeatures, removeFeatures = {}, {}
 -- @include ../points/end.lua
 -- @include ../points/remove.lua
 
--- Returns the job whose content may be replaced: one that waits and was never delivered to a worker. Nil where there is none. One that was
--- cancelled by an older version has left its window.
-local function openWindow(prefix, hash)
-  local id = redis.call("GET", windowKey(prefix, hash))
+-- Returns the job whose content may be replaced: one that waits and was never delivered to a worker; whether it is held; and its note. Nil
+-- where there is none. One that was cancelled by an older version has left its window.
+local function readWindow(hash)
+  local id = redis.call("GET", windowKey(queueStart, hash))
   if not id then return nil end
-  local deliveries, finishedOn, heldAs, note = unpack(
-    redis.call("HMGET", prefix .. id, "ats", "finishedOn", "heldAs", "debounce"))
-  local _, firstAt, replaced, place = parseNote(note)
-  if deliveries or finishedOn or not firstAt then return nil end
-  return { id = id, heldAs = heldAs, firstAt = firstAt, replaced = replaced, place = place }
+  local found = redis.call("HMGET", queueStart .. id, "ats", "finishedOn", "heldAs", "debounce")
+  if found[1] or found[2] or not found[4] then return nil end
+  return id, found[3], parseNote(found[4])
+end
+
+-- Lets a job be the one of its window. Kept for longer than the job's key, so that few submissions write it. Returns until when, as text.
+local function keepWindow(hash, id, keptUntil, dedupKeyMs, delayMs)
+  if keptUntil and keptUntil - placedAt >= tonumber(dedupKeyMs) then return keptUntil end
+  local keptMs = 2 * dedupKeyMs - delayMs
+  redis.call("SET", windowKey(queueStart, hash), id, "PX", keptMs)
+  return tostring(placedAt + keptMs)
+end
+
+-- Among the jobs of the same millisecond. A job that is not delayed, or is due then already, stays where it is. Returns whether it was moved.
+local function moveDelayed(id, due)
+  if redis.call("ZADD", queueStart .. "delayed", "XX", "CH", due * DUE_SCALE, id) == 0 then return false end
+  emit(events, eventsMax, "delayed", "jobId", id, "delay", due)
+  return true
 end
 
 -- A job that is in line already keeps its place there: looking for it in a long list would take Redis too long.
-local function replaceContent(id, data, options, due, isHeld)
+local function replaceContent(id, data, options, note, due, isHeld)
   local job = queueStart .. id
-  redis.call("HSET", job, "data", data, "opts", options, "timestamp", submittedAt)
+  redis.call("HSET", job, "data", data, "opts", options, "timestamp", submittedAt, "debounce", note)
   if isHeld then
     redis.call("HSET", job, "heldAs", due)
-  elseif redis.call("ZREM", queueStart .. "delayed", id) == 1 then
-    addDelayed(queueStart, id, due, eventsMax)
+  elseif moveDelayed(id, due) then
     hasDelayed = true
   end
 end
 
--- Removes a job, so that it can be placed anew under its id.
+-- Removes a job from its window and all that waits, so that it can be placed anew under its id.
 local function takeAway(id)
   takeOut(queueStart, id, jobState(queueStart, id))
   for _, ended in ipairs(endFeatures) do ended(queueStart, id, "", placedAt) end
   for _, remove in ipairs(removeFeatures) do remove(queueStart, id) end
   redis.call("DEL", queueStart .. id)
-end
-
-local function keepWindow(hash, id, ms, note)
-  redis.call("SET", windowKey(queueStart, hash), id, "PX", ms)
-  redis.call("HSET", queueStart .. id, "debounce", hash .. " " .. note)
 end

@@ -1,14 +1,16 @@
 --[[
-  A debounce key's window: the job that waits for it. `debounce:<hash>` holds the job's id, as long as the key of its latest submission is remembered.
-  Included by other scripts. `prefix` is what all keys of the queue begin with.
+  A debounce key's window: the job that waits for it. `debounce:<hash>` holds the job's id, at least as long as the deduplication key
+  of the latest submission is kept. Included by other scripts. `prefix` is what all keys of the queue begin with.
 
-  A job's field `debounce` has the hash, when its first submission came, how many were replaced, and what decides where it waits.
+  A job's field `debounce` is a note: until when that key is kept, when the first submission came (both in milliseconds since 1970), how
+  many were replaced, and what decides where the job waits: its delay, priority and extras, which have the hash.
 ]]
 
 local function windowKey(prefix, hash)
   return prefix .. "debounce:" .. hash
 end
 
+-- Nil where it is none.
 local function parseNote(note)
-  return string.match(note or "", "^(%S+) (%S+) (%S+) (.*)$")
+  return string.match(note, "^(%d+) (%d+) (%d+) (.*)$")
 end

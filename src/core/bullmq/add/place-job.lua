@@ -68,15 +68,20 @@ local function placeJob(id, name, data, options, delayMs, priority, extras)
   end
 end
 
+-- Lets a job have its deduplication key, which then holds `holder`. Returns what has it already; false where nothing had.
+local function claimKey(id, dedupKey, dedupKeyMs, holder)
+  local known = redis.call("SET", queueStart .. "de:" .. dedupKey, holder, "PX", dedupKeyMs, "NX", "GET")
+  if not known then return false end
+  emit(events, eventsMax, "deduplicated", "jobId", string.match(known, "%S+$"), "deduplicationId", dedupKey, "deduplicatedJobId", id)
+  return known
+end
+
 -- Returns what has the key, as keyHolder in job-id.ts reads it; false where it is this job, now placed.
 local function addJob(id, name, data, options, dedupKey, dedupKeyMs, ...)
-  local holder = redis.call("SET", queueStart .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")
-  if not holder then
-    placeJob(id, name, data, options, ...)
-    return false
-  end
-  emit(events, eventsMax, "deduplicated", "jobId", string.match(holder, "%S+$"), "deduplicationId", dedupKey, "deduplicatedJobId", id)
-  return holder
+  local holder = claimKey(id, dedupKey, dedupKeyMs, id)
+  if holder then return holder end
+  placeJob(id, name, data, options, ...)
+  return false
 end
 
 -- What BullMQ would write after each job.
