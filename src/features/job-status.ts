@@ -2,10 +2,11 @@ import { z } from "zod";
 import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { ownStatusSchema } from "../core/job/job-status.ts";
 import { openStatusReader as openReader, type ReadStatus } from "../core/status/read-status.ts";
+import { debounceStatus } from "./debounce/status.ts";
 import { flowsStatus } from "./flows/status.ts";
 import { tagsStatus } from "./tags/status.ts";
 
-const parts = [tagsStatus, flowsStatus] as const;
+const parts = [tagsStatus, flowsStatus, debounceStatus] as const;
 
 type All<Members> = (Members extends unknown ? (members: Members) => void : never) extends (
   all: infer Every,

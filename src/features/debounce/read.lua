@@ -2,7 +2,7 @@
 -- @include ./window.lua
 
 readFeatures[#readFeatures + 1] = {
-  name = "replaced",
+  name = "debounce",
   fields = { "debounce" },
   read = function(_, _, _, note)
     local _, _, replaced = parseNote(note or "")
