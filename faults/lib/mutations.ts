@@ -77,9 +77,30 @@ export const withoutJoining = mutation("joining of calls", [
 /** A key claims nothing. */
 export const withoutKey = mutation("key", [
   "core/bullmq/add/place-job.lua",
-  'redis.call("SET", queueStart .. "de:" .. dedupKey, id, "PX", dedupKeyMs, "NX", "GET")',
+  'redis.call("SET", queueStart .. "de:" .. dedupKey, holder, "PX", dedupKeyMs, "NX", "GET")',
   "false",
 ]);
+
+/** Reads which job waits, and replaces it in a second call, whatever has become of it. */
+export const withoutAtomicReplacement = mutation(
+  "replacement in one step",
+  [
+    "features/debounce/add-debounced.lua",
+    'local isUnreadable = encryptedFor ~= "" and encryptedFor ~= target',
+    'local isUnreadable = encryptedFor == ""',
+  ],
+  ["features/debounce/add-debounced.lua", "= readWindow(hash)", "= readWindow(hash, encryptedFor)"],
+  [
+    "features/debounce/replace.lua",
+    "local function readWindow(hash)",
+    "local function readWindow(hash, readBefore)",
+  ],
+  [
+    "features/debounce/replace.lua",
+    "if found[1] or found[2] or not found[4] then",
+    "if id ~= readBefore and (found[1] or found[2] or not found[4]) then",
+  ],
+);
 
 /** A key is not looked up in the former queue. */
 export const withoutFormerClaim = mutation("claim in the former queue", [
@@ -111,7 +132,7 @@ export const withoutScripts = mutation("scripts", [
 
 /** Jobs are accepted until Redis itself refuses. */
 export const withoutAdmission = mutation("admission control", [
-  "core/bullmq/add/add-jobs.lua",
+  "core/bullmq/add/add-all.lua",
   "if isCheckDue and not hasRoom() then",
   "if false then",
 ]);
@@ -131,7 +152,7 @@ export const withoutRoomForCommits = mutation(
 /** Nothing notices that Redis was replaced or has lost data. */
 export const withoutEpoch = mutation(
   "epoch",
-  ["core/bullmq/add/add-jobs.lua", 'if not isSeen then return "other-epoch" end', ""],
+  ["core/bullmq/add/add-all.lua", 'if not isSeen then return "other-epoch" end', ""],
   [
     "core/effect/ledger/reserve.lua",
     'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',

@@ -178,6 +178,16 @@ export const triple = defineJob({
   concurrency: { key: ({ lane }) => lane, limit: 3 },
 });
 
+/** Notifies the witness which version of a document it got. */
+export const indexed = defineJob({
+  type: "indexed",
+  queue: "documents",
+  payload: z.strictObject({ document: z.string(), version: z.int().min(0) }),
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+});
+
 /** Returns, throws or reports invalid values. */
 export const odd = defineJob({
   type: "odd",
@@ -283,6 +293,7 @@ export default defineConfig({
     bystander,
     single,
     triple,
+    indexed,
     odd,
     call,
     spent,

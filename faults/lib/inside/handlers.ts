@@ -14,6 +14,7 @@ import {
   child,
   declined,
   gather,
+  indexed,
   type LanePayload,
   late,
   odd,
@@ -191,6 +192,12 @@ async function runInLane({ payload, jobId, attempt }: LaneAttempt) {
 const singleHandler = single.handler(runInLane);
 const tripleHandler = triple.handler(runInLane);
 
+const indexedHandler = indexed.handler(async ({ payload: { document, version }, jobId }) => {
+  trace("begun", jobId);
+  await post(`${jobId}/${version}/${randomUUID()}`, document);
+  return {};
+});
+
 const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind](progress));
 
 export const handlers = [
@@ -207,6 +214,7 @@ export const handlers = [
   bystanderHandler,
   singleHandler,
   tripleHandler,
+  indexedHandler,
   oddHandler,
   callHandler,
   spentHandler,
