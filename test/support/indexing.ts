@@ -1,4 +1,4 @@
-import { createProducer, defineConfig, defineJob, type Producer, type SubmitOptions } from "holdfast";
+import { defineConfig, defineJob, type SubmitOptions } from "holdfast";
 import { z } from "zod";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { latch } from "./latch.ts";
@@ -71,14 +71,6 @@ export async function openIndexing({ queue, formerQueues, hasLanes, rate, variab
 }
 
 export type Indexing = Awaited<ReturnType<typeof openIndexing>>;
-
-/** Another producer of the same service. */
-export async function anotherProducer({
-  application,
-  env,
-}: Pick<Indexing, "application" | "env">): Promise<Producer> {
-  return await createProducer(application, env);
-}
 
 /** Makes a delayed job due, as BullMQ's own tools do: it waits in line from then on. */
 export async function promote(service: Service, id: string, queue = "default"): Promise<void> {
