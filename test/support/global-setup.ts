@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {} from "vitest"; // makes the augmentation below find the module
 import type { TestProject } from "vitest/node";
+import { compileConfig } from "./compiled-config.ts";
 import { startRedisServer } from "./redis-server.ts";
 
 declare module "vitest" {
@@ -18,6 +19,7 @@ declare module "vitest" {
 export default async function setUp(project: TestProject) {
   const server = await startRedisServer();
   const dataDir = await mkdtemp(join(tmpdir(), "holdfast-test-"));
+  await compileConfig();
   project.provide("redisUrl", server.url);
   project.provide("dataDir", dataDir);
   return async () => {

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:c
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { COMPILED_CONFIG } from "./compiled-config.ts";
 import type { Variables } from "./service.ts";
 import { until } from "./until.ts";
 
@@ -49,7 +50,7 @@ export function launch(
 ): HoldfastProcess {
   const child = spawn(process.execPath, [BIN, ...args], {
     ...options,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, HOLDFAST_CONFIG: CONFIG, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, HOLDFAST_CONFIG: COMPILED_CONFIG, ...env },
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const printed = { stdout: "", stderr: "" };

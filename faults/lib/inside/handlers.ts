@@ -10,6 +10,7 @@ import {
   blocking,
   blockingOnce,
   bystander,
+  call,
   cards,
   child,
   declined,
@@ -27,7 +28,6 @@ import {
   tick,
   triple,
 } from "./application.ts";
-import { callHandler } from "./downstream/handler.ts";
 import { arm, claimMarker, pass } from "./injection.ts";
 import { oddValues } from "./odd-values.ts";
 import { trace } from "./trace.ts";
@@ -199,6 +199,12 @@ const indexedHandler = indexed.handler(async ({ payload: { document, version }, 
 });
 
 const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind](progress));
+
+/** The client libraries take a sixth of a worker's start, so they are loaded only where there is a downstream. */
+const callHandler =
+  process.env.LAB_DOWNSTREAM === undefined
+    ? call.handler(() => Promise.reject(new PermanentError("there is no downstream")))
+    : (await import("./downstream/handler.ts")).callHandler;
 
 export const handlers = [
   actHandler,
