@@ -1,5 +1,6 @@
 import type { DeclaredMembers } from "../core/job/declarations.ts";
 import type { Declaration } from "../core/job/define-config.ts";
+import { declaredBudget } from "./budget/declared.ts";
 import { declaredFairness } from "./fairness/fairness.ts";
 import { declaredChildFailure } from "./flows/declared.ts";
 import { declaredConcurrency } from "./lanes/keyed-concurrency.ts";
@@ -7,6 +8,7 @@ import { declaredRetention } from "./retention/retention.ts";
 import { declaredSchedules } from "./schedules/declared.ts";
 
 // Whoever reads the public types needs what features add to them.
+export type {} from "./budget/declared.ts";
 export type {} from "./fairness/fairness.ts";
 export type {} from "./flows/declared.ts";
 export type {} from "./lanes/keyed-concurrency.ts";
@@ -18,6 +20,7 @@ export type {} from "./tags/tags.ts";
 export const declarations: readonly Declaration[] = [
   declaredFairness,
   declaredRetention,
+  declaredBudget,
   declaredConcurrency,
   declaredChildFailure,
   declaredSchedules,

@@ -1,4 +1,5 @@
 import type { Feature } from "../core/feature.ts";
+import { budget } from "./budget/feature.ts";
 import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { formerQueues } from "./former-queues/feature.ts";
@@ -8,4 +9,13 @@ import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
 
 /** All features, in the order in which the path of a job calls them. */
-export const features: readonly Feature[] = [retention, fairness, lanes, flows, tags, formerQueues, history];
+export const features: readonly Feature[] = [
+  retention,
+  budget,
+  fairness,
+  lanes,
+  flows,
+  tags,
+  formerQueues,
+  history,
+];

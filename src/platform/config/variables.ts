@@ -56,6 +56,16 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
     .transform(Number)
     .pipe(z.number().int().min(min).max(max))
     .default(fallback);
+const byteUnits = { "": 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const;
+/** As Redis's own `maxmemory 512mb`. */
+const bytes = z
+  .string()
+  .regex(/^\d{1,16}(KB|MB|GB)?$/i)
+  .transform((value) => {
+    const unit = value.replace(/^\d+/, "").toUpperCase() as keyof typeof byteUnits;
+    return Number.parseInt(value, 10) * byteUnits[unit];
+  })
+  .pipe(z.number().min(1_000).max(1e15));
 const optionalPort = z
   .string()
   .regex(/^\d{1,5}$/)
@@ -211,6 +221,13 @@ export const variables = {
     expected: "a number of jobs, 1 to 10000000",
     meaning: "How many failed jobs stay readable per queue, at most for the retention time.",
     fallback: "100000",
+  }),
+  HOLDFAST_KEEP_BYTES: variable({
+    schema: bytes.optional(),
+    expected: "a number of bytes, 1000 to 1000000000000000, or such as 512MB: KB, MB, GB are powers of 1024",
+    meaning:
+      "How much of Redis's memory ended jobs may take, in all queues together. Then the oldest are removed; failed ones only after a day.",
+    fallback: "",
   }),
   HOLDFAST_PREFIX: variable({
     schema: z
