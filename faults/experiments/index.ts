@@ -38,6 +38,7 @@ import { encryption } from "./36-encryption.ts";
 import { pendingRuns } from "./37-pending-runs.ts";
 import { interruptedMoves } from "./38-interrupted-moves.ts";
 import { split } from "./39-split.ts";
+import { budget } from "./43-budget.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -80,4 +81,5 @@ export const experiments: readonly Experiment[] = [
   pendingRuns,
   interruptedMoves,
   split,
+  budget,
 ];
