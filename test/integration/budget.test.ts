@@ -20,7 +20,7 @@ import { createService, untilState, type Variables } from "../support/service.ts
 import { until } from "../support/until.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-const PLENTY = "1GB";
+const PLENTY = "1000000000";
 
 type End = "complete" | "fail" | "doubt";
 

@@ -1,6 +1,10 @@
 -- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does. Included by other scripts.
 -- @include ./add/enqueue.lua
--- @include ./job-keys.lua
+
+local function jobKeys(prefix, id)
+  local job = prefix .. id
+  return { job, job .. ":logs", job .. ":dependencies", job .. ":processed", job .. ":failed", job .. ":unsuccessful" }
+end
 
 local function removeEndedJob(prefix, id, state)
   redis.call("ZREM", prefix .. state, id)

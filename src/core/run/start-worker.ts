@@ -106,9 +106,8 @@ export async function startWorker(
   const consumers = claimed.map((queue) => consume(queue, worker));
   if (openInternal !== undefined)
     consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores))));
-  const parts = features.flatMap(
-    ({ inWorkerProcess }) => inWorkerProcess?.({ application, settings, stores, log }) ?? [],
-  );
+  const running = { application, settings, stores, log };
+  const parts = features.flatMap(({ inWorkerProcess }) => inWorkerProcess?.(running) ?? []);
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onWorkerStart } of features) onWorkerStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");

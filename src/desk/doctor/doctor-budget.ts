@@ -43,10 +43,10 @@ function uncounted(): Finding {
 }
 
 function within({ type, bytes }: Budget, shares: readonly Share[]): Finding {
-  const taken = bytesOf(shares, type);
+  const used = bytesOf(shares, type);
   const name = type === undefined ? "budget of ended jobs" : `budget of ended jobs of ${type}`;
-  const isOver = taken > bytes * TOLERATED;
-  return finding(name, isOver ? "warn" : "ok", `${mebibytes(taken)} of ${mebibytes(bytes)}`, {
+  const isOver = used > bytes * TOLERATED;
+  return finding(name, isOver ? "warn" : "ok", `${mebibytes(used)} of ${mebibytes(bytes)}`, {
     reason: "failed jobs of the last day and jobs in doubt stay, and no job goes while no worker runs",
     remedy:
       "see that a worker runs; resolve doubts, and holdfast jobs clean --state failed; or raise the budget",

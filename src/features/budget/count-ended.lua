@@ -11,8 +11,8 @@
   Returns whether there is more to do at once, whether this worker does it (1 or 0), and shares.lua's shares
 ]]
 -- @include ./shares.lua
--- @include ../../core/bullmq/ended-since.lua
--- @include ../../core/bullmq/job-bytes.lua
+-- @include ../ended-since.lua
+-- @include ../job-bytes.lua
 -- @include ../tags/tags.lua
 
 -- Without any worker for this long, all is counted anew.
@@ -48,7 +48,7 @@ end
 
 local function countedUntil(state)
   local score = redis.call("HGET", sums, state)
-  -- Redis's clock was set back, or another server has taken over.
+  -- Redis's clock was set back, or another server is the master now.
   return score and tonumber(score) <= now and score or "-inf"
 end
 

@@ -36,7 +36,7 @@ local function oldest()
 end
 
 -- Looks at it again when all that have ended by this moment are gone.
-local function postpone(job, ms)
+local function defer(job, ms)
   redis.call("ZADD", countedJobs(prefix, job.name), scoreOf(ms, bytesIn(job.score)), job.id)
 end
 
@@ -50,11 +50,11 @@ local function trim(job)
   end
   -- Another tool has retried it, and it has ended anew.
   if math.floor(endedAt / 1000) > secondIn(job.score) then
-    postpone(job, endedAt)
+    defer(job, endedAt)
     return false
   end
   if deleteEnded(prefix, job.id, state, ARGV[2], KEYS[3]) then return true end
-  postpone(job, now)
+  defer(job, now)
   return false
 end
 

@@ -12,7 +12,7 @@
   Returns how many it deleted, and whether there is more to do at once (1 or 0)
 ]]
 -- @include ../../core/effect/ledger/delete-ended.lua
--- @include ../../core/bullmq/ended-since.lua
+-- @include ../ended-since.lua
 
 -- Without any worker for this long, all indexes are made anew.
 local KEPT_MS = 604800000

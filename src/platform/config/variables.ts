@@ -49,29 +49,14 @@ const variable = <T>(definition: Variable<T>): Variable<T> => definition;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
-const wholeNumber = (min: number, max: number, fallback: number) =>
+const number = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d{1,16}$/)
     .transform(Number)
-    .pipe(z.number().int().min(min).max(max))
-    .default(fallback);
-const byteUnits = { "": 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const;
-/** As Redis's own `maxmemory 512mb`. */
-const bytes = z
-  .string()
-  .regex(/^\d{1,16}(KB|MB|GB)?$/i)
-  .transform((value) => {
-    const unit = value.replace(/^\d+/, "").toUpperCase() as keyof typeof byteUnits;
-    return Number.parseInt(value, 10) * byteUnits[unit];
-  })
-  .pipe(z.number().min(1_000).max(1e15));
-const optionalPort = z
-  .string()
-  .regex(/^\d{1,5}$/)
-  .transform(Number)
-  .pipe(z.number().int().max(65_535))
-  .optional();
+    .pipe(z.number().int().min(min).max(max));
+const wholeNumber = (min: number, max: number, fallback: number) => number(min, max).default(fallback);
+const optionalPort = number(0, 65_535).optional();
 const optionalUrl = (protocols: RegExp) =>
   z
     .string()
@@ -223,8 +208,8 @@ export const variables = {
     fallback: "100000",
   }),
   HOLDFAST_KEEP_BYTES: variable({
-    schema: bytes.optional(),
-    expected: "a number of bytes, 1000 to 1000000000000000, or such as 512MB: KB, MB, GB are powers of 1024",
+    schema: number(1_000, 1e15).optional(),
+    expected: "a number of bytes, 1000 to 1000000000000000",
     meaning:
       "How much of Redis's memory ended jobs may take, in all queues together. Then the oldest are removed; failed ones only after a day.",
     fallback: "",

@@ -1,5 +1,5 @@
 -- Which jobs have ended since a sweep looked last. Included by other scripts.
--- @include ../../platform/redis/now.lua
+-- @include ../platform/redis/now.lua
 
 -- Jobs of the latest moments may still come.
 local LAG_MS = 1000

@@ -1,7 +1,7 @@
 -- How much of Redis's memory a job takes. Included by other scripts.
--- @include ./job-keys.lua
+-- @include ../core/bullmq/remove-ended-job.lua
 
--- All fields of a job are measured; of a parent's lists so many entries, and the rest is taken to be like them.
+-- All fields of a job are measured; of a parent's lists so many entries, and the rest counts as like them.
 local MEASURED_MAX = 64
 
 -- In bytes: what goes with the job, without its members in sets. 0 where there is none.
