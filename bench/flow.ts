@@ -1,6 +1,7 @@
 import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
+import { measureBudgetCost, measureBudgetRun } from "./flow/budget.ts";
 import { measureCost } from "./flow/cost.ts";
 import { measureDebounced } from "./flow/debounced.ts";
 import { measureHistory } from "./flow/history.ts";
@@ -15,12 +16,13 @@ const usage = `npm run flow -- [options]
 Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
 submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
 and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); what a debounced submission costs Redis against a delayed one; what tags cost with many jobs; and what the history costs: its bytes, and how many jobs a second a worker runs with and
-without it, beside BullMQ's own metrics.
-
+each once); what a debounced submission costs Redis against a delayed one; what tags cost with many jobs; what the history costs: its bytes,
+and how many jobs a second a worker runs with and without it, beside BullMQ's own metrics; and what a budget in bytes costs, and whether many
+more ended jobs than it has room for stay within it.
 
   --quick    a short form
   --history  only the history
+  --budget   only a budget in bytes: what it costs, and 300 MB of ended jobs against one of 50 MB
   --help     shows this text
 
 Exit codes: 0 order and flow are as promised, 1 they are not, 2 wrong usage.`;
@@ -31,6 +33,7 @@ const full = {
   keyed: { jobs: 100_000, keys: 1_000, workers: 4, rounds: 2 },
   children: 10_000,
   drained: { jobs: 20_000, rounds: 15 },
+  budget: { bytes: 300 * 1024 * 1024, keepBytes: 50 * 1024 * 1024 },
 };
 const quick = {
   waiting: 10_000,
@@ -38,38 +41,48 @@ const quick = {
   keyed: { jobs: 5_000, keys: 250, workers: 4, rounds: 1 },
   children: 1_000,
   drained: { jobs: 4_000, rounds: 6 },
+  budget: { bytes: 60 * 1024 * 1024, keepBytes: 10 * 1024 * 1024 },
 };
 type Size = typeof full;
 const SLOTS = 10;
 const HISTORY_TYPES = 20;
+const MEGABYTE = 1024 * 1024;
+const DRAINED_ROUNDS = 5;
 
 const options = {
   quick: { type: "boolean", default: false },
   history: { type: "boolean", default: false },
+  budget: { type: "boolean", default: false },
 } as const;
 
-await runCommand(usage, options, async ({ quick: isQuick, history: isHistoryAlone }) => {
-  const size = isQuick ? quick : full;
-  // The disk is not measured.
-  const server = await startRedisServer({ args: ["--appendfsync", "no"] });
-  try {
-    if (isHistoryAlone) {
+await runCommand(
+  usage,
+  options,
+  async ({ quick: isQuick, history: isHistoryAlone, budget: isBudgetAlone }) => {
+    const size = isQuick ? quick : full;
+    // The disk is not measured.
+    const server = await startRedisServer({ args: ["--appendfsync", "no"] });
+    try {
+      if (isHistoryAlone) {
+        await history(server.url, size);
+        return 0;
+      }
+      if (isBudgetAlone) return (await keptWithinBudget(server.url, size)) ? 0 : 1;
+      const held = [
+        await fairQueues(server.url, size),
+        await oneAtATime(server.url, size),
+        await largeFlow(server.url, size),
+        await keptWithinBudget(server.url, size),
+      ];
+      await debounced(server.url, size);
+      await tags(server.url, size);
       await history(server.url, size);
-      return 0;
+      return held.every(Boolean) ? 0 : 1;
+    } finally {
+      await server.stop();
     }
-    const held = [
-      await fairQueues(server.url, size),
-      await oneAtATime(server.url, size),
-      await largeFlow(server.url, size),
-    ];
-    await debounced(server.url, size);
-    await tags(server.url, size);
-    await history(server.url, size);
-    return held.every(Boolean) ? 0 : 1;
-  } finally {
-    await server.stop();
-  }
-});
+  },
+);
 
 async function fairQueues(url: string, { waiting, rounds }: Size): Promise<boolean> {
   const { startedAs, ratio } = await measureOrder(url, { waiting, slots: SLOTS });
@@ -120,6 +133,33 @@ async function debounced(url: string, { rounds }: Size): Promise<void> {
     "ratio",
   ];
   say(plainTable({ head, rows }));
+}
+
+async function keptWithinBudget(url: string, { drained, budget }: Size): Promise<boolean> {
+  const { plainUs, budgetUs } = await measureBudgetCost(url, { jobs: drained.jobs, rounds: DRAINED_ROUNDS });
+  say(
+    `A budget in bytes: ${budgetUs.toFixed(1)} µs of Redis's processor for a job in place of ${plainUs.toFixed(1)} where BullMQ removes the oldest, ` +
+      `${(budgetUs / plainUs).toFixed(2)} times as much.`,
+  );
+  const megabytes = (bytes: number) => (bytes / MEGABYTE).toFixed(1);
+  const run = await measureBudgetRun(url, budget.bytes, budget.keepBytes);
+  const rows = run.levels.map(({ atMs, ended, usedBytes, estimate }) => [
+    (atMs / 1_000).toFixed(0),
+    ended,
+    megabytes(usedBytes),
+    megabytes(estimate),
+  ]);
+  say(plainTable({ head: ["seconds", "ended", "used_memory, MB more", "estimate, MB"], rows }));
+  say(
+    `${run.ended} jobs, ${megabytes(budget.bytes)} MB, against a budget of ${megabytes(budget.keepBytes)} MB: ${run.kept.completed} completed and ` +
+      `${run.kept.failed} failed are kept; ${run.wronged} went that must stay; of ${run.tried} keys of removed jobs ${run.remembered} are remembered.`,
+  );
+  say(
+    `The estimate is ${megabytes(run.estimate)} MB, MEMORY USAGE of what is kept ${megabytes(run.reported)}, and used_memory grew by ` +
+      `${megabytes(run.used)} without keys, ledgers and events: ${(run.estimate / run.used).toFixed(3)}.`,
+  );
+  const isNear = Math.abs(run.estimate / run.reported - 1) <= 0.1;
+  return isNear && run.estimate <= budget.keepBytes && run.wronged === 0 && run.remembered === run.tried;
 }
 
 async function tags(url: string, { waiting }: Size): Promise<void> {

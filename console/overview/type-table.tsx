@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { count, duration, rate } from "../parts/format.ts";
+import { bytes, count, duration, rate } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
 import { Age } from "../parts/time.tsx";
 import type { TypeOverview } from "../service/answers.ts";
@@ -89,10 +89,21 @@ const columns: readonly TypeColumn[] = [
   },
 ];
 
+/** Where something has a budget in bytes. */
+const keptColumns: readonly TypeColumn[] = (["completed", "failed"] as const).map((state) => ({
+  title: `Kept ${state}`,
+  over: "now",
+  about: `memory of Redis that its ${state} jobs take, estimated`,
+  cell: ({ keptBytes }) => (keptBytes === null ? "–" : bytes(keptBytes[state])),
+  order: ({ keptBytes }) => keptBytes?.[state] ?? 0,
+}));
+
 /** What each job type does: now, and in the last hour. A heading sorts. */
 export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }) {
   const [sortedBy, sortBy] = useState<string | null>(null);
-  const column = columns.find(({ title }) => title === sortedBy);
+  const hasBudget = types.some(({ keptBytes }) => keptBytes !== null);
+  const shown = hasBudget ? [...columns, ...keptColumns] : columns;
+  const column = shown.find(({ title }) => title === sortedBy);
   const order = column?.order ?? (() => 0);
   const sorted = types.toSorted((a, b) => order(b) - order(a) || a.type.localeCompare(b.type));
   return (
@@ -102,7 +113,7 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
         <thead>
           <tr>
             <Heading title="Type" isSorted={column === undefined} onSort={() => sortBy(null)} isText />
-            {columns.map(({ title, over, about }) => (
+            {shown.map(({ title, over, about }) => (
               <Heading
                 key={title}
                 title={title}
@@ -122,7 +133,7 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
                   <Text of={type.type} />
                 </To>
               </th>
-              {columns.map(({ title, over, cell }) => (
+              {shown.map(({ title, over, cell }) => (
                 <td key={title} data-title={`${title}, ${over}`}>
                   {cell(type)}
                 </td>

@@ -39,6 +39,7 @@ import { pendingRuns } from "./37-pending-runs.ts";
 import { interruptedMoves } from "./38-interrupted-moves.ts";
 import { split } from "./39-split.ts";
 import { debounce } from "./42-debounce.ts";
+import { budget } from "./43-budget.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -82,4 +83,5 @@ export const experiments: readonly Experiment[] = [
   interruptedMoves,
   split,
   debounce,
+  budget,
 ];

@@ -35,6 +35,7 @@ export interface Submission {
     | "spent"
     | "cards"
     | "declined"
+    | "sized"
     | "single"
     | "triple";
   readonly idempotencyKey: string;

@@ -315,3 +315,17 @@ export const withoutKeysInUse = mutation(
   ["platform/redis/encryption/keys-in-use.js", 'if (verdict === "lacks")', "if (false)"],
   ["platform/redis/encryption/keys-in-use.js", 'if (verdict === "ahead")', "if (false)"],
 );
+
+/** What is removed stays in the estimate of what ended jobs take. */
+export const withoutReduction = mutation("reduction of the estimate", [
+  "features/budget/budget.lua",
+  'redis.call("HINCRBY", sumsOf(prefix), name, -bytesIn(score))',
+  "",
+]);
+
+/** A worker counts only what ends while it looks. */
+export const withoutCatchUp = mutation("count of what ended after a crash", [
+  "features/budget/count-ended.lua",
+  "if isMine then bringUpToDate() end",
+  'if by ~= ARGV[3] then redis.call("HSET", sums, "completed", now, "failed", now) end\nif isMine then bringUpToDate() end',
+]);

@@ -11,10 +11,12 @@ const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 /** The features that can be taken out, and the files that still name each of them. */
 const stillNamedIn = {
   retention: ["src/index.ts"],
+  budget: ["src/desk/doctor/doctor-budget.ts", "src/desk/overview/type-overview.ts"],
   fairness: [],
   lanes: ["src/testing/unfinished.lua"],
   debounce: ["src/edges/client/submit.ts"],
   tags: [
+    "src/features/budget/count-ended.lua",
     "src/desk/jobs/export-jobs.ts",
     "src/desk/jobs/job-filter.ts",
     "src/desk/jobs/job-lists.ts",

@@ -1,3 +1,4 @@
+import type { Settings } from "../platform/config/settings.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
@@ -5,7 +6,7 @@ import type { WatchDue } from "./bullmq/due-sweeps.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
 import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
 import type { Events } from "./events.ts";
-import type { Declaration } from "./job/define-config.ts";
+import type { Application, Declaration } from "./job/define-config.ts";
 import type { JobContract, JobHandler } from "./job/define-job.ts";
 import type { AttemptPart } from "./run/given-attempt.ts";
 import type { SubmitPoints } from "./submit/points.ts";
@@ -22,6 +23,8 @@ export interface Feature extends Declaration, SubmitPoints {
   readonly inSubmitter?: (process: SubmittingProcess) => Running;
   /** What each worker runs for a partition that it consumes, such as sweeps. It is stopped after the last attempt. */
   readonly inWorker?: (partition: ConsumedPartition) => readonly PartitionPart[];
+  /** What each worker runs once, for all queues of the application. It is stopped after the last attempt. */
+  readonly inWorkerProcess?: (process: WorkerProcess) => readonly Running[];
   /** Called when a worker has begun to claim jobs. It must not throw. */
   readonly onWorkerStart?: (worker: StartedWorker) => void;
 }
@@ -42,6 +45,14 @@ export interface ConsumedPartition {
   /** How long an ended job is kept, in milliseconds. */
   readonly retentionMs: number;
   readonly watchDue: WatchDue;
+  readonly log: Logger;
+}
+
+/** A worker, whichever queues it claims from. */
+export interface WorkerProcess {
+  readonly application: Application;
+  readonly settings: Settings;
+  readonly stores: QueueStores;
   readonly log: Logger;
 }
 

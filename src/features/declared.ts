@@ -1,11 +1,13 @@
 import type { DeclaredMembers } from "../core/job/declarations.ts";
 import type { Declaration } from "../core/job/define-config.ts";
+import { declaredBudget } from "./budget/declared.ts";
 import { declaredFairness } from "./fairness/fairness.ts";
 import { declaredChildFailure } from "./flows/declared.ts";
 import { declaredConcurrency } from "./lanes/keyed-concurrency.ts";
 import { declaredRetention } from "./retention/retention.ts";
 import { declaredSchedules } from "./schedules/declared.ts";
 
+export type {} from "./budget/declared.ts";
 // Whoever reads the public types needs what features add to them.
 export type {} from "./debounce/debounce.ts";
 export type {} from "./fairness/fairness.ts";
@@ -19,6 +21,7 @@ export type {} from "./tags/tags.ts";
 export const declarations: readonly Declaration[] = [
   declaredFairness,
   declaredRetention,
+  declaredBudget,
   declaredConcurrency,
   declaredChildFailure,
   declaredSchedules,

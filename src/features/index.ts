@@ -1,4 +1,5 @@
 import type { Feature } from "../core/feature.ts";
+import { budget } from "./budget/feature.ts";
 import { debounce } from "./debounce/feature.ts";
 import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
@@ -11,6 +12,7 @@ import { tags } from "./tags/feature.ts";
 /** All features, in the order in which the path of a job calls them. */
 export const features: readonly Feature[] = [
   retention,
+  budget,
   fairness,
   lanes,
   flows,

@@ -78,6 +78,7 @@ describe.each([
       HOLDFAST_PREFIX: PREFIX,
       HOLDFAST_LOCK_MS: "1500",
       HOLDFAST_KEEP_COMPLETED: "5",
+      HOLDFAST_KEEP_BYTES: "1000000000",
       HOLDFAST_STOP_GRACE_MS: "100",
       HOLDFAST_API_KEYS: keyEntry("all", "submit+read+operate", "key"),
       HOLDFAST_RATE_LIMITS: "*=100000/60",

@@ -70,6 +70,7 @@ function wide(): Overview {
         isEstimate: true,
         oldestWaitingSince: since,
         completedPerSecond: 1_234.5,
+        keptBytes: { completed: 12_345_678, failed: 1 },
         lastHour: {
           completed: 1,
           retried: 22,

@@ -242,6 +242,20 @@ export const cards = defineJob({
   effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
 });
 
+const sizedPayload = payload.extend({ text: z.string(), fails: z.boolean() });
+export type SizedPayload = z.output<typeof sizedPayload>;
+
+/** Like `act`, of any size; some fail for good. */
+export const sized = defineJob({
+  ...queues,
+  type: "sized",
+  payload: sizedPayload,
+  result: z.strictObject({ text: z.string() }),
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+});
+
 /** Runs for `ms` and then waits for `delayMs`, again and again. */
 export const alternating = defineJob({
   type: "alternating",
@@ -298,6 +312,7 @@ export default defineConfig({
     call,
     spent,
     cards,
+    sized,
     alternating,
     child,
     parent,

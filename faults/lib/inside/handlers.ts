@@ -24,6 +24,7 @@ import {
   probed,
   refused,
   single,
+  sized,
   spent,
   tick,
   triple,
@@ -67,6 +68,13 @@ const cardsHandler = cards.handler(async ({ payload, jobId, idempotencyKey, atte
     await traced(jobId, () => effect("notify", notify, { index: card }));
   }
   return { cards: payload.cards };
+});
+
+const sizedHandler = sized.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
+  trace("begun", jobId);
+  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
+  if (payload.fails) throw new PermanentError("on request");
+  return { text: payload.text };
 });
 
 const tickHandler = tick.handler(async ({ jobId, idempotencyKey, effect }) => {
@@ -225,6 +233,7 @@ export const handlers = [
   callHandler,
   spentHandler,
   cardsHandler,
+  sizedHandler,
   alternatingHandler,
   childHandler,
   parentHandler,

@@ -106,6 +106,8 @@ export async function startWorker(
   const consumers = claimed.map((queue) => consume(queue, worker));
   if (openInternal !== undefined)
     consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores))));
+  const running = { application, settings, stores, log };
+  const parts = features.flatMap(({ inWorkerProcess }) => inWorkerProcess?.(running) ?? []);
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onWorkerStart } of features) onWorkerStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
@@ -116,7 +118,7 @@ export async function startWorker(
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
       await stopHooks();
-      await stopAll([path, ...(metrics === undefined ? [] : [metrics])]);
+      await stopAll([path, ...(metrics === undefined ? [] : [metrics]), ...parts]);
     }),
   };
 }

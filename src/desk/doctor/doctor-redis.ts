@@ -131,7 +131,8 @@ function memory({ used, limit, acceptsUntil }: RedisMemory, info: Info): Finding
   const verdict = byLimits(used / fullAt, { warn: 0.83, bad: 1 });
   return finding("memory", verdict, `${mebibytes(used)} of ${mebibytes(total)}${rule}`, {
     reason: "a full Redis accepts no new jobs (STORE_FULL); running jobs still finish",
-    remedy: "give Redis more memory, run more workers, or keep fewer finished jobs (HOLDFAST_KEEP_COMPLETED)",
+    remedy:
+      "give Redis more memory, run more workers, or keep fewer ended jobs (HOLDFAST_KEEP_BYTES, HOLDFAST_KEEP_COMPLETED)",
     code: "STORE_FULL",
   });
 }
@@ -167,6 +168,6 @@ async function sampleClocks(client: ReturnType<typeof serversOf>[number]): Promi
   return samples.sort((a, b) => a.uncertainMs - b.uncertainMs);
 }
 
-function mebibytes(bytes: number): string {
+export function mebibytes(bytes: number): string {
   return `${Math.round(bytes / MEBIBYTE).toLocaleString("en")} MiB`;
 }

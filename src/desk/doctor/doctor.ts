@@ -5,6 +5,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { findReadableQueues } from "../overview/open-queues.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
+import { diagnoseBudgets } from "./doctor-budget.ts";
 import { diagnoseKeys } from "./doctor-encryption.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
@@ -55,6 +56,7 @@ export async function diagnoseSystem(
       diagnoseSchedules(application, stores, settings),
       diagnosePartitions(application, stores),
       diagnoseActs(stores),
+      diagnoseBudgets(application, stores, settings),
       ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
     ].map(unlessOpen),
   ];

@@ -65,6 +65,10 @@ const typeOverviewSchema = z.object({
     .meta({ description: "Whether waiting is computed from the next 500 jobs of a longer queue." }),
   oldestWaitingSince: instant.nullable(),
   completedPerSecond: z.number().meta({ description: "Over the last five minutes." }),
+  keptBytes: z.object({ completed: z.int(), failed: z.int() }).nullable().meta({
+    description:
+      "How much of Redis's memory its ended jobs take, by the workers' estimate; null where nothing has a budget.",
+  }),
   lastHour: z
     .object({
       completed: z.int(),

@@ -1,5 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
+import { bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
 import { estimatesOf } from "../../features/history/history.ts";
 import { HistoryCounts } from "../../features/history/history-counts.ts";
 import { type HistoryRecord, readHistoryRecords } from "../../features/history/read-history.ts";
@@ -28,12 +29,17 @@ export function openTypeReader(jobs: Contracts) {
 
   /** @param now Redis's clock, in milliseconds since 1970 */
   return async (partitions: readonly QueueStore[], now: number): Promise<TypeOverview[]> => {
-    const [records, ...types] = await Promise.all([lastHour(partitions, now), ...partitions.map(readTypes)]);
-    const found = types.flat();
+    const [records, kept, types] = await Promise.all([
+      lastHour(partitions, now),
+      Promise.all(partitions.map(readShares)),
+      Promise.all(partitions.map(readTypes)),
+    ]);
+    const [shares, found] = [kept.flat(), types.flat()];
     return [...jobs].map(([type, { queue }]) => ({
       type,
       queue,
       ...nowOf(found.filter((one) => one.type === type)),
+      keptBytes: keptBytesOf(shares, type),
       ...recentlyOf(
         records.filter((record) => record.type === type),
         now,
@@ -54,6 +60,16 @@ function nowOf(found: readonly TypeNow[]) {
     isEstimate: found.some(({ isEstimate }) => isEstimate),
     oldestWaitingSince: since === undefined ? null : nearestTime(since),
   };
+}
+
+function keptBytesOf(shares: readonly Share[], type: string): TypeOverview["keptBytes"] {
+  if (shares.length === 0) return null;
+  const of = (state: Share["state"]) =>
+    bytesOf(
+      shares.filter((share) => share.state === state),
+      type,
+    );
+  return { completed: of("completed"), failed: of("failed") };
 }
 
 function recentlyOf(records: readonly HistoryRecord[], now: number) {

@@ -1,2 +1,3 @@
 -- What features do with an ended job that is removed.
+-- @include ../budget/remove.lua
 -- @include ../tags/remove.lua

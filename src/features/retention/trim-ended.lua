@@ -12,9 +12,8 @@
   Returns how many it deleted, and whether there is more to do at once (1 or 0)
 ]]
 -- @include ../../core/effect/ledger/delete-ended.lua
+-- @include ../ended-since.lua
 
--- Jobs of the latest moments may still come.
-local LAG_MS = 1000
 -- Without any worker for this long, all indexes are made anew.
 local KEPT_MS = 604800000
 local prefix, ledgerStart, state, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
@@ -35,19 +34,9 @@ local function indexedUntil()
   return known == names and score or "-inf"
 end
 
--- Ids and scores that follow a score, without the last score's where there may be more of it.
-local function ended(after)
-  local found = redis.call("ZRANGEBYSCORE", KEYS[1], "(" .. after, now - LAG_MS, "WITHSCORES", "LIMIT", 0, most)
-  if #found < 2 * most then return found end
-  isMore = true
-  local last = found[#found]
-  if found[2] == last then return redis.call("ZRANGEBYSCORE", KEYS[1], last, last, "WITHSCORES") end
-  while found[#found] == last do found[#found], found[#found - 1] = nil, nil end
-  return found
-end
-
 local function addEnded()
-  local found = ended(indexedUntil())
+  local found, hasMore = endedSince(KEYS[1], indexedUntil(), now, most)
+  isMore = isMore or hasMore
   for at = 1, #found, 2 do
     local name = jobType(prefix, found[at])
     if name and isKept[name] then redis.call("ZADD", indexOf(name), found[at + 1], found[at]) end

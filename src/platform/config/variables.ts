@@ -49,19 +49,14 @@ const variable = <T>(definition: Variable<T>): Variable<T> => definition;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
-const wholeNumber = (min: number, max: number, fallback: number) =>
+const number = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d{1,16}$/)
     .transform(Number)
-    .pipe(z.number().int().min(min).max(max))
-    .default(fallback);
-const optionalPort = z
-  .string()
-  .regex(/^\d{1,5}$/)
-  .transform(Number)
-  .pipe(z.number().int().max(65_535))
-  .optional();
+    .pipe(z.number().int().min(min).max(max));
+const wholeNumber = (min: number, max: number, fallback: number) => number(min, max).default(fallback);
+const optionalPort = number(0, 65_535).optional();
 const optionalUrl = (protocols: RegExp) =>
   z
     .string()
@@ -211,6 +206,13 @@ export const variables = {
     expected: "a number of jobs, 1 to 10000000",
     meaning: "How many failed jobs stay readable per queue, at most for the retention time.",
     fallback: "100000",
+  }),
+  HOLDFAST_KEEP_BYTES: variable({
+    schema: number(1_000, 1e15).optional(),
+    expected: "a number of bytes, 1000 to 1000000000000000",
+    meaning:
+      "How much of Redis's memory ended jobs may take, in all queues together. Then the oldest are removed; failed ones only after a day.",
+    fallback: "",
   }),
   HOLDFAST_PREFIX: variable({
     schema: z

@@ -3,7 +3,7 @@
 -- @include ../../bullmq/remove-ended-job.lua
 -- @include ../../../platform/redis/now.lua
 
--- Each takes prefix and id, while the job is still there.
+-- Each takes prefix, id and state, while the job is still there.
 local removeFeatures = {}
 -- @include ../../../features/points/remove.lua
 
@@ -20,7 +20,7 @@ local function deleteEnded(prefix, id, state, ledgerStart, joined)
   if isInDoubt(prefix, id, state, ledgerStart) then return false end
   local dedupKey = dedupKeyOf(prefix, id)
   if dedupKey then redis.call("ZADD", joined, "XX", nowMs(), id .. "/" .. dedupKey) end
-  for _, remove in ipairs(removeFeatures) do remove(prefix, id) end
+  for _, remove in ipairs(removeFeatures) do remove(prefix, id, state) end
   removeEndedJob(prefix, id, state)
   return true
 end

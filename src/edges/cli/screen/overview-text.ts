@@ -50,6 +50,7 @@ function summary(queues: readonly QueueOverview[]): string {
 }
 
 function typesTable(types: readonly TypeOverview[], now: number, width: number): Lines {
+  const hasBudget = types.some(({ keptBytes }) => keptBytes !== null);
   const columns = [
     { heading: "type" },
     { heading: "running" },
@@ -61,6 +62,12 @@ function typesTable(types: readonly TypeOverview[], now: number, width: number):
     { heading: "retried 1h", leaves: 2 },
     { heading: "failed 1h" },
     { heading: "in doubt 1h", leaves: 1 },
+    ...(hasBudget
+      ? [
+          { heading: "completed MiB", leaves: 0 },
+          { heading: "failed MiB", leaves: 0 },
+        ]
+      : []),
   ];
   const rows = types.map(({ lastHour, ...type }) => [
     type.type,
@@ -73,6 +80,7 @@ function typesTable(types: readonly TypeOverview[], now: number, width: number):
     String(lastHour.retried),
     String(lastHour.failed),
     String(lastHour.inDoubt),
+    ...(hasBudget ? [mebibytes(type.keptBytes?.completed), mebibytes(type.keptBytes?.failed)] : []),
   ]);
   return tableLines(columns, rows, width);
 }
@@ -168,6 +176,10 @@ function holdsText({ holds }: WorkerOverview, now: number): string {
 function ageText(since: string | null, now: number): string {
   if (since === null) return "-";
   return durationText(Math.max(0, Math.floor((now - Date.parse(since)) / 1_000) * 1_000));
+}
+
+function mebibytes(bytes = 0): string {
+  return (bytes / 2 ** 20).toFixed(1);
 }
 
 /** "-" for none. */

@@ -1,0 +1,75 @@
+import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import { type Budget, budgetsOf, bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { serversOf } from "../../platform/redis/connection.ts";
+import { readMemory } from "../overview/redis-load.ts";
+import { mebibytes } from "./doctor-redis.ts";
+import { type Finding, finding } from "./finding.ts";
+
+/** Workers look each second; what is over by more for longer must stay. */
+const TOLERATED = 1.1;
+
+/** Checks each budget of ended jobs, and whether Redis is full before they reach the one for all. */
+export async function diagnoseBudgets(
+  application: Application,
+  stores: QueueStores,
+  { HOLDFAST_KEEP_BYTES: keepBytes }: Pick<Settings, "HOLDFAST_KEEP_BYTES">,
+): Promise<Finding[]> {
+  const budgets = budgetsOf(application, keepBytes);
+  if (budgets.length === 0) return [];
+  const partitions = stores.partitionsOf(application.queues);
+  const shares = (await Promise.all(partitions.map(readShares))).flat();
+  if (shares.length === 0 && (await hasEnded(partitions))) return [uncounted()];
+  return [
+    ...budgets.map((budget) => within(budget, shares)),
+    ...(keepBytes === undefined ? [] : await roomFor(keepBytes, stores, shares)),
+  ];
+}
+
+async function hasEnded(partitions: readonly QueueStore[]): Promise<boolean> {
+  const counts = partitions.flatMap(({ client, keys }) =>
+    [keys.completed, keys.failed].map((key) => client.zcard(key)),
+  );
+  return (await Promise.all(counts)).some((count) => count > 0);
+}
+
+function uncounted(): Finding {
+  return finding("budget of ended jobs", "warn", "jobs have ended, and none is counted", {
+    reason: "no worker with a budget runs, or Redis refuses what it counts with; no ended job is removed",
+    remedy:
+      "see that a worker runs with HOLDFAST_KEEP_BYTES, and that Redis's user may call MEMORY USAGE (+memory|usage)",
+  });
+}
+
+function within({ type, bytes }: Budget, shares: readonly Share[]): Finding {
+  const used = bytesOf(shares, type);
+  const name = type === undefined ? "budget of ended jobs" : `budget of ended jobs of ${type}`;
+  const isOver = used > bytes * TOLERATED;
+  return finding(name, isOver ? "warn" : "ok", `${mebibytes(used)} of ${mebibytes(bytes)}`, {
+    reason: "failed jobs of the last day and jobs in doubt stay, and no job goes while no worker runs",
+    remedy:
+      "see that a worker runs; resolve doubts, and holdfast jobs clean --state failed; or raise the budget",
+  });
+}
+
+/** In a cluster, of all masters together. */
+async function roomFor(
+  keepBytes: number,
+  { client }: QueueStores,
+  shares: readonly Share[],
+): Promise<Finding[]> {
+  const memories = await Promise.all(serversOf(client).map(readMemory));
+  const sum = (of: "used" | "acceptsUntil") =>
+    memories.reduce((total, memory) => total + (memory[of] ?? 0), 0);
+  if (memories.some(({ limit }) => limit === undefined)) return [];
+  const others = Math.max(0, sum("used") - bytesOf(shares));
+  const room = sum("acceptsUntil") - others;
+  const found = `${mebibytes(keepBytes)}, and ${mebibytes(Math.max(0, room))} are left for ended jobs`;
+  return [
+    finding("room for ended jobs", keepBytes > room ? "warn" : "ok", found, {
+      reason: "Redis refuses new jobs (STORE_FULL) before a worker removes an ended one",
+      remedy: "lower HOLDFAST_KEEP_BYTES below that, or give Redis more memory",
+    }),
+  ];
+}

@@ -1,0 +1,112 @@
+#!lua flags=allow-oom
+--[[
+  Brings the sums of what ended jobs take up to date. BullMQ ends jobs, and removes the oldest of too many, without a word to us. So each call
+  adds what has ended since the last, takes out what is older than the oldest job that is left, and looks whether some others, at random, are
+  still there. Atomic: a sum and its jobs always agree, whichever process dies. One worker at a time does that, so that many cost no more;
+  the others read, and one of them goes on soon after it has died.
+
+  KEYS[1] jobs that have completed   KEYS[2] jobs that have failed; all other keys share their slot
+  ARGV[1] what all keys of the queue begin with   ARGV[2] how many jobs to look at, of each state   ARGV[3] unique to the worker
+
+  Returns whether there is more to do at once, whether this worker does it (1 or 0), and shares.lua's shares
+]]
+-- @include ./shares.lua
+-- @include ../ended-since.lua
+-- @include ../job-bytes.lua
+-- @include ../tags/tags.lua
+
+-- Without any worker for this long, all is counted anew.
+local KEPT_MS = 604800000
+-- Longer than between two looks of a worker.
+local LEASE_MS = 2500
+-- Where more than one in twenty is gone, it looks again at once.
+local SAMPLE = 20
+local prefix, most, now, isMore = ARGV[1], tonumber(ARGV[2]), nowMs(), false
+local sums, added = sumsOf(prefix), {}
+
+local function setOf(name)
+  return stateOf(name) == "completed" and KEYS[1] or KEYS[2]
+end
+
+local function addBytes(name, bytes) added[name] = (added[name] or 0) + bytes end
+
+-- What a member of a set takes, in bytes.
+local function memberBytes(set)
+  return (redis.call("MEMORY", "USAGE", set) or 0) / math.max(1, redis.call("ZCARD", set))
+end
+
+local function count(state, id, endedAt, perMember)
+  local type = redis.call("HGET", prefix .. id, "name")
+  if not type then return end
+  local name, members = state .. ":" .. type, 2 + #tagsOf(prefix, id)
+  local score = scoreOf(endedAt, jobBytes(prefix, id) + members * perMember)
+  -- It has ended before, and another tool has retried it.
+  uncount(prefix, name, id)
+  redis.call("ZADD", countedJobs(prefix, name), score, id)
+  addBytes(name, bytesIn(score))
+end
+
+local function countedUntil(state)
+  local score = redis.call("HGET", sums, state)
+  -- Redis's clock was set back, or another server is the master now.
+  return score and tonumber(score) <= now and score or "-inf"
+end
+
+local function addEnded(state, set)
+  local found, hasMore = endedSince(set, countedUntil(state), now, most)
+  if #found == 0 then return end
+  local perMember = memberBytes(set)
+  for at = 1, #found, 2 do count(state, found[at], found[at + 1], perMember) end
+  redis.call("HSET", sums, state, found[#found])
+  isMore = isMore or hasMore
+end
+
+-- Takes out of a sum what is gone of these jobs, each followed by its score. Returns how many.
+local function takeOutGone(name, set, found)
+  local gone, bytes = {}, 0
+  for at = 1, #found, 2 do
+    if not redis.call("ZSCORE", set, found[at]) then
+      gone[#gone + 1], bytes = found[at], bytes + bytesIn(found[at + 1])
+    end
+  end
+  if #gone > 0 then
+    redis.call("ZREM", countedJobs(prefix, name), unpack(gone))
+    addBytes(name, -bytes)
+  end
+  return #gone
+end
+
+-- BullMQ removes the oldest.
+local function takeOutOldest(name, set)
+  local oldest = redis.call("ZRANGE", set, 0, 0, "WITHSCORES")[2]
+  local before = oldest and "(" .. scoreOf(oldest, 0) or "+inf"
+  local found = redis.call("ZRANGEBYSCORE", countedJobs(prefix, name), "-inf", before, "WITHSCORES", "LIMIT", 0, most)
+  if takeOutGone(name, set, found) == most then isMore = true end
+end
+
+-- Other tools remove any. Each call looks at one sum.
+local function takeOutSome(names)
+  if #names == 0 then return end
+  local name = names[2 * (redis.call("TIME")[2] % (#names / 2)) + 1]
+  local found = redis.call("ZRANDMEMBER", countedJobs(prefix, name), SAMPLE, "WITHSCORES")
+  if takeOutGone(name, setOf(name), found) * 20 > #found / 2 then isMore = true end
+end
+
+local function bringUpToDate()
+  addEnded("completed", KEYS[1])
+  addEnded("failed", KEYS[2])
+  local names = readSums(prefix)
+  for at = 1, #names, 2 do takeOutOldest(names[at], setOf(names[at])) end
+  takeOutSome(names)
+  for name, bytes in pairs(added) do redis.call("HINCRBY", sums, name, bytes) end
+  -- All at the same moment: a sum never outlives its jobs.
+  names = readSums(prefix)
+  for at = 1, #names, 2 do redis.call("PEXPIRE", countedJobs(prefix, names[at]), KEPT_MS) end
+  redis.call("HSET", sums, "by", ARGV[3], "lookedAt", now)
+  redis.call("PEXPIRE", sums, KEPT_MS)
+end
+
+local by, lookedAt = unpack(redis.call("HMGET", sums, "by", "lookedAt"))
+local isMine = by == ARGV[3] or math.abs(now - (tonumber(lookedAt) or 0)) > LEASE_MS
+if isMine then bringUpToDate() end
+return { isMore and 1 or 0, isMine and 1 or 0, shares(prefix, now) }

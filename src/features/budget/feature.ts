@@ -1,0 +1,10 @@
+import type { Feature } from "../../core/feature.ts";
+import { startBudgetSweep } from "./budget-sweep.ts";
+import { declaredBudget } from "./declared.ts";
+
+/** How much of Redis's memory ended jobs may take. */
+export const budget: Feature = {
+  name: "budget",
+  ...declaredBudget,
+  inWorkerProcess: startBudgetSweep,
+};

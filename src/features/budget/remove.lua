@@ -1,0 +1,3 @@
+-- @include ./budget.lua
+
+removeFeatures[#removeFeatures + 1] = uncountJob

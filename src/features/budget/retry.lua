@@ -1,0 +1,3 @@
+-- @include ./budget.lua
+
+retryFeatures[#retryFeatures + 1] = function(prefix, id) uncountJob(prefix, id, "failed") end
