@@ -52,11 +52,14 @@ describe("a submission with the debounce key of a job that waits for its time", 
   });
 
   it("counts in everything: its priority and tags are the job's, and those before are not", async () => {
-    const { submit, producer, createOperator, startWorker, ran } = await openIndexing();
+    const { submit, producer, createOperator, startWorker, ran, connect, keys } = await openIndexing();
+    // As where ended jobs have a budget of bytes.
+    await connect().hset(`${keys.start}budget`, "completed:index", 1);
     const { id } = await submit("first", HOUR_MS, { tags: ["draft", "both"], priority: 9 });
     await submit("second", 1, { tags: ["both", "final"], priority: 3, startWithinMs: HOUR_MS });
 
     expect(await producer.status(id)).toMatchObject({ tags: ["both", "final"], replaced: 1 });
+    expect(await connect().zcard(keys.tag("draft"))).toBe(0);
     const operator = await createOperator();
     const taggedWith = async (tag: string) =>
       (await operator.list({ tag, limit: 9 })).jobs.map((job) => job.id);

@@ -47,8 +47,9 @@ end
 
 -- Removes a job from its window and all that waits, so that it can be placed anew under its id.
 local function takeAway(id)
-  takeOut(queueStart, id, jobState(queueStart, id))
+  local state, _, isHeld = jobState(queueStart, id)
+  takeOut(queueStart, id, state, isHeld)
   for _, ended in ipairs(endFeatures) do ended(queueStart, id, "", placedAt) end
-  for _, remove in ipairs(removeFeatures) do remove(queueStart, id) end
+  for _, remove in ipairs(removeFeatures) do remove(queueStart, id, state) end
   redis.call("DEL", queueStart .. id)
 end

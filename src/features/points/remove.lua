@@ -1,3 +1,3 @@
--- What features do with an ended job that is removed.
+-- What features do with a job that is removed: one that has ended, or one that waits and is placed anew.
 -- @include ../budget/remove.lua
 -- @include ../tags/remove.lua
