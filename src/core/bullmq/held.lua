@@ -1,9 +1,10 @@
 --[[
-  Jobs that are held: they wait until other jobs have ended, and no worker finds them. Included by other scripts. `prefix` is what all
-  keys of the queue begin with.
+  Jobs that are held: they wait until other jobs have ended or a time has come, and no worker finds them. Included by other scripts.
+  `prefix` is what all keys of the queue begin with.
 
   BullMQ has no state for them. A held job is in its set of jobs that wait for children, with a score below zero; parents of a flow have a
-  time there. Its field `heldAs` is when it may run: milliseconds since 1970.
+  time there. Its field `heldAs` is when it may run: milliseconds since 1970. `held:due` has those that the next claim after that time
+  lets in, scored by it.
 ]]
 -- @include ./add/enqueue.lua
 
@@ -15,8 +16,16 @@ local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
+-- Says from when on a held job is let in.
+local function letInAt(prefix, id, mayRunAt)
+  redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
+  redis.call("ZADD", prefix .. "held:due", mayRunAt, id)
+  wakeAt(prefix, mayRunAt)
+end
+
 -- Returns whether it was held. The caller puts it where it goes.
 local function letGo(prefix, id)
   redis.call("HDEL", prefix .. id, "heldAs")
+  redis.call("ZREM", prefix .. "held:due", id)
   return redis.call("ZREM", prefix .. "waiting-children", id) == 1
 end

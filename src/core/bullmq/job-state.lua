@@ -68,3 +68,8 @@ end
 local function dedupKeyOf(prefix, id)
   return redis.call("HGET", prefix .. id, "dedupKey")
 end
+
+-- Whether it fails as soon as a worker gets it, without running.
+local function isToFail(prefix, id)
+  return redis.call("HEXISTS", prefix .. id, "defa") == 1
+end

@@ -36,6 +36,11 @@ local function wakeWhenDue(prefix)
   redis.call("ZADD", prefix .. "marker", tonumber(due) / DUE_SCALE, "1")
 end
 
+-- Wakes a worker then. BullMQ writes its own times over each other, so this is apart from them.
+local function wakeAt(prefix, time)
+  redis.call("ZADD", prefix .. "marker", "LT", time, "2")
+end
+
 -- Wakes a worker that waits for a job.
 local function wakeWorker(prefix)
   redis.call("ZADD", prefix .. "marker", 0, "0")

@@ -1,0 +1,1 @@
+-- What features do with a job that a worker is about to get.
