@@ -4,7 +4,7 @@
 
   BullMQ has no state for them. A held job is in its set of jobs that wait for children, with a score below zero; parents of a flow have a
   time there. Its field `heldAs` is when it may run: milliseconds since 1970. `held:due` has those that the next claim after that time
-  lets in, scored by it.
+  lets in, in order; the whole part of a score is that time.
 ]]
 -- @include ./add/enqueue.lua
 
@@ -16,10 +16,12 @@ local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
--- Says from when on a held job is let in.
+-- Says from when on a held job is let in: behind those of the same millisecond.
 local function letInAt(prefix, id, mayRunAt)
+  local due, step = prefix .. "held:due", 1 / DUE_SCALE
+  local last = redis.call("ZREVRANGEBYSCORE", due, "(" .. mayRunAt + 1, mayRunAt, "WITHSCORES", "LIMIT", 0, 1)[2]
   redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
-  redis.call("ZADD", prefix .. "held:due", mayRunAt, id)
+  redis.call("ZADD", due, last and math.min(last + step, mayRunAt + 1 - step) or mayRunAt, id)
   wakeAt(prefix, mayRunAt)
 end
 

@@ -9,7 +9,7 @@ local LET_IN_MAX = 100
 
 -- Returns how many were let in.
 local function letDueIn(prefix, now)
-  local due = redis.call("ZRANGEBYSCORE", prefix .. "held:due", "-inf", now, "LIMIT", 0, LET_IN_MAX)
+  local due = redis.call("ZRANGEBYSCORE", prefix .. "held:due", "-inf", "(" .. now + 1, "LIMIT", 0, LET_IN_MAX)
   for _, id in ipairs(due) do
     if letGo(prefix, id) then putInLine(prefix, id, 0, now, "waiting-children") end
   end

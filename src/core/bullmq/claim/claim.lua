@@ -76,6 +76,6 @@ end
 local function nextDueAt(dueAt, delayedKey)
   local prefix = string.sub(delayedKey, 1, -1 - #"delayed")
   local heldUntil = tonumber(redis.call("ZRANGE", prefix .. "held:due", 0, 0, "WITHSCORES")[2])
-  return heldUntil and math.min(heldUntil, dueAt or heldUntil) or dueAt
+  return heldUntil and math.min(math.floor(heldUntil), dueAt or heldUntil) or dueAt
 end
 
