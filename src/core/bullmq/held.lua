@@ -6,7 +6,8 @@
   time there. Its field `heldAs` is when it may run: milliseconds since 1970. `held:due` has those that the next claim after that time
   lets in, in order; the whole part of a score is that time.
 ]]
--- @include ./add/enqueue.lua
+-- @include ./add/emit.lua
+-- @include ./encodings.lua
 
 local HELD_OFFSET = 0x10000000000000
 
@@ -16,13 +17,14 @@ local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
--- Says from when on a held job is let in: behind those of the same millisecond.
+-- Says from when on a held job is let in, behind those of the same millisecond, and wakes a worker then: by a mark of its own, since
+-- BullMQ writes its times over each other.
 local function letInAt(prefix, id, mayRunAt)
   local due, step = prefix .. "held:due", 1 / DUE_SCALE
   local last = redis.call("ZREVRANGEBYSCORE", due, "(" .. mayRunAt + 1, mayRunAt, "WITHSCORES", "LIMIT", 0, 1)[2]
   redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
   redis.call("ZADD", due, last and math.min(last + step, mayRunAt + 1 - step) or mayRunAt, id)
-  wakeAt(prefix, mayRunAt)
+  redis.call("ZADD", prefix .. "marker", "LT", mayRunAt, "2")
 end
 
 -- Returns whether it was held. The caller puts it where it goes.

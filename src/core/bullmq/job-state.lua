@@ -3,6 +3,7 @@
   `prefix` is what all keys of the queue begin with.
 ]]
 -- @include ./encodings.lua
+-- @include ./claim/deliveries.lua
 
 local function jobExists(prefix, id)
   return redis.call("EXISTS", prefix .. id) == 1
@@ -59,17 +60,7 @@ local function heldCount(prefix)
   return redis.call("ZCOUNT", prefix .. "waiting-children", "-inf", "(0")
 end
 
--- How often the job was delivered to a worker.
-local function deliveryCount(prefix, id)
-  return tonumber(redis.call("HGET", prefix .. id, "ats") or 0)
-end
-
 -- A job has it once it has asked for an effect.
 local function dedupKeyOf(prefix, id)
   return redis.call("HGET", prefix .. id, "dedupKey")
-end
-
--- Whether it fails as soon as a worker gets it, without running.
-local function isToFail(prefix, id)
-  return redis.call("HEXISTS", prefix .. id, "defa") == 1
 end

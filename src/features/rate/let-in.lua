@@ -1,25 +1,12 @@
 --[[
   Gives the free and cooling tokens of a key to its held jobs, in order. Included by other scripts.
 ]]
--- @include ../../core/bullmq/put-in-line.lua
 -- @include ./tokens.lua
 
 -- The sweep goes on with the rest.
 local LET_IN_STEPS = 100
 
--- Returns whether it gave the job a token.
-local function giveToken(prefix, key, id, rate, now)
-  local mayStartAt = takeToken(key, id, rate.limit, now)
-  if not mayStartAt then return false end
-  if mayStartAt > now then
-    letInAt(prefix, id, mayStartAt)
-  elseif letGo(prefix, id) then
-    putInLine(prefix, id, 0, now, "waiting-children")
-  end
-  return true
-end
-
--- Returns how many jobs got a token, and whether any is held still.
+-- Returns how many jobs got a token. Those that may start at once are let in by the next claim.
 local function giveTokens(prefix, hash, now)
   local key, count = rateKey(prefix, hash), 0
   redis.call("ZREMRANGEBYSCORE", key, "(0", now)
@@ -28,19 +15,21 @@ local function giveTokens(prefix, hash, now)
     if not id then
       redis.call("ZREM", prefix .. "rates", hash)
       redis.call("PEXPIRE", key, LONGEST_WINDOW_MS + KEPT_MS)
-      return count, false
+      return count
     end
     local asks, heldAs = unpack(redis.call("HMGET", prefix .. id, "asks", "heldAs"))
     if not asks or not heldAs then
       -- Another tool has removed it, or put it in line.
       redis.call("ZREM", key, id)
-    elseif giveToken(prefix, key, id, rateIn(asks), now) then
-      count = count + 1
     else
-      return count, true
+      local rate = rateIn(asks)
+      local mayStartAt = takeToken(key, id, rate.limit, now)
+      if not mayStartAt then return count end
+      letInAt(prefix, id, mayStartAt)
+      count = count + 1
     end
   end
-  return count, true
+  return count
 end
 
 -- A job has ended that has not started with its token, or is held: others have its place.

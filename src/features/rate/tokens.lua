@@ -32,25 +32,30 @@ local function isAnyHeld(key)
   return last and tonumber(last) >= FIRST_HELD
 end
 
--- Gives a job a token: a new one, or the first that cools while so few others are in use. Returns when the job may start; nil where there is none.
+-- The key must outlive its cooling tokens.
+local function keep(key, ms, isNew)
+  if isNew then redis.call("PEXPIRE", key, ms + KEPT_MS) else redis.call("PEXPIRE", key, ms + KEPT_MS, "GT") end
+end
+
+-- Gives a job a token: a new one, or the first that cools while so few others are in use. Returns when the job may start, nil where there
+-- is none; and how many tokens there were.
 local function takeToken(key, id, limit, now)
   local count, mayStartAt = redis.call("ZCOUNT", key, "-inf", BELOW_HELD), now
   if count >= limit then
     local cooling = redis.call("ZRANGEBYSCORE", key, "(0", BELOW_HELD, "WITHSCORES", "LIMIT", count - limit, 1)
-    if not cooling[1] then return end
+    if not cooling[1] then return nil, count end
     redis.call("ZREM", key, cooling[1])
     mayStartAt = tonumber(cooling[2])
   end
   redis.call("ZADD", key, -mayStartAt, id)
-  return mayStartAt
+  return mayStartAt, count
 end
 
 -- Gives a job that has no token one, or holds it. Returns whether it may start now.
 local function admit(prefix, id, rate, now, maxEvents)
-  local key = rateKey(prefix, rate.hash)
+  local key, mayStartAt, count = rateKey(prefix, rate.hash), nil, nil
   redis.call("ZREMRANGEBYSCORE", key, "(0", now)
-  local isNew = redis.call("EXISTS", key) == 0
-  local mayStartAt = not isAnyHeld(key) and takeToken(key, id, rate.limit, now)
+  if not isAnyHeld(key) then mayStartAt, count = takeToken(key, id, rate.limit, now) end
   if not mayStartAt then
     redis.call("ZADD", key, FIRST_HELD + rate.number, id)
     redis.call("PERSIST", key)
@@ -58,8 +63,7 @@ local function admit(prefix, id, rate, now, maxEvents)
     holdJob(prefix, id, now, now, maxEvents)
     return false
   end
-  local keptMs = mayStartAt - now + rate.windowMs + KEPT_MS
-  if isNew then redis.call("PEXPIRE", key, keptMs) else redis.call("PEXPIRE", key, keptMs, "GT") end
+  keep(key, mayStartAt - now + rate.windowMs, count == 0)
   if mayStartAt == now then return true end
   holdJob(prefix, id, mayStartAt, now, maxEvents)
   letInAt(prefix, id, mayStartAt)

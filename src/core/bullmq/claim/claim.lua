@@ -10,31 +10,34 @@
 local CLAIM_STEPS = 100
 local claims, mayHoldMore
 
--- Few claims need it, and each run of the script would make these functions anew.
+-- Few claims need them, and each run of the script would make these functions anew.
 local function openClaims()
--- @include ../let-due-in.lua
+-- @include ../held.lua
   -- Each takes prefix, id, what the job asks, and the time; returns whether it has held the job back.
   local claimFeatures = {}
 -- @include ../../../features/points/claim.lua
-  local now = tonumber(ARGV[2])
-  local function isHeldBack(prefix, id, asks)
-    for _, holdBack in ipairs(claimFeatures) do
-      if holdBack(prefix, id, asks, now) then return true end
+  claims = {}
+  function claims.holdBack(...)
+    for _, holdsBack in ipairs(claimFeatures) do
+      if holdsBack(...) then return true end
     end
     return false
   end
-  claims = { isHeldBack = isHeldBack, letDueIn = letDueIn }
+  function claims.letIn(...)
+-- @include ../let-due-in.lua
+    letDueIn(...)
+  end
   return claims
 end
 
 local function isHeldBack(prefix, id)
   local asks = redis.call("HGET", prefix .. id, "asks")
-  return asks and (claims or openClaims()).isHeldBack(prefix, id, asks)
+  return asks and (claims or openClaims()).holdBack(prefix, id, asks, tonumber(ARGV[2]))
 end
 
 local function letIn(prefix)
   local isAnyDue = redis.call("ZRANGEBYSCORE", prefix .. "held:due", "-inf", ARGV[2], "LIMIT", 0, 1)[1]
-  if isAnyDue then (claims or openClaims()).letDueIn(prefix, tonumber(ARGV[2])) end
+  if isAnyDue then (claims or openClaims()).letIn(prefix, tonumber(ARGV[2])) end
 end
 
 -- A worker asks again at once.
