@@ -259,8 +259,8 @@ export const withoutWindow = mutation("window of a token", [
 /** A job starts although it has no token: a retry, or a job whose worker died. */
 export const withoutTokensOfRetries = mutation("token of each start", [
   "features/rate/claim.lua",
-  "if isToFail(prefix, id) then return false end",
-  "do return false end",
+  "elseif isToFail(prefix, id) then",
+  "elseif true then",
 ]);
 
 /** An error that nothing explains means that the effect did not happen. */
