@@ -8,6 +8,7 @@ import { measureHistory } from "./flow/history.ts";
 import { measureKeyed } from "./flow/keyed.ts";
 import { measureLargeFlow } from "./flow/large-flow.ts";
 import { measureOrder } from "./flow/order.ts";
+import { measureRates } from "./flow/rates.ts";
 import { measureTags } from "./flow/tags.ts";
 import { measureBullmqMetrics, measureWorkerHistory } from "./flow/worker-history.ts";
 
@@ -16,7 +17,7 @@ const usage = `npm run flow -- [options]
 Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
 submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
 and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); what a debounced submission costs Redis against a delayed one; what tags cost with many jobs; what the history costs: its bytes,
+each once); what a rate for each key costs Redis; what a debounced submission costs Redis against a delayed one; what tags cost with many jobs; what the history costs: its bytes,
 and how many jobs a second a worker runs with and without it, beside BullMQ's own metrics; and what a budget in bytes costs, and whether many
 more ended jobs than it has room for stay within it.
 
@@ -34,6 +35,7 @@ const full = {
   children: 10_000,
   drained: { jobs: 20_000, rounds: 15 },
   budget: { bytes: 300 * 1024 * 1024, keepBytes: 50 * 1024 * 1024 },
+  rated: { jobs: 20_000, rounds: 3 },
 };
 const quick = {
   waiting: 10_000,
@@ -42,6 +44,7 @@ const quick = {
   children: 1_000,
   drained: { jobs: 4_000, rounds: 6 },
   budget: { bytes: 60 * 1024 * 1024, keepBytes: 10 * 1024 * 1024 },
+  rated: { jobs: 1_000, rounds: 4 },
 };
 type Size = typeof full;
 const SLOTS = 10;
@@ -74,6 +77,7 @@ await runCommand(
         await largeFlow(server.url, size),
         await keptWithinBudget(server.url, size),
       ];
+      await rates(server.url, size);
       await debounced(server.url, size);
       await tags(server.url, size);
       await history(server.url, size);
@@ -107,6 +111,29 @@ async function oneAtATime(url: string, { keyed }: Size): Promise<boolean> {
       `keys ${Math.round(cost.keyed)}, ${cost.ratio.toFixed(2)} times as many, ${cost.early} too early or out of order.`,
   );
   return cost.early === 0;
+}
+
+async function rates(url: string, { rated }: Size): Promise<void> {
+  const cost = await measureRates(url, rated);
+  const us = (value: number) => value.toFixed(1);
+  const times = (value: number, of: number) => (value / of).toFixed(2);
+  const { bareUs, lookingUs, plainUs, oneKeyUs, manyKeysUs, oneKeyHeldUs, manyKeysHeldUs } = cost;
+  say(
+    `Redis's time to submit and run a job: ${us(bareUs)} µs, ${us(lookingUs)} where features may hold it back (${times(lookingUs, bareUs)} times as much).`,
+  );
+  const row = (name: string, value: number) => [name, us(value), times(value, plainUs)];
+  say(
+    plainTable({
+      head: ["with Holdfast's worker", "µs of Redis", "ratio"],
+      rows: [
+        row("no rate", plainUs),
+        row("a rate that is never reached, 1 key", oneKeyUs),
+        row(`the same, ${rated.jobs / 2} keys`, manyKeysUs),
+        row("half of the jobs held, 1 key", oneKeyHeldUs),
+        row(`the same, ${rated.jobs / 2} keys`, manyKeysHeldUs),
+      ],
+    }),
+  );
 }
 
 async function largeFlow(url: string, { children }: Size): Promise<boolean> {

@@ -135,8 +135,13 @@ function end({ state, startedAt, finishedAt, worker, error, attempts, effects }:
 
 function next({ state, nextAttemptAt, attemptsMade, held }: JobDetail): Moment[] {
   if (held !== undefined) {
-    const facts = [`${held.limit} of its key may be under way at a time`];
-    return [{ id: "next", at: null, mark: state, title: `Is held behind ${held.behind} of its key`, facts }];
+    const { limit, windowMs, until = null } = held;
+    const facts = [
+      windowMs === undefined
+        ? `${limit} of its key may be under way at a time`
+        : `${limit} of its key may start within ${duration(windowMs)}`,
+    ];
+    return [{ id: "next", at: until, mark: state, title: `Is held behind ${held.behind} of its key`, facts }];
   }
   if (state === "waiting" || state === "prioritized") {
     return [{ id: "next", at: null, mark: state, title: "Waits for a worker" }];

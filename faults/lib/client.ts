@@ -37,6 +37,7 @@ export interface Submission {
     | "declined"
     | "sized"
     | "single"
+    | "rated"
     | "triple";
   readonly idempotencyKey: string;
   readonly payload: object;

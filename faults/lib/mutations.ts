@@ -176,7 +176,7 @@ export const withoutClocks = mutation(
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["core/bullmq/claim/redis-clock-worker.js", "lua: REDIS_TIME + definition.lua", "lua: definition.lua"],
+  ["core/bullmq/claim/redis-clock-worker.js", "lua: REDIS_TIME + withClaimPoint(", "lua: withClaimPoint("],
 );
 
 /** Schedulers read their own clock instead of Redis's. */
@@ -247,6 +247,20 @@ export const withoutLaneSweep = mutation("sweep of lanes", [
   "features/lanes/sweep-lanes.lua",
   'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])',
   "{}",
+]);
+
+/** A token is free again at once, and not after the window. */
+export const withoutWindow = mutation("window of a token", [
+  "features/rate/claim.lua",
+  "now + rate.windowMs, id)",
+  "now, id)",
+]);
+
+/** A job starts although it has no token: a retry, or a job whose worker died. */
+export const withoutTokensOfRetries = mutation("token of each start", [
+  "features/rate/claim.lua",
+  "elseif isToFail(prefix, id) then",
+  "elseif true then",
 ]);
 
 /** An error that nothing explains means that the effect did not happen. */

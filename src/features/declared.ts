@@ -4,6 +4,7 @@ import { declaredBudget } from "./budget/declared.ts";
 import { declaredFairness } from "./fairness/fairness.ts";
 import { declaredChildFailure } from "./flows/declared.ts";
 import { declaredConcurrency } from "./lanes/keyed-concurrency.ts";
+import { declaredRate } from "./rate/keyed-rate.ts";
 import { declaredRetention } from "./retention/retention.ts";
 import { declaredSchedules } from "./schedules/declared.ts";
 
@@ -13,6 +14,7 @@ export type {} from "./debounce/debounce.ts";
 export type {} from "./fairness/fairness.ts";
 export type {} from "./flows/declared.ts";
 export type {} from "./lanes/keyed-concurrency.ts";
+export type {} from "./rate/keyed-rate.ts";
 export type {} from "./retention/retention.ts";
 export type {} from "./schedules/declared.ts";
 export type {} from "./tags/tags.ts";
@@ -23,6 +25,7 @@ export const declarations: readonly Declaration[] = [
   declaredRetention,
   declaredBudget,
   declaredConcurrency,
+  declaredRate,
   declaredChildFailure,
   declaredSchedules,
 ];

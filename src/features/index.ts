@@ -6,6 +6,7 @@ import { flows } from "./flows/feature.ts";
 import { formerQueues } from "./former-queues/feature.ts";
 import { history } from "./history/feature.ts";
 import { lanes } from "./lanes/feature.ts";
+import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
 
@@ -15,6 +16,7 @@ export const features: readonly Feature[] = [
   budget,
   fairness,
   lanes,
+  rate,
   flows,
   tags,
   debounce,

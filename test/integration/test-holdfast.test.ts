@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { latch } from "../support/latch.ts";
+import { until } from "../support/until.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const base = {
@@ -159,6 +160,29 @@ describe("a Holdfast for tests", () => {
     );
     await holdfast.clock.advance(HOUR_MS);
     expect(await Promise.all(jobs.map(({ id }) => holdfast.job(id).completed()))).toEqual(names);
+  });
+
+  it("drains what a rate lets start, and brings the others forward with the clock", async () => {
+    const rated = defineJob({
+      ...base,
+      type: "rated",
+      payload: z.strictObject({ name: z.string() }),
+      rate: { key: () => "one", limit: "2/1h" },
+    });
+    const ran: string[] = [];
+    const handler = rated.handler(async ({ payload: { name } }) => {
+      ran.push(name);
+      return name;
+    });
+    const holdfast = await start({}, defineConfig({ jobs: [rated], handlers: async () => [handler] }));
+    for (const name of ["a", "b", "c", "d", "e"])
+      await holdfast.submit(rated, { name }, { idempotencyKey: name });
+    await holdfast.drain();
+    expect(ran.sort()).toEqual(["a", "b"]);
+    await holdfast.clock.advance(HOUR_MS);
+    await until("the next ones have run", () => ran.length === 4);
+    await holdfast.drain();
+    expect(ran.slice(2).sort()).toEqual(["c", "d"]);
   });
 
   it("submits a tick that waits for an earlier job when that ends, as a scheduler does", async () => {

@@ -178,6 +178,17 @@ export const triple = defineJob({
   concurrency: { key: ({ lane }) => lane, limit: 3 },
 });
 
+/** Two starts a second of each lane. */
+export const rated = defineJob({
+  type: "rated",
+  queue: "rates",
+  payload: inLane,
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  rate: { key: ({ lane }) => lane, limit: "2/1s" },
+});
+
 /** Notifies the witness which version of a document it got. */
 export const indexed = defineJob({
   type: "indexed",
@@ -307,6 +318,7 @@ export default defineConfig({
     bystander,
     single,
     triple,
+    rated,
     indexed,
     odd,
     call,

@@ -22,6 +22,7 @@ import {
   parent,
   poison,
   probed,
+  rated,
   refused,
   single,
   sized,
@@ -199,6 +200,7 @@ async function runInLane({ payload, jobId, attempt }: LaneAttempt) {
 
 const singleHandler = single.handler(runInLane);
 const tripleHandler = triple.handler(runInLane);
+const ratedHandler = rated.handler(runInLane);
 
 const indexedHandler = indexed.handler(async ({ payload: { document, version }, jobId }) => {
   trace("begun", jobId);
@@ -228,6 +230,7 @@ export const handlers = [
   bystanderHandler,
   singleHandler,
   tripleHandler,
+  ratedHandler,
   indexedHandler,
   oddHandler,
   callHandler,

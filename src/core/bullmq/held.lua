@@ -1,11 +1,13 @@
 --[[
-  Jobs that are held: they wait until other jobs have ended, and no worker finds them. Included by other scripts. `prefix` is what all
-  keys of the queue begin with.
+  Jobs that are held: they wait until other jobs have ended or a time has come, and no worker finds them. Included by other scripts.
+  `prefix` is what all keys of the queue begin with.
 
   BullMQ has no state for them. A held job is in its set of jobs that wait for children, with a score below zero; parents of a flow have a
-  time there. Its field `heldAs` is when it may run: milliseconds since 1970.
+  time there. Its field `heldAs` is when it may run: milliseconds since 1970. `held:due` has those that the next claim after that time
+  lets in, in order; the whole part of a score is that time.
 ]]
--- @include ./add/enqueue.lua
+-- @include ./add/emit.lua
+-- @include ./encodings.lua
 
 local HELD_OFFSET = 0x10000000000000
 
@@ -15,8 +17,19 @@ local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
+-- Says from when on a held job is let in, behind those of the same millisecond, and wakes a worker then: by a mark of its own, since
+-- BullMQ writes its times over each other.
+local function letInAt(prefix, id, mayRunAt)
+  local due, step = prefix .. "held:due", 1 / DUE_SCALE
+  local last = redis.call("ZREVRANGEBYSCORE", due, "(" .. mayRunAt + 1, mayRunAt, "WITHSCORES", "LIMIT", 0, 1)[2]
+  redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
+  redis.call("ZADD", due, last and math.min(last + step, mayRunAt + 1 - step) or mayRunAt, id)
+  redis.call("ZADD", prefix .. "marker", "LT", mayRunAt, "2")
+end
+
 -- Returns whether it was held. The caller puts it where it goes.
 local function letGo(prefix, id)
   redis.call("HDEL", prefix .. id, "heldAs")
+  redis.call("ZREM", prefix .. "held:due", id)
   return redis.call("ZREM", prefix .. "waiting-children", id) == 1
 end

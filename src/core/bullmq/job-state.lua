@@ -3,6 +3,7 @@
   `prefix` is what all keys of the queue begin with.
 ]]
 -- @include ./encodings.lua
+-- @include ./claim/deliveries.lua
 
 local function jobExists(prefix, id)
   return redis.call("EXISTS", prefix .. id) == 1
@@ -57,11 +58,6 @@ end
 -- How many jobs are held: they have scores below zero among those that wait for children.
 local function heldCount(prefix)
   return redis.call("ZCOUNT", prefix .. "waiting-children", "-inf", "(0")
-end
-
--- How often the job was delivered to a worker.
-local function deliveryCount(prefix, id)
-  return tonumber(redis.call("HGET", prefix .. id, "ats") or 0)
 end
 
 -- A job has it once it has asked for an effect.

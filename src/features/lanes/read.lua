@@ -2,12 +2,14 @@
 -- @include ./lanes.lua
 
 readFeatures[#readFeatures + 1] = {
-  name = "lanes",
+  name = "held",
   fields = {},
   read = function(prefix, id, isHeld)
     if not isHeld then return end
     local lane, limit = laneOf(prefix, id)
-    local behind = lane and redis.call("ZRANK", prefix .. "lane:" .. lane, id)
-    return behind and { lane, behind, tonumber(limit) }
+    local score = lane and redis.call("ZSCORE", prefix .. "lane:" .. lane, id)
+    -- One that is under way can be held by something else.
+    if not score or tonumber(score) == 0 then return end
+    return { lane, redis.call("ZRANK", prefix .. "lane:" .. lane, id), tonumber(limit) }
   end,
 }

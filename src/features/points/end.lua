@@ -2,3 +2,4 @@
 -- @include ../lanes/end.lua
 -- @include ../flows/end.lua
 -- @include ../debounce/end.lua
+-- @include ../rate/end.lua

@@ -2,3 +2,4 @@
 -- @include ../fairness/place.lua
 -- @include ../tags/place.lua
 -- @include ../lanes/place.lua
+-- @include ../rate/place.lua

@@ -2,3 +2,4 @@
 -- @include ../flows/read.lua
 -- @include ../lanes/read.lua
 -- @include ../debounce/read.lua
+-- @include ../rate/read.lua

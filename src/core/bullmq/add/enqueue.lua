@@ -2,8 +2,7 @@
   How BullMQ puts jobs in line. Included by other scripts. `prefix` is what all keys of the queue begin with.
 ]]
 -- @include ../encodings.lua
-
-local MAX_EVENTS = 10000
+-- @include ./emit.lua
 
 -- Returns whether workers may take another job now, and how many events the queue keeps, where that is set.
 local function readMeta(prefix)
@@ -11,10 +10,6 @@ local function readMeta(prefix)
     redis.call("HMGET", prefix .. "meta", "opts.maxLenEvents", "paused", "concurrency"))
   local isOpen = not paused and not (limit and redis.call("LLEN", prefix .. "active") >= tonumber(limit))
   return isOpen, maxEvents
-end
-
-local function emit(events, maxEvents, ...)
-  redis.call("XADD", events, "MAXLEN", "~", maxEvents or MAX_EVENTS, "*", "event", ...)
 end
 
 local function addPrioritized(prefix, id, priority)

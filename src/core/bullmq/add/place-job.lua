@@ -7,7 +7,7 @@
 -- @include ./line.lua
 -- @include ../../../platform/redis/now.lua
 
--- Each takes a new job and its extras; returns whether the job is held, and so is not put in line.
+-- Each takes a new job, which says whether one before held it, and its extras; returns whether the job is held, and so is not put in line.
 local placeFeatures = {}
 -- @include ../../../features/points/place.lua
 
@@ -48,10 +48,9 @@ end
 -- Returns whether the job is held.
 local function placeExtras(id, mayRunAt, extras)
   local job = { id = id, prefix = queueStart, key = queueStart .. id, mayRunAt = mayRunAt, now = placedAt, submittedAt = submittedAt,
-    maxEvents = eventsMax }
-  local isHeld = false
-  for _, place in ipairs(placeFeatures) do isHeld = place(job, extras) or isHeld end
-  return isHeld
+    maxEvents = eventsMax, isHeld = false }
+  for _, place in ipairs(placeFeatures) do job.isHeld = place(job, extras) or job.isHeld end
+  return job.isHeld
 end
 
 -- Writes a job and puts it where it waits. `extras` can be "".

@@ -6,6 +6,7 @@ import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import type { KeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import type { Clock } from "../../../platform/redis/fitness/clock.ts";
 import { ClaimBackoff, type ClaimEvents } from "./claim-backoff.ts";
+import { withClaimPoint } from "./claim-scripts.ts";
 
 type Process = Processor<unknown, unknown, string>;
 export type RedisClockWorkerOptions = WorkerOptions & {
@@ -165,7 +166,10 @@ const REDIS_TIME =
 /** All workers of a process share its connection. */
 const onTime = new WeakSet<RedisConnection>();
 
-/** Makes BullMQ's scripts on this connection use Redis's clock: a wrong clock deletes no kept job and runs no delayed one early. */
+/**
+ * Makes BullMQ's scripts on this connection use Redis's clock, so that a wrong clock deletes no kept job and runs no delayed one early;
+ * and lets features hold back the jobs that they claim.
+ */
 export function onRedisTime(client: RedisConnection): RedisConnection {
   if (onTime.has(client)) return client;
   onTime.add(client);
@@ -173,7 +177,11 @@ export function onRedisTime(client: RedisConnection): RedisConnection {
   client.defineCommand = (name, definition) => {
     // BullMQ defines them as `moveToActive:6.7.0`.
     const [script = ""] = name.split(":");
-    define(name, timed.includes(script) ? { ...definition, lua: REDIS_TIME + definition.lua } : definition);
+    const isTimed = timed.includes(script);
+    define(
+      name,
+      isTimed ? { ...definition, lua: REDIS_TIME + withClaimPoint(script, definition.lua) } : definition,
+    );
   };
   return client;
 }

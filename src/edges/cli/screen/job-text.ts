@@ -46,8 +46,11 @@ function describeChildren(children: NonNullable<JobStatus["children"]>): string 
   return isWhole ? counts : `${counts}; half submitted`;
 }
 
-function heldText({ behind, limit }: NonNullable<JobStatus["held"]>): string {
-  return `behind ${behind} of its key, of which ${limit} may be under way at a time`;
+function heldText({ behind, limit, windowMs, until }: NonNullable<JobStatus["held"]>): string {
+  if (windowMs === undefined)
+    return `behind ${behind} of its key, of which ${limit} may be under way at a time`;
+  const from = until === undefined ? "" : `, until ${until}`;
+  return `behind ${behind} of its key, of which ${limit} may start within ${durationText(windowMs)}${from}`;
 }
 
 /** Everything known about a job: its status, its payload, its effects, each failed attempt with its stack, its log. */

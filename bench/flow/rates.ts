@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto";
+import { Job, type JobJson, Worker } from "bullmq";
+import { createProducer, defineConfig, defineJob, type JobContract } from "holdfast";
+import { Redis } from "ioredis";
+import { z } from "zod";
+import { withClaimPoint } from "../../src/core/bullmq/claim/claim-scripts.ts";
+import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
+import { startWorker } from "../../src/worker.ts";
+
+/** Microseconds of the processor that Redis's thread uses to submit a job and to run it, of the quietest round. */
+export interface RateCost {
+  /** A type without a rate: without the look at each job as it is claimed, and with it. */
+  readonly bareUs: number;
+  readonly lookingUs: number;
+  /** Holdfast's worker: without a rate, with one of a single key that is never reached, and of many keys. */
+  readonly plainUs: number;
+  readonly oneKeyUs: number;
+  readonly manyKeysUs: number;
+  /** The same where half of the jobs are held. */
+  readonly oneKeyHeldUs: number;
+  readonly manyKeysHeldUs: number;
+}
+
+export interface RateSize {
+  readonly jobs: number;
+  readonly rounds: number;
+}
+
+const CONCURRENCY = 50;
+const TOKEN = "bench";
+/** Until the held jobs are let in. */
+const HELD_WINDOW_MS = 3_000;
+
+const common = {
+  payload: z.strictObject({ key: z.string() }),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 60_000,
+} as const;
+const plain = defineJob({ ...common, type: "plain" });
+const ratedJob = (limit: string) =>
+  defineJob({ ...common, type: "rated", rate: { key: ({ key }) => key, limit } });
+type BenchJob = typeof plain | ReturnType<typeof ratedJob>;
+
+export async function measureRates(redisUrl: string, { jobs, rounds }: RateSize): Promise<RateCost> {
+  const keys = jobs / 2;
+  const never = ratedJob("10000/50ms");
+  const runs: Record<keyof RateCost, () => Promise<number>> = {
+    bareUs: () => runBullmq(redisUrl, jobs, false),
+    lookingUs: () => runBullmq(redisUrl, jobs, true),
+    plainUs: () => runHoldfast(redisUrl, plain, jobs, 1),
+    oneKeyUs: () => runHoldfast(redisUrl, never, jobs, 1),
+    manyKeysUs: () => runHoldfast(redisUrl, never, jobs, keys),
+    oneKeyHeldUs: () => runHoldfast(redisUrl, ratedJob(`${keys}/${HELD_WINDOW_MS}ms`), jobs, 1),
+    manyKeysHeldUs: () => runHoldfast(redisUrl, ratedJob(`1/${HELD_WINDOW_MS}ms`), jobs, keys),
+  };
+  const costs: Partial<Record<keyof RateCost, number>> = {};
+  const names = Object.keys(runs) as (keyof RateCost)[];
+  for (const name of names) await runs[name]();
+  // Whatever changes with time falls on all.
+  for (let round = 0; round < rounds; round += 1)
+    for (const name of names)
+      costs[name] = Math.min(costs[name] ?? Number.POSITIVE_INFINITY, await runs[name]());
+  return costs as Record<keyof RateCost, number>;
+}
+
+const environment = (redisUrl: string) => ({
+  REDIS_URL: redisUrl,
+  HOLDFAST_PREFIX: `flow-${randomUUID()}`,
+  HOLDFAST_DURABILITY: "memory",
+  HOLDFAST_LOG_LEVEL: "warn",
+  HOLDFAST_CONCURRENCY: String(CONCURRENCY),
+  HOLDFAST_KEEP_COMPLETED: "1",
+});
+
+/** Submits jobs and runs them, and measures both. */
+async function runHoldfast(redisUrl: string, job: BenchJob, jobs: number, keys: number): Promise<number> {
+  const env = environment(redisUrl);
+  return await perJob(redisUrl, jobs, async () => {
+    const ended = countdown(jobs);
+    await submitAll(env, job, jobs, keys);
+    const handler = job.handler(async () => ended.count());
+    const worker = await startWorker(applicationOf(job, handler), env);
+    await ended.all;
+    await worker.stop();
+  });
+}
+
+/** Claims and completes jobs one after another, as a worker of BullMQ's does that is busy. */
+async function runBullmq(redisUrl: string, jobs: number, isLooking: boolean): Promise<number> {
+  const env = environment(redisUrl);
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  if (isLooking) lookAtClaims(connection);
+  const worker = new Worker(bullmqQueueName("default"), null, {
+    connection,
+    prefix: env.HOLDFAST_PREFIX,
+    autorun: false,
+    removeOnComplete: { count: 1 },
+  });
+  try {
+    return await perJob(redisUrl, jobs, async () => {
+      await submitAll(env, plain, jobs, 1);
+      const first = await worker.getNextJob(TOKEN);
+      for (let job: Job | undefined = first; job; ) {
+        const fetched: readonly unknown[] = (await job.moveToCompleted({}, TOKEN)) ?? [];
+        const [next, id] = fetched as [JobJson?, string?];
+        job = next ? Job.fromJSON(worker, next, id) : undefined;
+      }
+    });
+  } finally {
+    await worker.close();
+    connection.disconnect();
+  }
+}
+
+function lookAtClaims(connection: Redis): void {
+  const define = connection.defineCommand.bind(connection);
+  connection.defineCommand = (name, definition) => {
+    const [script = ""] = name.split(":");
+    define(name, { ...definition, lua: withClaimPoint(script, definition.lua) });
+  };
+}
+
+async function submitAll(env: NodeJS.ProcessEnv, job: BenchJob, jobs: number, keys: number): Promise<void> {
+  const producer = await createProducer(applicationOf(job), env);
+  const submissions = Array.from({ length: jobs }, (_, index) => ({
+    payload: { key: `key-${index % keys}` },
+    idempotencyKey: `job-${index}`,
+  }));
+  try {
+    for (const result of await producer.submitMany(job, submissions))
+      if (result instanceof Error) throw result;
+  } finally {
+    await producer.stop();
+  }
+}
+
+function applicationOf(job: JobContract, ...handlers: readonly ReturnType<BenchJob["handler"]>[]) {
+  return defineConfig({ jobs: [job], handlers: async () => handlers });
+}
+
+function countdown(jobs: number) {
+  let left = jobs;
+  let end: () => void;
+  const all = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return {
+    all,
+    count() {
+      left -= 1;
+      if (left === 0) end();
+      return {};
+    },
+  };
+}
+
+/** Of the processor, so that little else that the machine does counts. */
+async function perJob(redisUrl: string, jobs: number, run: () => Promise<void>): Promise<number> {
+  const client = new Redis(redisUrl);
+  try {
+    const before = await threadUs(client);
+    await run();
+    return ((await threadUs(client)) - before) / jobs;
+  } finally {
+    await client.flushall();
+    client.disconnect();
+  }
+}
+
+async function threadUs(client: Redis): Promise<number> {
+  const found = await client.info("cpu");
+  const seconds = (name: string) =>
+    Number(new RegExp(`used_cpu_${name}_main_thread:([\\d.]+)`).exec(found)?.[1]);
+  return (seconds("user") + seconds("sys")) * 1e6;
+}

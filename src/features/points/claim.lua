@@ -1,0 +1,2 @@
+-- What features do with a job that a worker is about to get.
+-- @include ../rate/claim.lua

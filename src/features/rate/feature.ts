@@ -1,0 +1,19 @@
+import type { Feature } from "../../core/feature.ts";
+import { declaredRate, rateLimitOf } from "./keyed-rate.ts";
+import { startRateSweep } from "./rate-sweep.ts";
+
+/** At most so many jobs of one key start in a time. */
+export const rate: Feature = {
+  name: "rate",
+  ...declaredRate,
+  partOf({ rate: declared }, payload) {
+    if (declared === undefined) return undefined;
+    const { key, limit, windowMs } = rateLimitOf(declared, payload);
+    return {
+      heldBy: "rate",
+      // 96 bits: a collision would let two keys share a limit.
+      travel: (hash) => ({ extras: { rate: { hash: hash("rate", key, 24), limit, windowMs } } }),
+    };
+  },
+  inWorker: (partition) => [startRateSweep(partition)],
+};

@@ -1,0 +1,42 @@
+--[[
+  Gives the free and cooling tokens of a key to its held jobs, in order. Included by other scripts.
+]]
+-- @include ./tokens.lua
+
+-- The sweep goes on with the rest.
+local LET_IN_STEPS = 100
+
+-- Returns how many jobs got a token. Those that may start at once are let in by the next claim.
+local function giveTokens(prefix, hash, now)
+  local key, count = rateKey(prefix, hash), 0
+  redis.call("ZREMRANGEBYSCORE", key, "(0", now)
+  for _ = 1, LET_IN_STEPS do
+    local id = redis.call("ZRANGEBYSCORE", key, FIRST_HELD, "+inf", "LIMIT", 0, 1)[1]
+    if not id then
+      redis.call("ZREM", prefix .. "rates", hash)
+      redis.call("PEXPIRE", key, LONGEST_WINDOW_MS + KEPT_MS)
+      return count
+    end
+    local asks, heldAs = unpack(redis.call("HMGET", prefix .. id, "asks", "heldAs"))
+    if not asks or not heldAs then
+      -- Another tool has removed it, or put it in line.
+      redis.call("ZREM", key, id)
+    else
+      local rate = rateIn(asks)
+      local mayStartAt = takeToken(key, id, rate.limit, now)
+      if not mayStartAt then return count end
+      letInAt(prefix, id, mayStartAt)
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- A job has ended that has not started with its token, or is held: others have its place.
+local function giveBack(prefix, id, rate, now)
+  local key = rateKey(prefix, rate.hash)
+  local score = tonumber(redis.call("ZSCORE", key, id))
+  if not score or (score > 0 and score < FIRST_HELD) then return end
+  if -score > now then redis.call("ZADD", key, -score, id) else redis.call("ZREM", key, id) end
+  if score < 0 and isAnyHeld(key) then giveTokens(prefix, rate.hash, now) end
+end

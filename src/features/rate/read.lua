@@ -1,0 +1,21 @@
+-- The key that holds a job, how many jobs are before it there, the limit, the window, and when the job may start.
+-- @include ./tokens.lua
+
+readFeatures[#readFeatures + 1] = {
+  name = "held",
+  fields = { "asks" },
+  read = function(prefix, id, isHeld, asks)
+    local rate = isHeld and asks and rateIn(asks)
+    if not rate then return end
+    local key = rateKey(prefix, rate.hash)
+    local score = redis.call("ZSCORE", key, id)
+    if not score then return end
+    local place = tonumber(score)
+    if place < 0 then
+      return { rate.hash, redis.call("ZCOUNT", key, "(" .. score, "(0"), rate.limit, rate.windowMs, -place }
+    elseif place >= FIRST_HELD then
+      local behind = redis.call("ZCOUNT", key, "-inf", "(0") + redis.call("ZCOUNT", key, FIRST_HELD, "(" .. score)
+      return { rate.hash, behind, rate.limit, rate.windowMs }
+    end
+  end,
+}
