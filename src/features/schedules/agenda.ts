@@ -3,7 +3,7 @@ import type { Schedule } from "./define-schedule.ts";
 /** Decides which ticks run. Instants are milliseconds since 1970; lists are oldest first. */
 
 /** Up to this late, a tick is on time for a running scheduler: event loops stall, and Redis can be away. */
-const ON_TIME_MS = 10_000;
+export const ON_TIME_MS = 10_000;
 /** No schedule has more ticks than this in that time. */
 const ON_TIME_TICKS_MAX = 11;
 
@@ -24,7 +24,17 @@ export function newlyDue(schedule: Schedule, progress: Progress, now: number): n
   const { mode, max } = schedule.catchUp;
   const count = mode === "all" ? Math.max(max, ON_TIME_TICKS_MAX) : ON_TIME_TICKS_MAX;
   const due = schedule.timetable.latest(count, now).filter((at) => at > progress.seenUntil);
-  return wanted(schedule, due.reverse(), progress, now, mode !== "none");
+  return wantedOf(schedule, due.reverse(), progress, now);
+}
+
+/** Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants. */
+export function wantedOf(
+  schedule: Schedule,
+  due: readonly number[],
+  progress: Pick<Progress, "startedAt">,
+  now: number,
+): number[] {
+  return wanted(schedule, due, progress, now, schedule.catchUp.mode !== "none");
 }
 
 /** Of the ticks that Redis did not accept, those to try again. */
@@ -41,7 +51,7 @@ export function stillWanted(
 function wanted(
   { catchUp }: Schedule,
   ticks: readonly number[],
-  { startedAt }: Progress,
+  { startedAt }: Pick<Progress, "startedAt">,
   now: number,
   keepsLatest: boolean,
 ): number[] {

@@ -14,8 +14,19 @@ export interface Zone {
   instantOf(wall: number): number;
 }
 
+/** A formatter takes tens of kilobytes, and thousands of schedules share a zone. */
+const opened = new Map<string, Zone>();
+
 /** @throws RangeError for a zone that the runtime does not know */
 export function openZone(timeZone: string): Zone {
+  const known = opened.get(timeZone.toLowerCase());
+  if (known !== undefined) return known;
+  const zone = createZone(timeZone);
+  opened.set(timeZone.toLowerCase(), zone);
+  return zone;
+}
+
+function createZone(timeZone: string): Zone {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
   const offsetAt = (instant: number) => parseOffset(format.formatToParts(instant));
   return {
