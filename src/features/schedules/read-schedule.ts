@@ -126,7 +126,8 @@ async function explainNoJob(
   if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };
   const explanation = explainAbsence(reader, version, at, now);
   if (explanation.kind !== "not-run") return explanation;
-  return (await isBeforeFirst(reader, schedule, at, now))
+  // Of one that was put it is known since when it is there.
+  return schedule.stored === undefined && (await isBeforeFirst(reader, schedule, at, now))
     ? { kind: "before-first", why: BEFORE_FIRST }
     : { kind: "skipped", why: explanation.why };
 }
@@ -212,7 +213,7 @@ async function readTicks(
   );
   const first = found.findLastIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
   const oldest = instants.at(-1);
-  const isAsked = first < found.length - 1 && oldest !== undefined;
+  const isAsked = schedule.stored === undefined && first < found.length - 1 && oldest !== undefined;
   const ranEarlier = isAsked && (await inTime(reader.ticks.ranBefore(schedule, oldest, now)));
   const canBeMissed = (at: number) =>
     at > now - reader.retentionMs && at < now - GRACE_MS && pauseAt(pauses, at) === undefined;

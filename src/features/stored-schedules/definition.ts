@@ -60,6 +60,10 @@ export const scheduleDefinitionSchema = z
       everyMs === undefined ? cron !== undefined && timeZone !== undefined : (cron ?? timeZone) === undefined,
     "expected cron and timeZone, or everyMs",
   )
+  .refine(({ startsAt = "", endsAt = "" }) => !(Date.parse(endsAt) <= Date.parse(startsAt)), {
+    path: ["endsAt"],
+    message: "expected an instant after startsAt",
+  })
   .meta({
     examples: [
       {
