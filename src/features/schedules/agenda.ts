@@ -24,17 +24,21 @@ export function newlyDue(schedule: Schedule, progress: Progress, now: number): n
   const { mode, max } = schedule.catchUp;
   const count = mode === "all" ? Math.max(max, ON_TIME_TICKS_MAX) : ON_TIME_TICKS_MAX;
   const due = schedule.timetable.latest(count, now).filter((at) => at > progress.seenUntil);
-  return wantedOf(schedule, due.reverse(), progress, now);
+  return wantedOf(schedule, due.reverse(), onTimeFrom(progress, now), now);
 }
 
-/** Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants. */
+/**
+ * Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants.
+ *
+ * @param onTimeFrom later ticks are on time, whatever the policy
+ */
 export function wantedOf(
   schedule: Schedule,
   due: readonly number[],
-  progress: Pick<Progress, "startedAt">,
+  onTimeFrom: number,
   now: number,
 ): number[] {
-  return wanted(schedule, due, progress, now, schedule.catchUp.mode !== "none");
+  return wanted(schedule, due, onTimeFrom, now, schedule.catchUp.mode !== "none");
 }
 
 /** Of the ticks that Redis did not accept, those to try again. */
@@ -45,20 +49,24 @@ export function stillWanted(
   now: number,
 ): number[] {
   // A tick that was tried in time is tried until the next one is due.
-  return wanted(schedule, pending, progress, now, true);
+  return wanted(schedule, pending, onTimeFrom(progress, now), now, true);
+}
+
+function onTimeFrom({ startedAt }: Progress, now: number): number {
+  return Math.max(startedAt + 1, now - ON_TIME_MS);
 }
 
 function wanted(
   { catchUp }: Schedule,
   ticks: readonly number[],
-  { startedAt }: Pick<Progress, "startedAt">,
+  onTime: number,
   now: number,
   keepsLatest: boolean,
 ): number[] {
   const { mode, max, windowMs } = catchUp;
   const kept = mode === "all" ? max : Number(keepsLatest);
   return ticks.filter((at, index) => {
-    const isOnTime = at > startedAt && now - at <= ON_TIME_MS;
+    const isOnTime = at >= onTime;
     const isAmongLatest = index >= ticks.length - kept;
     return isOnTime || (isAmongLatest && (mode === "none" || now - at <= windowMs));
   });

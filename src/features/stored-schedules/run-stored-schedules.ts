@@ -37,33 +37,56 @@ const AWAITED_MAX_MS = 30_000;
 /** Larger batches were no faster. */
 const BATCH = 250;
 /** As many ticks are looked at one by one; beyond that, the latest. */
-const TICKS_MAX = 11;
+const TICKS_MAX = 60;
+const REPORTED_MAX = 11;
 
 /** Submits the ticks of stored schedules, until stopped. It reads only schedules that are due. */
 export async function runStoredSchedules(tools: StoredSchedulerTools): Promise<void> {
   const { stopping } = tools;
-  while (!stopping.aborted) await wait(await runBatch(tools), stopping);
-}
-
-/** @returns how long to wait for the next one, in milliseconds */
-async function runBatch(tools: StoredSchedulerTools): Promise<number> {
-  try {
-    const { found, now, nextAt } = await tools.stored.due(BATCH);
-    if (found.length > 0) {
-      // Read after the versions, so a pause that began before a tick is seen.
-      const of = await tools.pauses.all();
-      const pauses = { of: async (name: string) => of(name) };
-      const advances = found.map((stored) => runDue(stored, now, { ...tools, pausesOf: of, pauses }));
-      await tools.stored.advance(await Promise.all(advances));
+  let service: Service | undefined;
+  while (!stopping.aborted) {
+    try {
+      const { now, nextAt, found } = await tools.stored.due(BATCH);
+      // One that works off a backlog was there for its ticks, however late it comes to them.
+      const since = service !== undefined && now - service.last <= ON_TIME_MS ? service.since : now;
+      service = { since, last: now };
+      const lookAt = await runBatch(found, { ...tools, now, onTimeFrom: Math.min(since, now - ON_TIME_MS) });
+      if (found.length < BATCH) await wait(sleepMs(now, Math.min(nextAt, lookAt), tools), stopping);
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.retryable)) throw error;
+      await wait(RETRY_MS, stopping);
     }
-    return found.length === BATCH ? 0 : Math.min(LONGEST_SLEEP_MS, Math.max(0, nextAt - now));
-  } catch (error) {
-    if (error instanceof HoldfastError && error.retryable) return RETRY_MS;
-    throw error;
   }
 }
 
-type BatchTools = Omit<StoredSchedulerTools, "pauses"> &
+/** Since when a scheduler has looked for what is due without a gap, and when it did last. */
+interface Service {
+  readonly since: number;
+  readonly last: number;
+}
+
+function sleepMs(from: number, until: number, { clock }: StoredSchedulerTools): number {
+  return Math.min(LONGEST_SLEEP_MS, Math.max(0, until - Math.max(from, clock.now())));
+}
+
+/** @returns when to look at the next of them; Infinity for never */
+async function runBatch(found: readonly StoredSchedule[], tools: BatchParts): Promise<number> {
+  if (found.length === 0) return Number.POSITIVE_INFINITY;
+  // Read after the versions, so a pause that began before a tick is seen.
+  const pausesOf = await tools.pauses.all();
+  const batch = { ...tools, pausesOf, pauses: { of: async (name: string) => pausesOf(name) } };
+  const advances = await Promise.all(found.map((stored) => runDue(stored, batch)));
+  await tools.stored.advance(advances);
+  return Math.min(...advances.map(({ lookAt = Number.POSITIVE_INFINITY }) => lookAt));
+}
+
+interface BatchParts extends StoredSchedulerTools {
+  /** Redis's time when they were found due. */
+  readonly now: number;
+  readonly onTimeFrom: number;
+}
+
+type BatchTools = Omit<BatchParts, "pauses"> &
   TickTools & { readonly pausesOf: Awaited<ReturnType<SchedulePauses["all"]>> };
 
 /** How far it came with some ticks. */
@@ -73,14 +96,15 @@ interface Outcome {
   readonly retryMs: number;
 }
 
-async function runDue(stored: StoredSchedule, now: number, tools: BatchTools): Promise<Advance> {
+async function runDue(stored: StoredSchedule, tools: BatchTools): Promise<Advance> {
+  const { now } = tools;
   const versions = versionsOf(stored, tools.stored);
   const last = versions.at(-1)?.schedule;
   // The application's own schedule of that name counts.
   if (tools.application.schedules.some(({ name }) => name === stored.name))
     return { from: stored, done: now, lookAt: last?.timetable.next(now) };
-  const { pending, retryMs } = await submitDue(stored, versions, now, tools);
-  const awaitedMs = await goOnWithAwaited(versions, now, tools);
+  const { pending, retryMs } = await submitDue(stored, versions, tools);
+  const awaitedMs = await goOnWithAwaited(versions, tools);
   const times = [
     pending === undefined ? last?.timetable.next(now) : now + retryMs,
     awaitedMs === undefined ? undefined : now + awaitedMs,
@@ -95,23 +119,23 @@ async function runDue(stored: StoredSchedule, now: number, tools: BatchTools): P
 async function submitDue(
   { name, done }: StoredSchedule,
   versions: readonly Version[],
-  now: number,
   tools: BatchTools,
 ): Promise<Outcome> {
+  const { now, onTimeFrom } = tools;
   for (const { schedule, until, fault } of versions.filter((version) => version.until > done)) {
     if (fault !== undefined) {
       tools.events.emit("tick.failed", { schedule: name, tick: new Date(now).toISOString() }, fault);
       return { pending: done + 1, retryMs: NOT_HERE_MS };
     }
     const due = dueTicks(schedule, done, Math.min(now, until));
-    const wanted = wantedOf(schedule, due, { startedAt: Number.NEGATIVE_INFINITY }, now);
+    const wanted = wantedOf(schedule, due, onTimeFrom, now);
     await reportMissed(
       schedule,
       due.filter((at) => !wanted.includes(at)),
       tools,
     );
     for (const at of wanted) {
-      const retryMs = await submit(schedule, at, now, tools);
+      const retryMs = await submit(schedule, at, tools);
       if (retryMs !== undefined) return { pending: at, retryMs };
     }
   }
@@ -134,18 +158,13 @@ function dueTicks({ timetable, catchUp }: Schedule, after: number, until: number
 }
 
 /** @returns after how many milliseconds to try again; undefined if that is not needed */
-async function submit(
-  schedule: Schedule,
-  at: number,
-  now: number,
-  tools: BatchTools,
-): Promise<number | undefined> {
+async function submit(schedule: Schedule, at: number, tools: BatchTools): Promise<number | undefined> {
   if (tools.stopping.aborted) return 0;
   try {
     tools.validate(tools.application, submissionOf(schedule, at), keyFault);
   } catch (error) {
     tools.events.emit("tick.failed", { schedule: schedule.name, tick: new Date(at).toISOString() }, error);
-    return now - at < ON_TIME_MS ? NOT_HERE_MS : undefined;
+    return tools.now - at < ON_TIME_MS ? NOT_HERE_MS : undefined;
   }
   return (await submitTick(schedule, at, tools)) ? undefined : RETRY_MS;
 }
@@ -153,7 +172,7 @@ async function submit(
 /** Reports ticks that the catch-up policy does not want, unless a scheduler died right after it had submitted them. */
 async function reportMissed(schedule: Schedule, ticks: readonly number[], tools: BatchTools): Promise<void> {
   const { name, catchUp } = schedule;
-  for (const at of ticks) {
+  for (const at of ticks.slice(-REPORTED_MAX)) {
     if (pauseAt(tools.pausesOf(name), at) !== undefined) continue;
     if (await tools.ticks.isEnqueued(schedule, at).catch(() => true)) continue;
     const why = `no scheduler enqueued it in time; catch-up is ${catchUp.mode}`;
@@ -162,13 +181,9 @@ async function reportMissed(schedule: Schedule, ticks: readonly number[], tools:
 }
 
 /** @returns after how many milliseconds to look at a tick that waits for an earlier one's job */
-async function goOnWithAwaited(
-  versions: readonly Version[],
-  now: number,
-  tools: BatchTools,
-): Promise<number | undefined> {
+async function goOnWithAwaited(versions: readonly Version[], tools: BatchTools): Promise<number | undefined> {
   const queueing = versions.findLast(({ schedule }) => schedule.overlap === "queue-one")?.schedule;
   if (queueing === undefined || !(await goOn(queueing, tools))) return undefined;
-  const waitedMs = now - (queueing.timetable.latest(1, now)[0] ?? now);
+  const waitedMs = tools.now - (queueing.timetable.latest(1, tools.now)[0] ?? tools.now);
   return Math.min(AWAITED_MAX_MS, Math.max(RETRY_MS, waitedMs / AWAITED_SHARE));
 }
