@@ -69,9 +69,11 @@ export async function measureBurst(redisUrl: string, schedules: number): Promise
   const scheduler = await startChild(env);
   const { waiting } = queueKeys(env.HOLDFAST_PREFIX, "default");
   try {
-    const enough = async () => (await client.llen(waiting)) >= schedules;
+    await untilLookedAt(client, env);
+    const [from, before] = [Date.now(), await client.llen(waiting)];
+    const enough = async () => (await client.llen(waiting)) >= before + schedules;
     await until("all have ticked", enough, 2 * everyMs);
-    return latenessOf((await latesOf(client, env, 0)).slice(0, schedules));
+    return latenessOf(await latesOf(client, env, from));
   } finally {
     scheduler.kill("SIGKILL");
     client.disconnect();

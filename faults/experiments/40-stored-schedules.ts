@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StandaloneOperator } from "holdfast";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Random } from "../../test/support/random.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -11,6 +11,7 @@ import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { inLanes, until } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
+import { withRedis } from "../lib/with-redis.ts";
 
 export const storedSchedules: Experiment = {
   number: 40,
@@ -133,13 +134,15 @@ async function remove(testbed: Testbed, operator: StandaloneOperator, name: stri
     // A try whose answer was lost has deleted it.
     if (error.code !== "SCHEDULE_NOT_FOUND") throw error;
   });
-  const client = new Redis(testbed.store.url);
-  try {
-    const { version = "", ...versions } = await client.hgetall(`holdfast:{stored_schedules}:of:${name}`);
-    return { since: Number.parseInt(versions[version] ?? "", 10), shows: undefined };
-  } finally {
-    client.disconnect();
-  }
+  const hash = await untilRead(testbed, (redis) => redis.hgetall(`holdfast:{stored_schedules}:of:${name}`));
+  return { since: Number.parseInt(hash[hash.version ?? ""] ?? "", 10), shows: undefined };
+}
+
+/** Reads from Redis, again while it is down. */
+async function untilRead<T>({ store }: Testbed, read: (redis: Redis) => Promise<T>): Promise<T> {
+  const found = await until(() => withRedis(store, read).catch(() => undefined), { withinMs: 30_000 });
+  if (found === undefined) throw new Error("Redis did not answer");
+  return found;
 }
 
 async function killOften(scheduler: Role, { random }: Context, size: Size, endAt: number): Promise<void> {
@@ -169,7 +172,7 @@ async function judge(
   histories: ReadonlyMap<string, readonly Known[]>,
 ): Promise<Omit<Seen, "deaths">> {
   const wanted = new Map([...histories].flatMap(([name, known]) => ticksOf(name, known)));
-  const read = () => patiently(() => jobsIn(testbed));
+  const read = () => untilRead(testbed, jobsIn);
   const isWhole = async () => {
     const present = new Set((await read()).map(({ key }) => key));
     return [...wanted.keys()].every((key) => present.has(key));
@@ -207,26 +210,21 @@ interface TickJob {
 }
 
 /** The jobs of all ticks in Redis, but those of the laboratory's own schedule. */
-async function jobsIn({ store: { url } }: Testbed): Promise<TickJob[]> {
-  const store = new Redis(url);
+async function jobsIn(redis: Redis): Promise<TickJob[]> {
   const found: TickJob[] = [];
-  try {
-    const ids = (await store.zrange("holdfast:{default}:prioritized", "0", "-1")).concat(
-      await store.lrange("holdfast:{default}:wait", 0, -1),
-    );
-    await inLanes(ids, 50, async (id) => {
-      const [type, data] = await store.hmget(`holdfast:{default}:${id}`, "name", "data");
-      const { key, payload } = JSON.parse(data ?? "{}") as {
-        readonly key?: string;
-        readonly payload?: unknown;
-      };
-      if (key?.startsWith("schedule:tenant-"))
-        found.push({ key, shows: `${type} ${JSON.stringify(payload)}` });
-    });
-    return found;
-  } finally {
-    store.disconnect();
-  }
+  const ids = [
+    ...(await redis.zrange("holdfast:{default}:prioritized", "0", "-1")),
+    ...(await redis.lrange("holdfast:{default}:wait", 0, -1)),
+  ];
+  await inLanes(ids, 50, async (id) => {
+    const [type, data] = await redis.hmget(`holdfast:{default}:${id}`, "name", "data");
+    const { key, payload } = JSON.parse(data ?? "{}") as {
+      readonly key?: string;
+      readonly payload?: unknown;
+    };
+    if (key?.startsWith("schedule:tenant-")) found.push({ key, shows: `${type} ${JSON.stringify(payload)}` });
+  });
+  return found;
 }
 
 function faultsOf({ missed, twice, wrong }: Seen): string[] {
