@@ -1,4 +1,4 @@
-import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
@@ -12,12 +12,13 @@ import {
   openScheduleReader,
   readPastTicks,
   readSchedules,
+  type ScheduleReader,
 } from "../features/schedules/read-schedule.ts";
 import { runNow } from "../features/schedules/run-now.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
 import { checkDefinition, type RuntimeScheduleDefinition } from "../features/stored-schedules/definition.ts";
 import { inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
-import { openStoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
+import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
@@ -93,20 +94,13 @@ export interface ScheduleParts {
   readonly submitOwn: Submitter["submitOwn"];
 }
 
-export function openScheduleOperator({
-  stores,
-  application,
-  settings,
-  submitOwn,
-}: ScheduleParts): ScheduleOperator {
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
+  const { stores, application, settings, submitOwn } = parts;
   const { schedules } = application;
   const reader = openScheduleReader(stores, settings);
-  const stored = openStoredSchedules(stores, application, { prefix, retentionMs });
-  const checks = { application, retentionMs, validate: openValidator(features) };
+  const stored = openStoredSchedules(stores, application, settings);
   const store = stores.of(INTERNAL_QUEUE);
-
-  const isDeclared = (name: string) => schedules.some((schedule) => schedule.name === name);
+  const { put, remove } = openChanges(parts, stored);
 
   async function find(name: string): Promise<Schedule> {
     const found = schedules.find((schedule) => schedule.name === name);
@@ -121,81 +115,110 @@ export function openScheduleOperator({
     return status;
   }
 
-  async function list(query: ScheduleQuery): Promise<SchedulePage> {
-    const { prefix: start = "", cursor, limit = LISTED, next = NEXT_SHOWN } = query;
-    const page = await stored.list({ prefix: start, after: cursor, limit });
-    const declared = cursor === undefined ? schedules.filter(({ name }) => name.startsWith(start)) : [];
-    const put = page.found
-      .filter(({ name }) => !isDeclared(name))
-      .flatMap((each) => wholeSchedule(each, stored) ?? []);
-    return {
-      schedules: await readSchedules(reader, [...declared, ...put], next),
-      nextCursor: page.next ?? null,
-    };
-  }
-
-  async function put(name: string, definition: RuntimeScheduleDefinition, act: Act): Promise<ScheduleStatus> {
-    if (isDeclared(name)) throw declaredElsewhere(name);
-    const checked = checkDefinition(name, definition, checks);
-    await onRecord(store, entryOf(name, { as: "schedule-put", ...act }), async () => {
-      await stored.put(name, checked);
-    });
-    return await statusOf(await find(name));
-  }
-
-  async function remove(name: string, act: Act): Promise<void> {
-    // One that the application declares by now may still be stored.
-    if (inForce(await stored.read(name)) === undefined)
-      throw isDeclared(name) ? declaredElsewhere(name) : notFound(schedules, name);
-    await onRecord(store, entryOf(name, { as: "schedule-deleted", ...act }), async () => {
-      await stored.delete(name);
-    });
-  }
-
-  async function run(schedule: Schedule, act: Act, request: string | undefined): Promise<Receipt> {
-    await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run-started", ...act }));
-    const receipt = await runNow({ submitOwn }, schedule, request);
-    if (!receipt.duplicate)
-      await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run", job: receipt.id, ...act }));
-    return receipt;
-  }
-
   async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
-    await onRecord(store, entryOf(schedule.name, { as: "schedule-paused", ...act }), () =>
+    await onRecord(store, entryOf(store, schedule.name, { as: "schedule-paused", ...act }), () =>
       reader.pauses.pause(schedule.name, act),
     );
     return await statusOf(schedule);
   }
 
   async function resume(schedule: Schedule, act: Act): Promise<ScheduleStatus> {
-    await onRecord(store, entryOf(schedule.name, { as: "schedule-resumed", ...act }), () =>
+    await onRecord(store, entryOf(store, schedule.name, { as: "schedule-resumed", ...act }), () =>
       reader.pauses.resume(schedule.name),
     );
     return await statusOf(schedule);
   }
 
   // Each call as a whole must be done in time.
+  const onFound = <T>(name: string, use: (schedule: Schedule) => Promise<T>) => inTime(find(name).then(use));
   return {
-    list: (query = {}) => inTime(list(query)),
-    ticks: (name, limit) => inTime(find(name).then((schedule) => readPastTicks(reader, schedule, limit))),
+    list: (query = {}) => inTime(listPage(reader, stored, query)),
+    ticks: (name, limit) => onFound(name, (schedule) => readPastTicks(reader, schedule, limit)),
     async explain(name, at) {
-      const explanation = await inTime(find(name).then((schedule) => explainTick(reader, schedule, at)));
+      const explanation = await onFound(name, (schedule) => explainTick(reader, schedule, at));
       return { ...explanation, text: describeExplanation(explanation) };
     },
-    put: (name, definition, act = { by: LIBRARY }) => inTime(put(name, definition, act)),
+    put: (name, definition, act = { by: LIBRARY }) =>
+      inTime(
+        put(name, definition, act)
+          .then(() => find(name))
+          .then(statusOf),
+      ),
     delete: (name, act = { by: LIBRARY }) => inTime(remove(name, act)),
     run: (name, act = { by: LIBRARY }, request) =>
-      inTime(find(name).then((schedule) => run(schedule, act, request))),
-    pause: (name, act) => inTime(find(name).then((schedule) => pause(schedule, act))),
-    resume: (name, act = { by: LIBRARY }) => inTime(find(name).then((schedule) => resume(schedule, act))),
+      onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
+    pause: (name, act) => onFound(name, (schedule) => pause(schedule, act)),
+    resume: (name, act = { by: LIBRARY }) => onFound(name, (schedule) => resume(schedule, act)),
   };
+}
 
-  function entryOf(
-    schedule: string,
-    { reason, ...act }: Act & { readonly as: string; readonly job?: string },
-  ) {
-    return { ...act, schedule, evidence: storedReason(store, reason) };
+async function runOnRecord(
+  { store, submitOwn }: Pick<ScheduleParts, "submitOwn"> & { readonly store: QueueStore },
+  schedule: Schedule,
+  act: Act,
+  request: string | undefined,
+): Promise<Receipt> {
+  await appendToAuditLog(store, entryOf(store, schedule.name, { as: "schedule-run-started", ...act }));
+  const receipt = await runNow({ submitOwn }, schedule, request);
+  if (!receipt.duplicate) {
+    const entry = { as: "schedule-run", job: receipt.id, ...act };
+    await appendToAuditLog(store, entryOf(store, schedule.name, entry));
   }
+  return receipt;
+}
+
+async function listPage(
+  reader: ScheduleReader,
+  stored: StoredSchedules,
+  { prefix = "", cursor, limit = LISTED, next = NEXT_SHOWN }: ScheduleQuery,
+): Promise<SchedulePage> {
+  const { schedules } = stored.application;
+  const page = await stored.list({ prefix, after: cursor, limit });
+  const declared = cursor === undefined ? schedules.filter(({ name }) => name.startsWith(prefix)) : [];
+  const put = page.found
+    .filter(({ name }) => !isDeclared(schedules, name))
+    .flatMap((each) => wholeSchedule(each, stored) ?? []);
+  return {
+    schedules: await readSchedules(reader, [...declared, ...put], next),
+    nextCursor: page.next ?? null,
+  };
+}
+
+/** What changes schedules that are put at run time, on record. */
+function openChanges({ stores, application, settings }: ScheduleParts, stored: StoredSchedules) {
+  const { schedules } = application;
+  const retentionMs = settings.HOLDFAST_RETENTION_MS;
+  const checks = { application, retentionMs, validate: openValidator(features) };
+  const store = stores.of(INTERNAL_QUEUE);
+  return {
+    async put(name: string, definition: RuntimeScheduleDefinition, act: Act): Promise<void> {
+      if (isDeclared(schedules, name)) throw declaredElsewhere(name);
+      const checked = checkDefinition(name, definition, checks);
+      await onRecord(store, entryOf(store, name, { as: "schedule-put", ...act }), async () => {
+        await stored.put(name, checked);
+      });
+    },
+    async remove(name: string, act: Act): Promise<void> {
+      // One that the application declares by now may still be stored.
+      if (inForce(await stored.read(name)) === undefined)
+        throw isDeclared(schedules, name) ? declaredElsewhere(name) : notFound(schedules, name);
+      await onRecord(store, entryOf(store, name, { as: "schedule-deleted", ...act }), async () => {
+        await stored.delete(name);
+      });
+    },
+  };
+}
+
+function entryOf(
+  store: QueueStore,
+  schedule: string,
+  { reason, ...act }: Act & { readonly as: string; readonly job?: string },
+) {
+  return { ...act, schedule, evidence: storedReason(store, reason) };
+}
+
+function isDeclared(schedules: readonly Schedule[], name: string): boolean {
+  return schedules.some((schedule) => schedule.name === name);
 }
 
 function notFound(schedules: readonly Schedule[], name: string): HoldfastError {

@@ -50,7 +50,7 @@ export async function startScheduler(
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
   const path = await openSubmitPath(application, settings, features, { log, events });
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const stored = openStoredSchedules(path.stores, application, { prefix, retentionMs });
+  const stored = openStoredSchedules(path.stores, application, settings);
   const reader = openScheduleReader(path.stores, settings);
   const { pauses, ticks } = reader;
   const missedTicks = openMissedTicks(reader);

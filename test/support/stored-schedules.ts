@@ -10,6 +10,7 @@ import {
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { openStoredSchedules } from "../../src/features/stored-schedules/stored-schedules.ts";
+import { readSettings } from "../../src/platform/config/settings.ts";
 import { plainStores } from "./queue-stores.ts";
 import { createService, type Variables } from "./service.ts";
 import { until } from "./until.ts";
@@ -61,7 +62,6 @@ export function stage(of: Application = application, variables: Variables = {}) 
   const service = createService(of, variables);
   const queues = of.queues.map((queue) => service.openBareQueue(queue));
   const prefix = service.env.HOLDFAST_PREFIX;
-  const retentionMs = 7 * 24 * 60 * 60 * SECOND;
   const stores = plainStores(service.connect(), prefix);
 
   /** The jobs of a schedule's ticks, wherever they are, the oldest tick first. */
@@ -81,7 +81,7 @@ export function stage(of: Application = application, variables: Variables = {}) 
   return {
     ...service,
     jobsOf,
-    stored: openStoredSchedules(stores, of, { prefix, retentionMs }),
+    stored: openStoredSchedules(stores, of, readSettings(service.env)),
     /** As if it had been put earlier, and no scheduler had run since. */
     async bringPutForward(name: string, ms: number): Promise<void> {
       const redis = service.connect();

@@ -33,9 +33,9 @@ export async function diagnoseSchedules(
 async function diagnoseStored(
   application: Application,
   stores: QueueStores,
-  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+  settings: Settings,
 ): Promise<Finding[]> {
-  const stored = openStoredSchedules(stores, application, { prefix, retentionMs });
+  const stored = openStoredSchedules(stores, application, settings);
   const { count, first } = await stored.overdue(await redisNow(stores.client));
   if (first === undefined) return [];
   return [

@@ -62,9 +62,7 @@ export async function startApi(
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const stored = openStoredSchedules(path.stores, application, { prefix, retentionMs });
-  measureOverdue(metrics, stored, path.clock);
+  measureOverdue(metrics, openStoredSchedules(path.stores, application, settings), path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
   const overviews = openOverviewReader({ ...path, application, settings });
   const operator = openOperator({

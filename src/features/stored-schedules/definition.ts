@@ -132,7 +132,7 @@ const UNKNOWN = {
   timeoutMs: 1_000,
 } as const;
 
-/** What the application's code would be told is about a request here. */
+/** A fault that is the application's in its code is the request's here. */
 function asRequest<T>(define: () => T): T {
   try {
     return define();

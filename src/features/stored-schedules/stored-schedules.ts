@@ -2,7 +2,9 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { scheduleAssociatedData } from "../../core/job/associated-data.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import type { Settings } from "../../platform/config/settings.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
+import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { GRACE_MS } from "../schedules/tick-jobs.ts";
@@ -72,79 +74,37 @@ const TAG = "{stored_schedules}";
 /** As many versions as people look back at are kept for them. */
 const VERSIONS_KEPT = 20;
 
+type StoreSettings = Pick<Settings, "HOLDFAST_PREFIX" | "HOLDFAST_RETENTION_MS">;
+
+/** What a store of schedules works with. */
+interface Store extends ReadWith {
+  readonly client: RedisConnection;
+  readonly retentionMs: number;
+  readonly index: string;
+  readonly names: string;
+  readonly hashStart: string;
+}
+
 export function openStoredSchedules(
   stores: QueueStores,
   application: Application,
-  { prefix, retentionMs }: { readonly prefix: string; readonly retentionMs: number },
+  { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: StoreSettings,
 ): StoredSchedules {
   const { client } = stores;
   const { codec } = stores.of(INTERNAL_QUEUE);
-  const readWith = { application, codec };
-  const index = `${prefix}:${TAG}:due`;
-  const names = `${prefix}:${TAG}:names`;
-  const hashStart = `${prefix}:${TAG}:of:`;
-
-  const read = async (name: string) => storedScheduleOf(name, await client.hgetall(`${hashStart}${name}`));
-
-  /** @returns whether it had no newer version than was read */
-  async function write(stored: StoredSchedule, definition: string): Promise<boolean> {
-    const { name, version } = stored;
-    const args = [name, version, definition, retentionMs, ...forgettable(stored)];
-    return (await putScript.run(client, [index, names, `${hashStart}${name}`], args)) === 1;
-  }
-
-  /** Versions whose ticks are submitted, and neither recent nor remembered. */
-  function forgettable(stored: StoredSchedule): number[] {
-    const past = stored.versions.filter(({ until }) => until <= stored.done);
-    const oldest = stored.done - retentionMs;
-    const recent = past.slice(-VERSIONS_KEPT).map(({ version }) => version);
-    const ticked = versionsOf(stored, readWith)
-      .filter(({ schedule: { timetable } }) => (timetable.latest(1, stored.done)[0] ?? 0) > oldest)
-      .map(({ schedule }) => schedule.stored?.version);
-    return past
-      .map(({ version }) => version)
-      .filter((version) => !(recent.includes(version) && ticked.includes(version)));
-  }
-
-  async function put(name: string, definition: RuntimeScheduleDefinition): Promise<StoredSchedule> {
-    for (;;) {
-      const stored = await read(name);
-      if (isSame(stored, definition)) return stored;
-      const data = scheduleAssociatedData(name, stored.version + 1);
-      if (await write(stored, codec.encrypt(JSON.stringify(definition), data))) return await read(name);
-    }
-  }
-
-  function isSame(stored: StoredSchedule, definition: RuntimeScheduleDefinition): boolean {
-    const current = inForce(stored);
-    if (current === undefined || !codec.isCurrent(current.definition)) return false;
-    const [one, other] = [definitionOf(stored.name, current, readWith), definition].map(canonicalJson);
-    return one?.kind === "json" && other?.kind === "json" && one.text === other.text;
-  }
-
-  async function remove(name: string): Promise<boolean> {
-    for (;;) {
-      const stored = await read(name);
-      if (inForce(stored) === undefined) return false;
-      if (await write(stored, "")) return true;
-    }
-  }
-
-  async function list({ prefix: start, after, limit }: ListedNames): Promise<ListedPage> {
-    const first = after !== undefined && after >= start ? `(${after}` : `[${start}`;
-    const found = await client.zrange(names, first, `[${start}\xff`, "BYLEX", "LIMIT", 0, limit);
-    return {
-      found: await Promise.all(found.map(read)),
-      next: found.length < limit ? undefined : found.at(-1),
-    };
-  }
-
+  const [index, names, hashStart] = ["due", "names", "of:"].map((name) => `${prefix}:${TAG}:${name}`) as [
+    string,
+    string,
+    string,
+  ];
+  const store = { application, codec, client, retentionMs, index, names, hashStart };
   return {
-    ...readWith,
-    read: (name) => inTime(read(name)),
-    list: (wanted) => inTime(list(wanted)),
-    put: (name, definition) => inTime(put(name, definition)),
-    delete: (name) => inTime(remove(name)),
+    application,
+    codec,
+    read: (name) => inTime(read(store, name)),
+    list: (wanted) => inTime(list(store, wanted)),
+    put: (name, definition) => inTime(put(store, name, definition)),
+    delete: (name) => inTime(remove(store, name)),
     due: async (limit) => dueOf(await inTime(dueScript.run(client, [index], [limit, hashStart]))),
     async advance(advances) {
       if (advances.length === 0) return;
@@ -162,6 +122,69 @@ export function openStoredSchedules(
       return { count, first: count > 0 ? first : undefined };
     },
   };
+}
+
+async function read({ client, hashStart }: Store, name: string): Promise<StoredSchedule> {
+  return storedScheduleOf(name, await client.hgetall(`${hashStart}${name}`));
+}
+
+async function list(store: Store, { prefix, after, limit }: ListedNames): Promise<ListedPage> {
+  const first = after !== undefined && after >= prefix ? `(${after}` : `[${prefix}`;
+  const found = await store.client.zrange(store.names, first, `[${prefix}\xff`, "BYLEX", "LIMIT", 0, limit);
+  return {
+    found: await Promise.all(found.map((name) => read(store, name))),
+    next: found.length < limit ? undefined : found.at(-1),
+  };
+}
+
+async function put(
+  store: Store,
+  name: string,
+  definition: RuntimeScheduleDefinition,
+): Promise<StoredSchedule> {
+  for (;;) {
+    const stored = await read(store, name);
+    if (isSame(store, stored, definition)) return stored;
+    const data = scheduleAssociatedData(name, stored.version + 1);
+    const isWritten = await write(store, stored, store.codec.encrypt(JSON.stringify(definition), data));
+    if (isWritten) return await read(store, name);
+  }
+}
+
+async function remove(store: Store, name: string): Promise<boolean> {
+  for (;;) {
+    const stored = await read(store, name);
+    if (inForce(stored) === undefined) return false;
+    if (await write(store, stored, "")) return true;
+  }
+}
+
+/** @returns whether it had no newer version than was read */
+async function write(store: Store, stored: StoredSchedule, definition: string): Promise<boolean> {
+  const { client, index, names, hashStart, retentionMs } = store;
+  const { name, version } = stored;
+  const args = [name, version, definition, retentionMs, ...forgettable(store, stored)];
+  return (await putScript.run(client, [index, names, `${hashStart}${name}`], args)) === 1;
+}
+
+/** Versions whose ticks are submitted, and neither recent nor remembered. */
+function forgettable(store: Store, stored: StoredSchedule): number[] {
+  const past = stored.versions.filter(({ until }) => until <= stored.done);
+  const oldest = stored.done - store.retentionMs;
+  const recent = past.slice(-VERSIONS_KEPT).map(({ version }) => version);
+  const ticked = versionsOf(stored, store)
+    .filter(({ schedule: { timetable } }) => (timetable.latest(1, stored.done)[0] ?? 0) > oldest)
+    .map(({ schedule }) => schedule.stored?.version);
+  return past
+    .map(({ version }) => version)
+    .filter((version) => !(recent.includes(version) && ticked.includes(version)));
+}
+
+function isSame(store: Store, stored: StoredSchedule, definition: RuntimeScheduleDefinition): boolean {
+  const current = inForce(stored);
+  if (current === undefined || !store.codec.isCurrent(current.definition)) return false;
+  const [one, other] = [definitionOf(stored.name, current, store), definition].map(canonicalJson);
+  return one?.kind === "json" && other?.kind === "json" && one.text === other.text;
 }
 
 function dueOf(reply: unknown): DueSchedules {
