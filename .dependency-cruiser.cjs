@@ -41,8 +41,15 @@ module.exports = {
       name: "features-apart",
       comment: "a feature can be taken out alone",
       severity: "error",
-      from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$|^src/features/stored-schedules/" },
       to: { path: "^src/features/", pathNot: "^src/features/($1/|payload-key\\.ts$)" },
+    },
+    {
+      name: "stored-schedules-on-schedules",
+      comment: "schedules that are put at run time are schedules: the same code runs them",
+      severity: "error",
+      from: { path: "^src/features/stored-schedules/", pathNot: "\\.test\\.ts$" },
+      to: { path: "^src/features/", pathNot: "^src/features/(stored-schedules|schedules)/" },
     },
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
     {

@@ -9,6 +9,7 @@ import { measureKeyed } from "./flow/keyed.ts";
 import { measureLargeFlow } from "./flow/large-flow.ts";
 import { measureOrder } from "./flow/order.ts";
 import { measureRates } from "./flow/rates.ts";
+import { type Lateness, measureBurst, measureSchedules } from "./flow/schedules.ts";
 import { measureTags } from "./flow/tags.ts";
 import { measureBullmqMetrics, measureWorkerHistory } from "./flow/worker-history.ts";
 
@@ -17,12 +18,14 @@ const usage = `npm run flow -- [options]
 Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
 submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
 and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); what a rate for each key costs Redis; what a debounced submission costs Redis against a delayed one; what tags cost with many jobs; what the history costs: its bytes,
+each once); what a rate for each key costs Redis; what a debounced submission costs Redis against a delayed one; what tags cost with many
+jobs; what a scheduler costs with 10,000 schedules that were put at run time, beside 10; what the history costs: its bytes,
 and how many jobs a second a worker runs with and without it, beside BullMQ's own metrics; and what a budget in bytes costs, and whether many
 more ended jobs than it has room for stay within it.
 
   --quick    a short form
   --history  only the history
+  --schedules  only schedules that were put at run time
   --budget   only a budget in bytes: what it costs, and 300 MB of ended jobs against one of 50 MB
   --help     shows this text
 
@@ -34,6 +37,7 @@ const full = {
   keyed: { jobs: 100_000, keys: 1_000, workers: 4, rounds: 2 },
   children: 10_000,
   drained: { jobs: 20_000, rounds: 15 },
+  scheduled: { schedules: 10_000, seconds: 60 },
   budget: { bytes: 300 * 1024 * 1024, keepBytes: 50 * 1024 * 1024 },
   rated: { jobs: 20_000, rounds: 3 },
 };
@@ -43,6 +47,7 @@ const quick = {
   keyed: { jobs: 5_000, keys: 250, workers: 4, rounds: 1 },
   children: 1_000,
   drained: { jobs: 4_000, rounds: 6 },
+  scheduled: { schedules: 10_000, seconds: 15 },
   budget: { bytes: 60 * 1024 * 1024, keepBytes: 10 * 1024 * 1024 },
   rated: { jobs: 1_000, rounds: 4 },
 };
@@ -51,17 +56,25 @@ const SLOTS = 10;
 const HISTORY_TYPES = 20;
 const MEGABYTE = 1024 * 1024;
 const DRAINED_ROUNDS = 5;
+/** A scheduler's cost must not grow with the schedules that are not due. */
+const COST_GROWTH_MAX = 1.5;
 
 const options = {
   quick: { type: "boolean", default: false },
   history: { type: "boolean", default: false },
+  schedules: { type: "boolean", default: false },
   budget: { type: "boolean", default: false },
 } as const;
 
 await runCommand(
   usage,
   options,
-  async ({ quick: isQuick, history: isHistoryAlone, budget: isBudgetAlone }) => {
+  async ({
+    quick: isQuick,
+    history: isHistoryAlone,
+    schedules: areSchedulesAlone,
+    budget: isBudgetAlone,
+  }) => {
     const size = isQuick ? quick : full;
     // The disk is not measured.
     const server = await startRedisServer({ args: ["--appendfsync", "no"] });
@@ -70,11 +83,13 @@ await runCommand(
         await history(server.url, size);
         return 0;
       }
+      if (areSchedulesAlone) return (await storedSchedules(server.url, size)) ? 0 : 1;
       if (isBudgetAlone) return (await keptWithinBudget(server.url, size)) ? 0 : 1;
       const held = [
         await fairQueues(server.url, size),
         await oneAtATime(server.url, size),
         await largeFlow(server.url, size),
+        await storedSchedules(server.url, size),
         await keptWithinBudget(server.url, size),
       ];
       await rates(server.url, size);
@@ -198,6 +213,23 @@ async function tags(url: string, { waiting }: Size): Promise<void> {
   say(
     `Memory of an entry: ${largeBytes.toFixed(0)} bytes in a large tag, ${smallBytes.toFixed(0)} in a small one.`,
   );
+}
+
+async function storedSchedules(url: string, { scheduled: { schedules, seconds } }: Size): Promise<boolean> {
+  const few = await measureSchedules(url, 10, seconds);
+  const many = await measureSchedules(url, schedules, seconds);
+  const burst = await measureBurst(url, schedules);
+  const late = ({ p50, p99, most }: Lateness) => `${p50}, ${p99}, ${most}`;
+  const rows = [few, many].map(({ schedules: count, cpuMs, commands, lateMs }) => [
+    count,
+    cpuMs.toFixed(1),
+    commands.toFixed(0),
+    late(lateMs),
+  ]);
+  const head = ["schedules, 10 of them each second", "scheduler, ms a second", "Redis's commands a second"];
+  say(plainTable({ head: [...head, "late: p50, p99, most, ms"], rows }));
+  say(`${schedules} schedules at one instant: late by ${late(burst)} ms (p50, p99, most).`);
+  return many.cpuMs / few.cpuMs <= COST_GROWTH_MAX && many.commands / few.commands <= COST_GROWTH_MAX;
 }
 
 async function history(url: string, { drained }: Size): Promise<void> {

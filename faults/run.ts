@@ -29,8 +29,8 @@ const LANES = { quick: 4, full: 3 };
 
 /** Those that last longest in the short form, the longest first: one that began last would run alone at the end. */
 const SLOWEST = [
-  17, 28, 13, 36, 4, 2, 24, 27, 29, 23, 10, 21, 25, 5, 9, 18, 30, 26, 16, 22, 3, 11, 1, 19, 31, 32, 6, 15, 35,
-  12, 20, 38, 37, 8, 14, 7,
+  40, 17, 28, 13, 36, 4, 2, 24, 27, 29, 23, 10, 21, 25, 5, 9, 18, 30, 26, 16, 22, 3, 11, 1, 19, 31, 32, 6, 15,
+  35, 12, 20, 38, 37, 8, 14, 7,
 ];
 
 /** Left out of the short form unless named: they last long, and tests of their own cover what is short in them. */

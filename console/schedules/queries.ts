@@ -1,14 +1,26 @@
-import { queryOptions } from "@tanstack/react-query";
-import { service } from "../service/call.ts";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { service, withoutEmpty } from "../service/call.ts";
 
 const REFRESH_MS = 10_000;
 const NEXT_SHOWN = 5;
 export const TICKS_SHOWN = 48;
 
-export function schedulesQuery() {
-  return queryOptions({
-    queryKey: ["schedules"],
-    queryFn: () => service.schedules(NEXT_SHOWN),
+/** Each card reads its ticks, so a page is short. */
+const PAGE_SIZE = 20;
+
+/** @param prefix what the names begin with; empty: any */
+export function schedulesQuery(prefix: string) {
+  return infiniteQueryOptions({
+    queryKey: ["schedules", prefix],
+    queryFn: ({ pageParam }) =>
+      service.schedules({
+        ...withoutEmpty({ prefix, cursor: pageParam }),
+        limit: PAGE_SIZE,
+        next: NEXT_SHOWN,
+      }),
+    initialPageParam: "",
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+    select: ({ pages }) => pages.flatMap(({ schedules }) => schedules),
     refetchInterval: REFRESH_MS,
   });
 }

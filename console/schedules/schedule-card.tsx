@@ -3,6 +3,7 @@ import { Text } from "../parts/link.tsx";
 import { PauseNote } from "../parts/pause.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
+import { DeleteSchedule } from "./delete-schedule.tsx";
 import { RunNow } from "./run-now.tsx";
 import { ScheduleHand } from "./schedule-hand.tsx";
 import { TickStrip } from "./tick-strip.tsx";
@@ -20,7 +21,7 @@ const overlaps: Readonly<Record<string, string>> = {
 
 /** One schedule: its next ticks, and what became of the past ones. */
 export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }) {
-  const { name, when, timeZone, jobType, catchUp, overlap, paused, schedulers, next } = schedule;
+  const { name, when, timeZone, jobType, catchUp, overlap, paused, stored, schedulers, next } = schedule;
   return (
     <section className="section schedule" aria-label={name}>
       <div className="section-head">
@@ -29,11 +30,13 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
         </h2>
         <ScheduleHand name={name} paused={paused} />
         <RunNow name={name} jobType={jobType} />
+        {stored !== null && <DeleteSchedule name={name} />}
       </div>
       <PauseNote paused={paused} />
       <p className="quiet">
         <Text of={when} /> · runs <Text of={jobType} /> · {catchUps[catchUp] ?? catchUp}
         {overlaps[overlap]}
+        {stored !== null && ` · put at run time, version ${stored.version}`}
       </p>
       <h3>Past</h3>
       <TickStrip name={name} timeZone={timeZone} />

@@ -1,4 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "react-aria-components";
+import { Words } from "../parts/filter-fields.tsx";
 import { viewersZone } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
@@ -6,15 +9,21 @@ import { schedulesQuery } from "./queries.ts";
 import { ScheduleCard } from "./schedule-card.tsx";
 import "./schedules.css";
 
-/** The schedules. */
+/** The schedules: those that the application declares, and those that were put at run time. */
 export function SchedulesPage() {
-  const schedules = useQuery(schedulesQuery());
+  const [prefix, setPrefix] = useState("");
+  const schedules = useInfiniteQuery(schedulesQuery(prefix));
+  const { data = [], hasNextPage, isFetchingNextPage, fetchNextPage } = schedules;
+  const hasFilter = prefix !== "" || data.some(({ stored }) => stored !== null);
   return (
     <Page title="Schedules" lead={`Jobs that run by the clock. Your zone is ${viewersZone()}.`}>
+      {hasFilter && <Words label="Name begins with" value={prefix} onChange={setPrefix} />}
       <Loaded query={schedules}>
         {(found) =>
           found.length === 0 ? (
-            <Empty title="No schedule is declared.">Schedules are declared in the application's code.</Empty>
+            <Empty title={prefix === "" ? "There is no schedule." : "No schedule's name begins so."}>
+              Schedules are declared in the application's code, or put at run time.
+            </Empty>
           ) : (
             <div className="schedules">
               {found.map((schedule) => (
@@ -24,6 +33,11 @@ export function SchedulesPage() {
           )
         }
       </Loaded>
+      {hasNextPage && (
+        <Button className="button" isDisabled={isFetchingNextPage} onPress={() => void fetchNextPage()}>
+          Show more
+        </Button>
+      )}
     </Page>
   );
 }

@@ -38,6 +38,7 @@ import { encryption } from "./36-encryption.ts";
 import { pendingRuns } from "./37-pending-runs.ts";
 import { interruptedMoves } from "./38-interrupted-moves.ts";
 import { split } from "./39-split.ts";
+import { storedSchedules } from "./40-stored-schedules.ts";
 import { rate } from "./41-rate.ts";
 import { debounce } from "./42-debounce.ts";
 import { budget } from "./43-budget.ts";
@@ -83,6 +84,7 @@ export const experiments: readonly Experiment[] = [
   pendingRuns,
   interruptedMoves,
   split,
+  storedSchedules,
   rate,
   debounce,
   budget,

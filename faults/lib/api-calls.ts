@@ -35,10 +35,12 @@ const bodies: Record<string, object> = {
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },
   "PUT /queues/{name}/limits": { concurrency: 10_000 },
   "POST /schedules/{name}/pause": { reason: "The fault laboratory's" },
+  "PUT /schedules/{name}": { cron: "0 0 29 2 *", timeZone: "UTC", type: "tick", payload: { at: "never" } },
 };
 
 /** What `{name}` is in a path. Nothing is really paused: the experiment's jobs and ticks must run. */
-function nameIn(path: string): string {
+function nameIn(method: string, path: string): string {
+  if (path === "/schedules/{name}") return method === "put" ? "leap-day" : "absent";
   if (path.endsWith("/pause")) return "absent";
   if (path.startsWith("/queues")) return "default";
   return path.startsWith("/schedules") ? "each-second" : "notify";
@@ -111,7 +113,7 @@ async function plainCalls(url: string, id: string, kept: string): Promise<Call[]
     if (requestBody !== undefined && body === undefined) throw new Error(`Add a body for ${name} here`);
     const filled = path
       .replace("{id}", method === "delete" ? kept : id)
-      .replace("{name}", nameIn(path))
+      .replace("{name}", nameIn(method, path))
       .replace("{at}", new Date().toISOString())
       // A file of many pages takes as long as its pages; each of them must come in time.
       .replace("/jobs/export", "/jobs/export?idempotencyKey=KEY");

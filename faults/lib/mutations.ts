@@ -343,3 +343,10 @@ export const withoutCatchUp = mutation("count of what ended after a crash", [
   "if isMine then bringUpToDate() end",
   'if by ~= ARGV[3] then redis.call("HSET", sums, "completed", now, "failed", now) end\nif isMine then bringUpToDate() end',
 ]);
+
+/** A version of a schedule does not end when the next one begins. */
+export const withoutVersions = mutation("end of a schedule's version", [
+  "features/stored-schedules/stored-schedule.js",
+  " && at <= until",
+  "",
+]);

@@ -72,7 +72,7 @@ export interface Operator extends JobOperator, DoubtOperator {
   readonly acts: ActOperator;
   /** Pause, resume, limit and divide queues. */
   readonly queues: QueueOperator;
-  /** Read, explain, run, pause and resume schedules. */
+  /** Read, explain, put, delete, run, pause and resume schedules. */
   readonly schedules: ScheduleOperator;
   /** Who did what, the latest first. */
   auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
@@ -202,7 +202,7 @@ export function openOperator(parts: OperatorParts): Operator {
     },
     acts: openActOperator({ stores, lists, submit: parts.submitAct }),
     queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX),
-    schedules: openScheduleOperator(stores, application.schedules, settings, parts.submitOwn),
+    schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
     async auditTrail(limit, { jobId, queue } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);

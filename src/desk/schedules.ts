@@ -1,31 +1,70 @@
-import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
+import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import type { Submitter } from "../core/submit/submitter.ts";
+import { openValidator } from "../core/submit/validate.ts";
+import { features } from "../features/index.ts";
 import type { Schedule } from "../features/schedules/define-schedule.ts";
 import {
   describeExplanation,
   explainTick,
   openScheduleReader,
   readPastTicks,
-  readSchedule,
+  readSchedules,
+  type ScheduleReader,
 } from "../features/schedules/read-schedule.ts";
 import { runNow } from "../features/schedules/run-now.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
+import { checkDefinition, type RuntimeScheduleDefinition } from "../features/stored-schedules/definition.ts";
+import { inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
+import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit/audit-log.ts";
 
-/** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that the application does not have. */
+/** Which schedules to list. */
+export interface ScheduleQuery {
+  /** What their names begin with. @default all */
+  readonly prefix?: string | undefined;
+  /** The `nextCursor` of the page before. @default the first page */
+  readonly cursor?: string | undefined;
+  /** How many of those that were put at run time, at most. @default 100 */
+  readonly limit?: number | undefined;
+  /** How many of each one's next ticks. @default 5 */
+  readonly next?: number | undefined;
+}
+
+/** Those that the application declares, on the first page alone, then those that were put at run time, in order of their names. */
+export interface SchedulePage {
+  readonly schedules: readonly ScheduleStatus[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+/** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that is neither declared nor was put. */
 export interface ScheduleOperator {
-  /** Lists schedules. @param next how many of each one's next ticks */
-  list(next?: number): Promise<ScheduleStatus[]>;
+  /** Lists schedules. */
+  list(query?: ScheduleQuery): Promise<SchedulePage>;
   /** What became of a schedule's ticks, the latest first. */
   ticks(name: string, limit: number): Promise<PastTick[]>;
   /** Why a tick did or did not run. @param at the instant, in milliseconds since 1970 */
   explain(name: string, at: number): Promise<ExplainedTick>;
+  /**
+   * Puts a schedule, or changes it. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they
+   * were. If it says the same already, nothing changes.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`
+   */
+  put(name: string, definition: RuntimeScheduleDefinition, act?: Act): Promise<ScheduleStatus>;
+  /**
+   * Deletes a schedule that was put: it has no tick after this instant. Jobs of earlier ticks go on.
+   *
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`
+   */
+  delete(name: string, act?: Act): Promise<void>;
   /**
    * Pauses a schedule: its ticks are skipped, and never caught up, until it is resumed. Jobs of earlier ticks go on.
    *
@@ -46,65 +85,153 @@ export type ExplainedTick = TickExplanation & { readonly text: string };
 
 /** How many of the next ticks an answer has. */
 const NEXT_SHOWN = 5;
+const LISTED = 100;
 
-export function openScheduleOperator(
-  stores: QueueStores,
-  schedules: readonly Schedule[],
-  settings: Settings,
-  submitOwn: Submitter["submitOwn"],
-): ScheduleOperator {
+export interface ScheduleParts {
+  readonly stores: QueueStores;
+  readonly application: Application;
+  readonly settings: Settings;
+  readonly submitOwn: Submitter["submitOwn"];
+}
+
+export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
+  const { stores, application, settings, submitOwn } = parts;
+  const { schedules } = application;
   const reader = openScheduleReader(stores, settings);
+  const stored = openStoredSchedules(stores, application, settings);
   const store = stores.of(INTERNAL_QUEUE);
+  const { put, remove } = openChanges(parts, stored);
 
-  const find = (name: string): Schedule => findSchedule(schedules, name);
+  async function find(name: string): Promise<Schedule> {
+    const found = schedules.find((schedule) => schedule.name === name);
+    const schedule = found ?? wholeSchedule(await stored.read(name), stored);
+    if (schedule !== undefined) return schedule;
+    throw notFound(schedules, name);
+  }
 
-  async function run(schedule: Schedule, act: Act, request: string | undefined): Promise<Receipt> {
-    await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run-started", ...act }));
-    const receipt = await runNow({ submitOwn }, schedule, request);
-    if (!receipt.duplicate)
-      await appendToAuditLog(store, entryOf(schedule.name, { as: "schedule-run", job: receipt.id, ...act }));
-    return receipt;
+  async function statusOf(schedule: Schedule): Promise<ScheduleStatus> {
+    const [status] = await readSchedules(reader, [schedule], NEXT_SHOWN);
+    if (status === undefined) throw notFound(schedules, schedule.name);
+    return status;
   }
 
   async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
-    await onRecord(store, entryOf(schedule.name, { as: "schedule-paused", ...act }), () =>
+    await onRecord(store, entryOf(store, schedule.name, { as: "schedule-paused", ...act }), () =>
       reader.pauses.pause(schedule.name, act),
     );
-    return await readSchedule(reader, schedule, NEXT_SHOWN);
+    return await statusOf(schedule);
   }
 
   async function resume(schedule: Schedule, act: Act): Promise<ScheduleStatus> {
-    await onRecord(store, entryOf(schedule.name, { as: "schedule-resumed", ...act }), () =>
+    await onRecord(store, entryOf(store, schedule.name, { as: "schedule-resumed", ...act }), () =>
       reader.pauses.resume(schedule.name),
     );
-    return await readSchedule(reader, schedule, NEXT_SHOWN);
+    return await statusOf(schedule);
   }
 
   // Each call as a whole must be done in time.
+  const onFound = <T>(name: string, use: (schedule: Schedule) => Promise<T>) => inTime(find(name).then(use));
   return {
-    list: (next = NEXT_SHOWN) =>
-      inTime(Promise.all(schedules.map((schedule) => readSchedule(reader, schedule, next)))),
-    ticks: async (name, limit) => await inTime(readPastTicks(reader, find(name), limit)),
+    list: (query = {}) => inTime(listPage(reader, stored, query)),
+    ticks: (name, limit) => onFound(name, (schedule) => readPastTicks(reader, schedule, limit)),
     async explain(name, at) {
-      const explanation = await inTime(explainTick(reader, find(name), at));
+      const explanation = await onFound(name, (schedule) => explainTick(reader, schedule, at));
       return { ...explanation, text: describeExplanation(explanation) };
     },
-    run: async (name, act = { by: LIBRARY }, request) => await inTime(run(find(name), act, request)),
-    pause: async (name, act) => await inTime(pause(find(name), act)),
-    resume: async (name, act = { by: LIBRARY }) => await inTime(resume(find(name), act)),
+    put: (name, definition, act = { by: LIBRARY }) =>
+      inTime(
+        put(name, definition, act)
+          .then(() => find(name))
+          .then(statusOf),
+      ),
+    delete: (name, act = { by: LIBRARY }) => inTime(remove(name, act)),
+    run: (name, act = { by: LIBRARY }, request) =>
+      onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
+    pause: (name, act) => onFound(name, (schedule) => pause(schedule, act)),
+    resume: (name, act = { by: LIBRARY }) => onFound(name, (schedule) => resume(schedule, act)),
   };
-
-  function entryOf(
-    schedule: string,
-    { reason, ...act }: Act & { readonly as: string; readonly job?: string },
-  ) {
-    return { ...act, schedule, evidence: storedReason(store, reason) };
-  }
 }
 
-function findSchedule(schedules: readonly Schedule[], name: string): Schedule {
-  const schedule = schedules.find((candidate) => candidate.name === name);
-  if (schedule !== undefined) return schedule;
-  const known = schedules.map((candidate) => candidate.name);
-  throw new HoldfastError("SCHEDULE_NOT_FOUND", `There is no schedule "${name}"; ${suggestion(name, known)}`);
+async function runOnRecord(
+  { store, submitOwn }: Pick<ScheduleParts, "submitOwn"> & { readonly store: QueueStore },
+  schedule: Schedule,
+  act: Act,
+  request: string | undefined,
+): Promise<Receipt> {
+  await appendToAuditLog(store, entryOf(store, schedule.name, { as: "schedule-run-started", ...act }));
+  const receipt = await runNow({ submitOwn }, schedule, request);
+  if (!receipt.duplicate) {
+    const entry = { as: "schedule-run", job: receipt.id, ...act };
+    await appendToAuditLog(store, entryOf(store, schedule.name, entry));
+  }
+  return receipt;
+}
+
+async function listPage(
+  reader: ScheduleReader,
+  stored: StoredSchedules,
+  { prefix = "", cursor, limit = LISTED, next = NEXT_SHOWN }: ScheduleQuery,
+): Promise<SchedulePage> {
+  const { schedules } = stored.application;
+  const page = await stored.list({ prefix, after: cursor, limit });
+  const declared = cursor === undefined ? schedules.filter(({ name }) => name.startsWith(prefix)) : [];
+  const put = page.found
+    .filter(({ name }) => !isDeclared(schedules, name))
+    .flatMap((each) => wholeSchedule(each, stored) ?? []);
+  return {
+    schedules: await readSchedules(reader, [...declared, ...put], next),
+    nextCursor: page.next ?? null,
+  };
+}
+
+/** What changes schedules that are put at run time, on record. */
+function openChanges({ stores, application, settings }: ScheduleParts, stored: StoredSchedules) {
+  const { schedules } = application;
+  const retentionMs = settings.HOLDFAST_RETENTION_MS;
+  const checks = { application, retentionMs, validate: openValidator(features) };
+  const store = stores.of(INTERNAL_QUEUE);
+  return {
+    async put(name: string, definition: RuntimeScheduleDefinition, act: Act): Promise<void> {
+      if (isDeclared(schedules, name)) throw declaredElsewhere(name);
+      const checked = checkDefinition(name, definition, checks);
+      await onRecord(store, entryOf(store, name, { as: "schedule-put", ...act }), async () => {
+        await stored.put(name, checked);
+      });
+    },
+    async remove(name: string, act: Act): Promise<void> {
+      // One that the application declares by now may still be stored.
+      if (inForce(await stored.read(name)) === undefined)
+        throw isDeclared(schedules, name) ? declaredElsewhere(name) : notFound(schedules, name);
+      await onRecord(store, entryOf(store, name, { as: "schedule-deleted", ...act }), async () => {
+        await stored.delete(name);
+      });
+    },
+  };
+}
+
+function entryOf(
+  store: QueueStore,
+  schedule: string,
+  { reason, ...act }: Act & { readonly as: string; readonly job?: string },
+) {
+  return { ...act, schedule, evidence: storedReason(store, reason) };
+}
+
+function isDeclared(schedules: readonly Schedule[], name: string): boolean {
+  return schedules.some((schedule) => schedule.name === name);
+}
+
+function notFound(schedules: readonly Schedule[], name: string): HoldfastError {
+  const known = schedules.map((schedule) => schedule.name);
+  return new HoldfastError(
+    "SCHEDULE_NOT_FOUND",
+    `There is no schedule "${name}"; ${suggestion(name, known)}`,
+  );
+}
+
+function declaredElsewhere(name: string): HoldfastError {
+  return new HoldfastError(
+    "SCHEDULE_DECLARED",
+    `The application declares the schedule "${name}": change it in its code`,
+  );
 }

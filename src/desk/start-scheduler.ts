@@ -2,16 +2,19 @@ import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
 import type { MeasuredRole } from "../core/run/start-worker.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
+import { openValidator } from "../core/submit/validate.ts";
 import { features } from "../features/index.ts";
 import { checkSchedules } from "../features/schedules/check-schedules.ts";
 import { logTicks } from "../features/schedules/log-ticks.ts";
 import { measureMissedTicks, openMissedTicks } from "../features/schedules/missed-ticks.ts";
 import { openOverlaps } from "../features/schedules/overlap.ts";
-import { openSchedulePauses } from "../features/schedules/pauses.ts";
 import { openScheduleReader } from "../features/schedules/read-schedule.ts";
 import { runSchedule } from "../features/schedules/run-schedule.ts";
 import { startSchedulerHeartbeat } from "../features/schedules/scheduler-heartbeat.ts";
 import { measureTicks } from "../features/schedules/tick-metrics.ts";
+import { measureOverdue } from "../features/stored-schedules/overdue.ts";
+import { runStoredSchedules } from "../features/stored-schedules/run-stored-schedules.ts";
+import { openStoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import { type Environment, readSettings } from "../platform/config/settings.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
@@ -22,7 +25,7 @@ import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 import { serveReadiness } from "./readiness.ts";
 
 /**
- * Starts a scheduler: it submits each schedule's job at each of its ticks.
+ * Starts a scheduler: it submits each schedule's job at each of its ticks, of those that were put at run time too.
  *
  * It keeps no state. A tick's idempotency key makes any number of schedulers, and any restart, harmless.
  *
@@ -46,18 +49,21 @@ export async function startScheduler(
   const names = schedules.map(({ name }) => name);
   const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
   const path = await openSubmitPath(application, settings, features, { log, events });
-  const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const stored = openStoredSchedules(path.stores, application, settings);
+  const reader = openScheduleReader(path.stores, settings);
+  const { pauses, ticks } = reader;
+  const missedTicks = openMissedTicks(reader);
   if (metrics !== undefined) {
     measureSubmissions(events, metrics, [...application.jobs.keys()]);
     measureTicks(events, metrics, names);
+    measureOverdue(metrics, stored, path.clock);
     measureRedis(metrics, path.stores, queues);
     measureClock(metrics, path.clock);
     measureMissedTicks(metrics, missedTicks, schedules, path.clock);
   }
   const metricsServer = metrics && (await orStop(path, serveReadiness(metrics, path, queues, settings)));
   const stop = new AbortController();
-  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-  const pauses = openSchedulePauses(path, prefix, retentionMs);
   const overlaps = openOverlaps(path.stores, prefix, retentionMs);
   const tools = {
     submitter: path.submitter,
@@ -69,7 +75,11 @@ export async function startScheduler(
     stopping: stop.signal,
   };
   const heartbeat = startSchedulerHeartbeat({ client: path.client, now: path.clock.now }, prefix);
-  const running = schedules.map((schedule) => runSchedule(schedule, tools));
+  const validate = openValidator(features);
+  const running = [
+    ...schedules.map((schedule) => runSchedule(schedule, tools)),
+    runStoredSchedules({ ...tools, stored, application, validate, ticks }),
+  ];
   const metricsUrl = metricsServer?.url;
   log.info({ schedules: names, metricsUrl }, "scheduler ready");
   return {

@@ -405,7 +405,8 @@ describe("the operator's calls of a client", () => {
     ]);
     expect(await client.acceptLoss({ evidence: "none" })).toEqual([]);
 
-    expect((await client.schedules(2)).map(({ next }) => next.length)).toEqual([2, 2]);
+    const { schedules } = await client.schedules({ next: 2 });
+    expect(schedules.map(({ next }) => next.length)).toEqual([2, 2]);
     const [tick] = await client.ticks("stock-sync", 1);
     expect(await client.explainTick("stock-sync", new Date(tick!.at))).toMatchObject({
       text: expect.any(String),

@@ -150,6 +150,14 @@ describe.each([
     await ask("PUT", "/queues/default/limits", { concurrency: 50, rate: "1000/1s" });
     const scheduler = await startScheduler(application, service.env);
     await ask("POST", "/schedules/beats/run");
+    const everySecond = { everyMs: 1_000, type: "beat", payload: null, overlap: "queue-one" };
+    await ask("PUT", "/schedules/put", everySecond);
+    await until("a tick of one that was put ran", async () =>
+      ((await ask("GET", "/schedules/put/ticks")).ticks as { state: string }[]).some(
+        ({ state }) => state === "completed",
+      ),
+    );
+    await ask("DELETE", "/schedules/put");
     await until("a tick ran", async () =>
       ((await ask("GET", "/schedules/beats/ticks")).ticks as { state: string }[]).some(
         ({ state }) => state === "completed",

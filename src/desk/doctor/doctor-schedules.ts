@@ -5,6 +5,7 @@ import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { lasting, openSchedulePauses, pauseText } from "../../features/schedules/pauses.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
 import { countSchedulers } from "../../features/schedules/scheduler-heartbeat.ts";
+import { openStoredSchedules } from "../../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
@@ -13,16 +14,35 @@ import { type Finding, finding } from "./finding.ts";
 
 /** Finds schedules that are paused, and ticks that nobody enqueued. */
 export async function diagnoseSchedules(
-  { schedules }: Application,
+  application: Application,
   stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
+  const { schedules } = application;
   const missedTicks = openMissedTicks(openScheduleReader(stores, settings));
   const missed = schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)));
   return [
     ...(await diagnoseSchedulers(schedules, stores, settings)),
     ...(await diagnosePauses(schedules, stores, settings)),
     ...(await Promise.all(missed)).flat(),
+    ...(await diagnoseStored(application, stores, settings)),
+  ];
+}
+
+/** The index says it: there can be thousands. */
+async function diagnoseStored(
+  application: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding[]> {
+  const stored = openStoredSchedules(stores, application, settings);
+  const { count, first } = await stored.overdue(await redisNow(stores.client));
+  if (first === undefined) return [];
+  return [
+    finding("stored schedules", "bad", `${count} overdue for a minute, ${first} the longest`, {
+      reason: "no scheduler is running, or it could not reach Redis",
+      remedy: "start one: holdfast scheduler",
+    }),
   ];
 }
 
@@ -58,9 +78,9 @@ async function diagnosePauses(
   stores: QueueStores,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ): Promise<Finding[]> {
-  const pauses = openSchedulePauses(stores, prefix, retentionMs);
-  const each = schedules.map(async ({ name }): Promise<Finding[]> => {
-    const pause = lasting(await pauses.of(name));
+  const pausesOf = await openSchedulePauses(stores, prefix, retentionMs).all();
+  return schedules.flatMap(({ name }): Finding[] => {
+    const pause = lasting(pausesOf(name));
     if (pause === undefined) return [];
     const advice = {
       reason: "its ticks are skipped, and will not be caught up",
@@ -68,5 +88,4 @@ async function diagnosePauses(
     };
     return [finding(`pause of ${name}`, "warn", pauseText(pause), advice)];
   });
-  return (await Promise.all(each)).flat();
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { pastTickSchema, scheduleStatusSchema } from "../../features/schedules/schedule-status.ts";
+import { scheduleDefinitionSchema } from "../../features/stored-schedules/definition.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
 import type { ExplainedTick } from "../schedules.ts";
 import { COMPONENT_NAME, operation } from "./operation.ts";
@@ -24,13 +25,59 @@ export const scheduleOperations = {
     path: "/schedules",
     scope: "read",
     summary: "List schedules",
-    description: "Each schedule's next ticks, and the job of its last one.",
-    input: z.strictObject({ next: count(100, 5, "How many future ticks to list.") }),
-    answer: z.object({ schedules: z.array(scheduleStatusSchema) }),
+    description:
+      "Each schedule's next ticks, and the job of its last one. Those that the application declares are on the first page; those that were put at run time follow by name, `limit` a page.",
+    input: z.strictObject({
+      prefix: z.string().max(64).optional().meta({ description: "What the names begin with." }),
+      cursor: z.string().max(64).optional().meta({ description: "The `nextCursor` of the page before." }),
+      limit: count(500, 100, "How many of those that were put at run time, at most."),
+      next: count(100, 5, "How many future ticks to list."),
+    }),
+    answer: z
+      .object({
+        schedules: z.array(scheduleStatusSchema),
+        nextCursor: z.string().nullable().meta({ description: "Null on the last page." }),
+      })
+      .describe("One page of schedules."),
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
-    positional: ["next"],
-    returns: "schedules",
-    run: async ({ schedules }, { input: { next } }) => ({ schedules: await schedules.list(next) }),
+    run: ({ schedules }, { input }) => schedules.list(input),
+  }),
+  putSchedule: operation({
+    id: "putSchedule",
+    method: "PUT",
+    path: "/schedules/:name",
+    scope: "operate",
+    summary: "Put a schedule",
+    description:
+      "Makes a schedule at run time, or changes one. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they were. Safe to send again. 409 `SCHEDULE_DECLARED` for a schedule of the application's code.",
+    params,
+    input: scheduleDefinitionSchema,
+    answer: scheduleStatusSchema.describe("It is in force."),
+    errors: [
+      "INVALID_REQUEST",
+      "UNKNOWN_JOB_TYPE",
+      "INVALID_PAYLOAD",
+      "SCHEDULE_DECLARED",
+      "STORE_UNAVAILABLE",
+      "STORE_FULL",
+    ],
+    run: ({ schedules }, { params: { name }, input, by }) => schedules.put(name, input, { by }),
+  }),
+  deleteSchedule: operation({
+    id: "deleteSchedule",
+    method: "DELETE",
+    path: "/schedules/:name",
+    scope: "operate",
+    summary: "Delete a schedule that was put",
+    description: "It has no tick after this instant. Jobs of earlier ticks go on.",
+    params,
+    answer: z.object({ name: z.string(), outcome: z.literal("deleted") }).describe("It is gone."),
+    errors: ["SCHEDULE_NOT_FOUND", "SCHEDULE_DECLARED", "STORE_UNAVAILABLE"],
+    returns: "outcome",
+    async run({ schedules }, { params: { name }, by }) {
+      await schedules.delete(name, { by });
+      return { name, outcome: "deleted" as const };
+    },
   }),
   ticks: operation({
     id: "listTicks",

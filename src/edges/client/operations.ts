@@ -85,9 +85,21 @@ export interface OperationCalls {
   ): Promise<Returned<"auditTrail">>;
   /**
    * List schedules.
-   * Each schedule's next ticks, and the job of its last one.
+   * Each schedule's next ticks, and the job of its last one. Those that the application declares are on the first page; those that were put at run time follow by name, `limit` a page.
    */
-  schedules(next?: Query<"schedules">["next"]): Promise<Returned<"schedules">>;
+  schedules(query?: Query<"schedules">): Promise<Returned<"schedules">>;
+  /**
+   * Put a schedule.
+   * Makes a schedule at run time, or changes one. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they were. Safe to send again. 409 `SCHEDULE_DECLARED` for a schedule of the application's code.
+   * @throws HoldfastError `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`, `STORE_FULL`
+   */
+  putSchedule(name: string, request: Body<"putSchedule">): Promise<Returned<"putSchedule">>;
+  /**
+   * Delete a schedule that was put.
+   * It has no tick after this instant. Jobs of earlier ticks go on.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`
+   */
+  deleteSchedule(name: string): Promise<Returned<"deleteSchedule">>;
   /**
    * List what became of a schedule's ticks.
    * @throws HoldfastError `SCHEDULE_NOT_FOUND`
@@ -163,7 +175,9 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   resolveDoubts: { method: "POST", path: "/doubts/resolve" },
   resolve: { method: "POST", path: "/jobs/:id/effects/:name/resolve", returns: "job" },
   auditTrail: { method: "GET", path: "/audit", positional: ["limit"], returns: "entries" },
-  schedules: { method: "GET", path: "/schedules", positional: ["next"], returns: "schedules" },
+  schedules: { method: "GET", path: "/schedules" },
+  putSchedule: { method: "PUT", path: "/schedules/:name" },
+  deleteSchedule: { method: "DELETE", path: "/schedules/:name", returns: "outcome" },
   ticks: { method: "GET", path: "/schedules/:name/ticks", positional: ["limit"], returns: "ticks" },
   explainTick: { method: "GET", path: "/schedules/:name/ticks/:at" },
   runSchedule: { method: "POST", path: "/schedules/:name/run", isKeyed: true },

@@ -16,6 +16,8 @@ import { serveReadiness } from "../../desk/readiness.ts";
 import { features } from "../../features/index.ts";
 import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
+import { measureOverdue } from "../../features/stored-schedules/overdue.ts";
+import { openStoredSchedules } from "../../features/stored-schedules/stored-schedules.ts";
 import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
 import { cannotListen, urlOf } from "../../platform/lib/hosts.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
@@ -60,6 +62,7 @@ export async function startApi(
   measureClock(metrics, path.clock);
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
+  measureOverdue(metrics, openStoredSchedules(path.stores, application, settings), path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
   const overviews = openOverviewReader({ ...path, application, settings });
   const operator = openOperator({

@@ -3,7 +3,7 @@ import type { Schedule } from "./define-schedule.ts";
 /** Decides which ticks run. Instants are milliseconds since 1970; lists are oldest first. */
 
 /** Up to this late, a tick is on time for a running scheduler: event loops stall, and Redis can be away. */
-const ON_TIME_MS = 10_000;
+export const ON_TIME_MS = 10_000;
 /** No schedule has more ticks than this in that time. */
 const ON_TIME_TICKS_MAX = 11;
 
@@ -24,7 +24,21 @@ export function newlyDue(schedule: Schedule, progress: Progress, now: number): n
   const { mode, max } = schedule.catchUp;
   const count = mode === "all" ? Math.max(max, ON_TIME_TICKS_MAX) : ON_TIME_TICKS_MAX;
   const due = schedule.timetable.latest(count, now).filter((at) => at > progress.seenUntil);
-  return wanted(schedule, due.reverse(), progress, now, mode !== "none");
+  return wantedOf(schedule, due.reverse(), onTimeFrom(progress, now), now);
+}
+
+/**
+ * Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants.
+ *
+ * @param onTimeFrom later ticks are on time, whatever the policy
+ */
+export function wantedOf(
+  schedule: Schedule,
+  due: readonly number[],
+  onTimeFrom: number,
+  now: number,
+): number[] {
+  return wanted(schedule, due, onTimeFrom, now, schedule.catchUp.mode !== "none");
 }
 
 /** Of the ticks that Redis did not accept, those to try again. */
@@ -35,20 +49,24 @@ export function stillWanted(
   now: number,
 ): number[] {
   // A tick that was tried in time is tried until the next one is due.
-  return wanted(schedule, pending, progress, now, true);
+  return wanted(schedule, pending, onTimeFrom(progress, now), now, true);
+}
+
+function onTimeFrom({ startedAt }: Progress, now: number): number {
+  return Math.max(startedAt + 1, now - ON_TIME_MS);
 }
 
 function wanted(
   { catchUp }: Schedule,
   ticks: readonly number[],
-  { startedAt }: Progress,
+  onTime: number,
   now: number,
   keepsLatest: boolean,
 ): number[] {
   const { mode, max, windowMs } = catchUp;
   const kept = mode === "all" ? max : Number(keepsLatest);
   return ticks.filter((at, index) => {
-    const isOnTime = at > startedAt && now - at <= ON_TIME_MS;
+    const isOnTime = at >= onTime;
     const isAmongLatest = index >= ticks.length - kept;
     return isOnTime || (isAmongLatest && (mode === "none" || now - at <= windowMs));
   });

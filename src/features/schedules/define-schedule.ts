@@ -47,6 +47,27 @@ export interface Schedule {
   readonly when: string;
   /** The zone in which people read its times. */
   readonly timeZone: string;
+  /** Undefined where the application declares it. */
+  readonly stored?: StoredVersions;
+}
+
+/** The versions of a schedule that was put at run time. */
+export interface StoredVersions {
+  /** That of the version in force. */
+  readonly version: number;
+  /** Since when it is in force, in milliseconds since 1970. */
+  readonly since: number;
+  /**
+   * The version that a tick belongs to: the one that was in force at its instant.
+   *
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND` if it is no longer kept
+   */
+  versionAt(at: number): Schedule;
+}
+
+/** The schedule as it was when a tick was due. */
+export function scheduleAt(schedule: Schedule, at: number): Schedule {
+  return schedule.stored?.versionAt(at) ?? schedule;
 }
 
 interface ScheduleBase<PayloadIn> {
@@ -141,11 +162,11 @@ const limitsSchema = z
 export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): Schedule {
   const { name, job, payload } = definition;
   const named = nameSchema.safeParse(name);
-  if (!named.success) throw invalid(name, `name: ${named.error.issues[0]?.message}`);
+  if (!named.success) throw invalid(name, "name", `${named.error.issues[0]?.message}`);
   const catchUp = catchUpSchema.safeParse(definition.catchUp ?? { mode: "none" });
   if (!catchUp.success) {
     const [issue] = catchUp.error.issues;
-    throw invalid(name, `catchUp.${issue?.path.join(".")}: ${issue?.message}`);
+    throw invalid(name, `catchUp.${issue?.path.join(".")}`, `${issue?.message}`);
   }
   const limits = limitsOf(definition);
   const { jitterMs, startAt, endAt, overlap } = limits;
@@ -172,7 +193,7 @@ function limitsOf({ name, startAt, endAt, jitterMs, overlap }: Bounded): Limits 
   const limits = limitsSchema.safeParse({ startAt, endAt, jitterMs, overlap });
   if (limits.success) return limits.data;
   const [issue] = limits.error.issues;
-  throw invalid(name, `${issue?.path.join(".")}: ${issue?.message}`);
+  throw invalid(name, `${issue?.path.join(".")}`, `${issue?.message}`);
 }
 
 function limitsText({ startAt, endAt, jitterMs }: Limits): string {
@@ -188,7 +209,7 @@ function patternOf<PayloadIn>(definition: ScheduleDefinition<PayloadIn>) {
   const { name, everyMs } = definition;
   if (everyMs !== undefined) {
     if (definition.cron !== undefined || definition.timeZone !== undefined)
-      throw invalid(name, "expected cron and timeZone, or everyMs, got both");
+      throw invalid(name, "", "expected cron and timeZone, or everyMs, got both");
     return { pattern: every(name, everyMs), when: `every ${exactDurationText(everyMs)}`, timeZone: "UTC" };
   }
   const { cron, timeZone } = definition;
@@ -216,14 +237,15 @@ function every(name: string, everyMs: number): Timetable {
   if (Number.isSafeInteger(everyMs) && everyMs >= SHORTEST_PERIOD_MS) return everyTimetable(everyMs);
   throw invalid(
     name,
-    `everyMs: expected a whole number of milliseconds, at least ${SHORTEST_PERIOD_MS}, got ${everyMs}`,
+    "everyMs",
+    `expected a whole number of milliseconds, at least ${SHORTEST_PERIOD_MS}, got ${everyMs}`,
   );
 }
 
 function byCron(name: string, cron: string, timeZone: string): Timetable {
   const timetable = openTimetable(name, cron, timeZone);
   if (timetable.next(Date.now()) === undefined) {
-    throw invalid(name, `cron: expected a pattern with a date that exists, got "${cron}"`);
+    throw invalid(name, "cron", `expected a pattern with a date that exists, got "${cron}"`);
   }
   return timetable;
 }
@@ -233,11 +255,16 @@ function openTimetable(name: string, cron: string, timeZone: string): Timetable 
     return cronTimetable(cron, timeZone);
   } catch (cause) {
     if (cause instanceof RangeError)
-      throw invalid(name, `timeZone: expected a name of the IANA database, got "${timeZone}"`);
-    throw invalid(name, `cron: expected five fields such as "0 9 * * 1-5", got "${cron}"`);
+      throw invalid(name, "timeZone", `expected a name of the IANA database, got "${timeZone}"`);
+    throw invalid(name, "cron", `expected five fields such as "0 9 * * 1-5", got "${cron}"`);
   }
 }
 
-function invalid(name: string, message: string): HoldfastError {
-  return new HoldfastError("APPLICATION_INVALID", `schedule "${name}": ${message}`);
+/** @param member whose value is wrong; "" for several together */
+function invalid(name: string, member: string, message: string): HoldfastError {
+  const text = member === "" ? message : `${member}: ${message}`;
+  const pointer = member === "" ? "" : `/${member.replaceAll(".", "/")}`;
+  return new HoldfastError("APPLICATION_INVALID", `schedule "${name}": ${text}`, {
+    issues: [{ pointer, message }],
+  });
 }

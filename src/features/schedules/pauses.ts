@@ -20,6 +20,8 @@ export interface SchedulePause {
 /** The pauses of all schedules. Ended ones are kept as long as keys: no tick of theirs may be caught up. */
 export interface SchedulePauses {
   of(name: string): Promise<SchedulePause[]>;
+  /** Reads those of all schedules at once. @returns those of one of them */
+  all(): Promise<(name: string) => SchedulePause[]>;
   /** A pause that lasts already gets the new reason. */
   pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<void>;
   resume(name: string): Promise<void>;
@@ -35,12 +37,17 @@ export function openSchedulePauses(
   // A schedule's name has no colon.
   const fieldOf = (name: string, { since }: SchedulePause) => `${name}:${since}`;
 
-  async function read(name: string): Promise<SchedulePause[]> {
-    const all = Object.entries(await redis.client.hgetall(key));
-    return all.flatMap(([field, json]) =>
-      field.startsWith(`${name}:`) ? [JSON.parse(json) as SchedulePause] : [],
-    );
+  async function readAll(): Promise<(name: string) => SchedulePause[]> {
+    const all = new Map<string, SchedulePause[]>();
+    for (const [field, json] of Object.entries(await redis.client.hgetall(key))) {
+      const name = field.slice(0, field.indexOf(":"));
+      const pause = JSON.parse(json) as SchedulePause;
+      all.set(name, [...(all.get(name) ?? []), pause]);
+    }
+    return (name) => all.get(name) ?? [];
   }
+
+  const read = async (name: string) => (await readAll())(name);
 
   const write = (name: string, pause: SchedulePause) =>
     redis.client.hset(key, { [fieldOf(name, pause)]: JSON.stringify(pause) });
@@ -56,6 +63,7 @@ export function openSchedulePauses(
 
   return {
     of: (name) => inTime(read(name)),
+    all: () => inTime(readAll()),
     pause: (name, { reason, by }) =>
       act(async (now) => {
         const pauses = await read(name);

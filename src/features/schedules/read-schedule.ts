@@ -9,9 +9,16 @@ import { durationText, exactDurationText } from "../../platform/lib/duration-tex
 import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { type Schedule, tickKey } from "./define-schedule.ts";
+import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
 import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
-import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+import {
+  lasting,
+  openSchedulePauses,
+  pauseAt,
+  pauseText,
+  type SchedulePause,
+  type SchedulePauses,
+} from "./pauses.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "./schedule-status.ts";
 import { countSchedulers } from "./scheduler-heartbeat.ts";
 import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
@@ -39,29 +46,36 @@ export function openScheduleReader(
 /** A tick that was enqueued later than this was caught up. */
 const LATE_MS = 10_000;
 
-/** @param next how many of the next ticks to list */
-export async function readSchedule(
+/** @param next how many of the next ticks of each to list */
+export async function readSchedules(
   reader: ScheduleReader,
-  schedule: Schedule,
+  schedules: readonly Schedule[],
   next: number,
-): Promise<ScheduleStatus> {
-  const { name, when, timeZone, job, catchUp, overlap } = schedule;
-  const now = await inTime(redisNow(reader.stores.client));
-  const [last] = schedule.timetable.latest(1, now);
-  const pause = lasting(await reader.pauses.of(name));
+): Promise<ScheduleStatus[]> {
+  const [now, pausesOf] = await inTime(Promise.all([redisNow(reader.stores.client), reader.pauses.all()]));
   const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
-  return {
-    name,
-    when,
-    timeZone,
-    jobType: job.type,
-    catchUp: catchUp.mode,
-    overlap,
-    schedulers,
-    next: upcoming(schedule, now, next),
-    paused: pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
-    last: (await readTicks(reader, schedule, last === undefined ? [] : [last], now))[0] ?? null,
-  };
+  return await Promise.all(
+    schedules.map(async (schedule) => {
+      const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
+      const pauses = pausesOf(name);
+      const pause = lasting(pauses);
+      const [last] = await readTicks(reader, schedule, schedule.timetable.latest(1, now), { now, pauses });
+      return {
+        name,
+        when,
+        timeZone,
+        jobType: job.type,
+        catchUp: catchUp.mode,
+        overlap,
+        schedulers,
+        next: upcoming(schedule, now, next),
+        paused:
+          pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
+        stored: stored === undefined ? null : { version: stored.version, since: isoTime(stored.since) },
+        last: last ?? null,
+      };
+    }),
+  );
 }
 
 /** @returns the ticks that were due, the latest first */
@@ -71,7 +85,8 @@ export async function readPastTicks(
   limit: number,
 ): Promise<PastTick[]> {
   const now = await inTime(redisNow(reader.stores.client));
-  return await readTicks(reader, schedule, schedule.timetable.latest(limit, now), now);
+  const pauses = await reader.pauses.of(schedule.name);
+  return await readTicks(reader, schedule, schedule.timetable.latest(limit, now), { now, pauses });
 }
 
 /** @param at milliseconds since 1970 */
@@ -106,11 +121,13 @@ async function explainNoJob(
   const pause = pauseAt(await reader.pauses.of(schedule.name), at);
   if (pause !== undefined && at <= now)
     return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
-  const overlap = (await reader.overlaps.explain(schedule))(at);
+  const version = scheduleAt(schedule, at);
+  const overlap = (await reader.overlaps.explain(version))(at);
   if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };
-  const explanation = explainAbsence(reader, schedule, at, now);
+  const explanation = explainAbsence(reader, version, at, now);
   if (explanation.kind !== "not-run") return explanation;
-  return (await isBeforeFirst(reader, schedule, at, now))
+  // Of one that was put it is known since when it is there.
+  return schedule.stored === undefined && (await isBeforeFirst(reader, schedule, at, now))
     ? { kind: "before-first", why: BEFORE_FIRST }
     : { kind: "skipped", why: explanation.why };
 }
@@ -185,12 +202,9 @@ async function readTicks(
   reader: ScheduleReader,
   schedule: Schedule,
   instants: readonly number[],
-  now: number,
+  { now, pauses }: { readonly now: number; readonly pauses: readonly SchedulePause[] },
 ): Promise<PastTick[]> {
-  const [explain, pauses] = await Promise.all([
-    reader.overlaps.explain(schedule),
-    reader.pauses.of(schedule.name),
-  ]);
+  const explain = await reader.overlaps.explain(schedule);
   const found = await Promise.all(
     instants.map(async (at) => {
       const job = await readTickJob(reader, schedule, at);
@@ -199,7 +213,7 @@ async function readTicks(
   );
   const first = found.findLastIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
   const oldest = instants.at(-1);
-  const isAsked = first < found.length - 1 && oldest !== undefined;
+  const isAsked = schedule.stored === undefined && first < found.length - 1 && oldest !== undefined;
   const ranEarlier = isAsked && (await inTime(reader.ticks.ranBefore(schedule, oldest, now)));
   const canBeMissed = (at: number) =>
     at > now - reader.retentionMs && at < now - GRACE_MS && pauseAt(pauses, at) === undefined;
@@ -220,8 +234,9 @@ async function readTickJob(
   schedule: Schedule,
   at: number,
 ): Promise<Pick<PastTick, "jobId" | "state">> {
-  const dedupKey = dedupKeyOf(schedule.job.type, tickKey(schedule, at));
-  const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, schedule.job));
+  const { job } = scheduleAt(schedule, at);
+  const dedupKey = dedupKeyOf(job.type, tickKey(schedule, at));
+  const jobId = await inTime(findDedupKeyHolder(stores, dedupKey, job));
   const status = jobId === null ? undefined : await inTime(readStatus(jobId));
   return { jobId, state: status?.state ?? null };
 }

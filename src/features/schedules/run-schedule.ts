@@ -4,7 +4,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
-import { jitterOf, type Schedule, tickKey } from "./define-schedule.ts";
+import { jitterOf, type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
 import type { MissedTicks } from "./missed-ticks.ts";
 import { metText, type OverlapState, type Overlaps } from "./overlap.ts";
 import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
@@ -107,17 +107,23 @@ function tickOf({ name }: Schedule, at: number) {
   return { schedule: name, tick: new Date(at).toISOString() };
 }
 
+/** What a tick submits. @throws HoldfastError `SCHEDULE_NOT_FOUND` if the tick's version is no longer kept */
+export function submissionOf(schedule: Schedule, at: number) {
+  const version = scheduleAt(schedule, at);
+  return {
+    type: version.job.type,
+    payload: version.payload({ at: new Date(at) }),
+    idempotencyKey: tickKey(version, at),
+    options: { delayMs: jitterOf(version, at) },
+  };
+}
+
 async function submitJob(
   schedule: Schedule,
   at: number,
   { submitter, clock, events }: TickTools,
 ): Promise<string> {
-  const { id: jobId, duplicate } = await submitter.submitOwn({
-    type: schedule.job.type,
-    payload: schedule.payload({ at: new Date(at) }),
-    idempotencyKey: tickKey(schedule, at),
-    options: { delayMs: jitterOf(schedule, at) },
-  });
+  const { id: jobId, duplicate } = await submitter.submitOwn(submissionOf(schedule, at));
   const tick = tickOf(schedule, at);
   if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
   else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });

@@ -22,7 +22,7 @@ export const pastTickSchema = z.object({
 });
 export type PastTick = Readonly<z.output<typeof pastTickSchema>>;
 
-/** A schedule with its next and last ticks. Only a pause is stored; the rest is computed from keys and jobs. */
+/** A schedule with its next and last ticks, which are computed from keys and jobs. */
 export const scheduleStatusSchema = z.object({
   name: z.string(),
   when: z.string(),
@@ -38,6 +38,10 @@ export const scheduleStatusSchema = z.object({
     .object({ reason: z.string(), by: z.string(), since: instant })
     .nullable()
     .meta({ description: "By whom and why; null if it is not paused." }),
+  stored: z.object({ version: z.int(), since: instant }).nullable().meta({
+    description:
+      "The version in force, and since when, of a schedule that was put at run time; null for one that the application declares.",
+  }),
   last: pastTickSchema.nullable().meta({ description: "The latest tick that was due." }),
 });
 export type ScheduleStatus = Readonly<z.output<typeof scheduleStatusSchema>>;

@@ -1,7 +1,7 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
-import { type Schedule, tickKey } from "./define-schedule.ts";
+import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
 
 /** So much later a tick is missed: until then its scheduler may be retrying. */
 export const GRACE_MS = 60_000;
@@ -25,7 +25,7 @@ const EACH_OF = 8;
 
 export function openTickJobs(stores: QueueStores, retentionMs: number): TickJobs {
   async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
-    const { job } = schedule;
+    const { job } = scheduleAt(schedule, at);
     return (await findDedupKeyHolder(stores, dedupKeyOf(job.type, tickKey(schedule, at)), job)) !== null;
   }
   return {

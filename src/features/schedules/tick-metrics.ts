@@ -6,13 +6,19 @@ export const tickMetrics = {
   holdfast_schedule_ticks_total: {
     kind: "counter",
     labels: ["schedule", "outcome"],
-    help: "Ticks by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule says so, or is paused), missed (no scheduler enqueued it in time) or failed.",
+    help: "Ticks by schedule, all that were put at run time as (stored), and by outcome: enqueued, duplicate (another scheduler was first), retried (Redis did not accept it yet), skipped (the schedule says so, or is paused), missed (no scheduler enqueued it in time) or failed.",
     reportedBy: ["scheduler"],
   },
   holdfast_schedule_missed_ticks: {
     kind: "gauge",
     labels: ["schedule"],
     help: "Ticks that were due for a minute and that nobody enqueued, since the latest that was, of the latest 11; 0 until the first ever was.",
+    reportedBy: ["api", "scheduler"],
+  },
+  holdfast_stored_schedules_overdue: {
+    kind: "gauge",
+    labels: [],
+    help: "Schedules that were put at run time, that were due for a minute, and that no scheduler has looked at.",
     reportedBy: ["api", "scheduler"],
   },
   holdfast_schedule_lateness_seconds: {
@@ -26,20 +32,25 @@ export const tickMetrics = {
 
 const outcomes = ["enqueued", "duplicate", "retried", "skipped", "missed", "failed"] as const;
 
-/** Counts ticks by schedule, and how late they were enqueued. */
+/** The label of all schedules that were put at run time together: there can be thousands. No schedule can have this name. */
+const STORED = "(stored)";
+
+/** Counts ticks by schedule, and how late they were enqueued. @param schedules those that the application declares */
 export function measureTicks(events: Events, metrics: Metrics, schedules: readonly string[]): void {
   const { counter, histogram } = metrics.of(tickMetrics);
   const ticks = counter("holdfast_schedule_ticks_total");
   const lateness = histogram("holdfast_schedule_lateness_seconds");
-  for (const schedule of schedules) {
+  const declared = new Set(schedules);
+  const labelOf = (schedule: string) => ({ schedule: declared.has(schedule) ? schedule : STORED });
+  for (const schedule of [...schedules, STORED]) {
     for (const outcome of outcomes) ticks.inc({ schedule, outcome }, 0);
     lateness.zero({ schedule });
   }
   for (const outcome of outcomes)
     events.on(`tick.${outcome}`, ({ schedule }: { readonly schedule: string }) =>
-      ticks.inc({ schedule, outcome }),
+      ticks.inc({ ...labelOf(schedule), outcome }),
     );
   events.on("tick.enqueued", ({ schedule, lateMs }) =>
-    lateness.observe({ schedule }, Math.max(0, lateMs) / 1_000),
+    lateness.observe(labelOf(schedule), Math.max(0, lateMs) / 1_000),
   );
 }

@@ -1,6 +1,10 @@
 /** `wall` is the time that a zone's clocks show, written as if it were UTC, in milliseconds. */
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const MINUTE_MS = 60_000;
+
+/** A format takes 20 µs, and many schedules ask about the same minutes. */
+const OFFSETS_MAX = 1_000;
 
 /** A time zone of the runtime's IANA database. */
 export interface Zone {
@@ -14,10 +18,31 @@ export interface Zone {
   instantOf(wall: number): number;
 }
 
+/** A formatter takes tens of kilobytes, and thousands of schedules share a zone. */
+const opened = new Map<string, Zone>();
+
 /** @throws RangeError for a zone that the runtime does not know */
 export function openZone(timeZone: string): Zone {
+  const known = opened.get(timeZone.toLowerCase());
+  if (known !== undefined) return known;
+  const zone = createZone(timeZone);
+  opened.set(timeZone.toLowerCase(), zone);
+  return zone;
+}
+
+function createZone(timeZone: string): Zone {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
-  const offsetAt = (instant: number) => parseOffset(format.formatToParts(instant));
+  const offsets = new Map<number, number>();
+  const offsetAt = (instant: number) => {
+    // Clocks change at whole minutes.
+    const minute = Math.floor(instant / MINUTE_MS);
+    const known = offsets.get(minute);
+    if (known !== undefined) return known;
+    if (offsets.size >= OFFSETS_MAX) offsets.clear();
+    const offset = parseOffset(format.formatToParts(instant));
+    offsets.set(minute, offset);
+    return offset;
+  };
   return {
     offsetAt,
     instantOf(wall) {

@@ -31,6 +31,7 @@ export const errorCodes = {
   JOB_NOT_FOUND: final(404, "No such job"),
   QUEUE_NOT_FOUND: final(404, "No such queue"),
   SCHEDULE_NOT_FOUND: final(404, "No such schedule"),
+  SCHEDULE_DECLARED: final(409, "The application declares this schedule"),
   ROUTE_NOT_FOUND: final(404, "No such resource"),
   EFFECT_NOT_IN_DOUBT: final(409, "The effect is not in doubt"),
   RUN_MAY_BE_PENDING: final(409, "The effect's first run may still be under way"),

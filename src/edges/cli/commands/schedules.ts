@@ -1,24 +1,29 @@
 import type { Command } from "commander";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { SchedulePage } from "../../../desk/schedules.ts";
 import type { PastTick, ScheduleStatus } from "../../../features/schedules/schedule-status.ts";
+import type { RuntimeScheduleDefinition } from "../../../features/stored-schedules/definition.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { suggestion } from "../../../platform/lib/did-you-mean.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { print, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
-import { type Lines, toned } from "../screen/text.ts";
+import { type Lines, linesOf, toned } from "../screen/text.ts";
 
 /** `holdfast schedules`. */
 export function addSchedulesCommands(program: Command): void {
   const schedules = program
     .command("schedules")
-    .description("list, pause and resume schedules, and explain ticks");
+    .description("list, put, delete, pause and resume schedules, and explain ticks");
   addShowOptions(schedules.command("list"))
     .description("list schedules with their next ticks and the job of the last one")
     .option("--next <n>", "how many future ticks to list", "1")
+    .option("--prefix <text>", "only those whose names begin so")
+    .option("--limit <n>", "how many of those that were put at run time, at most", "100")
+    .option("--cursor <name>", "those after the page that ended with this name")
     .action(list);
+  addChangeCommands(schedules);
   schedules
     .command("explain")
     .description("explain why a tick did or did not run")
@@ -43,6 +48,79 @@ export function addSchedulesCommands(program: Command): void {
     );
 }
 
+/** What exists at run time alone. */
+function addChangeCommands(schedules: Command): void {
+  schedules
+    .command("put")
+    .description("make a schedule, or change one; later ticks are those of the new version")
+    .argument("<name>", "the schedule's name")
+    .requiredOption("--type <type>", "the job's type")
+    .requiredOption(
+      "--payload <json|@file|->",
+      "the payload: JSON, @ and a file with it, or - for standard input",
+    )
+    .option("--cron <pattern>", "five fields; with --time-zone")
+    .option("--time-zone <zone>", "of the pattern's times, e.g. Europe/Berlin")
+    .option("--every-ms <ms>", "milliseconds between two ticks, in place of --cron")
+    .option("--catch-up <mode>", "what happens to missed ticks: none, latest or all")
+    .option("--catch-up-max <n>", "with all, how many run at most")
+    .option("--catch-up-window-ms <ms>", "milliseconds after which a missed tick is skipped")
+    .option("--overlap <policy>", "while an earlier tick's job has not ended: allow, skip or queue-one")
+    .option("--starts-at <iso>", "the first instant at which there can be a tick")
+    .option("--ends-at <iso>", "from this instant on there is no tick")
+    .option("--json", "print the schedule as JSON")
+    .action(put);
+  schedules
+    .command("delete")
+    .description("delete a schedule that was put")
+    .argument("<name>", "the schedule's name")
+    .option("--json", "print the outcome as JSON")
+    .action(remove);
+}
+
+interface PutOptions extends Json {
+  readonly type: string;
+  readonly payload: string;
+  readonly cron?: string;
+  readonly timeZone?: string;
+  readonly everyMs?: string;
+  readonly catchUp?: string;
+  readonly catchUpMax?: string;
+  readonly catchUpWindowMs?: string;
+  readonly overlap?: string;
+  readonly startsAt?: string;
+  readonly endsAt?: string;
+}
+
+async function put(name: string, { json, ...options }: PutOptions): Promise<void> {
+  const definition = await definitionOf(options);
+  await change(json, ({ schedules }) => schedules.put(name, definition, { by: username() }));
+}
+
+/** Whatever is wrong with it, the operator says. */
+async function definitionOf(options: PutOptions): Promise<RuntimeScheduleDefinition> {
+  const { payload, everyMs, catchUp, catchUpMax, catchUpWindowMs, ...rest } = options;
+  const window = catchUpWindowMs && parseNumber("--catch-up-window-ms", catchUpWindowMs);
+  const policy = {
+    ...(catchUp && { mode: catchUp }),
+    ...(catchUpMax && { max: parseNumber("--catch-up-max", catchUpMax) }),
+    ...(window && { windowMs: window }),
+  };
+  const definition: object = {
+    ...rest,
+    payload: readJson("--payload", await readSource("--payload", payload)),
+    ...(everyMs && { everyMs: parseNumber("--every-ms", everyMs) }),
+    ...(Object.keys(policy).length > 0 && { catchUp: policy }),
+  };
+  return definition as RuntimeScheduleDefinition;
+}
+
+async function remove(name: string, { json }: Json): Promise<void> {
+  await withOperator(({ schedules }) => schedules.delete(name, { by: username() }));
+  if (json) printJson({ name, outcome: "deleted" });
+  else print(`deleted ${name}`);
+}
+
 interface Json {
   readonly json?: true;
 }
@@ -61,18 +139,39 @@ async function change(
   else print(describe([schedule]));
 }
 
-async function list({ next, ...options }: ShowOptions & { readonly next: string }): Promise<void> {
-  const count = Number(next);
-  if (!Number.isSafeInteger(count) || count < 1 || count > 1_000) {
-    throw new HoldfastError("USAGE", `--next: expected a number from 1 to 1000, got "${next}"`);
-  }
+interface ListOptions extends ShowOptions {
+  readonly next: string;
+  readonly limit: string;
+  readonly prefix?: string;
+  readonly cursor?: string;
+}
+
+async function list({ next, limit, prefix, cursor, ...options }: ListOptions): Promise<void> {
+  const query = {
+    prefix,
+    cursor,
+    next: parseCount("--next", next, 1_000),
+    limit: parseCount("--limit", limit, 500),
+  };
   await withOperator(async ({ schedules }) => {
-    await show({ read: () => schedules.list(count), describe, json: (found) => found }, options);
+    const read = () => schedules.list(query);
+    await show({ read, describe: describePage, json: (found) => found.schedules }, options);
   });
 }
 
+function parseCount(option: string, text: string, max: number): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1 && count <= max) return count;
+  throw new HoldfastError("USAGE", `${option}: expected a number from 1 to ${max}, got "${text}"`);
+}
+
+function describePage({ schedules, nextCursor }: SchedulePage): Lines {
+  if (nextCursor === null) return describe(schedules);
+  return [...linesOf(describe(schedules)), [`there are more: --cursor ${nextCursor}`]];
+}
+
 function describe(schedules: readonly ScheduleStatus[]): Lines {
-  if (schedules.length === 0) return "no schedules are declared";
+  if (schedules.length === 0) return "there are no schedules";
   const rows = schedules.flatMap(({ name, when, jobType, paused, next, last }) => [
     [
       name,
@@ -103,16 +202,15 @@ async function explain(
   const instant = Date.parse(at);
   if (Number.isNaN(instant))
     throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
-  await withOperator(async (operator, application) => {
-    requireSchedule(application, name);
-    const { text, ...explanation } = await operator.schedules.explain(name, instant);
+  await withOperator(async ({ schedules }) => {
+    const { text, ...explanation } = await schedules.explain(name, instant).catch(asUsage);
     if (json) printJson(explanation);
     else print(`${name} at ${new Date(instant).toISOString()}: ${text}`);
   });
 }
 
-function requireSchedule({ schedules }: Application, name: string): void {
-  const known = schedules.map((schedule) => schedule.name);
-  if (!known.includes(name))
-    throw new HoldfastError("USAGE", `there is no schedule "${name}"; ${suggestion(name, known)}`);
+/** An unknown name is wrong usage. */
+function asUsage(error: unknown): never {
+  if (!(error instanceof HoldfastError) || error.code !== "SCHEDULE_NOT_FOUND") throw error;
+  throw new HoldfastError("USAGE", `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`);
 }

@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { Receipt } from "../../../core/job/submit-options.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { malformed, parseJson } from "../../../platform/lib/parse-json.ts";
 import { withSubmitPath } from "../connections.ts";
 import { requireDeclared } from "../known-names.ts";
+import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 
 interface SubmitCommandOptions {
@@ -139,34 +137,6 @@ function debounceIn({ debounceKey: key, debounceMs }: SubmitCommandOptions) {
   if (key === undefined || debounceMs === undefined)
     throw new HoldfastError("USAGE", "expected both of --debounce-key and --debounce-ms");
   return { debounce: { key, ms: parseNumber("--debounce-ms", debounceMs) } };
-}
-
-/** Names the option in the error; the limits are the schema's. */
-function parseNumber(option: string, text: string): number {
-  const number = Number(text);
-  if (text.trim() !== "" && Number.isFinite(number)) return number;
-  throw new HoldfastError("USAGE", `${option}: expected a number, got "${text}"`);
-}
-
-async function readSource(option: string, source: string): Promise<string> {
-  if (source === "-") return await text(process.stdin);
-  if (!source.startsWith("@")) return source;
-  try {
-    return readFileSync(source.slice(1), "utf8");
-  } catch (cause) {
-    throw new HoldfastError("USAGE", `${option}: cannot read ${source.slice(1)}`, { cause });
-  }
-}
-
-function readJson(option: string, source: string): unknown {
-  try {
-    const { value, issues } = parseJson(source);
-    if (issues.length > 0) throw malformed(issues);
-    return value;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "unreadable";
-    throw new HoldfastError("USAGE", `${option}: expected JSON (${reason})`, { cause });
-  }
 }
 
 function refuse(

@@ -1,0 +1,149 @@
+import { z } from "zod";
+import type { Application } from "../../core/job/define-config.ts";
+import { contractOf as contractOfDefinition, type JobContract } from "../../core/job/define-job.ts";
+import { keyFault } from "../../core/job/idempotency-key.ts";
+import type { Validate } from "../../core/submit/validate.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { parseInput } from "../../platform/lib/parse-input.ts";
+import { defineSchedule, type Schedule, type ScheduleDefinition } from "../schedules/define-schedule.ts";
+import { submissionOf } from "../schedules/run-schedule.ts";
+
+const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
+
+const instant = (description: string) =>
+  z.iso
+    .datetime({ offset: true })
+    .optional()
+    .meta({ description, examples: ["2026-12-01T00:00:00Z"] });
+
+/** A schedule that is put at run time: JSON, so its payload is the same for each tick. */
+export const scheduleDefinitionSchema = z
+  .strictObject({
+    cron: z
+      .string()
+      .max(200)
+      .optional()
+      .meta({
+        description: "Five fields: minute, hour, day of month, month, day of week. With `timeZone`.",
+        examples: ["0 9 * * 1-5"],
+      }),
+    timeZone: z
+      .string()
+      .max(64)
+      .optional()
+      .meta({ description: "A name of the IANA database.", examples: ["Europe/Berlin"] }),
+    everyMs: z.number().int().max(LONGEST_MS).optional().meta({
+      description:
+        "Milliseconds between two ticks, 1,000 to a year, counted from 1970. In place of `cron` and `timeZone`.",
+    }),
+    type: z.string().meta({ description: "The job's type.", examples: ["daily-digest"] }),
+    payload: z.unknown().meta({ description: "Of each tick's job, checked now and at each tick." }),
+    catchUp: z
+      .strictObject({
+        mode: z.enum(["none", "latest", "all"]),
+        max: z.number().optional(),
+        windowMs: z.number().optional(),
+      })
+      .optional()
+      .meta({
+        description: "What happens to ticks that no scheduler was there for. Without it they are skipped.",
+      }),
+    overlap: z.enum(["allow", "skip", "queue-one"]).optional().meta({
+      description:
+        "What happens to a tick while the job of an earlier one has not ended; `allow` without it.",
+    }),
+    startsAt: instant("The first instant at which there can be a tick."),
+    endsAt: instant("From this instant on there is no tick."),
+  })
+  .refine(
+    ({ cron, timeZone, everyMs }) =>
+      everyMs === undefined ? cron !== undefined && timeZone !== undefined : (cron ?? timeZone) === undefined,
+    "expected cron and timeZone, or everyMs",
+  )
+  .refine(({ startsAt = "", endsAt = "" }) => !(Date.parse(endsAt) <= Date.parse(startsAt)), {
+    path: ["endsAt"],
+    message: "expected an instant after startsAt",
+  })
+  .meta({
+    examples: [
+      {
+        cron: "0 7 * * *",
+        timeZone: "Europe/Berlin",
+        type: "daily-digest",
+        payload: { from: "2026-11-23T00:00:00Z", to: "2026-11-24T00:00:00Z" },
+      },
+    ],
+  });
+export type RuntimeScheduleDefinition = Readonly<z.input<typeof scheduleDefinitionSchema>>;
+
+/** What a definition is checked with. */
+export interface DefinitionChecks {
+  readonly application: Application;
+  readonly validate: Validate;
+  readonly retentionMs: number;
+}
+
+/**
+ * Checks a definition as its ticks will be checked.
+ *
+ * @returns it, without anything else
+ * @throws HoldfastError `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`
+ */
+export function checkDefinition(
+  name: string,
+  input: unknown,
+  { application, validate, retentionMs }: DefinitionChecks,
+): RuntimeScheduleDefinition {
+  const definition = parseInput(scheduleDefinitionSchema, input);
+  const schedule = asRequest(() => scheduleOf(name, definition, contractOf(application, definition.type)));
+  const { catchUp } = schedule;
+  if (catchUp.mode !== "none" && catchUp.windowMs >= retentionMs)
+    throw invalid(
+      "/catchUp/windowMs",
+      `expected less than HOLDFAST_RETENTION_MS (${retentionMs}), got ${catchUp.windowMs}`,
+    );
+  validate(application, submissionOf(schedule, 0), keyFault);
+  return definition;
+}
+
+/** @throws HoldfastError `APPLICATION_INVALID` */
+export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, job: JobContract): Schedule {
+  const { type: _, payload, startsAt, endsAt, ...rest } = definition;
+  const bounds = {
+    ...(startsAt !== undefined && { startAt: new Date(startsAt) }),
+    ...(endsAt !== undefined && { endAt: new Date(endsAt) }),
+  };
+  const declared: object = { name, job, payload: () => payload, ...rest, ...bounds };
+  return defineSchedule(declared as ScheduleDefinition<unknown>);
+}
+
+/** The contract of a type. One that this process does not know has no jobs here, and takes none. */
+export function contractOf({ jobs, queues }: Application, type: string): JobContract {
+  const known = jobs.get(type);
+  if (known !== undefined) return known;
+  const unknown = { ...UNKNOWN, type, queue: queues[0] ?? "default" };
+  return contractOfDefinition(unknown, {}) as unknown as JobContract;
+}
+
+const UNKNOWN = {
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+} as const;
+
+/** A fault that is the application's in its code is the request's here. */
+function asRequest<T>(define: () => T): T {
+  try {
+    return define();
+  } catch (error) {
+    const [issue] = error instanceof HoldfastError ? error.issues : [];
+    throw issue === undefined ? error : invalid(issue.pointer, issue.message);
+  }
+}
+
+function invalid(pointer: string, message: string): HoldfastError {
+  return new HoldfastError("INVALID_REQUEST", `${pointer || "/"}: ${message}`, {
+    issues: [{ pointer, message }],
+  });
+}
