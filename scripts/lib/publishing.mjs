@@ -6,7 +6,7 @@ import { packagedPage, pages } from "./pages.mjs";
 import { capture } from "./run.mjs";
 
 /** In bytes; the reference page is two thirds. Raise it only with a reason. */
-const budget = { packed: 3_380_000, unpacked: 8_900_000 };
+const budget = { packed: 3_480_000, unpacked: 9_300_000 };
 
 /** What is wrong with the package, one line each. */
 export async function packageFaults() {

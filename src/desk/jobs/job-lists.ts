@@ -97,14 +97,10 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     requireQueue(application, filter);
     const { idempotencyKey, ...others } = filter;
     if (idempotencyKey === undefined) return await walkLists(stores, application, filter, options, matching);
-    const ids = await idsOfKey(stores, application, idempotencyKey, filter.type);
+    const keyed = await idsOfKey(stores, application, idempotencyKey, filter.type);
     // A job that has replaced the key's submission has another key.
-    const those = await readMatching(ids, others);
-    const found = await matching(
-      those.map(({ id }) => id),
-      {},
-    );
-    return { found: [...found], nextCursor: null, scanned: ids.length, mayMiss: false };
+    const ids = (await readMatching(keyed, others)).map(({ id }) => id);
+    return { found: [...(await matching(ids, {}))], nextCursor: null, scanned: keyed.length, mayMiss: false };
   }
 
   async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
