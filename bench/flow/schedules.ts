@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createOperator, type StandaloneOperator } from "holdfast";
 import { Redis } from "ioredis";
+import { patiently } from "../../faults/lib/inside/patiently.ts";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { submittedAt } from "../../src/core/job/job-id.ts";
 import { until } from "../../test/support/until.ts";
@@ -29,7 +30,7 @@ export interface Lateness {
 
 const TICKING = 10;
 const TENANTS = 1_000;
-const PUT_AT_ONCE = 50;
+const PUT_AT_ONCE = 20;
 const WARM_UP_MS = 3_000;
 
 /** @param schedules how many there are; ten of them are due each second, the others once a day */
@@ -114,7 +115,7 @@ async function putAll(
         indexes.map((index) => {
           const tenant = `tenant-${index % TENANTS}`;
           const definition = { ...timesOf(index), type: "digest", payload: { tenant } };
-          return operator.schedules.put(`${tenant}-${index}`, definition);
+          return patiently(() => operator.schedules.put(`${tenant}-${index}`, definition));
         }),
       );
     }
