@@ -156,7 +156,7 @@ describe("BullMQ's scripts on a connection that uses Redis's time", () => {
     client.defineCommand = (_, { lua }) => void defined.push(lua);
 
     for (let queues = 0; queues < 8; queues += 1) onRedisTime(client);
-    client.defineCommand("moveToActive:6.7.0", { numberOfKeys: 0, lua: "return ARGV[2]" });
+    client.defineCommand("retryJob:6.7.0", { numberOfKeys: 0, lua: "return ARGV[2]" });
 
     expect(defined[0]?.match(/"TIME"/g)).toHaveLength(1);
   });

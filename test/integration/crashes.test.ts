@@ -44,7 +44,7 @@ describe("a worker with an unhandled fault", withProcesses, () => {
       expect(stderr).not.toContain("what nobody may read");
       const last = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
       expect(last).toMatchObject({ level: 60, role: "worker", fault: "TypeError" });
-      expect(last.at[0]).toContain("test/support/application.ts");
+      expect(last.at[0]).toContain("holdfast.config.js:");
       await openGate(service.env.REDIS_URL, bystander.id);
       await service.startWorker();
       for (const job of [id, bystander.id]) {
