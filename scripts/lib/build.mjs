@@ -83,7 +83,8 @@ const luaComments = /^--\[\[[\s\S]*?\]\]\n|^ *--.*\n/gm;
 async function inlineLua() {
   const { includeLua } = await import(pathToFileURL("dist/platform/redis/include-lua.js").href);
   const luaOf = (file) => includeLua(pathToFileURL(file)).replace(luaComments, "");
-  const names = /(?<=\b(?:load(?:Script|DeclaringScript)|readLua)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
+  const names =
+    /(?<=\b(?:load(?:Script|DeclaringScript)|readLua)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
   for (const file of filesUnder("dist").filter((file) => file.endsWith(".js"))) {
     const text = readFileSync(file, "utf8");
     const folder = path.join("src", path.dirname(path.relative("dist", file)));

@@ -3,7 +3,7 @@
 -- @include ./let-in.lua
 
 -- The token of a job's earlier start cools on under another name.
-local function setAside(prefix, key, id, score)
+local function coolOn(prefix, key, id, score)
   redis.call("ZREM", key, id)
   if score < FIRST_HELD then redis.call("ZADD", key, score, id .. ":" .. deliveryCount(prefix, id)) end
 end
@@ -28,7 +28,7 @@ claimFeatures[#claimFeatures + 1] = function(prefix, id, asks, now)
   elseif isToFail(prefix, id) then
     return false
   else
-    if score then setAside(prefix, key, id, score) end
+    if score then coolOn(prefix, key, id, score) end
     if not admit(prefix, id, rate, now) then return true end
   end
   if mayStartAt > now then
