@@ -290,7 +290,8 @@ export type Reservation =
   | { readonly kind: "done"; readonly result: string | null }
   /** @param times how often the job was deferred for it */
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
-  | { readonly kind: "in-doubt" }
+  /** @param fence the highest of its runs */
+  | { readonly kind: "in-doubt"; readonly fence: number }
   /** @param key which has encrypted indexes of the ledger */
   | { readonly kind: "unreadable"; readonly key: string }
   | { readonly kind: "not-leased" }
@@ -369,9 +370,10 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
       return { kind, ms: Number(detail), times: Number(times) };
     case "reserved":
       return { kind, unconfirmed, fence: Number(detail) };
+    case "in-doubt":
+      return { kind, fence: Number(detail) };
     case "unreadable":
       return { kind, key: String(detail) };
-    case "in-doubt":
     case "not-leased":
     case "cancelled":
     case "forgotten":
