@@ -168,7 +168,10 @@ export class Ledger {
     const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
     const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
     const reservation = await steps.reserve([...args, jobId, worker, keyIds, ...inherited]);
-    if (reservation.kind === "reserved") unreported.add({ dedupKey, name, reservationId, jobId, delivery });
+    if (reservation.kind === "reserved") {
+      const { fence } = reservation;
+      unreported.add({ dedupKey, name, reservationId, jobId, delivery, fence });
+    }
     if (reservation.kind !== "done" || reservation.result === null) return reservation;
     const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);
     return { kind: "done", result };
@@ -388,6 +391,7 @@ interface UnreportedEffect extends StoredEffect {
   readonly reservationId: string;
   readonly jobId: string;
   readonly delivery: number;
+  readonly fence: number;
 }
 
 /**
@@ -418,10 +422,10 @@ class UnreportedEffects {
     const { client, keys } = this.#store;
     const reason = "Redis lost its reservation while its worker was in the middle";
     await Promise.all(
-      [...this.#effects.values()].map(({ dedupKey, name, reservationId, jobId, delivery }) => {
+      [...this.#effects.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence }) => {
         const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
-        const args = [name, reservationId, reason, dedupKey, jobId, delivery, this.#worker, keys.start];
-        return doubtForgottenScript.run(client, used, args);
+        const known = [name, reservationId, reason, dedupKey, jobId, delivery, this.#worker, keys.start];
+        return doubtForgottenScript.run(client, used, [...known, fence]);
       }),
     );
   }
