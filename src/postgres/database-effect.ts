@@ -112,8 +112,8 @@ function resultOf<T>(known: Known): T {
   }
 }
 
-/** Longer waits are for a transaction that is stuck. */
-const WAIT_MS = 2_000;
+/** Longer waits are for a transaction that is stuck. Well below any effect's time, which the probe has, too. */
+const WAIT_MS = 500;
 /** A job can be snoozed 100 times, so an outage of 25 minutes leaves no doubt for a person. */
 const ASK_AGAIN_MS = 15_000;
 
