@@ -1,8 +1,10 @@
 import { defineJob } from "holdfast";
 import { type Database, databaseEffect, databaseEffectSql, fromPg } from "holdfast/postgres";
+import { runHandler } from "holdfast/testing";
 import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { openPool as openExamplePool, writeInvoiceHandler } from "../../examples/database.ts";
 import { forgetOld, REMEMBERED_MS, take } from "../../src/postgres/effects-table.ts";
 import { startCommitProxy } from "../support/commit-proxy.ts";
 import { latch } from "../support/latch.ts";
@@ -297,4 +299,19 @@ describe("an effect's row", () => {
     expect(await takeAs("begun", now - 31 * day)).toEqual({ state: "none" });
     expect(await takeAs("not-done", now - 29 * day)).toBeUndefined();
   });
+});
+
+it("The example of docs/database.md writes its rows, and can be tested alone", async () => {
+  const { url, pool } = await openDatabase();
+  await pool.query(`create table invoices (number int generated always as identity, customer text, cents int);
+    create table customers (name text, invoiced int);
+    insert into customers values ('Anoop', 0)`);
+  const examplePool = openExamplePool(url);
+  onTestFinished(() => examplePool.end());
+  const handler = writeInvoiceHandler(examplePool);
+  const payload = { customer: "Anoop", cents: 999 };
+  const ended = await runHandler(handler, payload, { idempotencyKey: "invoice-1" });
+  const again = await runHandler(handler, payload, { idempotencyKey: "invoice-1" });
+  expect([ended.result, again.result]).toEqual([{ number: "1" }, { number: "1" }]);
+  expect((await pool.query("select invoiced from customers")).rows).toEqual([{ invoiced: 999 }]);
 });
