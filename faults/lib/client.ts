@@ -38,7 +38,8 @@ export interface Submission {
     | "sized"
     | "single"
     | "rated"
-    | "triple";
+    | "triple"
+    | "invoice";
   readonly idempotencyKey: string;
   readonly payload: object;
 }

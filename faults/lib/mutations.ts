@@ -350,3 +350,15 @@ export const withoutVersions = mutation("end of a schedule's version", [
   " && at <= until",
   "",
 ]);
+
+/** A database effect's row is committed after its work, not with it. */
+export const withoutOneTransaction = mutation("one transaction for key and work", [
+  "postgres/database-effect.js",
+  "return await this.#database.transaction((tx) => this.#inTransaction(tx, call));",
+  `const result = await this.#database.transaction((tx) => this.#work(tx, call));
+            await this.#database.transaction(async (tx) => {
+                await take(this.#database, tx, call, "begun");
+                await finish(this.#database, tx, call.key, "null");
+            });
+            return result;`,
+]);

@@ -137,7 +137,8 @@ export type KnownEffect =
 export class MemoryLedger implements EffectLedger {
   readonly dedupKey: string;
   readonly #known: Map<string, KnownEffect>;
-  #fence = 0;
+  /** As in Redis, at least the time. */
+  #fence = Date.now();
 
   /** @param known what earlier attempts have left, by effect and index */
   constructor(dedupKey: string, known: ReadonlyMap<string, KnownEffect> = new Map()) {
@@ -157,7 +158,7 @@ export class MemoryLedger implements EffectLedger {
     if (known?.state === "done") return { kind: "done", result: known.result };
     if (known !== undefined && repeatMs === 0) {
       this.#known.set(effect, { state: "in-doubt" });
-      return { kind: "in-doubt" };
+      return { kind: "in-doubt", fence: this.#fence };
     }
     this.#fence += 1;
     this.#known.set(effect, { state: "reserved", reservationId, isRepeat: known !== undefined });

@@ -4,7 +4,7 @@ import { combine, http, smtp } from "holdfast/evidence";
 import { z } from "zod";
 import { clients, moves } from "./downstream/plan.ts";
 import { oddKinds } from "./odd-kinds.ts";
-import { injectionKinds, injectionPoints } from "./points.ts";
+import { commitPoints, injectionKinds, injectionPoints } from "./points.ts";
 
 /** An effect's deadline; other workers call it in doubt one second later. */
 export const EFFECT_TIMEOUT_MS = 2_000;
@@ -294,6 +294,20 @@ export const parent = defineJob({
   timeoutMs: 60_000,
 });
 
+/** Inserts a row into PostgreSQL, as a database effect. */
+export const invoice = defineJob({
+  type: "invoice",
+  payload: z.strictObject({
+    inject: z
+      .strictObject({ at: z.enum([...injectionPoints, ...commitPoints]), how: z.enum(["kill", "store"]) })
+      .optional(),
+  }),
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  effects: { insert: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "probe" } },
+});
+
 /** Enqueued by the schedule each second. */
 export const tick = defineJob({
   type: "tick",
@@ -328,6 +342,7 @@ export default defineConfig({
     alternating,
     child,
     parent,
+    invoice,
     tick,
   ],
   handlers: async () => (await import("./handlers.ts")).handlers,

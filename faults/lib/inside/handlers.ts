@@ -31,6 +31,7 @@ import {
   triple,
 } from "./application.ts";
 import { arm, claimMarker, pass } from "./injection.ts";
+import { invoiceHandler } from "./invoices.ts";
 import { oddValues } from "./odd-values.ts";
 import { trace } from "./trace.ts";
 import { traced } from "./traced.ts";
@@ -222,6 +223,7 @@ export const handlers = [
   lateHandler,
   refusedHandler,
   probedHandler,
+  invoiceHandler,
   tickHandler,
   poisonHandler,
   blockingHandler,

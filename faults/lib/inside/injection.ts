@@ -2,12 +2,14 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createOperator, HoldfastError, type StandaloneOperator } from "holdfast";
 import type { Failpoint } from "../../../src/core/failpoints.ts";
-import type { ActPayload } from "./application.ts";
 import { patiently } from "./patiently.ts";
-import type { InjectionKind, InjectionPoint } from "./points.ts";
+import type { CommitPoint, InjectionKind, InjectionPoint } from "./points.ts";
 import { trace } from "./trace.ts";
 
-type Injection = NonNullable<ActPayload["inject"]>;
+interface Injection {
+  readonly at: InjectionPoint | CommitPoint;
+  readonly how: InjectionKind;
+}
 
 const armed = new Map<string, Injection>();
 
@@ -23,7 +25,7 @@ export function arm(jobId: string, injection: Injection | undefined): boolean {
 }
 
 /** Called at each point of each attempt; injects the armed fault once per job. */
-export async function pass(point: InjectionPoint | Failpoint, jobId: string): Promise<void> {
+export async function pass(point: InjectionPoint | CommitPoint | Failpoint, jobId: string): Promise<void> {
   trace(point, jobId);
   const injection = armed.get(jobId);
   if (injection?.at !== point || !claimMarker(jobId)) return;

@@ -11,6 +11,10 @@ export const injectionPoints = [
 ] as const;
 export type InjectionPoint = (typeof injectionPoints)[number];
 
+/** Around the commit of a database effect: it was sent, and PostgreSQL has acknowledged it. */
+export const commitPoints = ["database:sent", "database:committed"] as const;
+export type CommitPoint = (typeof commitPoints)[number];
+
 /** `kill` and `stop` hit the worker, `store` hits Redis while the worker waits, and `cancel` cancels the job. */
 export const injectionKinds = ["kill", "stop", "store", "cancel"] as const;
 export type InjectionKind = (typeof injectionKinds)[number];

@@ -9,9 +9,9 @@ import { keyMissing } from "../../platform/redis/encryption/codec.ts";
 import { isUnanswered } from "../../platform/redis/redis-errors.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { failpoint } from "../failpoints.ts";
-import { InDoubtError } from "../job/attempt-errors.ts";
+import { InDoubtError, SnoozeError } from "../job/attempt-errors.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
-import type { EffectCall, EffectOptions, ProbeAnswer, ProbeCall } from "../job/effect.ts";
+import type { EffectCall, EffectOptions, ProbeAnswer } from "../job/effect.ts";
 import type { Resolution } from "../job/resolution.ts";
 import {
   type EffectContext,
@@ -45,7 +45,7 @@ export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): 
       throw effectBusy(effect.id, reservation);
     case "in-doubt":
       emit(effect, context, "effect.in-doubt");
-      await askProbe(effect, context);
+      await askProbe(effect, context, reservation.fence);
       return await actOnce(effect, context);
     case "unreadable": {
       const unreadable = keyMissing(reservation.key);
@@ -181,12 +181,13 @@ type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
  * Asks downstream whether an effect in doubt happened, and resolves the doubt with the answer.
  *
  * @throws InDoubtError where there is no probe, or it does not know
+ * @throws SnoozeError as the probe throws it
  */
-async function askProbe<T>(effect: EffectRun<T>, context: EffectContext): Promise<void> {
+async function askProbe<T>(effect: EffectRun<T>, context: EffectContext, fence: number): Promise<void> {
   const { id, declaration, options } = effect;
   if (declaration.inDoubt !== "probe" || options.probe === undefined)
     throw inDoubt(id, "an earlier attempt never reported");
-  const answer = await callProbe(effect, context, options.probe);
+  const answer = await callProbe(effect, context, options.probe, fence);
   if (answer === "unknown") throw inDoubt(id, "the probe does not know", { retryable: true });
   const resolution = resolutionOf(answer);
   const resolved = await report(effect, context, () => context.ledger.resolve(id, resolution));
@@ -203,20 +204,23 @@ function resolutionOf<T>(answer: Exclude<ProbeAnswer<T>, "unknown">): Resolution
 }
 
 async function callProbe<T>(
-  { id, declaration }: EffectRun<T>,
+  { id, declaration, end }: EffectRun<T>,
   { ledger, abort: outer, log, scrub }: EffectContext,
   probe: Probe<T>,
+  fence: number,
 ): Promise<ProbeAnswer<T>> {
   const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
   const key = effectKeyOf(ledger.dedupKey, id);
   try {
     return await underDeadline(outer, declaration.timeoutMs, late, async (abort) => {
-      const call = new GivenProbeCall(key, abort);
+      const call = new GivenCall(key, abort, fence);
       return declaredAnswer(await foreign(() => probe(call)));
     });
   } catch (error) {
     log().warn({ effect: id, reason: scrub(messageOf(error)) }, "probe failed");
-    return "unknown";
+    if (!(error instanceof SnoozeError)) return "unknown";
+    end.block(error);
+    throw error;
   }
 }
 
@@ -228,29 +232,21 @@ function declaredAnswer<T>(answer: ProbeAnswer<T>): ProbeAnswer<T> {
 }
 
 /**
- * What a probe gets. A class: V8 makes a hidden class of its own for each object with a getter in it, which keeps the whole attempt
- * alive until the next major collection (row `work-effect`).
+ * What an effect's function and its probe get. A class: V8 makes a hidden class of its own for each object with a getter in it, which keeps
+ * the whole attempt alive until the next major collection (row `work-effect`).
  */
-class GivenProbeCall implements ProbeCall {
+class GivenCall implements EffectCall {
   readonly key: string;
+  readonly fence: number;
   readonly #abort: Abort;
 
-  constructor(key: string, abort: Abort) {
+  constructor(key: string, abort: Abort, fence: number) {
     this.key = key;
+    this.fence = fence;
     this.#abort = abort;
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
-  }
-}
-
-/** What an effect's function gets. */
-class GivenCall extends GivenProbeCall implements EffectCall {
-  readonly fence: number;
-
-  constructor(key: string, abort: Abort, fence: number) {
-    super(key, abort);
-    this.fence = fence;
   }
 }

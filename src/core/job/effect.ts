@@ -88,8 +88,8 @@ export interface EffectCall {
   readonly signal: AbortSignal;
 }
 
-/** What a probe gets. It starts nothing, so it has no fence. */
-export type ProbeCall = Omit<EffectCall, "fence">;
+/** What a probe gets. Its fence is that of the run in doubt: no run that may still be under way has a higher one, and the next run has. */
+export type ProbeCall = EffectCall;
 
 /** What a probe found out. Any other answer counts as `unknown`. */
 export type ProbeAnswer<T> = "not-done" | "unknown" | { readonly done: T };
@@ -112,7 +112,8 @@ export interface EffectOptions<T> {
    * Asks downstream whether the effect with this key happened. Used if the effect is declared `probe`.
    *
    * It runs after the effect's time is up. An effect whose worker was paused may still act after the probe's "not done": look at the
-   * signal right before the act, or, for a pause between that look and the act, pass the fence downstream.
+   * signal right before the act, or, for a pause between that look and the act, pass the fence downstream. If it throws a `SnoozeError`, the
+   * job is set aside, and the probe asked again: use it where downstream cannot be reached. What else it throws counts as `unknown`.
    *
    * @example
    * { probe: async ({ key, signal }) => {

@@ -5,7 +5,7 @@
 
   KEYS[1] ledger   KEYS[2] doubts   KEYS[3] jobs joined to ledgers
   ARGV[1] effect   ARGV[2] reservation id   ARGV[3] why   ARGV[4] deduplication key   ARGV[5] job id   ARGV[6] delivery count
-  ARGV[7] worker   ARGV[8] what all keys of the queue begin with
+  ARGV[7] worker   ARGV[8] what all keys of the queue begin with   ARGV[9] the run's fence
 
   Returns "in-doubt", or "known" where the ledger knows more
 ]]
@@ -26,6 +26,7 @@ local entry = {
   job = id,
   delivery = tonumber(ARGV[6]),
   worker = ARGV[7],
+  fence = ARGV[9],
 }
 putInDoubt(KEYS[2], KEYS[1], dedupKey, effect, entry, ARGV[3])
 if not known then redis.call("HINCRBY", KEYS[1], "open", 1) end

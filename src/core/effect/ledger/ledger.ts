@@ -168,7 +168,10 @@ export class Ledger {
     const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
     const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
     const reservation = await steps.reserve([...args, jobId, worker, keyIds, ...inherited]);
-    if (reservation.kind === "reserved") unreported.add({ dedupKey, name, reservationId, jobId, delivery });
+    if (reservation.kind === "reserved") {
+      const { fence } = reservation;
+      unreported.add({ dedupKey, name, reservationId, jobId, delivery, fence });
+    }
     if (reservation.kind !== "done" || reservation.result === null) return reservation;
     const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);
     return { kind: "done", result };
@@ -290,7 +293,8 @@ export type Reservation =
   | { readonly kind: "done"; readonly result: string | null }
   /** @param times how often the job was deferred for it */
   | { readonly kind: "busy"; readonly ms: number; readonly times: number }
-  | { readonly kind: "in-doubt" }
+  /** @param fence the highest of its runs */
+  | { readonly kind: "in-doubt"; readonly fence: number }
   /** @param key which has encrypted indexes of the ledger */
   | { readonly kind: "unreadable"; readonly key: string }
   | { readonly kind: "not-leased" }
@@ -369,9 +373,10 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
       return { kind, ms: Number(detail), times: Number(times) };
     case "reserved":
       return { kind, unconfirmed, fence: Number(detail) };
+    case "in-doubt":
+      return { kind, fence: Number(detail) };
     case "unreadable":
       return { kind, key: String(detail) };
-    case "in-doubt":
     case "not-leased":
     case "cancelled":
     case "forgotten":
@@ -386,6 +391,7 @@ interface UnreportedEffect extends StoredEffect {
   readonly reservationId: string;
   readonly jobId: string;
   readonly delivery: number;
+  readonly fence: number;
 }
 
 /**
@@ -416,10 +422,10 @@ class UnreportedEffects {
     const { client, keys } = this.#store;
     const reason = "Redis lost its reservation while its worker was in the middle";
     await Promise.all(
-      [...this.#effects.values()].map(({ dedupKey, name, reservationId, jobId, delivery }) => {
+      [...this.#effects.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence }) => {
         const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
-        const args = [name, reservationId, reason, dedupKey, jobId, delivery, this.#worker, keys.start];
-        return doubtForgottenScript.run(client, used, args);
+        const known = [name, reservationId, reason, dedupKey, jobId, delivery, this.#worker, keys.start];
+        return doubtForgottenScript.run(client, used, [...known, fence]);
       }),
     );
   }

@@ -16,7 +16,7 @@
           { "reserved", fence }    the effect may start; the fence grows with each reservation
           { "done", result }       it is done; result is JSON as text, or null
           { "busy", ms, times }    another attempt may still run it, for this long; how often this job was deferred for that
-          { "in-doubt" }           nobody can know whether it happened
+          { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
           { "unreadable", key }    the ledger has indexes that are encrypted with this key, which this worker lacks
           { "not-leased" }         this worker has lost the job
           { "cancelled" }          the job is cancelled
@@ -89,7 +89,7 @@ local function doubt(entry, ledger, dedupKey, effect, jobId, open)
   entry.state, entry.job = "in-doubt", jobId
   redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry), "open", open)
   redis.call("ZADD", KEYS[2], "NX", entry.at, dedupKey .. "/" .. effect)
-  return { "in-doubt" }
+  return { "in-doubt", entry.fence or 0 }
 end
 
 local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, keyIds, elsewhere, resultThere)

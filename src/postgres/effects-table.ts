@@ -1,0 +1,131 @@
+import type { Database } from "./database.ts";
+
+/**
+ * The statements that make, or complete, the table of database effects; safe to run again. The roles that run effects need `select`, `insert`,
+ * `update` and `delete` on it.
+ *
+ * @example await pool.query(databaseEffectSql());
+ */
+export function databaseEffectSql(): string {
+  return `-- Holdfast's database effects, version 1. PostgreSQL 13 or newer.
+create table if not exists holdfast_effects (
+  key text primary key,
+  fence bigint not null,
+  state text not null check (state in ('begun', 'done', 'not-done', 'horizon')),
+  result text
+) with (fillfactor = 70);
+create index if not exists holdfast_effects_fence on holdfast_effects (fence);
+insert into holdfast_effects (key, fence, state) values ('horizon', 0, 'horizon') on conflict do nothing;
+comment on table holdfast_effects is 'Holdfast database effects, version 1';
+`;
+}
+
+/**
+ * Takes an effect's row: for a run as `begun`, for its probe as `not-done`. It waits for a transaction that has the row. A lower fence never
+ * takes it from a higher one, nobody takes it from what was done, and nothing below the horizon is taken.
+ *
+ * An effect that Redis records as done must not be lost by a crash of PostgreSQL: `synchronous_commit = off` would lose it.
+ */
+const TAKE = `
+  insert into holdfast_effects as known (key, fence, state)
+  select given.key, given.fence, given.state
+  from (select $1::text as key, $2::text::bigint as fence, $3::text as state) as given
+  where given.fence > coalesce((select fence from holdfast_effects where key = 'horizon'), 0)
+  on conflict (key) do update set fence = excluded.fence, state = excluded.state
+  where known.state = 'not-done' and known.fence < excluded.fence
+  returning case current_setting('synchronous_commit')
+    when 'off' then set_config('synchronous_commit', 'on', true) end as durability`;
+
+/** In the transaction that took the row, and in no other. */
+const FINISH = `
+  update holdfast_effects set state = 'done', result = $1::text
+  where key = $2::text and state = 'begun' and xmin = pg_current_xact_id()::xid
+  returning key`;
+
+const READ = "select state, result from holdfast_effects where key = $1::text";
+
+const WAIT_AT_MOST = "select set_config('lock_timeout', $1::text, true)";
+
+/** Only forwards. */
+const MOVE_HORIZON =
+  "update holdfast_effects set fence = $1::text::bigint where key = 'horizon' and fence < $2::text::bigint returning key";
+
+const FORGET = `
+  with old as (
+    select key from holdfast_effects where fence < $1::text::bigint and state <> 'horizon'
+    order by fence limit $2::text::int for update skip locked
+  ), gone as (
+    delete from holdfast_effects using old where holdfast_effects.key = old.key returning 1
+  )
+  select count(*)::text as count from gone`;
+
+/** An effect's row as it is, because it could not be taken; "none" where its fence is below the horizon. */
+export type Known = { readonly state: "done"; readonly result: unknown } | { readonly state: Open };
+type Open = "begun" | "not-done" | "none";
+
+/** One run of an effect. */
+export interface EffectRow {
+  readonly key: string;
+  readonly fence: number;
+}
+
+/** @returns undefined if the row was taken */
+export async function take<Tx>(
+  database: Database<Tx>,
+  tx: Tx,
+  { key, fence }: EffectRow,
+  as: "begun" | "not-done",
+): Promise<Known | undefined> {
+  const taken = await database.query(tx, TAKE, [key, String(fence), as]);
+  if (taken.length > 0) return undefined;
+  const [row] = await database.query(tx, READ, [key]);
+  if (row?.state !== "done") return { state: (row?.state ?? "none") as Open };
+  return { state: "done", result: JSON.parse(String(row.result)) };
+}
+
+/**
+ * @param result JSON
+ * @returns whether the transaction still is the one that took the row
+ */
+export async function finish<Tx>(
+  database: Database<Tx>,
+  tx: Tx,
+  key: string,
+  result: string,
+): Promise<boolean> {
+  return (await database.query(tx, FINISH, [result, key])).length > 0;
+}
+
+/** Statements of this transaction fail if they wait longer for another one. @param ms at least 1 */
+export async function waitAtMost<Tx>(database: Database<Tx>, tx: Tx, ms: number): Promise<void> {
+  await database.query(tx, WAIT_AT_MOST, [String(ms)]);
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** A doubt that nobody has resolved for so long is left to a person. */
+export const REMEMBERED_MS = 30 * DAY_MS;
+const BATCH = 1_000;
+/** By database: when its rows are looked at next, by this process's monotonic clock. */
+const nextLooks = new WeakMap<object, number>();
+
+/**
+ * Deletes rows that are a day below the horizon, and moves the horizon on; at most once a minute while it keeps up. Fences are Redis's time,
+ * so no other clock decides. A failure is left to the next time: rows only take room.
+ *
+ * @param fence of a run that has just ended
+ */
+export async function forgetOld<Tx>(database: Database<Tx>, fence: number): Promise<void> {
+  if (performance.now() < (nextLooks.get(database) ?? 0)) return;
+  nextLooks.set(database, performance.now() + MINUTE_MS);
+  const horizon = fence - REMEMBERED_MS;
+  try {
+    const isFull = await database.transaction(async (tx) => {
+      // In one transaction: no statement that begins later sees the rows gone, and the horizon below them.
+      const [gone] = await database.query(tx, FORGET, [String(horizon - DAY_MS), String(BATCH)]);
+      await database.query(tx, MOVE_HORIZON, [String(horizon), String(horizon - MINUTE_MS)]);
+      return gone?.count === String(BATCH);
+    });
+    if (isFull) nextLooks.delete(database);
+  } catch {}
+}
