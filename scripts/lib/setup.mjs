@@ -19,6 +19,7 @@ export async function setUpToRun() {
 export async function setUpToTest() {
   useTestServer();
   await ensureServer();
+  await ensurePostgres();
   const chromium = await ensureChromium();
   await ensurePromtool();
   await setUpToBuild();
@@ -26,11 +27,17 @@ export async function setUpToTest() {
   return chromium;
 }
 
-/** For the fault laboratory, the soak and the fuzzing, which start their own Redis. */
+/** For the soak and the fuzzing, which start their own Redis. */
 export async function setUpWithServer() {
   useTestServer();
   await ensureServer();
   await setUpToBuild();
+}
+
+/** For the fault laboratory, which starts its own Redis and PostgreSQL. */
+export async function setUpForFaults() {
+  await ensurePostgres();
+  await setUpWithServer();
 }
 
 /** For the table of truth, which starts its own Redis and databases. */
@@ -109,14 +116,20 @@ function ensurePromtool() {
   });
 }
 
-async function ensureDatabases() {
-  await ensureProgram({
+function ensurePostgres() {
+  return ensureProgram({
     name: "PostgreSQL",
     find: findPostgres,
     apt: ["postgresql"],
     brew: [["postgresql"]],
-    otherwise: "The table of truth needs a PostgreSQL server: install it, or choose libraries with --only.",
+    otherwise:
+      "Holdfast's tests need a PostgreSQL server (13 or newer): install it, for example with " +
+      "`sudo apt-get install postgresql`.",
   });
+}
+
+async function ensureDatabases() {
+  await ensurePostgres();
   await ensureProgram({
     name: "MariaDB",
     find: () => findOnPath("mariadbd"),
