@@ -29,7 +29,7 @@ const upward = order.flatMap((folders, rank) => {
       comment: `${folders.join(", ")} must not import what is further out`,
       severity: "error",
       from: { path: `^src/(${folders.join("|")})/`, pathNot: "\\.test\\.ts$" },
-      to: { path: `^src/((${above.join("|")})/|(index|worker|server)\\.ts)` },
+      to: { path: `^src/((${above.join("|")})/|(index|worker|server|postgres)\\.ts)` },
     },
   ];
 });

@@ -42,6 +42,7 @@ import { storedSchedules } from "./40-stored-schedules.ts";
 import { rate } from "./41-rate.ts";
 import { debounce } from "./42-debounce.ts";
 import { budget } from "./43-budget.ts";
+import { outbox } from "./44-outbox.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -88,4 +89,5 @@ export const experiments: readonly Experiment[] = [
   rate,
   debounce,
   budget,
+  outbox,
 ];

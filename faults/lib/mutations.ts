@@ -350,3 +350,13 @@ export const withoutVersions = mutation("end of a schedule's version", [
   " && at <= until",
   "",
 ]);
+
+/** A relay deletes rows before it submits them. */
+export const withoutDeletionLast = mutation("deletion after acceptance", [
+  "features/outbox/relay.js",
+  "const ends = (await mapInFlight(",
+  `await database.query("DELETE FROM holdfast_outbox WHERE id = ANY ($1::bigint[])", [chains.flat().map((row) => row.id)]);
+        await database.query("COMMIT");
+        await database.query("BEGIN");
+        const ends = (await mapInFlight(`,
+]);
