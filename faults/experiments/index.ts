@@ -42,6 +42,7 @@ import { storedSchedules } from "./40-stored-schedules.ts";
 import { rate } from "./41-rate.ts";
 import { debounce } from "./42-debounce.ts";
 import { budget } from "./43-budget.ts";
+import { outbox } from "./44-outbox.ts";
 import { databaseEffect } from "./45-database-effect.ts";
 
 /** All experiments, in order of their numbers. */
@@ -89,5 +90,6 @@ export const experiments: readonly Experiment[] = [
   rate,
   debounce,
   budget,
+  outbox,
   databaseEffect,
 ];

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
+import type { outbox } from "holdfast/postgres";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 import { patiently } from "./inside/patiently.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -19,7 +20,7 @@ import { scratchFolder } from "./scratch.ts";
 export interface Installation {
   readonly directory: string;
   /** The laboratory's own scripts, compiled into this copy. */
-  script(name: "worker" | "api" | "scheduler" | "witness" | "caller" | "downstream/server"): string;
+  script(name: "worker" | "api" | "scheduler" | "relay" | "witness" | "caller" | "downstream/server"): string;
   readonly cli: string;
   /** For `HOLDFAST_CONFIG`. */
   readonly config: string;
@@ -32,6 +33,7 @@ export interface Library {
   readonly createProducer: typeof createProducer;
   readonly createOperator: typeof createOperator;
   readonly application: Application;
+  readonly outbox: typeof outbox;
 }
 
 /** A text that occurs exactly once in a module of `dist/`, or in a Lua script of `src/`, and its replacement. */
@@ -99,7 +101,8 @@ function installationIn(directory: string): Installation {
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
     async library() {
-      const library = await importFile<Omit<Library, "application">>(directory, "dist/index.js");
+      const library = await importFile<Omit<Library, "application" | "outbox">>(directory, "dist/index.js");
+      const { outbox } = await importFile<Pick<Library, "outbox">>(directory, "dist/postgres.js");
       const { default: application } = await importFile<{ default: Application }>(
         directory,
         "lab/application.js",
@@ -108,6 +111,7 @@ function installationIn(directory: string): Installation {
         createProducer: (...given) => patiently(() => library.createProducer(...given)),
         createOperator: (...given) => patiently(() => library.createOperator(...given)),
         application,
+        outbox,
       };
     },
   };

@@ -362,3 +362,13 @@ export const withoutOneTransaction = mutation("one transaction for key and work"
             });
             return result;`,
 ]);
+
+/** A relay deletes rows before it submits them. */
+export const withoutDeletionLast = mutation("deletion after acceptance", [
+  "features/outbox/relay.js",
+  "const ends = (await mapInFlight(",
+  `await database.query("DELETE FROM holdfast_outbox WHERE id = ANY ($1::bigint[])", [chains.flat().map((row) => row.id)]);
+        await database.query("COMMIT");
+        await database.query("BEGIN");
+        const ends = (await mapInFlight(`,
+]);

@@ -78,7 +78,7 @@ export const LONG_LOCK = { HOLDFAST_LOCK_MS: "15000" };
 
 const STATUS_LANES = 32;
 
-type RoleScript = "worker" | "api" | "scheduler";
+type RoleScript = "worker" | "api" | "scheduler" | "relay";
 
 async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");

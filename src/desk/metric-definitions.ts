@@ -1,6 +1,6 @@
 import type { MetricDefinitions } from "../platform/telemetry/metrics.ts";
 
-const everyProcess = ["api", "worker", "scheduler"] as const;
+const everyProcess = ["api", "worker", "scheduler", "relay"] as const;
 
 /**
  * The metrics of jobs, queues and Redis, by name. Those of ticks and of HTTP are where they are counted.
@@ -12,7 +12,7 @@ export const metricDefinitions = {
     kind: "counter",
     labels: ["type", "outcome"],
     help: "Submissions by outcome: accepted, duplicate, refused, key_reused, store_full, store_unavailable, store_rolled_back, store_unfit, clock_wrong or failed.",
-    reportedBy: ["api", "worker", "scheduler"],
+    reportedBy: everyProcess,
   },
   holdfast_attempts_total: {
     kind: "counter",

@@ -24,6 +24,7 @@ import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
 import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
+import { type OutboxOperator, openOutboxOperator } from "./outbox/outbox-operator.ts";
 import type { Overview } from "./overview/overview.ts";
 import { type OverviewReader, openOverviewReader } from "./overview/read-overview.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues/queues.ts";
@@ -74,6 +75,8 @@ export interface Operator extends JobOperator, DoubtOperator {
   readonly queues: QueueOperator;
   /** Read, explain, put, delete, run, pause and resume schedules. */
   readonly schedules: ScheduleOperator;
+  /** Read the outbox in PostgreSQL, and release or discard its parked rows. */
+  readonly outbox: OutboxOperator;
   /** Who did what, the latest first. */
   auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
 }
@@ -203,6 +206,7 @@ export function openOperator(parts: OperatorParts): Operator {
     acts: openActOperator({ stores, lists, submit: parts.submitAct }),
     queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX),
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
+    outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE)),
     async auditTrail(limit, { jobId, queue } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);

@@ -7,6 +7,7 @@ import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnoseBudgets } from "./doctor-budget.ts";
 import { diagnoseKeys } from "./doctor-encryption.ts";
+import { diagnoseOutbox } from "./doctor-outbox.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
 import { diagnoseMasters, diagnoseRedis } from "./doctor-redis.ts";
@@ -50,6 +51,7 @@ export async function diagnoseSystem(
   const checks = [
     diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY),
     diagnoseMasters(stores.client),
+    diagnoseOutbox(stores, settings),
     ...[
       diagnoseLostActs(stores),
       diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX),

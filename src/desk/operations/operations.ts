@@ -3,6 +3,7 @@ import { auditOperations } from "./audit.ts";
 import { doubtOperations } from "./doubts.ts";
 import { failureOperations } from "./failures.ts";
 import { jobOperations } from "./jobs.ts";
+import { outboxOperations } from "./outbox.ts";
 import { queueOperations } from "./queues.ts";
 import { scheduleOperations } from "./schedules.ts";
 import { serviceOperations } from "./service.ts";
@@ -17,5 +18,6 @@ export const operations = {
   ...scheduleOperations,
   ...serviceOperations,
   ...queueOperations,
+  ...outboxOperations,
 };
 export type Operations = typeof operations;

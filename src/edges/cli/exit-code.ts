@@ -1,10 +1,17 @@
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 /** The exit codes of commands. */
-export const exitCode = { done: 0, failed: 1, usage: 2, redisUnavailable: 3 } as const;
+export const exitCode = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
+
+const unreachable: ReadonlySet<ErrorCode> = new Set([
+  "STORE_UNAVAILABLE",
+  "STORE_REFUSED",
+  "DATABASE_UNAVAILABLE",
+]);
 
 export function exitCodeOf(error: HoldfastError): number {
   if (error.code === "USAGE") return exitCode.usage;
-  if (error.code === "STORE_UNAVAILABLE" || error.code === "STORE_REFUSED") return exitCode.redisUnavailable;
+  if (unreachable.has(error.code)) return exitCode.unreachable;
   return exitCode.failed;
 }

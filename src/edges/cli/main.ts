@@ -12,6 +12,7 @@ import { addHistoryCommand } from "./commands/history.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
+import { addOutboxCommands } from "./commands/outbox.ts";
 import { addOverviewCommand } from "./commands/overview.ts";
 import { addQueuesCommands } from "./commands/queues.ts";
 import { addRoleCommands } from "./commands/roles.ts";
@@ -72,7 +73,10 @@ function program(): Command {
     .option("--no-color", "no colors, like NO_COLOR=1; FORCE_COLOR=1 prints them even without a terminal")
     .option("--no-pager", "never open a pager, like PAGER=cat")
     .hook("preAction", (command) => chooseScreen(command.opts()))
-    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis out of reach.");
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis or the database out of reach.",
+    );
   addInitCommand(holdfast);
   addDevCommand(holdfast);
   addUpCommand(holdfast);
@@ -89,6 +93,7 @@ function program(): Command {
   addSchedulesCommands(holdfast);
   addKeysCommands(holdfast);
   addQueuesCommands(holdfast);
+  addOutboxCommands(holdfast);
   addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
   addCompletionCommand(holdfast);

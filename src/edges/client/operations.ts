@@ -159,6 +159,34 @@ export interface OperationCalls {
    * @throws HoldfastError `QUEUE_NOT_FOUND`
    */
   limitQueue(name: string, request: Body<"limitQueue">): Promise<Returned<"limitQueue">>;
+  /**
+   * Read how much the outbox has.
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`
+   */
+  outbox(): Promise<Returned<"outbox">>;
+  /**
+   * List parked rows of the outbox.
+   * Rows that cannot be accepted as they are, each with its problem. Payloads are not shown.
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`
+   */
+  parkedRows(query?: Query<"parkedRows">): Promise<Returned<"parkedRows">>;
+  /**
+   * Mend and release a parked row.
+   * What the body has replaces what the row has. A relay then submits it as if it were new. A row that was parked with `OUTBOX_ROW_TOO_OLD` may have become a job already: look for its key first.
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`
+   */
+  releaseRow(id: string, request?: Body<"releaseRow">): Promise<Returned<"releaseRow">>;
+  /**
+   * Release all rows that were parked with a code.
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`
+   */
+  releaseRows(request: Body<"releaseRows">): Promise<Returned<"releaseRows">>;
+  /**
+   * Delete a parked row.
+   * Its job will not exist. Rows of its ordering key that wait behind it go on.
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`
+   */
+  discardRow(id: string, query?: Query<"discardRow">): Promise<Returned<"discardRow">>;
 }
 
 export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
@@ -190,4 +218,9 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   pauseQueue: { method: "POST", path: "/queues/:name/pause" },
   resumeQueue: { method: "POST", path: "/queues/:name/resume" },
   limitQueue: { method: "PUT", path: "/queues/:name/limits" },
+  outbox: { method: "GET", path: "/outbox" },
+  parkedRows: { method: "GET", path: "/outbox/parked", returns: "rows" },
+  releaseRow: { method: "POST", path: "/outbox/parked/:id/release" },
+  releaseRows: { method: "POST", path: "/outbox/release", returns: "released" },
+  discardRow: { method: "DELETE", path: "/outbox/parked/:id" },
 };

@@ -279,6 +279,21 @@ export const variables = {
       "Where a job's trace is shown, e.g. https://tempo.example/trace/{traceId}: a link of its page and of `jobs show`.",
     fallback: "",
   }),
+  DATABASE_URL: variable({
+    schema: z.string().min(1).optional(),
+    expected: "a URL",
+    meaning:
+      "The database with the outbox, for relays and operators: postgres://. Another database's URL, or one without the table, is ignored by `up` and `dev`.",
+    fallback: "",
+    secret: true,
+  }),
+  HOLDFAST_OUTBOX_KEEP_MS: variable({
+    schema: wholeNumber(0, 366 * DAY_MS, 0),
+    expected: "milliseconds, 0 to 31622400000 (a year)",
+    meaning:
+      "How long rows of the outbox stay after their jobs were accepted, in milliseconds. 0: not at all.",
+    fallback: "0",
+  }),
   SMTP_URL: variable({
     schema: optionalUrl(/^smtps?:\/\/./),
     expected: "smtp:// or smtps://",

@@ -6,7 +6,7 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
   /** One line for Prometheus and `docs/observe.md`. */
   readonly help: string;
-  readonly reportedBy: readonly ("api" | "worker" | "scheduler")[];
+  readonly reportedBy: readonly ("api" | "worker" | "scheduler" | "relay")[];
   /** Upper bounds of a histogram's buckets. */
   readonly buckets?: readonly number[];
 }

@@ -34,6 +34,10 @@ export function addRoleCommands(program: Command): void {
     .action(() =>
       runRole("scheduler", async () => (await import("../../../desk/start-scheduler.ts")).startScheduler),
     );
+  program
+    .command("relay")
+    .description("submit the rows of the outbox in PostgreSQL; start as many as you like, anywhere")
+    .action(() => runRole("relay", async () => (await import("../../../desk/start-relay.ts")).startRelay));
 }
 
 type StartRole = (application: Application, env: Environment, options: WithLogger) => Promise<Running>;

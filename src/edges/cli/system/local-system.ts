@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { mayHaveOutbox } from "../../../desk/outbox/read-outbox.ts";
 import { childEnvironment, type Settings } from "../../../platform/config/settings.ts";
 import type { VariableName } from "../../../platform/config/variables.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -13,10 +14,10 @@ import { openConnection, whenReady } from "../../../platform/redis/connection.ts
 import { spawnEmbeddedStore, stopOrphanedStore } from "./embedded-store.ts";
 import { type ChildSpec, readyMessage, type Supervised, supervise } from "./supervisor.ts";
 
-/** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, and the three roles. */
+/** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, the three roles, and a relay where there is an outbox. */
 export interface LocalSystem {
   /**
-   * Starts API, worker and scheduler; after their stop, starts them again with the same port for the API.
+   * Starts API, worker, scheduler and relay; after their stop, starts them again with the same port for the API.
    *
    * @param parts each is added at once, so that a failure stops all
    * @returns the API's URL
@@ -39,6 +40,9 @@ export async function startLocalSystem(
   const others = [
     roleChild("worker", {}, graceMs),
     roleChild("scheduler", laterMetricsPort(port, 1), graceMs),
+    ...((await mayHaveOutbox(settings.DATABASE_URL))
+      ? [roleChild("relay", laterMetricsPort(port, 3), 0)]
+      : []),
   ];
   return {
     async startRoles(roles) {
@@ -87,7 +91,11 @@ function apiChild(metricsPort: Replaced): ChildSpec<{ url: string }> {
 }
 
 /** @param graceMs the longest that the role takes to finish its work */
-function roleChild(role: "worker" | "scheduler", replaced: Replaced, graceMs: number): ChildSpec<unknown> {
+function roleChild(
+  role: "worker" | "scheduler" | "relay",
+  replaced: Replaced,
+  graceMs: number,
+): ChildSpec<unknown> {
   return {
     name: role,
     start: () => forkRole([role], replaced),
@@ -96,8 +104,8 @@ function roleChild(role: "worker" | "scheduler", replaced: Replaced, graceMs: nu
   };
 }
 
-/** The metrics ports of the scheduler and the API: those after the worker's. 0 gives each a free port. */
-export function laterMetricsPort(port: number | undefined, later: 1 | 2): Replaced {
+/** The metrics ports of the scheduler, the API and the relay: those after the worker's. 0 gives each a free port. */
+export function laterMetricsPort(port: number | undefined, later: 1 | 2 | 3): Replaced {
   if (port === undefined || port === 0) return {};
   return { HOLDFAST_METRICS_PORT: String((port + later) % 65_536) };
 }

@@ -1,0 +1,130 @@
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { type Database, isPostgres, outboxFault, withDatabase } from "../../features/outbox/database.ts";
+import { TABLE, VERSION } from "../../features/outbox/table.ts";
+import type { Settings } from "../../platform/config/settings.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { withDeadline } from "../../platform/lib/deadline.ts";
+import { durationText } from "../../platform/lib/duration-text.ts";
+import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { depthOf } from "../outbox/read-outbox.ts";
+import { counted } from "./doctor-queue.ts";
+import { byLimits, type Finding, finding, ok } from "./finding.ts";
+
+const READ_MAX_MS = 10_000;
+const CLOCK_OFF_MAX_MS = 2_000;
+
+/** Checks the outbox of the database that `DATABASE_URL` names, if there is one. */
+export async function diagnoseOutbox(
+  { client }: Pick<QueueStores, "client">,
+  { DATABASE_URL: url, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
+): Promise<Finding[]> {
+  if (url === undefined || !isPostgres(url)) return [];
+  const late = () => new HoldfastError("DATABASE_UNAVAILABLE", "The database did not answer in time");
+  const reading = withDatabase(url, async (database) => {
+    const fault = await outboxFault(database);
+    if (fault === "absent") return [];
+    if (fault === "unknown") return [unknownVersion()];
+    return [
+      ok("outbox table", `version ${VERSION}`),
+      ...(await diagnoseParts(database)),
+      await diagnoseClock(database, await redisNow(client)),
+      ...(await diagnoseRows(database, retentionMs)),
+    ];
+  });
+  return await withDeadline(reading, READ_MAX_MS, late).catch((error: unknown) => {
+    if (error instanceof HoldfastError) return [unreachable(error)];
+    throw error;
+  });
+}
+
+function unreachable({ message, code }: HoldfastError): Finding {
+  return finding("outbox database", "bad", message, {
+    reason: "no row of the outbox is submitted until it answers; the rows are kept",
+    remedy: "check DATABASE_URL, the server, and that the package pg is installed",
+    code,
+  });
+}
+
+function unknownVersion(): Finding {
+  return finding("outbox table", "bad", `its comment does not say version ${VERSION}`, {
+    reason: "relays refuse a table that they do not know",
+    remedy: "upgrade Holdfast, or run holdfast outbox init --apply if the comment was lost",
+    code: "OUTBOX_VERSION_UNKNOWN",
+  });
+}
+
+interface Parts {
+  readonly index: boolean;
+  readonly trigger: boolean;
+  readonly privileges: boolean;
+}
+
+const parts = `SELECT
+  EXISTS (SELECT 1 FROM pg_index WHERE indrelid = '${TABLE}'::regclass AND indisvalid
+    AND indexrelid = to_regclass('${TABLE}_next')) AS index,
+  EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = '${TABLE}'::regclass AND tgname = '${TABLE}_added' AND tgenabled <> 'D') AS trigger,
+  has_table_privilege('${TABLE}', 'SELECT') AND has_table_privilege('${TABLE}', 'UPDATE')
+    AND has_table_privilege('${TABLE}', 'DELETE') AS privileges`;
+
+async function diagnoseParts(database: Database): Promise<Finding[]> {
+  const [found] = await database.query<Parts>(parts);
+  const { index, trigger, privileges } = found ?? { index: false, trigger: false, privileges: false };
+  const again = "run holdfast outbox init --apply again";
+  const text = (isThere: boolean) => (isThere ? "there" : "missing");
+  return [
+    finding("outbox index", index ? "ok" : "bad", text(index), {
+      reason: "each look of a relay reads the whole table",
+      remedy: again,
+    }),
+    finding("outbox trigger", trigger ? "ok" : "warn", text(trigger), {
+      reason: "relays learn of a row only when they look, each second",
+      remedy: again,
+    }),
+    finding("outbox privileges", privileges ? "ok" : "bad", privileges ? "granted" : "not all granted", {
+      reason: "a relay cannot read, park or remove rows",
+      remedy: `GRANT SELECT, UPDATE, DELETE ON ${TABLE} to the user of DATABASE_URL`,
+    }),
+  ];
+}
+
+async function diagnoseClock(database: Database, redisMs: number): Promise<Finding> {
+  const [found] = await database.query<{ now: number }>(
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now",
+  );
+  const offMs = Math.abs((found?.now ?? 0) - redisMs);
+  return finding(
+    "outbox clock",
+    offMs > CLOCK_OFF_MAX_MS ? "warn" : "ok",
+    `${durationText(offMs)} off Redis's`,
+    {
+      reason:
+        "how long a row has waited is counted by the database's clock: one that was set decides wrongly what is too old",
+      remedy: "synchronise the clocks of both servers",
+    },
+  );
+}
+
+async function diagnoseRows(database: Database, retentionMs: number): Promise<Finding[]> {
+  const { waiting, parked, oldestWaitingMs, relays } = await depthOf(database);
+  const limits = { warn: retentionMs / 2, bad: retentionMs };
+  return [
+    finding("outbox relays", relays === 0 ? "bad" : "ok", `${relays} running`, {
+      reason: "nobody submits the rows of the outbox",
+      remedy: "start one: holdfast relay",
+    }),
+    finding(
+      "outbox waiting",
+      byLimits(oldestWaitingMs, limits),
+      `${counted(waiting, "row")}, the oldest for ${durationText(oldestWaitingMs)}; keys are remembered for ${durationText(retentionMs)}`,
+      {
+        reason:
+          "a row that waits longer than its key is remembered could become a second job, so it is parked",
+        remedy: "find out why no relay submits it, or raise HOLDFAST_RETENTION_MS",
+      },
+    ),
+    finding("outbox parked", parked === 0 ? "ok" : "warn", counted(parked, "row"), {
+      reason: "their jobs do not exist, and rows of their ordering keys wait behind them",
+      remedy: "holdfast outbox parked, then outbox release or outbox discard",
+    }),
+  ];
+}

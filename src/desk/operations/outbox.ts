@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { depthSchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
+import { operation } from "./operation.ts";
+
+const reason = z.string().trim().min(1).max(500).optional().meta({ description: "Kept in the audit log." });
+const params = { id: "The row's id." } as const;
+const errors = ["INVALID_REQUEST", "OUTBOX_NOT_FOUND", "DATABASE_UNAVAILABLE", "STORE_UNAVAILABLE"] as const;
+
+const parkedQuerySchema = z.strictObject({
+  code: z.string().max(64).optional().meta({ description: "Only rows that were parked with this code." }),
+  type: z.string().max(64).optional().meta({ description: "Only rows of this job type." }),
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .optional()
+    .meta({ description: "Only rows with a higher id: the last of the page before." }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+const mendingSchema = z
+  .strictObject({
+    type: z.string().max(64).optional(),
+    payload: z.unknown().optional(),
+    idempotencyKey: z.string().max(510).optional(),
+    options: z.record(z.string(), z.unknown()).optional(),
+    reason,
+  })
+  .optional()
+  .meta({ examples: [{ payload: { orderId: 42 }, reason: "the order's id was missing" }] });
+
+export const outboxOperations = {
+  outbox: operation({
+    id: "readOutbox",
+    method: "GET",
+    path: "/outbox",
+    scope: "read",
+    summary: "Read how much the outbox has",
+    answer: depthSchema.describe("The outbox of the database that `DATABASE_URL` names."),
+    errors,
+    run: ({ outbox }) => outbox.depth(),
+  }),
+  parkedRows: operation({
+    id: "listParkedRows",
+    method: "GET",
+    path: "/outbox/parked",
+    scope: "read",
+    summary: "List parked rows of the outbox",
+    description: "Rows that cannot be accepted as they are, each with its problem. Payloads are not shown.",
+    input: parkedQuerySchema,
+    answer: z.object({ rows: z.array(parkedRowSchema) }).describe("The oldest first."),
+    errors,
+    returns: "rows",
+    run: async ({ outbox }, { input }) => ({ rows: await outbox.parked(input) }),
+  }),
+  releaseRow: operation({
+    id: "releaseRow",
+    method: "POST",
+    path: "/outbox/parked/:id/release",
+    scope: "operate",
+    summary: "Mend and release a parked row",
+    description:
+      "What the body has replaces what the row has. A relay then submits it as if it were new. A row that was parked with `OUTBOX_ROW_TOO_OLD` may have become a job already: look for its key first.",
+    params,
+    input: mendingSchema,
+    answer: z.object({ id: z.string() }).describe("It waits for a relay."),
+    errors: [...errors, "OUTBOX_ROW_NOT_FOUND"],
+    async run({ outbox }, { params: { id }, input: { reason, ...mending } = {}, by }) {
+      await outbox.release(id, mending, { by, reason });
+      return { id };
+    },
+  }),
+  releaseRows: operation({
+    id: "releaseRows",
+    method: "POST",
+    path: "/outbox/release",
+    scope: "operate",
+    summary: "Release all rows that were parked with a code",
+    input: z
+      .strictObject({ code: z.string().min(1).max(64), reason })
+      .meta({ examples: [{ code: "UNKNOWN_JOB_TYPE", reason: "the relay knows the type now" }] }),
+    answer: z.object({ released: z.int() }).describe("They wait for a relay."),
+    errors,
+    returns: "released",
+    run: async ({ outbox }, { input: { code, reason }, by }) => ({
+      released: await outbox.releaseAll(code, { by, reason }),
+    }),
+  }),
+  discardRow: operation({
+    id: "discardRow",
+    method: "DELETE",
+    path: "/outbox/parked/:id",
+    scope: "operate",
+    summary: "Delete a parked row",
+    description: "Its job will not exist. Rows of its ordering key that wait behind it go on.",
+    params,
+    input: z.strictObject({ reason }),
+    answer: z.object({ id: z.string() }).describe("It is deleted."),
+    errors: [...errors, "OUTBOX_ROW_NOT_FOUND"],
+    async run({ outbox }, { params: { id }, input: { reason }, by }) {
+      await outbox.discard(id, { by, reason });
+      return { id };
+    },
+  }),
+};

@@ -1,0 +1,77 @@
+import {
+  type Database,
+  isPostgres,
+  outboxFault,
+  requireOutbox,
+  withDatabase,
+} from "../../features/outbox/database.ts";
+import { RELAY_NAME } from "../../features/outbox/relay.ts";
+import { TABLE } from "../../features/outbox/table.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { withDeadline } from "../../platform/lib/deadline.ts";
+
+/** How much the outbox has. */
+export interface OutboxDepth {
+  /** At most 100,000 are counted. */
+  readonly waiting: number;
+  /** At most 100,000 are counted. */
+  readonly parked: number;
+  /** Milliseconds, by the database's clock; 0 if none waits. */
+  readonly oldestWaitingMs: number;
+  /** Sessions of relays in this database. */
+  readonly relays: number;
+}
+
+const COUNTED_MAX = 100_000;
+/** Somebody waits for the answer. */
+const READ_MAX_MS = 1_500;
+
+const counted = (state: string) =>
+  `(SELECT count(*)::int FROM (SELECT 1 FROM ${TABLE} WHERE state = '${state}' LIMIT ${COUNTED_MAX}) counted)`;
+
+/** Rows are added about in the order of their ids: of each ordering key, and of those without, the first is the oldest. */
+const depth = `SELECT ${counted("waiting")} AS waiting, ${counted("parked")} AS parked,
+  coalesce((SELECT extract(epoch FROM clock_timestamp() - min(changed_at)) * 1000 FROM
+    (SELECT changed_at FROM ${TABLE} WHERE state = 'waiting' LIMIT ${COUNTED_MAX}) waiting), 0)::float8 AS "oldestWaitingMs",
+  (SELECT count(*)::int FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()) AS relays`;
+
+/** @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
+export async function readDepth(url: string | undefined): Promise<OutboxDepth> {
+  return await inOutbox(url, (database) => depthOf(database));
+}
+
+export async function depthOf(database: Database): Promise<OutboxDepth> {
+  const [found] = await database.query<OutboxDepth>(depth, [RELAY_NAME]);
+  if (found === undefined) throw late();
+  return found;
+}
+
+/** Works with the outbox, within 1.5 s. @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
+export async function inOutbox<T>(
+  url: string | undefined,
+  use: (database: Database) => Promise<T>,
+): Promise<T> {
+  if (url === undefined) throw new HoldfastError("OUTBOX_NOT_FOUND", "DATABASE_URL is not set");
+  const work = withDatabase(url, async (database) => {
+    await requireOutbox(database);
+    return await use(database);
+  });
+  return await withDeadline(work, READ_MAX_MS, late);
+}
+
+function late(): HoldfastError {
+  return new HoldfastError("DATABASE_UNAVAILABLE", "The database did not answer in time");
+}
+
+/**
+ * Whether a relay has something to do there: `DATABASE_URL` is a name that applications use for databases without an outbox, too. While the
+ * database is away, a relay waits for it.
+ */
+export async function mayHaveOutbox(url: string | undefined): Promise<boolean> {
+  if (url === undefined || !isPostgres(url)) return false;
+  try {
+    return (await withDeadline(withDatabase(url, outboxFault), READ_MAX_MS, late)) !== "absent";
+  } catch (error) {
+    return error instanceof HoldfastError && error.code === "DATABASE_UNAVAILABLE";
+  }
+}

@@ -1,0 +1,166 @@
+import type { Command } from "commander";
+import type { OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
+import { readSettings } from "../../../platform/config/settings.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { durationText } from "../../../platform/lib/duration-text.ts";
+import { parseJson } from "../../../platform/lib/parse-json.ts";
+import { username } from "../../username.ts";
+import { withOperator } from "../connections.ts";
+import { print } from "../screen/output.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { tableLines } from "../screen/table.ts";
+import { type Lines, toned } from "../screen/text.ts";
+
+const REASON = ["--reason <text>", "kept in the audit log"] as const;
+
+/** `holdfast outbox`. */
+export function addOutboxCommands(program: Command): void {
+  const outbox = program
+    .command("outbox")
+    .description("set up the outbox in PostgreSQL, see what waits in it, and release parked rows");
+  outbox
+    .command("init")
+    .description("print the migration of the outbox's table, for PostgreSQL 13 and later")
+    .option("--apply", "run it in the database of DATABASE_URL; a second time changes nothing")
+    .action(init);
+  addShowOptions(outbox.command("show"))
+    .description(
+      "show how many rows wait and are parked, how long the oldest has waited, and how many relays run",
+    )
+    .action(async (options: ShowOptions) => {
+      const json = (depth: Depth) => [depth];
+      await withOutbox(({ depth }) => show({ read: depth, describe: describeDepth, json }, options));
+    });
+  addShowOptions(outbox.command("parked"))
+    .description("list rows that cannot be accepted as they are, each with its problem")
+    .option("--code <code>", "only rows with this problem")
+    .option("--type <type>", "only rows of this job type")
+    .option("--after <id>", "only rows with a higher id")
+    .option("--limit <n>", "how many at most, 1 to 200", "50")
+    .action(listParked);
+  outbox
+    .command("release")
+    .description("let a relay submit parked rows as if they were new, one of them perhaps mended")
+    .argument("[id]", "the row")
+    .option("--code <code>", "instead of an id: all rows that were parked with this code")
+    .option("--payload <json>", "replaces the row's payload")
+    .option("--type <type>", "replaces the row's job type")
+    .option("--key <key>", "replaces the row's idempotency key")
+    .option(...REASON)
+    .action(release);
+  outbox
+    .command("discard")
+    .description("delete a parked row: its job will not exist")
+    .argument("<id>", "the row")
+    .option(...REASON)
+    .action(async (id: string, { reason }: { readonly reason?: string }) => {
+      await withOutbox((calls) => calls.discard(id, { by: username(), reason }));
+      print(`deleted row ${id}`);
+    });
+}
+
+async function withOutbox<T>(use: (outbox: OutboxOperator) => Promise<T>): Promise<T> {
+  return await withOperator(({ outbox }) => use(outbox));
+}
+
+async function init({ apply }: { readonly apply?: true }): Promise<void> {
+  const { outboxMigration } = await import("../../../features/outbox/table.ts");
+  if (apply === undefined) {
+    process.stdout.write(outboxMigration);
+    return;
+  }
+  const { migrate } = await import("../../../features/outbox/database.ts");
+  const { DATABASE_URL: url } = readSettings();
+  if (url === undefined) throw new HoldfastError("USAGE", "--apply: DATABASE_URL is not set");
+  await migrate(url);
+  print("the database has an outbox; start a relay: holdfast relay");
+}
+
+function describeDepth({ waiting, parked, oldestWaitingMs, relays }: Depth): Lines {
+  const age = waiting === 0 ? "" : `, the oldest for ${durationText(oldestWaitingMs)}`;
+  return [
+    [`waiting  ${waiting}${age}`],
+    ["parked   ", parked === 0 ? "0" : toned(String(parked), "warning")],
+    ["relays   ", relays === 0 ? toned("none: no row is submitted until one runs", "bad") : String(relays)],
+  ];
+}
+
+type Depth = Awaited<ReturnType<OutboxOperator["depth"]>>;
+
+interface ParkedOptions extends ShowOptions {
+  readonly code?: string;
+  readonly type?: string;
+  readonly after?: string;
+  readonly limit: string;
+}
+
+async function listParked({ code, type, after, limit, ...options }: ParkedOptions): Promise<void> {
+  const most = Math.min(200, Math.max(1, Number(limit) || 50));
+  await withOutbox(async (calls) => {
+    const read = () => calls.parked({ code, type, after, limit: most });
+    await show({ read, describe: describeParked, json: (rows) => rows }, options);
+  });
+}
+
+function describeParked(rows: readonly ParkedRow[]): Lines {
+  if (rows.length === 0) return "no row is parked";
+  const lines = rows.map(({ id, type, idempotencyKey, parkedAt, problem, behind }) => [
+    id,
+    type,
+    idempotencyKey,
+    parkedAt,
+    behind === 0 ? "" : String(behind),
+    toned(problem.code, "bad"),
+    problem.message,
+  ]);
+  return tableLines(
+    [
+      "id",
+      "type",
+      "key",
+      { heading: "parked", leaves: 1 },
+      { heading: "behind", leaves: 2 },
+      "code",
+      "problem",
+    ],
+    lines,
+  );
+}
+
+interface ReleaseOptions {
+  readonly code?: string;
+  readonly payload?: string;
+  readonly type?: string;
+  readonly key?: string;
+  readonly reason?: string;
+}
+
+async function release(id: string | undefined, options: ReleaseOptions): Promise<void> {
+  const { code, payload, type, key, reason } = options;
+  const act = { by: username(), reason };
+  if ((id === undefined) === (code === undefined))
+    throw new HoldfastError("USAGE", "expected either an id or --code");
+  if (code !== undefined) {
+    if (payload !== undefined || type !== undefined || key !== undefined)
+      throw new HoldfastError("USAGE", "--payload, --type and --key: expected an id, got --code");
+    const released = await withOutbox((calls) => calls.releaseAll(code, act));
+    print(`released ${released} rows`);
+    return;
+  }
+  if (id === undefined) return;
+  const mending = {
+    type,
+    idempotencyKey: key,
+    ...(payload !== undefined && { payload: readPayload(payload) }),
+  };
+  await withOutbox((calls) => calls.release(id, mending, act));
+  print(`released row ${id}`);
+}
+
+function readPayload(text: string): unknown {
+  try {
+    return parseJson(text).value;
+  } catch (cause) {
+    throw new HoldfastError("USAGE", "--payload: expected JSON", { cause });
+  }
+}

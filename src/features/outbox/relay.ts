@@ -1,0 +1,294 @@
+import { LayoutChanged } from "../../core/bullmq/store/partitions.ts";
+import type { Receipt } from "../../core/job/submit-options.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
+import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
+import { orStop, type Running, stopOnce } from "../../platform/lib/running.ts";
+import { messageOf } from "../../platform/lib/thrown.ts";
+import { wait } from "../../platform/lib/wait.ts";
+import { type ClaimedRow, createClaimer } from "./claim.ts";
+import { connectDatabase, type Database, requireOutbox } from "./database.ts";
+import { IDLE_MAX_MS, TABLE } from "./table.ts";
+
+/** What became of a row. `deferred`: Redis could not accept it, and it waits. */
+export type RowOutcome = "accepted" | "duplicate" | "parked" | "deferred";
+
+export interface RelayOptions {
+  readonly databaseUrl: string;
+  readonly submit: (input: unknown) => Promise<Receipt>;
+  /** How long an idempotency key is remembered, in milliseconds. */
+  readonly retentionMs: number;
+  /** How long accepted rows stay, in milliseconds. 0: they are deleted at once. */
+  readonly keepMs: number;
+  readonly onRow: (row: Pick<ClaimedRow, "id" | "type">, outcome: RowOutcome, ageMs: number) => void;
+  readonly log: Logger;
+}
+
+/** Rows of one look, as many as make about a megabyte; as many again in chains. */
+const LIMIT_MIN = 8;
+const LIMIT_MAX = 1_024;
+const CHARACTERS_MAX = 1_048_576;
+/** Rows that Redis accepts at a time: each waits no longer for its answer than a single one. */
+const IN_FLIGHT_MAX = 128;
+/** A notification wakes the relay at once; a lost one costs at most this. */
+const POLL_MS = 1_000;
+const FIRST_PAUSE_MS = 100;
+const PAUSE_MAX_MS = 5_000;
+/** What a submission may take once it was begun, with everything around it. */
+const SUBMIT_MAX_MS = 5_000;
+const TRIM_EVERY_MS = 60_000;
+const TRIM_MAX = 1_000;
+
+/** As `pg_stat_activity` shows a relay's session. */
+export const RELAY_NAME = "holdfast relay";
+
+/**
+ * Submits the rows of the outbox, the oldest first. Any number of relays may run.
+ *
+ * A row is removed after its job was accepted, so a crash in between submits it again, and its key makes that harmless.
+ *
+ * @throws HoldfastError `CONFIG_INVALID`, `DATABASE_UNAVAILABLE`, `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`
+ */
+export async function startRelay(options: RelayOptions): Promise<Running> {
+  const waker = createWaker();
+  const stop = new AbortController();
+  const first = await openSession(options.databaseUrl, waker);
+  const running = relayUntil(stop.signal, first, { ...options, waker, pauses: createPauses() });
+  return {
+    stop: stopOnce(async () => {
+      stop.abort();
+      waker.wake();
+      await running;
+    }),
+  };
+}
+
+interface Relaying extends RelayOptions {
+  readonly waker: Waker;
+  readonly pauses: Pauses;
+}
+
+async function openSession(url: string, waker: Waker): Promise<Database> {
+  const database = await connectDatabase(url, RELAY_NAME);
+  await orStop({ stop: database.end }, prepareSession(database, waker));
+  return database;
+}
+
+async function prepareSession(database: Database, waker: Waker): Promise<void> {
+  await requireOutbox(database);
+  // The session of a relay that is paused or cut off must not keep its rows. A lost deletion is repeated, so it needs no fsync.
+  await database.query(
+    `SET idle_in_transaction_session_timeout = ${IDLE_MAX_MS}; SET lock_timeout = 2000; SET synchronous_commit = off`,
+  );
+  await database.listen(waker.wake);
+}
+
+async function relayUntil(stop: AbortSignal, first: Database, relaying: Relaying): Promise<void> {
+  let database: Database | undefined = first;
+  let pauseMs = FIRST_PAUSE_MS;
+  const onLook = () => {
+    pauseMs = FIRST_PAUSE_MS;
+  };
+  while (!stop.aborted) {
+    try {
+      database ??= await openSession(relaying.databaseUrl, relaying.waker);
+      await relayRows(stop, database, relaying, onLook);
+    } catch (error) {
+      relaying.log.warn(
+        { reason: messageOf(error), againInMs: pauseMs },
+        "the relay cannot use the database",
+      );
+      await wait(pauseMs, stop);
+      pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS);
+    }
+    await database?.end();
+    database = undefined;
+  }
+}
+
+/** @returns when the relay stops @throws HoldfastError `DATABASE_UNAVAILABLE` */
+async function relayRows(
+  stop: AbortSignal,
+  database: Database,
+  relaying: Relaying,
+  onLook: () => void,
+): Promise<void> {
+  const { keepMs, pauses, waker, onRow } = relaying;
+  const claim = createClaimer(database);
+  let limit = LIMIT_MIN;
+  let trimAt = keepMs > 0 ? 0 : Number.POSITIVE_INFINITY;
+  while (!stop.aborted) {
+    if (performance.now() >= trimAt) {
+      const isMore = (await trim(database, keepMs)) === TRIM_MAX;
+      trimAt = performance.now() + (isMore ? 0 : TRIM_EVERY_MS);
+    }
+    await database.query("BEGIN");
+    const readAt = performance.now();
+    const { chains, hasMore } = await claim(pauses.types(), limit);
+    const submitting = { ...relaying, readAt, stop };
+    const ends = (await mapInFlight(chains, IN_FLIGHT_MAX, (chain) => submitChain(chain, submitting))).flat();
+    await finish(database, ends, keepMs);
+    await database.query("COMMIT");
+    onLook();
+    for (const { row, outcome } of ends) onRow(row, outcome, row.age_ms + performance.now() - readAt);
+    limit = nextLimit(limit, chains);
+    const isIdle = !hasMore && ends.every(({ outcome }) => outcome === "deferred");
+    if (isIdle) await waker.untilWoken(Math.min(POLL_MS, pauses.shortestMs()));
+  }
+}
+
+/** Large payloads are read in small numbers. */
+function nextLimit(limit: number, chains: readonly (readonly ClaimedRow[])[]): number {
+  const lengths = chains.flat().map(({ payload }) => payload?.length ?? 0);
+  const characters = lengths.reduce((sum, length) => sum + length, 0);
+  if (characters > CHARACTERS_MAX) return Math.max(LIMIT_MIN, Math.floor(limit / 4));
+  const isWorthMore = lengths.length >= limit && characters < CHARACTERS_MAX / 4;
+  return isWorthMore ? Math.min(2 * limit, LIMIT_MAX) : limit;
+}
+
+interface RowEnd {
+  readonly row: ClaimedRow;
+  readonly outcome: RowOutcome;
+  readonly jobId?: string;
+  readonly problem?: string;
+}
+
+interface Submitting extends Relaying {
+  /** By the process's clock, in milliseconds. */
+  readonly readAt: number;
+  readonly stop: AbortSignal;
+}
+
+/** Submits rows in order, as far as each was accepted. */
+async function submitChain(chain: readonly ClaimedRow[], submitting: Submitting): Promise<RowEnd[]> {
+  const ends: RowEnd[] = [];
+  for (const [index, row] of chain.entries()) {
+    // The first of a chain is submitted anyway: a relay that stops finishes what it has begun.
+    if (index > 0 && (submitting.stop.aborted || submitting.pauses.has(row.type))) break;
+    const end = await submitRow(row, submitting);
+    ends.push(end);
+    if (end.outcome === "parked" || end.outcome === "deferred") break;
+  }
+  return ends;
+}
+
+async function submitRow(
+  row: ClaimedRow,
+  { submit, readAt, retentionMs, pauses }: Submitting,
+): Promise<RowEnd> {
+  const ageMs = row.age_ms + performance.now() - readAt;
+  try {
+    if (ageMs > retentionMs - Math.min(SUBMIT_MAX_MS, retentionMs / 2)) throw tooOld();
+    const { id, duplicate } = await submit(submissionOfRow(row));
+    pauses.end(row.type);
+    return { row, outcome: duplicate ? "duplicate" : "accepted", jobId: id };
+  } catch (error) {
+    const mayPass = error instanceof LayoutChanged || (error instanceof HoldfastError && error.retryable);
+    if (!mayPass) return { row, outcome: "parked", problem: problemOf(error) };
+    pauses.begin(row.type);
+    return { row, outcome: "deferred" };
+  }
+}
+
+/** If it was submitted before, its key may be forgotten, and this would be a second job. */
+function tooOld(): HoldfastError {
+  const message = "The row waited for about as long as its key is remembered: it could become a second job";
+  return new HoldfastError("OUTBOX_ROW_TOO_OLD", message);
+}
+
+/** By the rules of the API's bodies. @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD` */
+function submissionOfRow({ type, payload, idempotency_key: idempotencyKey, options }: ClaimedRow): unknown {
+  return {
+    type,
+    idempotencyKey,
+    ...(payload !== null && { payload: read(payload, "/payload") }),
+    ...(options !== null && { options: read(options, "/options") }),
+  };
+}
+
+function read(json: string, at: string): unknown {
+  const { value, issues } = parseJson(json);
+  if (issues.length === 0) return value;
+  throw malformed(issues.map(({ pointer, message }) => ({ pointer: at + pointer, message })));
+}
+
+function problemOf(error: unknown): string {
+  const { code, message, issues } =
+    error instanceof HoldfastError ? error : { code: "INTERNAL", message: messageOf(error), issues: [] };
+  return JSON.stringify({ code, message, ...(issues.length > 0 && { issues }) });
+}
+
+async function finish(database: Database, ends: readonly RowEnd[], keepMs: number): Promise<void> {
+  const accepted = ends.filter(({ outcome }) => outcome === "accepted" || outcome === "duplicate");
+  const parked = ends.filter(({ outcome }) => outcome === "parked");
+  const ids = (of: readonly RowEnd[]) => of.map(({ row }) => row.id);
+  if (accepted.length > 0 && keepMs === 0)
+    await database.query(`DELETE FROM ${TABLE} WHERE id = ANY ($1::bigint[])`, [ids(accepted)]);
+  if (accepted.length > 0 && keepMs > 0)
+    await database.query(
+      `UPDATE ${TABLE} SET state = 'accepted', changed_at = clock_timestamp() WHERE id = ANY ($1::bigint[])`,
+      [ids(accepted)],
+    );
+  if (parked.length > 0)
+    await database.query(
+      `UPDATE ${TABLE} SET state = 'parked', changed_at = clock_timestamp(), problem = ended.problem::json
+        FROM unnest($1::bigint[], $2::text[]) AS ended (id, problem) WHERE ${TABLE}.id = ended.id`,
+      [ids(parked), parked.map(({ problem }) => problem)],
+    );
+}
+
+/** @returns how many rows it has deleted */
+async function trim(database: Database, keepMs: number): Promise<number> {
+  const deleted = await database.query(
+    `DELETE FROM ${TABLE} WHERE id IN (SELECT id FROM ${TABLE} WHERE state = 'accepted'
+      AND changed_at < clock_timestamp() - $1 * interval '1 millisecond' LIMIT ${TRIM_MAX} FOR UPDATE SKIP LOCKED) RETURNING id`,
+    [keepMs],
+  );
+  return deleted.length;
+}
+
+/** Types that Redis does not accept for now, each tried again after a growing pause; others go on. */
+interface Pauses {
+  begin(type: string): void;
+  end(type: string): void;
+  has(type: string): boolean;
+  types(): string[];
+  /** Milliseconds until the first type is tried again. */
+  shortestMs(): number;
+}
+
+function createPauses(): Pauses {
+  const paused = new Map<string, { readonly ms: number; readonly until: number }>();
+  const leftMs = ({ until }: { readonly until: number }) => until - performance.now();
+  const types = () => [...paused].filter(([, pause]) => leftMs(pause) > 0).map(([type]) => type);
+  return {
+    begin(type) {
+      const last = paused.get(type);
+      if (last !== undefined && leftMs(last) > 0) return; // another row of the same look
+      const ms = Math.min(2 * (last?.ms ?? FIRST_PAUSE_MS / 2), PAUSE_MAX_MS);
+      paused.set(type, { ms, until: performance.now() + ms });
+    },
+    end: (type) => void paused.delete(type),
+    has: (type) => types().includes(type),
+    types,
+    shortestMs: () => Math.max(1, Math.min(...[...paused.values()].map(leftMs).filter((ms) => ms > 0))),
+  };
+}
+
+/** Wakes a relay that waits, or that is about to wait. */
+interface Waker {
+  wake(): void;
+  untilWoken(ms: number): Promise<void>;
+}
+
+function createWaker(): Waker {
+  let woken = new AbortController();
+  return {
+    wake: () => woken.abort(),
+    async untilWoken(ms) {
+      await wait(ms, woken.signal);
+      woken = new AbortController();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** The outbox's table, the channel of its notifications, and its only index. */
+export const TABLE = "holdfast_outbox";
+
+/** Of the table; it is in the table's comment. A relay refuses a version that it does not know. */
+export const VERSION = 1;
+
+/** How long a relay's or an operator's transaction may be idle before the server ends it, in milliseconds: then others get its rows. */
+export const IDLE_MAX_MS = 30_000;
+
+/** The table's comment, by which its version is known. */
+export const COMMENT = `Holdfast outbox, version ${VERSION}`;
+
+/**
+ * The migration, for PostgreSQL 13 and later. Running it again changes nothing.
+ *
+ * The index serves everything that a relay looks for: the next rows without an ordering key, the first row of each ordering key, parked and
+ * accepted rows.
+ */
+export const outboxMigration = `CREATE TABLE IF NOT EXISTS ${TABLE} (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  type text NOT NULL,
+  payload json,
+  idempotency_key text NOT NULL,
+  options json,
+  ordering_key text CHECK (ordering_key <> ''),
+  state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'parked', 'accepted')),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  problem json
+);
+COMMENT ON TABLE ${TABLE} IS '${COMMENT}';
+CREATE INDEX IF NOT EXISTS ${TABLE}_next ON ${TABLE} (state, ordering_key, id);
+CREATE OR REPLACE FUNCTION ${TABLE}_notify() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('${TABLE}', '');
+  RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS ${TABLE}_added ON ${TABLE};
+CREATE TRIGGER ${TABLE}_added AFTER INSERT ON ${TABLE}
+  FOR EACH STATEMENT EXECUTE FUNCTION ${TABLE}_notify();
+`;
+
+/** A parameterised statement, as `pg` and most libraries take it. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly (string | null)[];
+}
+
+/** A submission as a row. */
+export interface NewRow {
+  readonly type: string;
+  /** JSON; null for a job without payload. */
+  readonly payload: string | null;
+  readonly idempotencyKey: string;
+  /** JSON; null for none. */
+  readonly options: string | null;
+  readonly orderingKey: string | null;
+}
+
+export function insertStatement(row: NewRow): Statement {
+  return {
+    // By `text`: the driver postgres writes a parameter of the type `json` as JSON, and this is JSON already.
+    text: `INSERT INTO ${TABLE} (type, payload, idempotency_key, options, ordering_key) VALUES ($1, $2::text::json, $3, $4::text::json, $5)`,
+    values: [row.type, row.payload, row.idempotencyKey, row.options, row.orderingKey],
+  };
+}

@@ -1,0 +1,258 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { createOperator, defineConfig } from "holdfast";
+import { createClient } from "holdfast/client";
+import { outbox } from "holdfast/postgres";
+import pg from "pg";
+import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { migrate } from "../../src/features/outbox/database.ts";
+import { anyJob, greeting, application as testApplication } from "../support/application.ts";
+import { call, get } from "../support/http.ts";
+import { scrape } from "../support/metrics.ts";
+import { createOutboxService, type OutboxService } from "../support/outbox.ts";
+import { createDatabase, startPostgres } from "../support/postgres.ts";
+import { withProcesses } from "../support/processes.ts";
+import { run } from "../support/run-command.ts";
+import { createService, testEnvironment } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const note = anyJob({ type: "note" });
+const application = defineConfig({ jobs: [note, greeting], handlers: async () => [] });
+
+const untilStates = (service: OutboxService, ...states: readonly string[]) =>
+  until(`the rows are ${states.join(", ") || "gone"}`, async () => {
+    const rows = await service.rows();
+    return rows.map(({ state }) => state).join() === states.join() && rows.map(({ id }) => id);
+  });
+
+const addBad = (service: OutboxService, key: string) =>
+  service.pool.query(
+    "INSERT INTO holdfast_outbox (type, payload, idempotency_key) VALUES ('greeting', '{}', $1)",
+    [key],
+  );
+
+describe("holdfast outbox init", withProcesses, () => {
+  it("prints a migration that psql runs, again and again, and that --apply runs", async () => {
+    const databaseUrl = await createDatabase(inject("postgresUrl"));
+    const env = testEnvironment({ DATABASE_URL: databaseUrl });
+    const psql = (sql: string) =>
+      promisify(execFile)("psql", [databaseUrl, "-v", "ON_ERROR_STOP=1", "-Atc", sql]);
+    const printed = await run(["outbox", "init"], env);
+    expect(printed).toMatchObject({ code: 0, stderr: "" });
+    expect(printed.stdout).toBe(outbox.migration);
+
+    await psql(printed.stdout);
+    await psql(printed.stdout);
+    const applied = await run(["outbox", "init", "--apply"], env);
+
+    expect(applied.code).toBe(0);
+    // As a program in any language adds a row.
+    await psql(
+      "INSERT INTO holdfast_outbox (type, payload, idempotency_key) VALUES ('note', '{\"a\": 1}', 'k')",
+    );
+    expect((await psql("SELECT state FROM holdfast_outbox")).stdout.trim()).toBe("waiting");
+  });
+
+  it("refuses a table of another version, and so does a relay", async () => {
+    const service = await createOutboxService(application);
+    await service.pool.query("COMMENT ON TABLE holdfast_outbox IS 'Holdfast outbox, version 99'");
+
+    await expect(migrate(service.databaseUrl)).rejects.toMatchObject({ code: "OUTBOX_VERSION_UNKNOWN" });
+    await expect(service.startRelay()).rejects.toMatchObject({ code: "OUTBOX_VERSION_UNKNOWN" });
+  });
+
+  it("is what a relay asks for without the table", async () => {
+    const service = await createOutboxService(application);
+    await service.pool.query("DROP TABLE holdfast_outbox");
+
+    await expect(service.startRelay()).rejects.toMatchObject({
+      code: "OUTBOX_NOT_FOUND",
+      message: expect.stringContaining("holdfast outbox init --apply"),
+    });
+  });
+
+  it("needs no more than INSERT from who adds rows, and no right to INSERT from a relay", async () => {
+    const service = await createOutboxService(application);
+    const role = `r${Date.now()}`;
+    await service.pool.query(`CREATE ROLE ${role}_app LOGIN; CREATE ROLE ${role}_relay LOGIN;
+      GRANT INSERT ON holdfast_outbox TO ${role}_app; GRANT SELECT, UPDATE, DELETE ON holdfast_outbox TO ${role}_relay`);
+    const as = (name: string) => {
+      const url = new URL(service.databaseUrl);
+      url.username = `${role}_${name}`;
+      return url.href;
+    };
+    await service.startRelay({ DATABASE_URL: as("relay") });
+    const client = new pg.Client(as("app"));
+    await client.connect();
+    onTestFinished(() => client.end());
+
+    await client.query("BEGIN");
+    await outbox.add(client, note, 1, { idempotencyKey: "least" });
+    await client.query("COMMIT");
+
+    await untilStates(service);
+  });
+});
+
+describe("parked rows", withProcesses, () => {
+  it("are listed, mended, released and discarded from the command line", async () => {
+    const service = await createOutboxService(testApplication);
+    for (const key of ["a", "b", "c"]) await addBad(service, key);
+    await service.startRelay();
+    const [first = "", second = ""] = await untilStates(service, "parked", "parked", "parked");
+    const cli = (...args: readonly string[]) => run(["outbox", ...args], service.env);
+
+    const listed = await cli("parked", "--json", "--code", "INVALID_PAYLOAD");
+    expect(
+      listed.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { idempotencyKey: "a", problem: { code: "INVALID_PAYLOAD" } },
+      { idempotencyKey: "b" },
+      { idempotencyKey: "c" },
+    ]);
+    expect((await cli("parked")).stdout).toContain("INVALID_PAYLOAD");
+    expect((await cli("show")).stdout).toMatch(/waiting +0\nparked +3\nrelays +1/);
+
+    const mended = await cli(
+      "release",
+      first,
+      "--payload",
+      '{"to":"a@example.com","name":"A"}',
+      "--reason",
+      "typo",
+    );
+    expect(mended).toMatchObject({ code: 0, stdout: `released row ${first}\n` });
+    expect(await cli("discard", second)).toMatchObject({ code: 0 });
+    expect(await cli("discard", second)).toMatchObject({ code: 1 });
+    await untilStates(service, "parked");
+    expect(await cli("release", "--code", "INVALID_PAYLOAD")).toMatchObject({ stdout: "released 1 rows\n" });
+    expect(await cli("release")).toMatchObject({ code: 2 });
+    expect(await cli("release", first, "--payload", "{")).toMatchObject({ code: 2 });
+  });
+
+  it("are listed, mended, released and discarded over HTTP, on record", async () => {
+    const service = await createOutboxService(application);
+    for (const key of ["a", "b"]) await addBad(service, key);
+    await service.startRelay();
+    const [first = "", second = ""] = await untilStates(service, "parked", "parked");
+    const { url } = await service.startApi();
+    const client = createClient({ url });
+
+    expect(await client.outbox()).toMatchObject({ waiting: 0, parked: 2, oldestWaitingMs: 0, relays: 1 });
+    expect(await client.parkedRows({ type: "greeting", limit: 1 })).toMatchObject([{ id: first, behind: 0 }]);
+    expect(await client.parkedRows({ after: first })).toMatchObject([{ id: second }]);
+    await client.releaseRow(first, { payload: { to: "a@example.com", name: "A" }, reason: "typo" });
+    await client.discardRow(second, { reason: "a test" });
+    await untilStates(service);
+    expect(await client.releaseRows({ code: "INVALID_PAYLOAD" })).toBe(0);
+    expect((await call(`${url}/outbox/parked/77`, "DELETE")).status).toBe(404);
+    expect((await call(`${url}/outbox/parked/x`, "DELETE")).status).toBe(404);
+
+    const entries = await client.auditTrail(10);
+    expect(entries.map(({ as, evidence }) => `${as} ${evidence}`)).toEqual(
+      expect.arrayContaining([
+        `outbox-released row ${first}: typo`,
+        `outbox-discarded row ${second}: a test`,
+      ]),
+    );
+  });
+
+  it("answer that there is no outbox where none is configured, and that the database is away where it is", async () => {
+    const without = createService(application);
+    const { url } = await without.startApi();
+    expect(await get(`${url}/outbox`)).toMatchObject({ status: 404, body: { code: "OUTBOX_NOT_FOUND" } });
+
+    const away = createService(application, { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" });
+    const { url: awayUrl } = await away.startApi();
+    expect(await get(`${awayUrl}/outbox`)).toMatchObject({
+      status: 503,
+      body: { code: "DATABASE_UNAVAILABLE" },
+    });
+  });
+});
+
+describe("the metrics of a relay", () => {
+  it("say what waits, is parked, was relayed and was deferred, and that the database is away", async () => {
+    const postgres = await startPostgres();
+    onTestFinished(postgres.stop);
+    const variables = { HOLDFAST_METRICS_PORT: "0" };
+    const service = await createOutboxService(application, variables, postgres.url);
+    await addBad(service, "bad");
+    await service.commit((tx) => outbox.add(tx, note, 1, { idempotencyKey: "good" }));
+    const relay = await service.startRelay();
+    await untilStates(service, "parked");
+    const url = relay.metricsUrl ?? "";
+
+    const reading = await scrape(url);
+
+    const relayed = (type: string, outcome: string) =>
+      reading.value("holdfast_outbox_relayed_total", { type, outcome });
+    expect(relayed("note", "accepted")).toBe(1);
+    expect(relayed("greeting", "parked")).toBe(1);
+    expect(relayed("greeting", "accepted")).toBe(0);
+    expect(reading.value("holdfast_outbox_rows", { state: "waiting" })).toBe(0);
+    expect(reading.value("holdfast_outbox_rows", { state: "parked" })).toBe(1);
+    expect(reading.value("holdfast_outbox_oldest_waiting_age_seconds")).toBe(0);
+    expect(reading.value("holdfast_outbox_up")).toBe(1);
+    expect(reading.value("holdfast_outbox_lag_seconds_count", { type: "note" })).toBe(1);
+
+    await postgres.kill();
+    const without = await scrape(url);
+    expect(without.value("holdfast_outbox_up")).toBe(0);
+    expect(without.value("holdfast_outbox_rows", { state: "parked" })).toBeUndefined();
+  });
+});
+
+describe("the doctor", () => {
+  const findings = async (service: OutboxService) => {
+    const operator = await createOperator(application, service.env);
+    const all = await operator.doctor();
+    await operator.stop();
+    return Object.fromEntries(
+      all.filter(({ name }) => name.startsWith("outbox")).map(({ name, verdict }) => [name, verdict]),
+    );
+  };
+  const well = {
+    "outbox table": "ok",
+    "outbox index": "ok",
+    "outbox trigger": "ok",
+    "outbox privileges": "ok",
+    "outbox clock": "ok",
+    "outbox relays": "ok",
+    "outbox waiting": "ok",
+    "outbox parked": "ok",
+  };
+
+  it("finds an outbox well", async () => {
+    const service = await createOutboxService(application);
+    await service.startRelay();
+
+    expect(await findings(service)).toEqual(well);
+  });
+
+  it("finds what is missing, who does not run, and what has waited too long", async () => {
+    const service = await createOutboxService(application, { HOLDFAST_RETENTION_MS: "60000" });
+    await addBad(service, "old");
+    await service.pool.query(`DROP INDEX holdfast_outbox_next; ALTER TABLE holdfast_outbox DISABLE TRIGGER ALL;
+      UPDATE holdfast_outbox SET changed_at = changed_at - interval '2 minutes'`);
+
+    expect(await findings(service)).toEqual({
+      ...well,
+      "outbox index": "bad",
+      "outbox trigger": "warn",
+      "outbox relays": "bad",
+      "outbox waiting": "bad",
+    });
+  });
+
+  it("says nothing of a database without an outbox, or of another kind", async () => {
+    const service = await createOutboxService(application);
+    await service.pool.query("DROP TABLE holdfast_outbox");
+
+    expect(await findings(service)).toEqual({});
+    expect(await findings({ ...service, env: { ...service.env, DATABASE_URL: "mysql://x" } })).toEqual({});
+  });
+});

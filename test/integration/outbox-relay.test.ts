@@ -1,0 +1,274 @@
+import { createOperator, defineConfig, defineJob } from "holdfast";
+import { outbox } from "holdfast/postgres";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { anyJob } from "../support/application.ts";
+import { scrape } from "../support/metrics.ts";
+import { createOutboxService, type OutboxService } from "../support/outbox.ts";
+import { startRedisServer } from "../support/redis-server.ts";
+import { until } from "../support/until.ts";
+
+const note = anyJob({ type: "note" });
+const greeting = defineJob({
+  type: "greeting",
+  payload: z.strictObject({ name: z.string() }),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+});
+const application = defineConfig({ jobs: [note, greeting], handlers: async () => [] });
+
+async function jobsOf(service: OutboxService) {
+  const operator = await createOperator(application, service.env);
+  onTestFinished(operator.stop);
+  return (await operator.list({ limit: 200 })).jobs;
+}
+
+const untilEmpty = (service: OutboxService) =>
+  until("the outbox is empty", async () => (await service.rows()).length === 0);
+const untilParked = (service: OutboxService, count: number) =>
+  until(`${count} rows are parked`, async () => {
+    const parked = (await service.rows()).filter(({ state }) => state === "parked");
+    return parked.length === count && parked;
+  });
+/** A row as another program writes it. */
+const insert = (service: OutboxService, row: Readonly<Record<string, string | null>>) =>
+  service.pool.query(
+    `INSERT INTO holdfast_outbox (${Object.keys(row).join(", ")}) VALUES (${Object.keys(row).map((_, index) => `$${index + 1}`)})`,
+    Object.values(row),
+  );
+
+describe("a relay", () => {
+  it("submits what was committed, and nothing of a transaction that was rolled back", async () => {
+    const service = await createOutboxService(application);
+    await service.startRelay();
+
+    await service.commit((tx) => outbox.add(tx, note, { n: 1 }, { idempotencyKey: "kept", priority: 3 }));
+    const tx = await service.pool.connect();
+    await tx.query("BEGIN");
+    await outbox.add(tx, note, { n: 2 }, { idempotencyKey: "undone" });
+    await tx.query("ROLLBACK");
+    tx.release();
+    await service.commit((last) => outbox.add(last, note, { n: 3 }, { idempotencyKey: "last" }));
+    await untilEmpty(service);
+
+    const keys = (await jobsOf(service)).map(({ idempotencyKey, state }) => `${idempotencyKey} ${state}`);
+    expect(keys.sort()).toEqual(["kept prioritized", "last waiting"]);
+  });
+
+  it("submits a row again after a crash between acceptance and deletion, and there is one job", async () => {
+    const service = await createOutboxService(application);
+    const producer = await service.createProducer();
+    await service.commit((tx) => outbox.add(tx, note, { n: 1 }, { idempotencyKey: "crash", priority: 3 }));
+    const accepted = await producer.submit(note, { n: 1 }, { idempotencyKey: "crash", priority: 3 });
+
+    await service.startRelay();
+    await untilEmpty(service);
+
+    expect((await jobsOf(service)).map(({ id }) => id)).toEqual([accepted.id]);
+  });
+
+  it("shares the rows with other relays: each row is one job", async () => {
+    const service = await createOutboxService(application);
+    const keys = Array.from({ length: 1_000 }, (_, index) => `shared-${index}`);
+    await service.commit(async (tx) => {
+      for (const idempotencyKey of keys) await outbox.add(tx, note, idempotencyKey, { idempotencyKey });
+    });
+
+    await Promise.all([1, 2, 3].map(() => service.startRelay()));
+    await untilEmpty(service);
+
+    const counts = await service.openBareQueue().getJobCounts("waiting");
+    expect(counts.waiting).toBe(keys.length);
+  });
+
+  it("learns of a row by its notification", async () => {
+    const service = await createOutboxService(application);
+    await service.startRelay();
+    const tookMs: number[] = [];
+    for (let n = 0; n < 10; n += 1) {
+      await service.commit((tx) => outbox.add(tx, note, n, { idempotencyKey: `quick-${n}` }));
+      const committedAt = performance.now();
+      await untilEmpty(service);
+      tookMs.push(performance.now() - committedAt);
+    }
+    // A look without it comes each second.
+    expect(tookMs.sort((a, b) => a - b)[4]).toBeLessThan(400);
+  });
+
+  it("finds rows without the trigger, too", async () => {
+    const service = await createOutboxService(application);
+    await service.pool.query("DROP TRIGGER holdfast_outbox_added ON holdfast_outbox");
+    await service.startRelay();
+
+    await service.commit((tx) => outbox.add(tx, note, 1, { idempotencyKey: "unnoticed" }));
+
+    await untilEmpty(service);
+  });
+
+  it("keeps accepted rows for as long as is configured", async () => {
+    const service = await createOutboxService(application, { HOLDFAST_OUTBOX_KEEP_MS: "86400000" });
+    const old = { type: "note", payload: "1", idempotency_key: "old", state: "accepted" };
+    await insert(service, { ...old, changed_at: "2020-01-01" });
+    await service.commit((tx) => outbox.add(tx, note, 1, { idempotencyKey: "kept" }));
+
+    await service.startRelay();
+
+    await until("one is accepted and the old one gone", async () => {
+      const states = (await service.rows()).map(
+        ({ idempotency_key, state }) => `${idempotency_key} ${state}`,
+      );
+      return states.join() === "kept accepted";
+    });
+  });
+});
+
+describe("a row that can never be accepted", () => {
+  it("is parked with its problem, whatever is wrong with it, and the others go on", async () => {
+    const service = await createOutboxService(application);
+    const bad = [
+      { type: "unknown", payload: "1", idempotency_key: "a" },
+      { type: "greeting", payload: '{"name": 1}', idempotency_key: "b" },
+      { type: "greeting", payload: '{"name": "x", "name": "y"}', idempotency_key: "c" },
+      { type: "note", payload: "1", idempotency_key: "schedule:nightly:x" },
+      { type: "note", payload: "1", idempotency_key: "d", options: '{"delayMs": -1}' },
+      { type: "note", payload: "123456789012345678901234567890", idempotency_key: "e" },
+      { type: "note", payload: "1", idempotency_key: "same" },
+      { type: "note", payload: "2", idempotency_key: "same" },
+    ];
+    for (const row of bad) await insert(service, row);
+    await service.startRelay();
+
+    const parked = await untilParked(service, 7);
+
+    expect(parked.map(({ problem }) => problem?.code)).toEqual([
+      "UNKNOWN_JOB_TYPE",
+      "INVALID_PAYLOAD",
+      "INVALID_PAYLOAD",
+      "IDEMPOTENCY_KEY_INVALID",
+      "INVALID_REQUEST",
+      "INVALID_PAYLOAD",
+      "IDEMPOTENCY_KEY_REUSED",
+    ]);
+    expect(await jobsOf(service)).toHaveLength(1);
+  });
+
+  it("is one that is older than its key is remembered: it could be a second job", async () => {
+    const service = await createOutboxService(application, { HOLDFAST_RETENTION_MS: "60000" });
+    const row = { type: "note", payload: "1", idempotency_key: "old" };
+    await insert(service, { ...row, changed_at: new Date(Date.now() - 59_000).toISOString() });
+    await insert(service, { ...row, idempotency_key: "new" });
+    await service.startRelay();
+
+    const parked = await untilParked(service, 1);
+
+    expect(parked).toMatchObject([{ idempotency_key: "old", problem: { code: "OUTBOX_ROW_TOO_OLD" } }]);
+  });
+});
+
+describe("rows of one ordering key", () => {
+  it("keep their order over many relays, and others do not wait for them", async () => {
+    const service = await createOutboxService(application);
+    const keys = ["a", "b", "c"];
+    await service.commit(async (tx) => {
+      for (let n = 0; n < 300; n += 1) {
+        const orderingKey = keys[n % 3] ?? "a";
+        await outbox.add(tx, note, n, { idempotencyKey: String(n), orderingKey });
+      }
+    });
+    await Promise.all([1, 2, 3].map(() => service.startRelay()));
+    await untilEmpty(service);
+
+    const waiting = await service.openBareQueue().getJobs("waiting", 0, -1, true);
+    const order = waiting.map(({ data }) => Number(data.key));
+    expect(order).toHaveLength(300);
+    for (const [index] of keys.entries()) {
+      const ofKey = order.filter((n) => n % 3 === index);
+      expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b));
+    }
+  });
+
+  it("wait behind a parked one until it is mended or discarded", async () => {
+    const service = await createOutboxService(application);
+    const operator = await service.createOperator();
+    const row = { type: "greeting", ordering_key: "k" };
+    await insert(service, { ...row, payload: '{"name": 1}', idempotency_key: "first" });
+    await insert(service, { ...row, payload: '{"name": "b"}', idempotency_key: "second" });
+    await insert(service, {
+      ...row,
+      payload: '{"name": "c"}',
+      idempotency_key: "elsewhere",
+      ordering_key: "l",
+    });
+    await service.startRelay();
+    const [parked] = await untilParked(service, 1);
+    await until("the other key's row is accepted", async () => (await service.rows()).length === 2);
+
+    expect(await operator.outbox.parked({ limit: 10 })).toMatchObject([
+      { id: parked?.id, type: "greeting", orderingKey: "k", behind: 1, problem: { code: "INVALID_PAYLOAD" } },
+    ]);
+    await operator.outbox.release(parked?.id ?? "", { payload: { name: "a" } }, { by: "test" });
+    await untilEmpty(service);
+
+    const waiting = await service.openBareQueue().getJobs("waiting", 0, -1, true);
+    const keys = waiting.map(({ data }) => data.key);
+    expect(keys.indexOf("first")).toBeLessThan(keys.indexOf("second"));
+    expect(keys).toHaveLength(3);
+  });
+
+  it("are all reached, also behind more blocked keys than one look covers", async () => {
+    const service = await createOutboxService(application);
+    await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key, state)
+      SELECT 'note', '1', 'parked-' || n, 'a' || n, 'parked' FROM generate_series(1, 450) n`);
+    await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key)
+      SELECT 'note', '1', 'behind-' || n, 'a' || n FROM generate_series(1, 450) n`);
+    await service.startRelay();
+
+    await service.commit((tx) => outbox.add(tx, note, 1, { idempotencyKey: "free", orderingKey: "z" }));
+
+    await until("the free one is accepted", async () => (await jobsOf(service)).length === 1);
+  });
+});
+
+describe("while Redis is away", () => {
+  it("rows wait, nothing is parked, and all are submitted once it is back", async () => {
+    const redis = await startRedisServer();
+    onTestFinished(redis.stop);
+    const service = await createOutboxService(application, {
+      REDIS_URL: redis.url,
+      HOLDFAST_METRICS_PORT: "0",
+    });
+    const relay = await service.startRelay();
+    await redis.kill();
+    await service.commit(async (tx) => {
+      for (let n = 0; n < 20; n += 1) await outbox.add(tx, note, n, { idempotencyKey: String(n) });
+    });
+    await until("the relay has tried", async () => {
+      const reading = await scrape(relay.metricsUrl ?? "");
+      return (reading.value("holdfast_outbox_relayed_total", { type: "note", outcome: "deferred" }) ?? 0) > 0;
+    });
+    expect((await service.rows()).map(({ state }) => state)).toEqual(Array(20).fill("waiting"));
+
+    await redis.restart();
+    await untilEmpty(service);
+
+    expect(await jobsOf(service)).toHaveLength(20);
+    await relay.stop();
+  });
+});
+
+describe("when the database ends a relay's session", () => {
+  it("the relay connects again, and no row is lost", async () => {
+    const service = await createOutboxService(application);
+    await service.startRelay();
+    for (let n = 0; n < 5; n += 1) {
+      await service.pool.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast relay' AND datname = current_database()",
+      );
+      await service.commit((tx) => outbox.add(tx, note, n, { idempotencyKey: String(n) }));
+    }
+    await untilEmpty(service);
+
+    expect(await jobsOf(service)).toHaveLength(5);
+  });
+});
