@@ -22,7 +22,7 @@ comment on table holdfast_effects is 'Holdfast database effects, version 1';
 
 /**
  * Takes an effect's row: for a run as `begun`, for its probe as `not-done`. It waits for a transaction that has the row. A lower fence never
- * takes it from a higher one, nobody takes it from what was done, and nothing below the horizon is taken.
+ * takes it from a higher one, nobody takes it from what was done, and nobody takes a row below the horizon.
  *
  * An effect that Redis records as done must not be lost by a crash of PostgreSQL: `synchronous_commit = off` would lose it.
  */
@@ -59,7 +59,7 @@ const FORGET = `
   )
   select count(*)::text as count from gone`;
 
-/** An effect's row as it is, because it could not be taken; "none" where its fence is below the horizon. */
+/** An effect's row as it is, because nobody could take it; "none" where its fence is below the horizon. */
 export type Known = { readonly state: "done"; readonly result: unknown } | { readonly state: Open };
 type Open = "begun" | "not-done" | "none";
 
@@ -69,15 +69,15 @@ export interface EffectRow {
   readonly fence: number;
 }
 
-/** @returns undefined if the row was taken */
+/** @returns undefined if the row is this run's */
 export async function take<Tx>(
   database: Database<Tx>,
   tx: Tx,
   { key, fence }: EffectRow,
   as: "begun" | "not-done",
 ): Promise<Known | undefined> {
-  const taken = await database.query(tx, TAKE, [key, String(fence), as]);
-  if (taken.length > 0) return undefined;
+  const rows = await database.query(tx, TAKE, [key, String(fence), as]);
+  if (rows.length > 0) return undefined;
   const [row] = await database.query(tx, READ, [key]);
   if (row?.state !== "done") return { state: (row?.state ?? "none") as Open };
   return { state: "done", result: JSON.parse(String(row.result)) };

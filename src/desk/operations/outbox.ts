@@ -2,18 +2,32 @@ import { z } from "zod";
 import { depthSchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
 import { operation } from "./operation.ts";
 
-const reason = z.string().trim().min(1).max(500).optional().meta({ description: "Kept in the audit log." });
+const reason = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .optional()
+  .meta({ description: "Kept in the audit log.", examples: ["the order was cancelled"] });
 const params = { id: "The row's id." } as const;
 const errors = ["INVALID_REQUEST", "OUTBOX_NOT_FOUND", "DATABASE_UNAVAILABLE", "STORE_UNAVAILABLE"] as const;
 
 const parkedQuerySchema = z.strictObject({
-  code: z.string().max(64).optional().meta({ description: "Only rows that were parked with this code." }),
-  type: z.string().max(64).optional().meta({ description: "Only rows of this job type." }),
+  code: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "Only rows that were parked with this code.", examples: ["UNKNOWN_JOB_TYPE"] }),
+  type: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "Only rows of this job type.", examples: ["send-receipt"] }),
   after: z
     .string()
     .regex(/^\d{1,18}$/)
     .optional()
-    .meta({ description: "Only rows with a higher id: the last of the page before." }),
+    .meta({ description: "Only rows with a higher id: the last of the page before.", examples: ["1042"] }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 

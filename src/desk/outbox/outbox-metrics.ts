@@ -3,7 +3,7 @@ import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metric
 import { closedSet } from "../../platform/telemetry/metrics.ts";
 import { readDepth } from "./read-outbox.ts";
 
-/** The metrics of the outbox, by name. Every relay reads the same gauges: take their `max`, never their `sum`. */
+/** The metrics of the outbox, by name. Every relay reads the same gauges: take their `max`, never their `sum`. @public */
 export const outboxMetrics = {
   holdfast_outbox_relayed_total: {
     kind: "counter",
