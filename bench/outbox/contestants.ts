@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { makeWorkerUtils, run } from "graphile-worker";
+import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import { outbox } from "holdfast/postgres";
 import { Redis } from "ioredis";
 import type pg from "pg";
@@ -79,6 +79,7 @@ async function endRole(child: ChildProcess): Promise<void> {
 
 export function pgBoss(databaseUrl: string): Contestant {
   const boss = new PgBoss(databaseUrl);
+  boss.on("error", () => {}); // its database ends first
   const queue = "measured";
   let count = 0;
   return {
@@ -135,6 +136,7 @@ export function graphileWorker(databaseUrl: string): Contestant {
         concurrency: AT_ONCE,
         maxPoolSize: 10,
         noHandleSignals: true,
+        logger: new Logger(() => () => {}),
         taskList: {
           measured: async (payload) => {
             count += 1;
