@@ -1,24 +1,29 @@
 // Packages that are built into dist/vendor/ instead of being installed: their own dependencies stay out of people's projects.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
 import path from "node:path";
 import { filesUnder } from "./files.mjs";
 
 /**
- * What is imported of each. Fastify, installed as a dependency, brings a package that refuses Node.js 20 under `--engine-strict` and Yarn 1,
- * which no range of ours can prevent; the others bring most of the packages and bytes of an install.
+ * What is imported of each. BullMQ brings an install script, which pnpm 11 and later refuse; Fastify a package that refuses Node.js 20 under
+ * `--engine-strict` and Yarn 1; the others most of the packages and bytes of an install. No range of ours can prevent that.
  */
 const vendored = {
   "@fastify/static": "default",
   "@fastify/swagger": "default",
   "@noble/ciphers/chacha.js": "xchacha20poly1305",
+  bullmq: "DelayedError, Job, Queue, SpanKind, UnrecoverableError, WaitingError, Worker",
+  "bullmq-otel": "BullMQOtel",
   "cli-progress": "SingleBar",
   fastify: "fastify as default",
   "pino-pretty": "default",
   "prom-client": "Counter, collectDefaultMetrics, Gauge, Histogram, Registry",
 };
 
-/** Their instances are shared with the application's. */
-const external = ["pino", "@opentelemetry/api"];
+/** Their instances are shared with the application's. What of them a `require` gets. */
+const shared = { "@opentelemetry/api": "*", ioredis: "*", pino: "default" };
+/** Required by code of BullMQ that Holdfast never reaches. */
+const unreached = ["pg", "redis", "@valkey/valkey-glide"];
 
 const folder = "dist/vendor";
 
@@ -50,17 +55,36 @@ async function bundle(specifier) {
     platform: "node",
     format: "esm",
     target: "node20.19",
-    external,
+    mainFields: ["module", "main"],
+    external: [...unreached, ...Object.keys(shared)],
+    plugins: [importRequired],
     minifyWhitespace: true,
     metafile: true,
     logLevel: "error",
-    // Most are CommonJS.
-    banner: {
-      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
-    },
   });
   return Object.keys(metafile.inputs);
 }
+
+/**
+ * Imports what CommonJS requires of Node.js and of shared packages: there is no `require` in an ES module, and none that could be made in one
+ * that an application's bundler has turned into CommonJS.
+ */
+const importRequired = {
+  name: "import-required",
+  setup({ onResolve, onLoad }) {
+    const escaped = [...builtinModules, ...Object.keys(shared)].join("|").replaceAll(".", "\\.");
+    onResolve({ filter: new RegExp(`^(node:)?(${escaped})$`) }, ({ path: name, kind, namespace }) => {
+      if (kind !== "require-call") return { path: name, external: true };
+      return { path: name, namespace: namespace === "required" ? "imported" : "required" };
+    });
+    onLoad({ filter: /./, namespace: "required" }, ({ path: name }) => ({
+      contents: `module.exports = require("${name}")${(shared[name] ?? "default") === "*" ? "" : ".default"};`,
+    }));
+    onLoad({ filter: /./, namespace: "imported" }, ({ path: name }) => ({
+      contents: `export ${(shared[name] ?? "default") === "*" ? "*" : "{ default }"} from "${name}";`,
+    }));
+  },
+};
 
 function link(file) {
   const text = readFileSync(file, "utf8");
