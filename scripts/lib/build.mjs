@@ -4,6 +4,7 @@ import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } fro
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
+import { buildCommonJs } from "./common-js.mjs";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 import { Failure } from "./script.mjs";
@@ -25,6 +26,7 @@ const parts = [
       await inlineLua();
       copyAssets();
       await buildVendored();
+      await buildCommonJs();
       copyReference();
     },
   },

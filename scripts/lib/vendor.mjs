@@ -1,6 +1,5 @@
 // Packages that are built into dist/vendor/ instead of being installed: their own dependencies stay out of people's projects.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { builtinModules } from "node:module";
 import path from "node:path";
 import { filesUnder } from "./files.mjs";
 
@@ -15,15 +14,13 @@ const vendored = {
   bullmq: "DelayedError, Job, Queue, SpanKind, UnrecoverableError, WaitingError, Worker",
   "bullmq-otel": "BullMQOtel",
   "cli-progress": "SingleBar",
-  fastify: "fastify as default",
+  fastify: "default",
   "pino-pretty": "default",
   "prom-client": "Counter, collectDefaultMetrics, Gauge, Histogram, Registry",
 };
 
-/** Their instances are shared with the application's. What of them a `require` gets. */
-const shared = { "@opentelemetry/api": "*", ioredis: "*", pino: "default" };
-/** Required by code of BullMQ that Holdfast never reaches. */
-const unreached = ["pg", "redis", "@valkey/valkey-glide"];
+/** Their instances are shared with the application's; or required by code of BullMQ that Holdfast never reaches. */
+const external = ["@opentelemetry/api", "ioredis", "pino", "pg", "redis", "@valkey/valkey-glide"];
 
 const folder = "dist/vendor";
 
@@ -48,43 +45,28 @@ export async function buildVendored() {
 /** @returns the files that it consists of */
 async function bundle(specifier) {
   const { build } = await import("esbuild"); // not installed yet when this file is first loaded
+  const names = vendored[specifier];
   const { metafile } = await build({
-    stdin: { contents: `export { ${vendored[specifier]} } from "${specifier}";`, resolveDir: "." },
+    stdin: {
+      contents:
+        names === "default"
+          ? `module.exports = require("${specifier}");`
+          : `export { ${names} } from "${specifier}";`,
+      resolveDir: ".",
+    },
     outfile: path.join(folder, fileOf(specifier)),
     bundle: true,
     platform: "node",
-    format: "esm",
+    // For both builds of Holdfast.
+    format: "cjs",
     target: "node20.19",
-    mainFields: ["module", "main"],
-    external: [...unreached, ...Object.keys(shared)],
-    plugins: [importRequired],
+    external,
     minifyWhitespace: true,
     metafile: true,
     logLevel: "error",
   });
   return Object.keys(metafile.inputs);
 }
-
-/**
- * Imports what CommonJS requires of Node.js and of shared packages: there is no `require` in an ES module, and none that could be made in one
- * that an application's bundler has turned into CommonJS.
- */
-const importRequired = {
-  name: "import-required",
-  setup({ onResolve, onLoad }) {
-    const escaped = [...builtinModules, ...Object.keys(shared)].join("|").replaceAll(".", "\\.");
-    onResolve({ filter: new RegExp(`^(node:)?(${escaped})$`) }, ({ path: name, kind, namespace }) => {
-      if (kind !== "require-call") return { path: name, external: true };
-      return { path: name, namespace: namespace === "required" ? "imported" : "required" };
-    });
-    onLoad({ filter: /./, namespace: "required" }, ({ path: name }) => ({
-      contents: `module.exports = require("${name}")${(shared[name] ?? "default") === "*" ? "" : ".default"};`,
-    }));
-    onLoad({ filter: /./, namespace: "imported" }, ({ path: name }) => ({
-      contents: `export ${(shared[name] ?? "default") === "*" ? "*" : "{ default }"} from "${name}";`,
-    }));
-  },
-};
 
 function link(file) {
   const text = readFileSync(file, "utf8");
@@ -96,7 +78,7 @@ function link(file) {
 }
 
 function fileOf(specifier) {
-  return `${packageOf(specifier).replace("@", "").replace("/", "-")}.js`;
+  return `${packageOf(specifier).replace("@", "").replace("/", "-")}.cjs`;
 }
 
 function packageOf(specifier) {
