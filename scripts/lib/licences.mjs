@@ -14,7 +14,7 @@ const allowed = new Set([
   "BlueOak-1.0.0",
 ]);
 
-/** Packages whose install script Holdfast does not need: msgpackr works without its native part. */
+/** Packages whose install script nobody runs: msgpackr is built in, and works without its native part. */
 const needlessScripts = new Set(["msgpackr-extract"]);
 
 /** The packages that are installed with Holdfast, and those that are built into it: each version of each, ordered by name. */
