@@ -44,7 +44,7 @@ await runCommand(usage, {}, async () => {
 });
 
 async function tryInstalls(tarball: string, faults: string[]): Promise<[string, Installed][]> {
-  const clients: Client[] = ["npm", "yarn", "pnpm"];
+  const clients: Client[] = ["npm", "yarn", "pnpm10", "pnpm12"];
   const results: [string, Installed][] = [];
   for (const client of clients) {
     const installed = await install(client, [tarball, "zod@^4"]);

@@ -6,7 +6,7 @@ import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
-import { licencesTable } from "./lib/licences.mjs";
+import { licencesTables } from "./lib/licences.mjs";
 import { linkFaults } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
@@ -45,7 +45,7 @@ const sections = {
   "job-variables": jobVariablesTable,
   "error-codes": errorCodesTable,
   metrics: metricsTable,
-  licences: licencesTable,
+  licences: licencesTables,
 };
 
 await runScript(async () => {

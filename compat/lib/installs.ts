@@ -14,8 +14,6 @@ export interface Installed {
 
 /** Of trees and boxes, which name packages. */
 const DRAWN = /^[├└│╭╰]/;
-/** Newer npm and pnpm list every install script. BullMQ's and tsx's packages work without theirs, so that is no trouble of ours. */
-const ABOUT_SCRIPTS = /install-scripts|[Bb]uild scripts|approve-builds|to run scripts/;
 const TROUBLE = /\bwarn(ing)?\b|\berr(or)?\b|unsupported|deprecated|incompatible|ERESOLVE|unmet/i;
 
 const clients = {
@@ -26,9 +24,14 @@ const clients = {
     const args = ["--yes", "yarn@1.22.22", "add", "--no-progress", "--cache-folder", newFolder("yarn")];
     return ["npx", [...args, ...what.map((one) => (one.startsWith("/") ? `file:${one}` : one))]] as const;
   },
-  pnpm: (what: readonly string[]) =>
-    ["npx", ["--yes", "pnpm@10", "add", "--engine-strict", "--reporter=append-only", ...what]] as const,
+  pnpm10: (what: readonly string[]) => pnpm("10", what),
+  pnpm12: (what: readonly string[]) => pnpm("12", what),
 };
+
+function pnpm(version: string, what: readonly string[]) {
+  const args = ["--yes", `pnpm@${version}`, "add", "--engine-strict", "--reporter=append-only"];
+  return ["npx", [...args, ...what]] as const;
+}
 
 export type Client = keyof typeof clients;
 
@@ -38,9 +41,7 @@ export async function install(client: Client, what: readonly string[]): Promise<
   writeProject(folder);
   const [command, args] = clients[client](what);
   const { code, output, seconds } = await run(folder, command, args);
-  const lines = output
-    .split("\n")
-    .filter((line) => TROUBLE.test(line) && !ABOUT_SCRIPTS.test(line) && !DRAWN.test(line));
+  const lines = output.split("\n").filter((line) => TROUBLE.test(line) && !DRAWN.test(line));
   const warnings = code === 0 ? lines : [`ended with ${code ?? "a signal"}`, ...lines];
   return { folder, seconds, warnings, ...sizeOf(join(folder, "node_modules")) };
 }

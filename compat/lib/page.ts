@@ -27,8 +27,7 @@ ${asText(facts)}
 ## Installed
 
 Into an empty project, from the packed tarball: ${packed.files} files, ${megabytes(packed.packed)} MB packed and ${megabytes(packed.unpacked)} MB unpacked. Every
-warning fails, and so does a package that does not accept this Node.js. Newer versions of npm and pnpm also list install scripts, of
-BullMQ's \`msgpackr-extract\` and of \`esbuild\`, which loads \`holdfast.config.ts\`: neither is needed.
+warning fails, and so does a package that does not accept this Node.js. No package has an install script.
 
 ${asText(tables.installs)}
 

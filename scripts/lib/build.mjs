@@ -1,19 +1,20 @@
 // Builds dist/: the compiled src/, and the console.
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
+import { buildCommonJs } from "./common-js.mjs";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 import { Failure } from "./script.mjs";
+import { buildVendored } from "./vendor.mjs";
 
 /** The native compiler: six times as fast. `typescript` itself stays at 6 for TypeDoc and others, which use its API. */
 export const compiler = "node_modules/typescript7/bin/tsc";
 
 /** Kept in dist/, so that removing dist/ also resets incremental builds. */
 const buildInfo = "dist/.tsbuildinfo";
-const fastifyBundle = "dist/vendor/fastify.js";
 
 /** Independent parts of the build; `stampFile` records the sources of the last build. */
 const parts = [
@@ -24,7 +25,8 @@ const parts = [
       await compile();
       await inlineLua();
       copyAssets();
-      await inlineFastify();
+      await buildVendored();
+      await buildCommonJs();
       copyReference();
     },
   },
@@ -97,51 +99,6 @@ async function inlineLua() {
     if (inlined !== text) writeFileSync(file, inlined);
   }
   writeFileSync("dist/platform/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
-}
-
-/**
- * Bundles Fastify into one module. Installed as a dependency it brings a package that refuses Node.js 20 under `--engine-strict` and
- * Yarn 1, which no range of ours can prevent.
- */
-async function inlineFastify() {
-  const { build } = await import("esbuild"); // not installed yet when this file is first loaded
-  const { metafile } = await build({
-    stdin: { contents: 'export { fastify as default } from "fastify";', resolveDir: "." },
-    outfile: fastifyBundle,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20.19",
-    external: ["pino"],
-    minifyWhitespace: true,
-    metafile: true,
-    logLevel: "error",
-    // Fastify is CommonJS.
-    banner: {
-      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
-    },
-  });
-  const packages = new Set(
-    Object.keys(metafile.inputs).flatMap(
-      (file) => /^node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(file) ?? [],
-    ),
-  );
-  writeFileSync(
-    path.join(path.dirname(fastifyBundle), "licenses.md"),
-    [...packages].sort().map(licenceOf).join("\n"),
-  );
-  for (const file of filesUnder("dist/edges/http").filter((file) => file.endsWith(".js"))) {
-    const text = readFileSync(file, "utf8");
-    const linked = text.replace('from "fastify"', 'from "../../vendor/fastify.js"');
-    if (linked !== text) writeFileSync(file, linked);
-  }
-}
-
-function licenceOf(folder) {
-  const { name, version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  const text = file === undefined ? license : readFileSync(path.join(folder, file), "utf8").trim();
-  return `## ${name} ${version}\n\n${text}\n`;
 }
 
 /** Files that the compiler ignores and the program reads at run time: pages, style sheets. */

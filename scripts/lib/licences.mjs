@@ -1,5 +1,6 @@
 // The packages that Holdfast needs in production, from `package-lock.json`, and their licences.
 import { readFileSync } from "node:fs";
+import { vendoredPackages } from "./vendor.mjs";
 
 /** Licences that only require attribution. */
 const allowed = new Set([
@@ -13,16 +14,20 @@ const allowed = new Set([
   "BlueOak-1.0.0",
 ]);
 
-/**
- * Packages whose install script Holdfast does not need: esbuild finds its program by itself, msgpackr and tsx's watcher work without
- * their native parts.
- */
-const needlessScripts = new Set(["esbuild", "msgpackr-extract", "fsevents"]);
+/** Packages whose install script nobody runs: msgpackr is built in, and works without its native part. */
+const needlessScripts = new Set(["msgpackr-extract"]);
 
-/** Each version of each package that is installed with Holdfast or, as Fastify, built into it; ordered by name. */
+/** The packages that are installed with Holdfast, and those that are built into it: each version of each, ordered by name. */
 function productionPackages() {
   const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
-  const found = reachedFrom(packages).map((path) => {
+  return {
+    installed: described(packages, Object.keys(packages[""].dependencies)),
+    builtIn: described(packages, vendoredPackages),
+  };
+}
+
+function described(packages, names) {
+  const found = reachedFrom(packages, names).map((path) => {
     const { version, license = "unknown", hasInstallScript = false } = packages[path];
     return { name: path.replace(/^.*node_modules\//, ""), version, license, hasInstallScript };
   });
@@ -30,10 +35,8 @@ function productionPackages() {
   return [...unique.values()].sort((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
-/** The paths of the packages that the root needs in production, and those that they need. */
-function reachedFrom(packages) {
-  const { dependencies, peerDependencies } = packages[""];
-  const names = [...Object.keys({ ...dependencies, ...peerDependencies }), "fastify"];
+/** The paths of the packages of these names, and of those that they need. */
+function reachedFrom(packages, names) {
   const reached = new Set(names.map((name) => `node_modules/${name}`));
   for (const path of reached) {
     const { dependencies, optionalDependencies } = packages[path];
@@ -53,9 +56,13 @@ function nearest(packages, from, name) {
   }
 }
 
-/** The table in `docs/licences.md`. */
-export function licencesTable() {
-  const packages = productionPackages();
+/** The tables in `docs/licences.md`. */
+export function licencesTables() {
+  const { installed, builtIn } = productionPackages();
+  return `Installed with it:\n\n${licencesTable(installed)}\n\nBuilt into it, in \`dist/vendor/\`:\n\n${licencesTable(builtIn)}`;
+}
+
+function licencesTable(packages) {
   const licences = [...new Set(packages.map(({ license }) => license))].sort();
   const rows = licences.map((licence) => {
     const under = packages.filter(({ license }) => license === licence);
@@ -66,7 +73,8 @@ export function licencesTable() {
 
 /** What is wrong with the packages, one line each. */
 export function supplyFaults() {
-  return productionPackages().flatMap(({ name, version, license, hasInstallScript }) => [
+  const { installed, builtIn } = productionPackages();
+  return [...installed, ...builtIn].flatMap(({ name, version, license, hasInstallScript }) => [
     ...(isAllowed(license)
       ? []
       : [`${name} ${version}: its licence ${license} is not among ${[...allowed].join(", ")}`]),

@@ -5,8 +5,8 @@ import path from "node:path";
 import { packagedPage, pages } from "./pages.mjs";
 import { capture } from "./run.mjs";
 
-/** In bytes; the reference page is two thirds. Raise it only with a reason. */
-const budget = { packed: 3_480_000, unpacked: 9_300_000 };
+/** In bytes; the reference page is a third, what is built in a quarter. Raise it only with a reason. */
+const budget = { packed: 4_600_000, unpacked: 13_400_000 };
 
 /** What is wrong with the package, one line each. */
 export async function packageFaults() {
@@ -46,12 +46,9 @@ async function entryFaults(tarball) {
   return messages.map((message) => `publint: ${formatMessage(message, pkg, { color: false })}`);
 }
 
-/** CommonJS that requires an ES module works from Node.js 20.19 on, so `CJSResolvesToESM` is no fault. */
 async function typeFaults(tarball) {
   const { checkPackage, createPackageFromTarballData } = await import("@arethetypeswrong/core");
   const entrypoints = { excludeEntrypoints: ["./package.json"] };
   const { problems = [] } = await checkPackage(createPackageFromTarballData(tarball), entrypoints);
-  return problems
-    .filter(({ kind, resolutionKind }) => kind !== "CJSResolvesToESM" && resolutionKind !== "node10")
-    .map((problem) => `types: ${JSON.stringify(problem)}`);
+  return problems.map((problem) => `types: ${JSON.stringify(problem)}`);
 }

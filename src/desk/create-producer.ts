@@ -1,5 +1,5 @@
 import type { Application } from "../core/job/define-config.ts";
-import type { JobStatus } from "../core/job/job-status.ts";
+import { type ReadStatus, readStatusBy } from "../core/job/job-types.ts";
 import type {
   ProducibleJob,
   Receipt,
@@ -51,8 +51,7 @@ export interface Producer extends Running, AsyncDisposable {
   submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
     flow: Flow<ParentIn, ChildrenIn>,
   ): Promise<FlowReceipt>;
-  /** @returns undefined when there is no such job any more */
-  status(id: string): Promise<JobStatus | undefined>;
+  readonly status: ReadStatus;
 }
 
 const IN_FLIGHT_MAX = 128;
@@ -82,7 +81,7 @@ export async function createProducer(
       return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
     submitFlow: (flow) => submitFlow(flowInput(flow), true),
-    status: openStatusReader(stores),
+    status: readStatusBy(openStatusReader(stores)),
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -47,3 +47,5 @@ const untyped = createClient({ url, key: "secret" });
 untyped.submit("anything", { goes: true }, options);
 // @ts-expect-error still without a key
 untyped.submit("anything", { goes: true }, {});
+
+client.status(report, "id").then((found) => found?.result satisfies unknown);

@@ -4,8 +4,10 @@ import {
   type ErrorCode,
   HoldfastError,
   type JobStatus,
+  type PayloadOf,
   type Producer,
   type Receipt,
+  type ResultOf,
 } from "holdfast";
 import { z } from "zod";
 
@@ -86,3 +88,30 @@ producer.submitFlow({ parent: { ...parent, payload: { month: 5 } }, children: [{
 producer.submitFlow({ parent, children: [{ job: report, payload: { month: 5 } }] });
 // @ts-expect-error no such policy
 producer.submitFlow({ parent, children: [{ job: report, payload }], onChildFailure: "ignore" });
+
+const counted = defineJob({
+  type: "counted",
+  payload: z.strictObject({ from: z.number().default(0) }),
+  result: z.strictObject({ count: z.number() }),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+});
+// What is submitted, before defaults.
+export const submitted: PayloadOf<typeof counted> = {};
+// @ts-expect-error the payload has a number
+export const misfit: PayloadOf<typeof counted> = { from: "one" };
+export const returned: ResultOf<typeof counted> = { count: 1 };
+// @ts-expect-error the result has a count
+export const empty: ResultOf<typeof counted> = {};
+
+producer.status(counted, "id").then((found) => {
+  found?.result?.count.toFixed();
+  // @ts-expect-error null until it has completed
+  found?.result.count;
+  // @ts-expect-error no such member
+  found?.result?.total;
+});
+// @ts-expect-error a contract alone says no job
+producer.status(counted);
+// @ts-expect-error without its contract a result is unknown
+producer.status("id").then((found) => found?.result?.count);

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { withProcesses } from "../support/processes.ts";
+import { testEnvironment } from "../support/service.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const exec = promisify(execFile);
@@ -29,9 +30,7 @@ async function unpack(folder: string, tarball: string): Promise<void> {
     packages: Record<string, { dev?: true; devOptional?: true }>;
   };
   for (const [path, { dev, devOptional }] of Object.entries(lock.packages)) {
-    const isOurs =
-      /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) &&
-      ((!dev && !devOptional) || path === "node_modules/zod");
+    const isOurs = /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !devOptional;
     if (!isOurs) continue;
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await symlink(join(root, path), join(folder, path));
@@ -59,7 +58,15 @@ describe("the published package", withProcesses, () => {
     );
     const folders = new Set(files.map((file) => dirname(file).split("/").slice(0, 2).join("/")));
     expect([...folders].sort()).toEqual(
-      [".", "bin", "dist", "dist/console", "dist/vendor", ...stages.map(({ name }) => `dist/${name}`)].sort(),
+      [
+        ".",
+        "bin",
+        "dist",
+        "dist/cjs",
+        "dist/console",
+        "dist/vendor",
+        ...stages.map(({ name }) => `dist/${name}`),
+      ].sort(),
     );
     expect(files.filter((file) => !file.includes("/")).sort()).toEqual([
       "CHANGELOG.md",
@@ -69,7 +76,12 @@ describe("the published package", withProcesses, () => {
     ]);
     const inside = files.filter((file) => file.includes("/"));
     expect(
-      inside.filter((file) => !/^bin\/holdfast$|\.(js|d\.ts|css|html|gz|br)$|\/licenses\.md$/.test(file)),
+      inside.filter(
+        (file) =>
+          !/^bin\/holdfast$|\.(c?js|d\.ts|css|html|gz|br)$|\/(licenses\.md|bom\.cdx\.json|cjs\/package\.json)$/.test(
+            file,
+          ),
+      ),
     ).toEqual([]);
     expect(inside.filter((file) => /\.test\.|\.env|\.config\./.test(file))).toEqual([]);
   });
@@ -88,5 +100,58 @@ describe("the published package", withProcesses, () => {
 
     expect(exported).toMatch(/createProducer.*startApi,startWorker/);
     expect(help).toContain("Usage: holdfast");
+  });
+
+  it("gives CommonJS the instances that ES modules get", async () => {
+    const { folder } = packed;
+    const entries = ["", "/worker", "/server", "/client", "/evidence", "/testing"];
+    const compare = `for (const entry of ${JSON.stringify(entries)}) {
+      const required = require("holdfast" + entry);
+      import("holdfast" + entry).then((imported) => {
+        for (const name of Object.keys(imported)) console.log(name, imported[name] === required[name]);
+      });
+    }`;
+    const { stdout } = await exec(process.execPath, ["-e", compare], { cwd: folder });
+    expect(stdout).toContain("PermanentError true");
+    expect(stdout).not.toContain("false");
+  });
+
+  it("has the same names in the build that Jest requires, which needs no ES module", async () => {
+    const { folder } = packed;
+    const compare = `for (const entry of ["index", "worker", "server", "edges/client/index", "evidence/index", "testing/index"]) {
+      const built = require("./node_modules/holdfast/dist/cjs/" + entry + ".js");
+      import("./node_modules/holdfast/dist/" + entry + ".js").then((imported) => {
+        console.log(entry, Object.keys(imported).sort().join() === Object.keys(built).sort().join());
+      });
+    }
+    const { createProducer } = require("./node_modules/holdfast/dist/cjs/index.js");
+    createProducer({ jobs: new Map(), queues: [] }, { HOLDFAST_PREFIX: "!" }).catch(({ code }) => console.log(code));`;
+    // Like Jest, which has no `require` of ES modules.
+    const args = ["--no-experimental-require-module", "-e", compare];
+    const { stdout } = await exec(process.execPath, args, { cwd: folder });
+    expect(stdout.match(/ true/g)).toHaveLength(6);
+    expect(stdout).toContain("CONFIG_INVALID");
+  });
+
+  it("runs an application of JavaScript, and says in one line what TypeScript takes", async () => {
+    const { folder } = packed;
+    await writeFile(join(folder, "jobs.mjs"), "export const jobs = new Map();");
+    await writeFile(
+      join(folder, "holdfast.config.mjs"),
+      'import { jobs } from "./jobs.mjs";\nexport default { jobs, queues: [] };',
+    );
+    await writeFile(
+      join(folder, "typed.mts"),
+      "export default { jobs: new Map<string, object>(), queues: [] };",
+    );
+    const list = (config: string) => {
+      const env = { ...process.env, ...testEnvironment(), HOLDFAST_CONFIG: config };
+      const args = ["node_modules/holdfast/bin/holdfast", "jobs", "list"];
+      return exec(process.execPath, args, { cwd: folder, env });
+    };
+
+    await expect(list("holdfast.config.mjs")).resolves.toMatchObject({ stderr: "" });
+    if ("typescript" in process.features) await list("typed.mts");
+    else await expect(list("typed.mts")).rejects.toThrow("npm install --save-dev tsx");
   });
 });

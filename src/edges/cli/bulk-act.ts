@@ -138,8 +138,8 @@ function jobs(count: number): string {
 
 /** Shows how far an act is until it has ended. Leaving it does not stop the act. */
 async function follow(operator: Operator, id: string): Promise<ActStatus> {
-  const { default: progress } = await import("cli-progress");
-  const bar = new progress.SingleBar({
+  const { SingleBar } = await import("cli-progress");
+  const bar = new SingleBar({
     format: "{bar} {value} of {total} jobs",
     hideCursor: true,
     clearOnComplete: true,

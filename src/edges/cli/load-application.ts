@@ -8,7 +8,7 @@ import { needsTypeScript } from "./needs-typescript.ts";
 
 /**
  * Loads `holdfast.config.ts`, TypeScript or JavaScript, with everything it imports. JavaScript alone is loaded without tsx, which takes a
- * quarter of a second of a processor.
+ * quarter of a second of a processor; TypeScript, too, where tsx is not installed and Node.js strips types by itself.
  *
  * @param file a path, relative to the working directory; `findConfig` says where the default may be instead
  * @param onImport is called with the URL of each module that is loaded
@@ -18,10 +18,9 @@ export async function loadApplication(file: string, onImport?: (url: string) => 
   const path = findConfig(file);
   if (!existsSync(path))
     throw new HoldfastError("APPLICATION_INVALID", `HOLDFAST_CONFIG: there is no file ${path}`);
-  if (onImport !== undefined || needsTypeScript(path)) {
-    registered ??= registerTypeScript(onImport);
-    await registered;
-  }
+  const seen = new Set<string>();
+  const isTypeScript = needsTypeScript(path, seen);
+  if (isTypeScript || onImport !== undefined) await prepare(path, isTypeScript, seen, onImport);
   const exported = await importDefault(path);
   if (!isApplication(exported)) {
     throw new HoldfastError("APPLICATION_INVALID", `${path}: expected "export default defineConfig({ … })"`);
@@ -43,14 +42,46 @@ export function findConfig(file: string): string {
   return names.find((name) => existsSync(name)) ?? path;
 }
 
-/** Once in a process: registering it again would pass every module through it twice. */
-let registered: Promise<void> | undefined;
+/** Once in a process: registering it again would pass every module through it twice. False if it is not installed. */
+let registered: Promise<boolean> | undefined;
 
 /** For CommonJS, too: `.ts` files are CommonJS unless a `package.json` says `"type": "module"`. */
-async function registerTypeScript(onImport?: (url: string) => void): Promise<void> {
-  const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+async function registerTypeScript(onImport?: (url: string) => void): Promise<boolean> {
+  const loaded = Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+  const tsx = await loaded.catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ERR_MODULE_NOT_FOUND" && error.code !== "MODULE_NOT_FOUND") throw error;
+  });
+  if (tsx === undefined) return false;
+  const [esm, commonJs] = tsx;
   commonJs.register();
   esm.register(onImport && { onImport });
+  return true;
+}
+
+/** @param seen what can be reported without tsx */
+async function prepare(
+  path: string,
+  isTypeScript: boolean,
+  seen: ReadonlySet<string>,
+  onImport?: (url: string) => void,
+): Promise<void> {
+  registered ??= registerTypeScript(onImport);
+  if (await registered) return;
+  if (isTypeScript && !stripsTypes()) throw withoutTypeScript(path);
+  for (const file of seen) onImport?.(pathToFileURL(file).href);
+}
+
+/** From Node.js 22.18 on. */
+function stripsTypes(): boolean {
+  return "typescript" in process.features && process.features.typescript !== false;
+}
+
+function withoutTypeScript(path: string): HoldfastError {
+  const ways = "run `npm install --save-dev tsx`, use Node.js 22.18 or newer, or compile it to JavaScript";
+  return new HoldfastError(
+    "APPLICATION_INVALID",
+    `${path}: Node.js ${process.versions.node} runs no TypeScript: ${ways}`,
+  );
 }
 
 async function importDefault(path: string): Promise<unknown> {

@@ -10,6 +10,7 @@ const relativeImports = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*["'](\.{1,2}\/[^"
  * its ending counts, too: Node.js resolves none in an ES module.
  *
  * @param file an absolute path
+ * @param seen the files that were read; all that JavaScript imports by such paths, if the answer is no
  */
 export function needsTypeScript(file: string, seen: Set<string> = new Set()): boolean {
   if (seen.has(file)) return false;

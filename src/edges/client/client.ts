@@ -1,4 +1,5 @@
 import type { JobStatus } from "../../core/job/job-status.ts";
+import { type PayloadOf, type ReadStatus, readStatusBy } from "../../core/job/job-types.ts";
 import type {
   ProducibleJob,
   Receipt,
@@ -18,14 +19,6 @@ export interface Abortable {
   /** Ends the call, which then throws the signal's reason. @default none */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** What clients send as the payload of a job type. */
-export type PayloadOf<Contracts, Type extends string> =
-  Contracts extends ProducibleJob<infer PayloadIn>
-    ? Type extends Contracts["type"]
-      ? PayloadIn
-      : never
-    : never;
 
 /**
  * A client of the HTTP API, on `fetch` alone.
@@ -80,8 +73,7 @@ export interface Client<Contracts extends ProducibleJob<unknown> = ProducibleJob
     flow: Flow<ParentIn, ChildrenIn>,
     options?: Abortable,
   ): Promise<FlowReceipt>;
-  /** @returns undefined when there is no such job any more */
-  status(id: string): Promise<JobStatus | undefined>;
+  readonly status: ReadStatus;
   /**
    * Waits until the job has ended.
    *
@@ -117,7 +109,7 @@ export function createClient<Contracts extends ProducibleJob<unknown> = Producib
     submitMany: (job: JobName, submissions: readonly Submission<unknown>[], { signal }: Abortable = {}) =>
       submitMany(api, job, submissions, signal),
     submitFlow: (flow, { signal } = {}) => submitFlow(api, flow, signal),
-    status: (id) => api.again<JobStatus>({ path: statusPath(id) }).catch(undefinedIfGone),
+    status: readStatusBy((id) => api.again<JobStatus>({ path: statusPath(id) }).catch(undefinedIfGone)),
     wait: (id, options = {}) => waitForEnd(api, id, options),
     follow: (id, { signal } = {}) => followStates(api, id, signal),
     ...operatorCalls(api),

@@ -7,6 +7,7 @@
 
 export type { JobState } from "../../core/job/job-state.ts";
 export type { JobStatus } from "../../core/job/job-status.ts";
+export type { JobStatusOf, PayloadOf, ReadStatus, ResultOf } from "../../core/job/job-types.ts";
 export type {
   ProducibleJob,
   Receipt,
@@ -22,7 +23,7 @@ export { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.
 export type { ActQuery, StartActQuery } from "./acts.ts";
 export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";
-export { type Abortable, type Client, createClient, type PayloadOf } from "./client.ts";
+export { type Abortable, type Client, createClient } from "./client.ts";
 export type { WaitOptions } from "./follow.ts";
 export type { OperationCalls } from "./operations.ts";
 export type {

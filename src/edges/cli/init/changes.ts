@@ -73,8 +73,8 @@ function changedPackage(project: Project): FileChange {
 }
 
 function neededDependencies(): Record<string, string> {
-  const { version, peerDependencies } = readOwnPackage();
-  return { holdfast: `^${version}`, zod: peerDependencies.zod ?? "^4.0.0" };
+  const { version, dependencies } = readOwnPackage();
+  return { holdfast: `^${version}`, zod: dependencies.zod ?? "^4.0.0" };
 }
 
 /** The versions that Holdfast itself is tested with. */
@@ -83,12 +83,12 @@ function scriptsIn({ scripts = {} }: PackageJson): Record<string, string> {
   return Object.fromEntries(Object.entries(scripts).filter(([, script]) => !NO_TEST.test(script)));
 }
 
-function neededForDevelopment({ isNew, extension, testRunner }: Project): Record<string, string> {
-  const { dependencies, devDependencies } = readOwnPackage();
+function neededForDevelopment({ isNew, extension }: Project): Record<string, string> {
+  const { devDependencies, peerDependencies } = readOwnPackage();
   const isTypeScript = extension.endsWith("ts");
   return {
     ...(isTypeScript && { "@types/node": devDependencies["@types/node"] ?? "*" }),
-    ...(isTypeScript && testRunner === "node" && { tsx: dependencies.tsx ?? "*" }),
+    ...(isTypeScript && { tsx: peerDependencies.tsx ?? "*" }),
     ...(isNew && { typescript: devDependencies.typescript ?? "*" }),
   };
 }

@@ -1,0 +1,112 @@
+// Packages that are built into dist/vendor/ instead of being installed: their own dependencies stay out of people's projects.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { filesUnder } from "./files.mjs";
+
+/**
+ * What is imported of each. BullMQ brings an install script, which pnpm 11 and later refuse; Fastify a package that refuses Node.js 20 under
+ * `--engine-strict` and Yarn 1; the others most of the packages and bytes of an install. No range of ours can prevent that.
+ */
+const vendored = {
+  "@fastify/static": "default",
+  "@fastify/swagger": "default",
+  "@noble/ciphers/chacha.js": "xchacha20poly1305",
+  bullmq: "DelayedError, Job, Queue, SpanKind, UnrecoverableError, WaitingError, Worker",
+  "bullmq-otel": "BullMQOtel",
+  "cli-progress": "SingleBar",
+  fastify: "default",
+  "pino-pretty": "default",
+  "prom-client": "Counter, collectDefaultMetrics, Gauge, Histogram, Registry",
+};
+
+/** Their instances are shared with the application's; or required by code of BullMQ that Holdfast never reaches. */
+const external = ["@opentelemetry/api", "ioredis", "pino", "pg", "redis", "@valkey/valkey-glide"];
+
+const folder = "dist/vendor";
+
+/** The packages that are built in, by name; their own dependencies are built in with them. */
+export const vendoredPackages = [...new Set(Object.keys(vendored).map(packageOf))];
+
+/** Builds them, and links the compiled modules to them. */
+export async function buildVendored() {
+  const inputs = await Promise.all(Object.keys(vendored).map(bundle));
+  const folders = new Set(
+    inputs
+      .flat()
+      .flatMap((file) => /^node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(file) ?? []),
+  );
+  const packages = [...folders].sort().map((where) => ({ where, ...readPackage(where) }));
+  writeFileSync(path.join(folder, "licenses.md"), packages.map(licenceOf).join("\n"));
+  writeFileSync(path.join(folder, "bom.cdx.json"), `${JSON.stringify(billOf(packages), null, 1)}\n`);
+  for (const file of filesUnder("dist").filter((file) => /\.js$/.test(file) && !file.startsWith(folder)))
+    link(file);
+}
+
+/** @returns the files that it consists of */
+async function bundle(specifier) {
+  const { build } = await import("esbuild"); // not installed yet when this file is first loaded
+  const names = vendored[specifier];
+  const { metafile } = await build({
+    stdin: {
+      contents:
+        names === "default"
+          ? `module.exports = require("${specifier}");`
+          : `export { ${names} } from "${specifier}";`,
+      resolveDir: ".",
+    },
+    outfile: path.join(folder, fileOf(specifier)),
+    bundle: true,
+    platform: "node",
+    // For both builds of Holdfast.
+    format: "cjs",
+    target: "node20.19",
+    external,
+    minifyWhitespace: true,
+    metafile: true,
+    logLevel: "error",
+  });
+  return Object.keys(metafile.inputs);
+}
+
+function link(file) {
+  const text = readFileSync(file, "utf8");
+  const linked = text.replace(/(\bfrom |\bimport\()"([^"]+)"/g, (found, before, specifier) => {
+    if (!Object.hasOwn(vendored, specifier)) return found;
+    return `${before}"${path.relative(path.dirname(file), path.join(folder, fileOf(specifier)))}"`;
+  });
+  if (linked !== text) writeFileSync(file, linked);
+}
+
+function fileOf(specifier) {
+  return `${packageOf(specifier).replace("@", "").replace("/", "-")}.cjs`;
+}
+
+function packageOf(specifier) {
+  return /^(?:@[^/]+\/)?[^/]+/.exec(specifier)[0];
+}
+
+function readPackage(where) {
+  return JSON.parse(readFileSync(path.join(where, "package.json"), "utf8"));
+}
+
+function licenceOf({ where, name, version, license }) {
+  const file = readdirSync(where).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? license : readFileSync(path.join(where, file), "utf8").trim();
+  return `## ${name} ${version}\n\n${text}\n`;
+}
+
+/** For scanners, which see only what is installed. [CycloneDX](https://cyclonedx.org). */
+function billOf(packages) {
+  return {
+    bomFormat: "CycloneDX",
+    specVersion: "1.5",
+    version: 1,
+    components: packages.map(({ name, version, license }) => ({
+      type: "library",
+      name,
+      version,
+      purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
+      licenses: [{ expression: license }],
+    })),
+  };
+}
