@@ -67,7 +67,8 @@ module.exports = {
       severity: "error",
       from: { path: "^src/edges/client/", pathNot: "\\.test\\.ts$" },
       to: {
-        pathNot: "^src/(edges/client|platform/errors)/|^src/platform/lib/(wait|iso-time)\\.ts$",
+        pathNot:
+          "^src/(edges/client|platform/errors)/|^src/platform/lib/(wait|iso-time)\\.ts$|^src/core/job/job-types\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

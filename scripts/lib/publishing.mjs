@@ -6,7 +6,7 @@ import { packagedPage, pages } from "./pages.mjs";
 import { capture } from "./run.mjs";
 
 /** In bytes; the reference page is a third, what is built in a quarter. Raise it only with a reason. */
-const budget = { packed: 4_600_000, unpacked: 13_400_000 };
+const budget = { packed: 4_600_000, unpacked: 13_900_000 };
 
 /** What is wrong with the package, one line each. */
 export async function packageFaults() {
