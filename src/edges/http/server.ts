@@ -99,7 +99,7 @@ function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): Fastify
   const problem = prepareProblem(log, error, reply);
   // Closing while the client still sends would reset the connection and lose the answer.
   if (!reply.request.raw.complete && hasBody(reply.request.headers)) reply.header("Connection", "keep-alive");
-  return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
+  return reply.code(error.statusCode).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 
 function hasBody(headers: IncomingHttpHeaders): boolean {

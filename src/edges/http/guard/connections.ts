@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { headerValues } from "../../../platform/lib/header-values.ts";
-import { PROBLEM_TYPE, toProblem } from "../body/problem.ts";
+import { PROBLEM_TYPE } from "../body/problem.ts";
 
 /** More than clients need, and less than the usual limit on open files. */
 const WAITING_MAX = 4_096;
@@ -146,7 +146,7 @@ export function refuseConnection(
 
 /** Writes a problem to a connection that has no request to answer, and closes it. */
 function refuseAsHttp(socket: Socket, error: HoldfastError): void {
-  const problem = toProblem(error);
+  const problem = error.toProblem();
   const body = JSON.stringify(problem);
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,

@@ -8,17 +8,11 @@ import {
   receiptSchema,
   receiptStatus,
 } from "../../../desk/operations/receipt.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { HoldfastError, type Problem } from "../../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../../platform/lib/parse-input.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
-import {
-  asHoldfastError,
-  type Problem,
-  prepareProblem,
-  problemResponses,
-  problemSchema,
-} from "../body/problem.ts";
+import { asHoldfastError, prepareProblem, problemResponses, problemSchema } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
 import { batchedSubmission } from "../body/submission-body.ts";
 import type { ApiParts } from "../parts.ts";
