@@ -114,6 +114,10 @@ function refuseWithProblems(server: FastifyInstance): void {
   server.server.on("connect", (_request, socket: Socket) => {
     refuseAsHttp(socket, new HoldfastError("METHOD_NOT_ALLOWED", "This is not a proxy"));
   });
+}
+
+/** Refuses requests with several `Host` or `Content-Type` headers, or without the first. */
+export function requireOneOfEach(server: FastifyInstance): void {
   server.addHook("onRequest", ({ raw }, _reply, done) => {
     const hosts = headerValues(raw, "host").length;
     const isHttp10 = hosts === 0 && raw.httpVersion === "1.0";
