@@ -1,6 +1,10 @@
 // app/jobs-admin/[...path]/route.ts in Next.js. Hono: app.all("/jobs-admin/*", ({ req }) => handle(req.raw)).
+import { defineConfig } from "holdfast";
 import { createHandler, type Handler } from "holdfast/server";
-import application from "../../holdfast.config.ts";
+import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
+
+// Contracts alone: the bundler would follow an application to its handlers.
+const application = defineConfig({ jobs: [welcomeEmail] });
 
 // In development each change loads this module again; `globalThis` stays.
 const kept = globalThis as { jobs?: Promise<Handler> | undefined };
