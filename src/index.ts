@@ -58,7 +58,7 @@ export {
 } from "./features/schedules/define-schedule.ts";
 export { readEnv } from "./platform/config/application-env.ts";
 export type { ErrorCode } from "./platform/errors/error-codes.ts";
-export { HoldfastError, type Issue } from "./platform/errors/holdfast-error.ts";
+export { HoldfastError, type Issue, type Problem } from "./platform/errors/holdfast-error.ts";
 export type { Logger, WithLogger } from "./platform/lib/logger.ts";
 export type { Running } from "./platform/lib/running.ts";
 export type { Schema } from "./platform/lib/schema.ts";

@@ -3,4 +3,5 @@
  *
  * @module holdfast/server
  */
+export { createHandler, type Handler, type HandlerOptions } from "./edges/http/mount/create-handler.ts";
 export { type Api, startApi } from "./edges/http/start-api.ts";

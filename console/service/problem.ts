@@ -48,9 +48,9 @@ export function asProblem(thrown: unknown): Problem {
   return new Problem({ status: 0, code: "CONSOLE", title: "The console could not do this", detail });
 }
 
-function problemOf({ code, message: detail, issues: errors, httpStatus }: HoldfastError): Problem {
+function problemOf({ code, message: detail, issues: errors, statusCode }: HoldfastError): Problem {
   if (code === "API_UNREACHABLE") return unreachable();
-  const status = code === "ANSWER_INVALID" ? 0 : httpStatus;
+  const status = code === "ANSWER_INVALID" ? 0 : statusCode;
   return new Problem({ status, code, title: errorCodes[code].title, detail, errors });
 }
 

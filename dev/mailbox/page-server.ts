@@ -67,7 +67,7 @@ export async function startPageServer({
 
 async function answerTo(request: IncomingMessage, mails: MailDirectory, guard: HostGuard): Promise<Answer> {
   const stranger = guard(request);
-  if (stranger !== undefined) return refusal(stranger.httpStatus, `${stranger.message}.`);
+  if (stranger !== undefined) return refusal(stranger.statusCode, `${stranger.message}.`);
   if (request.method !== "GET" && request.method !== "HEAD")
     return refusal(405, "These pages are read-only.");
   const [path = ""] = (request.url ?? "").split("?");

@@ -11,8 +11,9 @@ server.addHook("onClose", () => producer.stop());
 server.post<{ Params: { id: string }; Body: { email: string; name: string; message: string } }>(
   "/signups/:id",
   async ({ params, body }, reply) => {
-    reply.code(202);
-    return await producer.submit(welcomeEmail, body, { idempotencyKey: `signup-${params.id}` });
+    // If it throws, Fastify answers with the error's statusCode: 400 for a bad payload, 503 without Redis.
+    const receipt = await producer.submit(welcomeEmail, body, { idempotencyKey: `signup-${params.id}` });
+    return reply.code(202).send(receipt);
   },
 );
 

@@ -1,5 +1,5 @@
 // A route handler of Next.js, such as app/api/signups/route.ts. Its producer lives as long as the server.
-import { createProducer, defineConfig } from "holdfast";
+import { createProducer, defineConfig, HoldfastError } from "holdfast";
 import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
 
 // Contracts alone: the bundler would follow an application to its handlers.
@@ -27,6 +27,11 @@ export async function POST(request: Request): Promise<Response> {
   // `submit` checks it.
   const { id, ...payload } = (await request.json()) as SignUp;
   const producer = await openProducer();
-  const receipt = await producer.submit(welcomeEmail, payload, { idempotencyKey: `signup-${id}` });
-  return Response.json(receipt, { status: 202 });
+  try {
+    const receipt = await producer.submit(welcomeEmail, payload, { idempotencyKey: `signup-${id}` });
+    return Response.json(receipt, { status: 202 });
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return Response.json(error.toProblem(), { status: error.statusCode });
+  }
 }

@@ -115,5 +115,5 @@ function outcomeOf(error: unknown): (typeof outcomes)[number] {
   if (error.code === "STORE_ROLLED_BACK") return "store_rolled_back";
   if (error.code === "STORE_UNFIT") return "store_unfit";
   if (error.code === "CLOCK_WRONG") return "clock_wrong";
-  return error.httpStatus < 500 ? "refused" : "failed";
+  return error.statusCode < 500 ? "refused" : "failed";
 }

@@ -81,7 +81,7 @@ async function answerTo(
 ): Promise<Answer> {
   const { method, url = "" } = request;
   const stranger = guard(request);
-  if (stranger !== undefined) return plain(stranger.httpStatus, `${stranger.message}\n`);
+  if (stranger !== undefined) return plain(stranger.statusCode, `${stranger.message}\n`);
   if (method !== "GET" && method !== "HEAD") return plain(405, "Expected GET or HEAD\n");
   const [path] = url.split("?");
   if (path === "/metrics") return { status: 200, type: METRICS_TYPE, body: await metrics.scrape() };

@@ -20,14 +20,15 @@ const ofAnyClient = classifierOf(
 
 /** `holdfast/client` throws the same class as an effect that says itself what it means: only a refusal that was seen counts. */
 const ofHoldfast = (error: HoldfastError, seen: Parameters<Classify>[1]) =>
-  error.httpStatus < 500 && provesRefusal(error.httpStatus, seen)
-    ? verdictOfAnswer({ status: error.httpStatus, headers: undefined }, seen, {
+  error.statusCode < 500 && provesRefusal(error.statusCode, seen)
+    ? verdictOfAnswer({ status: error.statusCode, headers: undefined }, seen, {
         retryAfterMs: error.retryAfterMs,
       })
     : undefined;
 
-/** The status of an answer, as a client's error or a `Response` has it. */
+/** The status of an answer, as a client's error or a `Response` has it. That of our own errors says how a server should answer. */
 export function statusOf(node: ErrorNode): number | undefined {
+  if (isOwn(node)) return undefined;
   return [memberOf(node, "status"), memberOf(node, "statusCode")].find(isStatus);
 }
 

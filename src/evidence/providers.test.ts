@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { answered, connection, nothing, seen, unanswered } from "../../test/support/seen.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Classify } from "./classifier.ts";
-import { anthropic, aws, grpc, octokit, openai, stripe } from "./index.ts";
+import { anthropic, aws, grpc, http, octokit, openai, stripe } from "./index.ts";
 
 const forGood = { verdict: "not-done", permanent: true };
 const later = (retryAfterMs: number) => ({ verdict: "not-done", retryAfterMs });
@@ -15,6 +16,12 @@ function errorWith(members: object, message = "no"): Error {
 function verdict(classify: Classify, error: unknown, status: number) {
   return classify(error, seen(answered("POST", status)));
 }
+
+it("an error of Holdfast's inside another is no answer, although it has a status", () => {
+  const wrapped = new Error("not found", { cause: new HoldfastError("JOB_NOT_FOUND", "no") });
+
+  expect(verdict(http, wrapped, 404)).toBeUndefined();
+});
 
 describe("stripe 23.1.0", () => {
   const stripeError = (type: string, statusCode?: number, more: object = {}) =>

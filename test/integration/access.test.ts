@@ -87,7 +87,7 @@ describe("every route", () => {
   it("without declared callers is closed to everybody", async () => {
     const settings = readSettings(service.env);
     const server = fastify();
-    server.setErrorHandler((error: HoldfastError, _request, reply) => reply.code(error.httpStatus).send());
+    server.setErrorHandler((error: HoldfastError, _request, reply) => reply.code(error.statusCode).send());
     guardRoutes(
       server,
       settings.HOLDFAST_API_KEYS,

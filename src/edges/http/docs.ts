@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import swagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
+import { basePathOf } from "./mount/base-path.ts";
 import { describeAccess, shareComponents } from "./openapi.ts";
 
 /** Where the build puts the page. The path is right from `src/edges/http/` and from `dist/edges/http/`. */
@@ -73,7 +74,9 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
     // Relative, because a proxy may have stripped a prefix.
     docs.get("/docs", (_request, reply) => reply.redirect("docs/"));
   });
-  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async () =>
-    server.swagger(),
-  );
+  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async ({ raw }) => {
+    const base = basePathOf(raw);
+    const document = server.swagger();
+    return base === "" ? document : { ...document, servers: [{ url: base, description: "This server" }] };
+  });
 }

@@ -7,6 +7,7 @@ import { answer } from "./body/component.ts";
 import { problemResponses } from "./body/problem.ts";
 import { readKeyHeader } from "./body/request-headers.ts";
 import { callerOf } from "./guard/access.ts";
+import { underBasePath } from "./mount/base-path.ts";
 import type { ApiParts } from "./parts.ts";
 
 /** A route for each operation. */
@@ -26,7 +27,9 @@ export function addOperations(server: FastifyInstance, { operator }: Pick<ApiPar
           key: operation.isKeyed && readKeyHeader(request.raw),
         });
         if (method === "GET") reply.header("Cache-Control", "no-store");
-        return reply.code(operation.isAccepted?.(answered) ? 202 : 200).send(answered);
+        return reply
+          .code(operation.isAccepted?.(answered) ? 202 : 200)
+          .send(underBasePath(request.raw, answered));
       },
     });
   }

@@ -8,12 +8,13 @@ import { addConsole } from "./console.ts";
 import { addDocs } from "./docs.ts";
 import { guardRoutes } from "./guard/access.ts";
 import { guardHosts, hostGuardOf } from "./guard/allowed-hosts.ts";
-import { createConnections } from "./guard/connections.ts";
+import { createConnections, requireOneOfEach } from "./guard/connections.ts";
 import { limitRates } from "./guard/rate-limits.ts";
 import { openSessions } from "./guard/sessions.ts";
 import { boundUnread } from "./guard/slow-readers.ts";
 import { measureRequests } from "./http-metrics.ts";
 import { watchMethods } from "./methods.ts";
+import { readHostBodies } from "./mount/host-bodies.ts";
 import { addOperations } from "./operations.ts";
 import type { ApiParts } from "./parts.ts";
 import { addExportRoute } from "./routes/export-jobs.ts";
@@ -30,10 +31,14 @@ import { traceRequests } from "./trace-requests.ts";
 const BODY_MAX_BYTES = 1_048_576;
 const REQUEST_MAX_MS = 10_000;
 
-/** Builds the server with all routes. It does not listen yet. */
-export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
+/**
+ * Builds the server with all routes. It does not listen yet.
+ *
+ * @param isMounted whether it gets its requests from another application's server, whose connections it leaves alone
+ */
+export async function createServer(parts: ApiParts, isMounted = false): Promise<FastifyInstance> {
   const connections = createConnections();
-  const hostGuard = hostGuardOf(parts.settings);
+  const hostGuard = hostGuardOf(parts.settings, isMounted);
   const server = fastify({
     bodyLimit: BODY_MAX_BYTES,
     // Fastify sets no time-outs, so a slow client could keep its connection for ever. Node applies the longer of these two.
@@ -62,7 +67,9 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   server.setNotFoundHandler((_request, reply) =>
     sendProblem(parts.log, new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path"), reply),
   );
-  connections.watch(server);
+  if (isMounted) readHostBodies(server);
+  else connections.watch(server);
+  requireOneOfEach(server);
   guardHosts(server, hostGuard);
   boundUnread(server);
   traceRequests(server);
@@ -99,7 +106,7 @@ function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): Fastify
   const problem = prepareProblem(log, error, reply);
   // Closing while the client still sends would reset the connection and lose the answer.
   if (!reply.request.raw.complete && hasBody(reply.request.headers)) reply.header("Connection", "keep-alive");
-  return reply.code(error.httpStatus).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
+  return reply.code(error.statusCode).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 
 function hasBody(headers: IncomingHttpHeaders): boolean {

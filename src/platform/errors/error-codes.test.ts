@@ -41,7 +41,7 @@ describe("a HoldfastError", () => {
     const error = new HoldfastError("STORE_UNAVAILABLE", "away", { cause, retryAfterMs: 1_000 });
 
     expect(error).toMatchObject({
-      httpStatus: 503,
+      statusCode: 503,
       retryable: true,
       cause,
       retryAfterMs: 1_000,

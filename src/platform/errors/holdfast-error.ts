@@ -14,7 +14,24 @@ export interface HoldfastErrorOptions {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** The one error class of Holdfast. `code` says what went wrong. */
+/** RFC 9457 problem details, as the API answers them. */
+export interface Problem {
+  /** `urn:holdfast:error:CODE` */
+  readonly type: string;
+  readonly title: string;
+  /** The HTTP status. */
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  /** Everything that is wrong with the input. Absent if the code is not about input. */
+  readonly errors?: readonly Issue[];
+}
+
+/**
+ * The one error class of Holdfast. `code` says what went wrong.
+ *
+ * Express, Fastify and NestJS answer with its `statusCode` by themselves.
+ */
 export class HoldfastError extends Error {
   override readonly name: string = "HoldfastError";
   readonly code: ErrorCode;
@@ -31,8 +48,21 @@ export class HoldfastError extends Error {
     this.retryable = errorCodes[code].retryable;
   }
 
-  /** The HTTP status the API answers with. */
-  get httpStatus(): number {
+  /** The HTTP status the API answers with, 400 to 599. */
+  get statusCode(): number {
     return errorCodes[this.code].httpStatus;
+  }
+
+  /** The body of an answer with the type `application/problem+json`. It shows the message, never the cause or the stack. */
+  toProblem(): Problem {
+    const { code, message: detail, issues, statusCode: status } = this;
+    const problem = {
+      type: `urn:holdfast:error:${code}`,
+      title: errorCodes[code].title,
+      status,
+      detail,
+      code,
+    };
+    return issues.length === 0 ? problem : { ...problem, errors: issues };
   }
 }

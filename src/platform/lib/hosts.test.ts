@@ -68,7 +68,7 @@ describe("without API keys a request", () => {
     "lócalhost",
     `${"a".repeat(300)}.localhost`,
   ])("is refused under the host %j", (host) => {
-    expect(answer([host])).toMatchObject({ code: "HOST_NOT_ALLOWED", httpStatus: 421 });
+    expect(answer([host])).toMatchObject({ code: "HOST_NOT_ALLOWED", statusCode: 421 });
   });
 
   it("is refused where one of several hosts is a stranger's, and where there is none", () => {

@@ -66,7 +66,7 @@ describe("a stream of events", () => {
     const body = await text(received);
     expect(received.headers).toMatchObject({
       "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-store",
+      "cache-control": "no-store, no-transform",
       "x-accel-buffering": "no",
       connection: "close",
     });

@@ -15,8 +15,8 @@ const RECONNECT_MS = { from: 1_000, to: 5_000 };
 
 const headers = {
   "Content-Type": "text/event-stream; charset=utf-8",
-  "Cache-Control": "no-store",
-  // Keeps nginx from buffering the stream.
+  // `no-transform` keeps compressing middleware from buffering the stream, the next one nginx.
+  "Cache-Control": "no-store, no-transform",
   "X-Accel-Buffering": "no",
   Connection: "close",
 };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { asHoldfastError, toProblem } from "./problem.ts";
+import { asHoldfastError } from "./problem.ts";
 
 describe("a problem", () => {
   it("has the members of RFC 9457", () => {
     const error = new HoldfastError("JOB_NOT_FOUND", "There is no job with this id");
 
-    expect(toProblem(error)).toEqual({
+    expect(error.toProblem()).toEqual({
       type: "urn:holdfast:error:JOB_NOT_FOUND",
       title: "No such job",
       status: 404,
@@ -18,7 +18,7 @@ describe("a problem", () => {
   it("lists every issue", () => {
     const issues = [{ pointer: "/type", message: "expected one of a, b" }];
 
-    expect(toProblem(new HoldfastError("UNKNOWN_JOB_TYPE", "", { issues }))).toMatchObject({
+    expect(new HoldfastError("UNKNOWN_JOB_TYPE", "", { issues }).toProblem()).toMatchObject({
       errors: issues,
     });
   });
@@ -28,7 +28,7 @@ describe("a problem", () => {
       cause: new Error("redis://:hunter2@store"),
     });
 
-    expect(JSON.stringify(toProblem(error))).not.toMatch(/hunter2|redis:|\.ts/);
+    expect(JSON.stringify(error.toProblem())).not.toMatch(/hunter2|redis:|\.ts/);
   });
 
   it.each([
@@ -46,7 +46,7 @@ describe("a problem", () => {
     ["nothing", undefined, "INTERNAL"],
     ["an error with a code from a prototype", { code: "toString" }, "INTERNAL"],
   ])("comes from %s without its text", (_, thrown, code) => {
-    const problem = toProblem(asHoldfastError(thrown));
+    const problem = asHoldfastError(thrown).toProblem();
 
     expect(problem.code).toBe(code);
     expect(JSON.stringify(problem)).not.toContain("hunter2");

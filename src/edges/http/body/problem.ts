@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { type ErrorCode, errorCodes } from "../../../platform/errors/error-codes.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { HoldfastError, type Problem } from "../../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
 import { component } from "./component.ts";
 
@@ -21,23 +21,15 @@ export const problemSchema = z.object({
     )
     .optional(),
 });
-export type Problem = Readonly<z.output<typeof problemSchema>>;
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
-
-/** The client sees the error's message, never its cause or stack. */
-export function toProblem(error: HoldfastError): Problem {
-  const { code, message: detail, issues, httpStatus: status } = error;
-  const problem = { type: `urn:holdfast:error:${code}`, title: errorCodes[code].title, status, detail, code };
-  return issues.length === 0 ? problem : { ...problem, errors: [...issues] };
-}
 
 /** Makes the problem for an answer. Logs faults of ours, and sets `Retry-After`. */
 export function prepareProblem(log: Logger, error: HoldfastError, reply: FastifyReply): Problem {
   if (error.code === "INTERNAL")
     log.error({ err: error.cause, route: reply.request.routeOptions.url }, "request failed");
   if (error.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(error.retryAfterMs / 1_000));
-  return toProblem(error);
+  return error.toProblem();
 }
 
 /** Translates Fastify's errors. Anything else unexpected becomes `INTERNAL`. */
@@ -87,7 +79,7 @@ function problemResponse(codes: readonly ErrorCode[]): Record<string, unknown> {
   const description = codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(" ");
   const examples = codes.map((code) => [
     code,
-    { value: toProblem(new HoldfastError(code, errorCodes[code].title)) },
+    { value: new HoldfastError(code, errorCodes[code].title).toProblem() },
   ]);
   const isPassing = codes.some((code) => [429, 503].includes(errorCodes[code].httpStatus));
   return {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { headerValues } from "../../../platform/lib/header-values.ts";
-import { PROBLEM_TYPE, toProblem } from "../body/problem.ts";
+import { PROBLEM_TYPE } from "../body/problem.ts";
 
 /** More than clients need, and less than the usual limit on open files. */
 const WAITING_MAX = 4_096;
@@ -114,6 +114,10 @@ function refuseWithProblems(server: FastifyInstance): void {
   server.server.on("connect", (_request, socket: Socket) => {
     refuseAsHttp(socket, new HoldfastError("METHOD_NOT_ALLOWED", "This is not a proxy"));
   });
+}
+
+/** Refuses requests with several `Host` or `Content-Type` headers, or without the first. */
+export function requireOneOfEach(server: FastifyInstance): void {
   server.addHook("onRequest", ({ raw }, _reply, done) => {
     const hosts = headerValues(raw, "host").length;
     const isHttp10 = hosts === 0 && raw.httpVersion === "1.0";
@@ -146,7 +150,7 @@ export function refuseConnection(
 
 /** Writes a problem to a connection that has no request to answer, and closes it. */
 function refuseAsHttp(socket: Socket, error: HoldfastError): void {
-  const problem = toProblem(error);
+  const problem = error.toProblem();
   const body = JSON.stringify(problem);
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,

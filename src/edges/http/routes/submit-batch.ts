@@ -8,19 +8,14 @@ import {
   receiptSchema,
   receiptStatus,
 } from "../../../desk/operations/receipt.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { HoldfastError, type Problem } from "../../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../../platform/lib/parse-input.ts";
 import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
-import {
-  asHoldfastError,
-  type Problem,
-  prepareProblem,
-  problemResponses,
-  problemSchema,
-} from "../body/problem.ts";
+import { asHoldfastError, prepareProblem, problemResponses, problemSchema } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
 import { batchedSubmission } from "../body/submission-body.ts";
+import { underBasePath } from "../mount/base-path.ts";
 import type { ApiParts } from "../parts.ts";
 
 const BATCH_MAX = 1_000;
@@ -49,6 +44,10 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
         if (issues !== undefined) throw malformed(issues);
         return await submitter.submit(job);
       };
+      const accepted = (receipt: Receipt): BatchResult => ({
+        status: receiptStatus(receipt),
+        ...underBasePath(request.raw, receiptBody(receipt)),
+      });
       const results = await Promise.all(jobs.map((job, index) => submit(job, index).then(accepted, refused)));
       return reply.send({ results });
     },
@@ -59,10 +58,6 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
 function jobsIn(body: unknown): number {
   const { success, data } = batchSchema.safeParse(body);
   return success ? data.jobs.length : 1;
-}
-
-function accepted(receipt: Receipt): BatchResult {
-  return { status: receiptStatus(receipt), ...receiptBody(receipt) };
 }
 
 function keyForMany(): HoldfastError {

@@ -8,6 +8,7 @@ import { features } from "../../../features/index.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { batchedSubmission, submissionProblems } from "../body/submission-body.ts";
+import { underBasePath } from "../mount/base-path.ts";
 import type { ApiParts } from "../parts.ts";
 
 const BODY_MAX_BYTES = 4 * 1_048_576;
@@ -26,7 +27,7 @@ export function addFlowRoute(server: FastifyInstance, { application, stores, sub
     async (request, reply) => {
       const { children, ...parent } = await submitFlow(request.body);
       if (parent.duplicate) reply.header("Idempotency-Replayed", "true");
-      const body = { ...receiptBody(parent), children };
+      const body = underBasePath(request.raw, { ...receiptBody(parent), children });
       return reply.code(receiptStatus(parent)).header("Location", body.statusUrl).send(body);
     },
   );

@@ -5,6 +5,7 @@ import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
 import { submissionBody, submissionProblems } from "../body/submission-body.ts";
+import { underBasePath } from "../mount/base-path.ts";
 import type { ApiParts } from "../parts.ts";
 
 const receipt = component("Receipt", receiptSchema);
@@ -41,7 +42,7 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
     async (request, reply) => {
       const receipt = await submitter.submit(withHeaderKey(request));
       if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
-      const body = receiptBody(receipt);
+      const body = underBasePath(request.raw, receiptBody(receipt));
       return reply.code(receiptStatus(receipt)).header("Location", body.statusUrl).send(body);
     },
   );

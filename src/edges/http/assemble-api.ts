@@ -1,0 +1,99 @@
+import type { FastifyInstance } from "fastify";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { createEvents } from "../../core/events.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { openSubmitPath, type SubmitPath } from "../../core/submit/submit-path.ts";
+import { startAuditLogging } from "../../desk/audit/log-audit.ts";
+import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
+import { measureEffects, measureSubmissions } from "../../desk/job-metrics.ts";
+import { internalSubmitter, openOperator } from "../../desk/operator.ts";
+import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
+import { openOverviewReader } from "../../desk/overview/read-overview.ts";
+import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
+import { features } from "../../features/index.ts";
+import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
+import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
+import { measureOverdue } from "../../features/stored-schedules/overdue.ts";
+import { openStoredSchedules } from "../../features/stored-schedules/stored-schedules.ts";
+import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import type { Running } from "../../platform/lib/running.ts";
+import { createLogger } from "../../platform/telemetry/create-logger.ts";
+import { createMetrics, type Metrics } from "../../platform/telemetry/metrics.ts";
+import { username } from "../username.ts";
+import { createServer } from "./server.ts";
+import { openSubscribers } from "./subscribers.ts";
+
+/** An API that is connected to Redis and that no client can reach yet. */
+export interface AssembledApi {
+  readonly server: FastifyInstance;
+  readonly path: SubmitPath;
+  readonly settings: Settings;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** To be stopped after the server. */
+  readonly parts: readonly Running[];
+}
+
+export interface AssembleOptions {
+  readonly env: Environment | undefined;
+  readonly logger: Logger | undefined;
+  /** Whether the process, its HTTP server and its files are another application's. */
+  readonly isMounted: boolean;
+}
+
+/** @throws HoldfastError as `startApi`, except `START_FAILED` */
+export async function assembleApi(
+  application: Application,
+  { env, logger, isMounted }: AssembleOptions,
+): Promise<AssembledApi> {
+  const metrics = createMetrics();
+  const events = createEvents();
+  measureSubmissions(events, metrics, [...application.jobs.keys()]);
+  measureEffects(events, metrics, application.jobs.values());
+  const configured = readSettings(env);
+  const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
+  const path = await openSubmitPath(application, configured, features, {
+    log,
+    events,
+    as: isMounted ? "guest" : "role",
+  });
+  const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
+  measureRedis(metrics, path.stores, application.queues);
+  measureClock(metrics, path.clock);
+  const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
+  measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
+  measureOverdue(metrics, openStoredSchedules(path.stores, application, settings), path.clock);
+  const audit = await startAudit(path.stores, application, settings, log);
+  const overviews = openOverviewReader({ ...path, application, settings });
+  const operator = openOperator({
+    application,
+    stores: path.stores,
+    settings,
+    submitAct: internalSubmitter(path, settings),
+    submitOwn: path.submitter.submitOwn,
+    events,
+    overviews,
+  });
+  const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
+  const overview = openOverviewWatch(overviews);
+  const used = { application, settings, log, ...path, subscribers, operator, overview, metrics };
+  const server = await createServer(used, isMounted);
+  return { server, path, settings, metrics, log, parts: [path, audit, subscribers, overview] };
+}
+
+/** Logs what is on record from now on, a change of the API keys included. */
+async function startAudit(
+  stores: QueueStores,
+  { queues }: Application,
+  { HOLDFAST_API_KEYS: apiKeys }: Settings,
+  log: Logger,
+): Promise<Running> {
+  const internal = stores.of(INTERNAL_QUEUE);
+  const logging = await startAuditLogging([...stores.partitionsOf(queues), internal], log);
+  await recordApiKeys(internal, apiKeys, username()).catch((err: unknown) =>
+    log.warn({ err }, "a change of API keys is not on record"),
+  );
+  return logging;
+}

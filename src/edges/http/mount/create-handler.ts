@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Application } from "../../../core/job/define-config.ts";
+import type { Environment } from "../../../platform/config/settings.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import type { WithLogger } from "../../../platform/lib/logger.ts";
+import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
+import { assembleApi } from "../assemble-api.ts";
+import { PROBLEM_TYPE } from "../body/problem.ts";
+import { setBasePath } from "./base-path.ts";
+import { openFetch } from "./fetch-handler.ts";
+import { locate, type MountedPath, type RoutedRequest, readPrefix } from "./mounted-path.ts";
+
+export interface HandlerOptions extends WithLogger {
+  /**
+   * The whole path at which clients see it. Requests for other paths are left to the application.
+   *
+   * @default none: every request that reaches the handler is its own
+   * @example "/jobs-admin"
+   */
+  readonly prefix?: string;
+  /** The variables. @default process.env */
+  readonly env?: Environment;
+}
+
+/** The API, the console and the reference, to be mounted in an application of one's own. */
+export interface Handler extends Running {
+  /**
+   * Serves a request of `node:http`, Express or another framework that is built on them.
+   *
+   * @param next called for what is outside of the prefix; without it the answer is 404 then
+   */
+  readonly node: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+  /**
+   * Serves a `Request`. The answer streams where the API streams, and its body must be read or cancelled.
+   *
+   * It cannot see where a request comes from: without API keys, the application must not listen beyond this machine.
+   */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /**
+   * Ends event streams, finishes what is being answered, for 10 s at most, and disconnects from Redis. From then on it answers 503. The
+   * application's server and its connections stay.
+   */
+  readonly stop: Running["stop"];
+}
+
+/** How long requests may take to end while it stops. */
+const STOP_MS = 10_000;
+
+/**
+ * Connects to Redis, and makes a handler of `holdfast api`'s routes for a server of one's own.
+ *
+ * @param application the default export of `holdfast.config.ts`
+ * @throws HoldfastError `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`
+ * @example
+ * const jobs = await createHandler(application, { prefix: "/jobs-admin" });
+ * express().use(jobs.node).listen(3000);
+ */
+export async function createHandler(
+  application: Application,
+  { prefix: given = "", env, logger }: HandlerOptions = {},
+): Promise<Handler> {
+  const prefix = readPrefix(given);
+  const { server, parts, log } = await assembleApi(application, { env, logger, isMounted: true });
+  const unanswered = openUnanswered();
+  let isStopping = false;
+
+  function node(request: RoutedRequest, response: ServerResponse, next?: () => void): void {
+    const found = locate(request, prefix);
+    if (found === undefined && next !== undefined) next();
+    else if (found === undefined) refuse(response, notFound());
+    else if (isStopping) refuse(response, stopping());
+    else serve(request, response, found);
+  }
+
+  function serve(request: RoutedRequest, response: ServerResponse, { base, url }: MountedPath): void {
+    setBasePath(request, base);
+    request.originalUrl ??= request.url;
+    request.url = url;
+    unanswered.add(response);
+    server.routing(request, response);
+  }
+
+  const stop = stopOnce(async () => {
+    isStopping = true;
+    await server.close();
+    await unanswered.end(STOP_MS);
+    await stopAll(parts);
+  });
+  log.info({ prefix }, "API mounted");
+  return { node, fetch: openFetch((request, response) => node(request, response)), stop };
+}
+
+function notFound(): HoldfastError {
+  return new HoldfastError("ROUTE_NOT_FOUND", "There is nothing at this path");
+}
+
+function stopping(): HoldfastError {
+  const message = "Holdfast is stopping in this process; the request is safe to send again";
+  return new HoldfastError("STORE_UNAVAILABLE", message, { retryAfterMs: 1_000 });
+}
+
+function refuse(response: ServerResponse, error: HoldfastError): void {
+  const body = JSON.stringify(error.toProblem());
+  response.writeHead(error.statusCode, {
+    "Content-Type": PROBLEM_TYPE,
+    "Content-Length": Buffer.byteLength(body),
+    ...(error.retryAfterMs !== undefined && { "Retry-After": Math.ceil(error.retryAfterMs / 1_000) }),
+  });
+  response.end(body);
+}
+
+/** The answers under way. Node waits for them when a server closes, but this server is not ours to close. */
+function openUnanswered() {
+  const responses = new Set<ServerResponse>();
+  let allAnswered = () => {};
+
+  return {
+    add(response: ServerResponse): void {
+      responses.add(response);
+      response.once("close", () => {
+        responses.delete(response);
+        if (responses.size === 0) allAnswered();
+      });
+    },
+    /** Waits for them for that long, and then breaks them off. */
+    async end(withinMs: number): Promise<void> {
+      if (responses.size === 0) return;
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        allAnswered = resolve;
+        timer = setTimeout(resolve, withinMs);
+      });
+      clearTimeout(timer);
+      for (const response of responses) response.destroy();
+    },
+  };
+}
