@@ -32,7 +32,7 @@ function bytesOf({ body, rawBody }: ReadByHost): Buffer | undefined {
 }
 
 /** Waiting for a body that nobody can read would last for ever. */
-export function readAlready(): HoldfastError {
+function readAlready(): HoldfastError {
   const message =
     "The application has read the body and kept nothing of it: mount Holdfast before its body parser";
   return new HoldfastError("INTERNAL", message, { cause: new Error(message) });
