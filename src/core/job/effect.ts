@@ -113,7 +113,7 @@ export interface EffectOptions<T> {
    *
    * It runs after the effect's time is up. An effect whose worker was paused may still act after the probe's "not done": look at the
    * signal right before the act, or, for a pause between that look and the act, pass the fence downstream. If it throws a `SnoozeError`, the
-   * job is set aside, and the probe asked again: use it where downstream cannot be reached. What else it throws counts as `unknown`.
+   * job is snoozed, and the probe asked again: use it where downstream cannot be reached. What else it throws counts as `unknown`.
    *
    * @example
    * { probe: async ({ key, signal }) => {
