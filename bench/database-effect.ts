@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { databaseEffectSql, fromPg } from "holdfast/postgres";
 import pg from "pg";
-import { finish, take } from "../src/postgres/effects-table.ts";
+import { claim, finish } from "../src/postgres/effects-table.ts";
 import { runCommand, say } from "../test/support/command.ts";
 import { createDatabase, startPostgres } from "../test/support/postgres.ts";
 
@@ -23,7 +23,7 @@ await runCommand("Usage: node bench/database-effect.ts", {}, async () => {
     database.transaction(async (tx) => {
       fence += 1;
       const key = randomUUID();
-      await take(database, tx, { key, fence }, "begun");
+      await claim(database, tx, { key, fence }, "begun");
       await tx.query(INSERT);
       await finish(database, tx, key, "null");
     });

@@ -357,7 +357,7 @@ export const withoutOneTransaction = mutation("one transaction for key and work"
   "return await this.#database.transaction((tx) => this.#inTransaction(tx, call));",
   `const result = await this.#database.transaction((tx) => this.#work(tx, call));
             await this.#database.transaction(async (tx) => {
-                await take(this.#database, tx, call, "begun");
+                await claim(this.#database, tx, call, "begun");
                 await finish(this.#database, tx, call.key, "null");
             });
             return result;`,

@@ -6,7 +6,7 @@ import type { Seen } from "../evidence/outgoing/outgoing.ts";
 import { sql } from "../evidence/sql.ts";
 import { messageOf } from "../platform/lib/thrown.ts";
 import type { Database } from "./database.ts";
-import { finish, forgetOld, type Known, take, waitAtMost } from "./effects-table.ts";
+import { claim, finish, forgetOld, type Known, waitAtMost } from "./effects-table.ts";
 
 export interface DatabaseEffectOptions {
   /**
@@ -77,7 +77,7 @@ class TransactionRun<Tx, T> {
   }
 
   async #inTransaction(tx: Tx, call: EffectCall): Promise<T> {
-    const known = await take(this.#database, tx, call, "begun");
+    const known = await claim(this.#database, tx, call, "begun");
     if (known !== undefined) return resultOf<T>(known);
     const result = await this.#work(tx, call);
     const json = resultJson(result);
@@ -96,7 +96,7 @@ class TransactionRun<Tx, T> {
 }
 
 const NO_TRANSACTION =
-  "the transaction that took the effect's row had ended before its work: the work has ended it, or the client began none";
+  "the transaction that claimed the effect's row had ended before its work: the work has ended it, or the client began none";
 
 /** @throws unless the effect is done */
 function resultOf<T>(known: Known): T {
@@ -117,12 +117,12 @@ const WAIT_MS = 500;
 /** A job can be snoozed 100 times, so an outage of 25 minutes leaves no doubt for a person. */
 const ASK_AGAIN_MS = 15_000;
 
-/** Takes the row of a run that is not done, so that the run can never commit. */
+/** Claims the row of a run that is not done, so that the run can never commit. */
 async function probe<Tx, T>(database: Database<Tx>, call: EffectCall): Promise<ProbeAnswer<T>> {
   const known = await database
     .transaction(async (tx) => {
       await waitAtMost(database, tx, WAIT_MS);
-      return await take(database, tx, call, "not-done");
+      return await claim(database, tx, call, "not-done");
     })
     .catch((error) => {
       throw new SnoozeError(ASK_AGAIN_MS, `The database did not answer the probe: ${messageOf(error)}`);

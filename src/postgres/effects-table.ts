@@ -21,12 +21,12 @@ comment on table holdfast_effects is 'Holdfast database effects, version 1';
 }
 
 /**
- * Takes an effect's row: for a run as `begun`, for its probe as `not-done`. It waits for a transaction that has the row. A lower fence never
- * takes it from a higher one, nobody takes it from what was done, and nobody takes a row below the horizon.
+ * Claims an effect's row: for a run as `begun`, for its probe as `not-done`. It waits for a transaction that has the row. A lower fence never
+ * claims it from a higher one, nobody claims it from what was done, and nothing below the horizon is claimed.
  *
  * An effect that Redis records as done must not be lost by a crash of PostgreSQL: `synchronous_commit = off` would lose it.
  */
-const TAKE = `
+const CLAIM = `
   insert into holdfast_effects as known (key, fence, state)
   select given.key, given.fence, given.state
   from (select $1::text as key, $2::text::bigint as fence, $3::text as state) as given
@@ -36,7 +36,7 @@ const TAKE = `
   returning case current_setting('synchronous_commit')
     when 'off' then set_config('synchronous_commit', 'on', true) end as durability`;
 
-/** In the transaction that took the row, and in no other. */
+/** In the transaction that claimed the row, and in no other. */
 const FINISH = `
   update holdfast_effects set state = 'done', result = $1::text
   where key = $2::text and state = 'begun' and xmin = pg_current_xact_id()::xid
@@ -59,7 +59,7 @@ const FORGET = `
   )
   select count(*)::text as count from gone`;
 
-/** An effect's row as it is, because nobody could take it; "none" where its fence is below the horizon. */
+/** An effect's row as it is, because it could not be claimed; "none" where its fence is below the horizon. */
 export type Known = { readonly state: "done"; readonly result: unknown } | { readonly state: Open };
 type Open = "begun" | "not-done" | "none";
 
@@ -69,15 +69,15 @@ export interface EffectRow {
   readonly fence: number;
 }
 
-/** @returns undefined if the row is this run's */
-export async function take<Tx>(
+/** @returns undefined if the row was claimed */
+export async function claim<Tx>(
   database: Database<Tx>,
   tx: Tx,
   { key, fence }: EffectRow,
   as: "begun" | "not-done",
 ): Promise<Known | undefined> {
-  const rows = await database.query(tx, TAKE, [key, String(fence), as]);
-  if (rows.length > 0) return undefined;
+  const claimed = await database.query(tx, CLAIM, [key, String(fence), as]);
+  if (claimed.length > 0) return undefined;
   const [row] = await database.query(tx, READ, [key]);
   if (row?.state !== "done") return { state: (row?.state ?? "none") as Open };
   return { state: "done", result: JSON.parse(String(row.result)) };
@@ -85,7 +85,7 @@ export async function take<Tx>(
 
 /**
  * @param result JSON
- * @returns whether the transaction still is the one that took the row
+ * @returns whether the transaction still is the one that claimed the row
  */
 export async function finish<Tx>(
   database: Database<Tx>,

@@ -5,7 +5,7 @@ import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { openPool as openExamplePool, writeInvoiceHandler } from "../../examples/database.ts";
-import { forgetOld, REMEMBERED_MS, take } from "../../src/postgres/effects-table.ts";
+import { claim, forgetOld, REMEMBERED_MS } from "../../src/postgres/effects-table.ts";
 import { startCommitProxy } from "../support/commit-proxy.ts";
 import { latch } from "../support/latch.ts";
 import { createDatabase, startPostgres } from "../support/postgres.ts";
@@ -265,23 +265,23 @@ describe("an effect's row", () => {
   async function openRows() {
     const { pool } = await openDatabase();
     const database = fromPg(pool);
-    const takeAs = (state: "begun" | "not-done", fence: number) =>
-      database.transaction((tx) => take(database, tx, { key: "a", fence }, state));
-    return { pool, database, takeAs };
+    const claimAs = (state: "begun" | "not-done", fence: number) =>
+      database.transaction((tx) => claim(database, tx, { key: "a", fence }, state));
+    return { pool, database, claimAs };
   }
 
   it("goes from a run that is not done to a later one, never back", async () => {
-    const { takeAs } = await openRows();
-    expect(await takeAs("not-done", 5)).toBeUndefined();
-    expect(await takeAs("begun", 4)).toEqual({ state: "not-done" });
-    expect(await takeAs("begun", 5)).toEqual({ state: "not-done" });
-    expect(await takeAs("not-done", 5)).toEqual({ state: "not-done" });
-    expect(await takeAs("begun", 6)).toBeUndefined();
-    expect(await takeAs("not-done", 7)).toEqual({ state: "begun" });
+    const { claimAs } = await openRows();
+    expect(await claimAs("not-done", 5)).toBeUndefined();
+    expect(await claimAs("begun", 4)).toEqual({ state: "not-done" });
+    expect(await claimAs("begun", 5)).toEqual({ state: "not-done" });
+    expect(await claimAs("not-done", 5)).toEqual({ state: "not-done" });
+    expect(await claimAs("begun", 6)).toBeUndefined();
+    expect(await claimAs("not-done", 7)).toEqual({ state: "begun" });
   });
 
   it("is forgotten 31 days after its run; older runs and doubts are then not answered", async () => {
-    const { pool, database, takeAs } = await openRows();
+    const { pool, database, claimAs } = await openRows();
     const now = REMEMBERED_MS * 10;
     const day = REMEMBERED_MS / 30;
     await pool.query(
@@ -295,9 +295,9 @@ describe("an effect's row", () => {
       "select max(key::int) as oldest from holdfast_effects where state = 'done'",
     );
     expect(rows).toEqual([{ oldest: 31 }]);
-    expect(await takeAs("not-done", now - 31 * day)).toEqual({ state: "none" });
-    expect(await takeAs("begun", now - 31 * day)).toEqual({ state: "none" });
-    expect(await takeAs("not-done", now - 29 * day)).toBeUndefined();
+    expect(await claimAs("not-done", now - 31 * day)).toEqual({ state: "none" });
+    expect(await claimAs("begun", now - 31 * day)).toEqual({ state: "none" });
+    expect(await claimAs("not-done", now - 29 * day)).toBeUndefined();
   });
 });
 
