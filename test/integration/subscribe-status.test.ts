@@ -172,7 +172,7 @@ describe("a stream of a job's states", () => {
     expect(stream.status).toBe(200);
     expect(stream.headers).toMatchObject({
       "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-store",
+      "cache-control": "no-store, no-transform",
       "x-accel-buffering": "no",
     });
     expect(stream.states).toEqual(["waiting", "active", "completed"]);
