@@ -64,7 +64,9 @@ describe("API, worker and scheduler as processes", withProcesses, () => {
     const { panels, templating } = JSON.parse(read("ops/grafana/holdfast.json"));
     const asked = metricsIn(rules.map(({ expr }) => expr).join("\n") + JSON.stringify([panels, templating]));
     expect(asked.length).toBeGreaterThan(10);
-    expect(asked.filter((name) => !all.has(name))).toEqual([]);
+    // A relay, which needs a database, reports the others: see outbox-operate.test.ts.
+    const reported = (name: string) => all.has(name) || name.startsWith("holdfast_outbox_");
+    expect(asked.filter((name) => !reported(name))).toEqual([]);
   });
 });
 
