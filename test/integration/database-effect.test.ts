@@ -5,6 +5,8 @@ import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { openPool as openExamplePool, writeInvoiceHandler } from "../../examples/database.ts";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
+import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
 import { claim, forgetOld, REMEMBERED_MS } from "../../src/postgres/effects-table.ts";
 import { startCommitProxy } from "../support/commit-proxy.ts";
 import { latch } from "../support/latch.ts";
@@ -70,6 +72,10 @@ async function start({
     id,
     runs: () => runs,
     ended: () => untilState(producer, id, "completed", "failed"),
+    async ledgerEntry() {
+      const ledger = queueKeys(service.env.HOLDFAST_PREFIX, "default").ledger(dedupKeyOf("order", "k"));
+      return JSON.parse((await service.connect().hget(ledger, "e:order")) ?? "null");
+    },
   };
 }
 
@@ -90,12 +96,13 @@ describe("a connection that breaks", () => {
     const { url, pool } = await openDatabase();
     const proxy = await startCommitProxy(url);
     proxy.breakNext("after the commit");
-    const { ended, runs } = await start({ database: fromPg(openPool(proxy.url)) });
+    const { ended, runs, ledgerEntry } = await start({ database: fromPg(openPool(proxy.url)) });
     expect(await ended()).toMatchObject({
       state: "completed",
       result: { run: 1 },
       effects: [{ state: "done" }],
     });
+    expect(await ledgerEntry()).toMatchObject({ state: "done", resolvedBy: "probe" });
     expect({ runs: runs(), orders: await ordersIn(pool) }).toEqual({ runs: 1, orders: [1] });
     expect(proxy.hasBroken).toBe(true);
   });
