@@ -212,10 +212,11 @@ describe("a held job", () => {
 
     await service.startWorker();
     await untilCompleted(service, [first, second]);
-    const [one] = await starts(service, [first]);
+    const [one, two] = await starts(service, [first, second]);
     const { held } = (await status(third)) ?? {};
     expect(Date.parse(held?.until ?? "")).toBe((one?.at ?? 0) + 60_000);
-    expect((await status(fourth))?.held).toMatchObject({ behind: 1 });
+    // Two that may start in the same millisecond are behind nobody.
+    expect((await status(fourth))?.held).toMatchObject({ behind: one?.at === two?.at ? 0 : 1 });
 
     const operator = await service.createOperator();
     const { jobs } = await operator.list({ state: "waiting", limit: 10 });

@@ -69,6 +69,7 @@ describe("PUT and DELETE /schedules/:name", () => {
     ["either of them", { type: "report", payload: { tenant: "acme" } }, "INVALID_REQUEST", ""],
     ["a period of a second", { ...everySecond, everyMs: 999 }, "INVALID_REQUEST", "/everyMs"],
     ["a known type", { ...daily, type: "other" }, "UNKNOWN_JOB_TYPE", "/type"],
+    ["a type with a name", { ...daily, type: "" }, "UNKNOWN_JOB_TYPE", "/type"],
     ["a payload of the type", { ...daily, payload: { tenant: 1 } }, "INVALID_PAYLOAD", "/payload/tenant"],
     ["a payload", { ...daily, payload: undefined }, "INVALID_PAYLOAD", "/payload"],
     [

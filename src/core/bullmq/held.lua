@@ -5,11 +5,19 @@
   BullMQ has no state for them. A held job is in its set of jobs that wait for children, with a score below zero; parents of a flow have a
   time there. Its field `heldAs` is when it may run: milliseconds since 1970. `held:due` has those that the next claim after that time
   lets in, in order; the whole part of a score is that time.
+
+  A job's field `asks` is what features need to know of it when it is claimed. `asking` counts the jobs that ever had one; without it a
+  claim looks at neither the field nor `held:due`.
 ]]
 -- @include ./add/emit.lua
 -- @include ./encodings.lua
 
 local HELD_OFFSET = 0x10000000000000
+
+-- Returns the number of the job among those that ask.
+local function countAsking(prefix)
+  return redis.call("INCR", prefix .. "asking")
+end
 
 local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   redis.call("HSET", prefix .. id, "heldAs", mayRunAt)

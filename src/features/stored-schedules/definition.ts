@@ -121,11 +121,13 @@ export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, 
 export function contractOf({ jobs, queues }: Application, type: string): JobContract {
   const known = jobs.get(type);
   if (known !== undefined) return known;
-  const unknown = { ...UNKNOWN, type, queue: queues[0] ?? "default" };
-  return contractOfDefinition(unknown, {}) as unknown as JobContract;
+  const unknown = contractOfDefinition({ ...UNKNOWN, queue: queues[0] ?? "default" }, {});
+  // Whatever it is called: that it is unknown is said by whoever checks the submission.
+  return { ...unknown, type } as unknown as JobContract;
 }
 
 const UNKNOWN = {
+  type: "unknown",
   payload: z.unknown(),
   result: z.unknown(),
   retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },

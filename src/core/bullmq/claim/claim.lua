@@ -3,12 +3,17 @@
   Before a worker gets a job, held jobs whose time has come are let in, and features may hold that job back and give the worker the next
   one. ARGV[2] is Redis's time there.
 
-  A job's field `asks` is what features need to know of it then; most jobs have none.
+  Most queues have no job that asks (../held.lua).
 ]]
 
 -- Some milliseconds of Redis's time.
 local CLAIM_STEPS = 100
-local claims, mayHoldMore
+local claims, mayHoldMore, isAsking
+
+local function hasAsking(prefix)
+  if isAsking == nil then isAsking = redis.call("EXISTS", prefix .. "asking") == 1 end
+  return isAsking
+end
 
 -- Few claims need them, and each run of the script would make these functions anew.
 local function openClaims()
@@ -31,11 +36,13 @@ local function openClaims()
 end
 
 local function isHeldBack(prefix, id)
+  if not hasAsking(prefix) then return false end
   local asks = redis.call("HGET", prefix .. id, "asks")
   return asks and (claims or openClaims()).holdBack(prefix, id, asks, tonumber(ARGV[2]))
 end
 
 local function letIn(prefix)
+  if not hasAsking(prefix) then return end
   local isAnyDue = redis.call("ZRANGEBYSCORE", prefix .. "held:due", "-inf", ARGV[2], "LIMIT", 0, 1)[1]
   if isAnyDue then (claims or openClaims()).letIn(prefix, tonumber(ARGV[2])) end
 end
@@ -78,6 +85,7 @@ end
 -- When the next job is due. `dueAt`: that of the first delayed one, if any.
 local function nextDueAt(dueAt, delayedKey)
   local prefix = string.sub(delayedKey, 1, -1 - #"delayed")
+  if not hasAsking(prefix) then return dueAt end
   local heldUntil = tonumber(redis.call("ZRANGE", prefix .. "held:due", 0, 0, "WITHSCORES")[2])
   return heldUntil and math.min(math.floor(heldUntil), dueAt or heldUntil) or dueAt
 end
