@@ -1,4 +1,4 @@
-import { runCommand, say } from "../test/support/command.ts";
+import { runCommand, say, UsageError } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { measureBudgetCost, measureBudgetRun } from "./flow/budget.ts";
@@ -15,19 +15,21 @@ import { measureBullmqMetrics, measureWorkerHistory } from "./flow/worker-histor
 
 const usage = `npm run flow -- [options]
 
-Measures flow control: queues that are shared fairly (when a small tenant's job starts, in which ratio weights are served, what a fair
-submission costs Redis against a plain one); jobs that run one at a time for each key, against the same without keys (how many a second,
-and whether any ran beside another of its key or out of order); a flow of many children (how long it takes, and whether its parent reads
-each once); what a rate for each key costs Redis; what a debounced submission costs Redis against a delayed one; what tags cost with many
-jobs; what a scheduler costs with 10,000 schedules that were put at run time, beside 10; what the history costs: its bytes,
-and how many jobs a second a worker runs with and without it, beside BullMQ's own metrics; and what a budget in bytes costs, and whether many
-more ended jobs than it has room for stay within it.
+Measures flow control. Each row prints what it measured:
 
-  --quick    a short form
-  --history  only the history
-  --schedules  only schedules that were put at run time
-  --budget   only a budget in bytes: what it costs, and 300 MB of ended jobs against one of 50 MB
-  --help     shows this text
+  fairness   when a small tenant's job starts behind a large one's, how weights are served, what a fair submission costs Redis
+  keyed      jobs that run one at a time for each key, against the same without keys; none beside another of its key, or out of order
+  flow       a flow of many children: how long it takes; its parent reads each once
+  schedules  a scheduler with 10,000 schedules that were put at run time, beside 10
+  budget     a budget in bytes: what it costs, and many more ended jobs than it has room for
+  rates      what a rate for each key costs Redis
+  debounce   what a debounced submission costs Redis, beside a delayed one
+  tags       lists by tag with many jobs
+  history    its bytes, and a worker with and without it, beside BullMQ's own metrics
+
+  --only ROW  one row; may be given several times
+  --quick     a short form
+  --help      shows this text
 
 Exit codes: 0 order and flow are as promised, 1 they are not, 2 wrong usage.`;
 
@@ -59,44 +61,36 @@ const DRAINED_ROUNDS = 5;
 /** A scheduler's cost must not grow with the schedules that are not due. */
 const COST_GROWTH_MAX = 1.5;
 
-const options = {
-  quick: { type: "boolean", default: false },
-  history: { type: "boolean", default: false },
-  schedules: { type: "boolean", default: false },
-  budget: { type: "boolean", default: false },
-} as const;
+/** Each resolves to whether what it looked at is as promised. */
+const rows: Readonly<Record<string, (url: string, size: Size) => Promise<boolean>>> = {
+  fairness: fairQueues,
+  keyed: oneAtATime,
+  flow: largeFlow,
+  schedules: storedSchedules,
+  budget: keptWithinBudget,
+  rates,
+  debounce: debounced,
+  tags,
+  history,
+};
 
 await runCommand(
   usage,
-  options,
-  async ({
-    quick: isQuick,
-    history: isHistoryAlone,
-    schedules: areSchedulesAlone,
-    budget: isBudgetAlone,
-  }) => {
-    const size = isQuick ? quick : full;
+  { quick: { type: "boolean", default: false }, only: { type: "string", multiple: true } },
+  async ({ quick: isQuick, only = Object.keys(rows) }) => {
+    const chosen = only.map((name) => {
+      const row = Object.hasOwn(rows, name) ? rows[name] : undefined;
+      if (row === undefined) throw new UsageError(`--only: expected one of ${Object.keys(rows).join(", ")}`);
+      return row;
+    });
     // The disk is not measured.
     const server = await startRedisServer({ args: ["--appendfsync", "no"] });
     try {
-      if (isHistoryAlone) {
-        await history(server.url, size);
-        return 0;
+      let isAsPromised = true;
+      for (const measure of chosen) {
+        if (!(await measure(server.url, isQuick ? quick : full))) isAsPromised = false;
       }
-      if (areSchedulesAlone) return (await storedSchedules(server.url, size)) ? 0 : 1;
-      if (isBudgetAlone) return (await keptWithinBudget(server.url, size)) ? 0 : 1;
-      const held = [
-        await fairQueues(server.url, size),
-        await oneAtATime(server.url, size),
-        await largeFlow(server.url, size),
-        await storedSchedules(server.url, size),
-        await keptWithinBudget(server.url, size),
-      ];
-      await rates(server.url, size);
-      await debounced(server.url, size);
-      await tags(server.url, size);
-      await history(server.url, size);
-      return held.every(Boolean) ? 0 : 1;
+      return isAsPromised ? 0 : 1;
     } finally {
       await server.stop();
     }
@@ -128,7 +122,7 @@ async function oneAtATime(url: string, { keyed }: Size): Promise<boolean> {
   return cost.early === 0;
 }
 
-async function rates(url: string, { rated }: Size): Promise<void> {
+async function rates(url: string, { rated }: Size): Promise<boolean> {
   const cost = await measureRates(url, rated);
   const us = (value: number) => value.toFixed(1);
   const times = (value: number, of: number) => (value / of).toFixed(2);
@@ -149,6 +143,7 @@ async function rates(url: string, { rated }: Size): Promise<void> {
       ],
     }),
   );
+  return true;
 }
 
 async function largeFlow(url: string, { children }: Size): Promise<boolean> {
@@ -160,7 +155,7 @@ async function largeFlow(url: string, { children }: Size): Promise<boolean> {
   return flow.isWhole;
 }
 
-async function debounced(url: string, { rounds }: Size): Promise<void> {
+async function debounced(url: string, { rounds }: Size): Promise<boolean> {
   const costs = [await measureDebounced(url, 1, rounds), await measureDebounced(url, 32, rounds)];
   const rows = costs.map(({ together, delayedUs, debouncedUs, ratio }) => [
     together,
@@ -175,6 +170,7 @@ async function debounced(url: string, { rounds }: Size): Promise<void> {
     "ratio",
   ];
   say(plainTable({ head, rows }));
+  return true;
 }
 
 async function keptWithinBudget(url: string, { drained, budget }: Size): Promise<boolean> {
@@ -204,7 +200,7 @@ async function keptWithinBudget(url: string, { drained, budget }: Size): Promise
   return isNear && run.estimate <= budget.keepBytes && run.wronged === 0 && run.remembered === run.tried;
 }
 
-async function tags(url: string, { waiting }: Size): Promise<void> {
+async function tags(url: string, { waiting }: Size): Promise<boolean> {
   const { rareMs, totalMs, commonMs, largeBytes, smallBytes } = await measureTags(url, waiting);
   say(
     `With ${waiting} jobs, GET /jobs?tag=… of 50: ${rareMs.toFixed(1)} ms for a rare tag (${totalMs.toFixed(1)} ms with total=true), ` +
@@ -213,6 +209,7 @@ async function tags(url: string, { waiting }: Size): Promise<void> {
   say(
     `Memory of an entry: ${largeBytes.toFixed(0)} bytes in a large tag, ${smallBytes.toFixed(0)} in a small one.`,
   );
+  return true;
 }
 
 async function storedSchedules(url: string, { scheduled: { schedules, seconds } }: Size): Promise<boolean> {
@@ -232,7 +229,7 @@ async function storedSchedules(url: string, { scheduled: { schedules, seconds } 
   return many.cpuMs / few.cpuMs <= COST_GROWTH_MAX && many.commands / few.commands <= COST_GROWTH_MAX;
 }
 
-async function history(url: string, { drained }: Size): Promise<void> {
+async function history(url: string, { drained }: Size): Promise<boolean> {
   const { types, bytesPerType, textBytes, fieldBytes, bullmqBytes, attemptNs } = await measureHistory(
     url,
     HISTORY_TYPES,
@@ -256,4 +253,5 @@ async function history(url: string, { drained }: Size): Promise<void> {
     `BullMQ's metrics: ${meteredUs.toFixed(1)} µs of Redis's processor for a job in place of ${plainUs.toFixed(1)}, ` +
       `${(100 * (meteredUs / plainUs - 1)).toFixed(1)} % more.`,
   );
+  return true;
 }

@@ -53,9 +53,16 @@ end
 
 -- Gives a job that has no token one, or holds it. Returns whether it may start now.
 local function admit(prefix, id, rate, now, maxEvents)
-  local key, mayStartAt, count = rateKey(prefix, rate.hash), nil, nil
-  redis.call("ZREMRANGEBYSCORE", key, "(0", now)
-  if not isAnyHeld(key) then mayStartAt, count = takeToken(key, id, rate.limit, now) end
+  local key, mayStartAt = rateKey(prefix, rate.hash), nil
+  local count = redis.call("ZCARD", key)
+  if count < rate.limit then
+    -- Whatever cools there and whoever is held: there is one more token.
+    redis.call("ZADD", key, -now, id)
+    mayStartAt = now
+  else
+    redis.call("ZREMRANGEBYSCORE", key, "(0", now)
+    if not isAnyHeld(key) then mayStartAt, count = takeToken(key, id, rate.limit, now) end
+  end
   if not mayStartAt then
     redis.call("ZADD", key, FIRST_HELD + rate.number, id)
     redis.call("PERSIST", key)
