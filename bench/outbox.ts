@@ -10,8 +10,8 @@ import { type Contestant, graphileWorker, holdfast, pgBoss } from "./outbox/cont
 const usage = `npm run outbox -- [options]
 
 Measures the outbox beside pg-boss and graphile-worker, on one PostgreSQL and one Redis that fsync each commit. Each transaction writes a row of
-its own and enqueues a job: how many transactions a second commit, how many jobs a second are fetched from a backlog, and how long after its
-commit a job starts while nothing else waits.
+its own and enqueues a job: how many transactions a second commit, how many jobs a second are fetched from a backlog (by Holdfast's relay: Redis
+has them on its disk), how many are fetched and run, and how long after its commit a job starts while nothing else waits.
 
   --quick  a short form
   --help   shows this text
@@ -50,22 +50,33 @@ interface Result {
   /** Of each round, in jobs a second. */
   readonly committed: number[];
   readonly fetched: number[];
+  readonly completed: number[];
   /** From commit to start, in milliseconds, sorted. */
   readonly startMs: number[];
 }
 
 async function measure(contestant: Contestant, pool: pg.Pool, { jobs, lone, rounds }: Size): Promise<Result> {
   await contestant.setUp();
-  const result: Result = { name: contestant.name, committed: [], fetched: [], startMs: [] };
-  for (let round = 0; round < rounds; round += 1) {
+  const result: Result = { name: contestant.name, committed: [], fetched: [], completed: [], startMs: [] };
+  const backlog = async (from: number) => {
     const begun = performance.now();
     await Promise.all(
       Array.from({ length: CONNECTIONS }, async (_, lane) => {
-        for (let n = lane; n < jobs; n += CONNECTIONS) await commitOne(contestant, pool, round * jobs + n);
+        for (let n = lane; n < jobs; n += CONNECTIONS) await commitOne(contestant, pool, from + n);
       }),
     );
     result.committed.push(perSecond(jobs, begun));
-    result.fetched.push(await drain(contestant, jobs));
+  };
+  for (let round = 0; round < rounds; round += 1) {
+    await backlog(2 * round * jobs);
+    const { startFetching } = contestant;
+    if (startFetching !== undefined)
+      result.fetched.push(await drain(jobs, startFetching, contestant.fetched));
+    if (startFetching !== undefined) await runAll(contestant, jobs);
+    await backlog((2 * round + 1) * jobs);
+    const completed = await drain(jobs, () => contestant.start(() => {}), contestant.completed);
+    result.completed.push(completed);
+    if (startFetching === undefined) result.fetched.push(completed);
   }
   result.startMs.push(...(await measureStarts(contestant, pool, lone)).sort((a, b) => a - b));
   return result;
@@ -80,16 +91,27 @@ async function commitOne(contestant: Contestant, pool: pg.Pool, n: number, at?: 
   tx.release();
 }
 
-/** From when a tenth was fetched: starting the processes is not measured. @returns jobs a second */
-async function drain(contestant: Contestant, jobs: number): Promise<number> {
-  const fetching = await contestant.start(() => {});
-  const first = await until("some are fetched", async () => {
-    const count = await contestant.fetched();
+/** What waits is not part of the next measurement. */
+async function runAll(contestant: Contestant, jobs: number): Promise<void> {
+  const running = await contestant.start(() => {});
+  await until("all are run", async () => (await contestant.completed()) >= jobs, 300_000);
+  await running.stop();
+}
+
+/** From when a tenth is done: starting the processes is not measured. @returns jobs a second */
+async function drain(
+  jobs: number,
+  start: () => Promise<{ stop(): Promise<void> }>,
+  done: () => Promise<number>,
+): Promise<number> {
+  const running = await start();
+  const first = await until("some are done", async () => {
+    const count = await done();
     return count >= jobs / 10 && { count, at: performance.now() };
   });
-  await until("all are fetched", async () => (await contestant.fetched()) >= jobs, 300_000);
+  await until("all are done", async () => (await done()) >= jobs, 300_000);
   const rate = perSecond(jobs - first.count, first.at);
-  await fetching.stop();
+  await running.stop();
   return rate;
 }
 
@@ -116,14 +138,15 @@ function median(values: readonly number[]): number {
 }
 
 function report(results: readonly Result[]): boolean {
-  const rows = results.map(({ name, committed, fetched, startMs }) => [
+  const rows = results.map(({ name, committed, fetched, completed, startMs }) => [
     name,
     Math.round(median(committed)),
     Math.round(median(fetched)),
+    Math.round(median(completed)),
     median(startMs).toFixed(1),
     (startMs[Math.floor(startMs.length * 0.99)] ?? Number.NaN).toFixed(1),
   ]);
-  say(plainTable({ head: ["", "commits/s", "fetched/s", "start p50 ms", "start p99 ms"], rows }));
+  say(plainTable({ head: ["", "commits/s", "fetched/s", "run/s", "start p50 ms", "start p99 ms"], rows }));
   const [own, boss] = results.map(({ fetched }) => median(fetched));
   const ratio = (own ?? 0) / (boss ?? 1);
   const startMs = median(results[0]?.startMs ?? []);

@@ -10,15 +10,24 @@ import type pg from "pg";
 import PgBoss from "pg-boss";
 import { measured, STARTS } from "./application.ts";
 
-/** A way to enqueue in a transaction, and to have what was enqueued fetched. */
+/** A way to enqueue in a transaction, and to have what was enqueued fetched and run. */
 export interface Contestant {
   readonly name: string;
   setUp(): Promise<void>;
   enqueue(tx: pg.ClientBase, n: number, committedAt?: number): Promise<unknown>;
-  /** Starts what fetches. @param onStart called with the job's number as its work begins; of Holdfast at latest when asked for */
-  start(onStart: (n: number, at: number) => void): Promise<{ stop(): Promise<void> }>;
-  /** How many jobs have been fetched since the last start. */
+  /** Starts what fetches and runs. @param onStart called with the job's number as its work begins; of Holdfast at latest when asked for */
+  start(onStart: OnStart): Promise<Started>;
+  /** Starts what takes jobs out of the database, where that is a process of its own. */
+  startFetching?(): Promise<Started>;
+  /** How many jobs have been fetched since the last start: of Holdfast those that Redis has on its disk. */
   fetched(): Promise<number>;
+  /** How many were run. */
+  completed(): Promise<number>;
+}
+
+type OnStart = (n: number, at: number) => void;
+interface Started {
+  stop(): Promise<void>;
 }
 
 const now = () => performance.timeOrigin + performance.now();
@@ -27,6 +36,7 @@ const AT_ONCE = 100;
 
 export function holdfast(databaseUrl: string, redisUrl: string): Contestant {
   const client = new Redis(redisUrl, { lazyConnect: true });
+  client.on("error", () => {}); // its server ends first
   const env = {
     ...process.env,
     DATABASE_URL: databaseUrl,
@@ -36,16 +46,24 @@ export function holdfast(databaseUrl: string, redisUrl: string): Contestant {
     HOLDFAST_CONCURRENCY: String(AT_ONCE),
     HOLDFAST_KEEP_COMPLETED: "10000000",
   };
-  let before = 0;
+  let [fetchedBefore, completedBefore] = [0, 0];
   const completed = () => client.zcard("holdfast:{default}:completed");
+  const fetched = async () =>
+    (await completed()) +
+    (await client.llen("holdfast:{default}:wait")) +
+    (await client.llen("holdfast:{default}:active"));
+  const startRoles = async (...names: string[]) => {
+    [fetchedBefore, completedBefore] = [await fetched(), await completed()];
+    const roles = await Promise.all(names.map((name) => startRole(name, env)));
+    return { stop: async () => void (await Promise.all(roles.map(endRole))) };
+  };
   return {
     name: "Holdfast",
     setUp: async () => {},
     enqueue: (tx, n, committedAt) =>
       outbox.add(tx, measured, { n, committedAt }, { idempotencyKey: `${n}-${committedAt ?? ""}` }),
     async start(onStart) {
-      before = await completed();
-      const roles = await Promise.all(["relay", "worker"].map((role) => startRole(role, env)));
+      const roles = await startRoles("relay", "worker");
       const poll = setInterval(async () => {
         for (const [n, at] of Object.entries(await client.hgetall(STARTS))) {
           await client.hdel(STARTS, n);
@@ -55,11 +73,13 @@ export function holdfast(databaseUrl: string, redisUrl: string): Contestant {
       return {
         async stop() {
           clearInterval(poll);
-          await Promise.all(roles.map(endRole));
+          await roles.stop();
         },
       };
     },
-    fetched: async () => (await completed()) - before,
+    startFetching: () => startRoles("relay"),
+    fetched: async () => (await fetched()) - fetchedBefore,
+    completed: async () => (await completed()) - completedBefore,
   };
 }
 
@@ -115,6 +135,7 @@ export function pgBoss(databaseUrl: string): Contestant {
       };
     },
     fetched: async () => count,
+    completed: async () => count,
   };
 }
 
@@ -147,5 +168,6 @@ export function graphileWorker(databaseUrl: string): Contestant {
       return runner;
     },
     fetched: async () => count,
+    completed: async () => count,
   };
 }
