@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StandaloneOperator } from "holdfast";
 import type { Redis } from "ioredis";
+import { submittedAt } from "../../src/core/job/job-id.ts";
 import type { Random } from "../../test/support/random.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -28,15 +29,38 @@ export const storedSchedules: Experiment = {
       ),
       await control(context, withoutKey, ({ twice }) => (twice > 0 ? [`${twice} ticks have two jobs`] : [])),
     ];
-    const { schedules, versions, ticks, missed, twice, wrong, deaths } = seen;
+    const all = context.isQuick ? [seen] : [seen, await change(context, many)];
+    const sum = (count: (of: Seen) => number) => all.reduce((total, each) => total + count(each), 0);
     return {
-      counts: { ...noCounts, acknowledged: versions, faults: deaths },
+      counts: {
+        ...noCounts,
+        acknowledged: sum(({ versions }) => versions),
+        faults: sum(({ deaths }) => deaths),
+      },
       table: {
-        head: ["schedules", "versions", "ticks", "missed", "twice", "of another version or none", "deaths"],
-        rows: [[schedules, versions, ticks, missed, twice, wrong, deaths]],
+        head: [
+          "schedules",
+          "versions",
+          "ticks",
+          "missed",
+          "twice",
+          "of another version or none",
+          "deaths",
+          "late: p50, p99, ms",
+        ],
+        rows: all.map((of) => [
+          of.schedules,
+          of.versions,
+          of.ticks,
+          of.missed,
+          of.twice,
+          of.wrong,
+          of.deaths,
+          `${of.lateMs.p50}, ${of.lateMs.p99}`,
+        ]),
       },
       measured: [],
-      broken: faultsOf(seen),
+      broken: all.flatMap(faultsOf),
       controls,
     };
   },
@@ -44,6 +68,7 @@ export const storedSchedules: Experiment = {
 
 interface Size {
   readonly schedules: number;
+  readonly everyMs: number;
   readonly forMs: number;
   /** Longest time between two changes of a schedule, in milliseconds. */
   readonly changeMs: number;
@@ -53,11 +78,21 @@ interface Size {
   readonly outages: number;
 }
 
-const quick: Size = { schedules: 8, forMs: 12_000, changeMs: 3_000, lifeMs: 4_000, outages: 1 };
-const full: Size = { schedules: 40, forMs: 90_000, changeMs: 4_000, lifeMs: 4_000, outages: 8 };
-const controlled: Size = { schedules: 6, forMs: 6_000, changeMs: 1_500, outages: 0 };
+const often = { everyMs: 1_000, changeMs: 4_000, lifeMs: 4_000 } as const;
+const quick: Size = { ...often, schedules: 8, forMs: 12_000, changeMs: 3_000, outages: 1 };
+const full: Size = { ...often, schedules: 40, forMs: 90_000, outages: 8 };
+/** Ten for each of 1,000 tenants. Some 20 are changed each second. */
+const many: Size = {
+  schedules: 10_000,
+  everyMs: 60_000,
+  forMs: 600_000,
+  changeMs: 1_000_000,
+  lifeMs: 30_000,
+  outages: 20,
+};
+const controlled: Size = { schedules: 6, everyMs: 1_000, forMs: 6_000, changeMs: 1_500, outages: 0 };
 
-const SECOND_MS = 1_000;
+const TENANTS = 1_000;
 const MISSED_AFTER_MS = 60_000;
 const OUTAGE_MAX_MS = 1_500;
 const CONTROL_TRIES = 4;
@@ -71,6 +106,8 @@ interface Seen {
   /** Jobs of another version than their tick, or of no tick at all. */
   readonly wrong: number;
   readonly deaths: number;
+  /** From a tick's instant to its job. */
+  readonly lateMs: { readonly p50: number; readonly p99: number };
 }
 
 /** What Redis answered about a version: it is in force for ticks after `since`. */
@@ -86,7 +123,10 @@ async function change(context: Context, size: Size, mutation?: Mutation): Promis
     await Promise.all(schedulers.map((scheduler) => scheduler.ready()));
     const histories = await withOperator(testbed, async (operator) => {
       const endAt = performance.now() + size.forMs;
-      const names = Array.from({ length: size.schedules }, (_, index) => `tenant-${index}`);
+      const names = Array.from(
+        { length: size.schedules },
+        (_, index) => `tenant-${index % TENANTS}-${index}`,
+      );
       const [found] = await Promise.all([
         Promise.all(names.map((name) => changeOne(testbed, operator, name, context.random.fork(name), size))),
         ...(size.lifeMs === undefined ? [] : schedulers.map((each) => killOften(each, context, size, endAt))),
@@ -94,7 +134,7 @@ async function change(context: Context, size: Size, mutation?: Mutation): Promis
       ]);
       return new Map(names.map((name, index) => [name, found[index] ?? []]));
     });
-    return { ...(await judge(testbed, histories)), deaths: testbed.deaths.length };
+    return { ...(await judge(testbed, histories, size)), deaths: testbed.deaths.length };
   });
 }
 
@@ -104,27 +144,34 @@ async function changeOne(
   operator: StandaloneOperator,
   name: string,
   random: Random,
-  { forMs, changeMs }: Size,
+  { everyMs, forMs, changeMs }: Size,
 ): Promise<Known[]> {
   const endAt = performance.now() + forMs;
   const known: Known[] = [];
+  await sleep(random.between(0, Math.min(changeMs, forMs / 10))); // all at once would be one moment
   for (let n = 1; performance.now() < endAt; n += 1) {
     if (known.length > 0 && random.next() < 0.2) known.push(await remove(testbed, operator, name));
-    else known.push(await put(operator, name, n, random));
-    await sleep(random.between(0, changeMs)); // a random moment is the point
+    else known.push(await put(operator, name, n, everyMs, random));
+    await sleep(Math.min(random.between(0, changeMs), endAt - performance.now())); // a random moment is the point
   }
   if (known.at(-1)?.shows !== undefined) known.push(await remove(testbed, operator, name));
   return known;
 }
 
 /** Two types, so that a tick of two versions would be two jobs. */
-async function put(operator: StandaloneOperator, name: string, n: number, random: Random): Promise<Known> {
+async function put(
+  operator: StandaloneOperator,
+  name: string,
+  n: number,
+  everyMs: number,
+  random: Random,
+): Promise<Known> {
   const [type, payload] = random.pick([
     ["tick", { at: String(n) }],
     ["bystander", { ms: n }],
   ] as const);
   const catchUp = { mode: "all", max: 1_000 } as const;
-  const definition = { everyMs: SECOND_MS, type, payload, catchUp };
+  const definition = { everyMs, type, payload, catchUp };
   const { stored } = await patiently(() => operator.schedules.put(name, definition));
   return { since: Date.parse(stored?.since ?? ""), shows: `${type} ${JSON.stringify(payload)}` };
 }
@@ -170,8 +217,9 @@ async function killRedis(
 async function judge(
   testbed: Testbed,
   histories: ReadonlyMap<string, readonly Known[]>,
+  { everyMs }: Size,
 ): Promise<Omit<Seen, "deaths">> {
-  const wanted = new Map([...histories].flatMap(([name, known]) => ticksOf(name, known)));
+  const wanted = new Map([...histories].flatMap(([name, known]) => ticksOf(name, known, everyMs)));
   const read = () => untilRead(testbed, jobsIn);
   const isWhole = async () => {
     const present = new Set((await read()).map(({ key }) => key));
@@ -180,6 +228,7 @@ async function judge(
   await until(isWhole, { withinMs: MISSED_AFTER_MS, everyMs: 500 });
   const jobs = await read();
   const keys = new Set(jobs.map(({ key }) => key));
+  const lates = jobs.map(({ lateMs }) => lateMs).sort((a, b) => a - b);
   return {
     schedules: histories.size,
     versions: [...histories.values()].reduce((sum, known) => sum + known.length, 0),
@@ -187,18 +236,23 @@ async function judge(
     missed: [...wanted.keys()].filter((key) => !keys.has(key)).length,
     twice: jobs.length - keys.size,
     wrong: jobs.filter(({ key, shows }) => wanted.get(key) !== shows).length,
+    lateMs: { p50: shareOf(lates, 0.5), p99: shareOf(lates, 0.99) },
   };
 }
 
+function shareOf(sorted: readonly number[], share: number): number {
+  return sorted[Math.floor(sorted.length * share)] ?? 0;
+}
+
 /** The keys of its ticks, each with what its job must show. */
-function ticksOf(name: string, known: readonly Known[]): [key: string, shows: string][] {
+function ticksOf(name: string, known: readonly Known[], everyMs: number): [key: string, shows: string][] {
   return known.flatMap(({ since, shows }, index) => {
     const until = known[index + 1]?.since;
     if (shows === undefined || until === undefined) return [];
-    const first = Math.floor(since / SECOND_MS) + 1;
-    const count = Math.max(0, Math.floor(until / SECOND_MS) - first + 1);
+    const first = Math.floor(since / everyMs) + 1;
+    const count = Math.max(0, Math.floor(until / everyMs) - first + 1);
     return Array.from({ length: count }, (_, tick): [string, string] => [
-      `schedule:${name}:${new Date((first + tick) * SECOND_MS).toISOString()}`,
+      `schedule:${name}:${new Date((first + tick) * everyMs).toISOString()}`,
       shows,
     ]);
   });
@@ -207,6 +261,7 @@ function ticksOf(name: string, known: readonly Known[]): [key: string, shows: st
 interface TickJob {
   readonly key: string;
   readonly shows: string;
+  readonly lateMs: number;
 }
 
 /** The jobs of all ticks in Redis, but those of the laboratory's own schedule. */
@@ -222,7 +277,9 @@ async function jobsIn(redis: Redis): Promise<TickJob[]> {
       readonly key?: string;
       readonly payload?: unknown;
     };
-    if (key?.startsWith("schedule:tenant-")) found.push({ key, shows: `${type} ${JSON.stringify(payload)}` });
+    if (!key?.startsWith("schedule:tenant-")) return;
+    const at = Date.parse(key.replace(/^schedule:[^:]+:/, ""));
+    found.push({ key, shows: `${type} ${JSON.stringify(payload)}`, lateMs: submittedAt(id) - at });
   });
   return found;
 }
