@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { simpleParser } from "mailparser";
-import { describe, expect, it, onTestFinished } from "vitest";
+import pg from "pg";
+import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
+import { migrate } from "../../src/features/outbox/database.ts";
 import { get, post } from "../support/http.ts";
+import { createDatabase } from "../support/postgres.ts";
 import {
   childrenOf,
   type HoldfastProcess,
@@ -46,7 +49,7 @@ function killAll(processes: readonly ProcessEntry[]) {
 }
 
 /** Starts `holdfast up` in a folder, with a mailbox beside it; resolves when it has printed its screen. */
-async function startUp(folder: string) {
+async function startUp(folder: string, variables: Readonly<Record<string, string>> = {}) {
   const port = await freePort();
   const directory = join(folder, ".holdfast", "mailbox");
   const mailbox = await startMailbox({ directory, smtpPort: 0, pagePort: 0 });
@@ -57,6 +60,7 @@ async function startUp(folder: string) {
     HOLDFAST_LOG_LEVEL: "warn",
     HOLDFAST_CONFIG: CONFIG,
     HOLDFAST_STOP_GRACE_MS: "2000",
+    ...variables,
   };
   const up = launch(["up"], env, { cwd: folder, detached: true });
   // Processes that outlive their `up` lose their parent, so remember them.
@@ -124,6 +128,25 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     expect(mail?.text).toContain("Congratulations! Your background job system is live.");
     const { body: status } = await get(`${jobs}/${first.body.id}/status`);
     expect(status.result).toEqual({ messageId: mail?.messageId });
+  });
+
+  it("relays the rows of an outbox where DATABASE_URL names one", async () => {
+    const databaseUrl = await createDatabase(inject("postgresUrl"));
+    await migrate(databaseUrl);
+    const folder = await emptyFolder();
+    const { up } = await startUp(folder, { DATABASE_URL: databaseUrl });
+    const { body } = requestOnScreen(up);
+
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query(
+      "INSERT INTO holdfast_outbox (type, payload, idempotency_key) VALUES ('welcome-email', $1, 'from-sql')",
+      [JSON.stringify(body.payload)],
+    );
+
+    await slowly("the mail is there", async () => (await mailsIn(folder)).length === 1);
+    await slowly("the row is gone", async () => (await client.query("TABLE holdfast_outbox")).rowCount === 0);
   });
 
   it("restarts whatever dies, and reports it", async () => {
