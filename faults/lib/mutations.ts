@@ -20,7 +20,7 @@ const acceptsErrors: Edit = [
 ];
 
 /** Leaves what a crash left behind. */
-const sweepsNothing: Edit = ["core/effect/ledger/sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
+const sweepsNothing: Edit = ["features/ledger-life/sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
 
 const ignoresPauses: Edit = [
   "core/bullmq/claim/lease.js",
@@ -287,7 +287,7 @@ export const withoutFitnessWatch = mutation("watch over the requirements", [
 /** A failed job's ledger expires although the job is kept, and the job can be retried without it. */
 export const withoutLedgerOfFailed = mutation(
   "failed job's ledger",
-  ["core/effect/ledger/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
+  ["features/ledger-life/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
   [
     "features/retention/trim-expired.lua",
     "if tonumber(found[at + 1]) > endedBy then break end",

@@ -2,7 +2,6 @@ import type { Settings } from "../platform/config/settings.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
-import type { WatchDue } from "./bullmq/due-sweeps.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
 import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
 import type { Events } from "./events.ts";
@@ -44,7 +43,6 @@ export interface ConsumedPartition {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   /** How long an ended job is kept, in milliseconds. */
   readonly retentionMs: number;
-  readonly watchDue: WatchDue;
   readonly log: Logger;
 }
 

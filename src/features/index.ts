@@ -6,12 +6,14 @@ import { flows } from "./flows/feature.ts";
 import { formerQueues } from "./former-queues/feature.ts";
 import { history } from "./history/feature.ts";
 import { lanes } from "./lanes/feature.ts";
+import { ledgerLife } from "./ledger-life/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
 
 /** All features, in the order in which the path of a job calls them. */
 export const features: readonly Feature[] = [
+  ledgerLife,
   retention,
   budget,
   fairness,

@@ -293,7 +293,7 @@ describe("lanes", () => {
     });
     onTestFinished(() => bare.close());
     await until("the first has run", () => seen.length === 1);
-    const sweep = startLaneSweep({ store: storeOf(service), watchDue: () => async () => true, log: silent });
+    const sweep = startLaneSweep({ store: storeOf(service), log: silent });
     onTestFinished(() => sweep.stop());
     await until("all have run", () => seen.length === 3);
 

@@ -3,12 +3,10 @@ import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../bullmq/claim/job-consumer.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
-import { openDueSweeps } from "../bullmq/due-sweeps.ts";
 import { declareLimits } from "../bullmq/queue-control.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
-import { startLedgerSweep } from "../effect/ledger/ledger-sweep.ts";
 import type { Events } from "../events.ts";
 import type { ConsumedPartition, Feature, PartitionPart } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
@@ -88,11 +86,7 @@ function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onSt
   queues.epochs.onLoss(async (lost) => {
     if (lost === queue) await ledgers.unreported.putInDoubt();
   });
-  const watchDue = openDueSweeps(store);
-  const parts: readonly PartitionPart[] = [
-    startLedgerSweep(store, retentionMs, watchDue, log),
-    ...partsOf(worker, { store, handlers, retentionMs, watchDue, log }),
-  ];
+  const parts = partsOf(worker, { store, handlers, retentionMs, log });
   const tools: AttemptTools = {
     handlers,
     log,

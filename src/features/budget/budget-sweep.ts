@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { startSweep } from "../../core/bullmq/start-sweep.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { WorkerProcess } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { startSweep } from "../sweeps/start-sweep.ts";
 import { type Budget, budgetsOf, bytesOf, oldestOf, parseShares, type Share } from "./shares.ts";
 
 const SWEEP_EVERY_MS = 1_000;
@@ -45,7 +45,7 @@ export function startBudgetSweep({ application, settings, stores, log }: WorkerP
     // All workers at once would only keep Redis from other work.
     if (partitions[0]?.isOwn) for (const budget of budgets) await keepWithin(budget, partitions, mayGoOn);
   };
-  return [startSweep(first, { everyMs: SWEEP_EVERY_MS, log }, sweep)];
+  return [startSweep({ store: first, log }, { everyMs: SWEEP_EVERY_MS }, sweep)];
 }
 
 async function countEnded(store: QueueStore, worker: string, mayGoOn: () => boolean): Promise<Partition> {

@@ -1,7 +1,6 @@
-import { startSweep } from "../../core/bullmq/start-sweep.ts";
-import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Together they occupy Redis for about 2 ms. */
@@ -11,14 +10,14 @@ const CHILDREN_SAMPLE = 10;
 const script = loadScript(import.meta.url, "sweep-parents.lua");
 
 /** Sweeps the parents that wait for children: records ends that nobody has reported to them. */
-export function startParentSweep({ store, watchDue, log }: ConsumedPartition): Running {
-  const { client, queue, keys } = store;
-  const isDue = watchDue({ key: keys["waiting-children"] });
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue }, async () => {
+export function startParentSweep(partition: SweptPartition): Running {
+  const { client, queue, keys } = partition.store;
+  const due = [{ key: keys["waiting-children"] }];
+  return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async () => {
     const args = [keys.start, PARENTS_MAX, CHILDREN_SAMPLE, SWEEP_EVERY_MS / 2];
     const recorded = await script.run(client, [keys["waiting-children"], keys.sweptParents], args);
     if (Number(recorded) > 0)
-      log.info(
+      partition.log.info(
         { queue, children: Number(recorded) },
         "parents learn of children whose end nobody had reported",
       );

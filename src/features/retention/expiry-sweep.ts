@@ -1,7 +1,7 @@
-import { startSweep } from "../../core/bullmq/start-sweep.ts";
 import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { startSweep } from "../sweeps/start-sweep.ts";
 import { keptStates } from "./retention.ts";
 
 const SWEEP_EVERY_MS = 1_000;
@@ -14,7 +14,8 @@ const script = loadScript(import.meta.url, "trim-expired.lua");
  * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in
  * doubt as well.
  */
-export function startExpirySweep({ store, retentionMs, watchDue, log }: ConsumedPartition): Running {
+export function startExpirySweep(partition: ConsumedPartition): Running {
+  const { store, retentionMs } = partition;
   const { client, keys } = store;
   /** By state: how many older ones are kept, because they are in doubt. */
   const kept = { completed: 0, failed: 0 };
@@ -28,8 +29,8 @@ export function startExpirySweep({ store, retentionMs, watchDue, log }: Consumed
     return looked === JOBS_MAX && deleted > 0;
   }
 
-  const isDue = watchDue(...keptStates.map((state) => ({ key: keys[state], afterMs: retentionMs })));
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log, isDue }, async (mayGoOn) => {
+  const due = keptStates.map((state) => ({ key: keys[state], afterMs: retentionMs }));
+  return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async (mayGoOn) => {
     for (const state of keptStates) while (mayGoOn() && (await sweepSlice(state)));
   });
 }

@@ -1,8 +1,7 @@
-import { startSweep } from "../../core/bullmq/start-sweep.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 
 const script = loadScript(import.meta.url, "sweep-tags.lua");
 
@@ -36,6 +35,6 @@ export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS
 }
 
 /** Sweeps the tags of a queue from time to time. */
-export function startTagSweep({ store, log }: ConsumedPartition): Running {
-  return startSweep(store, { everyMs: SWEEP_EVERY_MS, log }, () => sweepTags(store));
+export function startTagSweep(partition: SweptPartition): Running {
+  return startSweep(partition, { everyMs: SWEEP_EVERY_MS }, () => sweepTags(partition.store));
 }

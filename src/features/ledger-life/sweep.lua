@@ -13,9 +13,9 @@
 
   Returns { how many it looked at, of the more numerous kind, how many jobs went on, how many effects it put in doubt }
 ]]
--- @include ./entries.lua
--- @include ./ledger.lua
--- @include ../../bullmq/retry-failed-job.lua
+-- @include ../../core/effect/ledger/entries.lua
+-- @include ../../core/effect/ledger/ledger.lua
+-- @include ../../core/bullmq/retry-failed-job.lua
 
 -- When to look at a job first: most have ended by then. And again, where it runs, waits, is in doubt, or has failed.
 local NEW_MS, ACTIVE_MS, WAITING_MS, DOUBT_MS, FAILED_MS = 1000, 1000, 15000, 5000, 600000
