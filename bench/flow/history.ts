@@ -60,12 +60,7 @@ function busy(): string {
   for (let attempt = 0; attempt < 600; attempt += 1) {
     const outcome = attempt % 50 === 0 ? "retried" : attempt % 211 === 0 ? "failed" : "completed";
     counts.add("submitted");
-    counts.addAttempt({
-      type: "",
-      outcome,
-      waitedMs: 10 ** (Math.random() * 3),
-      runMs: 10 ** (Math.random() * 3),
-    });
+    counts.addAttempt({ outcome, waitedMs: 10 ** (Math.random() * 3), runMs: 10 ** (Math.random() * 3) });
   }
   return String(counts);
 }
@@ -112,7 +107,7 @@ function timeAttempts(): number {
   const begun = performance.now();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const outcome = endings[attempt % endings.length] ?? "completed";
-    counts.addAttempt({ type: "", outcome, waitedMs: attempt % 9_000, runMs: attempt % 700 });
+    counts.addAttempt({ outcome, waitedMs: attempt % 9_000, runMs: attempt % 700 });
   }
   return ((performance.now() - begun) * 1e6) / ATTEMPTS;
 }

@@ -1,7 +1,7 @@
 import type { Settings } from "../platform/config/settings.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
-import type { EndedAttempt, EndedJob } from "./bullmq/claim/ended-attempt.ts";
+import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
 import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
 import type { Events } from "./events.ts";
@@ -37,13 +37,13 @@ export interface SubmittingProcess {
 }
 
 /** A partition of a queue that a worker consumes. */
-export interface ConsumedPartition {
-  readonly store: QueueStore;
+export interface ConsumedPartition extends Consumed {
   /** The handlers of all types that this worker knows. */
   readonly handlers: ReadonlyMap<string, JobHandler>;
-  /** How long an ended job is kept, in milliseconds. */
-  readonly retentionMs: number;
-  readonly log: Logger;
+  /** Whether it claims no more jobs. */
+  readonly isStopping: () => boolean;
+  /** Whether a run of an effect goes on, although its attempt may be over. */
+  readonly hasRunsLeft: () => boolean;
 }
 
 /** A worker, whichever queues it claims from. */
@@ -54,13 +54,8 @@ export interface WorkerProcess {
   readonly log: Logger;
 }
 
-/** What a worker runs for a partition. */
-export interface PartitionPart extends Running, AttemptPart {
-  /** Called when an attempt has ended; whether Redis accepts that is not known yet. It must not throw. */
-  readonly onAttemptEnd?: (attempt: EndedAttempt) => void;
-  /** Called when a job has ended and Redis has stored that. It must not throw. */
-  readonly onJobEnd?: (job: EndedJob) => void;
-}
+/** What a worker runs for a partition. If it fails, so does the worker. */
+export interface PartitionPart extends Partial<Running>, AttemptPart, ConsumerPart {}
 
 export interface StartedWorker {
   /** Unique to the process. */

@@ -193,6 +193,7 @@ function claimedJob(
     attemptsMade: attempt - 1,
     maxAttempts: contract.retry.attempts,
     crashes: 0,
+    startedAt: Date.now(),
     readyAt: undefined,
     delivery,
     startBy: undefined,

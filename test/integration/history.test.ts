@@ -239,8 +239,8 @@ describe("a histogram", () => {
 
   it("survives being stored, and what a later version adds", () => {
     const counts = new HistoryCounts();
-    counts.addAttempt({ type: "any", outcome: "completed", waitedMs: -5, runMs: 120 });
-    counts.addAttempt({ type: "any", outcome: "inDoubt", waitedMs: undefined, runMs: 1e12 });
+    counts.addAttempt({ outcome: "completed", waitedMs: -5, runMs: 120 });
+    counts.addAttempt({ outcome: "inDoubt", waitedMs: undefined, runMs: 1e12 });
     const read = new HistoryCounts();
 
     read.addText(`${counts},q=7,s99=3,=,nonsense`);

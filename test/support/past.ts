@@ -51,7 +51,7 @@ function countsOf({ type, perMinute, runMs, failed }: PastType, minutesAgo: numb
   for (let attempt = 0; attempt < ended; attempt += 1) {
     const outcome: HistoryOutcome = attempt < ended * failed ? "failed" : "completed";
     const spread = 0.5 + (attempt % 17) / 8;
-    counts.addAttempt({ type, outcome, waitedMs: 3 * spread, runMs: runMs * spread });
+    counts.addAttempt({ outcome, waitedMs: 3 * spread, runMs: runMs * spread });
   }
   return counts;
 }

@@ -30,3 +30,15 @@ export async function cancelJob(
   const args = [keys.start, jobId, CANCELLED, keys.cancelChannel, recorded];
   return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;
 }
+
+/** Returns those of active or delayed jobs that are cancelled and have not ended yet. */
+export async function findCancelled(
+  { client, keys }: QueueStore,
+  jobIds: readonly string[],
+): Promise<readonly string[]> {
+  if (jobIds.length === 0) return [];
+  const pipeline = client.pipeline();
+  for (const jobId of jobIds) pipeline.hexists(keys.job(jobId), "defa");
+  const marks = (await pipeline.exec()) ?? [];
+  return jobIds.filter((_, at) => marks[at]?.[1] === 1);
+}

@@ -1,20 +1,20 @@
 import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { type ConsumerEvents, type ConsumerOptions, startConsumer } from "../bullmq/claim/job-consumer.ts";
+import { startConsumer } from "../bullmq/claim/job-consumer.ts";
+import { createLeases } from "../bullmq/claim/lease.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { declareLimits } from "../bullmq/queue-control.ts";
-import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
+import type { QueueStores } from "../bullmq/store/queue-store.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
-import type { ConsumedPartition, Feature, PartitionPart } from "../feature.ts";
+import type { ConsumedPartition, Feature } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { QueueLimits } from "../job/queue-settings.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
-import { atWork } from "./loop-watch.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 
 /** What one worker process runs its queues with. */
@@ -39,8 +39,16 @@ export function slotsOf(
   return named.get(queue) ?? queueSettings.get(queue)?.concurrency ?? each;
 }
 
-/** Claims the jobs of one queue and runs them, in each of its partitions, also in those that it gets later. */
-export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => void): Running {
+/**
+ * Claims the jobs of one queue and runs them, in each of its partitions, also in those that it gets later.
+ *
+ * @param onFailed called when it can no longer work
+ */
+export function consumeQueue(
+  queue: string,
+  worker: WorkerParts,
+  onFailed: (error: unknown) => void,
+): Running {
   const { stores } = worker.queues;
   const declared = worker.application.queueSettings.get(queue);
   const slots = new Slots(slotsOf(queue, worker.application, worker.settings));
@@ -51,7 +59,7 @@ export function consumeQueue(queue: string, worker: WorkerParts, onStuck: () => 
     if (isStopping) return;
     for (const { queue: partition } of stores.partitionsOf([queue])) {
       if (!consumers.has(partition))
-        consumers.set(partition, consumePartition(partition, worker, slots, onStuck));
+        consumers.set(partition, consumePartition(partition, worker, slots, onFailed));
     }
   }
 
@@ -78,82 +86,50 @@ function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: L
 }
 
 /** Claims the jobs of one partition and runs them, and runs what else its jobs need, such as sweeps. */
-function consumePartition(queue: string, worker: WorkerParts, slots: Slots, onStuck: () => void): Running {
-  const { name, settings, log, events, queues, handlers } = worker;
+function consumePartition(
+  queue: string,
+  worker: WorkerParts,
+  slots: Slots,
+  onFailed: (error: unknown) => void,
+): Running {
+  const { name, settings, log, events, queues, handlers, features } = worker;
+  const { clock, keysInUse } = queues;
   const store = queues.stores.of(queue);
-  const retentionMs = settings.HOLDFAST_RETENTION_MS;
-  const ledgers = openQueueLedgers(store, name, retentionMs);
+  const ledgers = openQueueLedgers(store, name, settings.HOLDFAST_RETENTION_MS);
   queues.epochs.onLoss(async (lost) => {
     if (lost === queue) await ledgers.unreported.putInDoubt();
   });
-  const parts = partsOf(worker, { store, handlers, retentionMs, log });
+  let isStopping = false;
+  const partition: ConsumedPartition = {
+    store,
+    workerName: name,
+    settings,
+    slots,
+    leases: createLeases(settings.HOLDFAST_LOCK_MS),
+    clock,
+    keysInUse,
+    log,
+    handlers,
+    isStopping: () => isStopping,
+    hasRunsLeft: () => ledgers.runsLeft.size > 0,
+  };
+  const parts = features.flatMap(({ inWorker }) => inWorker?.(partition) ?? []);
+  for (const { failed } of parts) failed?.catch(onFailed);
   const tools: AttemptTools = {
     handlers,
     log,
     events,
-    now: queues.clock.now,
+    now: clock.now,
     checkNext: (_, input) => queues.submitter.checkOwn(input),
-    parts,
+    parts: parts.filter(({ beforeHandler, given }) => beforeHandler ?? given),
     openEffects: effectsOpener(ledgers, worker),
   };
-  const consumer = startConsumer(
-    {
-      ...consumerOptions(store, worker, slots),
-      goesOn: () => ledgers.runsLeft.size > 0,
-      events: eventsOf(queue, log, onStuck, parts),
-    },
-    (job) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => runAttempt(tools, job)),
-  );
-  return { stop: stopOnce(() => consumer.stop().finally(() => stopAll(parts))) };
-}
-
-function partsOf({ features }: WorkerParts, partition: ConsumedPartition): PartitionPart[] {
-  return features.flatMap(({ inWorker }) => inWorker?.(partition) ?? []);
-}
-
-function consumerOptions(
-  store: QueueStore,
-  { name, settings, queues }: WorkerParts,
-  slots: Slots,
-): Omit<ConsumerOptions, "events" | "goesOn"> {
+  const consumer = startConsumer(partition, parts, (job) => runAttempt(tools, job));
   return {
-    store,
-    workerName: name,
-    clock: queues.clock,
-    keysInUse: queues.keysInUse,
-    limits: {
-      slots,
-      lockMs: settings.HOLDFAST_LOCK_MS,
-      stopGraceMs: settings.HOLDFAST_STOP_GRACE_MS,
-      stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
-    },
-    keep: { completed: settings.HOLDFAST_KEEP_COMPLETED, failed: settings.HOLDFAST_KEEP_FAILED },
-  };
-}
-
-function eventsOf(
-  queue: string,
-  log: Logger,
-  onStuck: () => void,
-  parts: readonly PartitionPart[],
-): ConsumerEvents {
-  return {
-    onStuck,
-    onAttemptEnd: (attempt) => {
-      for (const { onAttemptEnd } of parts) onAttemptEnd?.(attempt);
-    },
-    onJobEnd: (job) => {
-      for (const { onJobEnd } of parts) onJobEnd?.(job);
-    },
-    onClaimsRefused: (error) =>
-      log.warn({ queue, reason: error.message }, "Redis refuses to hand out jobs; asking until it does"),
-    onClaimsAccepted: () => log.info({ queue }, "Redis hands out jobs again"),
-    onError: (error) => log.debug({ queue, reason: error.message }, "queue error"),
-    onRefused: (jobId, error) =>
-      log.warn(
-        { queue, jobId, reason: String(error) },
-        "Redis refused to store how an attempt ended; sending it again",
-      ),
+    stop: stopOnce(async () => {
+      isStopping = true;
+      await consumer.stop().finally(() => stopAll(parts));
+    }),
   };
 }
 

@@ -26,6 +26,7 @@ const claimed: ClaimedJob = {
   envelope: { key: "k", payload: { token: "hunter2-and-more" } },
   attemptsMade: 0,
   maxAttempts: 1,
+  startedAt: 0,
   crashes: 0,
   readyAt: undefined,
   delivery: 1,

@@ -9,7 +9,7 @@ import {
 import type { Concurrency } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
-import type { Logger } from "../../platform/lib/logger.ts";
+
 import { orStop, type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
@@ -101,11 +101,11 @@ export async function startWorker(
     features,
   };
   const { failed, fail } = failure();
-  const consume = (queue: string, parts: WorkerParts) =>
-    consumeQueue(queue, parts, () => fail(stuck(queue, settings.HOLDFAST_STUCK_AFTER_MS, log)));
-  const consumers = claimed.map((queue) => consume(queue, worker));
+  const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
   if (openInternal !== undefined)
-    consumers.push(consume(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores))));
+    consumers.push(
+      consumeQueue(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores)), fail),
+    );
   const running = { application, settings, stores, log };
   const parts = features.flatMap(({ inWorkerProcess }) => inWorkerProcess?.(running) ?? []);
   const started = { name: worker.name, queues: claimed.map(stores.of) };
@@ -124,17 +124,11 @@ export async function startWorker(
 }
 
 function failure() {
-  let fail: (error: HoldfastError) => void = () => {};
+  let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  return { failed, fail: (error: HoldfastError) => fail(error) };
-}
-
-function stuck(queue: string, afterMs: number, log: Logger): HoldfastError {
-  const message = `Jobs wait in the queue ${queue}, and with slots free this worker claimed none for ${afterMs} ms`;
-  log.fatal({ queue, code: "WORKER_STUCK" }, message);
-  return new HoldfastError("WORKER_STUCK", message);
+  return { failed, fail };
 }
 
 /** @throws HoldfastError `USAGE` for a queue that the application does not have, and if none is left */

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
-import {
-  type AttemptRecord,
-  attemptRecords,
-  type CrashRecord,
-  crashRecords,
-} from "../../core/bullmq/claim/failure-records.ts";
 import { decryptedOrWhyNot, readFailure, unlessWrongType } from "../../core/bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { type Failure, parseFailure } from "../../core/job/failure.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { UNREADABLE } from "../../core/status/readable.ts";
+import {
+  type AttemptRecord,
+  attemptRecords,
+  type CrashRecord,
+  crashRecords,
+} from "../../features/failure-records/failure-records.ts";
 
 /** What is stored of a job beside its status. Texts may be absent, and anything. */
 export interface JobRecord {

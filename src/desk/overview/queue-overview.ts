@@ -1,8 +1,8 @@
-import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../core/bullmq/heartbeat.ts";
 import { type QueueControl, readControl } from "../../core/bullmq/queue-control.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Rate } from "../../core/job/queue-settings.ts";
+import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../features/workers/heartbeat.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS } from "../../platform/redis/fitness/clock.ts";
 import type { CountCancelled } from "../acts/count-cancelled.ts";

@@ -1,6 +1,6 @@
-import { SILENT_AFTER_MS } from "../../core/bullmq/heartbeat.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
+import { SILENT_AFTER_MS } from "../../features/workers/heartbeat.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** How many jobs, workers and doubts a queue has. */

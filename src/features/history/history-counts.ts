@@ -1,5 +1,3 @@
-import type { EndedAttempt } from "../../core/bullmq/claim/ended-attempt.ts";
-
 /** How a job came in, or an attempt ended. Each attempt counts once. */
 export const historyOutcomes = [
   "submitted",
@@ -79,6 +77,14 @@ export class Durations {
 
 function withinBucket(bucket: number, share: number): number {
   return bucket === 0 ? share : lowestOf(bucket) * 2 ** (share / 2);
+}
+
+/** An attempt that has ended. */
+export interface EndedAttempt {
+  readonly outcome: HistoryOutcome;
+  /** From when the job could run to its first start, in milliseconds; undefined if it has run before. */
+  readonly waitedMs: number | undefined;
+  readonly runMs: number;
 }
 
 /** What happened to the jobs of one type in some time. */

@@ -4,6 +4,7 @@ import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { endedAttempt } from "./ended-attempt.ts";
 import { HistoryCounts } from "./history-counts.ts";
 
 /** Counts in memory, and writes the counts every few seconds. */
@@ -45,7 +46,9 @@ export function countSubmissions({ events, stores, jobs }: SubmittingProcess): R
 export function countAttempts({ store, handlers }: ConsumedPartition): PartitionPart {
   const { of, stop } = startHistoryWriter(store);
   return {
-    onAttemptEnd: (attempt) => handlers.has(attempt.type) && of(attempt.type).addAttempt(attempt),
+    onAttemptEnd(job, outcome, runMs) {
+      if (handlers.has(job.type)) of(job.type).addAttempt(endedAttempt(job, outcome, runMs));
+    },
     stop,
   };
 }

@@ -11,10 +11,10 @@ const script = loadScript(import.meta.url, "sweep.lua");
 
 /** Sweeps the ledgers of a queue each second. */
 export function startLedgerSweep(partition: ConsumedPartition): Running {
-  const { store, retentionMs, log } = partition;
+  const { store, settings, log } = partition;
   const { client, queue } = store;
   const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
-  const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, retentionMs];
+  const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, settings.HOLDFAST_RETENTION_MS];
   const due = [{ key: store.keys.newLedgers }, { key: store.keys.joinedJobs, afterMs: 0 }];
   return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async (mayGoOn) => {
     for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {

@@ -15,7 +15,8 @@ const script = loadScript(import.meta.url, "trim-expired.lua");
  * doubt as well.
  */
 export function startExpirySweep(partition: ConsumedPartition): Running {
-  const { store, retentionMs } = partition;
+  const { store } = partition;
+  const retentionMs = partition.settings.HOLDFAST_RETENTION_MS;
   const { client, keys } = store;
   /** By state: how many older ones are kept, because they are in doubt. */
   const kept = { completed: 0, failed: 0 };

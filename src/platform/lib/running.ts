@@ -26,10 +26,10 @@ export async function orStop<T>(started: Pick<Running, "stop">, step: Promise<T>
 }
 
 /** Stops parts one after the other, the last started first; all are stopped even if one fails. */
-export async function stopAll(parts: readonly Running[]): Promise<void> {
+export async function stopAll(parts: readonly Partial<Running>[]): Promise<void> {
   const failures: unknown[] = [];
   for (const part of [...parts].reverse()) {
-    await part.stop().catch((error: unknown) => failures.push(error));
+    await part.stop?.().catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }

@@ -47,6 +47,10 @@ export class BullmqJob implements ClaimedJob {
     return this.#job.stalledCounter;
   }
 
+  get startedAt(): number {
+    return this.#job.processedOn ?? this.#job.timestamp;
+  }
+
   get readyAt(): number | undefined {
     if (!isFirstDelivery(this.#job) || this.#isParent()) return undefined;
     return this.#job.timestamp + (this.#job.opts.delay ?? 0);

@@ -15,6 +15,8 @@ export interface ClaimedJob {
   readonly maxAttempts: number;
   /** How often its worker was lost during an attempt. */
   readonly crashes: number;
+  /** When it was claimed, in milliseconds since 1970 by Redis's clock. */
+  readonly startedAt: number;
   /** From when it could run, in milliseconds since 1970; undefined where it has run before, or is a parent. */
   readonly readyAt: number | undefined;
   /** BullMQ's delivery count; unique per attempt. */

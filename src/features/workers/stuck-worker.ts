@@ -1,19 +1,14 @@
-import { oneAtATime } from "../../../platform/lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../../../platform/lib/running.ts";
-import { whenSlotIsStill } from "../../../platform/redis/cluster/open-slot.ts";
-import type { WorkerHeartbeat } from "../heartbeat.ts";
-import type { QueueStore } from "../store/queue-store.ts";
-
-export interface WatchdogOptions {
-  readonly store: QueueStore;
-  readonly heartbeat: () => WorkerHeartbeat;
-  /** Whether it would claim a job now. */
-  readonly mayClaim: () => boolean;
-  /** Called once. */
-  readonly onStuck: () => void;
-}
+import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { ConsumedPartition } from "../../core/feature.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { whenSlotIsStill } from "../../platform/redis/cluster/open-slot.ts";
+import type { WorkerHeartbeat } from "./heartbeat.ts";
 
 export interface Watchdog extends Running {
+  readonly failed: Promise<never>;
   /** Redis refused to deliver a job. It may be full, and no other worker would get one. */
   reset(): void;
 }
@@ -25,11 +20,16 @@ const LOOKS = 6;
  * Notices a worker that claims nothing although jobs wait: its connection hangs, or its loop has ended. BullMQ handles most such
  * cases; the rest would look like an idle worker for ever.
  */
-export function startWatchdog(options: WatchdogOptions): Watchdog {
-  const { store, heartbeat, mayClaim, onStuck } = options;
+export function startWatchdog(partition: ConsumedPartition, heartbeat: () => WorkerHeartbeat): Watchdog {
+  const { store, clock, keysInUse, isStopping } = partition;
+  const mayClaim = () => !isStopping() && clock.isRight() && keysInUse.fault() === undefined;
   let { claimedAt } = heartbeat();
   let found = 0;
   let wasReset = false;
+  let fail: (error: HoldfastError) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
   const look = oneAtATime(async () => {
     const isWaiting = await jobsWait(store).catch(() => false);
     const { running, concurrency, claimedAt: nowClaimedAt } = heartbeat();
@@ -38,15 +38,24 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
     claimedAt = nowClaimedAt;
     wasReset = false;
     found = looksStuck ? found + 1 : 0;
-    if (found === LOOKS) onStuck();
+    if (found === LOOKS) fail(stuck(partition));
   });
   const timer = setInterval(() => void look(), heartbeat().stuckAfterMs / LOOKS);
   return {
     reset() {
       wasReset = true;
     },
+    failed,
     stop: stopOnce(async () => clearInterval(timer)),
   };
+}
+
+function stuck({ store, settings, log }: ConsumedPartition): HoldfastError {
+  const queue = queueOfPartition(store.queue);
+  const afterMs = settings.HOLDFAST_STUCK_AFTER_MS;
+  const message = `Jobs wait in the queue ${queue}, and with slots free this worker claimed none for ${afterMs} ms`;
+  log.fatal({ queue, code: "WORKER_STUCK" }, message);
+  return new HoldfastError("WORKER_STUCK", message);
 }
 
 /** Whether there are jobs that a worker could claim. */

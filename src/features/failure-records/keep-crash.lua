@@ -2,13 +2,13 @@
   Stores with a job that its worker was found lost, unless the job is gone. The latest ones stay. Atomic: the worker is read before another
   claims the job; where one has already, which it was is no longer known.
 
-  KEYS[1] the job   KEYS[2] its lock   ARGV[1] prefix of the fields   ARGV[2] how many stay   ARGV[3] when, in milliseconds
+  KEYS[1] the job, whose lock has the same slot   ARGV[1] prefix of the fields   ARGV[2] how many stay   ARGV[3] when, in milliseconds
 
   Returns OK
 ]]
 local job, most = KEYS[1], tonumber(ARGV[2])
 if redis.call("EXISTS", job) == 0 then return redis.status_reply("OK") end
-local isClaimed = redis.call("EXISTS", KEYS[2]) == 1
+local isClaimed = redis.call("EXISTS", job .. ":lock") == 1
 local worker = not isClaimed and redis.call("HGET", job, "pb") or ""
 local number = redis.call("HINCRBY", job, "crashesKept", 1)
 redis.call("HSET", job, ARGV[1] .. number % most, cjson.encode({ at = tonumber(ARGV[3]), worker = worker }))

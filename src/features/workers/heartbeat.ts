@@ -1,8 +1,8 @@
+import { dropStaleNote } from "../../core/bullmq/pause-note.ts";
+import type { ConsumedPartition } from "../../core/feature.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { dropStaleNote } from "./pause-note.ts";
-import type { QueueStore } from "./store/queue-store.ts";
 
 /** What a worker reports of itself. Jobs are protected by their locks; from this, operators see whether the run of a doubt may still be under way. */
 export interface WorkerHeartbeat {
@@ -27,16 +27,10 @@ const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
 const script = loadScript(import.meta.url, "heartbeat.lua");
 
-/**
- * Sends heartbeats until stopped, then removes the worker, unless something of it goes on.
- *
- * @param read called at each heartbeat
- */
+/** Sends heartbeats until stopped, then removes the worker, unless something of it goes on. */
 export function startHeartbeat(
-  store: QueueStore,
-  workerName: string,
+  { store, workerName, hasRunsLeft }: ConsumedPartition,
   read: () => WorkerHeartbeat,
-  goesOn: () => boolean = () => false,
 ): Running {
   const { client } = store;
   const keys = [store.keys.workers, store.keys.workersSeen] as const;
@@ -54,7 +48,7 @@ export function startHeartbeat(
   return {
     stop: stopOnce(async () => {
       clearInterval(timer);
-      if (client.status !== "ready" || goesOn()) return;
+      if (client.status !== "ready" || hasRunsLeft()) return;
       await Promise.all([client.hdel(keys[0], workerName), client.zrem(keys[1], workerName)]);
     }),
   };

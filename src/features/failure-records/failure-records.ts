@@ -1,7 +1,7 @@
 // What BullMQ forgets: it keeps only the latest failure, and only counts crashes. Records are fields of the job, and go with it.
 import { z } from "zod";
-import { loadScript } from "../../../platform/redis/script.ts";
-import type { QueueStore } from "../store/queue-store.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
 const attemptSchema = z.object({
   /** From 1. */
@@ -52,7 +52,7 @@ export async function keepAttempt(store: QueueStore, jobId: string, record: Atte
 
 /** @param at milliseconds since 1970 */
 export async function keepCrash({ client, keys }: QueueStore, jobId: string, at: number): Promise<void> {
-  await crashScript.run(client, [keys.job(jobId), `${keys.job(jobId)}:lock`], [CRASH, CRASHES_MAX, at]);
+  await crashScript.run(client, [keys.job(jobId)], [CRASH, CRASHES_MAX, at]);
 }
 
 /** Reads the failed attempts from a job's fields, the first first, their texts perhaps encrypted. */
