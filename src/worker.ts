@@ -4,6 +4,7 @@
  * @module holdfast/worker
  */
 
-export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./core/run/hooks.ts";
 export type { WorkerRole } from "./core/run/start-worker.ts";
+export type { WorkerOptions } from "./core/run/worker-options.ts";
 export { startWorker } from "./desk/start-worker.ts";
+export type { FailedAttempt, WorkerHooks } from "./features/hooks/feature.ts";

@@ -2,19 +2,22 @@ import type { Settings } from "../platform/config/settings.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";
+import type { ApplicationCheck } from "./bullmq/store/connect-queues.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
 import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
 import type { Events } from "./events.ts";
-import type { Application, Declaration } from "./job/define-config.ts";
+import type { Application } from "./job/define-config.ts";
 import type { JobContract, JobHandler } from "./job/define-job.ts";
 import type { AttemptPart } from "./run/given-attempt.ts";
+import type { WorkerOptions } from "./run/worker-options.ts";
 import type { SubmitPoints } from "./submit/points.ts";
+import type { Submitter } from "./submit/submitter.ts";
 
 /**
  * What a feature adds to the path of a job. The path calls these points, in the order of the list of features, and knows no feature by
  * name. Every point is optional.
  */
-export interface Feature extends Declaration, SubmitPoints {
+export interface Feature extends ApplicationCheck, SubmitPoints {
   readonly name: string;
   /** At most one feature has it; without, a key has its effects in its job's own queue. */
   readonly findFormerEntry?: FindFormerEntry;
@@ -40,18 +43,24 @@ export interface SubmittingProcess {
 export interface ConsumedPartition extends Consumed {
   /** The handlers of all types that this worker knows. */
   readonly handlers: ReadonlyMap<string, JobHandler>;
+  readonly submitter: Submitter;
   /** Whether it claims no more jobs. */
   readonly isStopping: () => boolean;
   /** Whether a run of an effect goes on, although its attempt may be over. */
   readonly hasRunsLeft: () => boolean;
 }
 
-/** A worker, whichever queues it claims from. */
+/** A worker. */
 export interface WorkerProcess {
   readonly application: Application;
   readonly settings: Settings;
   readonly stores: QueueStores;
+  /** Of the jobs of the application. */
+  readonly events: Events;
   readonly log: Logger;
+  readonly options: WorkerOptions;
+  /** Those that it claims from. */
+  readonly queues: readonly string[];
 }
 
 /** What a worker runs for a partition. If it fails, so does the worker. */

@@ -1,8 +1,8 @@
 import type { Attempt } from "../core/job/attempt.ts";
 import type { Application } from "../core/job/define-config.ts";
-import type { WorkerOptions } from "../core/run/hooks.ts";
 import type { OpenInternalHandlers } from "../core/run/internal-jobs.ts";
 import { startWorker as startBareWorker, type WorkerRole } from "../core/run/start-worker.ts";
+import type { WorkerOptions } from "../core/run/worker-options.ts";
 import { features } from "../features/index.ts";
 import type { Environment } from "../platform/config/settings.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";

@@ -8,9 +8,12 @@ import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { formerQueues } from "./former-queues/feature.ts";
 import { history } from "./history/feature.ts";
+import { hooks } from "./hooks/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { ledgerLife } from "./ledger-life/feature.ts";
+import { nextJobs } from "./next-jobs/feature.ts";
 import { poisonJobs } from "./poison-jobs/feature.ts";
+import { queueControl } from "./queue-control/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
@@ -34,4 +37,7 @@ export const features: readonly Feature[] = [
   debounce,
   formerQueues,
   history,
+  nextJobs,
+  queueControl,
+  hooks,
 ];

@@ -10,12 +10,12 @@ import { keyFault } from "../core/job/idempotency-key.ts";
 import { newJobId } from "../core/job/job-id.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import { runAttempt } from "../core/run/run-attempt.ts";
-import type { CheckNext } from "../core/run/submit-next.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
 import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
 import { givenChildren } from "../features/flows/children.ts";
 import type { Child } from "../features/flows/flow.ts";
 import { features } from "../features/index.ts";
+import { type CheckNext, givenSubmit } from "../features/next-jobs/feature.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
@@ -131,8 +131,10 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
       log: recordingLog(logs),
       events,
       now: Date.now,
-      checkNext,
-      parts: [{ given: (_, abort) => givenChildren(() => [children.map(childOf)], abort) }],
+      parts: [
+        { given: (_, abort) => givenChildren(() => [children.map(childOf)], abort) },
+        { given: givenSubmit(checkNext) },
+      ],
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);

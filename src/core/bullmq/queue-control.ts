@@ -1,65 +1,19 @@
 import { Queue } from "bullmq";
 import type { QueueLimits, Rate } from "../job/queue-settings.ts";
-import { dropStaleNote } from "./pause-note.ts";
 import { bullmqQueueName } from "./store/queue-keys.ts";
 import type { QueueStore } from "./store/queue-store.ts";
-
-/** Who paused a queue, and why. */
-export interface Pause {
-  /** "" where another tool paused it. */
-  readonly reason: string;
-  readonly by: string;
-  /** Milliseconds since 1970. */
-  readonly since: number | undefined;
-}
-
-/** Limits that were set by hand; they count in place of the declared ones. */
-export interface Override extends QueueLimits {
-  readonly by: string;
-  readonly since: number;
-}
-
-/** What an operator and the application have set for a queue. */
-export interface QueueControl {
-  readonly pause: Pause | undefined;
-  /** In force, as BullMQ has them. */
-  readonly limits: QueueLimits;
-  readonly override: Override | undefined;
-  /** As the worker that started last declares them. */
-  readonly declared: QueueLimits;
-}
 
 /** All partitions of one queue, the first one first. */
 export type Partitions = readonly [QueueStore, ...QueueStore[]];
 
-/** @throws Redis's own errors */
-export async function readControl(partitions: Partitions): Promise<QueueControl> {
-  const [first] = partitions;
-  const [record, ...metas] = await Promise.all([
-    first.client.hgetall(first.keys.control),
-    ...partitions.map(({ client, keys }) =>
-      client.hmget(keys.meta, "paused", "concurrency", "max", "duration"),
-    ),
-  ]);
-  const isPaused = metas.some(([paused]) => paused != null);
-  const { reason = "", by = "", since } = record;
-  // Nothing rests on it, and a read must not fail because Redis refuses to write.
-  if (!isPaused && since !== undefined) await dropStaleNote(first).catch(() => {});
-  return {
-    pause: isPaused ? { reason, by, since: since === undefined ? undefined : Number(since) } : undefined,
-    limits: sumOf(metas.map(limitsIn)),
-    override: record.override === undefined ? undefined : parse(record.override),
-    declared: record.declared === undefined ? {} : parse(record.declared),
-  };
-}
-
-/** Called by each worker at its start. A limit that is no longer declared is removed, one of another tool stays. */
-export async function declareLimits(partitions: Partitions, declared: QueueLimits): Promise<void> {
-  const [{ client, keys }] = partitions;
-  const known = await readControl(partitions);
-  if (JSON.stringify(known.declared) === JSON.stringify(declared)) return;
-  await client.hset(keys.control, { declared: JSON.stringify(declared) });
-  await applyLimits(partitions, declared, known.override);
+/** Reads whether any partition is paused, and the limits of all together. @throws Redis's own errors */
+export async function readLimits(
+  partitions: Partitions,
+): Promise<{ readonly isPaused: boolean; readonly limits: QueueLimits }> {
+  const metas = await Promise.all(
+    partitions.map(({ client, keys }) => client.hmget(keys.meta, "paused", "concurrency", "max", "duration")),
+  );
+  return { isPaused: metas.some(([paused]) => paused != null), limits: sumOf(metas.map(limitsIn)) };
 }
 
 /** Sets BullMQ's limits. An override counts in place of what is declared. */
@@ -109,9 +63,7 @@ export async function withBullmq(
   );
 }
 
-type Meta = readonly (string | null)[];
-
-function limitsIn([, concurrency, max, duration]: Meta): QueueLimits {
+function limitsIn([, concurrency, max, duration]: readonly (string | null)[]): QueueLimits {
   return {
     concurrency: concurrency == null ? undefined : Number(concurrency),
     rate: max == null || duration == null ? undefined : { count: Number(max), perMs: Number(duration) },
@@ -128,8 +80,4 @@ function sumOf(each: readonly QueueLimits[]): QueueLimits {
     ),
     rate: first && { count: rates.reduce((sum, rate) => sum + (rate?.count ?? 0), 0), perMs: first.perMs },
   };
-}
-
-function parse<T>(json: string): T {
-  return JSON.parse(json) as T;
 }

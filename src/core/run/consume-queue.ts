@@ -4,8 +4,6 @@ import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { startConsumer } from "../bullmq/claim/job-consumer.ts";
 import { createLeases } from "../bullmq/claim/lease.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
-import { declareLimits } from "../bullmq/queue-control.ts";
-import type { QueueStores } from "../bullmq/store/queue-store.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
@@ -13,7 +11,6 @@ import type { ConsumedPartition, Feature } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
-import type { QueueLimits } from "../job/queue-settings.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 
@@ -50,7 +47,6 @@ export function consumeQueue(
   onFailed: (error: unknown) => void,
 ): Running {
   const { stores } = worker.queues;
-  const declared = worker.application.queueSettings.get(queue);
   const slots = new Slots(slotsOf(queue, worker.application, worker.settings));
   const consumers = new Map<string, Running>();
   let isStopping = false;
@@ -64,7 +60,6 @@ export function consumeQueue(
   }
 
   consumeAll();
-  declare(stores, queue, declared?.limits ?? {}, worker.log);
   stores.layouts.onChange((changed) => {
     if (changed === queue) consumeAll();
   });
@@ -74,15 +69,6 @@ export function consumeQueue(
       await Promise.all([...consumers.values()].map((consumer) => consumer.stop()));
     }),
   };
-}
-
-/** The limits that stand from before count until these are written. */
-function declare(stores: QueueStores, queue: string, limits: QueueLimits, log: Logger): void {
-  const [first, ...others] = stores.partitionsOf([queue]);
-  if (first === undefined) return;
-  declareLimits([first, ...others], limits).catch((error: unknown) =>
-    log.warn({ queue, reason: String(error) }, "the declared limits could not be written"),
-  );
 }
 
 /** Claims the jobs of one partition and runs them, and runs what else its jobs need, such as sweeps. */
@@ -110,6 +96,7 @@ function consumePartition(
     keysInUse,
     log,
     handlers,
+    submitter: queues.submitter,
     isStopping: () => isStopping,
     hasRunsLeft: () => ledgers.runsLeft.size > 0,
   };
@@ -120,7 +107,6 @@ function consumePartition(
     log,
     events,
     now: clock.now,
-    checkNext: (_, input) => queues.submitter.checkOwn(input),
     parts: parts.filter(({ beforeHandler, given }) => beforeHandler ?? given),
     openEffects: effectsOpener(ledgers, worker),
   };

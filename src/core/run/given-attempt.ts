@@ -6,7 +6,6 @@ import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { Effects } from "../effect/effects.ts";
 import type { Attempt, AttemptLog, AttemptMembers } from "../job/attempt.ts";
 import { asItIs, type Scrub, scrubFields } from "../job/redaction.ts";
-import { type CheckNext, submitNext } from "./submit-next.ts";
 
 const PROGRESS_MAX_BYTES = 4_096;
 const LOG_LINE_MAX = 1_000;
@@ -18,7 +17,6 @@ interface Parts {
   readonly effects: Effects;
   readonly log: () => Logger;
   readonly scrub: Scrub;
-  readonly checkNext: CheckNext;
 }
 
 /** What a feature adds to attempts. */
@@ -47,8 +45,6 @@ class GivenAttempt implements Omit<Attempt, keyof AttemptMembers> {
   readonly attempt: number;
   readonly effect: Effects["effect"];
   readonly progress = (value: number | object): Promise<void> => reportProgress(this.#parts, value);
-  readonly submit: Attempt["submit"] = (job, payload, options) =>
-    submitNext(this.#parts, job, payload, options);
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;

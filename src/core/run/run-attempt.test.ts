@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineJob } from "../../features/define-job.ts";
+import { givenSubmit } from "../../features/next-jobs/feature.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import { Lease } from "../bullmq/claim/lease.ts";
@@ -61,7 +62,6 @@ describe("the process's log of a job with secrets", () => {
         events,
         now: Date.now,
         parts: [],
-        checkNext: () => () => Promise.reject(away()),
         openEffects: (_job, { effects }) =>
           openEffects(effects, () => {
             throw new Error("the job has no effects");
@@ -85,6 +85,10 @@ describe("a handler that submits a job", () => {
   /** Runs a handler that submits; `answers` are Redis's, the last one for ever. */
   async function submitting(lease: Lease, answers: readonly (() => Promise<typeof receipt>)[]) {
     let asked = 0;
+    const answer = async () => {
+      asked += 1;
+      return (await answers[asked - 1]?.()) ?? receipt;
+    };
     const handler = job.handler(async ({ submit }) => {
       expect(await submit(next, null)).toEqual(receipt);
       return null;
@@ -95,11 +99,7 @@ describe("a handler that submits a job", () => {
         log: pino({ level: "silent" }),
         events: createEvents(),
         now: Date.now,
-        parts: [],
-        checkNext: () => async () => {
-          asked += 1;
-          return (await answers[asked - 1]?.()) ?? receipt;
-        },
+        parts: [{ given: givenSubmit(() => answer) }],
         openEffects: () => openEffects({}, () => Promise.reject(new Error("no effects")) as never),
       },
       { ...claimed, lease },
@@ -169,7 +169,6 @@ describe("an attempt while Redis does not answer", () => {
         events: createEvents(),
         now: Date.now,
         parts: [],
-        checkNext: () => () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given })),
       },
@@ -227,7 +226,6 @@ describe("an attempt that fails while an earlier one has left an effect in doubt
         events: createEvents(),
         now: Date.now,
         parts: [],
-        checkNext: () => () => Promise.reject(away()),
         openEffects: (job, { effects }, given) =>
           openEffects(effects, () => ({ job, ledger, events: createEvents(), ...given }), job.delivery),
       },

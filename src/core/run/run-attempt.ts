@@ -16,7 +16,6 @@ import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
 import { failed, faultOf } from "./attempt-fault.ts";
 import { type AttemptPart, givenAttempt } from "./given-attempt.ts";
-import type { CheckNext } from "./submit-next.ts";
 
 /** How long a job waits for a worker that has its handler. */
 const NO_HANDLER_FIRST_MS = 500;
@@ -31,7 +30,6 @@ export interface AttemptTools {
   readonly events: Events;
   /** Redis's clock, in milliseconds since 1970. */
   now(): number;
-  readonly checkNext: CheckNext;
   readonly parts: readonly AttemptPart[];
   openEffects(
     job: ClaimedJob,
@@ -126,17 +124,15 @@ interface OwnTools extends Pick<EffectContext, "log" | "scrub"> {
   readonly effects: Effects;
   /** Ends the effects with their attempt. */
   readonly effectsEnd: Abort;
-  readonly checkNext: CheckNext;
   readonly parts: readonly AttemptPart[];
 }
 
 function ownTools(tools: AttemptTools, contract: JobContract, job: ClaimedJob): OwnTools {
-  const { checkNext, parts } = tools;
   const log = logOf(tools.log, job);
   const scrub = scrubOf(contract, job);
   const effectsEnd = new Abort();
   const effects = tools.openEffects(job, contract, { abort: effectsEnd, log, scrub });
-  return { log, scrub, effects, effectsEnd, checkNext, parts };
+  return { log, scrub, effects, effectsEnd, parts: tools.parts };
 }
 
 function runHandler(

@@ -9,7 +9,6 @@ import {
 import type { Concurrency } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
-
 import { orStop, type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
@@ -20,9 +19,9 @@ import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { logAttempts } from "../log-events.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
-import { openHooks, type WorkerOptions, type WorkerQueues } from "./hooks.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
+import type { WorkerOptions, WorkerQueues } from "./worker-options.ts";
 
 /** A role that can serve metrics. */
 export interface MeasuredRole extends Running {
@@ -73,14 +72,13 @@ export async function startWorker(
   application: Application,
   { features, openInternal, startMetrics }: WorkerAdditions,
   env?: Environment,
-  { logger, queues: only, except, ...hooks }: WorkerOptions = {},
+  options: WorkerOptions = {},
 ): Promise<WorkerRole> {
   const settings = readSettings(env);
-  const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
+  const log = options.logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   logAttempts(events, log);
-  const { stop: stopHooks } = openHooks(hooks, application, events, log);
-  const claimed = chosenQueues(application.queues, { queues: only, except });
+  const claimed = chosenQueues(application.queues, options);
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
@@ -106,7 +104,7 @@ export async function startWorker(
     consumers.push(
       consumeQueue(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores)), fail),
     );
-  const running = { application, settings, stores, log };
+  const running = { application, settings, stores, events, log, options, queues: claimed };
   const parts = features.flatMap(({ inWorkerProcess }) => inWorkerProcess?.(running) ?? []);
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onWorkerStart } of features) onWorkerStart?.(started);
@@ -117,7 +115,6 @@ export async function startWorker(
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopHooks();
       await stopAll([path, ...(metrics === undefined ? [] : [metrics]), ...parts]);
     }),
   };

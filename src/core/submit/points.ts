@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { RedisConnection } from "../../platform/redis/connection.ts";
 import type { JobAdder } from "../bullmq/add/job-adder.ts";
 import type { NewJob } from "../bullmq/add/new-job.ts";
 import type { QueueStore, QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
@@ -20,6 +21,18 @@ export interface SubmitPoints {
   readonly partOf?: (contract: JobContract, payload: unknown, options: SentOptions) => JobPart | undefined;
   /** Adds jobs whose keys may be known in several queues. At most one feature has it; without, a key counts in its job's own queue. */
   readonly openAdder?: OpenAdder;
+  /** At most one feature has it. */
+  readonly openPrelude?: (client: RedisConnection, prefix: string) => Prelude;
+}
+
+/** What precedes the first submission of a type by a process. */
+export interface Prelude {
+  /** As far as this process knows. */
+  isDone(contract: JobContract): boolean;
+  /** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
+  run(contract: JobContract): Promise<void>;
+  /** Redis may have lost it: it precedes the next submission of each type, too. */
+  repeat(): void;
 }
 
 /** What a submission's options say, to the core and to features. */

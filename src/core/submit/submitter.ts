@@ -7,7 +7,6 @@ import type { JobExtras, NewJob } from "../bullmq/add/new-job.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../bullmq/store/fingerprint-secrets.ts";
 import { LayoutChanged } from "../bullmq/store/partitions.ts";
-import { openQueueMemory } from "../bullmq/store/queue-memory.ts";
 import type { Events } from "../events.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
@@ -75,10 +74,10 @@ export function createSubmitter(
   const { client, stores, epochs, clock } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
   if (queues.codec.keyIds.length > 0) secrets.renew().catch(() => {});
-  const memory = openQueueMemory(client, prefix);
+  const prelude = features.find(({ openPrelude }) => openPrelude)?.openPrelude?.(client, prefix);
   epochs.onLoss(async () => {
     secrets.offerAgain();
-    memory.forget();
+    prelude?.repeat();
   });
   const { openAdder = openOwnQueueAdder } = features.find((feature) => feature.openAdder !== undefined) ?? {};
   const steps: SubmitSteps = {
@@ -93,7 +92,7 @@ export function createSubmitter(
   const enqueue = openEnqueue(stores, steps);
 
   async function prepare(contract: JobContract): Promise<string> {
-    const [read] = await Promise.all([secrets.of(contract.queue).get(), memory.remember(contract)]);
+    const [read] = await Promise.all([secrets.of(contract.queue).get(), prelude?.run(contract)]);
     return read;
   }
 
@@ -101,7 +100,8 @@ export function createSubmitter(
     const confirming = mayAccept(queues);
     if (confirming !== undefined) await confirming;
     const { contract } = submission;
-    const known = memory.knows(contract) ? secrets.of(contract.queue).known() : undefined;
+    const isReady = prelude?.isDone(contract) ?? true;
+    const known = isReady ? secrets.of(contract.queue).known() : undefined;
     // All of it together must be done in time.
     const receipt = await (known === undefined
       ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))

@@ -1,8 +1,7 @@
-import { readHolders } from "../../core/bullmq/add/dedup-keys.ts";
 import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import { cancelJob } from "../../core/bullmq/cancel-job.ts";
-import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { failpoint } from "../../core/failpoints.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import type { Application } from "../../core/job/define-config.ts";
@@ -242,6 +241,20 @@ interface Call {
 /** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
 const ANSWERED_WITHIN_MS = 1_500;
 const CHILD_MS = 1;
+
+/** Reads what has these keys, as `keyHolder` reads it; null where nothing has. */
+async function readHolders(
+  { client, keys }: QueueStore,
+  dedupKeys: readonly string[],
+): Promise<(string | null)[]> {
+  const pipeline = client.pipeline();
+  for (const dedupKey of dedupKeys) pipeline.get(keys.dedupKey(dedupKey));
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, id]) => {
+    if (error !== null) throw error;
+    return id as string | null;
+  });
+}
 
 async function prepareAll({ prepare }: SubmitSteps, flow: ValidFlow): Promise<string> {
   const contracts = new Set(flow.children.map(({ submission }) => submission.contract));

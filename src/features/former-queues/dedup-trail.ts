@@ -1,10 +1,10 @@
-import { type DedupKeys, openDedupKeys } from "../../core/bullmq/add/dedup-keys.ts";
 import type { JobAdder } from "../../core/bullmq/add/job-adder.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import { failpoint } from "../../core/failpoints.ts";
 import { isSameContent, keyHolder, queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
 import type { OpenAdder } from "../../core/submit/points.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { type DedupKeys, openDedupKeys } from "./dedup-keys.ts";
 
 interface TrailQueue {
   readonly adder: JobAdder;

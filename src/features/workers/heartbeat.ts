@@ -1,4 +1,3 @@
-import { dropStaleNote } from "../../core/bullmq/pause-note.ts";
 import type { ConsumedPartition } from "../../core/feature.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
@@ -37,7 +36,6 @@ export function startHeartbeat(
   const beat = oneAtATime(async () => {
     try {
       await script.run(client, keys, [workerName, JSON.stringify(read()), FORGOTTEN_AFTER_MS]);
-      await dropStaleNote(store);
     } catch {
       // The connection's owner reports errors; the next heartbeat comes soon.
     }

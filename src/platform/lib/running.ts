@@ -16,7 +16,7 @@ export function stopOnce(stop: () => Promise<void>): Running["stop"] {
 }
 
 /** Waits for the next step of a start. If it fails, what has started is stopped first, so that nothing stays open. */
-export async function orStop<T>(started: Pick<Running, "stop">, step: Promise<T>): Promise<T> {
+export async function orStop<T>(started: Pick<Running, "stop">, step: T | Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {

@@ -1,8 +1,7 @@
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
-import { type CountedReply, inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
+import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
 import { inTime, redisFull } from "../../../platform/redis/redis-errors.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
-import type { Written } from "../../../platform/redis/writers.ts";
 import type { Backoff } from "../../job/retry-policy.ts";
 import { LayoutChanged } from "../store/partitions.ts";
 import type { QueueStore, WritableQueueStore } from "../store/queue-store.ts";
@@ -60,30 +59,45 @@ export function openAdding<Args extends readonly [...ScriptArgs, ...string[]], A
 }
 
 async function addAll<Answer>(
-  { epoch, keys }: WritableQueueStore,
+  store: WritableQueueStore,
   script: Script,
   jobs: readonly (readonly (string | number)[])[],
+): Promise<Answer[]> {
+  const { start, epoch, jobsSinceMemoryCheck } = store.keys;
+  return await writeInEpoch<Answer>(store, script, [epoch, jobsSinceMemoryCheck], (id, count) => {
+    const args: (string | number)[] = [start, id, count, UNCHECKED_MAX];
+    // `flat()` takes longer (row `http-submit`).
+    for (const job of jobs) args.push(...job);
+    return args;
+  });
+}
+
+/**
+ * Runs a script that writes for several jobs, if Redis has lost nothing and the queue is not divided meanwhile.
+ *
+ * @param script answers for each job, and with the epoch's count at the end
+ * @throws LayoutChanged
+ */
+export async function writeInEpoch<Answer>(
+  { epoch }: WritableQueueStore,
+  script: Script,
+  keys: readonly string[],
+  argsIn: (id: string, count: number) => readonly (string | number)[],
 ): Promise<Answer[]> {
   const { layout } = epoch;
   const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {
     if (epoch.layout !== layout) throw new LayoutChanged();
-    const args: (string | number)[] = [keys.start, id, count, UNCHECKED_MAX];
-    // `flat()` takes longer (row `http-submit`).
-    for (const job of jobs) args.push(...job);
-    const written = await epoch.write(script, [keys.epoch, keys.jobsSinceMemoryCheck], args);
-    return written.reply === OTHER_EPOCH ? OTHER_EPOCH : counted<Answer>(written);
+    const written = await epoch.write(script, keys, argsIn(id, count));
+    if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
+    const answers = written.reply as [...Answer[], number];
+    const result = answers.slice(0, -1) as Answer[];
+    return { count: Number(answers.at(-1)), result, unconfirmed: written.unconfirmed };
   });
   if (unconfirmed !== undefined) throw unconfirmed;
   return result;
 }
 
-/** The epoch's count follows the answers. */
-function counted<Answer>({ reply, unconfirmed }: Written): CountedReply<Answer[]> {
-  const answers = reply as [...Answer[], number];
-  return { count: Number(answers.at(-1)), result: answers.slice(0, -1) as Answer[], unconfirmed };
-}
-
-/** What has the key: null for the added job, 0 where there was no room. */
+/** What has the key: null where this job has it now, 0 where there was no room. */
 export type Holder = string | null | 0;
 
 /** One job, as scripts read it. */

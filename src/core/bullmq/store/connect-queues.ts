@@ -1,16 +1,21 @@
 import type { Settings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
-import { stopAll, stopOnce } from "../../../platform/lib/running.ts";
+import { orStop, stopAll, stopOnce } from "../../../platform/lib/running.ts";
 import { connectRedis, type FitRedis } from "../../../platform/redis/connect.ts";
-import type { ConnectionMode } from "../../../platform/redis/connection.ts";
+import type { ConnectionMode, RedisConnection } from "../../../platform/redis/connection.ts";
 import { type KeysInUse, openKeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import { type Clock, openClock } from "../../../platform/redis/fitness/clock.ts";
 import { type Fitness, watchFitness } from "../../../platform/redis/fitness/fitness.ts";
 import { type Application, type Declaration, dividedFaults } from "../../job/define-config.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
-import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
+
+/** What a feature may have against an application, given what Redis knows. */
+export interface ApplicationCheck extends Declaration {
+  /** @throws HoldfastError, and the process does not start */
+  readonly requireFit?: (application: Application, client: RedisConnection, prefix: string) => Promise<void>;
+}
 
 /** The queues of an application, for a process that adds jobs to them or runs their jobs. */
 export interface ConnectedQueues extends FitRedis {
@@ -22,7 +27,7 @@ export interface ConnectedQueues extends FitRedis {
 }
 
 /**
- * @param declarations those that may be against partitions
+ * @param checks of what Redis knows
  * @param as a guest in another process writes no files
  * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
  *   `ENCRYPTION_KEYS_DIFFER`,
@@ -31,7 +36,7 @@ export interface ConnectedQueues extends FitRedis {
 export async function connectQueues(
   application: Application,
   configured: Settings,
-  declarations: readonly Declaration[],
+  checks: readonly ApplicationCheck[],
   mode: ConnectionMode,
   log?: Logger,
   as: "role" | "guest" = "role",
@@ -39,7 +44,7 @@ export async function connectQueues(
   const { HOLDFAST_PREFIX: prefix } = configured;
   const redis = await connectRedis(configured, mode, log);
   const settings = { ...configured, HOLDFAST_DURABILITY: redis.durability };
-  await requireKnownQueues(application, redis, prefix);
+  for (const { requireFit } of checks) await orStop(redis, requireFit?.(application, redis.client, prefix));
   const clock = await openClock(redis, log);
   const fitness = watchFitness(redis.client, settings, log);
   const keysInUse = await openKeysInUse(redis, settings, log);
@@ -52,7 +57,7 @@ export async function connectQueues(
     isKept: log !== undefined && as === "role",
   });
   const stop = stopOnce(() => stopAll([redis, clock, fitness, keysInUse, epochs]));
-  await requireUndivided(application, declarations, epochs, stop);
+  await requireUndivided(application, checks, epochs, stop);
   const stores = openWritableQueueStores(redis, prefix, epochs, fitness);
   return { ...redis, clock, fitness, keysInUse, epochs, stores, stop };
 }

@@ -1,5 +1,5 @@
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import type { QueueStore } from "./store/queue-store.ts";
 
 /** Who has paused a queue, why, and when, in milliseconds since 1970. */
 export interface PauseNote {
@@ -15,7 +15,7 @@ export async function notePause(store: QueueStore, { reason, by, at }: PauseNote
   await script.run(store.client, keysOf(store), [reason, by, at]);
 }
 
-/** Drops the note of a pause that is over. Workers do with each heartbeat, for another tool can have resumed the queue. */
+/** Drops the note of a pause that is over. Workers do now and then, for another tool can have resumed the queue. */
 export async function dropStaleNote(store: QueueStore): Promise<void> {
   await script.run(store.client, keysOf(store), []);
 }

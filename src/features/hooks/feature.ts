@@ -1,9 +1,8 @@
+import type { Feature, WorkerProcess } from "../../core/feature.ts";
+import type { Failure } from "../../core/job/failure.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
-import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
+import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { foreign, placeOf } from "../../platform/lib/thrown.ts";
-import type { Events } from "../events.ts";
-import type { Application } from "../job/define-config.ts";
-import type { Failure } from "../job/failure.ts";
 
 /** An attempt that failed. */
 export interface FailedAttempt {
@@ -35,30 +34,22 @@ export interface WorkerHooks {
   readonly onStop?: () => void | Promise<void>;
 }
 
-/** Which queues a worker claims from. */
-export interface WorkerQueues {
-  /** Only these. @default every queue of the application */
-  readonly queues?: readonly string[] | undefined;
-  /** All but these. @default none */
-  readonly except?: readonly string[] | undefined;
+declare module "../../core/run/worker-options.ts" {
+  interface WorkerOptions extends WorkerHooks {}
 }
 
-export interface WorkerOptions extends WithLogger, WorkerHooks, WorkerQueues {}
+/** Functions of the application that workers call. */
+export const hooks: Feature = { name: "hooks", inWorkerProcess: (worker) => [openHooks(worker)] };
 
 const STOP_HOOK_MS = 5_000;
 
-/** The hooks of one worker. */
-export interface OpenHooks {
-  /** Waits for calls that have not ended, then calls `onStop`. */
-  stop(): Promise<void>;
-}
-
-export function openHooks(
-  { onFailed, onStop }: WorkerHooks,
-  { jobs }: Application,
-  events: Events,
-  log: Logger,
-): OpenHooks {
+/** A stop waits for calls that have not ended, then calls `onStop`. */
+function openHooks({
+  options: { onFailed, onStop },
+  application: { jobs },
+  events,
+  log,
+}: WorkerProcess): Running {
   const calls = new Set<Promise<void>>();
   const call = async (hook: keyof WorkerHooks, run: () => void | Promise<void>): Promise<void> => {
     await foreign(async () => run()).catch((error: unknown) =>
@@ -75,11 +66,11 @@ export function openHooks(
     });
   const late = () => new Error("late");
   return {
-    async stop() {
+    stop: stopOnce(async () => {
       const ended = Promise.all(calls).then(() => onStop && call("onStop", onStop));
       await withDeadline(ended, STOP_HOOK_MS, late).catch(() =>
         log.error({ afterMs: STOP_HOOK_MS }, "a hook has not ended in time; stopping without it"),
       );
-    },
+    }),
   };
 }

@@ -9,8 +9,8 @@
   Returns for each key the id that held it before, or false where it is now held for this job; 0 where there is no room. Then
   the epoch's count. "other-epoch" where nothing was done.
 ]]
--- @include ../../../platform/redis/fitness/epoch.lua
--- @include ../../../platform/redis/fitness/memory.lua
+-- @include ../../platform/redis/fitness/epoch.lua
+-- @include ../../platform/redis/fitness/memory.lua
 
 local FIRST, FIELDS = 4, 3
 if not isEpoch(KEYS[1], ARGV[2], ARGV[3]) then return "other-epoch" end

@@ -1,11 +1,9 @@
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { orStop } from "../../../platform/lib/running.ts";
-import type { ConnectedRedis } from "../../../platform/redis/connect.ts";
-import type { RedisConnection } from "../../../platform/redis/connection.ts";
-import { inTime, START_DEADLINE_MS } from "../../../platform/redis/redis-errors.ts";
-import { loadScript } from "../../../platform/redis/script.ts";
-import type { Application } from "../../job/define-config.ts";
-import type { JobContract } from "../../job/define-job.ts";
+import type { Application } from "../../core/job/define-config.ts";
+import type { Prelude } from "../../core/submit/points.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { RedisConnection } from "../../platform/redis/connection.ts";
+import { inTime, START_DEADLINE_MS } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
 /** The queues that each job type was submitted to. */
 function queueMemoryKey(prefix: string): string {
@@ -15,27 +13,18 @@ function queueMemoryKey(prefix: string): string {
 const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
 
 /** Remembers in Redis which queue each type is submitted to. */
-export interface QueueMemory {
-  /** Whether Redis remembers it already, as far as this process knows. */
-  knows(contract: JobContract): boolean;
-  /** Called before a type's first submission. @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
-  remember(contract: JobContract): Promise<void>;
-  /** Redis may have lost it: each type is remembered again with its next submission. */
-  forget(): void;
-}
-
-export function openQueueMemory(client: RedisConnection, prefix: string): QueueMemory {
+export function openQueueMemory(client: RedisConnection, prefix: string): Prelude {
   const known = new Set<string>();
   const forget = () => known.clear();
   client.on("ready", forget);
   return {
-    knows: ({ type }) => known.has(type),
-    async remember({ type, queue, formerQueues }) {
+    isDone: ({ type }) => known.has(type),
+    async run({ type, queue, formerQueues }) {
       if (known.has(type)) return;
       await inTime(rememberScript.run(client, [queueMemoryKey(prefix)], [type, queue, ...formerQueues]));
       known.add(type);
     },
-    forget,
+    repeat: forget,
   };
 }
 
@@ -70,24 +59,19 @@ export function changedQueues(
 }
 
 /**
- * Refuses an application in which a type has another queue than before: its keys would be forgotten, and its jobs left behind. The
- * connection is then closed.
+ * Refuses an application in which a type has another queue than before: its keys would be forgotten, and its jobs left behind.
  *
  * @throws HoldfastError `QUEUE_CHANGED` with a line for each such type, `STORE_UNAVAILABLE`
  */
 export async function requireKnownQueues(
   application: Application,
-  store: ConnectedRedis,
+  client: RedisConnection,
   prefix: string,
 ): Promise<void> {
-  const reading = inTime(readQueueMemory(store.client, prefix), START_DEADLINE_MS);
-  await orStop(
-    store,
-    reading.then((memory) => refuseChanged(changedQueues(application, memory))),
+  const changed = changedQueues(
+    application,
+    await inTime(readQueueMemory(client, prefix), START_DEADLINE_MS),
   );
-}
-
-function refuseChanged(changed: readonly ChangedQueue[]): void {
   if (changed.length === 0) return;
   const lines = changed.map(
     ({ type, queue, lastQueue, line }) =>

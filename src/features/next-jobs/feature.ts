@@ -1,15 +1,50 @@
+import type { ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
+import type { Feature } from "../../core/feature.ts";
+import { nextKey, nextNameFault } from "../../core/job/idempotency-key.ts";
+import type { NextOptions, ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
+import type { AttemptPart } from "../../core/run/given-attempt.ts";
+import { type SentSubmission, submissionOf } from "../../core/submit/submission.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { wait } from "../../platform/lib/wait.ts";
-import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
-import { nextKey, nextNameFault } from "../job/idempotency-key.ts";
-import type { NextOptions, ProducibleJob, Receipt } from "../job/submit-options.ts";
-import { submissionOf } from "../submit/submission.ts";
+
+declare module "../../core/job/attempt.ts" {
+  interface AttemptMembers {
+    /**
+     * Submits another job, of any queue, once: further attempts, duplicates and crashes of this job find the first one. While Redis is
+     * away it waits, as long as the attempt may.
+     *
+     * @param payload the same in each attempt: make it from this job's payload and from results of effects
+     * @returns the receipt; `duplicate` when an earlier attempt submitted it
+     * @throws HoldfastError `INVALID_PAYLOAD`, `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`; `IDEMPOTENCY_KEY_REUSED` when this job has
+     *   submitted other content under this name
+     * @example await submit(shipOrder, { order }, { delayMs: 60_000 })
+     * @example for (const item of items) await submit(pack, { item }, { name: `pack-${item}` });
+     */
+    submit<PayloadIn>(
+      job: ProducibleJob<PayloadIn>,
+      payload: NoInfer<PayloadIn>,
+      options?: NextOptions,
+    ): Promise<Receipt>;
+  }
+}
+
+/** Handlers submit the jobs that follow theirs. */
+export const nextJobs: Feature = {
+  name: "next-jobs",
+  inWorker: ({ submitter }) => [{ given: givenSubmit((_, input) => submitter.checkOwn(input)) }],
+};
 
 /** Checks a submission as `Submitter.check` does, given the contract that the handler has. */
-export type CheckNext = (job: ProducibleJob<unknown>, input: NextSubmission) => () => Promise<Receipt>;
-export type NextSubmission = ReturnType<typeof submissionOf>;
+export type CheckNext = (job: ProducibleJob<unknown>, input: SentSubmission) => () => Promise<Receipt>;
+
+/** What a handler gets. */
+export function givenSubmit(checkNext: CheckNext): NonNullable<AttemptPart["given"]> {
+  return (job, abort) => ({
+    submit: (next, payload, options) => submitNext({ job, abort, checkNext }, next, payload, options),
+  });
+}
 
 interface Parts {
   readonly job: ClaimedJob;
@@ -20,7 +55,7 @@ interface Parts {
 const RETRY_MS = 500;
 
 /** Submits a job for a handler, again and again until Redis answers or the attempt is aborted: the key is the same each time. */
-export async function submitNext<PayloadIn>(
+async function submitNext<PayloadIn>(
   { job, abort, checkNext }: Parts,
   next: ProducibleJob<PayloadIn>,
   payload: PayloadIn,

@@ -1,0 +1,54 @@
+import { type Holder, writeInEpoch } from "../../core/bullmq/add/job-adder.ts";
+import type { WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
+import { redisFull } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+/** The deduplication keys of one queue, for jobs of other queues. */
+export interface DedupKeys {
+  /**
+   * Claims a key for a job, unless another job has it. Claimed again for the same job, it is held at least as long as asked.
+   *
+   * @returns what has the key now, as `keyHolder` reads it
+   * @throws HoldfastError `STORE_FULL`, `STORE_ROLLED_BACK`, and Redis's own errors
+   * @throws LayoutChanged
+   */
+  claim(dedupKey: string, id: string, holdMs: number): Promise<string>;
+  /** Returns what has a key, as `keyHolder` reads it; null where nothing has. */
+  holder(dedupKey: string): Promise<string | null>;
+  hasJob(id: string): Promise<boolean>;
+  /** Releases a key, unless another job has it by now. */
+  release(dedupKey: string, id: string): Promise<void>;
+}
+
+const TOGETHER_MAX = 32;
+
+const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua");
+const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua");
+
+type ClaimArgs = readonly [dedupKey: string, id: string, holdMs: number];
+
+/** Claims of one turn of the event loop travel in one command. */
+export function openDedupKeys(store: WritableQueueStore): DedupKeys {
+  const { client, keys } = store;
+  const claimAll = (claims: readonly ClaimArgs[]) =>
+    writeInEpoch<Holder>(store, claimScript, [keys.epoch], (id, count) => [
+      keys.start,
+      id,
+      count,
+      ...claims.flat(),
+    ]);
+  const claimOne = batchByTurn({ run: claimAll, itemsMax: TOGETHER_MAX });
+  return {
+    async claim(dedupKey, id, holdMs) {
+      const holder = await claimOne([dedupKey, id, holdMs]);
+      if (holder === 0) throw redisFull();
+      return holder ?? id;
+    },
+    holder: (dedupKey) => client.get(keys.dedupKey(dedupKey)),
+    hasJob: async (id) => (await client.exists(keys.job(id))) > 0,
+    async release(dedupKey, id) {
+      await releaseScript.run(client, [keys.dedupKey(dedupKey)], [id]);
+    },
+  };
+}
