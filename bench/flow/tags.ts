@@ -47,7 +47,8 @@ export async function measureTags(redisUrl: string, jobs: number): Promise<TagCo
       const some = Array.from({ length: TOGETHER }, (_, index) => submissionOf(at + index));
       await producer.submitMany(note, some);
     }
-    const { tag } = queueKeys(env.HOLDFAST_PREFIX, "default");
+    const { own } = queueKeys(env.HOLDFAST_PREFIX, "default");
+    const tag = (name: string) => own(`tag:${name}`);
     return {
       rareMs: await medianMs(`${api.url}/jobs?tag=rare&limit=50`),
       totalMs: await medianMs(`${api.url}/jobs?tag=rare&limit=50&total=true`),

@@ -158,7 +158,7 @@ export async function fillStore(client: Redis, prefix: string, cast: Cast, jobs:
 
 /** At 03:00 somebody paused a queue. Its stream is written anew, since entries cannot be added before others. */
 async function markNight(client: Redis, prefix: string, threeMs: number): Promise<void> {
-  const { marks } = queueKeys(prefix, "default");
+  const marks = queueKeys(prefix, "default").own("history:marks");
   const present = await client.xrange(marks, "-", "+");
   const own = [
     [`${threeMs}-0`, ["kind", "paused", "text", "the partner is down", "by", "ops-day (session)"]],

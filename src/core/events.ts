@@ -1,6 +1,5 @@
 import { EventEmitter } from "node:events";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
-import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Receipt } from "./job/submit-options.ts";
 
 /** A claimed job, as far as telemetry needs it. */
@@ -27,16 +26,10 @@ export type AttemptEnd =
   | { readonly kind: "deferred"; readonly code?: ErrorCode }
   | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly trace: string };
 
-export interface TickEvent {
-  readonly schedule: string;
-  /** The scheduled instant, in ISO 8601. */
-  readonly tick: string;
-}
-
 /** An effect by its job's type and its declared name. */
 type EffectEvent = [type: string, effect: string];
 
-/** What happens in a process: each event's name and arguments. */
+/** What happens in a process: each event's name and arguments. Features add events of their own. */
 export interface EventMap {
   /** A job was accepted, or its key already had a job with the same content. */
   "job.submitted": [job: Pick<Receipt, "id" | "type" | "duplicate" | "replaces">];
@@ -52,17 +45,6 @@ export interface EventMap {
   /** Each time that an attempt leaves an effect in doubt or finds it so. */
   "effect.in-doubt": EffectEvent;
   "effect.resolved": EffectEvent;
-  "tick.enqueued": [tick: TickEvent & { readonly jobId: string; readonly lateMs: number }];
-  /** Another scheduler enqueued the tick first. */
-  "tick.duplicate": [tick: TickEvent & { readonly jobId: string }];
-  /** Redis did not accept the tick's job; the scheduler will try again. */
-  "tick.retried": [tick: TickEvent, error: HoldfastError];
-  /** The schedule is paused. */
-  "tick.skipped": [tick: TickEvent & { readonly why: string }];
-  /** No scheduler enqueued the tick in time, and none will. */
-  "tick.missed": [tick: TickEvent & { readonly why: string }];
-  /** The tick's job cannot be submitted. */
-  "tick.failed": [tick: TickEvent, error: unknown];
 }
 
 export type EffectEventName = Extract<keyof EventMap, `effect.${string}`>;

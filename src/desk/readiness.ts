@@ -5,10 +5,10 @@ import type { Settings } from "../platform/config/settings.ts";
 import { messageOf } from "../platform/lib/thrown.ts";
 import { clockWrong } from "../platform/redis/fitness/clock.ts";
 import { requireFitRedis } from "../platform/redis/fitness/fitness.ts";
-import { findRefusedWrites } from "../platform/redis/fitness/write-probe.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import type { Metrics } from "../platform/telemetry/metrics.ts";
 import { type MetricsServer, type ReadReadiness, startMetricsServer } from "./metrics-server.ts";
+import { findRefusedWrites } from "./write-probe.ts";
 
 /**
  * Serves a role's metrics, and whether it is ready.

@@ -85,3 +85,24 @@ export const NEVER_SENT: ReadonlySet<string> = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
+
+/** Something may have been sent, and no answer came. */
+const UNANSWERED: ReadonlySet<unknown> = new Set([
+  "ABORT_ERR",
+  "ECONNABORTED",
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ESOCKETTIMEDOUT",
+  "ETIMEDOUT",
+  "UND_ERR_ABORTED",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_SOCKET",
+]);
+const UNANSWERED_NAMES: ReadonlySet<unknown> = new Set(["AbortError", "TimeoutError"]);
+
+/** Whether a request may have been sent that was not answered. */
+export function saysUnanswered(error: ErrorNode): boolean {
+  return UNANSWERED.has(memberOf(error, "code")) || UNANSWERED_NAMES.has(memberOf(error, "name"));
+}

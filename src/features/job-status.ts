@@ -4,9 +4,10 @@ import { ownStatusSchema } from "../core/job/job-status.ts";
 import { openStatusReader as openReader, type ReadStatus } from "../core/status/read-status.ts";
 import { debounceStatus } from "./debounce/status.ts";
 import { flowsStatus } from "./flows/status.ts";
+import { heldStatus } from "./held-status.ts";
 import { tagsStatus } from "./tags/status.ts";
 
-const parts = [tagsStatus, flowsStatus, debounceStatus] as const;
+const parts = [heldStatus, tagsStatus, flowsStatus, debounceStatus] as const;
 
 type All<Members> = (Members extends unknown ? (members: Members) => void : never) extends (
   all: infer Every,

@@ -110,7 +110,7 @@ describe("what is on record", () => {
     expect(entries[0]?.by).toMatch(/^.+@.+$/);
     const { client, keys } = store.of(INTERNAL_QUEUE);
     const stored = JSON.stringify([
-      await client.get(keys.apiKeys),
+      await client.get(keys.own("api-keys")),
       await client.xrange(keys.audit, "-", "+"),
     ]);
     for (const key of ["1", "2", "3"]) expect(stored).not.toContain(digest(key).slice(0, 8));

@@ -59,7 +59,7 @@ describe("a submission with the debounce key of a job that waits for its time", 
     await submit("second", 1, { tags: ["both", "final"], priority: 3, startWithinMs: HOUR_MS });
 
     expect(await producer.status(id)).toMatchObject({ tags: ["both", "final"], replaced: 1 });
-    expect(await connect().zcard(keys.tag("draft"))).toBe(0);
+    expect(await connect().zcard(keys.own("tag:draft"))).toBe(0);
     const operator = await createOperator();
     const taggedWith = async (tag: string) =>
       (await operator.list({ tag, limit: 9 })).jobs.map((job) => job.id);

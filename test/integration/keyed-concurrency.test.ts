@@ -80,7 +80,8 @@ const keysOf = ({ env }: Service) => queueKeys(env.HOLDFAST_PREFIX, "bills");
 /** Waits until nothing is left but the jobs that have ended. */
 async function untilNoLaneIsLeft(service: Service): Promise<void> {
   const store = service.connect();
-  const { start, lanes } = keysOf(service);
+  const { start, own } = keysOf(service);
+  const lanes = own("lanes");
   await until("no lane is left", async () => {
     const left = await store.keys(`${start}lane:*`);
     return left.length === 0 && (await store.exists(lanes)) === 0;

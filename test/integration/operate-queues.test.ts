@@ -74,7 +74,8 @@ describe("the note of a pause", () => {
     const service = createService(application);
     const operator = await service.createOperator();
     await operator.queues.pause("mails", DOWN);
-    const { control, meta } = queueKeys(service.env.HOLDFAST_PREFIX, "mails");
+    const { own, meta } = queueKeys(service.env.HOLDFAST_PREFIX, "mails");
+    const control = own("control");
     const dropped: string[] = [];
     await monitorCommands(service.connect(), ({ text }) => {
       if (/^"hdel"/i.test(text)) dropped.push(...[control, meta].filter((key) => text.includes(`"${key}"`)));
@@ -92,7 +93,7 @@ describe("the note of a pause", () => {
     await service.openBareQueue("mails").resume();
     await service.startWorker();
 
-    const { control } = queueKeys(service.env.HOLDFAST_PREFIX, "mails");
+    const control = queueKeys(service.env.HOLDFAST_PREFIX, "mails").own("control");
     const client = service.connect();
     await until("the note is gone", async () => (await client.hexists(control, "reason")) === 0);
   });

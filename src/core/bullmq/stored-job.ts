@@ -25,26 +25,8 @@ export interface StoredJob {
   readonly result: Text;
   /** Why an attempt failed. BullMQ keeps it when a later attempt succeeds. */
   readonly failure: Text;
-  /** Undefined unless it is held. */
-  readonly held: Held | undefined;
   /** What features read of it, by the names in their Lua. */
   readonly ofFeatures: Readonly<Record<string, unknown>>;
-}
-
-/**
- * What a job waits for that is held, and for its turn: until fewer than `limit` jobs of its key are under way, or fewer have started within
- * the window.
- */
-export interface Held {
-  /** Hash of the key. */
-  readonly lane: string;
-  /** How many jobs of the key are before it, those under way included. */
-  readonly behind: number;
-  readonly limit: number;
-  /** In milliseconds; only where starts are limited. */
-  readonly windowMs?: number;
-  /** From when on it may start, where that is known: milliseconds since 1970. */
-  readonly until?: number;
 }
 
 /** The values that read-job.lua returns. */
@@ -64,14 +46,9 @@ export type JobValues = readonly [
   ofFeatures: readonly unknown[],
 ];
 
-/** As features' Lua says what holds a job. */
-type HeldValues = readonly [lane: string, behind: number, limit: number, windowMs?: number, until?: number];
-
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
   const [progress, startedAt, finishedAt, result, failure, ofFeatures] = more;
-  const read = byName(ofFeatures);
-  const held = read.held as HeldValues | undefined;
   return {
     id,
     state,
@@ -86,18 +63,7 @@ export function storedJob(id: string, values: JobValues): StoredJob {
     finishedAt,
     result,
     failure,
-    held: held && heldIn(held),
-    ofFeatures: read,
-  };
-}
-
-function heldIn([lane, behind, limit, windowMs, until]: HeldValues): Held {
-  return {
-    lane,
-    behind,
-    limit,
-    ...(windowMs !== undefined && { windowMs }),
-    ...(until !== undefined && { until }),
+    ofFeatures: byName(ofFeatures),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { EffectVerdict, NotDone } from "../../evidence/classifier.ts";
-import { errorCode, errorTree, memberOf, NEVER_SENT } from "../../evidence/error-tree.ts";
+import { errorCode, errorTree, NEVER_SENT, saysUnanswered } from "../../evidence/error-tree.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { isWrittenSince } from "../../evidence/outgoing/watch-outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -12,22 +12,6 @@ import {
   SnoozeError,
 } from "../job/attempt-errors.ts";
 import type { EffectContext, EffectRun } from "./effect-run.ts";
-
-/** Something may have been sent, and no answer came. */
-const UNANSWERED: ReadonlySet<unknown> = new Set([
-  "ABORT_ERR",
-  "ECONNABORTED",
-  "ECONNRESET",
-  "EPIPE",
-  "ERR_STREAM_PREMATURE_CLOSE",
-  "ESOCKETTIMEDOUT",
-  "ETIMEDOUT",
-  "UND_ERR_ABORTED",
-  "UND_ERR_BODY_TIMEOUT",
-  "UND_ERR_HEADERS_TIMEOUT",
-  "UND_ERR_SOCKET",
-]);
-const UNANSWERED_NAMES: ReadonlySet<unknown> = new Set(["AbortError", "TimeoutError"]);
 
 const OUR_ABORTS: ReadonlySet<string> = new Set([
   "ATTEMPT_TIMED_OUT",
@@ -103,9 +87,7 @@ function isWord(error: unknown): error is HoldfastError {
 
 function isUnanswered(error: unknown): boolean {
   if (error instanceof HoldfastError) return OUR_ABORTS.has(error.code);
-  return errorTree(error).some(
-    (node) => UNANSWERED.has(memberOf(node, "code")) || UNANSWERED_NAMES.has(memberOf(node, "name")),
-  );
+  return errorTree(error).some(saysUnanswered);
 }
 
 /**

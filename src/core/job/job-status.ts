@@ -24,22 +24,6 @@ export const ownStatusSchema = z.object({
   submittedAt: instant,
   startedAt: instant.nullable().meta({ description: "When the latest attempt began." }),
   finishedAt: instant.nullable(),
-  held: z
-    .object({
-      lane: z.string().meta({ description: "Hash of the key that it is held by: equal in jobs of one key." }),
-      behind: z
-        .int()
-        .meta({ description: "How many jobs of its key are before it, those under way included." }),
-      limit: z.int().meta({
-        description: "How many jobs of its key may be under way at a time, or start in `windowMs`.",
-      }),
-      windowMs: z.int().optional().meta({ description: "Only where the starts of its key are limited." }),
-      until: instant
-        .optional()
-        .meta({ description: "From when on it may start; only where starts are limited, and it is next." }),
-    })
-    .optional()
-    .meta({ description: "Only of a waiting job that waits for others of its key, or for the key's rate." }),
   nextAttemptAt: instant.nullable().meta({ description: "When a delayed job is due." }),
   result: z.unknown().meta({ description: "What the handler returned; null until completed." }),
   error: z

@@ -114,7 +114,6 @@ function statusOf(
     id,
     type: job.type,
     state,
-    ...(job.held !== undefined && { held: shownHeld(job.held) }),
     attemptsMade: reading.int("attemptsMade", job.attemptsMade, 0),
     maxAttempts: reading.int("maxAttempts", options.attempts, 1),
     progress: reading.value(
@@ -136,10 +135,6 @@ function statusOf(
 
 function ofFeatures(parts: readonly StatusPart[], { ofFeatures: read }: StoredJob, options: JobOptions) {
   return Object.assign({}, ...parts.map((part) => part.of(read[part.name], options))) as FeatureStatus;
-}
-
-function shownHeld({ until, ...held }: NonNullable<StoredJob["held"]>): NonNullable<JobStatus["held"]> {
-  return { ...held, ...(until !== undefined && { until: isoTime(until) }) };
 }
 
 /** Only where some are left out. */

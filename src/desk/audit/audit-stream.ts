@@ -17,12 +17,12 @@ export async function appendEntry({ client, keys }: QueueStore, fields: readonly
 
 /** Reads the entries that no process has logged. Nobody reads them again. */
 export async function takeUnlogged({ client, keys }: QueueStore, limit: number): Promise<StoredEntry[]> {
-  return (await takeScript.run(client, [keys.audit, keys.auditLogged], [limit])) as StoredEntry[];
+  return (await takeScript.run(client, [keys.audit, keys.own("audit:logged")], [limit])) as StoredEntry[];
 }
 
 /** Reads which API keys were configured last, as JSON; empty if none ever were. */
 export async function readNotedKeys({ client, keys }: QueueStore): Promise<string> {
-  return (await client.get(keys.apiKeys)) ?? "";
+  return (await client.get(keys.own("api-keys"))) ?? "";
 }
 
 export interface NotedKeys {
@@ -38,6 +38,10 @@ export async function noteKeys(
   { client, keys }: QueueStore,
   { before, after, evidence, by }: NotedKeys,
 ): Promise<boolean> {
-  const reply = await keysScript.run(client, [keys.apiKeys, keys.audit], [before, after, evidence, by]);
+  const reply = await keysScript.run(
+    client,
+    [keys.own("api-keys"), keys.audit],
+    [before, after, evidence, by],
+  );
   return reply === 1;
 }

@@ -11,9 +11,9 @@ import {
 import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
 import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redis-checks.ts";
-import { findRefusedWrites, type RefusedWrites } from "../../platform/redis/fitness/write-probe.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";
+import { findRefusedWrites, type RefusedWrites } from "../write-probe.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const PINGS = 9;

@@ -10,7 +10,7 @@
 
   Returns "deleted", "missing", "in-doubt", or "not-ended" where it has not, or not as expected
 ]]
--- @include ../../core/effect/ledger/delete-ended.lua
+-- @include ../../features/delete-ended.lua
 
 local AUDIT_MAX = 100000
 local prefix, id = ARGV[1], ARGV[2]

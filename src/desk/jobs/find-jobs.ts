@@ -74,7 +74,7 @@ export async function findJobs(
   filter: StoredFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const key = "tag" in of ? keys.tag(of.tag) : keys[of.list];
+  const key = "tag" in of ? keys.own(`tag:${of.tag}`) : keys[of.list];
   const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter, order);
   const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);

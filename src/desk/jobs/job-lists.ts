@@ -5,7 +5,7 @@ import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobOrder, type JobState, jobStates } from "../../core/job/job-state.ts";
 import type { ListedJob } from "../../core/job/job-status.ts";
 import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
-import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
+import { findDedupKeyHolder } from "../../features/dedup-key-holder.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";

@@ -54,7 +54,7 @@ type FlatList = string[] | Record<string, never>;
 /** Reads a queue's activity. Occupies Redis for about a millisecond. */
 export async function readActivity({ client, keys }: QueueStore): Promise<Activity> {
   const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS];
-  const reply = await script.run(client, [keys.workers, keys.workersSeen], args);
+  const reply = await script.run(client, [keys.own("workers"), keys.workersSeen], args);
   const found = JSON.parse(String(reply)) as Reply;
   return {
     ...found,

@@ -20,7 +20,7 @@ const script = loadScript(import.meta.url, "types-now.lua");
 
 /** Reads how many jobs of each type wait and run, at the same cost at any depth: exactly for short queues, else from a sample. */
 export async function readTypes({ client, keys }: QueueStore): Promise<TypeNow[]> {
-  const reply = await script.run(client, [keys.workers], [keys.start, LOOKED_AT]);
+  const reply = await script.run(client, [keys.own("workers")], [keys.start, LOOKED_AT]);
   const [wait = [], paused = [], prioritized = [], held = [], active = []] = reply as (string | number)[][];
   const types = new Map<string, TypeNow>();
   for (const list of [wait, paused, prioritized, held])

@@ -14,7 +14,7 @@ export async function pauseQueue(partitions: Partitions, note: PauseNote): Promi
 export async function resumeQueue(partitions: Partitions): Promise<void> {
   const [first] = partitions;
   // Before: somebody may pause it again at once, with another reason.
-  await first.client.hdel(first.keys.control, "reason", "by", "since");
+  await first.client.hdel(first.keys.own("control"), "reason", "by", "since");
   await withBullmq(partitions, (queue) => queue.resume());
 }
 
@@ -22,8 +22,8 @@ export async function resumeQueue(partitions: Partitions): Promise<void> {
 export async function overrideLimits(partitions: Partitions, override: Override | undefined): Promise<void> {
   const [{ client, keys }] = partitions;
   const { declared } = await readControl(partitions);
-  if (override === undefined) await client.hdel(keys.control, "override");
-  else await client.hset(keys.control, { override: JSON.stringify(override) });
+  if (override === undefined) await client.hdel(keys.own("control"), "override");
+  else await client.hset(keys.own("control"), { override: JSON.stringify(override) });
   await applyLimits(partitions, declared, override);
 }
 

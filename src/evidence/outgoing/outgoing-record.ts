@@ -87,7 +87,7 @@ export class OutgoingRecord {
   }
 
   /** The request that was sent most often, if it was sent again; reads do not count. */
-  mostRepeated(): { readonly times: number; readonly agent: string | undefined } | undefined {
+  mostRepeated(): Repeated | undefined {
     if (this.#entries.length < 2) return undefined;
     const counts = new Map<string, { times: number; agent: string | undefined }>();
     for (const { departure } of this.#entries) {
@@ -97,7 +97,9 @@ export class OutgoingRecord {
       counts.set(key, { times: (counts.get(key)?.times ?? 0) + 1, agent: agent?.() });
     }
     const [most] = [...counts.values()].sort((a, b) => b.times - a.times);
-    return most !== undefined && most.times > 1 ? most : undefined;
+    if (most === undefined || most.times === 1) return undefined;
+    const setting = SETTINGS.find(([agent]) => agent.test(most.agent ?? ""))?.[1];
+    return { times: most.times, ...(setting !== undefined && { setting }) };
   }
 
   /** Whether the connection was lost in the middle of an answer that a client took for whole; reads do not count. */
@@ -172,3 +174,20 @@ function shownPath(target: string): string {
     .join("/");
   return shown.slice(0, PATH_MAX).toWellFormed();
 }
+
+/** A request that a client sent several times. */
+interface Repeated {
+  readonly times: number;
+  /** What switches the client's retries off, where that is known. */
+  readonly setting?: string;
+}
+
+/** The settings that switch a client's retries off, by its user agent. */
+const SETTINGS: readonly (readonly [agent: RegExp, setting: string])[] = [
+  [/^stripe\//i, "stripe: { maxNetworkRetries: 0 }; a closed connection it sends again all the same"],
+  [/aws-sdk-(js|nodejs)/i, "AWS SDK: { maxAttempts: 1 }"],
+  [/^openai/i, "openai: { maxRetries: 0 }"],
+  [/anthropic/i, "@anthropic-ai/sdk: { maxRetries: 0 }"],
+  [/^got/i, "got: { retry: { limit: 0 } }"],
+  [/octokit/i, "octokit: { retry: { enabled: false } }"],
+];

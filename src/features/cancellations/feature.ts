@@ -1,7 +1,7 @@
 import { cancelJob, findCancelled } from "../../core/bullmq/cancel-job.ts";
 import type { ConsumedPartition, Feature, PartitionPart } from "../../core/feature.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { listen } from "../../platform/redis/shared-subscriber.ts";
+import { listen } from "./shared-subscriber.ts";
 
 /** Attempts end when their job is cancelled. */
 export const cancellations: Feature = {

@@ -15,7 +15,7 @@ export function startParentSweep(partition: SweptPartition): Running {
   const due = [{ key: keys["waiting-children"] }];
   return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async () => {
     const args = [keys.start, PARENTS_MAX, CHILDREN_SAMPLE, SWEEP_EVERY_MS / 2];
-    const recorded = await script.run(client, [keys["waiting-children"], keys.sweptParents], args);
+    const recorded = await script.run(client, [keys["waiting-children"], keys.own("parents")], args);
     if (Number(recorded) > 0)
       partition.log.info(
         { queue, children: Number(recorded) },

@@ -77,7 +77,7 @@ function startHistoryWriter(store: QueueStore): HistoryWriter {
     // A whole key expires, so its first part is kept for that much longer.
     const kept = [MINUTES_KEPT_MS + HOUR_MS, HOURS_KEPT_MS + DAY_MS];
     try {
-      await script.run(client, [keys.marks], [keys.historyStart, ...kept, ...texts]);
+      await script.run(client, [keys.own("history:marks")], [keys.own("history:"), ...kept, ...texts]);
     } catch {
       // The connection's owner reports errors.
       for (const [type, unwritten] of sent) of(type).addAll(unwritten);

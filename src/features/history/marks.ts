@@ -40,7 +40,7 @@ const script = loadScript(import.meta.url, "write-mark.lua");
 /** Never fails: what is marked has happened. */
 export async function addMark({ client, keys }: QueueStore, { kind, text, by }: Mark): Promise<void> {
   const args = [kind, text.slice(0, TEXT_MAX), by, SAME_WITHIN_MS[kind] ?? 0, KEPT];
-  await script.run(client, [keys.marks], args).catch(() => {});
+  await script.run(client, [keys.own("history:marks")], args).catch(() => {});
 }
 
 /** @param from milliseconds since 1970 @returns the oldest first */
@@ -49,7 +49,7 @@ export async function readMarks(
   from: number,
   to: number,
 ): Promise<StoredMark[]> {
-  const entries = await client.xrange(keys.marks, from, to);
+  const entries = await client.xrange(keys.own("history:marks"), from, to);
   return entries.flatMap(([id, fields]) => {
     const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
     const kind = markKinds.find((known) => known === field("kind"));

@@ -40,7 +40,7 @@ export async function readHistoryRecords(
   const count = Math.max(0, Math.ceil(to / keyMs) - first);
   const reads = Array.from({ length: count }, async (_, index) => {
     const start = (first + index) * keyMs;
-    const fields = await client.hgetall(keys.historyStart + historyKey(unit, start / ms));
+    const fields = await client.hgetall(keys.own("history:") + historyKey(unit, start / ms));
     return Object.entries(fields).flatMap(([field, text]) => recordOf(start, ms, field, text));
   });
   return (await Promise.all(reads)).flat().filter(({ at }) => at >= from && at < to);

@@ -11,9 +11,9 @@ const script = loadScript(import.meta.url, "sweep-lanes.lua");
 /** Sweeps the lanes of a queue each second: lets in what nobody let in after a job's end. */
 export function startLaneSweep(partition: SweptPartition): Running {
   const { client, queue, keys } = partition.store;
-  const due = [{ key: keys.lanes, afterMs: 0 }];
+  const due = [{ key: keys.own("lanes"), afterMs: 0 }];
   const sweepSome = async () => {
-    const reply = await script.run(client, [keys.lanes], [keys.start, LANES_MAX]);
+    const reply = await script.run(client, [keys.own("lanes")], [keys.start, LANES_MAX]);
     const [looked, letIn] = reply as [number, number];
     if (letIn > 0) partition.log.info({ queue, jobs: letIn }, "held jobs are let in that nobody had let in");
     return looked === LANES_MAX;

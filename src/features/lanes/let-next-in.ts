@@ -33,7 +33,7 @@ export function openLetNextIn({ client, keys }: QueueStore): (job: JobInLane) =>
     itemsMax: TOGETHER_MAX,
     async run(jobs: readonly JobInLane[]) {
       const args = jobs.flatMap(({ id, lane }) => [id, lane]);
-      await script.run(client, [keys.lanes], [keys.start, ...args]);
+      await script.run(client, [keys.own("lanes")], [keys.start, ...args]);
       return jobs.map(() => undefined);
     },
   });

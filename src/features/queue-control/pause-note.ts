@@ -21,5 +21,5 @@ export async function dropStaleNote(store: QueueStore): Promise<void> {
 }
 
 function keysOf({ keys }: QueueStore): readonly string[] {
-  return [keys.meta, keys.control];
+  return [keys.meta, keys.own("control")];
 }

@@ -31,7 +31,7 @@ export interface QueueControl {
 export async function readControl(partitions: Partitions): Promise<QueueControl> {
   const [first] = partitions;
   const [record, { isPaused, limits }] = await Promise.all([
-    first.client.hgetall(first.keys.control),
+    first.client.hgetall(first.keys.own("control")),
     readLimits(partitions),
   ]);
   const { reason = "", by = "", since } = record;
@@ -50,7 +50,7 @@ export async function declareLimits(partitions: Partitions, declared: QueueLimit
   const [{ client, keys }] = partitions;
   const known = await readControl(partitions);
   if (JSON.stringify(known.declared) === JSON.stringify(declared)) return;
-  await client.hset(keys.control, { declared: JSON.stringify(declared) });
+  await client.hset(keys.own("control"), { declared: JSON.stringify(declared) });
   await applyLimits(partitions, declared, known.override);
 }
 

@@ -11,7 +11,7 @@
 
   Returns { how many it looked at, how many it deleted }
 ]]
--- @include ../../core/effect/ledger/delete-ended.lua
+-- @include ../delete-ended.lua
 -- @include ../../core/effect/ledger/ledger.lua
 
 -- A report that is under way when its job goes still finds the ledger.

@@ -1,7 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { submittedAt } from "../../core/job/job-id.ts";
-import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
 import type { ReadStatus } from "../../core/status/read-status.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
 import type { Settings } from "../../platform/config/settings.ts";
@@ -9,6 +8,7 @@ import { durationText, exactDurationText } from "../../platform/lib/duration-tex
 import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { findDedupKeyHolder } from "../dedup-key-holder.ts";
 import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
 import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
 import {

@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
-import { findDedupKeyHolder } from "../../core/status/dedup-key-holder.ts";
+import { findDedupKeyHolder } from "../dedup-key-holder.ts";
 import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
 
 /** So much later a tick is missed: until then its scheduler may be retrying. */

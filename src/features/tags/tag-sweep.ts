@@ -25,7 +25,7 @@ const LITTLE = 0.25;
 export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS): Promise<number> {
   let [removed, idle] = [0, 0];
   for (let calls = 0; calls < CALLS_MAX && idle < IDLE_CALLS_MAX && client.status === "ready"; calls += 1) {
-    const reply = await script.run(client, [keys.tags], [keys.start, TAGS_MAX, ENTRIES_MAX, againMs]);
+    const reply = await script.run(client, [keys.own("tags")], [keys.start, TAGS_MAX, ENTRIES_MAX, againMs]);
     const [tags, read, gone] = reply as [number, number, number];
     removed += gone;
     if (tags < TAGS_MAX && gone === 0) break;

@@ -32,7 +32,7 @@ export function startHeartbeat(
   read: () => WorkerHeartbeat,
 ): Running {
   const { client } = store;
-  const keys = [store.keys.workers, store.keys.workersSeen] as const;
+  const keys = [store.keys.own("workers"), store.keys.workersSeen] as const;
   const beat = oneAtATime(async () => {
     try {
       await script.run(client, keys, [workerName, JSON.stringify(read()), FORGOTTEN_AFTER_MS]);

@@ -50,16 +50,8 @@ function bullmqKeys(key: KeyOf) {
 
 function ownKeys(key: KeyOf) {
   return {
-    /** Lanes that have jobs, scored by when the sweep looks at them. */
-    lanes: key("lanes"),
-    /** When the sweep last looked at parents that wait, and at how many. */
-    sweptParents: key("parents"),
-    /** Who paused the queue or limits it by hand, and what the application declares. */
-    control: key("control"),
-    /** Jobs with a tag, scored by submission. An entry can outlive its job. */
-    tag: (tag: string) => key(`tag:${tag}`),
-    /** Every tag, scored by when the sweep last looked at it. */
-    tags: key("tags"),
+    /** Of a feature, or of the desk, which gives it a name. */
+    own: key,
     /** The effects of one deduplication key. */
     ledger: (dedupKey: string) => key(`ledger:${dedupKey}`),
     ledgerStart: key("ledger:"),
@@ -69,19 +61,10 @@ function ownKeys(key: KeyOf) {
     newLedgers: key("ledgers:new"),
     /** Effects in doubt, scored by since when. */
     doubts: key("doubts"),
-    /** Who resolved which doubt, when, and on what evidence. */
+    /** Who did what to a job or a doubt, when, and why. */
     audit: key("audit"),
-    /** The entry that an API logged last. */
-    auditLogged: key("audit:logged"),
-    /** The API keys that were configured last, as JSON; of Holdfast's own queue. */
-    apiKeys: key("api-keys"),
-    /** The latest heartbeat of each worker. */
-    workers: key("workers"),
+    /** Workers, scored by when they were seen. */
     workersSeen: key("workers:seen"),
-    /** Counts by type: `m:<hour>` has that hour's minutes, `h:<day>` that day's hours. */
-    historyStart: key("history:"),
-    /** Starts of workers, pauses and bulk acts, for charts. */
-    marks: key("history:marks"),
     /** Redis's count of changes and the id it counts under, by which data loss is noticed. */
     epoch: key("epoch"),
     /** A copy of the secret that keys content fingerprints. */

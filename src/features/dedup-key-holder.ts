@@ -1,6 +1,6 @@
-import type { KeyPlaces } from "../bullmq/store/partitions.ts";
-import type { QueueStores } from "../bullmq/store/queue-store.ts";
-import { keyHolder, queueOfHolder } from "../job/job-id.ts";
+import type { KeyPlaces } from "../core/bullmq/store/partitions.ts";
+import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
+import { keyHolder, queueOfHolder } from "../core/job/job-id.ts";
 
 /** Holdfast leaves no trail that is longer. */
 const STEPS_MAX = 16;

@@ -1,5 +1,5 @@
 -- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does. Included by other scripts.
--- @include ./add/enqueue.lua
+-- @include ../core/bullmq/add/enqueue.lua
 
 local function jobKeys(prefix, id)
   local job = prefix .. id

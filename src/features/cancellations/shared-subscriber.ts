@@ -1,5 +1,5 @@
-import { type Running, stopOnce } from "../lib/running.ts";
-import { openSubscriber, type RedisConnection } from "./connection.ts";
+import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { openSubscriber, type RedisConnection } from "../../platform/redis/connection.ts";
 
 export interface ChannelListener {
   readonly channel: string;

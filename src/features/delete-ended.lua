@@ -1,11 +1,11 @@
 -- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts.
--- @include ../../bullmq/job-state.lua
--- @include ../../bullmq/remove-ended-job.lua
--- @include ../../../platform/redis/now.lua
+-- @include ../core/bullmq/job-state.lua
+-- @include ./remove-ended-job.lua
+-- @include ../platform/redis/now.lua
 
 -- Each takes prefix, id and state, while the job is still there.
 local removeFeatures = {}
--- @include ../../../features/points/remove.lua
+-- @include ./points/remove.lua
 
 -- What nobody can know is still to be resolved: the job shows it, and goes on then.
 local function isInDoubt(prefix, id, state, ledgerStart)

@@ -1,5 +1,5 @@
-import type { ErrorCode } from "../../errors/error-codes.ts";
-import { type RedisConnection, serversOf } from "../connection.ts";
+import type { ErrorCode } from "../platform/errors/error-codes.ts";
+import { type RedisConnection, serversOf } from "../platform/redis/connection.ts";
 
 /** Why Redis takes no writes. */
 export interface RefusedWrites {
