@@ -22,11 +22,11 @@ export interface Feature extends ApplicationCheck, SubmitPoints {
   /** At most one feature has it; without, a key has its effects in its job's own queue. */
   readonly findFormerEntry?: FindFormerEntry;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
-  readonly inSubmitter?: (process: SubmittingProcess) => Running;
+  readonly inSubmitter?: (process: SubmittingProcess) => readonly Partial<Running>[];
   /** What each worker runs for a partition that it consumes, such as sweeps. It is stopped after the last attempt. */
   readonly inWorker?: (partition: ConsumedPartition) => readonly PartitionPart[];
   /** What each worker runs once, for all queues of the application. It is stopped after the last attempt. */
-  readonly inWorkerProcess?: (process: WorkerProcess) => readonly Running[];
+  readonly inWorkerProcess?: (process: WorkerProcess) => readonly Partial<Running>[];
   /** Called when a worker has begun to claim jobs. It must not throw. */
   readonly onWorkerStart?: (worker: StartedWorker) => void;
 }
@@ -37,6 +37,7 @@ export interface SubmittingProcess {
   readonly stores: QueueStores;
   /** By type. */
   readonly jobs: ReadonlyMap<string, JobContract>;
+  readonly log: Logger | undefined;
 }
 
 /** A partition of a queue that a worker consumes. */

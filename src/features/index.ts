@@ -11,6 +11,7 @@ import { history } from "./history/feature.ts";
 import { hooks } from "./hooks/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { ledgerLife } from "./ledger-life/feature.ts";
+import { logs } from "./logs/feature.ts";
 import { nextJobs } from "./next-jobs/feature.ts";
 import { poisonJobs } from "./poison-jobs/feature.ts";
 import { queueControl } from "./queue-control/feature.ts";
@@ -21,6 +22,7 @@ import { workers } from "./workers/feature.ts";
 
 /** All features, in the order in which the path of a job calls them. */
 export const features: readonly Feature[] = [
+  logs,
   workers,
   cancellations,
   poisonJobs,

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineJob } from "../../features/define-job.ts";
+import { logAttempts } from "../../features/logs/feature.ts";
 import { givenSubmit } from "../../features/next-jobs/feature.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
@@ -9,7 +10,6 @@ import { Lease } from "../bullmq/claim/lease.ts";
 import { openEffects } from "../effect/effects.ts";
 import type { EffectLedger } from "../effect/ledger/ledger.ts";
 import { createEvents } from "../events.ts";
-import { logAttempts } from "../log-events.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({

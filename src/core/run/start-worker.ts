@@ -16,7 +16,6 @@ import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
 import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
-import { logAttempts } from "../log-events.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
@@ -77,7 +76,6 @@ export async function startWorker(
   const settings = readSettings(env);
   const log = options.logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
-  logAttempts(events, log);
   const claimed = chosenQueues(application.queues, options);
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);

@@ -6,7 +6,6 @@ import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-que
 import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
 import type { Application } from "../job/define-config.ts";
-import { logSubmissions } from "../log-events.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */
@@ -31,11 +30,10 @@ export async function openSubmitPath(
   features: readonly Feature[],
   { log, events = createEvents(), mode = "fail-fast", as }: SubmitPathOptions = {},
 ): Promise<SubmitPath> {
-  if (log !== undefined) logSubmissions(events, log);
   const queues = await connectQueues(application, settings, features, mode, log, as);
   const { stores } = queues;
   const parts = features.flatMap(
-    ({ inSubmitter }) => inSubmitter?.({ events, stores, jobs: application.jobs }) ?? [],
+    ({ inSubmitter }) => inSubmitter?.({ events, stores, jobs: application.jobs, log }) ?? [],
   );
   const submitter = createSubmitter(application, queues, settings, events, features);
   return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, ...parts])) };

@@ -1,5 +1,14 @@
-import type { Logger } from "../platform/lib/logger.ts";
-import type { AttemptEnd, AttemptedJob, Events } from "./events.ts";
+import type { AttemptEnd, AttemptedJob, Events } from "../../core/events.ts";
+import type { Feature } from "../../core/feature.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import type { Running } from "../../platform/lib/running.ts";
+
+/** A process logs what happens to its jobs. */
+export const logs: Feature = {
+  name: "logs",
+  inSubmitter: ({ events, log }) => (log === undefined ? [] : [logSubmissions(events, log)]),
+  inWorkerProcess: ({ events, log }) => [logAttempts(events, log)],
+};
 
 const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed" | "deferred">, string>> = {
   completed: "attempt completed",
@@ -7,17 +16,18 @@ const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed" | "deferred">, 
 };
 
 /** Logs accepted submissions at debug, since they would flood the log. */
-export function logSubmissions(events: Events, log: Logger): void {
+function logSubmissions(events: Events, log: Logger): Partial<Running> {
   events.on("job.submitted", ({ id: jobId, type, duplicate }) =>
     log.debug({ jobId, type, duplicate }, "job accepted"),
   );
+  return {};
 }
 
 /**
  * Logs how attempts end: those that are retried at warn, those after which a job has failed at error, completed ones at debug, since they
  * would flood the log.
  */
-export function logAttempts(events: Events, log: Logger): void {
+export function logAttempts(events: Events, log: Logger): Partial<Running> {
   events.on("attempt.ended", (job, end, durationMs) => {
     const { id: jobId, type, attemptsMade } = job;
     const fields = { jobId, type, attempt: attemptsMade + 1, durationMs: Math.round(durationMs) };
@@ -25,6 +35,7 @@ export function logAttempts(events: Events, log: Logger): void {
     else if (end.kind === "deferred") log.info({ ...fields, code: end.code }, "job deferred");
     else log[end.kind === "completed" ? "debug" : "info"](fields, ends[end.kind]);
   });
+  return {};
 }
 
 function logFailure(
