@@ -10,6 +10,20 @@ const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 
 /** The features that can be taken out, and the files that still name each of them. */
 const stillNamedIn = {
+  logs: [],
+  workers: ["src/desk/overview/queue-overview.ts", "src/desk/overview/read-backlog.ts"],
+  cancellations: [],
+  "poison-jobs": [],
+  "blocked-loop": ["src/edges/cli/commands/roles.ts"],
+  "failure-records": ["src/desk/jobs/job-record.ts"],
+  "ledger-life": [],
+  "next-jobs": ["src/testing/run-handler.ts"],
+  hooks: ["src/worker.ts"],
+  "queue-control": [
+    "src/desk/queues/queue-control.ts",
+    "src/desk/queues/queues.ts",
+    "src/desk/overview/queue-overview.ts",
+  ],
   retention: ["src/index.ts"],
   budget: ["src/desk/doctor/doctor-budget.ts", "src/desk/overview/type-overview.ts"],
   fairness: [],
