@@ -1,5 +1,6 @@
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import type { Logger, WithLogger } from "../../platform/lib/logger.ts";
+import type { Running } from "../../platform/lib/running.ts";
 import { foreign, placeOf } from "../../platform/lib/thrown.ts";
 import type { Events } from "../events.ts";
 import type { Application } from "../job/define-config.ts";
@@ -49,13 +50,15 @@ const STOP_HOOK_MS = 5_000;
 
 /** The hooks of one worker. */
 export interface OpenHooks {
-  /** Waits for calls that have not ended, then calls `onStop`. */
+  /** Waits for calls that have not ended, then calls `onStop`, first the worker's and then the application's. */
   stop(): Promise<void>;
+  /** The application's handlers: for a worker that has loaded them and cannot start. */
+  readonly loaded: Pick<Running, "stop">;
 }
 
 export function openHooks(
   { onFailed, onStop }: WorkerHooks,
-  { jobs }: Application,
+  application: Application,
   events: Events,
   log: Logger,
 ): OpenHooks {
@@ -68,18 +71,24 @@ export function openHooks(
   if (onFailed !== undefined)
     events.on("attempt.failed", ({ id: jobId, type, attemptsMade }, failure, error) => {
       const attempt = attemptsMade + 1;
-      const willRetry = failure.retryable && attempt < (jobs.get(type)?.retry.attempts ?? 0);
+      const willRetry = failure.retryable && attempt < (application.jobs.get(type)?.retry.attempts ?? 0);
       const called = call("onFailed", () => onFailed({ jobId, type, attempt, willRetry, failure, error }));
       calls.add(called);
       void called.then(() => calls.delete(called));
     });
+  const stopApplication = () => call("onStop", () => application.onStop?.());
   const late = () => new Error("late");
+  const inTime = (ended: Promise<void>) =>
+    withDeadline(ended, STOP_HOOK_MS, late).catch(() =>
+      log.error({ afterMs: STOP_HOOK_MS }, "a hook has not ended in time; stopping without it"),
+    );
   return {
-    async stop() {
-      const ended = Promise.all(calls).then(() => onStop && call("onStop", onStop));
-      await withDeadline(ended, STOP_HOOK_MS, late).catch(() =>
-        log.error({ afterMs: STOP_HOOK_MS }, "a hook has not ended in time; stopping without it"),
-      );
-    },
+    stop: () =>
+      inTime(
+        Promise.all(calls)
+          .then(() => onStop && call("onStop", onStop))
+          .then(stopApplication),
+      ),
+    loaded: { stop: () => inTime(stopApplication()) },
   };
 }

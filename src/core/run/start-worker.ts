@@ -79,17 +79,18 @@ export async function startWorker(
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   logAttempts(events, log);
-  const { stop: stopHooks } = openHooks(hooks, application, events, log);
+  const { stop: stopHooks, loaded } = openHooks(hooks, application, events, log);
   const claimed = chosenQueues(application.queues, { queues: only, except });
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
-  const handlers = await loadHandlers(application);
-  const path = await openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
+  const handlers = await orStop(loaded, loadHandlers(application));
+  const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
+  const path = await orStop(loaded, connecting);
   const { stores } = path;
   const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
   const measured = { application, connected: path, slots, settings, events };
-  const metrics = startMetrics && (await orStop(path, startMetrics(measured)));
+  const metrics = startMetrics && (await orStop(loaded, orStop(path, startMetrics(measured))));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
