@@ -16,7 +16,7 @@ const order = [
   ["postgres"],
   ["features"],
   ["desk"],
-  ["edges/http", "edges/client"],
+  ["edges/http", "edges/client", "edges/nestjs"],
   ["edges/cli"],
   ["testing"],
 ];
@@ -30,7 +30,7 @@ const upward = order.flatMap((folders, rank) => {
       comment: `${folders.join(", ")} must not import what is further out`,
       severity: "error",
       from: { path: `^src/(${folders.join("|")})/`, pathNot: "\\.test\\.ts$" },
-      to: { path: `^src/((${above.join("|")})/|(index|worker|server|postgres)\\.ts)` },
+      to: { path: `^src/((${above.join("|")})/|(index|worker|server|postgres|nestjs)\\.ts)` },
     },
   ];
 });
@@ -57,8 +57,8 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, never each other",
       severity: "error",
-      from: { path: "^src/edges/(http|client)/" },
-      to: { path: "^src/edges/(http|client|cli)/", pathNot: "^src/edges/$1/" },
+      from: { path: "^src/edges/(http|client|nestjs)/" },
+      to: { path: "^src/edges/(http|client|nestjs|cli)/", pathNot: "^src/edges/$1/" },
     },
     {
       name: "client-runs-on-fetch-alone",

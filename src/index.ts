@@ -28,7 +28,7 @@ export type {
 } from "./core/job/effect.ts";
 export type { JobState } from "./core/job/job-state.ts";
 export type { JobStatus } from "./core/job/job-status.ts";
-export type { JobStatusOf, PayloadOf, ReadStatus, ResultOf } from "./core/job/job-types.ts";
+export type { AttemptOf, JobStatusOf, PayloadOf, ReadStatus, ResultOf } from "./core/job/job-types.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
 export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
 export type { Producer } from "./desk/create-producer.ts";

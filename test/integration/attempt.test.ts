@@ -174,13 +174,16 @@ describe("a worker that is older or newer than the producer", () => {
     expect(await untilState(producer, id, "completed")).toMatchObject({ attemptsMade: 1, result: "run" });
   });
 
-  it("does not start with a job without a handler, or a handler without a job", async () => {
-    const handlers = async () => [anyJob({ type: "b" }).handler(async () => 1)];
-    const faulty = defineConfig({ jobs: [anyJob({ type: "a" })], handlers });
+  it("does not start with a job that has no handler or two, or a handler without a job", async () => {
+    const b = anyJob({ type: "b" });
+    const twice = anyJob({ type: "twice" });
+    const handlers = async () => [b, twice, twice].map((job) => job.handler(async () => 1));
+    const faulty = defineConfig({ jobs: [anyJob({ type: "a" }), twice], handlers });
 
     await expect(startWorker(faulty, testEnvironment())).rejects.toMatchObject({
       code: "APPLICATION_INVALID",
-      message: 'job "a": has no handler\nhandler "b": its job is not listed in jobs',
+      message:
+        'job "twice": has several handlers\njob "a": has no handler\nhandler "b": its job is not listed in jobs',
     });
   });
 });

@@ -2,7 +2,8 @@ import { defineConfig, defineJob, type Logger } from "holdfast";
 import { type FailedAttempt, startWorker, type WorkerHooks } from "holdfast/worker";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { createService, untilState } from "../support/service.ts";
+import { latch } from "../support/latch.ts";
+import { createService, testEnvironment, untilState } from "../support/service.ts";
 
 const job = defineJob({
   type: "failing",
@@ -83,5 +84,55 @@ describe("a worker's hooks", () => {
     expect(texts().filter((text) => text === "onStop threw; going on")).toHaveLength(1);
     expect(JSON.stringify(lines)).toContain('"fault":"TypeError"');
     expect(JSON.stringify(lines)).not.toContain("hunter2");
+  });
+});
+
+describe("an application's onStop", () => {
+  it("is called once, when the last attempt has ended and the worker's own hook has", async () => {
+    const [begun, release] = [latch(), latch()];
+    const order: string[] = [];
+    const closing = defineConfig({
+      jobs: [job],
+      handlers: async () => [
+        job.handler(async () => {
+          begun.open();
+          await release.opened;
+          order.push("attempt");
+        }),
+      ],
+      onStop: async () => void order.push("application"),
+    });
+    const service = createService(closing);
+    const worker = await startWorker(closing, service.env, { onStop: () => void order.push("worker") });
+    const producer = await service.createProducer();
+    await producer.submit(job, {}, { idempotencyKey: "one" });
+    await begun.opened;
+
+    const stopped = Promise.all([worker.stop(), worker.stop()]);
+    release.open();
+    await stopped;
+
+    expect(order).toEqual(["attempt", "worker", "application"]);
+  });
+
+  it("closes what the handlers opened if the worker cannot start, and may throw", async () => {
+    let [opened, closed] = [0, 0];
+    const { url } = await createService(application).startApi();
+    const env = testEnvironment({ HOLDFAST_METRICS_PORT: new URL(url).port });
+    const closing = defineConfig({
+      jobs: [job],
+      handlers: async () => {
+        opened += 1;
+        return [job.handler(async () => undefined)];
+      },
+      onStop() {
+        closed += 1;
+        throw new Error("cannot close");
+      },
+    });
+
+    await expect(startWorker(closing, env)).rejects.toMatchObject({ code: "START_FAILED" });
+
+    expect([opened, closed]).toEqual([1, 1]);
   });
 });

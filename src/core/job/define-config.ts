@@ -16,6 +16,14 @@ export interface ApplicationDefinition extends Partial<ApplicationDeclarations> 
    */
   readonly handlers?: () => Promise<readonly JobHandler[]>;
   /**
+   * Closes what `handlers` opened. A worker that has called `handlers` calls it once: when its last attempt has ended, or when it cannot
+   * start. It has 5 s. What it throws is logged, and changes nothing.
+   *
+   * @default none
+   * @example async () => (await import("./database.js")).pool.end()
+   */
+  readonly onStop?: () => void | Promise<void>;
+  /**
    * Settings of queues, by name.
    *
    * @default none
@@ -40,6 +48,7 @@ export interface Application extends ApplicationDeclarations {
   /** What it declares for queues. */
   readonly queueSettings: ReadonlyMap<string, QueueSettings>;
   readonly handlers: () => Promise<readonly JobHandler[]>;
+  readonly onStop?: (() => void | Promise<void>) | undefined;
   readonly env?: Schema | undefined;
 }
 
@@ -100,6 +109,7 @@ export function applicationOf(
       Object.entries(declared).map(([name, settings]) => [name, queueSettings(settings)]),
     ),
     handlers: definition.handlers ?? (async () => []),
+    onStop: definition.onStop,
     env: definition.env,
   };
 }

@@ -31,6 +31,15 @@ type TypeOf<Contracts> = Contracts extends { readonly type: infer Type extends s
 export type ResultOf<Job extends ResultingJob<unknown>> =
   Job extends ResultingJob<infer Result> ? Result : never;
 
+/**
+ * What a job's handler gets, for a handler that is written as a method.
+ *
+ * @example AttemptOf<typeof welcomeEmail>
+ */
+export type AttemptOf<Job extends { handler(run: never): unknown }> = Parameters<
+  Parameters<Job["handler"]>[0]
+>[0];
+
 /** The status of a job of one contract: `result` is null until the job has completed. */
 export type JobStatusOf<Job extends ResultingJob<unknown>> = Omit<JobStatus, "result"> & {
   readonly result: ResultOf<Job> | null;

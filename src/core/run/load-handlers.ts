@@ -1,8 +1,8 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import type { Application } from "../job/define-config.ts";
+import { type Application, repeated } from "../job/define-config.ts";
 import type { JobHandler } from "../job/define-job.ts";
 
-/** @throws HoldfastError `APPLICATION_INVALID` with a line for each job without a handler, and each handler without a job */
+/** @throws HoldfastError `APPLICATION_INVALID` with a line for each job with no handler or several, and each handler without a job */
 export async function loadHandlers(application: Application): Promise<ReadonlyMap<string, JobHandler>> {
   const loaded = await application.handlers().catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -10,6 +10,7 @@ export async function loadHandlers(application: Application): Promise<ReadonlyMa
   });
   const handlers = new Map(loaded.map((handler) => [handler.job.type, handler]));
   const faults = [
+    ...repeated(loaded.map(({ job }) => job.type)).map((type) => `job "${type}": has several handlers`),
     ...[...application.jobs.keys()]
       .filter((type) => !handlers.has(type))
       .map((type) => `job "${type}": has no handler`),

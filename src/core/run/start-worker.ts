@@ -20,6 +20,7 @@ import { openSubmitPath } from "../submit/submit-path.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
+import { stopApplication } from "./stop-application.ts";
 import type { WorkerOptions, WorkerQueues } from "./worker-options.ts";
 
 /** A role that can serve metrics. */
@@ -77,15 +78,17 @@ export async function startWorker(
   const log = options.logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   const claimed = chosenQueues(application.queues, options);
+  const loaded = { stop: () => stopApplication(application, log) };
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
-  const handlers = await loadHandlers(application);
-  const path = await openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
+  const handlers = await orStop(loaded, loadHandlers(application));
+  const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
+  const path = await orStop(loaded, connecting);
   const { stores } = path;
   const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
   const measured = { application, connected: path, slots, settings, events };
-  const metrics = startMetrics && (await orStop(path, startMetrics(measured)));
+  const metrics = startMetrics && (await orStop(loaded, orStop(path, startMetrics(measured))));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,
@@ -113,7 +116,7 @@ export async function startWorker(
     stop: stopOnce(async () => {
       const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
-      await stopAll([path, ...(metrics === undefined ? [] : [metrics]), ...parts]);
+      await stopAll([path, ...(metrics === undefined ? [] : [metrics]), loaded, ...parts]);
     }),
   };
 }

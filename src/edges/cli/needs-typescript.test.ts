@@ -24,6 +24,18 @@ it("a configuration of JavaScript alone needs no TypeScript, also one whose modu
   expect(needsTypeScript(config)).toBe(false);
 });
 
+it("compiled CommonJS needs none, whose paths have no endings", () => {
+  const config = project({
+    "holdfast.config.js": 'const jobs_1 = require("./jobs");\nconst app = require("./app");',
+    "jobs/index.js": 'const job_1 = require("./job");\nconst names = require("./names.json");',
+    "jobs/job.js": 'const up = require("..");',
+    "jobs/names.json": "{}",
+    "index.js": "",
+    "app.js": 'const { AppModule } = await import("./jobs/job.js");',
+  });
+  expect(needsTypeScript(config)).toBe(false);
+});
+
 it.each([
   ["a configuration", { "holdfast.config.ts": "" }],
   ["an import", { "a.mjs": 'import { job } from "./job.ts";', "job.ts": "" }],
@@ -34,6 +46,7 @@ it.each([
     { "a.cjs": 'require("./b.js")', "b.js": 'require("./c.cts")', "c.cts": "" },
   ],
   ["a list of exports", { "a.js": 'export {\n  job,\n} from "./job.ts";', "job.ts": "" }],
+  ["a module that JavaScript requires without its ending", { "a.js": 'require("./b")', "b.ts": "" }],
   ["a path without its ending", { "a.js": 'import "./job"', "job.ts": "" }],
   ["a path that only TypeScript resolves", { "a.js": 'import "./job.js"', "job.ts": "" }],
 ])("%s may need TypeScript", (_, files) => {
