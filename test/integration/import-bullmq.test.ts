@@ -125,13 +125,14 @@ describe("holdfast import bullmq", () => {
     expect((await old.queue.getWaiting()).map(({ data }) => data)).toEqual([{ n: 2 }]);
   });
 
-  it.each([
-    [["--type", "echo"], "there is nothing in a queue"],
-    [["--type", "ecko"], 'there is no job type "ecko"'],
-  ])("refuses %j as wrong usage: %s", async (args, message) => {
-    const { code, stderr } = await stage().import(...args);
-    expect(code).toBe(2);
-    expect(stderr).toContain(message);
+  it("refuses a queue and a type that do not exist as wrong usage", async () => {
+    const { env, old, ...at } = stage();
+    const missing = await run(["import", "bullmq", "male", "--type", "echo", "--prefix", old.prefix], env);
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain('there is no queue "male"');
+    const unknown = await at.import("--type", "ecko");
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain('there is no job type "ecko"');
   });
 
   it("refuses Holdfast's own prefix, and a Redis out of reach", async () => {
@@ -205,7 +206,7 @@ describe("an import that is killed again and again, beside three workers of Bull
       numbers.map((n) => ({
         name: "greet",
         data: { n },
-        opts: [{}, { priority: 1 + (n % 5) }, { delay: random.between(500, 60_000) }][n % 3],
+        opts: [{}, { priority: 1 + (n % 5) }, { delay: random.between(500, 60_000) }][n % 3] ?? {},
       })),
     );
     await queue.upsertJobScheduler(

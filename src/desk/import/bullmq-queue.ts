@@ -49,6 +49,8 @@ export type Counts = Readonly<Record<Place | "active" | "waiting-children" | "sc
 
 /** A queue of BullMQ 4, 5 or 6, to take jobs from. Each call fails with `STORE_UNAVAILABLE` if its Redis does not answer in time. */
 export interface BullmqQueue extends Running {
+  /** Whether BullMQ has ever had a queue of this name. */
+  exists(): Promise<boolean>;
   counts(): Promise<Counts>;
   /** The ids in a place, those first that are claimed first. @param skip how many of them to leave out */
   ids(place: Place, skip: number, count: number): Promise<string[]>;
@@ -98,6 +100,7 @@ function openJobs(client: RedisConnection, start: string) {
   const asideStart = key("holdfast:job:");
   const sizeOf = (place: Place) => (isList(place) ? client.llen(key(place)) : client.zcard(key(place)));
   return {
+    exists: async () => (await inTime(client.exists(key("meta")))) === 1,
     counts: () =>
       inTime(
         entriesOf({
@@ -148,7 +151,7 @@ function isList(place: Place): boolean {
 
 /** BullMQ adds to the front of its lists, and claims from their ends. */
 async function idsIn(client: RedisConnection, key: string, place: Place, skip: number, count: number) {
-  if (!isList(place)) return await client.zrange(key, skip, skip + count - 1);
+  if (!isList(place)) return await client.zrange(key, String(skip), String(skip + count - 1));
   return (await client.lrange(key, String(-skip - count), String(-skip - 1))).reverse();
 }
 
@@ -158,7 +161,7 @@ function openSchedulers(client: RedisConnection, start: string) {
   const asideStart = `${start}holdfast:scheduler:`;
   return {
     schedulers: async () => {
-      const ids = await inTime(client.zrange(key, 0, -1));
+      const ids = await inTime(client.zrange(key, "0", "-1"));
       const read = async (id: string) => {
         const [nextRun, fields] = await inTime(
           Promise.all([client.zscore(key, id), client.hgetall(`${key}:${id}`)]),

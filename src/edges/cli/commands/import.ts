@@ -54,8 +54,8 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
     requireDeclared(application, type);
     const queue = await openBullmqQueue(fromRedis ?? redisUrl(settings), start);
     try {
+      await requireFound(queue, queueName);
       const before = await queue.counts();
-      requireFound(queueName, before);
       if (name === undefined) await requireOneName(queue);
       const request: ImportRequest = { start, type, name, dryRun, by: username() };
       const report = await withProgress(toImport(before), (onProgress) => {
@@ -83,11 +83,11 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
 }
 
 /** A misspelt name would read like a queue that is done. */
-function requireFound(queueName: string, counts: Counts): void {
-  if (Object.values(counts).some((count) => count > 0)) return;
+async function requireFound(queue: BullmqQueue, queueName: string): Promise<void> {
+  if (await queue.exists()) return;
   throw new HoldfastError(
     "USAGE",
-    `there is nothing in a queue "${queueName}": is it its name, and --prefix and --from-redis right?`,
+    `there is no queue "${queueName}" in that Redis, with that prefix: see --prefix and --from-redis`,
   );
 }
 
