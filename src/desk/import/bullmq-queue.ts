@@ -56,8 +56,13 @@ export interface BullmqQueue extends Running {
   ids(place: Place, skip: number, count: number): Promise<string[]>;
   namesOf(ids: readonly string[]): Promise<string[]>;
   read(ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]>;
-  /** Takes jobs that still wait and sets them aside, in one step. @returns their ids */
-  take(ids: readonly string[], type: string): Promise<string[]>;
+  /**
+   * Takes jobs that still wait and sets them aside, in one step.
+   *
+   * @param skip how many come before them in their place
+   * @returns their ids
+   */
+  take(ids: readonly string[], type: string, skip: number): Promise<string[]>;
   /** Those set aside. @param ids @default all */
   taken(ids?: readonly string[]): Promise<Taken<BullmqJob>[]>;
   forget(ids: readonly string[]): Promise<void>;
@@ -128,9 +133,11 @@ function openJobs(client: RedisConnection, start: string) {
         return { id, kind: kind as Kind, name, data, timestamp, priority: Number(priority), dueAt };
       });
     },
-    take: async (ids: readonly string[], type: string) => {
+    take: async (ids: readonly string[], type: string, skip: number) => {
       const keys = [...places.map(key), key("repeat"), key("events"), aside];
-      return (await inTime(scripts.takeJobs.run(client, keys, [start, type, ...ids]))) as string[];
+      return (await inTime(
+        scripts.takeJobs.run(client, keys, [start, type, skip + ids.length + LOOKED_FURTHER, ...ids]),
+      )) as string[];
     },
     taken: async (ids?: readonly string[]) => {
       const wanted = ids ?? (await inTime(client.hkeys(aside)));
@@ -144,6 +151,9 @@ function openJobs(client: RedisConnection, start: string) {
     },
   };
 }
+
+/** Jobs may come to the front meanwhile. */
+const LOOKED_FURTHER = 1_000;
 
 function isList(place: Place): boolean {
   return place === "wait" || place === "paused";

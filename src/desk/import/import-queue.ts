@@ -102,6 +102,7 @@ async function importPlace(
     const taken = await queue.take(
       fitting.map(({ id }) => id),
       request.type,
+      stay,
     );
     await submitTaken(parts, request, report, await queue.taken(taken));
   }

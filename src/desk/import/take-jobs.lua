@@ -5,11 +5,12 @@
   KEYS[1] delayed jobs   KEYS[2] prioritized jobs   KEYS[3] waiting jobs   KEYS[4] those of a paused queue, before BullMQ 6
   KEYS[5] job schedulers   KEYS[6] the events' stream   KEYS[7] the jobs set aside: by id, when, from when they may run, and as which type
   All other keys share their slot.
-  ARGV[1] what all keys of the queue begin with   ARGV[2] the type   ARGV[3…] job ids
+  ARGV[1] what all keys of the queue begin with   ARGV[2] the type   ARGV[3] how far from the end of a list a job is looked for: a list
+    may have a million, and most jobs that are gone were claimed meanwhile   ARGV[4…] job ids
 
   Returns the ids of those taken
 ]]
-local start, type = ARGV[1], ARGV[2]
+local start, type, depth = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call("TIME")
 local now = time[1] .. string.format("%03d", math.floor(time[2] / 1000))
 
@@ -19,16 +20,19 @@ local function releaseDeduplication(id, deduplication)
   if key and redis.call("GET", key) == id then redis.call("DEL", key, start .. "dn:" .. deduplication) end
 end
 
+local function takeFrom(list, id)
+  return redis.call("LPOS", list, id, "RANK", -1, "MAXLEN", depth) and redis.call("LREM", list, -1, id) == 1
+end
+
 local function takeOut(id)
   if redis.call("ZREM", KEYS[1], id) == 1 then return "delayed" end
   if redis.call("ZREM", KEYS[2], id) == 1 then return "prioritized" end
-  -- The job that is next is at the end.
-  if redis.call("LREM", KEYS[3], -1, id) == 1 then return "waiting" end
-  if redis.call("LREM", KEYS[4], -1, id) == 1 then return "paused" end
+  if takeFrom(KEYS[3], id) then return "waiting" end
+  if takeFrom(KEYS[4], id) then return "paused" end
 end
 
 local taken = {}
-for at = 3, #ARGV do
+for at = 4, #ARGV do
   local id = ARGV[at]
   local key = start .. id
   local scheduler, deduplication = unpack(redis.call("HMGET", key, "rjk", "deid"))
