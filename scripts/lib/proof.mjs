@@ -5,7 +5,7 @@ const read = (file) => JSON.parse(readFileSync(file, "utf8"));
 const grouped = new Intl.NumberFormat("en");
 
 /** Sums over all experiments. */
-export function laboratoryCounts() {
+function laboratoryCounts() {
   const results = read("docs/reliability.json");
   const sum = (kind) => results.reduce((total, { outcome }) => total + (outcome.counts[kind] ?? 0), 0);
   const controls = results.flatMap(({ outcome }) => outcome.controls);
@@ -23,7 +23,7 @@ export function laboratoryCounts() {
 }
 
 /** The benchmark's rows that matter most, the missed goals among them. */
-export function benchmarkRatios() {
+function benchmarkRatios() {
   const { rows } = read("docs/performance.json");
   const ratio = (name) => times(rows.find((row) => row.name === name).ratio.median);
   const count = (verdict) => rows.filter((row) => row.verdict === verdict).length;

@@ -48,7 +48,7 @@ describe("holdfast import bullmq", () => {
       jobs: 253,
       duplicates: 0,
       issues: 0,
-      left: { wait: 0, prioritized: 0, delayed: 0, aside: 0 },
+      left: { wait: 0, prioritized: 0, delayed: 0, withdrawn: 0 },
     });
     const queue = openBareQueue();
     const numbers = (jobs: readonly Job[]) => jobs.map(({ data }) => data.payload.n);
@@ -242,7 +242,11 @@ describe("an import that is killed again and again, beside three workers of Bull
     expect(kills).toBeGreaterThan(2);
     await until("BullMQ has done the rest", async () => (await leftOver()) === 0, 120_000);
     const last = await run(importing("--type", "echo", "--json"), env);
-    expect(JSON.parse(last.stdout)).toMatchObject({ jobs: 0, issues: 0, left: { aside: 0, schedulers: 0 } });
+    expect(JSON.parse(last.stdout)).toMatchObject({
+      jobs: 0,
+      issues: 0,
+      left: { withdrawn: 0, schedulers: 0 },
+    });
 
     const imported = await jobs();
     expect(imported.length).toBeGreaterThan(500);

@@ -33,21 +33,23 @@ export interface BullmqScheduler {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** What was taken out of the queue, and is set aside in its Redis until Holdfast has accepted it. */
-export interface Taken<T> {
+/** What was withdrawn from the queue, and is kept in its Redis until Holdfast has accepted it. */
+export interface Withdrawn<T> {
   readonly id: string;
-  /** As which type it was taken. */
+  /** As which type it was withdrawn. */
   readonly type: string;
-  /** For how many milliseconds it has been set aside, by its Redis's clock. */
+  /** For how many milliseconds it has been withdrawn, by its Redis's clock. */
   readonly ageMs: number;
   /** Undefined where Holdfast has accepted it already. */
   readonly item: T | undefined;
 }
 
-/** How many jobs are where. `aside`: taken by an import that was interrupted. */
-export type Counts = Readonly<Record<Place | "active" | "waiting-children" | "schedulers" | "aside", number>>;
+/** How many jobs are where. `withdrawn`: by an import that was interrupted. */
+export type Counts = Readonly<
+  Record<Place | "active" | "waiting-children" | "schedulers" | "withdrawn", number>
+>;
 
-/** A queue of BullMQ 4, 5 or 6, to take jobs from. Each call fails with `STORE_UNAVAILABLE` if its Redis does not answer in time. */
+/** A queue of BullMQ 4, 5 or 6, to import jobs from. Each call fails with `STORE_UNAVAILABLE` if its Redis does not answer in time. */
 export interface BullmqQueue extends Running {
   /** Whether BullMQ has ever had a queue of this name. */
   exists(): Promise<boolean>;
@@ -57,27 +59,27 @@ export interface BullmqQueue extends Running {
   namesOf(ids: readonly string[]): Promise<string[]>;
   read(ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]>;
   /**
-   * Takes jobs that still wait and sets them aside, in one step.
+   * Withdraws jobs that still wait, in one step: they are kept in the queue's Redis under names of ours.
    *
    * @param skip how many come before them in their place
    * @returns their ids
    */
-  take(ids: readonly string[], type: string, skip: number): Promise<string[]>;
-  /** Those set aside. @param ids @default all */
-  taken(ids?: readonly string[]): Promise<Taken<BullmqJob>[]>;
+  withdraw(ids: readonly string[], type: string, skip: number): Promise<string[]>;
+  /** Those withdrawn. @param ids @default all */
+  withdrawn(ids?: readonly string[]): Promise<Withdrawn<BullmqJob>[]>;
   forget(ids: readonly string[]): Promise<void>;
   schedulers(): Promise<BullmqScheduler[]>;
-  /** Takes a scheduler and sets it aside; the job of its next run stays. @returns false if it is not there */
-  takeScheduler(id: string, type: string): Promise<boolean>;
-  takenSchedulers(): Promise<Taken<BullmqScheduler>[]>;
+  /** Withdraws a scheduler; the job of its next run stays. @returns false if it is not there */
+  withdrawScheduler(id: string, type: string): Promise<boolean>;
+  withdrawnSchedulers(): Promise<Withdrawn<BullmqScheduler>[]>;
   forgetScheduler(id: string): Promise<void>;
 }
 
 const scripts = {
   readJobs: loadScript(import.meta.url, "read-jobs.lua"),
-  takeJobs: loadScript(import.meta.url, "take-jobs.lua"),
-  readTaken: loadScript(import.meta.url, "read-taken.lua"),
-  takeScheduler: loadScript(import.meta.url, "take-scheduler.lua"),
+  withdrawJobs: loadScript(import.meta.url, "withdraw-jobs.lua"),
+  readWithdrawn: loadScript(import.meta.url, "read-withdrawn.lua"),
+  withdrawScheduler: loadScript(import.meta.url, "withdraw-scheduler.lua"),
 };
 
 /**
@@ -116,7 +118,7 @@ function openJobs(client: RedisConnection, start: string) {
           active: client.llen(key("active")),
           "waiting-children": client.zcard(key("waiting-children")),
           schedulers: client.zcard(key("repeat")),
-          aside: client.hlen(aside),
+          withdrawn: client.hlen(aside),
         }),
       ),
     ids: (place: Place, skip: number, count: number) => inTime(idsIn(client, key(place), place, skip, count)),
@@ -133,19 +135,19 @@ function openJobs(client: RedisConnection, start: string) {
         return { id, kind: kind as Kind, name, data, timestamp, priority: Number(priority), dueAt };
       });
     },
-    take: async (ids: readonly string[], type: string, skip: number) => {
+    withdraw: async (ids: readonly string[], type: string, skip: number) => {
       const keys = [...places.map(key), key("repeat"), key("events"), aside];
       return (await inTime(
-        scripts.takeJobs.run(client, keys, [start, type, skip + ids.length + LOOKED_FURTHER, ...ids]),
+        scripts.withdrawJobs.run(client, keys, [start, type, skip + ids.length + LOOKED_FURTHER, ...ids]),
       )) as string[];
     },
-    taken: async (ids?: readonly string[]) => {
+    withdrawn: async (ids?: readonly string[]) => {
       const wanted = ids ?? (await inTime(client.hkeys(aside)));
-      return await readTaken(client, aside, asideStart, wanted, takenJob);
+      return await readWithdrawn(client, aside, asideStart, wanted, withdrawnJob);
     },
     forget: async (ids: readonly string[]) => {
       if (ids.length === 0) return;
-      // In this order: what is set aside without a hash was accepted.
+      // In this order: what is withdrawn without a hash was accepted.
       await inTime(client.del(ids.map((id) => asideStart + id)));
       await inTime(client.hdel(aside, ...ids));
     },
@@ -180,10 +182,10 @@ function openSchedulers(client: RedisConnection, start: string) {
       };
       return await Promise.all(ids.map(read));
     },
-    takeScheduler: async (id: string, type: string) =>
-      (await inTime(scripts.takeScheduler.run(client, [key, aside], [start, type, id]))) === 1,
-    takenSchedulers: async () =>
-      await readTaken(client, aside, asideStart, await inTime(client.hkeys(aside)), takenScheduler),
+    withdrawScheduler: async (id: string, type: string) =>
+      (await inTime(scripts.withdrawScheduler.run(client, [key, aside], [start, type, id]))) === 1,
+    withdrawnSchedulers: async () =>
+      await readWithdrawn(client, aside, asideStart, await inTime(client.hkeys(aside)), withdrawnScheduler),
     forgetScheduler: async (id: string) => {
       await inTime(client.del(asideStart + id));
       await inTime(client.hdel(aside, id));
@@ -196,17 +198,17 @@ const READ_AT_ONCE = 100;
 type Fields = Readonly<Record<string, string>>;
 
 /** @param itemOf makes it of its id, the number that was kept with it, and its hash */
-async function readTaken<T>(
+async function readWithdrawn<T>(
   client: RedisConnection,
   aside: string,
   asideStart: string,
   ids: readonly string[],
   itemOf: (id: string, at: number, fields: Fields) => T,
-): Promise<Taken<T>[]> {
-  const all: Taken<T>[] = [];
+): Promise<Withdrawn<T>[]> {
+  const all: Withdrawn<T>[] = [];
   for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
     const args = [asideStart, ...ids.slice(from, from + READ_AT_ONCE)];
-    const found = await inTime(scripts.readTaken.run(client, [aside], args));
+    const found = await inTime(scripts.readWithdrawn.run(client, [aside], args));
     for (const [id, ageMs, rest, flat] of found as [string, number, string, string[]][]) {
       const [at = "", type = ""] = rest.split(" ");
       const item = flat.length === 0 ? undefined : itemOf(id, Number(at), pairsOf(flat));
@@ -222,7 +224,7 @@ function pairsOf(flat: readonly string[]): Fields {
   );
 }
 
-function takenJob(
+function withdrawnJob(
   id: string,
   due: number,
   { name = "", data = "", timestamp = "", priority }: Fields,
@@ -230,7 +232,7 @@ function takenJob(
   return { id, name, data, timestamp, priority: Number(priority ?? 0), dueAt: due === 0 ? undefined : due };
 }
 
-function takenScheduler(id: string, nextRun: number, fields: Fields): BullmqScheduler {
+function withdrawnScheduler(id: string, nextRun: number, fields: Fields): BullmqScheduler {
   return { id, nextRun, fields };
 }
 

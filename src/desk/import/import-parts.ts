@@ -46,18 +46,18 @@ export interface ImportReport {
   /** Of these, accepted by an earlier import that was interrupted. */
   duplicates: number;
   schedules: number;
-  /** What does not fit. It stays in BullMQ's queue, or set aside if it was taken out already. */
+  /** What does not fit. It stays in BullMQ's queue; what an earlier import withdrew stays withdrawn. */
   issues: number;
 }
 
 /** What a submission may take once it was begun, with everything around it. */
 const SUBMIT_MAX_MS = 60_000;
 
-/** What was set aside for as long as keys are remembered may have been accepted, and become a second job. */
+/** What was withdrawn as long ago as keys are remembered may have been accepted, and become a second job. */
 export function requireYoung(ageMs: number, { HOLDFAST_RETENTION_MS: retentionMs }: Settings): void {
   if (ageMs <= retentionMs - Math.min(SUBMIT_MAX_MS, retentionMs / 2)) return;
   const message =
-    "An import set it aside and was interrupted, for about as long ago as keys are remembered: it could be submitted twice";
+    "An import withdrew it and was interrupted, about as long ago as keys are remembered: it could be submitted twice";
   throw new HoldfastError("INVALID_REQUEST", message);
 }
 

@@ -9,7 +9,7 @@ import {
   type Counts,
   type Kind,
   places,
-  type Taken,
+  type Withdrawn,
 } from "./bullmq-queue.ts";
 import {
   type ImportParts,
@@ -28,10 +28,10 @@ const ROUNDS_MAX = 5;
 /**
  * Moves what waits in a BullMQ queue into Holdfast: first its schedulers, then its jobs, in the order in which they would be claimed.
  *
- * Each is taken out in one step, so that either BullMQ's workers or Holdfast's get it; then it is submitted, under a key made of its
- * own; then it is forgotten. Another run finishes what an interrupted one has set aside.
+ * Each is withdrawn in one step, so that either BullMQ's workers or Holdfast's get it; then it is submitted, under a key made of its
+ * own; then it is forgotten. Another run finishes what an interrupted one has withdrawn.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL`, …: what is set aside then waits for another run
+ * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL`, …: what is withdrawn then waits for another run
  */
 export async function importQueue(
   parts: Omit<ImportParts, "validate">,
@@ -50,7 +50,7 @@ export async function importQueue(
       parts.onIssue(issue);
     },
   };
-  if (!request.dryRun) await submitTaken(counted, request, report, await parts.queue.taken());
+  if (!request.dryRun) await submitWithdrawn(counted, request, report, await parts.queue.withdrawn());
   await importSchedulers(counted, request, report);
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const before = report.jobs;
@@ -75,8 +75,8 @@ export async function namesIn(queue: BullmqQueue): Promise<string[]> {
 }
 
 /** How many jobs an import has to go through. */
-export function toImport({ delayed, prioritized, wait, paused, aside }: Counts): number {
-  return delayed + prioritized + wait + paused + aside;
+export function toImport({ delayed, prioritized, wait, paused, withdrawn }: Counts): number {
+  return delayed + prioritized + wait + paused + withdrawn;
 }
 
 async function importPlace(
@@ -99,12 +99,12 @@ async function importPlace(
     }
     stay += ids.length - fitting.length;
     if (fitting.length === 0) continue;
-    const taken = await queue.take(
+    const withdrawn = await queue.withdraw(
       fitting.map(({ id }) => id),
       request.type,
       stay,
     );
-    await submitTaken(parts, request, report, await queue.taken(taken));
+    await submitWithdrawn(parts, request, report, await queue.withdrawn(withdrawn));
   }
 }
 
@@ -135,15 +135,15 @@ function fits(parts: ImportParts, request: ImportRequest, job: BullmqJob & { rea
   }
 }
 
-/** Submits jobs that were taken out of the queue, in order, and forgets them. */
-async function submitTaken(
+/** Submits jobs that were withdrawn from the queue, in order, and forgets them. */
+async function submitWithdrawn(
   parts: ImportParts,
   { start }: ImportRequest,
   report: ImportReport,
-  taken: readonly Taken<BullmqJob>[],
+  withdrawn: readonly Withdrawn<BullmqJob>[],
 ): Promise<void> {
   const { queue, path, settings, onIssue, onProgress } = parts;
-  const submitOne = async ({ id, type, ageMs, item }: Taken<BullmqJob>): Promise<string[]> => {
+  const submitOne = async ({ id, type, ageMs, item }: Withdrawn<BullmqJob>): Promise<string[]> => {
     if (item === undefined) return [id];
     try {
       requireYoung(ageMs, settings);
@@ -157,8 +157,8 @@ async function submitTaken(
       return [];
     }
   };
-  for (let from = 0; from < taken.length; from += PAGE) {
-    const accepted = await mapInFlight(taken.slice(from, from + PAGE), IN_FLIGHT_MAX, submitOne);
+  for (let from = 0; from < withdrawn.length; from += PAGE) {
+    const accepted = await mapInFlight(withdrawn.slice(from, from + PAGE), IN_FLIGHT_MAX, submitOne);
     await queue.forget(accepted.flat());
   }
 }

@@ -9,7 +9,7 @@ import {
 } from "../../features/stored-schedules/definition.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { openScheduleOperator, type ScheduleOperator } from "../schedules.ts";
-import type { BullmqScheduler, Taken } from "./bullmq-queue.ts";
+import type { BullmqScheduler, Withdrawn } from "./bullmq-queue.ts";
 import {
   type ImportParts,
   type ImportReport,
@@ -29,7 +29,7 @@ interface Plan {
 const MISSED_MAX = 1_000;
 
 /**
- * Puts a schedule for each job scheduler. The scheduler is taken out first, and the job of its next run stays: that is imported as a
+ * Puts a schedule for each job scheduler. The scheduler is withdrawn first, and the job of its next run stays: that is imported as a
  * job. So the schedule's first tick is the run after that, and each run has one job.
  */
 export async function importSchedulers(
@@ -40,10 +40,11 @@ export async function importSchedulers(
   const { queue, path, application, settings } = parts;
   const { submitOwn } = path.submitter;
   const operator = openScheduleOperator({ stores: path.stores, application, settings, submitOwn });
-  const putTaken = async () => {
-    for (const taken of await queue.takenSchedulers()) await putOne(parts, request, report, operator, taken);
+  const putWithdrawn = async () => {
+    for (const withdrawn of await queue.withdrawnSchedulers())
+      await putOne(parts, request, report, operator, withdrawn);
   };
-  if (!request.dryRun) await putTaken();
+  if (!request.dryRun) await putWithdrawn();
   for (const scheduler of await queue.schedulers()) {
     if (request.name !== undefined && request.name !== scheduler.fields.name) continue;
     try {
@@ -53,7 +54,7 @@ export async function importSchedulers(
       continue;
     }
     if (request.dryRun) report.schedules += 1;
-    else if (await queue.takeScheduler(scheduler.id, request.type)) await putTaken();
+    else if (await queue.withdrawScheduler(scheduler.id, request.type)) await putWithdrawn();
   }
 }
 
@@ -62,7 +63,7 @@ async function putOne(
   { by }: ImportRequest,
   report: ImportReport,
   operator: ScheduleOperator,
-  { id, type, ageMs, item }: Taken<BullmqScheduler>,
+  { id, type, ageMs, item }: Withdrawn<BullmqScheduler>,
 ): Promise<void> {
   const { queue, application, settings } = parts;
   try {

@@ -113,7 +113,7 @@ async function withProgress(
   let done = 0;
   const leave = () => {
     bar.stop();
-    return `stopped: ${done} jobs so far. To import the rest, run it again: what was taken is safe in the queue's Redis`;
+    return `stopped: ${done} jobs so far. To import the rest, run it again: what was withdrawn is safe in the queue's Redis`;
   };
   if (process.stderr.isTTY && total > 0) bar.start(total, 0);
   try {
@@ -138,7 +138,16 @@ function describe(
   const did = dryRun ? "would be imported" : "imported";
   const again = duplicates > 0 ? ` (${duplicates} of them accepted before)` : "";
   const still = (
-    ["wait", "paused", "delayed", "prioritized", "active", "waiting-children", "schedulers", "aside"] as const
+    [
+      "wait",
+      "paused",
+      "delayed",
+      "prioritized",
+      "active",
+      "waiting-children",
+      "schedulers",
+      "withdrawn",
+    ] as const
   )
     .filter((place) => left[place] > 0)
     .map((place) => `${left[place]} ${place}`);

@@ -1,8 +1,8 @@
 --[[
-  Takes a job scheduler out of a BullMQ queue and sets it aside under names of ours. The job of its next run stays. Atomic: a worker that
+  Withdraws a job scheduler from a BullMQ queue: keeps it under names of ours. The job of its next run stays. Atomic: a worker that
   has begun that job either added the run after it before, and then that is the next, or adds none.
 
-  KEYS[1] job schedulers   KEYS[2] those set aside: by id, when, their next run, and their jobs' type; all other keys share their slot
+  KEYS[1] job schedulers   KEYS[2] those withdrawn: by id, when, their next run, and their jobs' type; all other keys share their slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] the type   ARGV[3] the scheduler's id
 
   Returns 1, or 0 if there is no such scheduler

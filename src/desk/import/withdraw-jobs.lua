@@ -1,14 +1,14 @@
 --[[
-  Takes jobs out of a BullMQ queue that no worker has claimed, and sets them aside under names of ours. Atomic: a job that this takes,
+  Withdraws jobs from a BullMQ queue that no worker has claimed: keeps them under names of ours. Atomic: a job that this withdraws,
   no worker of BullMQ gets, and the other way round; a job is never nowhere.
 
   KEYS[1] delayed jobs   KEYS[2] prioritized jobs   KEYS[3] waiting jobs   KEYS[4] those of a paused queue, before BullMQ 6
-  KEYS[5] job schedulers   KEYS[6] the events' stream   KEYS[7] the jobs set aside: by id, when, from when they may run, and as which type
+  KEYS[5] job schedulers   KEYS[6] the events' stream   KEYS[7] the withdrawn jobs: by id, when, from when they may run, and as which type
   All other keys share their slot.
   ARGV[1] what all keys of the queue begin with   ARGV[2] the type   ARGV[3] how far from the end of a list a job is looked for: a list
     may have a million, and most jobs that are gone were claimed meanwhile   ARGV[4…] job ids
 
-  Returns the ids of those taken
+  Returns the ids of those withdrawn
 ]]
 local start, type, depth = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call("TIME")
@@ -31,7 +31,7 @@ local function takeOut(id)
   if takeFrom(KEYS[4], id) then return "paused" end
 end
 
-local taken = {}
+local withdrawn = {}
 for at = 4, #ARGV do
   local id = ARGV[at]
   local key = start .. id
@@ -47,8 +47,8 @@ for at = 4, #ARGV do
       redis.call("DEL", key .. ":logs")
       releaseDeduplication(id, deduplication)
       redis.call("XADD", KEYS[6], "MAXLEN", "~", 10000, "*", "event", "removed", "jobId", id, "prev", from)
-      taken[#taken + 1] = id
+      withdrawn[#withdrawn + 1] = id
     end
   end
 end
-return taken
+return withdrawn

@@ -1,10 +1,10 @@
 --[[
-  Reads jobs, or schedulers, that were set aside.
+  Reads jobs, or schedulers, that were withdrawn.
 
-  KEYS[1] those set aside, by id; all other keys share its slot
+  KEYS[1] those withdrawn, by id; all other keys share its slot
   ARGV[1] what the keys of their hashes begin with   ARGV[2…] ids
 
-  Returns for each id that is still set aside: it, for how many milliseconds it has been, what the first key says beyond that, and its
+  Returns for each id that is still withdrawn: it, for how many milliseconds it has been, what the first key says beyond that, and its
   hash: empty if it was forgotten
 ]]
 local time = redis.call("TIME")
