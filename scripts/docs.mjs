@@ -11,6 +11,7 @@ import { linkFaults } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
 import { postmanCollection } from "./lib/postman.mjs";
+import { proofList } from "./lib/proof.mjs";
 import { runScript } from "./lib/script.mjs";
 import { withGeneratedSections } from "./lib/sections.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";
@@ -46,6 +47,7 @@ const sections = {
   "error-codes": errorCodesTable,
   metrics: metricsTable,
   licences: licencesTables,
+  proof: proofList,
 };
 
 await runScript(async () => {

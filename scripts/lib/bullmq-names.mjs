@@ -1,5 +1,6 @@
 // Only src/core/bullmq may use BullMQ's key names, field names and encodings. Other rooms call functions with names. Lua of features and of
-// the desk reads a queue where it stands, and may name what it reads; so does the desk's record of a job.
+// the desk reads a queue where it stands, and may name what it reads; so does the desk's record of a job, and its import from a queue that
+// is not Holdfast's.
 import { readFileSync } from "node:fs";
 import { filesUnder } from "./files.mjs";
 
@@ -21,7 +22,7 @@ export function bullmqNamesOutside() {
     .filter(
       (file) =>
         /\.(ts|lua)$/.test(file) &&
-        !/^src\/core\/bullmq\/|^src\/(features|desk|testing)\/.*\.lua$|^src\/desk\/jobs\/job-record\.ts$|\.test\.ts$/.test(
+        !/^src\/core\/bullmq\/|^src\/(features|desk|testing)\/.*\.lua$|^src\/desk\/(?:jobs\/job-record|import\/bullmq-queue)\.ts$|\.test\.ts$/.test(
           file,
         ),
     )

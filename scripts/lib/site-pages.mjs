@@ -15,8 +15,9 @@ export const siteFiles = [
   ...filesUnder("docs"),
 ];
 
-/** Where the site has a file. The page of a folder is its index. */
+/** Where the site has a file. The page of a folder is its index; the site's own is another one than the README. */
 export function pathOnSite(file) {
+  if (file === "README.md") return "readme.md";
   return file.replace(/README\.md$/, "index.md");
 }
 

@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { writeApiPages } from "./api-pages.mjs";
+import { landingPage } from "./landing.mjs";
 import { linkFaults } from "./links.mjs";
 import { withLinks } from "./pages.mjs";
 import { capture } from "./run.mjs";
@@ -15,6 +16,7 @@ export async function writeSitePages() {
   rmSync(folder, { recursive: true, force: true });
   const pages = siteFiles.filter((file) => file.endsWith(".md"));
   for (const page of pages) write(pathOnSite(page), textOnSite(page));
+  write("index.md", await landingPage());
   for (const file of siteFiles.filter((file) => !file.endsWith(".md"))) copy(file);
   return [...linkFaults(pages), ...(await writeApiPages(path.join(folder, "api")))];
 }

@@ -12,11 +12,13 @@ export default defineConfig({
   outDir: "../dist-site",
   cacheDir: "../node_modules/.cache/holdfast/vitepress",
   appearance: "force-auto", // like the pictures of the console
-  markdown: { anchor: { slugify: slug }, theme: { light: "github-light", dark: "github-dark" } },
+  router: { prefetchLinks: false }, // a page costs what it shows
+  markdown: { anchor: { slugify: slug }, theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
   themeConfig: {
     search: { provider: "local" },
     nav: [
       { text: "Docs", link: "/docs/" },
+      { text: "Why not just …?", link: "/docs/why-not" },
       { text: "API", link: "/api/" },
       { text: "Changes", link: "/CHANGELOG" },
       { text: "Repository", link: repositoryUrl() },

@@ -9,6 +9,7 @@ import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
 import { addFailuresCommands } from "./commands/failures.ts";
 import { addHistoryCommand } from "./commands/history.ts";
+import { addImportCommand } from "./commands/import.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
@@ -82,6 +83,7 @@ function program(): Command {
   addUpCommand(holdfast);
   addRoleCommands(holdfast);
   addSubmitCommand(holdfast);
+  addImportCommand(holdfast);
   addStatusCommand(holdfast);
   addOverviewCommand(holdfast);
   addHistoryCommand(holdfast);

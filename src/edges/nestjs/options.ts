@@ -1,4 +1,5 @@
-import type { FailedAttempt, WorkerQueues } from "../../core/run/worker-options.ts";
+import type { WorkerQueues } from "../../core/run/worker-options.ts";
+import type { FailedAttempt } from "../../features/hooks/feature.ts";
 import type { Environment } from "../../platform/config/settings.ts";
 import type { WithLogger } from "../../platform/lib/logger.ts";
 

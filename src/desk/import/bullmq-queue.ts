@@ -1,0 +1,243 @@
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { openConnection, type RedisConnection, whenReady } from "../../platform/redis/connection.ts";
+import { inTime, START_DEADLINE_MS } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+/** Where jobs wait that no worker has claimed. `paused`: those of a paused queue, before BullMQ 6. */
+export const places = ["delayed", "prioritized", "wait", "paused"] as const;
+export type Place = (typeof places)[number];
+
+/** A job of a BullMQ queue, as it was added. Instants are milliseconds since 1970. */
+export interface BullmqJob {
+  readonly id: string;
+  readonly name: string;
+  /** JSON. */
+  readonly data: string;
+  /** When it was added. */
+  readonly timestamp: string;
+  /** 0 for none. */
+  readonly priority: number;
+  /** From when it may run; undefined for now. */
+  readonly dueAt: number | undefined;
+}
+
+/** `child` and `parent` of a flow; `scheduled`: its scheduler needs it to go on; `gone`: it is no longer there. */
+export type Kind = "job" | "child" | "parent" | "scheduled" | "gone";
+
+/** A job scheduler, by the fields that BullMQ stores. */
+export interface BullmqScheduler {
+  readonly id: string;
+  /** When its next job may run. */
+  readonly nextRun: number;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** What was withdrawn from the queue, and is kept in its Redis until Holdfast has accepted it. */
+export interface Withdrawn<T> {
+  readonly id: string;
+  /** As which type it was withdrawn. */
+  readonly type: string;
+  /** For how many milliseconds it has been withdrawn, by its Redis's clock. */
+  readonly ageMs: number;
+  /** Undefined where Holdfast has accepted it already. */
+  readonly item: T | undefined;
+}
+
+/** How many jobs are where. `withdrawn`: by an import that was interrupted. */
+export type Counts = Readonly<
+  Record<Place | "active" | "waiting-children" | "schedulers" | "withdrawn", number>
+>;
+
+/** A queue of BullMQ 4, 5 or 6, to import jobs from. Each call fails with `STORE_UNAVAILABLE` if its Redis does not answer in time. */
+export interface BullmqQueue extends Running {
+  /** Whether BullMQ has ever had a queue of this name. */
+  exists(): Promise<boolean>;
+  counts(): Promise<Counts>;
+  /** The ids in a place, those first that are claimed first. @param skip how many of them to leave out */
+  ids(place: Place, skip: number, count: number): Promise<string[]>;
+  namesOf(ids: readonly string[]): Promise<string[]>;
+  read(ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]>;
+  /**
+   * Withdraws jobs that still wait, in one step: they are kept in the queue's Redis under names of ours.
+   *
+   * @param skip how many come before them in their place
+   * @returns their ids
+   */
+  withdraw(ids: readonly string[], type: string, skip: number): Promise<string[]>;
+  /** Those withdrawn. @param ids @default all */
+  withdrawn(ids?: readonly string[]): Promise<Withdrawn<BullmqJob>[]>;
+  forget(ids: readonly string[]): Promise<void>;
+  schedulers(): Promise<BullmqScheduler[]>;
+  /** Withdraws a scheduler; the job of its next run stays. @returns false if it is not there */
+  withdrawScheduler(id: string, type: string): Promise<boolean>;
+  withdrawnSchedulers(): Promise<Withdrawn<BullmqScheduler>[]>;
+  forgetScheduler(id: string): Promise<void>;
+}
+
+const scripts = {
+  readJobs: loadScript(import.meta.url, "read-jobs.lua"),
+  withdrawJobs: loadScript(import.meta.url, "withdraw-jobs.lua"),
+  readWithdrawn: loadScript(import.meta.url, "read-withdrawn.lua"),
+  withdrawScheduler: loadScript(import.meta.url, "withdraw-scheduler.lua"),
+};
+
+/**
+ * Connects to a BullMQ queue.
+ *
+ * @param url of its Redis, as `REDIS_URL`
+ * @param start what all of its keys begin with: prefix, name, and a colon after each
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s
+ */
+export async function openBullmqQueue(url: string, start: string): Promise<BullmqQueue> {
+  const client = openConnection(url, "fail-fast", () => {});
+  const stop = stopOnce(async () => client.disconnect());
+  try {
+    await whenReady(client, START_DEADLINE_MS);
+  } catch (cause) {
+    await stop();
+    throw new HoldfastError("STORE_UNAVAILABLE", "The queue's Redis cannot be reached", { cause });
+  }
+  return { ...openJobs(client, start), ...openSchedulers(client, start), stop };
+}
+
+function openJobs(client: RedisConnection, start: string) {
+  const key = (name: string) => `${start}${name}`;
+  const aside = key("holdfast:jobs");
+  const asideStart = key("holdfast:job:");
+  const sizeOf = (place: Place) => (isList(place) ? client.llen(key(place)) : client.zcard(key(place)));
+  return {
+    exists: async () => (await inTime(client.exists(key("meta")))) === 1,
+    counts: () =>
+      inTime(
+        entriesOf({
+          delayed: sizeOf("delayed"),
+          prioritized: sizeOf("prioritized"),
+          wait: sizeOf("wait"),
+          paused: sizeOf("paused"),
+          active: client.llen(key("active")),
+          "waiting-children": client.zcard(key("waiting-children")),
+          schedulers: client.zcard(key("repeat")),
+          withdrawn: client.hlen(aside),
+        }),
+      ),
+    ids: (place: Place, skip: number, count: number) => inTime(idsIn(client, key(place), place, skip, count)),
+    namesOf: async (ids: readonly string[]) => {
+      const names = await inTime(Promise.all(ids.map((id) => client.hget(key(id), "name"))));
+      return names.filter((name) => name !== null);
+    },
+    read: async (ids: readonly string[]) => {
+      const keys = [key("delayed"), key("repeat")];
+      const found = (await inTime(scripts.readJobs.run(client, keys, [start, ...ids]))) as string[][];
+      return ids.map((id, index) => {
+        const [kind = "gone", name = "", data = "", timestamp = "", priority, due] = found[index] ?? [];
+        const dueAt = due ? Number(due) : undefined;
+        return { id, kind: kind as Kind, name, data, timestamp, priority: Number(priority), dueAt };
+      });
+    },
+    withdraw: async (ids: readonly string[], type: string, skip: number) => {
+      const keys = [...places.map(key), key("repeat"), key("events"), aside];
+      return (await inTime(
+        scripts.withdrawJobs.run(client, keys, [start, type, skip + ids.length + LOOKED_FURTHER, ...ids]),
+      )) as string[];
+    },
+    withdrawn: async (ids?: readonly string[]) => {
+      const wanted = ids ?? (await inTime(client.hkeys(aside)));
+      return await readWithdrawn(client, aside, asideStart, wanted, withdrawnJob);
+    },
+    forget: async (ids: readonly string[]) => {
+      if (ids.length === 0) return;
+      // In this order: what is withdrawn without a hash was accepted.
+      await inTime(client.del(ids.map((id) => asideStart + id)));
+      await inTime(client.hdel(aside, ...ids));
+    },
+  };
+}
+
+/** Jobs may come to the front meanwhile. */
+const LOOKED_FURTHER = 1_000;
+
+function isList(place: Place): boolean {
+  return place === "wait" || place === "paused";
+}
+
+/** BullMQ adds to the front of its lists, and claims from their ends. */
+async function idsIn(client: RedisConnection, key: string, place: Place, skip: number, count: number) {
+  if (!isList(place)) return await client.zrange(key, String(skip), String(skip + count - 1));
+  return (await client.lrange(key, String(-skip - count), String(-skip - 1))).reverse();
+}
+
+function openSchedulers(client: RedisConnection, start: string) {
+  const key = `${start}repeat`;
+  const aside = `${start}holdfast:schedulers`;
+  const asideStart = `${start}holdfast:scheduler:`;
+  return {
+    schedulers: async () => {
+      const ids = await inTime(client.zrange(key, "0", "-1"));
+      const read = async (id: string) => {
+        const [nextRun, fields] = await inTime(
+          Promise.all([client.zscore(key, id), client.hgetall(`${key}:${id}`)]),
+        );
+        return { id, nextRun: Number(nextRun), fields };
+      };
+      return await Promise.all(ids.map(read));
+    },
+    withdrawScheduler: async (id: string, type: string) =>
+      (await inTime(scripts.withdrawScheduler.run(client, [key, aside], [start, type, id]))) === 1,
+    withdrawnSchedulers: async () =>
+      await readWithdrawn(client, aside, asideStart, await inTime(client.hkeys(aside)), withdrawnScheduler),
+    forgetScheduler: async (id: string) => {
+      await inTime(client.del(asideStart + id));
+      await inTime(client.hdel(aside, id));
+    },
+  };
+}
+
+const READ_AT_ONCE = 100;
+
+type Fields = Readonly<Record<string, string>>;
+
+/** @param itemOf makes it of its id, the number that was kept with it, and its hash */
+async function readWithdrawn<T>(
+  client: RedisConnection,
+  aside: string,
+  asideStart: string,
+  ids: readonly string[],
+  itemOf: (id: string, at: number, fields: Fields) => T,
+): Promise<Withdrawn<T>[]> {
+  const all: Withdrawn<T>[] = [];
+  for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
+    const args = [asideStart, ...ids.slice(from, from + READ_AT_ONCE)];
+    const found = await inTime(scripts.readWithdrawn.run(client, [aside], args));
+    for (const [id, ageMs, rest, flat] of found as [string, number, string, string[]][]) {
+      const [at = "", type = ""] = rest.split(" ");
+      const item = flat.length === 0 ? undefined : itemOf(id, Number(at), pairsOf(flat));
+      all.push({ id, type, ageMs, item });
+    }
+  }
+  return all;
+}
+
+function pairsOf(flat: readonly string[]): Fields {
+  return Object.fromEntries(
+    Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at] ?? "", flat[2 * at + 1] ?? ""]),
+  );
+}
+
+function withdrawnJob(
+  id: string,
+  due: number,
+  { name = "", data = "", timestamp = "", priority }: Fields,
+): BullmqJob {
+  return { id, name, data, timestamp, priority: Number(priority ?? 0), dueAt: due === 0 ? undefined : due };
+}
+
+function withdrawnScheduler(id: string, nextRun: number, fields: Fields): BullmqScheduler {
+  return { id, nextRun, fields };
+}
+
+async function entriesOf<K extends string>(work: Record<K, Promise<number>>): Promise<Record<K, number>> {
+  const names = Object.keys(work) as K[];
+  const values = await Promise.all(names.map((name) => work[name]));
+  return Object.fromEntries(names.map((name, at) => [name, values[at] ?? 0])) as Record<K, number>;
+}
