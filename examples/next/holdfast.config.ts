@@ -1,0 +1,8 @@
+// The worker's: the server has the contracts alone, in lib/jobs.ts.
+import { defineConfig } from "holdfast";
+import { welcome } from "./jobs/contract.ts";
+
+export default defineConfig({
+  jobs: [welcome],
+  handlers: async () => [(await import("./jobs/handler.ts")).welcomeHandler],
+});
