@@ -63,7 +63,7 @@ async function tryApplications(
     if (!name.includes(only ?? "")) continue;
     const tried = await tryApplication(combination, tarball);
     if (tried.fault !== undefined) faults.push(`${name}: ${tried.fault}`);
-    console.error(`${name}: ${tried.fault === undefined ? "works" : "FAILS"}`);
+    console.error(`${name}: ${tried.fault ?? "works"}`);
     results.push(tried);
   }
   return results;

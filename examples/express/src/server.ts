@@ -2,8 +2,8 @@
 import express, { type ErrorRequestHandler } from "express";
 import { createProducer, HoldfastError } from "holdfast";
 import { createHandler } from "holdfast/server";
-import { welcome } from "./contract.ts";
-import application from "./holdfast.config.ts";
+import { welcome } from "./contract.js";
+import application from "./holdfast.config.js";
 
 const app = express();
 

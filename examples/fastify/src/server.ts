@@ -2,8 +2,8 @@
 import fastify from "fastify";
 import { createProducer, HoldfastError, type PayloadOf } from "holdfast";
 import { createHandler } from "holdfast/server";
-import { welcome } from "./contract.ts";
-import application from "./holdfast.config.ts";
+import { welcome } from "./contract.js";
+import application from "./holdfast.config.js";
 
 const server = fastify({ logger: true });
 

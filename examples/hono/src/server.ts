@@ -4,8 +4,8 @@ import { createProducer, HoldfastError, type PayloadOf } from "holdfast";
 import { createHandler } from "holdfast/server";
 import { Hono } from "hono";
 import { validator } from "hono/validator";
-import { welcome } from "./contract.ts";
-import application from "./holdfast.config.ts";
+import { welcome } from "./contract.js";
+import application from "./holdfast.config.js";
 
 const app = new Hono();
 

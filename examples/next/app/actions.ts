@@ -19,6 +19,8 @@ export async function signUp(_before: SignedUp, form: FormData): Promise<SignedU
     return { jobId: id };
   } catch (error) {
     if (!(error instanceof HoldfastError && error.code === "INVALID_PAYLOAD")) throw error;
-    return { issues: error.issues.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`) };
+    return {
+      issues: error.issues.map(({ pointer, message }) => `${pointer.replace("/payload/", "")}: ${message}`),
+    };
   }
 }
