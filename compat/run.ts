@@ -7,6 +7,7 @@ import { combinations, rowOf, type Tried, tryApplication } from "./lib/applicati
 import { type Bundled, bundlers, openBundledProject } from "./lib/bundles.ts";
 import { checkout, pack } from "./lib/folder.ts";
 import { type Client, type Installed, install } from "./lib/installs.ts";
+import { measureNeeds, type Need } from "./lib/needs.ts";
 import { bundleWithNext } from "./lib/next.ts";
 import { applicationTable, compatibilityPage, type Results } from "./lib/page.ts";
 import { checkTypes, openTypedProject, resolutions, type TypeCheck } from "./lib/types.ts";
@@ -26,6 +27,7 @@ Exit codes: 0 all of it works, 1 something does not, 2 wrong usage.`;
 const compilers = ["5.4", "5.9", "6", "7"];
 /** The oldest that the peer range allows and that compiles, and the newest. */
 const zods = ["4.0.17", "4"];
+const OPPONENT = "BullMQ and Zod, npm";
 const SLOWEST_S = 10;
 
 await runCommand(usage, { only: { type: "string" } }, async ({ only }) => {
@@ -37,9 +39,10 @@ await runCommand(usage, { only: { type: "string" } }, async ({ only }) => {
     return faults.length === 0 && applications.length > 0 ? 0 : 1;
   }
   const installs = await tryInstalls(packed.tarball, faults);
+  const needs = await tryNeeds(installs, faults);
   const types = await tryTypes(packed.tarball, faults);
   const bundles = await tryBundlers(packed.tarball, faults);
-  const results: Results = { packed, applications, installs, types, bundles };
+  const results: Results = { packed, applications, needs, installs, types, bundles };
   const page = compatibilityPage(results);
   for (const table of Object.values(page.tables)) say(`${plainTable(table)}\n`);
   if (faults.length > 0) say(faults.join("\n"));
@@ -77,8 +80,17 @@ async function tryInstalls(tarball: string, faults: string[]): Promise<[string, 
     faults.push(...installed.warnings.map((warning) => `${client}: ${warning}`));
     results.push([`Holdfast, ${client}`, installed]);
   }
-  results.push(["BullMQ and Zod, npm", await install("npm", ["bullmq@6.7.0", "zod@^4"])]);
+  results.push([OPPONENT, await install("npm", ["bullmq@6.7.0", "zod@^4"])]);
   return results;
+}
+
+async function tryNeeds(installs: readonly [string, Installed][], faults: string[]): Promise<Need[]> {
+  const [[, holdfast]] = installs as [[string, Installed]];
+  const [, bullmq] = installs.find(([name]) => name === OPPONENT) as [string, Installed];
+  const needs = await measureNeeds(holdfast, bullmq);
+  for (const { what, value, unit, most } of needs)
+    if (!(value <= most)) faults.push(`${what}: expected ${most} ${unit} at most, got ${value.toFixed(2)}`);
+  return needs;
 }
 
 async function tryTypes(tarball: string, faults: string[]): Promise<TypeCheck[]> {

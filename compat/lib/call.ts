@@ -125,7 +125,7 @@ async function followToEnd(status: string, worker: Launched): Promise<void> {
       text += decoder.decode(chunk as Uint8Array, { stream: true });
   };
   await Promise.race([read(), worker.ended]);
-  const states = [...text.matchAll(/"state":"([a-z-]+)"/g)].map(([, state]) => state);
+  const states = [...text.matchAll(/^data: (.+)$/gm)].map(([, data = ""]) => JSON.parse(data).state);
   if (states[0] !== "waiting" || states.at(-1) !== "completed")
     throw new Error(`an event stream: expected waiting to completed, got ${states.join(", ") || text}`);
 }

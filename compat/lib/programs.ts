@@ -10,6 +10,8 @@ const runtimes = {
   "Node.js 20": nodeOf("20"),
   "Node.js 22": nodeOf("22"),
   "Node.js 24": nodeOf("24"),
+  /** What runs us. */
+  "this Node.js": undefined,
   Bun: `@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}@1/bin`,
 };
 
@@ -68,7 +70,8 @@ export function managerOf(name: Manager): PackageManager {
 /** The PATH of a machine that has this runtime and this package manager. */
 export async function pathOf(runtime: Runtime, manager: Manager): Promise<string> {
   const { program } = managerOf(manager);
-  const folders = [await programFolder(runtimes[runtime])];
+  const wanted = runtimes[runtime];
+  const folders = [wanted === undefined ? dirname(process.execPath) : await programFolder(wanted)];
   if (program !== undefined) folders.push(await programFolder(program));
   return [...folders, process.env.PATH].join(delimiter);
 }
