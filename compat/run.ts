@@ -3,35 +3,46 @@ import { join } from "node:path";
 import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { markdownTable, plainTable, type Table } from "../test/support/report.ts";
+import { combinations, rowOf, type Tried, tryApplication } from "./lib/applications.ts";
 import { type Bundled, bundlers, openBundledProject } from "./lib/bundles.ts";
 import { checkout, pack } from "./lib/folder.ts";
 import { type Client, type Installed, install } from "./lib/installs.ts";
+import { measureNeeds, type Need } from "./lib/needs.ts";
 import { bundleWithNext } from "./lib/next.ts";
-import { compatibilityPage, type Results } from "./lib/page.ts";
+import { applicationTable, compatibilityPage, type Results } from "./lib/page.ts";
 import { checkTypes, openTypedProject, resolutions, type TypeCheck } from "./lib/types.ts";
 
-const usage = `npm run compat
+const usage = `npm run compat -- [--only TEXT]
 
-Packs Holdfast and uses the package as other people do: installs it with npm, Yarn 1 and pnpm where every warning fails, checks
-types with TypeScript 5.4 to 7 beside another copy of Zod, and runs a producer that esbuild, Vite, webpack and Next.js bundled.
-Needs the npm registry; takes about three minutes, and writes docs/compatibility.md if nothing failed.
+Packs Holdfast and uses the package as other people do: installs, builds and uses the applications of examples/ with Node.js 20 to 24
+and Bun, by npm, pnpm, Yarn Plug'n'Play and Bun; installs it into an empty project where every warning fails; measures what its
+processes need; checks types with TypeScript 5.4 to 7 beside another copy of Zod; and runs a producer that esbuild, Vite, webpack and
+Next.js bundled. Needs the npm registry; takes about twenty minutes, and writes docs/compatibility.md if nothing failed.
 
-  --help  shows this text
+  --only TEXT  tries only the applications whose row has this text, e.g. "express" or "Yarn PnP"; writes no page
+  --help       shows this text
 
 Exit codes: 0 all of it works, 1 something does not, 2 wrong usage.`;
 
 const compilers = ["5.4", "5.9", "6", "7"];
 /** The oldest that the peer range allows and that compiles, and the newest. */
 const zods = ["4.0.17", "4"];
+const OPPONENT = "BullMQ and Zod, npm";
 const SLOWEST_S = 10;
 
-await runCommand(usage, {}, async () => {
+await runCommand(usage, { only: { type: "string" } }, async ({ only }) => {
   const faults: string[] = [];
   const packed = await pack();
+  const applications = await tryApplications(packed.tarball, only, faults);
+  if (only !== undefined) {
+    say(`${plainTable(applicationTable(applications))}\n${faults.join("\n")}`);
+    return faults.length === 0 && applications.length > 0 ? 0 : 1;
+  }
   const installs = await tryInstalls(packed.tarball, faults);
+  const needs = await tryNeeds(installs, faults);
   const types = await tryTypes(packed.tarball, faults);
   const bundles = await tryBundlers(packed.tarball, faults);
-  const results: Results = { packed, installs, types, bundles };
+  const results: Results = { packed, applications, needs, installs, types, bundles };
   const page = compatibilityPage(results);
   for (const table of Object.values(page.tables)) say(`${plainTable(table)}\n`);
   if (faults.length > 0) say(faults.join("\n"));
@@ -43,6 +54,24 @@ await runCommand(usage, {}, async () => {
   return faults.length === 0 ? 0 : 1;
 });
 
+/** One after another: they share the machine. */
+async function tryApplications(
+  tarball: string,
+  only: string | undefined,
+  faults: string[],
+): Promise<Tried[]> {
+  const results: Tried[] = [];
+  for (const combination of combinations) {
+    const name = rowOf(combination);
+    if (!name.includes(only ?? "")) continue;
+    const tried = await tryApplication(combination, tarball);
+    if (tried.fault !== undefined) faults.push(`${name}: ${tried.fault}`);
+    console.error(`${name}: ${tried.fault ?? "works"}`);
+    results.push(tried);
+  }
+  return results;
+}
+
 async function tryInstalls(tarball: string, faults: string[]): Promise<[string, Installed][]> {
   const clients: Client[] = ["npm", "yarn", "pnpm10", "pnpm12"];
   const results: [string, Installed][] = [];
@@ -51,8 +80,17 @@ async function tryInstalls(tarball: string, faults: string[]): Promise<[string, 
     faults.push(...installed.warnings.map((warning) => `${client}: ${warning}`));
     results.push([`Holdfast, ${client}`, installed]);
   }
-  results.push(["BullMQ and Zod, npm", await install("npm", ["bullmq@6.7.0", "zod@^4"])]);
+  results.push([OPPONENT, await install("npm", ["bullmq@6.7.0", "zod@^4"])]);
   return results;
+}
+
+async function tryNeeds(installs: readonly [string, Installed][], faults: string[]): Promise<Need[]> {
+  const [[, holdfast]] = installs as [[string, Installed]];
+  const [, bullmq] = installs.find(([name]) => name === OPPONENT) as [string, Installed];
+  const needs = await measureNeeds(holdfast, bullmq);
+  for (const { what, value, unit, most } of needs)
+    if (!(value <= most)) faults.push(`${what}: expected ${most} ${unit} at most, got ${value.toFixed(2)}`);
+  return needs;
 }
 
 async function tryTypes(tarball: string, faults: string[]): Promise<TypeCheck[]> {

@@ -38,9 +38,9 @@ export async function openBundledProject(tarball: string, packages: readonly str
   return folder;
 }
 
-/** Adds our producer to a project in which the package is installed. */
+/** Adds our producer, and an application of all roles, to a project in which the package is installed. */
 export async function addProducer(folder: string): Promise<void> {
-  for (const name of ["contract", "script", "main"]) {
+  for (const name of ["contract", "script", "main", "application"]) {
     const source = readFileSync(join(checkout, `compat/application/${name}.ts`), "utf8");
     const { code } = await esbuild.transform(source, { loader: "ts" });
     mkdirSync(join(folder, "app"), { recursive: true });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, run, writeProject } from "./folder.ts";
 
@@ -43,10 +43,24 @@ export async function install(client: Client, what: readonly string[]): Promise<
   const { code, output, seconds } = await run(folder, command, args);
   const lines = output.split("\n").filter((line) => TROUBLE.test(line) && !DRAWN.test(line));
   const warnings = code === 0 ? lines : [`ended with ${code ?? "a signal"}`, ...lines];
-  return { folder, seconds, warnings, ...sizeOf(join(folder, "node_modules")) };
+  return { folder, seconds, warnings, ...packagesIn(folder) };
 }
 
-function sizeOf(modules: string): { packages: number; bytes: number } {
+/** What is installed in a project: in `node_modules`, or as Plug'n'Play's archives. */
+export function packagesIn(folder: string): Sizes {
+  const archives = join(folder, ".yarn/cache");
+  if (!existsSync(archives)) return sizeOf(join(folder, "node_modules"));
+  const files = readdirSync(archives).filter((name) => name.endsWith(".zip"));
+  const bytes = files.reduce((sum, name) => sum + statSync(join(archives, name)).size, 0);
+  return { packages: files.length, bytes };
+}
+
+interface Sizes {
+  readonly packages: number;
+  readonly bytes: number;
+}
+
+function sizeOf(modules: string): Sizes {
   let packages = 0;
   let bytes = 0;
   for (const entry of readdirSync(modules, { recursive: true, withFileTypes: true })) {

@@ -161,20 +161,38 @@ describe("an instant that is none, from JavaScript", () => {
 });
 
 describe("a client's address that no request can be sent to", () => {
-  it.each([
-    "nope",
-    "",
-    "/holdfast",
-    "ftp://jobs.example.com",
-    "http://ann:secret@jobs.example.com",
-    undefined,
-  ])("is refused at once: %j", (url) => {
-    expect(() => createClient({ url: url as string })).toThrow(
-      expect.objectContaining({ code: "CONFIG_INVALID", message: expect.not.stringContaining("secret") }),
-    );
+  it.each(["nope", "", "ftp://jobs.example.com", "http://ann:secret@jobs.example.com", undefined])(
+    "is refused at once: %j",
+    (url) => {
+      expect(() => createClient({ url: url as string })).toThrow(
+        expect.objectContaining({ code: "CONFIG_INVALID", message: expect.not.stringContaining("secret") }),
+      );
+    },
+  );
+
+  it("may be a path where the caller's own fetch knows the rest", async () => {
+    const asked: string[] = [];
+    const fetch = async (url: unknown) => {
+      asked.push(String(url));
+      return Response.json({ id: "a" });
+    };
+
+    await createClient({ url: "/holdfast/", fetch }).status("a");
+
+    expect(asked).toEqual(["/holdfast/jobs/a/status"]);
   });
 
-  it("may be a path where the caller's own fetch knows the rest", () => {
-    expect(() => createClient({ url: "/holdfast", fetch: async () => new Response() })).not.toThrow();
-  });
+  it.each(["/holdfast", "/"])(
+    "may be a path where a page is rendered on a server, and only a call is refused: %j",
+    async (url) => {
+      const client = createClient({ url });
+      const refused = expect.objectContaining({ code: "CONFIG_INVALID", retryable: false });
+
+      await expect(client.status("a")).rejects.toThrow(refused);
+      await expect(client.submit("mail", {}, { idempotencyKey: "1" })).rejects.toThrow(
+        /there is no page here: on a server, give the whole address/,
+      );
+      await expect(client.follow("a").next()).rejects.toThrow(refused);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { type Combination, tryApplication } from "../../compat/lib/applications.ts";
 import { addProducer, bundlers, jobId } from "../../compat/lib/bundles.ts";
 import { checkout, pack, removeFolders } from "../../compat/lib/folder.ts";
 import { type Installed, install } from "../../compat/lib/installs.ts";
@@ -9,8 +10,9 @@ import { checkTypes, openTypedProject, type TypedProject } from "../../compat/li
 describe("in somebody else's project the package", { timeout: 300_000 }, () => {
   let installed: Installed;
   let project: TypedProject;
+  let tarball: string;
   beforeAll(async () => {
-    const { tarball } = await pack();
+    ({ tarball } = await pack());
     [installed, project] = await Promise.all([
       install("npm", [tarball]),
       openTypedProject(tarball, "4.0.17", "4"),
@@ -21,6 +23,13 @@ describe("in somebody else's project the package", { timeout: 300_000 }, () => {
 
   it("installs without a warning, and without a dependency that this Node.js is too old for", () => {
     expect(installed.warnings).toEqual([]);
+  });
+
+  it.each<Combination>([
+    { application: "express", runtime: "this Node.js", manager: "npm", versions: { zod: "^3.25.76" } },
+    { application: "hono", runtime: "this Node.js", manager: "pnpm 12" },
+  ])("is installed in an application of $application by $manager, which is built and used", async (row) => {
+    expect(await tryApplication(row, tarball)).not.toHaveProperty("fault");
   });
 
   it("type-checks beside another copy of Zod", async () => {

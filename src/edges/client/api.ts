@@ -7,7 +7,8 @@ import { openTimer } from "./timer.ts";
 export interface ClientOptions {
   /**
    * The API's address, with any path that a proxy puts before its routes. In a browser it may be a path of the page's own
-   * origin: the API answers no other origin.
+   * origin: the API answers no other origin. A client of a path can be made anywhere, as a module of a page is also loaded where the page
+   * is rendered on a server; its calls fail there.
    *
    * @example "https://jobs.example.com"
    * @example "/holdfast"
@@ -58,7 +59,7 @@ export const ANSWER_MAX_MS = 12_000;
 const TIMEOUT_MS = 30_000;
 
 export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fetch }: ClientOptions): Api {
-  const base = baseOf(url, fetch);
+  const base = baseOf(url);
 
   async function send({ path, method = "GET", body, headers, signal }: Call): Promise<Response> {
     const init = {
@@ -73,6 +74,7 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fet
       ...(body !== undefined && { body }),
       ...(signal !== undefined && { signal }),
     } as const;
+    if (fetch === undefined && !isAddress(base)) throw withoutOrigin(base);
     return await (fetch ?? globalThis.fetch)(`${base}${path}`, init).catch((cause: unknown) => {
       if (signal?.aborted === true) throw signal.reason;
       throw unreachable(`no answer from ${base}${path}`, { cause });
@@ -108,12 +110,17 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fet
 }
 
 /** @throws HoldfastError `CONFIG_INVALID` for an address that no request can be sent to */
-function baseOf(url: unknown, fetch: ClientOptions["fetch"]): string {
+function baseOf(url: unknown): string {
   const text = String(url);
   const base = text.replace(/\/+$/, "");
-  // A `fetch` of the caller's may know where a path is.
-  if ((fetch && text[0] === "/") || isAddress(base)) return base;
+  // What is around knows where a path is: a page, or a `fetch` of the caller's.
+  if (text[0] === "/" || isAddress(base)) return base;
   throw new HoldfastError("CONFIG_INVALID", 'url: expected an address such as "https://jobs.example.com"');
+}
+
+function withoutOrigin(path: string): HoldfastError {
+  const message = `url: a path such as "${path || "/"}" belongs to a page's origin, and there is no page here: on a server, give the whole address`;
+  return new HoldfastError("CONFIG_INVALID", message);
 }
 
 /** Whether `fetch` accepts it here: only a page has an origin for paths. */

@@ -5,7 +5,7 @@ import { type Environment, readRoleSettings, roleEnvironment } from "../../../pl
 import type { WithLogger } from "../../../platform/lib/logger.ts";
 import type { Running } from "../../../platform/lib/running.ts";
 import { loadApplication } from "../load-application.ts";
-import { setUpCollector } from "../system/collector.ts";
+import { tuneForLoading, tuneForServing, tuneForWork } from "../system/collector.ts";
 import { endOnFault, openProcessLog } from "../system/process-log.ts";
 import { untilStopRequested } from "../system/signals.ts";
 import { notifyReady } from "../system/supervisor.ts";
@@ -15,7 +15,7 @@ export function addRoleCommands(program: Command): void {
   program
     .command("api")
     .description("run the HTTP API alone")
-    .action(() => runRole("api", loadApi));
+    .action(() => runRole("api", async () => (await import("../../http/start-api.ts")).startApi));
   program
     .command("worker")
     .description("run a worker alone; start as many as you like, anywhere")
@@ -48,6 +48,7 @@ type StartRole = (application: Application, env: Environment, options: WithLogge
  * @param load runs before the application is loaded: afterwards every module passes through tsx, and takes twice as long
  */
 async function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
+  tuneForLoading();
   // First, so that a signal during the start counts too.
   const stopRequested = untilStopRequested();
   const { HOLDFAST_CONFIG, HOLDFAST_LOG_LEVEL, HOLDFAST_LOCK_MS } = readRoleSettings();
@@ -58,15 +59,12 @@ async function runRole(role: string, load: () => Promise<StartRole>): Promise<vo
   const running = await start(application, roleEnvironment(), { logger });
   // Only now: loading code can block the loop for longer than a short lock.
   endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
+  tuneForWork();
+  if (role === "api") tuneForServing();
   notifyReady(running);
   try {
     await (running.failed ? Promise.race([stopRequested, running.failed]) : stopRequested);
   } finally {
     await running.stop();
   }
-}
-
-async function loadApi(): Promise<StartRole> {
-  setUpCollector();
-  return (await import("../../http/start-api.ts")).startApi;
 }

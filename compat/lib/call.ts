@@ -1,0 +1,219 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { launchBrowser } from "../../test/support/browser.ts";
+import { endWithUs } from "../../test/support/command.ts";
+import { type Answer, call } from "../../test/support/http.ts";
+import { until } from "../../test/support/until.ts";
+
+/** An application that is built, and how its server and its worker are started. */
+export interface BuiltApplication {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly start: readonly [string, string[]];
+  readonly worker: readonly [string, string[]];
+  readonly redisUrl: string;
+  /** Whether it has a form that submits a job, on its first page. */
+  readonly withPages: boolean;
+}
+
+const START_MS = 120_000;
+const STOP_MS = 20_000;
+const KEY = "compat";
+const withKey = { authorization: `Bearer ${KEY}` };
+
+/**
+ * Starts an application and a worker, and uses all that it has: submissions, good and bad, the mounted API, console, session and event
+ * stream, and its pages.
+ *
+ * @returns the seconds from the worker's start until the first job has completed
+ * @throws Error that says what was expected and came instead
+ */
+export async function useApplication(application: BuiltApplication): Promise<number> {
+  const port = await freePort();
+  const env = {
+    ...application.env,
+    PORT: String(port),
+    REDIS_URL: application.redisUrl,
+    HOLDFAST_API_KEYS: `compat:submit+read+operate:${createHash("sha256").update(KEY).digest("hex")}`,
+    JOBS_KEY: KEY,
+    NODE_ENV: "production",
+  };
+  const server = launch(application, "start", env);
+  let worker: Launched | undefined;
+  try {
+    const url = `http://localhost:${port}`;
+    await server.untilReady(() => fetch(url).then(({ ok }) => ok));
+    const id = await submit(url);
+    await useMounted(`${url}/jobs-admin`, id);
+    const begun = performance.now();
+    worker = launch(application, "worker", env);
+    await followToEnd(`${url}/jobs-admin/jobs/${id}/status`, worker);
+    const seconds = (performance.now() - begun) / 1_000;
+    if (application.withPages) await useForm(url);
+    await worker.stop();
+    await server.stop();
+    return seconds;
+  } catch (error) {
+    const printed = [server, worker].map((one) => one?.printed.text.slice(-2_000) ?? "").join("\n");
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${printed}`);
+  } finally {
+    server.kill();
+    worker?.kill();
+  }
+}
+
+/** @returns the job's id */
+async function submit(url: string): Promise<string> {
+  const payload = { email: "li@example.com", name: "Li" };
+  const first = await call(`${url}/signups/1`, "POST", payload);
+  expect("a submission", first, { status: 202, duplicate: false });
+  const again = await call(`${url}/signups/1`, "POST", payload);
+  expect("the same key", again, { status: 202, duplicate: true, id: first.body.id });
+  const bad = await call(`${url}/signups/2`, "POST", { email: "nobody", name: "" });
+  expect("a bad payload", bad, { status: 400, code: "INVALID_PAYLOAD" });
+  const pointers = (bad.body.errors as { readonly pointer: string }[]).map(({ pointer }) => pointer);
+  if (String(pointers) !== "/payload/email,/payload/name")
+    throw new Error(`a bad payload: its errors are at ${pointers}`);
+  if (!bad.headers.get("content-type")?.startsWith("application/problem+json"))
+    throw new Error(`a bad payload: the answer is of type ${bad.headers.get("content-type")}`);
+  const other = await call(`${url}/signups/1`, "POST", { ...payload, name: "Ann" });
+  expect("the same key for something else", other, { status: 422, code: "IDEMPOTENCY_KEY_REUSED" });
+  return first.body.id;
+}
+
+/** The API, the console and the session, below a prefix. */
+async function useMounted(mounted: string, id: string): Promise<void> {
+  const status = `${mounted}/jobs/${id}/status`;
+  expect("a status without a key", await call(status, "GET"), { status: 401, code: "UNAUTHENTICATED" });
+  expect("a status", await call(status, "GET", undefined, withKey), { status: 200, id, state: "waiting" });
+  const page = await call(`${mounted}/console/jobs`, "GET");
+  expect("the console's page", page, { status: 200 });
+  const [, base = "", script = ""] =
+    /<base href="([^"]*)".*?<script[^>]* src="([^"]+)"/s.exec(String(page.body.text)) ?? [];
+  const asset = await call(new URL(script, new URL(base, `${mounted}/console/jobs`)).href, "GET");
+  expect("the console's script", asset, { status: 200 });
+  const session = await call(`${mounted}/session`, "POST", undefined, {
+    ...withKey,
+    "x-holdfast-console": "1",
+  });
+  expect("a sign-in", session, { status: 200, name: "compat" });
+  const set = session.headers.get("set-cookie") ?? "";
+  // Without a Path it counts below the folder of /session.
+  if (!/HttpOnly/i.test(set) || /; Path=(?!\/jobs-admin)/i.test(set))
+    throw new Error(`a sign-in: its cookie is ${set}`);
+  const [cookie = ""] = set.split(";");
+  expect("a session", await call(`${mounted}/session`, "GET", undefined, { cookie }), {
+    status: 200,
+    name: "compat",
+  });
+  expect("a status in a session", await call(status, "GET", undefined, { cookie }), { status: 200, id });
+}
+
+/** Reads the event stream to its end, which the worker brings about. */
+async function followToEnd(status: string, worker: Launched): Promise<void> {
+  const left = AbortSignal.timeout(START_MS);
+  const headers = { ...withKey, accept: "text/event-stream" };
+  const response = await fetch(status, { headers, signal: left });
+  if (response.body === null || response.status !== 200)
+    throw new Error(`an event stream: expected 200, got ${response.status}`);
+  let text = "";
+  const decoder = new TextDecoder();
+  const read = async () => {
+    for await (const chunk of response.body ?? [])
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+  };
+  await Promise.race([read(), worker.ended]);
+  const states = [...text.matchAll(/^data: (.+)$/gm)].map(([, data = ""]) => JSON.parse(data).state);
+  if (states[0] !== "waiting" || states.at(-1) !== "completed")
+    throw new Error(`an event stream: expected waiting to completed, got ${states.join(", ") || text}`);
+}
+
+/** Submits by the form of the first page, in a browser: by a server action, with the status in a client component. */
+async function useForm(url: string): Promise<void> {
+  const browser = await launchBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.getByLabel("Email").fill("nobody");
+    await page.getByLabel("Name").fill("Li");
+    await page.getByRole("button", { name: "Sign up" }).click();
+    await page.getByRole("alert").getByText("email:").waitFor({ timeout: START_MS });
+    await page.getByLabel("Email").fill("li@example.com");
+    await page.getByLabel("Name").fill("Li");
+    await page.getByRole("button", { name: "Sign up" }).click();
+    await page.getByRole("status").getByText("completed").waitFor({ timeout: START_MS });
+  } finally {
+    await browser.close();
+  }
+}
+
+/** @throws Error unless the answer has this status, and its body these members */
+function expect(what: string, { status, body }: Answer, wanted: Readonly<Record<string, unknown>>): void {
+  const got: Record<string, unknown> = { ...body, status };
+  if (Object.entries(wanted).every(([name, value]) => got[name] === value)) return;
+  throw new Error(
+    `${what}: expected ${JSON.stringify(wanted)}, got ${status} ${JSON.stringify(body).slice(0, 1_000)}`,
+  );
+}
+
+type Launched = ReturnType<typeof launch>;
+
+/** As from a terminal: signals go to the package manager, too. */
+function launch(application: BuiltApplication, role: "start" | "worker", env: NodeJS.ProcessEnv) {
+  const [command, args] = application[role];
+  const child = spawn(command, args, {
+    cwd: application.folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  endWithUs(child);
+  const printed = { text: "" };
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      printed.text += text;
+    });
+  const closed = once(child, "close");
+  const ended = closed.then(() => Promise.reject(new Error(`${role}: ended by itself`)));
+  ended.catch(() => {}); // also when it is stopped
+  return {
+    printed,
+    /** Rejects when it has ended. */
+    ended,
+    async untilReady(isReady: () => Promise<boolean>) {
+      const asked = () => (isOver(child) ? true : isReady().catch(() => false));
+      await until(`${role} is ready`, asked, START_MS);
+      if (isOver(child)) throw new Error(`${role}: ended by itself`);
+    },
+    async stop() {
+      signalGroup(child, "SIGTERM");
+      const tooLong = AbortSignal.timeout(STOP_MS);
+      await Promise.race([closed, once(tooLong, "abort")]);
+      if (tooLong.aborted) throw new Error(`${role}: did not stop within ${STOP_MS / 1_000} s`);
+    },
+    kill: () => signalGroup(child, "SIGKILL"),
+  };
+}
+
+function isOver({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // All of them have ended.
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
