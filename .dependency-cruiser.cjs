@@ -43,7 +43,10 @@ module.exports = {
       comment: "a feature can be taken out alone",
       severity: "error",
       from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$|^src/features/stored-schedules/" },
-      to: { path: "^src/features/", pathNot: "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder)\\.ts$)" },
+      to: {
+        path: "^src/features/",
+        pathNot: "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder)\\.ts$)",
+      },
     },
     {
       name: "stored-schedules-on-schedules",
