@@ -41,7 +41,7 @@ export async function writePast(
 }
 
 /** More by day than by night. */
-function countsOf({ type, perMinute, runMs, failed }: PastType, minutesAgo: number): HistoryCounts {
+function countsOf({ perMinute, runMs, failed }: PastType, minutesAgo: number): HistoryCounts {
   const counts = new HistoryCounts();
   const wave = 1 + 0.5 * Math.sin(minutesAgo / 150) + 0.2 * Math.sin(minutesAgo / 7);
   const submitted = Math.round(perMinute * wave);

@@ -2,6 +2,8 @@ import type { Events } from "../../core/events.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 
+export type {} from "./tick-events.ts";
+
 /** What the clock, the requirements and the encryption keys log themselves. */
 const loggedOnce: ReadonlySet<ErrorCode> = new Set(["CLOCK_WRONG", "STORE_UNFIT", "ENCRYPTION_KEYS_DIFFER"]);
 

@@ -8,6 +8,7 @@ import { jitterOf, type Schedule, scheduleAt, tickKey } from "./define-schedule.
 import type { MissedTicks } from "./missed-ticks.ts";
 import { metText, type OverlapState, type Overlaps } from "./overlap.ts";
 import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+import type { TickEvent } from "./tick-events.ts";
 
 /** What schedules run with. */
 export interface SchedulerTools {
@@ -103,7 +104,7 @@ async function tried(
   }
 }
 
-function tickOf({ name }: Schedule, at: number) {
+function tickOf({ name }: Schedule, at: number): TickEvent {
   return { schedule: name, tick: new Date(at).toISOString() };
 }
 

@@ -1,5 +1,6 @@
 import type { Events } from "../../core/events.ts";
 import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
+import type { TickEvent } from "./tick-events.ts";
 
 /** The metrics of ticks, by name. */
 export const tickMetrics = {
@@ -47,9 +48,7 @@ export function measureTicks(events: Events, metrics: Metrics, schedules: readon
     lateness.zero({ schedule });
   }
   for (const outcome of outcomes)
-    events.on(`tick.${outcome}`, ({ schedule }: { readonly schedule: string }) =>
-      ticks.inc({ ...labelOf(schedule), outcome }),
-    );
+    events.on(`tick.${outcome}`, ({ schedule }: TickEvent) => ticks.inc({ ...labelOf(schedule), outcome }));
   events.on("tick.enqueued", ({ schedule, lateMs }) =>
     lateness.observe(labelOf(schedule), Math.max(0, lateMs) / 1_000),
   );
