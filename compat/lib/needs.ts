@@ -9,7 +9,7 @@ import { addProducer } from "./bundles.ts";
 import { must } from "./folder.ts";
 import type { Installed } from "./installs.ts";
 
-/** One number that the package promises, and what it may be at most. */
+/** One number, and the most that is meant: the page shows what misses it. */
 export interface Need {
   readonly what: string;
   readonly value: number;

@@ -42,6 +42,14 @@ export async function buildVendored() {
     link(file);
 }
 
+/** BullMQ's other store, which Holdfast does not use: a quarter of its code, and every process would keep its text in memory. */
+const withoutPostgresBackend = {
+  name: "without BullMQ's PostgreSQL backend",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]bullmq[\\/]dist[\\/]cjs[\\/]postgres[\\/]index\.js$/ }, () => ({ contents: "" }));
+  },
+};
+
 /** @returns the files that it consists of */
 async function bundle(specifier) {
   const { build } = await import("esbuild"); // not installed yet when this file is first loaded
@@ -62,6 +70,7 @@ async function bundle(specifier) {
     target: "node20.19",
     external,
     minifyWhitespace: true,
+    plugins: [withoutPostgresBackend],
     metafile: true,
     logLevel: "error",
   });
