@@ -1,12 +1,17 @@
+import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation, useSearch } from "wouter";
 import { Keys } from "./keys.tsx";
+import { outboxQuery } from "./outbox/queries.ts";
 import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
 import { SearchBox } from "./search/search-box.tsx";
 import { type Live, refusesWork, useLive, useNeedsPerson } from "./service/live.tsx";
 import { useSession } from "./service/session.ts";
 import { SignedIn } from "./signed-in.tsx";
+
+/** Its page reads it more often. */
+const OUTBOX_EVERY_MS = 30_000;
 
 /** The frame around every page. */
 export function Shell({ children }: { readonly children: ReactNode }) {
@@ -52,7 +57,9 @@ function Navigation() {
   const [location] = useLocation();
   const list = useRef<HTMLUListElement>(null);
   const { failed, inDoubt } = useNeedsPerson();
-  const { isStale } = useLive();
+  const { isStale, overview } = useLive();
+  const hasOutbox = overview?.hasOutbox === true;
+  const parked = useQuery({ ...outboxQuery(), refetchInterval: OUTBOX_EVERY_MS, enabled: hasOutbox });
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show the current page
   useEffect(() => {
@@ -66,6 +73,7 @@ function Navigation() {
     { to: "/doubts", text: "In doubt", badge: inDoubt, of: "effect in doubt", ofMany: "effects in doubt" },
     { to: "/schedules", text: "Schedules" },
     { to: "/acts", text: "Acts" },
+    ...(hasOutbox ? [{ to: "/outbox", text: "Outbox", badge: parked.data?.parked, of: "parked row" }] : []),
   ];
   return (
     <nav aria-label="Pages" className={isStale ? "stale" : ""}>
