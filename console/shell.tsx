@@ -64,7 +64,7 @@ function Navigation() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show the current page
   useEffect(() => {
     list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [location]);
+  }, [location, hasOutbox]);
 
   const items = [
     { to: "/", text: "Overview" },

@@ -64,13 +64,15 @@ function Row({ row }: { readonly row: ParkedRow }) {
         <h2>
           <Text of={problem.message} />
         </h2>
-        <Release row={row} />
-        <Discard row={row} />
+        <div className="actions">
+          <Release row={row} />
+          <Discard row={row} />
+        </div>
       </div>
       <p>
         <Text of={problem.code} isCode /> · <Text of={type} /> · <Text of={idempotencyKey} />
       </p>
-      {problem.issues !== undefined && (
+      {problem.issues !== undefined && problem.issues.length > 1 && (
         <ul>
           {problem.issues.map(({ pointer, message }) => (
             <li key={`${pointer} ${message}`}>
