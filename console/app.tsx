@@ -8,7 +8,6 @@ import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
 import { OutboxPage } from "./outbox/outbox-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
-import { useHasWindow } from "./parts/dialog.tsx";
 import { To } from "./parts/link.tsx";
 import { NoticeProvider } from "./parts/notice.tsx";
 import { Page } from "./parts/page.tsx";
@@ -17,9 +16,7 @@ import { SchedulesPage } from "./schedules/schedules-page.tsx";
 import { SearchPage } from "./search/search-page.tsx";
 import { LiveProvider } from "./service/live.tsx";
 import { basePath } from "./service/place.ts";
-import { useSession } from "./service/session.ts";
 import { Shell } from "./shell.tsx";
-import { SignIn } from "./sign-in.tsx";
 
 export function App() {
   return (
@@ -50,10 +47,6 @@ function Linked() {
 }
 
 function Pages() {
-  const { isAsked } = useSession();
-  // A window that covers the page asks itself, and keeps what was typed.
-  const hasWindow = useHasWindow();
-  if (isAsked && !hasWindow) return <SignIn />;
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />

@@ -131,7 +131,7 @@ function columnsOf<T>({ columns, card }: LongTableLook<T>, isNarrow: boolean, is
   const shown: readonly LongColumn<T>[] = isNarrow
     ? [{ id: "card", title: "What", isTitleSpoken: true, width: "1fr", cell: card }]
     : columns;
-  const select: LongColumn<T> = { id: SELECT, title: "", width: 40, cell: () => null };
+  const select: LongColumn<T> = { id: SELECT, title: "", width: 44, cell: () => null };
   return [
     ...(isSelectable ? [{ ...select, isRowHeader: false }] : []),
     ...shown.map((column, index) => ({ ...column, isRowHeader: index === 0 })),
