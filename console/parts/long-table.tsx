@@ -55,6 +55,8 @@ interface Selected {
 }
 
 const HEADING_HEIGHT = 32;
+/** Its box selects all: a finger needs 44 px; its border is a pixel. */
+const NARROW_HEADING_HEIGHT = 45;
 /** Room for the words that there is nothing. */
 const EMPTY_HEIGHT = 176;
 const SELECT = "select";
@@ -143,7 +145,7 @@ function layoutOf<T>(look: LongTableLook<T>, isNarrow: boolean, isSelectable: bo
   const hasHeading = !isNarrow || isSelectable;
   return {
     rowHeight: isNarrow ? cardHeight : rowHeight,
-    headingHeight: hasHeading ? HEADING_HEIGHT : 1,
+    headingHeight: hasHeading ? (isNarrow ? NARROW_HEADING_HEIGHT : HEADING_HEIGHT) : 1,
     loaderHeight: 40,
   };
 }
