@@ -95,7 +95,8 @@ describe("the page of schedules", () => {
     await card.waitFor({ state: "detached" });
     const declared = page.getByRole("region", { name: "declared", exact: true });
     expect(await declared.getByRole("button", { name: /^(Change|Delete)/ }).count()).toBe(0);
-    expect(complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
+    // What was refused, and what a busy machine answers.
+    expect(complaints.filter((complaint) => !/status of (400|503)/.test(complaint))).toEqual([]);
   });
 
   it("lists by prefix, page by page", async () => {
