@@ -17,7 +17,8 @@ export function JobSpans({ job }: { readonly job: JobDetail }) {
       <caption className="spoken">How long each attempt waited and ran</caption>
       <tbody>
         {spans.map((span, index) => (
-          <tr key={span.from}>
+          // biome-ignore lint/suspicious/noArrayIndexKey: attempts are only added at the end
+          <tr key={index}>
             <th scope="row">{index + 1}</th>
             <td className="span-bars">
               <Bars span={span} at={(instant) => ((instant - start) / length) * WIDTH} />
