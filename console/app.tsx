@@ -6,8 +6,8 @@ import { ResolveProvider } from "./doubts/resolve-dialog.tsx";
 import { FailedPage } from "./failed/failed-page.tsx";
 import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
+import { OutboxPage } from "./outbox/outbox-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
-import { useHasWindow } from "./parts/dialog.tsx";
 import { To } from "./parts/link.tsx";
 import { NoticeProvider } from "./parts/notice.tsx";
 import { Page } from "./parts/page.tsx";
@@ -16,9 +16,7 @@ import { SchedulesPage } from "./schedules/schedules-page.tsx";
 import { SearchPage } from "./search/search-page.tsx";
 import { LiveProvider } from "./service/live.tsx";
 import { basePath } from "./service/place.ts";
-import { useSession } from "./service/session.ts";
 import { Shell } from "./shell.tsx";
-import { SignIn } from "./sign-in.tsx";
 
 export function App() {
   return (
@@ -49,10 +47,6 @@ function Linked() {
 }
 
 function Pages() {
-  const { isAsked } = useSession();
-  // A window that covers the page asks itself, and keeps what was typed.
-  const hasWindow = useHasWindow();
-  if (isAsked && !hasWindow) return <SignIn />;
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />
@@ -62,6 +56,7 @@ function Pages() {
       <Route path="/failed" component={FailedPage} />
       <Route path="/doubts" component={DoubtsPage} />
       <Route path="/acts" component={ActsPage} />
+      <Route path="/outbox" component={OutboxPage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/index.html">
         <Redirect to="/" replace />

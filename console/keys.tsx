@@ -1,7 +1,9 @@
 import { useEffect, useState } from "react";
 import { Window } from "./parts/dialog.tsx";
+import { Palette, type Place } from "./search/palette.tsx";
 
 const keys = [
+  ["Ctrl K", "go to a page, a type's jobs, or a search"],
   ["/", "search jobs"],
   ["j", "the next row"],
   ["k", "the row before"],
@@ -10,13 +12,14 @@ const keys = [
 ] as const;
 
 /** The console's keys, and the window that lists them. Text fields and open windows keep their own. */
-export function Keys() {
-  const [isOpen, setOpen] = useState(false);
+export function Keys({ pages }: { readonly pages: readonly Place[] }) {
+  const [open, setOpen] = useState<"keys" | "palette" | null>(null);
 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (isElsewhere(event)) return;
-      if (event.key === "?") setOpen(true);
+      if (isPaletteKey(event)) setOpen("palette");
+      else if (isElsewhere(event)) return;
+      else if (event.key === "?") setOpen("keys");
       else if (acts[event.key]?.() !== true) return;
       event.preventDefault();
       event.stopPropagation();
@@ -27,24 +30,34 @@ export function Keys() {
   }, []);
 
   return (
-    <Window title="Keys" isOpen={isOpen} onClose={() => setOpen(false)}>
-      <dl className="facts keys">
-        {keys.map(([key, text]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-      </dl>
-    </Window>
+    <>
+      <Palette pages={pages} isOpen={open === "palette"} onClose={() => setOpen(null)} />
+      <Window title="Keys" isOpen={open === "keys"} onClose={() => setOpen(null)}>
+        <dl className="facts keys">
+          {keys.map(([key, text]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{text}</dd>
+            </div>
+          ))}
+        </dl>
+      </Window>
+    </>
   );
 }
 
+/** Also from a text field; ⌘ in place of Ctrl on a Mac. */
+function isPaletteKey({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent): boolean {
+  if (document.querySelector(WINDOW) !== null || altKey || shiftKey) return false;
+  return key.toLowerCase() === "k" && ctrlKey !== metaKey;
+}
+
+const WINDOW = "[role=dialog], [role=alertdialog]";
+
 function isElsewhere({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
-  if (ctrlKey || metaKey || altKey || document.querySelector("[role=dialog], [role=alertdialog]") !== null)
-    return true;
+  if (ctrlKey || metaKey || altKey || document.querySelector(WINDOW) !== null) return true;
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 }
 

@@ -9,6 +9,8 @@ import { App } from "./app.tsx";
 import { rememberScroll } from "./parts/scroll-memory.ts";
 import { createQueryClient } from "./service/query-client.ts";
 import { loadSession } from "./service/signing.ts";
+// After the pages' own.
+import "./style/touch.css";
 
 const root = document.getElementById("root");
 if (root !== null) {

@@ -1,16 +1,29 @@
+import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation, useSearch } from "wouter";
 import { Keys } from "./keys.tsx";
+import { outboxQuery } from "./outbox/queries.ts";
+import { useHasWindow } from "./parts/dialog.tsx";
 import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
+import type { Place } from "./search/palette.tsx";
 import { SearchBox } from "./search/search-box.tsx";
 import { type Live, refusesWork, useLive, useNeedsPerson } from "./service/live.tsx";
 import { useSession } from "./service/session.ts";
+import { SignIn } from "./sign-in.tsx";
 import { SignedIn } from "./signed-in.tsx";
+
+/** Its page reads it more often. */
+const OUTBOX_EVERY_MS = 30_000;
 
 /** The frame around every page. */
 export function Shell({ children }: { readonly children: ReactNode }) {
   const { isStale } = useLive();
+  const { isAsked } = useSession();
+  const items = useItems();
+  // A window that covers the page asks itself, and keeps what was typed.
+  const hasWindow = useHasWindow();
+  if (isAsked && !hasWindow) return <SignIn />;
   return (
     <>
       <SkipLink />
@@ -18,7 +31,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         <To to="/" className="brand" label="Holdfast, overview">
           Holdfast
         </To>
-        <Navigation />
+        <Navigation items={items} />
         <SearchBox />
         <div className="top-end">
           <ProblemsMark />
@@ -26,7 +39,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           <SignedIn />
         </div>
       </header>
-      <Keys />
+      <Keys pages={items} />
       <AwayNote />
       <RefusedNote />
       <main id="main" className={isStale ? "stale" : ""} tabIndex={-1}>
@@ -48,25 +61,40 @@ function SkipLink() {
   );
 }
 
-function Navigation() {
-  const [location] = useLocation();
-  const list = useRef<HTMLUListElement>(null);
+interface Item extends Place {
+  /** How many of something wait there for a person; null while that is not known. */
+  readonly badge?: number | null | undefined;
+  readonly of?: string;
+  readonly ofMany?: string;
+}
+
+/** The pages, with what waits for a person there. */
+function useItems(): Item[] {
   const { failed, inDoubt } = useNeedsPerson();
-  const { isStale } = useLive();
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show the current page
-  useEffect(() => {
-    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [location]);
-
-  const items = [
+  const hasOutbox = useLive().overview?.hasOutbox === true;
+  const parked = useQuery({ ...outboxQuery(), refetchInterval: OUTBOX_EVERY_MS, enabled: hasOutbox });
+  const outbox = { to: "/outbox", text: "Outbox", badge: parked.data?.parked, of: "parked row" };
+  return [
     { to: "/", text: "Overview" },
     { to: "/jobs", text: "Jobs" },
     { to: "/failed", text: "Failed", badge: failed, of: "failed job" },
     { to: "/doubts", text: "In doubt", badge: inDoubt, of: "effect in doubt", ofMany: "effects in doubt" },
     { to: "/schedules", text: "Schedules" },
     { to: "/acts", text: "Acts" },
+    ...(hasOutbox ? [outbox] : []),
   ];
+}
+
+function Navigation({ items }: { readonly items: readonly Item[] }) {
+  const [location] = useLocation();
+  const list = useRef<HTMLUListElement>(null);
+  const { isStale } = useLive();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show the current page
+  useEffect(() => {
+    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [location, items.length]);
+
   return (
     <nav aria-label="Pages" className={isStale ? "stale" : ""}>
       <ul ref={list}>

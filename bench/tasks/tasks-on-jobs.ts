@@ -110,8 +110,9 @@ const wrongPayload: Task = {
   async inConsole({ page, pages, click }) {
     const row = page.getByRole("row").filter({ hasText: "has no VAT number" });
     await click(pages.getByRole("link", { name: /^Failed/ }), row);
-    await click(row.getByRole("link", { name: "a job" }), page.getByText('"customer"'));
-    await click(page.getByText("Stack", { exact: true }), page.getByText(/at .*shop\.ts/));
+    const frame = page.getByRole("region", { name: "Error" }).getByText(/^at .*shop\.ts/);
+    await click(row.getByRole("link", { name: "a job" }), frame.first());
+    await page.getByText('"customer"').waitFor();
   },
   async inTerminal({ run }) {
     const groups = (await run("failures", "list", "--json")).trim().split("\n");

@@ -95,7 +95,7 @@ const busyWorkers: Task = {
   name: "what eats the workers",
   async inConsole({ page, click }) {
     const workers = page.getByRole("region", { name: "Workers", exact: true });
-    const media = workers.getByRole("listitem").filter({ hasText: "on media" });
+    const media = workers.getByRole("listitem").filter({ hasText: /^media/ });
     await click(media.getByText(/^Runs \d+ jobs/), media.getByText("video-preview"));
   },
   async inTerminal({ run }) {

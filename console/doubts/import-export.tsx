@@ -92,7 +92,7 @@ function Options({ request, onChange }: OptionsProps) {
       />
       <Moment
         label="The export is complete until (optional): what was in doubt a minute before then and is not in it is not done, and runs again"
-        at={request.until}
+        value={request.until}
         onChange={(until) => onChange({ ...request, until })}
       />
     </>

@@ -7,6 +7,7 @@ import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
+import { Trend } from "../parts/trend.tsx";
 import { visible } from "../parts/visible.ts";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
@@ -80,6 +81,7 @@ const groupLook: LongTableLook<Group> = {
       cell: (group) => <Reason group={group} />,
     },
     { id: "type", title: "Type", width: "1fr", minWidth: 120, cell: ({ type }) => <Text of={type} /> },
+    { id: "trend", title: "Last 24 h", width: 112, cell: ({ lastDay }) => <Trend hours={lastDay} /> },
     { id: "count", title: "Jobs", width: 84, isNumber: true, cell: (group) => <b>{count(group.count)}</b> },
     { id: "first", title: "First", width: 96, cell: ({ firstAt }) => <Relative at={firstAt} /> },
     { id: "last", title: "Latest", width: 96, cell: ({ lastAt }) => <Relative at={lastAt} /> },
@@ -105,6 +107,7 @@ const groupLook: LongTableLook<Group> = {
         <b>{counted(group.count, "job")}</b>
       </div>
       <div className="card-line">
+        <Trend hours={group.lastDay} />
         <span className="quiet">
           latest <Relative at={group.lastAt} />
         </span>
@@ -118,9 +121,9 @@ function Reason({ group }: { readonly group: Group }) {
   return (
     <span className="two-lines">
       <To to={groupPath(group)}>
-        <span className="code">{visible(group.code)}</span>
+        <Text of={group.messagePattern ?? group.message} />
       </To>
-      <Text of={group.messagePattern ?? group.message} />
+      <span className="code quiet">{visible(group.code)}</span>
     </span>
   );
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
-import { count } from "../parts/format.ts";
+import { Copy } from "../parts/copy.tsx";
+import { count, prettyJson } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
@@ -11,9 +12,11 @@ import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 import { codeOf } from "../service/problem.ts";
 import { JobOperations } from "./job-operations.tsx";
+import { JobSpans } from "./job-spans.tsx";
 import { JobTimeline } from "./job-timeline.tsx";
 import { jobQuery } from "./queries.ts";
 import { Again, SubmitAgain } from "./submit-again.tsx";
+import { causesOf, Trace } from "./trace.tsx";
 import { useLiveJob } from "./use-live-job.ts";
 import "./jobs.css";
 
@@ -32,7 +35,8 @@ export function JobPage({ id }: { readonly id: string }) {
           "\u00A0"
         ) : (
           <>
-            {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />
+            {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />{" "}
+            <Copy text={id} what="The id" />
           </>
         )
       }
@@ -106,12 +110,13 @@ function Job({ job }: { readonly job: JobDetail }) {
             <Relative at={job.submittedAt} />
           </dd>
         </div>
-        <Trace job={job} />
+        <TraceLink job={job} />
         <Family job={job} />
         <Again job={job} />
       </dl>
-      {error !== null && <JobError error={error} />}
+      {error !== null && <JobError error={error} trace={job.attempts.at(-1)?.stack ?? null} />}
       <Section title="Life" className="life">
+        <JobSpans job={job} />
         <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
       </Section>
       <div className="job-data">
@@ -120,10 +125,13 @@ function Job({ job }: { readonly job: JobDetail }) {
             <Json value={progress} label="Progress" />
           </Section>
         )}
-        <Section title="Payload">
+        <Section title="Payload" aside={<Copy text={prettyJson(payload)} what="The payload" />}>
           <Json value={payload} label="Payload" />
         </Section>
-        <Section title="Result">
+        <Section
+          title="Result"
+          aside={state === "completed" && <Copy text={prettyJson(result)} what="The result" />}
+        >
           {state === "completed" ? (
             <Json value={result} label="Result" />
           ) : (
@@ -138,7 +146,7 @@ function Job({ job }: { readonly job: JobDetail }) {
   );
 }
 
-function Trace({ job: { traceId, traceUrl } }: { readonly job: JobDetail }) {
+function TraceLink({ job: { traceId, traceUrl } }: { readonly job: JobDetail }) {
   if (traceId === null) return null;
   return (
     <div>
@@ -181,21 +189,36 @@ function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
   );
 }
 
-function JobError({
-  error: { code, message, retryable },
-}: {
+interface ErrorProps {
   readonly error: NonNullable<JobDetail["error"]>;
-}) {
+  /** Of the latest failed attempt. */
+  readonly trace: string | null;
+}
+
+/** The error, and beside it what caused it and where. */
+function JobError({ error: { code, message, retryable }, trace }: ErrorProps) {
   return (
-    <div className="problem">
-      <p className="problem-title">
-        <span className="code">{visible(code)}</span>
-      </p>
-      <p>
-        <Text of={message} />
-      </p>
-      <p className="quiet">{retryable ? "Retrying may help." : "Retrying alone does not help."}</p>
-    </div>
+    <section className="problem job-error" aria-label="Error">
+      <div>
+        <p className="problem-title">
+          <Text of={message} />
+        </p>
+        <p>
+          <span className="code">{visible(code)}</span> <Copy text={`${code}: ${message}`} what="The error" />
+        </p>
+        <p className="quiet">{retryable ? "Retrying may help." : "Retrying alone does not help."}</p>
+      </div>
+      {trace !== null && (
+        <div>
+          {causesOf(trace).map((cause) => (
+            <p key={cause} className="cause">
+              <span className="quiet">caused by</span> <Text of={cause} />
+            </p>
+          ))}
+          <Trace trace={trace} />
+        </div>
+      )}
+    </section>
   );
 }
 

@@ -1,9 +1,10 @@
 import type { ReactNode } from "react";
 import { Text } from "../parts/link.tsx";
 import { Glyph, toneOf } from "../parts/mark.tsx";
-import { Instant, Relative } from "../parts/time.tsx";
+import { Relative } from "../parts/time.tsx";
 import type { JobDetail } from "../service/answers.ts";
 import { lifeOf } from "./timeline.ts";
+import { Trace } from "./trace.tsx";
 
 interface Props {
   readonly job: JobDetail;
@@ -23,7 +24,7 @@ export function JobTimeline({ job, resolve }: Props) {
               <Text of={title} />
               {at !== null && (
                 <span className="quiet">
-                  <Instant at={at} /> · <Relative at={at} />
+                  <Relative at={at} />
                 </span>
               )}
             </p>
@@ -35,9 +36,7 @@ export function JobTimeline({ job, resolve }: Props) {
             {trace !== undefined && (
               <details className="trace">
                 <summary>Stack</summary>
-                <pre>
-                  <Text of={trace} />
-                </pre>
+                <Trace trace={trace} />
               </details>
             )}
             {facts.length > 0 && (

@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { Button, FieldError, Input, Label, Text as Note, TextArea, TextField } from "react-aria-components";
+import { Button, FieldError, Input, Label, TextField } from "react-aria-components";
 import { useLocation } from "wouter";
 import { Window } from "../parts/dialog.tsx";
 import { prettyJson } from "../parts/format.ts";
+import { JsonField, parseJson, REDACTED } from "../parts/json-field.tsx";
 import { JobLink, jobPath, Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
@@ -13,7 +14,6 @@ import type { JobDetail } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 
-const REDACTED = JSON.stringify("[redacted]");
 const AGAIN = "again:";
 const TAG_MAX = 64;
 const TAGS_MAX = 10;
@@ -74,7 +74,7 @@ function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () 
   const [key, setKey] = useState(`${job.idempotencyKey}-again`);
   const [payload, setPayload] = useState(prettyJson(job.payload));
   const { submit, isPending, thrown } = useSubmit(job, onClose);
-  const parsed = parse(payload);
+  const parsed = parseJson(payload);
   const isSameKey = key === job.idempotencyKey;
   const isRedacted = payload.includes(REDACTED);
   const isReady = parsed !== undefined && !isSameKey && key !== "" && !isRedacted;
@@ -102,20 +102,7 @@ function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () 
         <Input />
         <FieldError>The old job has this key: it would not be a new job.</FieldError>
       </TextField>
-      <TextField
-        className="field json-field"
-        value={payload}
-        onChange={setPayload}
-        isInvalid={parsed === undefined}
-        validationBehavior="aria"
-      >
-        <Label>Payload</Label>
-        <TextArea rows={10} spellCheck="false" />
-        {isRedacted && (
-          <Note slot="description">Secrets are redacted here. Fill in each {REDACTED} first.</Note>
-        )}
-        <FieldError>This is not JSON.</FieldError>
-      </TextField>
+      <JsonField label="Payload" text={payload} onChange={setPayload} />
       {thrown !== null && <ProblemNote thrown={thrown} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>
@@ -158,12 +145,4 @@ function useSubmit({ id, type, tags }: JobDetail, onClose: () => void) {
     }
   }
   return { submit, isPending, thrown };
-}
-
-function parse(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,10 @@
-import type { ReactNode } from "react";
 import { count, counted, rate } from "../parts/format.ts";
-import { To } from "../parts/link.tsx";
+import { Headline, Headlines } from "../parts/headline.tsx";
 import { Age } from "../parts/time.tsx";
 import type { Overview, QueueOverview } from "../service/answers.ts";
 
 /** First the two numbers that need a person, then the rest. */
-export function Headlines({ overview }: { readonly overview: Overview }) {
+export function OverviewHeadlines({ overview }: { readonly overview: Overview }) {
   const { queues, workers, problems } = overview;
   // Where something is wrong, a 0 may be what was lost.
   const isWell = problems.length === 0;
@@ -17,7 +16,7 @@ export function Headlines({ overview }: { readonly overview: Overview }) {
   const noDoubt = isWell ? "nothing to resolve" : "as far as is known";
   const oldestWaiting = oldest(queues.map((queue) => queue.oldestWaitingSince));
   return (
-    <ul className="headlines" aria-label="In numbers">
+    <Headlines>
       <Headline
         to="/failed"
         name="Failed"
@@ -60,27 +59,7 @@ export function Headlines({ overview }: { readonly overview: Overview }) {
         value={rate(sum(queues, "completedPerSecond"))}
         note={`over 10 s; ${rate(sum(queues, "failedPerSecond"))} failed a second`}
       />
-    </ul>
-  );
-}
-
-interface HeadlineProps {
-  readonly to: string;
-  readonly name: string;
-  readonly value: string;
-  readonly tone?: "bad" | "doubt" | "calm";
-  readonly note: ReactNode;
-}
-
-function Headline({ to, name, value, tone = "calm", note }: HeadlineProps) {
-  return (
-    <li>
-      <To to={to} className={`headline ${tone}`}>
-        <span className="headline-name">{name}</span>
-        <span className="headline-value">{value}</span>
-        <span className="headline-note">{note}</span>
-      </To>
-    </li>
+    </Headlines>
   );
 }
 

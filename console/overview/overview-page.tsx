@@ -2,7 +2,7 @@ import { Page, Section } from "../parts/page.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
 import type { RedisOverview, WorkerOverview } from "../service/answers.ts";
 import { refusesWork, useLive } from "../service/live.tsx";
-import { Headlines } from "./headlines.tsx";
+import { OverviewHeadlines } from "./headlines.tsx";
 import { PercentileTable } from "./percentile-table.tsx";
 import { Problems } from "./problems.tsx";
 import { QueueTable } from "./queue-table.tsx";
@@ -27,7 +27,7 @@ export function OverviewPage() {
       {overview !== null && (
         <div className="overview">
           {problems.length === 0 && <BrokenGuarantees guarantees={overview.store.guarantees} />}
-          <Headlines overview={overview} />
+          <OverviewHeadlines overview={overview} />
           <Throughput live={overview.history} />
           <Section title="How long it takes">
             <PercentileTable timeToStart={overview.timeToStart} runTime={overview.runTime} />

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { Figure } from "../parts/figure.tsx";
 import { count, duration, rate } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { type Pause, PauseNote } from "../parts/pause.tsx";
@@ -31,13 +32,27 @@ const columns: readonly QueueColumn[] = [
   { title: "In doubt", over: "now", cell: ({ inDoubt }) => count(inDoubt) },
 ];
 
+/** Jobs that nobody runs, then jobs that wait for a person, then a pause. */
+function trouble({
+  workers,
+  waiting,
+  prioritized,
+  failed,
+  cancelled,
+  inDoubt,
+  isPaused,
+}: QueueOverview): number {
+  if (workers === 0 && waiting + prioritized > 0) return 3;
+  return failed - cancelled + inDoubt > 0 ? 2 : Number(isPaused);
+}
+
 interface Props {
   readonly queues: readonly QueueOverview[];
   /** When they were read. */
   readonly at: string;
 }
 
-/** The jobs of each queue by state, and the age of the oldest waiting one. */
+/** The jobs of each queue by state, and the age of the oldest waiting one; those in trouble first. */
 export function QueueTable({ queues, at }: Props) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -56,9 +71,11 @@ export function QueueTable({ queues, at }: Props) {
           </tr>
         </thead>
         <tbody>
-          {queues.map((queue) => (
-            <QueueRow key={queue.name} queue={queue} at={at} />
-          ))}
+          {queues
+            .toSorted((one, other) => trouble(other) - trouble(one))
+            .map((queue) => (
+              <QueueRow key={queue.name} queue={queue} at={at} />
+            ))}
         </tbody>
       </table>
     </section>
@@ -117,9 +134,9 @@ function QueueRow({ queue: read, at }: { readonly queue: QueueOverview; readonly
         <QueueNote queue={queue} />
       </th>
       {columns.map(({ title, over, cell }) => (
-        <td key={title} data-title={`${title}, ${over}`}>
+        <Figure key={title} title={`${title}, ${over}`}>
           {cell(queue)}
-        </td>
+        </Figure>
       ))}
       <td className="hand">
         <QueueHand queue={queue} onPauseChange={(paused) => setChange({ at: serviceNow(), paused })} />

@@ -9,16 +9,19 @@ import type { HistoryMark, SamplePoint } from "../service/answers.ts";
 const HEIGHT = 200;
 const SHORTEST_S = 60;
 
+const FAILURES = "failures";
+
 /** Lines differ by dash as well as by colour. */
 const lines = [
-  { name: "submitted", colour: "--quiet", dash: [2, 3], width: 1.5 },
-  { name: "completed", colour: "--accent", dash: [], width: 2 },
-  { name: "failed", colour: "--bad", dash: [7, 3], width: 2 },
+  { name: "submitted", colour: "--quiet", dash: [2, 3], width: 1.5, scale: "y" },
+  { name: "completed", colour: "--accent", dash: [], width: 2, scale: "y" },
+  // On a scale of its own: beside a thousand a second, ten failures would be a flat line.
+  { name: "failed", colour: "--bad", dash: [7, 3], width: 2, scale: FAILURES },
 ] as const;
 
 interface ChartProps {
   readonly history: readonly SamplePoint[];
-  /** Drawn as lines. Their meaning must be beside the chart. */
+  /** Drawn as triangles. Their meaning must be beside the chart. */
   readonly marks: readonly HistoryMark[];
   /** Where the time axis ends; null: at the last point. */
   readonly to: string | null;
@@ -46,6 +49,7 @@ export function ThroughputChart({ history, marks, to }: ChartProps) {
               <path d="M0 2H20" strokeDasharray={dash.join(" ")} />
             </svg>
             {name} <b>{rate(shown[name])}</b>
+            {name === "failed" && <span className="quiet">(scale on the right)</span>}
           </span>
         ))}
       </figcaption>
@@ -105,14 +109,14 @@ function optionsFor(
   return {
     width: target.clientWidth,
     height: HEIGHT,
-    // Half of the last label is right of the last point.
-    padding: [8, 24, 0, 0],
+    padding: [8, 0, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false } },
     scales: {
       // uPlot would stretch a single point to a day.
       x: { range: ({ data: [at] }) => spanOf(at, drawn().to) },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
+      [FAILURES]: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
     },
     axes: [
       {
@@ -122,11 +126,21 @@ function optionsFor(
         values: (plot, at) => at.map((seconds) => axisLabel(seconds, plotSpanMs(plot))),
       },
       { ...axis, size: 44, values: (_plot, values) => values.map(rate) },
+      {
+        ...axis,
+        scale: FAILURES,
+        side: 1,
+        size: 44,
+        stroke: colour("--bad"),
+        grid: { show: false },
+        values: (_plot, values) => values.map(rate),
+      },
     ],
     series: [
       {},
-      ...lines.map(({ name, colour: stroke, dash, width }) => ({
+      ...lines.map(({ name, colour: stroke, dash, width, scale }) => ({
         label: name,
+        scale,
         stroke: colour(stroke),
         dash: [...dash],
         width,
@@ -140,20 +154,14 @@ function optionsFor(
   };
 }
 
-/** A line for each mark, with a triangle at its top. */
+/** A small triangle at the top for each mark. */
 function drawMarks({ ctx, bbox, valToPos }: uPlot, marks: readonly HistoryMark[], colour: string): void {
   const size = 4 * devicePixelRatio;
   ctx.save();
-  ctx.strokeStyle = colour;
   ctx.fillStyle = colour;
-  ctx.setLineDash([size, size]);
   for (const { at } of marks) {
     const x = Math.round(valToPos(Date.parse(at) / 1_000, "x", true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
     ctx.beginPath();
     ctx.moveTo(x - size, bbox.top);
     ctx.lineTo(x + size, bbox.top);

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { Figure } from "../parts/figure.tsx";
 import { bytes, count, duration, rate } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
 import { Age } from "../parts/time.tsx";
@@ -84,7 +85,8 @@ const columns: readonly TypeColumn[] = [
     title: "In doubt",
     over: "last hour",
     about: "jobs that ended in doubt in the last hour, resolved or not",
-    cell: ({ lastHour: { inDoubt } }) => <span className={inDoubt > 0 ? "doubt" : ""}>{count(inDoubt)}</span>,
+    cell: ({ lastHour: { inDoubt } }) =>
+      inDoubt === 0 ? "0" : <span className="doubt">{count(inDoubt)}</span>,
     order: ({ lastHour }) => lastHour.inDoubt,
   },
 ];
@@ -98,13 +100,20 @@ const keptColumns: readonly TypeColumn[] = (["completed", "failed"] as const).ma
   order: ({ keptBytes }) => keptBytes?.[state] ?? 0,
 }));
 
-/** What each job type does: now, and in the last hour. A heading sorts. */
+const NAME = "Type";
+
+/** What failed first, then what waits for a person. */
+function trouble({ lastHour: { failed, inDoubt } }: TypeOverview): number {
+  return failed + inDoubt;
+}
+
+/** What each job type does: now, and in the last hour; those in trouble first. A heading sorts. */
 export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }) {
   const [sortedBy, sortBy] = useState<string | null>(null);
   const hasBudget = types.some(({ keptBytes }) => keptBytes !== null);
   const shown = hasBudget ? [...columns, ...keptColumns] : columns;
   const column = shown.find(({ title }) => title === sortedBy);
-  const order = column?.order ?? (() => 0);
+  const order = column?.order ?? (sortedBy === null ? trouble : () => 0);
   const sorted = types.toSorted((a, b) => order(b) - order(a) || a.type.localeCompare(b.type));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -112,7 +121,7 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
       <table className="figures queues types">
         <thead>
           <tr>
-            <Heading title="Type" isSorted={column === undefined} onSort={() => sortBy(null)} isText />
+            <Heading title="Type" isSorted={sortedBy === NAME} onSort={() => sortBy(NAME)} isText />
             {shown.map(({ title, over, about }) => (
               <Heading
                 key={title}
@@ -134,9 +143,9 @@ export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }
                 </To>
               </th>
               {shown.map(({ title, over, cell }) => (
-                <td key={title} data-title={`${title}, ${over}`}>
+                <Figure key={title} title={`${title}, ${over}`}>
                   {cell(type)}
-                </td>
+                </Figure>
               ))}
             </tr>
           ))}

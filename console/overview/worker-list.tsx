@@ -41,13 +41,21 @@ export function WorkerList({ workers, isRefusing }: WorkersProps & { readonly is
 function Workers({ workers }: WorkersProps) {
   return (
     <ul className="worker-list">
-      {workers.map((worker) => (
-        <li key={`${worker.name} ${worker.queue} ${worker.startedAt}`}>
-          <Worker worker={worker} />
+      {processesOf(workers).map((process) => (
+        <li key={`${process[0]?.name} ${process[0]?.startedAt}`}>
+          <Process workers={process} />
         </li>
       ))}
     </ul>
   );
+}
+
+/** The workers of each process, one a queue; those in trouble first. */
+function processesOf(workers: readonly WorkerOverview[]): WorkerOverview[][] {
+  const processes = new Map<string, WorkerOverview[]>();
+  for (const worker of workers) processes.set(worker.name, [...(processes.get(worker.name) ?? []), worker]);
+  const trouble = (process: readonly WorkerOverview[]) => process.flatMap(faultsOf).length;
+  return [...processes.values()].toSorted((one, other) => trouble(other) - trouble(one));
 }
 
 /** `running` is up to one heartbeat old; `holds` is current, but lists only a few jobs. */
@@ -57,55 +65,84 @@ export function busySlots({ running, holds, isSilent }: WorkerOverview): number 
 
 const GONE = "stopped: another worker gets its jobs";
 
-function Worker({ worker }: { readonly worker: WorkerOverview }) {
-  const {
-    name,
-    queue,
-    isGone,
-    concurrency,
-    startedAt,
-    seenAt,
-    lastClaimedAt,
-    isSilent,
-    isStuck,
-    isClockWrong,
-    holds,
-  } = worker;
-  const busy = busySlots(worker);
+function faultsOf({ isSilent, isGone, isClockWrong, isStuck }: WorkerOverview): string[] {
+  return [
+    ...(isSilent ? [isGone ? GONE : "stale: gone, or cut off from Redis"] : []),
+    ...(isClockWrong ? ["clock wrong: claims nothing"] : []),
+    ...(isStuck ? ["stuck: claims nothing while jobs wait"] : []),
+  ];
+}
+
+function Process({ workers }: WorkersProps) {
+  const [first, ...others] = workers;
+  if (first === undefined) return null;
+  const shared = faultsOf(first).filter((fault) => others.every((other) => faultsOf(other).includes(fault)));
+  const alive = workers.find(({ isSilent }) => !isSilent);
+  const seen = workers.find(({ isGone }) => !isGone);
   return (
     <>
       <div className="worker-head">
-        <Text of={name} isCode /> <span className="quiet">on</span> <Text of={queue} />
-        {isSilent && <span className="tag bad">{isGone ? GONE : "stale: gone, or cut off from Redis"}</span>}
-        {isClockWrong && <span className="tag bad">clock wrong: claims nothing</span>}
-        {isStuck && <span className="tag bad">stuck: claims nothing while jobs wait</span>}
+        <Text of={first.name} isCode />
+        <Faults of={shared} />
+        <span className="quiet">
+          {alive !== undefined && (
+            <>
+              up <Age at={alive.startedAt} />,{" "}
+            </>
+          )}
+          {seen !== undefined && (
+            <>
+              seen <Relative at={seen.seenAt} />
+            </>
+          )}
+        </span>
       </div>
+      <ul>
+        {workers.map((worker) => (
+          <li key={`${worker.queue} ${worker.startedAt}`}>
+            <OnQueue worker={worker} faults={faultsOf(worker).filter((fault) => !shared.includes(fault))} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Faults({ of }: { readonly of: readonly string[] }) {
+  return of.map((fault) => (
+    <span key={fault} className="tag bad">
+      {fault}
+    </span>
+  ));
+}
+
+interface OnQueueProps {
+  readonly worker: WorkerOverview;
+  /** What is wrong here, and not with the whole process. */
+  readonly faults: readonly string[];
+}
+
+function OnQueue({ worker, faults }: OnQueueProps) {
+  const { queue, isGone, concurrency, lastClaimedAt, holds } = worker;
+  const busy = busySlots(worker);
+  return (
+    <>
       <div className="worker-load">
+        <Text of={queue} />
         {!isGone && (
           <>
             <Bar value={busy} of={concurrency} />
-            <span>
+            <span className={busy === 0 ? "quiet" : ""}>
               {count(busy)} of {count(concurrency)}
             </span>
           </>
         )}
-        <span className="quiet">
-          {!isSilent && (
-            <>
-              up <Age at={startedAt} />,{" "}
-            </>
-          )}
-          {!isGone && (
-            <>
-              seen <Relative at={seenAt} />
-            </>
-          )}
-          {lastClaimedAt !== null && (
-            <>
-              , last claimed a job <Relative at={lastClaimedAt} />
-            </>
-          )}
-        </span>
+        <Faults of={faults} />
+        {lastClaimedAt !== null && (
+          <span className="quiet">
+            last claimed <Relative at={lastClaimedAt} />
+          </span>
+        )}
       </div>
       {holds.length > 0 && (
         <details>

@@ -99,23 +99,29 @@ function whenOf(text: string): string | undefined {
   return Number.isNaN(instant.getTime()) ? undefined : instant.toISOString();
 }
 
-interface MomentProps {
-  readonly label: string;
-  /** ISO 8601, or empty. */
-  readonly at: string;
-  readonly onChange: (at: string) => void;
+interface MomentProps extends FieldProps {
+  /** What is wrong with it. */
+  readonly fault?: string | undefined;
 }
 
-/** An instant, in the viewer's time zone. */
-export function Moment({ label, at, onChange }: MomentProps) {
+/** An instant, in the viewer's time zone: ISO 8601, or empty. */
+export function Moment({ label, value, onChange, fault }: MomentProps) {
+  const hint = useId();
   return (
     <label className="field">
       {label}
       <input
         type="datetime-local"
-        value={localTime(at)}
+        value={localTime(value)}
         onChange={({ target }) => onChange(target.value === "" ? "" : new Date(target.value).toISOString())}
+        aria-invalid={fault !== undefined}
+        aria-describedby={fault === undefined ? undefined : hint}
       />
+      {fault !== undefined && (
+        <span id={hint} className="bad">
+          {fault}
+        </span>
+      )}
     </label>
   );
 }

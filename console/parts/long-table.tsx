@@ -55,6 +55,8 @@ interface Selected {
 }
 
 const HEADING_HEIGHT = 32;
+/** Its box selects all: a finger needs 44 px; its border is a pixel. */
+const NARROW_HEADING_HEIGHT = 45;
 /** Room for the words that there is nothing. */
 const EMPTY_HEIGHT = 176;
 const SELECT = "select";
@@ -131,7 +133,7 @@ function columnsOf<T>({ columns, card }: LongTableLook<T>, isNarrow: boolean, is
   const shown: readonly LongColumn<T>[] = isNarrow
     ? [{ id: "card", title: "What", isTitleSpoken: true, width: "1fr", cell: card }]
     : columns;
-  const select: LongColumn<T> = { id: SELECT, title: "", width: 40, cell: () => null };
+  const select: LongColumn<T> = { id: SELECT, title: "", width: 44, cell: () => null };
   return [
     ...(isSelectable ? [{ ...select, isRowHeader: false }] : []),
     ...shown.map((column, index) => ({ ...column, isRowHeader: index === 0 })),
@@ -143,7 +145,7 @@ function layoutOf<T>(look: LongTableLook<T>, isNarrow: boolean, isSelectable: bo
   const hasHeading = !isNarrow || isSelectable;
   return {
     rowHeight: isNarrow ? cardHeight : rowHeight,
-    headingHeight: hasHeading ? HEADING_HEIGHT : 1,
+    headingHeight: hasHeading ? (isNarrow ? NARROW_HEADING_HEIGHT : HEADING_HEIGHT) : 1,
     loaderHeight: 40,
   };
 }

@@ -41,3 +41,14 @@ export function explanationQuery(name: string, at: string) {
     queryFn: () => service.explainTick(name, new Date(at)),
   });
 }
+
+/** What was put, read anew each time somebody wants to change it. */
+export function definitionQuery(name: string) {
+  return queryOptions({
+    queryKey: ["schedule", name],
+    queryFn: () => service.scheduleDefinition(name),
+    staleTime: 0,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+  });
+}

@@ -4,6 +4,7 @@ import { PauseNote } from "../parts/pause.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { DeleteSchedule } from "./delete-schedule.tsx";
+import { PutSchedule } from "./put-schedule.tsx";
 import { RunNow } from "./run-now.tsx";
 import { ScheduleHand } from "./schedule-hand.tsx";
 import { TickStrip } from "./tick-strip.tsx";
@@ -30,7 +31,12 @@ export function ScheduleCard({ schedule }: { readonly schedule: ScheduleStatus }
         </h2>
         <ScheduleHand name={name} paused={paused} />
         <RunNow name={name} jobType={jobType} />
-        {stored !== null && <DeleteSchedule name={name} />}
+        {stored !== null && (
+          <>
+            <PutSchedule name={name} />
+            <DeleteSchedule name={name} />
+          </>
+        )}
       </div>
       <PauseNote paused={paused} />
       <p className="quiet">

@@ -5,6 +5,7 @@ import { Words } from "../parts/filter-fields.tsx";
 import { viewersZone } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
+import { PutSchedule } from "./put-schedule.tsx";
 import { schedulesQuery } from "./queries.ts";
 import { ScheduleCard } from "./schedule-card.tsx";
 import "./schedules.css";
@@ -16,7 +17,11 @@ export function SchedulesPage() {
   const { data = [], hasNextPage, isFetchingNextPage, fetchNextPage } = schedules;
   const hasFilter = prefix !== "" || data.some(({ stored }) => stored !== null);
   return (
-    <Page title="Schedules" lead={`Jobs that run by the clock. Your zone is ${viewersZone()}.`}>
+    <Page
+      title="Schedules"
+      lead={`Jobs that run by the clock. Your zone is ${viewersZone()}.`}
+      actions={<PutSchedule />}
+    >
       {hasFilter && <Words label="Name begins with" value={prefix} onChange={setPrefix} />}
       <Loaded query={schedules}>
         {(found) =>

@@ -5,6 +5,11 @@ import { jobPath } from "../parts/link.tsx";
 /** A queue's name, and a UUIDv7. */
 export const JOB_ID = /^.+_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** The page of the job with this id, or of a search. */
+export function placeOf(wanted: string): string {
+  return JOB_ID.test(wanted) ? jobPath(wanted) : `/search?q=${encodeURIComponent(wanted)}`;
+}
+
 /** Finds jobs from any page: an id opens its job, anything else is searched. */
 export function SearchBox() {
   const [location, navigate] = useLocation();
@@ -17,7 +22,7 @@ export function SearchBox() {
     event.preventDefault();
     const wanted = text.trim();
     if (wanted === "") return;
-    navigate(JOB_ID.test(wanted) ? jobPath(wanted) : `/search?q=${encodeURIComponent(wanted)}`);
+    navigate(placeOf(wanted));
   }
 
   return (

@@ -1,6 +1,7 @@
 import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
+import { redact, redactionOf } from "../core/job/redaction.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import type { Submitter } from "../core/submit/submitter.ts";
 import { openValidator } from "../core/submit/validate.ts";
@@ -17,7 +18,7 @@ import {
 import { runNow } from "../features/schedules/run-now.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
 import { checkDefinition, type RuntimeScheduleDefinition } from "../features/stored-schedules/definition.ts";
-import { inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
+import { definitionOf, inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
 import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
@@ -59,6 +60,12 @@ export interface ScheduleOperator {
    * @throws HoldfastError `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`
    */
   put(name: string, definition: RuntimeScheduleDefinition, act?: Act): Promise<ScheduleStatus>;
+  /**
+   * Reads what was put, its secrets redacted.
+   *
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`, `DECRYPTION_FAILED`
+   */
+  definition(name: string): Promise<RuntimeScheduleDefinition>;
   /**
    * Deletes a schedule that was put: it has no tick after this instant. Jobs of earlier ticks go on.
    *
@@ -144,6 +151,7 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
           .then(() => find(name))
           .then(statusOf),
       ),
+    definition: (name) => inTime(definitionInForce(stored, name)),
     delete: (name, act = { by: LIBRARY }) => inTime(remove(name, act)),
     run: (name, act = { by: LIBRARY }, request) =>
       onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
@@ -182,6 +190,15 @@ async function listPage(
     schedules: await readSchedules(reader, [...declared, ...put], next),
     nextCursor: page.next ?? null,
   };
+}
+
+async function definitionInForce(stored: StoredSchedules, name: string): Promise<RuntimeScheduleDefinition> {
+  const { jobs, schedules } = stored.application;
+  if (isDeclared(schedules, name)) throw declaredElsewhere(name);
+  const version = inForce(await stored.read(name));
+  if (version === undefined) throw notFound(schedules, name);
+  const { payload, ...definition } = definitionOf(name, version, stored);
+  return { ...definition, payload: redact(payload, redactionOf(jobs, definition.type).payload) };
 }
 
 /** What changes schedules that are put at run time, on record. */

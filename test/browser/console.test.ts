@@ -257,7 +257,8 @@ describe("an operator", () => {
     await page
       .getByRole("row")
       .filter({ hasText: "partner-webhook" })
-      .getByRole("link", { name: "HANDLER_FAILED" })
+      .filter({ hasText: "HANDLER_FAILED" })
+      .getByRole("link", { name: "the receiver answered # Service Unavailable" })
       .click();
 
     await page.getByRole("button", { name: `Retry all ${HOOKS}` }).click();

@@ -1,5 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, it } from "vitest";
+import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { messagePattern } from "../../src/desk/jobs/message-pattern.ts";
 import { includeLua } from "../../src/platform/redis/include-lua.ts";
 import { anyJob } from "../support/application.ts";
@@ -96,10 +97,32 @@ describe.each([
       { code: "HANDLER_FAILED", messagePattern: "connect ECONNREFUSED #", count: CALLS },
       { code: "HANDLER_FAILED", messagePattern: "#: try again in # s", count: LIMITED },
     ]);
+    expect(groups.map(({ lastDay }) => lastDay.at(-1))).toEqual([CALLS, LIMITED]);
     for (const { messagePattern: pattern, count } of groups) {
       const { jobs } = await operator.list({ messagePattern: pattern ?? "", limit: 200 });
       expect(jobs).toHaveLength(count);
       expect(jobs.every(({ error }) => messagePattern(error?.message ?? "") === pattern)).toBe(true);
     }
+  });
+});
+
+describe("the trend of a group", () => {
+  it("counts its jobs by the hour in which they failed, for a day", async () => {
+    const service = createService(applicationOf(handler));
+    const producer = await service.createProducer();
+    const operator = await service.createOperator();
+    const payloads = ["now", "earlier", "before"].map((key) => ({ payload: "late", idempotencyKey: key }));
+    const receipts = await producer.submitMany(failing, payloads);
+    await service.startWorker();
+    await until("all have failed", async () => (await operator.failures()).scanned === payloads.length);
+    const { failed } = queueKeys(service.env.HOLDFAST_PREFIX, "default");
+    const redis = service.connect();
+    for (const [index, hoursAgo] of [3.5, 24.5].entries())
+      await redis.zadd(failed, Date.now() - hoursAgo * 3_600_000, (receipts[index + 1] as { id: string }).id);
+
+    const { groups } = await operator.failures();
+
+    const hours = Array.from({ length: 24 }, (_, hour) => Number(hour === 20 || hour === 23));
+    expect(groups).toMatchObject([{ count: payloads.length, lastDay: hours }]);
   });
 });

@@ -142,6 +142,14 @@ describe("parked rows", withProcesses, () => {
     const client = createClient({ url });
 
     expect(await client.outbox()).toMatchObject({ waiting: 0, parked: 2, oldestWaitingMs: 0, relays: 1 });
+    await until("the statistics have them", async () => {
+      await service.pool.query("SELECT pg_stat_force_next_flush()");
+      return (await client.outbox()).added === 2;
+    });
+    await until("the overview knows of it", async () => {
+      const { body } = await get(`${url}/overview`);
+      return body.hasOutbox === true;
+    });
     expect(await client.parkedRows({ type: "greeting", limit: 1 })).toMatchObject([{ id: first, behind: 0 }]);
     expect(await client.parkedRows({ after: first })).toMatchObject([{ id: second }]);
     await client.releaseRow(first, { payload: { to: "a@example.com", name: "A" }, reason: "typo" });
@@ -164,6 +172,7 @@ describe("parked rows", withProcesses, () => {
     const without = createService(application);
     const { url } = await without.startApi();
     expect(await get(`${url}/outbox`)).toMatchObject({ status: 404, body: { code: "OUTBOX_NOT_FOUND" } });
+    expect(await get(`${url}/overview`)).toMatchObject({ body: { hasOutbox: false } });
 
     const away = createService(application, { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" });
     const { url: awayUrl } = await away.startApi();

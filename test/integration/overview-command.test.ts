@@ -103,5 +103,6 @@ function wide(): Overview {
       },
     ],
     store: { version: "8", usedBytes: 1, maxBytes: null, pingMs: 1, durability: "disk", guarantees: [] },
+    hasOutbox: false,
   };
 }

@@ -1,6 +1,7 @@
-import { defineConfig, startScheduler } from "holdfast";
+import { defineConfig, defineJob, startScheduler } from "holdfast";
 import { createClient } from "holdfast/client";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
 import { call, get } from "../support/http.ts";
 import { bearer, keyEntry } from "../support/keys.ts";
 import { withProcesses } from "../support/processes.ts";
@@ -49,6 +50,42 @@ describe("PUT and DELETE /schedules/:name", () => {
       ["schedule-put", "acme-daily"],
       ["schedule-put", "acme-daily"],
     ]);
+  });
+
+  it("are followed by reading what was put", async () => {
+    const { url, put, remove } = await served();
+    const client = createClient({ url });
+    const bounded = { ...daily, overlap: "skip", startsAt: "2026-12-01T00:00:00Z" } as const;
+    await put("acme-daily", bounded);
+    expect(await client.scheduleDefinition("acme-daily")).toEqual(bounded);
+
+    await remove("acme-daily");
+    expect(await get(`${url}/schedules/acme-daily/definition`)).toMatchObject({
+      status: 404,
+      body: { code: "SCHEDULE_NOT_FOUND" },
+    });
+    expect(await get(`${url}/schedules/declared/definition`)).toMatchObject({
+      status: 409,
+      body: { code: "SCHEDULE_DECLARED" },
+    });
+  });
+
+  it("keep a payload's secrets from who reads what was put", async () => {
+    const secret = defineJob({
+      type: "report",
+      payload: z.object({ tenant: z.string() }),
+      result: z.unknown(),
+      retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+      timeoutMs: 60_000,
+      redact: { payload: ["/tenant"] },
+    });
+    const { url } = await stage(defineConfig({ jobs: [secret], handlers: async () => [] })).startApi();
+    await call(`${url}/schedules/acme-daily`, "PUT", daily);
+
+    expect(await createClient({ url }).scheduleDefinition("acme-daily")).toEqual({
+      ...daily,
+      payload: { tenant: "[redacted]" },
+    });
   });
 
   it("refuse a name that the application declares, and nothing changes", async () => {

@@ -52,10 +52,14 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "schedules", path: "schedules" },
     { name: "schedule-tick", path: "schedules", act: chooseTick },
     { name: "schedule-run", path: "schedules", act: press("Run now") },
+    { name: "schedule-new", path: "schedules", act: press("New schedule…") },
     { name: "acts", path: "acts" },
+    { name: "outbox", path: "outbox" },
+    { name: "outbox-release", path: "outbox", act: press("Release…") },
     { name: "search", path: "search?q=shipped-41007" },
     { name: "search-none", path: "search?q=nothing-of-that-kind" },
     { name: "keys", path: "acts", act: (page) => page.keyboard.press("?") },
+    { name: "palette", path: "acts", act: (page) => page.keyboard.press("Control+k") },
     { name: "no-page", path: "no/such/page" },
   ];
 }

@@ -14,10 +14,12 @@ export interface StoredFailureGroup {
   readonly reason: string;
   /** Empty where the message is encrypted: then it is one job. */
   readonly pattern: string;
+  /** How many of them failed in each hour of the last day, the latest hour first. */
+  readonly hours: readonly number[];
 }
 
 const script = loadScript(import.meta.url, "failures.lua");
-const GROUP_VALUES = 7;
+const GROUP_VALUES = 8;
 
 /** Groups a slice of the failed jobs, the latest first. Returns also how many were read. */
 export async function groupFailures(
@@ -29,7 +31,10 @@ export async function groupFailures(
   const [read, ...values] = reply as [number, ...(string | number)[]];
   const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) => {
     const at = index * GROUP_VALUES;
-    const [type, count, earliest, latest, latestId, reason, pattern] = values.slice(at, at + GROUP_VALUES);
+    const [type, count, earliest, latest, latestId, reason, pattern, hours] = values.slice(
+      at,
+      at + GROUP_VALUES,
+    );
     return {
       type: String(type),
       count: Number(count),
@@ -38,6 +43,7 @@ export async function groupFailures(
       latestId: String(latestId),
       reason: String(reason),
       pattern: String(pattern),
+      hours: String(hours).split(",").map(Number),
     };
   });
   return { read, groups };

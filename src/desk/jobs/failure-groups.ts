@@ -19,6 +19,9 @@ const failureGroupSchema = z.object({
   }),
   message: z.string().meta({ description: "The latest failure's." }),
   exampleId: z.string().meta({ description: "The latest of them." }),
+  lastDay: z.array(z.int()).meta({
+    description: "How many of them failed in each of the last 24 hours, the oldest hour first.",
+  }),
 });
 export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
 
@@ -84,6 +87,7 @@ function describe(store: QueueStore, group: StoredFailureGroup): FailureGroup {
     lastAt: nearestTime(group.latest),
     message: message.slice(0, MESSAGE_MAX),
     exampleId: group.latestId,
+    lastDay: group.hours.toReversed(),
   };
 }
 
@@ -98,7 +102,8 @@ function add(groups: Map<string, FailureGroup>, found: FailureGroup): void {
   }
   const [earlier, later] = known.lastAt <= group.lastAt ? [known, group] : [group, known];
   const [firstAt = later.firstAt] = [earlier.firstAt, later.firstAt].sort();
-  groups.set(name, { ...later, count: known.count + group.count, firstAt });
+  const lastDay = known.lastDay.map((failed, hour) => failed + (group.lastDay[hour] ?? 0));
+  groups.set(name, { ...later, count: known.count + group.count, firstAt, lastDay });
 }
 
 function nameOf({ type, code, messagePattern }: FailureGroup): string {

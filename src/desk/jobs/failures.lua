@@ -7,11 +7,13 @@
   ARGV[4] all codes, each between spaces
 
   Returns how many were read, then for each group: type, count, earliest, latest (milliseconds since 1970), id and reason of
-  the latest, pattern ("" where the message is encrypted)
+  the latest, pattern ("" where the message is encrypted), how many failed in each hour of the last day (the latest first, with commas)
 ]]
 -- @include ./message-pattern.lua
 
+local HOUR_MS, HOURS = 3600000, 24
 local prefix, groups, order, known = ARGV[1], {}, {}, {}
+local now = redis.call("TIME")[1] * 1000
 
 -- Many jobs fail for the same reason to the letter.
 local function kindOf(reason)
@@ -22,6 +24,12 @@ local function kindOf(reason)
   kind.name = kind.name or code .. "\n" .. kind.pattern
   known[reason] = kind
   return kind
+end
+
+local function noHours()
+  local hours = {}
+  for hour = 1, HOURS do hours[hour] = 0 end
+  return hours
 end
 
 local slice = latestEnded(prefix, "failed", ARGV[2], ARGV[2] + ARGV[3] - 1)
@@ -35,13 +43,18 @@ for at = 1, #slice, 2 do
   if group then
     group[2], group[3] = group[2] + 1, failedAt
   else
-    groups[name] = { type, 1, failedAt, failedAt, id, reason, kind.pattern }
+    group = { type, 1, failedAt, failedAt, id, reason, kind.pattern, noHours() }
+    groups[name] = group
     order[#order + 1] = name
   end
+  local hour = math.floor(math.max(0, now - failedAt) / HOUR_MS) + 1
+  if hour <= HOURS then group[8][hour] = group[8][hour] + 1 end
 end
 
 local found = { #slice / 2 }
 for _, name in ipairs(order) do
-  for _, value in ipairs(groups[name]) do found[#found + 1] = value end
+  local group = groups[name]
+  group[8] = table.concat(group[8], ",")
+  for _, value in ipairs(group) do found[#found + 1] = value end
 end
 return found

@@ -63,6 +63,18 @@ export const scheduleOperations = {
     ],
     run: ({ schedules }, { params: { name }, input, by }) => schedules.put(name, input, { by }),
   }),
+  scheduleDefinition: operation({
+    id: "readScheduleDefinition",
+    method: "GET",
+    path: "/schedules/:name/definition",
+    scope: "read",
+    summary: "Read what was put of a schedule",
+    description: "The version in force, the secrets of its payload redacted.",
+    params,
+    answer: scheduleDefinitionSchema.describe("As it was put."),
+    errors: ["SCHEDULE_NOT_FOUND", "SCHEDULE_DECLARED", "STORE_UNAVAILABLE"],
+    run: ({ schedules }, { params: { name } }) => schedules.definition(name),
+  }),
   deleteSchedule: operation({
     id: "deleteSchedule",
     method: "DELETE",

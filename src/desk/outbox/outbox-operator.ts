@@ -11,6 +11,11 @@ export const depthSchema = z.object({
   parked: z.int().meta({ description: "Rows that cannot be accepted as they are; counted up to 100,000." }),
   oldestWaitingMs: z.number().meta({ description: "How long the oldest row has waited; 0 if none waits." }),
   relays: z.int().meta({ description: "Relays that are connected to the database." }),
+  added: z.int().meta({
+    description:
+      "Rows that were inserted since PostgreSQL's statistics began, also those of transactions that were rolled back. Some seconds old: of two readings it makes a rate.",
+  }),
+  removed: z.int().meta({ description: "Rows that were relayed or discarded since then, as above." }),
 });
 
 /** A row that cannot be accepted as it is. Its payload stays in the database. */

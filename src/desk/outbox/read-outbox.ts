@@ -20,6 +20,10 @@ export interface OutboxDepth {
   readonly oldestWaitingMs: number;
   /** Sessions of relays in this database. */
   readonly relays: number;
+  /** Rows inserted since PostgreSQL's statistics began, also those that were rolled back; some seconds old. */
+  readonly added: number;
+  /** Rows deleted since then, as above. */
+  readonly removed: number;
 }
 
 const COUNTED_MAX = 100_000;
@@ -33,7 +37,8 @@ const counted = (state: string) =>
 const depth = `SELECT ${counted("waiting")} AS waiting, ${counted("parked")} AS parked,
   coalesce((SELECT extract(epoch FROM clock_timestamp() - min(changed_at)) * 1000 FROM
     (SELECT changed_at FROM ${TABLE} WHERE state = 'waiting' LIMIT ${COUNTED_MAX}) waiting), 0)::float8 AS "oldestWaitingMs",
-  (SELECT count(*)::int FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()) AS relays`;
+  (SELECT count(*)::int FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()) AS relays,
+  pg_stat_get_tuples_inserted('${TABLE}'::regclass)::float8 AS added, pg_stat_get_tuples_deleted('${TABLE}'::regclass)::float8 AS removed`;
 
 /** @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
 export async function readDepth(url: string | undefined): Promise<OutboxDepth> {
@@ -74,4 +79,25 @@ export async function mayHaveOutbox(url: string | undefined): Promise<boolean> {
   } catch (error) {
     return error instanceof HoldfastError && error.code === "DATABASE_UNAVAILABLE";
   }
+}
+
+const SEEN_FOR_MS = 60_000;
+
+/** Returns whether a database has an outbox, as of a minute ago at most. It never waits: false until it is known. */
+export function openOutboxSight(url: string | undefined): () => boolean {
+  let isThere = false;
+  let seenAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (url !== undefined && now - seenAt > SEEN_FOR_MS) {
+      seenAt = now;
+      void mayHaveOutbox(url).then(
+        (found) => {
+          isThere = found;
+        },
+        () => {},
+      );
+    }
+    return isThere;
+  };
 }

@@ -165,5 +165,8 @@ export const overviewSchema = z.object({
   runTime: percentilesSchema,
   workers: z.array(workerOverviewSchema),
   store: redisOverviewSchema,
+  hasOutbox: z.boolean().meta({
+    description: "Whether the database that `DATABASE_URL` names has an outbox; checked every minute.",
+  }),
 });
 export type Overview = Readonly<z.output<typeof overviewSchema>>;

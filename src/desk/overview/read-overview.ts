@@ -7,6 +7,7 @@ import { CLOCK_TOLERANCE_MS, type Clock } from "../../platform/redis/fitness/clo
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { readActBacklog, UNREADABLE_ACTS } from "../acts/act-backlog.ts";
 import { openCancelledCounter } from "../acts/count-cancelled.ts";
+import { openOutboxSight } from "../outbox/read-outbox.ts";
 import { findReadableQueues } from "./open-queues.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
 import { percentilesOf, type QueueReading, readQueue, sinceOf } from "./queue-overview.ts";
@@ -39,6 +40,7 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
   const readProblems = openProblemReader(application, stores, settings);
   const countCancelled = openCancelledCounter();
   const readTypes = openTypeReader(application.jobs);
+  const hasOutbox = openOutboxSight(settings.DATABASE_URL);
   const history = createHistory();
   return {
     async read() {
@@ -72,6 +74,7 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
         runTime: percentilesOf(readings.flatMap(({ runMs }) => runMs)),
         workers,
         store: { ...redis, guarantees },
+        hasOutbox: hasOutbox(),
       };
     },
     clearHistory: history.clear,

@@ -95,6 +95,12 @@ export interface OperationCalls {
    */
   putSchedule(name: string, request: Body<"putSchedule">): Promise<Returned<"putSchedule">>;
   /**
+   * Read what was put of a schedule.
+   * The version in force, the secrets of its payload redacted.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`
+   */
+  scheduleDefinition(name: string): Promise<Returned<"scheduleDefinition">>;
+  /**
    * Delete a schedule that was put.
    * It has no tick after this instant. Jobs of earlier ticks go on.
    * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`
@@ -205,6 +211,7 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   auditTrail: { method: "GET", path: "/audit", positional: ["limit"], returns: "entries" },
   schedules: { method: "GET", path: "/schedules" },
   putSchedule: { method: "PUT", path: "/schedules/:name" },
+  scheduleDefinition: { method: "GET", path: "/schedules/:name/definition" },
   deleteSchedule: { method: "DELETE", path: "/schedules/:name", returns: "outcome" },
   ticks: { method: "GET", path: "/schedules/:name/ticks", positional: ["limit"], returns: "ticks" },
   explainTick: { method: "GET", path: "/schedules/:name/ticks/:at" },

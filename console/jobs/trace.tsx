@@ -1,0 +1,63 @@
+import { Copy } from "../parts/copy.tsx";
+import { counted } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { visible } from "../parts/visible.ts";
+
+const CAUSED_BY = "\ncaused by: ";
+const FRAME = /^\s+at /;
+/** Frames of packages, Holdfast's among them, and of Node.js: rarely where the fault is. */
+const FOREIGN = /[\\/]node_modules[\\/]|[\\/]holdfast[\\/]dist[\\/]|\(?node:|<anonymous>\)?$/;
+
+/** Where an attempt calls its handler: that and all below is Holdfast's. */
+const ATTEMPT = /[\\/]core[\\/]run[\\/]run-attempt\.[jt]s/;
+
+/** What an error was caused by, outermost first: the first lines of each, without frames. */
+export function causesOf(trace: string): string[] {
+  return trace
+    .split(CAUSED_BY)
+    .slice(1)
+    .map((part) =>
+      part
+        .split("\n")
+        .filter((line) => !FRAME.test(line))
+        .join("\n"),
+    );
+}
+
+/** Where an error came from: the application's frames, and the rest folded. */
+export function Trace({ trace }: { readonly trace: string }) {
+  const frames = trace.split("\n").filter((line) => FRAME.test(line));
+  const own = trace.split(CAUSED_BY).flatMap(framesOfApplication);
+  const foreign = frames.length - own.length;
+  return (
+    <>
+      {own.length > 0 && (
+        <ol className="frames">
+          {own.map((line, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a trace does not change
+            <li key={index}>
+              <Text of={line.trim()} isCode />
+            </li>
+          ))}
+        </ol>
+      )}
+      <details className="trace">
+        <summary>
+          {foreign === 0
+            ? "Whole stack"
+            : `Whole stack, with ${counted(foreign, "frame")} of Holdfast, packages and Node.js`}
+        </summary>
+        <Copy text={trace} what="The stack" />
+        <pre>
+          <bdi>{visible(trace)}</bdi>
+        </pre>
+      </details>
+    </>
+  );
+}
+
+function framesOfApplication(stack: string): string[] {
+  const frames = stack.split("\n").filter((line) => FRAME.test(line));
+  const attempt = frames.findIndex((line) => ATTEMPT.test(line));
+  return frames.slice(0, attempt === -1 ? undefined : attempt).filter((line) => !FOREIGN.test(line));
+}

@@ -1,0 +1,193 @@
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button } from "react-aria-components";
+import { ConfirmButton } from "../parts/dialog.tsx";
+import { counted } from "../parts/format.ts";
+import { JsonField, parseJson } from "../parts/json-field.tsx";
+import { Text, To } from "../parts/link.tsx";
+import { useNotice } from "../parts/notice.tsx";
+import { Reason } from "../parts/reason.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { Relative } from "../parts/time.tsx";
+import { query, service } from "../service/call.ts";
+import { useMay } from "../service/session.ts";
+import { useFreshOn } from "../service/use-fresh-on.ts";
+import { type ParkedRow, parkedQuery } from "./queries.ts";
+
+/** The row may have become a job before it was too old. */
+const TOO_OLD = "OUTBOX_ROW_TOO_OLD";
+
+/** Rows that cannot be accepted as they are, each with its problem and what helps. @param props.parked how many there are */
+export function ParkedRows({ parked }: { readonly parked: number }) {
+  const rows = useInfiniteQuery(parkedQuery());
+  useFreshOn(parked, parkedQuery().queryKey);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = rows;
+  return (
+    <Loaded query={rows}>
+      {(found) => (
+        <>
+          <div className="list-head">
+            <p role="status">{counted(found.length, "parked row")} shown, the oldest first</p>
+            {[...new Set(found.map(({ problem }) => problem.code))].map((code) => (
+              <ReleaseAll key={code} code={code} />
+            ))}
+          </div>
+          {found.length === 0 ? (
+            <Empty title="Nothing is parked.">
+              Rows that cannot be accepted, such as those with a wrong payload, are listed here.
+            </Empty>
+          ) : (
+            <ul className="acts" aria-label="Parked rows">
+              {found.map((row) => (
+                <li key={row.id} className="section">
+                  <Row row={row} />
+                </li>
+              ))}
+            </ul>
+          )}
+          {hasNextPage && (
+            <Button className="button" isDisabled={isFetchingNextPage} onPress={() => void fetchNextPage()}>
+              Show more
+            </Button>
+          )}
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+function Row({ row }: { readonly row: ParkedRow }) {
+  const { id, type, idempotencyKey, orderingKey, createdAt, parkedAt, problem, behind } = row;
+  return (
+    <>
+      <div className="section-head">
+        <h2>
+          <Text of={problem.message} />
+        </h2>
+        <div className="actions">
+          <Release row={row} />
+          <Discard row={row} />
+        </div>
+      </div>
+      <p>
+        <Text of={problem.code} isCode /> · <Text of={type} /> · <Text of={idempotencyKey} />
+      </p>
+      {problem.issues !== undefined && problem.issues.length > 1 && (
+        <ul>
+          {problem.issues.map(({ pointer, message }) => (
+            <li key={`${pointer} ${message}`}>
+              <Text of={pointer} isCode /> <Text of={message} />
+            </li>
+          ))}
+        </ul>
+      )}
+      <p className="quiet">
+        Row <Text of={id} /> · added <Relative at={createdAt} /> · parked <Relative at={parkedAt} />
+        {orderingKey !== null && (
+          <>
+            {" · "}
+            {behind === 0 ? "no row" : counted(behind, "row")} of <Text of={orderingKey} /> behind it
+          </>
+        )}
+      </p>
+    </>
+  );
+}
+
+/** What was typed for an act, the act, and what follows it. */
+function useAct() {
+  const client = useQueryClient();
+  const notice = useNotice();
+  const [reason, setReason] = useState("");
+  const why = reason.trim() === "" ? {} : { reason: reason.trim() };
+  async function act(run: () => Promise<string>) {
+    const done = await run().finally(() => client.invalidateQueries({ queryKey: ["outbox"] }));
+    setReason("");
+    notice(done);
+  }
+  return { act, why, field: <Reason text={reason} onChange={setReason} isOptional /> };
+}
+
+function Release({ row: { id, idempotencyKey, problem } }: { readonly row: ParkedRow }) {
+  const { act, why, field } = useAct();
+  const [payload, setPayload] = useState("");
+  const mended = payload.trim() === "" ? {} : parseJson(payload);
+  if (!useMay("operate")) return null;
+
+  async function release(): Promise<string> {
+    await service.releaseRow(id, { ...(mended && "value" in mended && { payload: mended.value }), ...why });
+    setPayload("");
+    return "The row waits for a relay.";
+  }
+
+  return (
+    <ConfirmButton
+      label="Release…"
+      title={`Release row ${id}?`}
+      action="Release"
+      isReady={mended !== undefined}
+      onConfirm={() => act(release)}
+    >
+      <p>A relay submits it as if it were new. It is parked again if nothing has changed.</p>
+      {problem.code === TOO_OLD && (
+        <p className="bad">
+          It may have become a job already.{" "}
+          <To to={`/jobs${query({ idempotencyKey })}`}>Look for its key first</To>
+        </p>
+      )}
+      <JsonField
+        label="Another payload, as JSON (optional)"
+        text={payload}
+        onChange={setPayload}
+        isOptional
+        rows={5}
+      />
+      {field}
+    </ConfirmButton>
+  );
+}
+
+function ReleaseAll({ code }: { readonly code: string }) {
+  const { act, why, field } = useAct();
+  if (!useMay("operate")) return null;
+  return (
+    <ConfirmButton
+      label={`Release all ${code}…`}
+      title={`Release all rows that were parked with ${code}?`}
+      action="Release all"
+      isSmall
+      onConfirm={() =>
+        act(async () => `${counted(await service.releaseRows({ code, ...why }), "row")} released.`)
+      }
+    >
+      <p>A relay submits them as if they were new. Those for which nothing has changed are parked again.</p>
+      {code === TOO_OLD && <p className="bad">Some may have become jobs already.</p>}
+      {field}
+    </ConfirmButton>
+  );
+}
+
+function Discard({ row: { id, behind } }: { readonly row: ParkedRow }) {
+  const { act, why, field } = useAct();
+  if (!useMay("operate")) return null;
+  return (
+    <ConfirmButton
+      label="Discard…"
+      title={`Discard row ${id}?`}
+      action="Discard"
+      isDangerous
+      onConfirm={() =>
+        act(async () => {
+          await service.discardRow(id, why);
+          return "The row is deleted.";
+        })
+      }
+    >
+      <p>
+        It is deleted, and its job will never exist.
+        {behind > 0 && ` ${counted(behind, "row")} of its ordering key then go on.`}
+      </p>
+      {field}
+    </ConfirmButton>
+  );
+}
