@@ -1,88 +1,29 @@
-import type { Producer } from "holdfast";
-import type { Api } from "holdfast/server";
-import type { Redis } from "ioredis";
-import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
-import { schedulersKey } from "../../src/features/schedules/scheduler-heartbeat.ts";
-import { cutTexts, launchBrowser, sidewaysScroll } from "../support/browser.ts";
-import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../support/console-page.ts";
+import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { type ConsoleShop, HOOKS, openConsoleShop } from "../support/console-shop.ts";
 import { pauseWorkerOf } from "../support/doubts.ts";
-import { ranBySchedule } from "../support/ran-by-schedule.ts";
-import { startRedisServer } from "../support/redis-server.ts";
-import { createService } from "../support/service.ts";
-import { placeOrder, shopIn, trade, type World } from "../support/shop.ts";
+import { placeOrder, shopIn } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
-const HOOKS = 130;
 /** An order whose confirmation ends in doubt. */
 const IN_DOUBT = 99_000;
-/** Below it, people do not notice; a tenth of what counts as good on the web. */
-const SHIFT_MAX = 0.01;
-const world: World = { isPartnerDown: true };
-const stops: (() => Promise<void>)[] = [];
-let api: Api;
-let browser: Browser;
-let producer: Producer;
-let redis: Redis;
-let keys: QueueKeys;
+let shop: ConsoleShop;
+let api: ConsoleShop["api"];
+let browser: ConsoleShop["browser"];
+let producer: ConsoleShop["producer"];
+let redis: ConsoleShop["redis"];
+let keys: ConsoleShop["keys"];
+let world: ConsoleShop["world"];
+let ask: ConsoleShop["ask"];
+let groupOf: ConsoleShop["groupOf"];
+let oldestDoubt: ConsoleShop["oldestDoubt"];
 
 beforeAll(async () => {
-  const store = await startRedisServer({ args: ["--appendonly", "no"] });
-  stops.push(store.stop);
-  const service = createService(
-    shopIn(world),
-    {
-      REDIS_URL: store.url,
-      HOLDFAST_DURABILITY: "memory",
-      HOLDFAST_CONCURRENCY: "20,media=3",
-      HOLDFAST_STOP_GRACE_MS: "100",
-    },
-    (stop) => stops.push(stop),
-  );
-  api = await service.startApi();
-  producer = await service.createProducer();
-  redis = service.connect();
-  keys = queueKeys(service.env.HOLDFAST_PREFIX, "default");
-  // As if a scheduler ran beside.
-  await redis.zadd(schedulersKey(service.env.HOLDFAST_PREFIX), Date.now() + 3_600_000, "vm:9");
-  await service.startWorker();
-  [browser] = await Promise.all([
-    launchBrowser(),
-    trade(producer, { confirmations: 300, invoices: 100, hooks: HOOKS, videos: 12 }),
-    ranBySchedule(service.env),
-  ]);
-  await until("all hooks have failed", async () => (await groupOf("partner-webhook"))?.count === HOOKS);
+  shop = await openConsoleShop();
+  ({ api, browser, producer, redis, keys, world, ask, groupOf, oldestDoubt } = shop);
 }, 120_000);
 
-afterAll(async () => {
-  await browser.close();
-  for (const stop of stops.reverse()) await stop();
-});
-
-interface Group {
-  readonly type: string;
-  readonly count: number;
-  readonly exampleId: string;
-}
-
-async function groupOf(type: string): Promise<Group | undefined> {
-  const { groups } = await ask<{ groups: Group[] }>("failures");
-  return groups.find((group) => group.type === type);
-}
-
-/** A busy machine may answer 503 at first. */
-async function ask<T>(path: string): Promise<T> {
-  return await until(`GET /${path} is answered`, async () => {
-    const response = await fetch(`${api.url}/${path}`);
-    return response.ok && ((await response.json()) as T);
-  });
-}
-
-async function oldestDoubt(): Promise<{ jobId: string; effect: string }> {
-  const { doubts } = await ask<{ doubts: { jobId: string; effect: string }[] }>("doubts?limit=1");
-  return doubts[0]!;
-}
+afterAll(() => shop.stop());
 
 describe("an operator", () => {
   it("finds a job by its key, and sees its history", async () => {
@@ -374,133 +315,6 @@ describe("an operator", () => {
   });
 });
 
-/** Every page, by its path. */
-async function everyPage(): Promise<string[]> {
-  const { jobId } = await oldestDoubt();
-  const { exampleId } = (await groupOf("invoice-pdf"))!;
-  return [
-    "",
-    "jobs",
-    `jobs/${exampleId}`,
-    `jobs/${jobId}`,
-    "failed",
-    "failed?type=invoice-pdf&code=PERMANENT_FAILURE",
-    "doubts",
-    "doubts?view=resolved",
-    "schedules",
-    "acts",
-    "search?q=shipped-41007",
-  ];
-}
-
-async function expectInPlace(shiftsOf: Awaited<ReturnType<typeof watchShifts>>, path: string) {
-  const shifts = await shiftsOf();
-  const score = shifts.reduce((sum, { value }) => sum + value, 0);
-  expect.soft(score, `${path}: ${JSON.stringify(shifts, null, 2)}`).toBeLessThan(SHIFT_MAX);
-}
-
-describe("the console", () => {
-  it("is accessible on every page, which stays in place when data arrives late", {
-    timeout: 120_000,
-  }, async () => {
-    const { page, open, complaints } = await openConsole(browser, api.url, { colorScheme: "light" });
-    const shiftsOf = await watchShifts(page);
-    for (const path of await everyPage()) {
-      await open(path);
-      await untilLoaded(page);
-      await expectInPlace(shiftsOf, path);
-      expect.soft(await accessibilityFaults(page), path).toEqual([]);
-      await page.emulateMedia({ colorScheme: "dark" });
-      expect.soft(await accessibilityFaults(page, ["color-contrast"]), `${path}, dark`).toEqual([]);
-      await page.emulateMedia({ colorScheme: "light" });
-    }
-    await open("doubts");
-    await page.getByRole("button", { name: "Resolve" }).first().click();
-    await page.getByText("It happened.").click();
-    expect.soft(await accessibilityFaults(page), "resolving").toEqual([]);
-    await page.emulateMedia({ colorScheme: "dark" });
-    expect.soft(await accessibilityFaults(page, ["color-contrast"]), "resolving, dark").toEqual([]);
-    expect(complaints).toEqual([]);
-  });
-
-  it("neither scrolls sideways, nor truncates anything, nor moves on a phone", {
-    timeout: 120_000,
-  }, async () => {
-    const { page, open, complaints } = await openConsole(browser, api.url, {
-      viewport: { width: 360, height: 640 },
-    });
-    const shiftsOf = await watchShifts(page);
-    for (const path of [...(await everyPage()), "jobs?idempotencyKey=never-used"]) {
-      await open(path);
-      await untilLoaded(page);
-      await expectInPlace(shiftsOf, path);
-      expect.soft(await sidewaysScroll(page), path).toBe(0);
-      expect.soft(await cutTexts(page), path).toEqual([]);
-    }
-    await open("doubts");
-    await page.getByRole("button", { name: "Resolve" }).first().click();
-    expect.soft(await sidewaysScroll(page), "resolving").toBe(0);
-    expect(await accessibilityFaults(page)).toEqual([]);
-    expect(complaints).toEqual([]);
-  });
-
-  it("can be used by keyboard alone", async () => {
-    const { page, open } = await openConsole(browser, api.url);
-    await open("jobs");
-    await page.keyboard.press("Tab");
-    expect(await page.locator(":focus").textContent()).toBe("Skip to the page");
-    await page.keyboard.press("Enter");
-    await page.keyboard.press("Tab");
-    expect(
-      await page
-        .getByLabel("Job id or idempotency key")
-        .evaluate((input) => input === input.ownerDocument.activeElement),
-    ).toBe(true);
-
-    await page.keyboard.type("order-41001");
-    await page.keyboard.press("Enter");
-    await page.getByText("1 job,").waitFor();
-    await page.getByRole("row").nth(1).focus();
-    await page.keyboard.press("ArrowRight");
-    await page.keyboard.press("Enter");
-
-    await page.getByRole("heading", { name: "order-41001" }).waitFor();
-  });
-
-  it("only renders the visible rows of a long list", async () => {
-    const { page, open } = await openConsole(browser, api.url);
-    await open("jobs?state=completed");
-    const table = page.getByRole("grid", { name: "Jobs" });
-
-    await until("300 jobs are listed", async () => {
-      await table.evaluate((element) => element.scrollTo(0, element.scrollHeight));
-      return Number(/The first (\d+)/.exec((await page.getByText(/as of/).textContent()) ?? "")?.[1]) >= 300;
-    });
-
-    expect(await page.getByRole("row").count()).toBeLessThan(80);
-  });
-
-  it("shows hostile content as text", async () => {
-    const key = `<img src=x onerror="document.title='executed'">\u202E${"wide".repeat(40)}`;
-    const shown = key.replace("\u202E", "·");
-    const { id } = await placeOrder(producer, 90_003, 3_600_000, key);
-    const { page, open, complaints } = await openConsole(browser, api.url, {
-      viewport: { width: 360, height: 640 },
-    });
-
-    await open(`jobs?idempotencyKey=${encodeURIComponent(key)}`);
-    await page.getByRole("link", { name: shown }).waitFor();
-    expect(await sidewaysScroll(page)).toBe(0);
-    await open(`jobs/${id}`);
-    await page.getByRole("heading", { name: shown }).waitFor();
-
-    expect(await sidewaysScroll(page)).toBe(0);
-    expect(await page.title()).not.toBe("executed");
-    expect(complaints).toEqual([]);
-  });
-});
-
-// Last: other tests look at doubts.
 describe("several doubts", () => {
   it("resolves what a provider's export names, and the rest only where that is asked for", async () => {
     const { id } = await placeOrder(producer, IN_DOUBT);

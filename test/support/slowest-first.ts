@@ -18,6 +18,7 @@ const slowest = [
   "verify/half-moved",
   "integration/ledger-life",
   "browser/console",
+  "verify/console-pages",
   "verify/console-away",
   "integration/clocks",
   "verify/reference",
