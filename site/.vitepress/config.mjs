@@ -13,7 +13,10 @@ export default defineConfig({
   cacheDir: "../node_modules/.cache/holdfast/vitepress",
   appearance: "force-auto", // like the pictures of the console
   router: { prefetchLinks: false }, // a page costs what it shows
-  markdown: { anchor: { slugify: slug }, theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" } },
+  markdown: {
+    anchor: { slugify: slug },
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+  },
   themeConfig: {
     search: { provider: "local" },
     nav: [
