@@ -18,7 +18,7 @@ const stillNamedIn = {
   "failure-records": ["src/desk/jobs/job-record.ts"],
   "ledger-life": [],
   "next-jobs": ["src/testing/run-handler.ts"],
-  hooks: ["src/worker.ts"],
+  hooks: ["src/worker.ts", "src/edges/nestjs/options.ts"],
   "queue-control": [
     "src/desk/queues/queue-control.ts",
     "src/desk/queues/queues.ts",
