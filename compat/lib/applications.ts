@@ -8,7 +8,7 @@ import { type Manager, managerOf, pathOf, type Runtime } from "./programs.ts";
 
 /** An application of `examples/`, and where it runs. */
 export interface Combination {
-  readonly application: "express" | "fastify" | "hono" | "next";
+  readonly application: "express" | "fastify" | "hono" | "next" | "nestjs";
   readonly runtime: Runtime;
   readonly manager: Manager;
   /** Other versions than the application's own. */
@@ -29,6 +29,12 @@ export interface Tried {
   readonly fault?: string;
 }
 
+/** Nest 12 needs Node.js 22. */
+const nest11 = {
+  "@nestjs/common": "^11.2.0",
+  "@nestjs/core": "^11.2.0",
+  "@nestjs/platform-express": "^11.2.0",
+};
 const zod3 = { zod: "^3.25.76" };
 
 /** Each application, runtime, package manager and kind of schema at least twice. */
@@ -47,6 +53,8 @@ export const combinations: readonly Combination[] = [
   { application: "next", runtime: "Node.js 20", manager: "npm", versions: { next: "^15.5.29" } },
   { application: "next", runtime: "Node.js 22", manager: "pnpm 10" },
   { application: "next", runtime: "Node.js 24", manager: "npm", versions: zod3 },
+  { application: "nestjs", runtime: "Node.js 20", manager: "npm", versions: nest11 },
+  { application: "nestjs", runtime: "Node.js 24", manager: "npm" },
 ];
 
 /** A name for its row. */
@@ -105,7 +113,7 @@ function write({ application, manager, versions }: Combination, folder: string, 
   writeFileSync(join(folder, "package.json"), JSON.stringify({ ...project, dependencies }, null, 2));
   const { files = {} } = managerOf(manager);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  return ["express", "fastify", "hono", "next", "zod", "valibot"]
+  return ["express", "fastify", "hono", "next", "@nestjs/core", "zod", "valibot"]
     .filter((name) => name in dependencies)
     .map((name) => `${name} ${versionOf(dependencies[name])}`)
     .join(", ");
