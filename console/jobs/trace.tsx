@@ -7,9 +7,8 @@ const CAUSED_BY = "\ncaused by: ";
 const FRAME = /^\s+at /;
 /** Frames of packages, Holdfast's among them, and of Node.js: rarely where the fault is. */
 const FOREIGN = /[\\/]node_modules[\\/]|[\\/]holdfast[\\/]dist[\\/]|\(?node:|<anonymous>\)?$/;
-
-/** Where an attempt calls its handler: that and all below is Holdfast's. */
-const ATTEMPT = /[\\/]core[\\/]run[\\/]run-attempt\.[jt]s/;
+/** Where an attempt calls its handler, in a checkout of Holdfast, and the folder that all of its code is in. */
+const ATTEMPT = /(?<home>[^\s(]*[\\/](?:src|dist)[\\/])core[\\/]run[\\/]run-attempt\.[jt]s/;
 
 /** What an error was caused by, outermost first: the first lines of each, without frames. */
 export function causesOf(trace: string): string[] {
@@ -27,7 +26,9 @@ export function causesOf(trace: string): string[] {
 /** Where an error came from: the application's frames, and the rest folded. */
 export function Trace({ trace }: { readonly trace: string }) {
   const frames = trace.split("\n").filter((line) => FRAME.test(line));
-  const own = trace.split(CAUSED_BY).flatMap(framesOfApplication);
+  const { home } = ATTEMPT.exec(trace)?.groups ?? {};
+  const isForeign = (line: string) => FOREIGN.test(line) || (home !== undefined && line.includes(home));
+  const own = frames.filter((line) => !isForeign(line));
   const foreign = frames.length - own.length;
   return (
     <>
@@ -54,10 +55,4 @@ export function Trace({ trace }: { readonly trace: string }) {
       </details>
     </>
   );
-}
-
-function framesOfApplication(stack: string): string[] {
-  const frames = stack.split("\n").filter((line) => FRAME.test(line));
-  const attempt = frames.findIndex((line) => ATTEMPT.test(line));
-  return frames.slice(0, attempt === -1 ? undefined : attempt).filter((line) => !FOREIGN.test(line));
 }
