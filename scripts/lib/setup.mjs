@@ -1,5 +1,6 @@
 // Everything that Holdfast needs to run from a checkout. Each step first checks whether anything is missing, so a second start takes
 // milliseconds.
+import { spawnSync } from "node:child_process";
 import { build, buildIsFresh } from "./build.mjs";
 import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
 import { installLibraries, librariesAreFresh } from "./evidence.mjs";
@@ -24,6 +25,8 @@ export async function setUpToTest() {
   await ensurePromtool();
   await setUpToBuild();
   await setUpLibraries({ withRuntimes: false });
+  // Else the fsyncs of the tests' Redis wait for what was just installed, longer than its callers do.
+  spawnSync("sync");
   return chromium;
 }
 
