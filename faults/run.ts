@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { runCommand, say, seedFrom, UsageError } from "../test/support/command.ts";
+import { runCommand, say, seedFrom, UsageError, wholeNumber } from "../test/support/command.ts";
 import { createRandom } from "../test/support/random.ts";
 import { experiments } from "./experiments/index.ts";
 import { noCounts } from "./lib/checker.ts";
@@ -15,6 +15,7 @@ Injects faults into real processes and a real Redis, and checks the guarantees a
 
   --quick        the short form: the same faults, but fewer, and without those that last long; some five minutes
   --only 1,5     only these experiments
+  --some N       N of them, which the seed chooses
   --record       writes the short form's results, too, where there are none of the full form
   --flow         with tenants, limits of keys, flows and pauses in use; writes no report
   --seed N       repeats the schedule of an earlier run (0 to 4294967295)
@@ -43,14 +44,16 @@ await runCommand(
     record: { type: "boolean", default: false },
     flow: { type: "boolean", default: false },
     only: { type: "string" },
+    some: { type: "string" },
     seed: { type: "string" },
     list: { type: "boolean", default: false },
   },
-  async ({ quick: isQuick, record, flow, only, list, ...given }) => {
+  async ({ quick: isQuick, record, flow, only, some, list, ...given }) => {
     if (flow) process.env.LAB_FLOW = "yes";
     if (list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
-    const chosen = experimentsWith(only?.split(",").map(Number), isQuick);
     const seed = seedFrom(given.seed);
+    const all = experimentsWith(only?.split(",").map(Number), isQuick);
+    const chosen = some === undefined ? all : someOf(all, wholeNumber("--some", some, 1, all.length), seed);
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
     if ((!isQuick || record) && !flow) keep(finished);
@@ -65,6 +68,13 @@ function experimentsWith(numbers: readonly number[] | undefined, isQuick: boolea
   if (unknown !== undefined) throw new UsageError(`--only: there is no experiment ${unknown}; see --list`);
   const isLeftOut = (number: number) => isQuick && FULL_FORM_ONLY.includes(number);
   return experiments.filter(({ number }) => numbers?.includes(number) ?? !isLeftOut(number));
+}
+
+function someOf(all: readonly Experiment[], count: number, seed: number): readonly Experiment[] {
+  const random = createRandom(seed).fork("some");
+  const left = [...all];
+  while (left.length > count) left.splice(left.indexOf(random.pick(left)), 1);
+  return left;
 }
 
 function keep(finished: readonly Result[]): void {
