@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "wouter";
+import { nearInstant } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Section } from "../parts/page.tsx";
 import { Loaded } from "../parts/states.tsx";
-import { Relative } from "../parts/time.tsx";
 import type { HistoryMark, SamplePoint } from "../service/answers.ts";
 import { addressOf, historyQuery, type Range, rangeOf, ranges, ratesOf } from "./ranges.ts";
 import { ThroughputChart } from "./throughput-chart.tsx";
@@ -62,7 +62,7 @@ const words: Readonly<Record<HistoryMark["kind"], string>> = {
   deleted: "Deleted",
 };
 
-/** What the triangles in the chart stand for. */
+/** What the triangles in the chart stand for. By the clock, as the axis below them. */
 function Marks({ marks }: { readonly marks: readonly HistoryMark[] }) {
   if (marks.length === 0) return null;
   return (
@@ -73,7 +73,7 @@ function Marks({ marks }: { readonly marks: readonly HistoryMark[] }) {
       <ul>
         {marks.toReversed().map(({ at, queue, kind, text, by }) => (
           <li key={`${at} ${queue} ${kind}`}>
-            <Relative at={at} /> {words[kind]} <Text of={queue} />
+            <time dateTime={at}>{nearInstant(at)}</time> {words[kind]} <Text of={queue} />
             {text !== "" && kind !== "started" && (
               <>
                 : <Text of={text} />

@@ -10,6 +10,7 @@ import { defineConfig } from "../features/define-config.ts";
 import { features } from "../features/index.ts";
 import { openStatusReader } from "../features/job-status.ts";
 import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { SweptBoundary, SweptDeeds } from "./sweep-report.ts";
 import { boundariesIn, countSeen, keylessIn, repeatedCalls, repeatedEffects } from "./sweep-report.ts";
 import type { SweepAnswer, SweepOrder, TraceLine } from "./swept/orders.ts";
@@ -143,7 +144,12 @@ export class SweepLane {
     const path = await openSubmitPath(application, readSettings(env), features);
     // Unique, so that downstream does not take its effects for those of another run.
     const idempotencyKey = `crash-sweep-${env.HOLDFAST_PREFIX}`;
-    const { id } = await path.submitter.submit({ type: job.type, payload, idempotencyKey });
+    const submit = () => path.submitter.submit({ type: job.type, payload, idempotencyKey });
+    const { id } = await until(
+      async () => (await submit().catch(orLater)) ?? false,
+      timeoutMs,
+      () => `The store accepts no job for ${timeoutMs} ms`,
+    );
     const readStatus = openStatusReader(path.stores);
     const stores = path.stores.partitionsOf(application.queues);
     const isStopped = () => this.#isStopped;
@@ -153,11 +159,15 @@ export class SweepLane {
       async until(isOver, what) {
         const look = async () => {
           if (isStopped()) throw stopped();
-          const status = await readStatus(id);
+          const read = await readStatus(id)
+            .then((status) => ({ status }))
+            .catch(orLater);
+          if (read === undefined) return false;
+          const { status } = read;
           if (status === undefined) throw new Error(`The job is gone before it is ${what}`);
           if (isOver(status)) return status;
           const { nextAttemptAt } = status;
-          if (nextAttemptAt !== null) await passTime(stores, msUntil(nextAttemptAt));
+          if (nextAttemptAt !== null) await passTime(stores, msUntil(nextAttemptAt)).catch(orLater);
           return false;
         };
         return await until(look, timeoutMs, () => `After ${timeoutMs} ms the job is not ${what}`);
@@ -165,6 +175,12 @@ export class SweepLane {
       close: path.stop,
     };
   }
+}
+
+/** A machine under load may let a store wait for its disk. @throws what does not pass by itself */
+function orLater(error: unknown): undefined {
+  if (error instanceof HoldfastError && error.retryable) return undefined;
+  throw error;
 }
 
 function stopped(): Error {
