@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { actJob } from "../lib/act-jobs.ts";
-import { check, isGivenUp, type Verdict } from "../lib/checker.ts";
+import { check, isGivenUp, isStartedTwice, type Verdict } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
 import {
   brokenBy,
@@ -106,9 +106,7 @@ async function fillWithJobs(context: Context, options: Partial<TestbedOptions> =
       await testbed.client.submit(actJob("afterwards", context.random), apiSubmitterOf(testbed));
       const verdict = await check(testbed, testbed.isControl ? 0 : 120_000);
       verdict.counts.faults = 1;
-      const begunTwice = verdict.jobs.filter(
-        ({ steps }) => steps.filter(({ event }) => event === "begun").length > 1,
-      );
+      const begunTwice = verdict.jobs.filter(isStartedTwice);
       return {
         verdict,
         accepted,

@@ -1,7 +1,7 @@
 import { QueueEvents } from "bullmq";
 import type { JobStatus } from "holdfast";
 import { actJob } from "../lib/act-jobs.ts";
-import { check, isGivenUp } from "../lib/checker.ts";
+import { check, isGivenUp, isStartedTwice } from "../lib/checker.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import { inLanes } from "../lib/waiting.ts";
@@ -18,7 +18,7 @@ export const rollingRestart: Experiment = {
       const verdict = await check(testbed, 120_000);
       const { counts, jobs } = verdict;
       counts.faults = restarts;
-      const twice = jobs.filter(({ steps }) => steps.filter(({ event }) => event === "begun").length > 1);
+      const twice = jobs.filter(isStartedTwice);
       // An effect can time out on a busy machine; the restart did not cause that.
       const late = jobs.filter(({ status, steps }) => isInDoubt(status) && steps.some(isGivenUp)).length;
       const inDoubt = counts.doubtDone + counts.doubtNotDone - late;

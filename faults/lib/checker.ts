@@ -221,3 +221,9 @@ function historyOf({ key, id, status, witnessed, steps }: JobRecord): string {
 export function injectionsIn(steps: readonly Step[]): Step[] {
   return steps.filter(({ event }) => event === "injected");
 }
+
+/** Whether it began more often than attempts of it ended: a failed attempt, such as one that Redis did not answer in time, begins another. */
+export function isStartedTwice({ status, steps }: JobRecord): boolean {
+  const begun = steps.filter(({ event }) => event === "begun").length;
+  return begun > Math.max(1, status?.attemptsMade ?? 1);
+}
