@@ -36,8 +36,8 @@ export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
-    // Most tests wait for processes and timers: on average a file uses less than half a processor.
-    maxWorkers: Math.max(4, availableParallelism() - 1),
+    // Most tests wait for processes and timers, but those they start need processors, too, before deadlines of two seconds pass.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.

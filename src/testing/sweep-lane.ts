@@ -141,15 +141,16 @@ export class SweepLane {
     const { job, payload, env: more, timeoutMs, store } = this.#swept;
     const env = store.environment({ HOLDFAST_LOCK_MS: LOCK_MS, ...more });
     const application = defineConfig({ jobs: [job], handlers: async () => [] });
-    const path = await openSubmitPath(application, readSettings(env), features);
+    const inTime = <T>(attempt: () => Promise<T>) =>
+      until(
+        () => attempt().catch(orLater),
+        timeoutMs,
+        () => `The store accepts no job for ${timeoutMs} ms`,
+      );
+    const path = await inTime(() => openSubmitPath(application, readSettings(env), features));
     // Unique, so that downstream does not take its effects for those of another run.
     const idempotencyKey = `crash-sweep-${env.HOLDFAST_PREFIX}`;
-    const submit = () => path.submitter.submit({ type: job.type, payload, idempotencyKey });
-    const { id } = await until(
-      async () => (await submit().catch(orLater)) ?? false,
-      timeoutMs,
-      () => `The store accepts no job for ${timeoutMs} ms`,
-    );
+    const { id } = await inTime(() => path.submitter.submit({ type: job.type, payload, idempotencyKey }));
     const readStatus = openStatusReader(path.stores);
     const stores = path.stores.partitionsOf(application.queues);
     const isStopped = () => this.#isStopped;
