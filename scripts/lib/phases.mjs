@@ -1,7 +1,7 @@
 // The parts of `npm test` and `npm run verify`: how long each took, and what failed.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { startStopWatch } from "./progress.mjs";
-import { capture, captureInBackground, show } from "./run.mjs";
+import { capture, show } from "./run.mjs";
 import { setUpToTest } from "./setup.mjs";
 
 const reports = "node_modules/.cache/holdfast";
@@ -49,14 +49,10 @@ export async function startPhases() {
   return { run, runVitest, end };
 }
 
-/** Runs the gate and the tests that every change needs. Side by side, because tests mostly wait; and both, so that one run shows every failure. */
+/** Runs the tests that every change needs, and the gate. Not side by side: tests have deadlines. Both, so that one run shows every failure. */
 export async function runFirstTier({ run, runVitest }) {
-  const gate = captureInBackground(process.execPath, ["scripts/check.mjs"]);
-  await Promise.all([
-    run("check", async () => (await gate).code),
-    runVitest("tests", ["--project=unit", "--project=integration"], { isShown: true }),
-  ]);
-  await printed(gate);
+  await runVitest("tests", ["--project=unit", "--project=integration"], { isShown: true });
+  await run("check", () => printed(capture(process.execPath, ["scripts/check.mjs"])));
 }
 
 /** Prints the output of a command that has run quietly. Resolves to its exit code. */

@@ -1,21 +1,10 @@
 // Runs other programs.
 import { spawn } from "node:child_process";
-import { setPriority } from "node:os";
 import { Failure } from "./script.mjs";
-
-/** What runs beside work that must not be late gets the processor time that is left. */
-const low = 10;
 
 /** Runs a command quietly. Resolves to its exit code and output. */
 export function capture(command, args, env = {}) {
   return captured(start(command, args, "pipe", env));
-}
-
-/** Like `capture`, beside something else that must not be late. */
-export function captureInBackground(command, args) {
-  const child = start(command, args, "pipe", {});
-  if (child.pid !== undefined) setPriority(child.pid, low);
-  return captured(child);
 }
 
 async function captured(child) {

@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * The files that last longest, the longest first: one that began last would run alone at the end. Vitest learns their durations, but
- * not in a new checkout. The first ones mostly wait, because the gate needs the processors while they run.
+ * not in a new checkout.
  */
 const slowest = [
   "verify/encryption-rollout",
