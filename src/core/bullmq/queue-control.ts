@@ -1,4 +1,4 @@
-import { Queue } from "bullmq";
+import type { Queue } from "bullmq";
 import type { QueueLimits, Rate } from "../job/queue-settings.ts";
 import { bullmqQueueName } from "./store/queue-keys.ts";
 import type { QueueStore } from "./store/queue-store.ts";
@@ -39,14 +39,15 @@ function shareOfRate({ count, perMs }: Rate, partitions: number): Rate {
   return { count: 1, perMs: Math.ceil((perMs * partitions) / count) };
 }
 
-/** Runs `act` with BullMQ's own object of each partition. */
+/** Runs `act` with BullMQ's own object of each partition. BullMQ is loaded then: producers have no use for it. */
 export async function withBullmq(
   partitions: readonly QueueStore[],
   act: (queue: Queue) => Promise<unknown>,
 ): Promise<void> {
+  const bullmq = await import("bullmq");
   await Promise.all(
     partitions.map(async ({ queue: name, prefix, client }) => {
-      const queue = new Queue(bullmqQueueName(name), {
+      const queue = new bullmq.Queue(bullmqQueueName(name), {
         prefix,
         connection: client,
         skipMetasUpdate: true,
