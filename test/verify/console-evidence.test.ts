@@ -10,6 +10,7 @@ import { accessibilityFaults, openConsole } from "../support/console-page.ts";
 import { withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
 import { applicationOf, createService, type Service, untilState } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const stops: (() => Promise<void>)[] = [];
 // The commands' application has a type of this name.
@@ -60,8 +61,16 @@ describe("what an effect in doubt was seen to send", withProcesses, () => {
       await open("doubts");
       await page.getByText(sentence).first().waitFor();
       await page.getByText("what it sent: not seen").first().waitFor();
-      await page.getByRole("button", { name: `Resolve charge of ${sent}` }).click();
       const window = page.getByRole("dialog");
+      // A row that arrives between finger down and up moves the button away.
+      await until("the window is open", async () => {
+        if (await window.isVisible()) return true;
+        await page.getByRole("button", { name: `Resolve charge of ${sent}` }).click();
+        return await window.waitFor({ timeout: 2_000 }).then(
+          () => true,
+          () => false,
+        );
+      });
       await window.getByText(sentence).waitFor();
       expect(await accessibilityFaults(page)).toEqual([]);
 
