@@ -11,6 +11,7 @@ import { features } from "../features/index.ts";
 import { openStatusReader } from "../features/job-status.ts";
 import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { orStop } from "../platform/lib/running.ts";
 import type { SweptBoundary, SweptDeeds } from "./sweep-report.ts";
 import { boundariesIn, countSeen, keylessIn, repeatedCalls, repeatedEffects } from "./sweep-report.ts";
 import type { SweepAnswer, SweepOrder, TraceLine } from "./swept/orders.ts";
@@ -143,14 +144,18 @@ export class SweepLane {
     const application = defineConfig({ jobs: [job], handlers: async () => [] });
     const inTime = <T>(attempt: () => Promise<T>) =>
       until(
-        () => attempt().catch(orLater),
+        () => {
+          if (this.#isStopped) throw stopped();
+          return attempt().catch(orLater);
+        },
         timeoutMs,
         () => `The store accepts no job for ${timeoutMs} ms`,
       );
     const path = await inTime(() => openSubmitPath(application, readSettings(env), features));
     // Unique, so that downstream does not take its effects for those of another run.
     const idempotencyKey = `crash-sweep-${env.HOLDFAST_PREFIX}`;
-    const { id } = await inTime(() => path.submitter.submit({ type: job.type, payload, idempotencyKey }));
+    const submit = () => path.submitter.submit({ type: job.type, payload, idempotencyKey });
+    const { id } = await orStop(path, inTime(submit));
     const readStatus = openStatusReader(path.stores);
     const stores = path.stores.partitionsOf(application.queues);
     const isStopped = () => this.#isStopped;

@@ -18,9 +18,9 @@ import { type Application, requiredVariables } from "../job/define-config.ts";
 import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
 import { openSubmitPath } from "../submit/submit-path.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "./consume-queue.ts";
+import { callHook, untilHooksEnd } from "./hook.ts";
 import { internalParts, type OpenInternalHandlers } from "./internal-jobs.ts";
 import { loadHandlers } from "./load-handlers.ts";
-import { stopApplication } from "./stop-application.ts";
 import type { WorkerOptions, WorkerQueues } from "./worker-options.ts";
 
 /** A role that can serve metrics. */
@@ -78,7 +78,8 @@ export async function startWorker(
   const log = options.logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
   const events = createEvents();
   const claimed = chosenQueues(application.queues, options);
-  const loaded = { stop: () => stopApplication(application, log) };
+  const stopApplication = () => callHook("onStop", () => application.onStop?.(), log);
+  const loaded = { stop: () => untilHooksEnd(stopApplication(), log) };
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);

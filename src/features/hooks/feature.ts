@@ -1,8 +1,7 @@
 import type { Feature, WorkerProcess } from "../../core/feature.ts";
 import type { Failure } from "../../core/job/failure.ts";
-import { withDeadline } from "../../platform/lib/deadline.ts";
+import { callHook, untilHooksEnd } from "../../core/run/hook.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
-import { foreign, placeOf } from "../../platform/lib/thrown.ts";
 
 /** An attempt that failed. */
 export interface FailedAttempt {
@@ -41,8 +40,6 @@ declare module "../../core/run/worker-options.ts" {
 /** Functions of the application that workers call. */
 export const hooks: Feature = { name: "hooks", inWorkerProcess: (worker) => [openHooks(worker)] };
 
-const STOP_HOOK_MS = 5_000;
-
 /** A stop waits for calls that have not ended, then calls `onStop`. */
 function openHooks({
   options: { onFailed, onStop },
@@ -51,26 +48,19 @@ function openHooks({
   log,
 }: WorkerProcess): Running {
   const calls = new Set<Promise<void>>();
-  const call = async (hook: keyof WorkerHooks, run: () => void | Promise<void>): Promise<void> => {
-    await foreign(async () => run()).catch((error: unknown) =>
-      log.error({ hook, ...placeOf(error) }, `${hook} threw; going on`),
-    );
-  };
   if (onFailed !== undefined)
     events.on("attempt.failed", ({ id: jobId, type, attemptsMade }, failure, error) => {
       const attempt = attemptsMade + 1;
       const willRetry = failure.retryable && attempt < (jobs.get(type)?.retry.attempts ?? 0);
-      const called = call("onFailed", () => onFailed({ jobId, type, attempt, willRetry, failure, error }));
+      const failed = { jobId, type, attempt, willRetry, failure, error };
+      const called = callHook("onFailed", () => onFailed(failed), log);
       calls.add(called);
       void called.then(() => calls.delete(called));
     });
-  const late = () => new Error("late");
   return {
     stop: stopOnce(async () => {
-      const ended = Promise.all(calls).then(() => onStop && call("onStop", onStop));
-      await withDeadline(ended, STOP_HOOK_MS, late).catch(() =>
-        log.error({ afterMs: STOP_HOOK_MS }, "a hook has not ended in time; stopping without it"),
-      );
+      const ended = Promise.all(calls).then(() => onStop && callHook("onStop", onStop, log));
+      await untilHooksEnd(ended, log);
     }),
   };
 }
