@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { launchBrowser } from "../../test/support/browser.ts";
 import { endWithUs } from "../../test/support/command.ts";
+import { freePort } from "../../test/support/free-port.ts";
 import { type Answer, call } from "../../test/support/http.ts";
 import { until } from "../../test/support/until.ts";
 
@@ -207,13 +207,4 @@ function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // All of them have ended.
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

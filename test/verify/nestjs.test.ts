@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
 import { pack, removeFolders } from "../../compat/lib/folder.ts";
 import { type NestProject, openNestProject } from "../../compat/lib/nest.ts";
 import { endWithUs } from "../support/command.ts";
+import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 
 /** `NEST_VERSIONS=11,12` tries both: CommonJS with Jest, and ES modules with Vitest. */
@@ -80,12 +80,3 @@ describe.each(versions)("in a project of Nest %s's generator", { timeout: 300_00
     );
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

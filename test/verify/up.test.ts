@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +7,7 @@ import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { startMailbox } from "../../dev/mailbox/start-mailbox.ts";
 import { migrate } from "../../src/features/outbox/database.ts";
+import { freePort } from "../support/free-port.ts";
 import { get, post } from "../support/http.ts";
 import { createDatabase } from "../support/postgres.ts";
 import {
@@ -28,14 +27,6 @@ const roles = ["api", "worker", "scheduler", "store"] as const;
 
 /** Waits as long as a start may take. */
 const slowly = <T>(what: string, probe: () => T | Promise<T>) => until(what, probe, START_MS);
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
-}
 
 /** An empty folder, as a newcomer would have, removed when the test ends. */
 async function emptyFolder(): Promise<string> {
