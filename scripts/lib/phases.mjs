@@ -6,11 +6,15 @@ import { setUpToTest } from "./setup.mjs";
 
 const reports = "node_modules/.cache/holdfast";
 
+/** So few files may have failed because the machine was busy; more are a fault. */
+const ALONE_MAX = 5;
+
 /** Sets up. Returns what runs the parts and sums them up. */
 export async function startPhases() {
   const times = [];
   const failed = [];
   const failedTests = [];
+  const passedAlone = [];
 
   /** Runs one part, which resolves to its exit code. */
   async function run(name, work) {
@@ -20,24 +24,41 @@ export async function startPhases() {
     if (code !== 0) failed.push(name);
   }
 
-  /** Runs Vitest with our output, or captures and then prints it, because two cannot rewrite the lines of one terminal. */
-  async function runVitest(name, args, { isShown, env = {} }) {
-    const report = `${reports}/${name}.json`;
+  /**
+   * Runs Vitest with our output, or captures and then prints it, because two cannot rewrite the lines of one terminal. Tests have deadlines,
+   * which a busy machine can miss: a few files that failed run again, one after the other, and what passes then is said at the end.
+   */
+  async function runVitest(name, args, options) {
+    await run(name, async () => {
+      const code = await runVitestOnce(name, args, options);
+      const failed = failuresIn(name);
+      const files = [...new Set(failed.map(({ file }) => file))];
+      if (files.length === 0 || files.length > ALONE_MAX) {
+        failedTests.push(...failed);
+        return code;
+      }
+      const codeAlone = await runVitestOnce(`${name}-alone`, [...files, ...args, "--maxWorkers=1"], options);
+      if (codeAlone === 0) passedAlone.push(...failed);
+      else failedTests.push(...failuresIn(`${name}-alone`));
+      return codeAlone;
+    });
+  }
+
+  async function runVitestOnce(name, args, { isShown, env = {} }) {
+    const report = reportOf(name);
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const command = [process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args]];
     rmSync(report, { force: true });
-    await run(name, async () => {
-      const variables = { ...env, CHROMIUM_PATH: chromium };
-      return isShown ? await show(...command, variables) : await printed(capture(...command, variables));
-    });
-    failedTests.push(...failedTestsIn(report));
+    const variables = { ...env, CHROMIUM_PATH: chromium };
+    return isShown ? await show(...command, variables) : await printed(capture(...command, variables));
   }
 
   /** Prints the times and, at the end, where people look first in a long log, what failed. Returns the exit code. */
   function end() {
     console.log(times.join(", "));
+    if (passedAlone.length > 0) print("failed beside others, passed alone:", passedAlone);
     if (failed.length === 0) return 0;
-    console.log([`failed: ${failed.join(", ")}`, ...failedTests].join("\n  "));
+    print(`failed: ${failed.join(", ")}`, failedTests);
     return 1;
   }
 
@@ -62,14 +83,26 @@ async function printed(command) {
   return code;
 }
 
-/** One line per failed test, with the first line of its message. */
-function failedTestsIn(report) {
+/** Prints a heading, and one line per failure. */
+function print(heading, failures) {
+  console.log([heading, ...failures.map(({ test, message }) => `${test}: ${message}`)].join("\n  "));
+}
+
+const reportOf = (name) => `${reports}/${name}.json`;
+
+/** One entry per failed test, with the first line of its message. */
+function failuresIn(name) {
+  const report = reportOf(name);
   if (!existsSync(report)) return [];
   const { testResults } = JSON.parse(readFileSync(report, "utf8"));
-  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+  return testResults.flatMap(({ name: file, status, message, assertionResults }) => {
     const failed = assertionResults.filter((test) => test.status === "failed");
-    if (failed.length === 0) return status === "failed" ? [`${name}: ${firstLine(message)}`] : [];
-    return failed.map((test) => `${test.fullName}: ${firstLine(test.failureMessages.join("\n"))}`);
+    if (failed.length === 0) return status === "failed" ? [{ file, test: file, message: firstLine(message) }] : [];
+    return failed.map(({ fullName, failureMessages }) => ({
+      file,
+      test: fullName,
+      message: firstLine(failureMessages.join("\n")),
+    }));
   });
 }
 

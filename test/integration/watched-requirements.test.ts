@@ -142,7 +142,9 @@ describe("a Redis that stops being fit while processes run", () => {
       lines.some(({ message, code }) => message === "job deferred" && code === "STORE_UNFIT"),
     );
     expect(acted).toEqual([]);
-    expect(await producer.status(id)).toMatchObject({ state: "delayed", attemptsMade: 0 });
+    // It is looked at again every few seconds, and active meanwhile.
+    await untilState(producer, id, "delayed");
+    expect(await producer.status(id)).toMatchObject({ attemptsMade: 0 });
     await configure(good);
     await untilState(producer, id, "completed");
     expect(acted).toEqual(["k"]);
