@@ -23,12 +23,18 @@ export interface Feature extends ApplicationCheck, SubmitPoints {
   readonly findFormerEntry?: FindFormerEntry;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (process: SubmittingProcess) => readonly Partial<Running>[];
+  /** What workers run. Loaded in them alone: a producer starts without it. */
+  readonly inWorker?: () => Promise<FeatureInWorker>;
+}
+
+/** What a feature runs in a worker. Every point is optional. */
+export interface FeatureInWorker {
   /** What each worker runs for a partition that it consumes, such as sweeps. It is stopped after the last attempt. */
-  readonly inWorker?: (partition: ConsumedPartition) => readonly PartitionPart[];
+  readonly inPartition?: (partition: ConsumedPartition) => readonly PartitionPart[];
   /** What each worker runs once, for all queues of the application. It is stopped after the last attempt. */
-  readonly inWorkerProcess?: (process: WorkerProcess) => readonly Partial<Running>[];
+  readonly inProcess?: (process: WorkerProcess) => readonly Partial<Running>[];
   /** Called when a worker has begun to claim jobs. It must not throw. */
-  readonly onWorkerStart?: (worker: StartedWorker) => void;
+  readonly onStart?: (worker: StartedWorker) => void;
 }
 
 /** A process that submits jobs. */

@@ -15,7 +15,7 @@ import { openValidator, type ValidSubmission } from "../core/submit/validate.ts"
 import { givenChildren } from "../features/flows/children.ts";
 import type { Child } from "../features/flows/flow.ts";
 import { features } from "../features/index.ts";
-import { type CheckNext, givenSubmit } from "../features/next-jobs/feature.ts";
+import { type CheckNext, givenSubmit } from "../features/next-jobs/in-worker.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";

@@ -7,7 +7,7 @@ import { Slots } from "../bullmq/claim/slots.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
-import type { ConsumedPartition, Feature } from "../feature.ts";
+import type { ConsumedPartition, Feature, FeatureInWorker } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import type { Application } from "../job/define-config.ts";
 import type { JobContract, JobHandler } from "../job/define-job.ts";
@@ -25,6 +25,8 @@ export interface WorkerParts {
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly events: Events;
   readonly features: readonly Feature[];
+  /** Of the features, in their order. */
+  readonly inWorker: readonly FeatureInWorker[];
 }
 
 /** How many attempts a worker may run at a time, in all partitions of a queue. */
@@ -78,7 +80,7 @@ function consumePartition(
   slots: Slots,
   onFailed: (error: unknown) => void,
 ): Running {
-  const { name, settings, log, events, queues, handlers, features } = worker;
+  const { name, settings, log, events, queues, handlers, inWorker } = worker;
   const { clock, keysInUse } = queues;
   const store = queues.stores.of(queue);
   const ledgers = openQueueLedgers(store, name, settings.HOLDFAST_RETENTION_MS);
@@ -100,7 +102,7 @@ function consumePartition(
     isStopping: () => isStopping,
     hasRunsLeft: () => ledgers.runsLeft.size > 0,
   };
-  const parts = features.flatMap(({ inWorker }) => inWorker?.(partition) ?? []);
+  const parts = inWorker.flatMap(({ inPartition }) => inPartition?.(partition) ?? []);
   for (const { failed } of parts) failed?.catch(onFailed);
   const tools: AttemptTools = {
     handlers,

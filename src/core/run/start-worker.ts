@@ -84,6 +84,7 @@ export async function startWorker(
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
   const handlers = await orStop(loaded, loadHandlers(application));
+  const inWorker = await Promise.all(features.map(async (feature) => (await feature.inWorker?.()) ?? {}));
   const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
   const path = await orStop(loaded, connecting);
   const { stores } = path;
@@ -99,6 +100,7 @@ export async function startWorker(
     queues: path,
     handlers,
     features,
+    inWorker,
   };
   const { failed, fail } = failure();
   const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
@@ -107,9 +109,9 @@ export async function startWorker(
       consumeQueue(INTERNAL_QUEUE, internalParts(worker, openInternal(application, stores)), fail),
     );
   const running = { application, settings, stores, events, log, options, queues: claimed };
-  const parts = features.flatMap(({ inWorkerProcess }) => inWorkerProcess?.(running) ?? []);
+  const parts = inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? []);
   const started = { name: worker.name, queues: claimed.map(stores.of) };
-  for (const { onWorkerStart } of features) onWorkerStart?.(started);
+  for (const { onStart } of inWorker) onStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
   return {
     metricsUrl: metrics?.url,

@@ -1,12 +1,7 @@
 import type { Feature } from "../../core/feature.ts";
-import { atWork } from "./loop-watch.ts";
 
 /** A process whose event loop is blocked names its jobs as it ends. */
 export const blockedLoop: Feature = {
   name: "blocked-loop",
-  inWorker: ({ handlers }) => [
-    {
-      around: (job, run) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => run(job)),
-    },
-  ],
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };

@@ -1,10 +1,9 @@
 import type { Feature } from "../../core/feature.ts";
-import { startBudgetSweep } from "./budget-sweep.ts";
 import { declaredBudget } from "./declared.ts";
 
 /** How much of Redis's memory ended jobs may take. */
 export const budget: Feature = {
   name: "budget",
   ...declaredBudget,
-  inWorkerProcess: startBudgetSweep,
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };

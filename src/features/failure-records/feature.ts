@@ -1,27 +1,7 @@
-import type { ConsumedPartition, Feature, PartitionPart } from "../../core/feature.ts";
-import { keepAttempt, keepCrash } from "./failure-records.ts";
+import type { Feature } from "../../core/feature.ts";
 
 /** How attempts failed and workers were lost, for people who look into a job later. */
 export const failureRecords: Feature = {
   name: "failure-records",
-  inWorker: (partition) => [keepFailures(partition)],
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };
-
-/** An error here must not change how the attempt ended. */
-function keepFailures({ store, workerName, log }: ConsumedPartition): PartitionPart {
-  const onError = (error: unknown) =>
-    log.debug({ queue: store.queue, reason: String(error) }, "a failure is not recorded");
-  return {
-    onFailure: (job, { failure: { code, message }, trace }) =>
-      keepAttempt(store, job.id, {
-        attempt: job.attemptsMade + 1,
-        worker: workerName,
-        startedAt: job.startedAt,
-        endedAt: Date.now(),
-        code,
-        message,
-        trace,
-      }).catch(onError),
-    onStalled: (jobId) => void keepCrash(store, jobId, Date.now()).catch(onError),
-  };
-}

@@ -1,7 +1,5 @@
-import type { Feature, WorkerProcess } from "../../core/feature.ts";
+import type { Feature } from "../../core/feature.ts";
 import type { Failure } from "../../core/job/failure.ts";
-import { callHook, untilHooksEnd } from "../../core/run/hook.ts";
-import { type Running, stopOnce } from "../../platform/lib/running.ts";
 
 /** An attempt that failed. */
 export interface FailedAttempt {
@@ -38,29 +36,7 @@ declare module "../../core/run/worker-options.ts" {
 }
 
 /** Functions of the application that workers call. */
-export const hooks: Feature = { name: "hooks", inWorkerProcess: (worker) => [openHooks(worker)] };
-
-/** A stop waits for calls that have not ended, then calls `onStop`. */
-function openHooks({
-  options: { onFailed, onStop },
-  application: { jobs },
-  events,
-  log,
-}: WorkerProcess): Running {
-  const calls = new Set<Promise<void>>();
-  if (onFailed !== undefined)
-    events.on("attempt.failed", ({ id: jobId, type, attemptsMade }, failure, error) => {
-      const attempt = attemptsMade + 1;
-      const willRetry = failure.retryable && attempt < (jobs.get(type)?.retry.attempts ?? 0);
-      const failed = { jobId, type, attempt, willRetry, failure, error };
-      const called = callHook("onFailed", () => onFailed(failed), log);
-      calls.add(called);
-      void called.then(() => calls.delete(called));
-    });
-  return {
-    stop: stopOnce(async () => {
-      const ended = Promise.all(calls).then(() => onStop && callHook("onStop", onStop, log));
-      await untilHooksEnd(ended, log);
-    }),
-  };
-}
+export const hooks: Feature = {
+  name: "hooks",
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+};

@@ -1,7 +1,5 @@
 import type { Feature } from "../../core/feature.ts";
 import { declaredConcurrency, keyedLimitOf } from "./keyed-concurrency.ts";
-import { startLaneSweep } from "./lane-sweep.ts";
-import { letNextInAtEnds } from "./let-next-in.ts";
 
 /** At most so many jobs of one concurrency key are under way. */
 export const lanes: Feature = {
@@ -19,5 +17,5 @@ export const lanes: Feature = {
       },
     };
   },
-  inWorker: (partition) => [{ ...startLaneSweep(partition), ...letNextInAtEnds(partition) }],
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };

@@ -1,8 +1,7 @@
 import type { Feature } from "../../core/feature.ts";
-import { startLedgerSweep } from "./ledger-sweep.ts";
 
 /** What no step of an effect can do at its job's end: a ledger expires, a doubt is listed, a job whose doubts are resolved goes on. */
 export const ledgerLife: Feature = {
   name: "ledger-life",
-  inWorker: (partition) => [startLedgerSweep(partition)],
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };

@@ -1,28 +1,7 @@
-import type { Feature, WorkerProcess } from "../../core/feature.ts";
-import { startSweep } from "../sweeps/start-sweep.ts";
-import { dropStaleNote } from "./pause-note.ts";
-import { declareLimits } from "./queue-control.ts";
-
-const SWEEP_EVERY_MS = 5_000;
+import type { Feature } from "../../core/feature.ts";
 
 /** What an operator and the application set for a queue: its limits, and why it is paused. */
 export const queueControl: Feature = {
   name: "queue-control",
-  inWorker: (partition) => [
-    startSweep(partition, { everyMs: SWEEP_EVERY_MS }, () => dropStaleNote(partition.store)),
-  ],
-  inWorkerProcess(worker) {
-    for (const queue of worker.queues) declare(queue, worker);
-    return [];
-  },
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };
-
-/** The limits that stand from before count until these are written. */
-function declare(queue: string, { application, stores, log }: WorkerProcess): void {
-  const [first, ...others] = stores.partitionsOf([queue]);
-  if (first === undefined) return;
-  const { limits = {} } = application.queueSettings.get(queue) ?? {};
-  declareLimits([first, ...others], limits).catch((error: unknown) =>
-    log.warn({ queue, reason: String(error) }, "the declared limits could not be written"),
-  );
-}

@@ -1,6 +1,5 @@
 import type { Feature } from "../../core/feature.ts";
 import { declaredRate, rateLimitOf } from "./keyed-rate.ts";
-import { startRateSweep } from "./rate-sweep.ts";
 
 /** At most so many jobs of one key start in a time. */
 export const rate: Feature = {
@@ -15,5 +14,5 @@ export const rate: Feature = {
       travel: (hash) => ({ extras: { rate: { hash: hash("rate", key, 24), limit, windowMs } } }),
     };
   },
-  inWorker: (partition) => [startRateSweep(partition)],
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };

@@ -1,5 +1,4 @@
 import type { Feature } from "../../core/feature.ts";
-import { startTagSweep } from "./tag-sweep.ts";
 import { tagsSchema } from "./tags.ts";
 
 /** What people find jobs by. */
@@ -15,5 +14,5 @@ export const tags: Feature = {
   contentOf: ({ tags = [] }) => (tags.length > 0 ? { tags: [...tags].sort() } : {}),
   partOf: (_contract, _payload, { tags = [] }) =>
     tags.length > 0 ? { travel: () => ({ extras: { tags }, stored: { tags } }) } : undefined,
-  inWorker: (partition) => [startTagSweep(partition)],
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
 };

@@ -1,34 +1,7 @@
-import type { ConsumedPartition, Feature, PartitionPart } from "../../core/feature.ts";
-import { stopAll, stopOnce } from "../../platform/lib/running.ts";
-import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
-import { startWatchdog } from "./stuck-worker.ts";
+import type { Feature } from "../../core/feature.ts";
 
 /** What workers report of themselves, and the end of one that is stuck. */
-export const workers: Feature = { name: "workers", inWorker: (partition) => [reportWorker(partition)] };
-
-function reportWorker(partition: ConsumedPartition): PartitionPart {
-  const { clock, slots, settings } = partition;
-  const startedAt = Date.now();
-  let claimedAt: number | null = null;
-  const heartbeat = (): WorkerHeartbeat => ({
-    startedAt,
-    concurrency: slots.size,
-    running: slots.used,
-    claimedAt,
-    clockOffsetMs: Math.round(clock.offsetMs()),
-    stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
-  });
-  const watchdog = startWatchdog(partition, heartbeat);
-  const heartbeats = startHeartbeat(partition, heartbeat);
-  return {
-    around(job, run) {
-      claimedAt = job.startedAt;
-      return run(job);
-    },
-    onError(error) {
-      if (error.name === "ReplyError") watchdog.reset();
-    },
-    failed: watchdog.failed,
-    stop: stopOnce(() => stopAll([watchdog, heartbeats])),
-  };
-}
+export const workers: Feature = {
+  name: "workers",
+  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+};

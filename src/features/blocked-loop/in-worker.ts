@@ -1,0 +1,10 @@
+import type { FeatureInWorker } from "../../core/feature.ts";
+import { atWork } from "./loop-watch.ts";
+
+export const inWorker: FeatureInWorker = {
+  inPartition: ({ handlers }) => [
+    {
+      around: (job, run) => atWork(job.id, handlers.get(job.type)?.job.timeoutMs ?? 0, () => run(job)),
+    },
+  ],
+};

@@ -1,0 +1,26 @@
+import type { FeatureInWorker, WorkerProcess } from "../../core/feature.ts";
+import { startSweep } from "../sweeps/start-sweep.ts";
+import { dropStaleNote } from "./pause-note.ts";
+import { declareLimits } from "./queue-control.ts";
+
+const SWEEP_EVERY_MS = 5_000;
+
+export const inWorker: FeatureInWorker = {
+  inPartition: (partition) => [
+    startSweep(partition, { everyMs: SWEEP_EVERY_MS }, () => dropStaleNote(partition.store)),
+  ],
+  inProcess(worker) {
+    for (const queue of worker.queues) declare(queue, worker);
+    return [];
+  },
+};
+
+/** The limits that stand from before count until these are written. */
+function declare(queue: string, { application, stores, log }: WorkerProcess): void {
+  const [first, ...others] = stores.partitionsOf([queue]);
+  if (first === undefined) return;
+  const { limits = {} } = application.queueSettings.get(queue) ?? {};
+  declareLimits([first, ...others], limits).catch((error: unknown) =>
+    log.warn({ queue, reason: String(error) }, "the declared limits could not be written"),
+  );
+}
