@@ -36,16 +36,16 @@ export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
-    // Most tests wait for processes and timers, but those they start need processors, too, before deadlines of two seconds pass.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Most tests wait for processes and timers.
+    maxWorkers: Math.max(5, availableParallelism()),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
       project("unit", ["{src,jobs,dev,soak,faults,truth}/**/*.test.ts"]),
-      project("integration", ["test/{integration,browser}/**/*.test.ts", "examples/providers/*.test.ts"]),
-      // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or goes through many pages of the console.
+      project("integration", ["test/integration/**/*.test.ts", "examples/providers/*.test.ts"]),
+      // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or opens a browser.
       project("verify", [
-        "test/verify/**/*.test.ts",
+        "test/{verify,browser}/**/*.test.ts",
         // It takes the pictures of the docs, when it is told where to put them.
         ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
       ]),

@@ -1,26 +1,30 @@
-// npm run verify: `npm test`, then all other tests, and short runs of the fault laboratory, the fuzzing and the table of truth.
+// npm run verify: `npm test`, then a quarter of the other tests and of the fault laboratory, another quarter each time, and short runs of the
+// fuzzing and the table of truth. `-- --all` runs all of them, `-- --part N` the same quarter of the tests again.
 import { captureEvidence } from "./lib/evidence.mjs";
 import { runFaults } from "./lib/faults.mjs";
 import { captureFuzz } from "./lib/fuzz.mjs";
 import { runFirstTier, startPhases } from "./lib/phases.mjs";
 import { runScript } from "./lib/script.mjs";
+import { chosenPart, filesOfPart } from "./lib/second-tier.mjs";
 
 await runScript(async () => {
+  const part = chosenPart(process.argv.slice(2));
   const phases = await startPhases();
   await runFirstTier(phases);
   const findings = [];
-  // Not at once: they would wait for each other, until deadlines of two seconds pass.
-  await phases.runVitest("verify", ["--project=verify", "--maxWorkers=3"], { isShown: false });
-  await runHostileInputs();
-  // Half of them each time: all take longer than a change should wait. `npm run faults -- --quick` runs all.
-  await phases.run("faults", () => runFaults(["--quick", "--some", "18"]));
+  // One after the other: they would wait for each other, until deadlines of two seconds pass.
+  await runSecondTier();
+  await phases.run("fuzz", async () => codeOf(await captureFuzz(["--quick"])));
+  await phases.run("evidence", async () => codeOf(await captureEvidence(["--quick"])));
+  await phases.run("faults", () => runFaults(["--quick", ...(part === undefined ? [] : ["--some", "10"])]));
   // After the faults' results, where people look.
   for (const finding of findings) console.log(finding);
   return phases.end();
 
-  async function runHostileInputs() {
-    await phases.run("fuzz", async () => codeOf(await captureFuzz(["--quick"])));
-    await phases.run("evidence", async () => codeOf(await captureEvidence(["--quick"])));
+  async function runSecondTier() {
+    const files = part === undefined ? [] : filesOfPart(part);
+    const name = part === undefined ? "verify" : `verify, part ${part} of 4`;
+    await phases.runVitest(name, ["--project=verify", "--maxWorkers=3", ...files], { isShown: false });
   }
 
   function codeOf({ code, output }) {

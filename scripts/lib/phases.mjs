@@ -88,7 +88,7 @@ function print(heading, failures) {
   console.log([heading, ...failures.map(({ test, message }) => `${test}: ${message}`)].join("\n  "));
 }
 
-const reportOf = (name) => `${reports}/${name}.json`;
+const reportOf = (name) => `${reports}/${name.replaceAll(/\W+/g, "-")}.json`;
 
 /** One entry per failed test, with the first line of its message. */
 function failuresIn(name) {
@@ -97,7 +97,8 @@ function failuresIn(name) {
   const { testResults } = JSON.parse(readFileSync(report, "utf8"));
   return testResults.flatMap(({ name: file, status, message, assertionResults }) => {
     const failed = assertionResults.filter((test) => test.status === "failed");
-    if (failed.length === 0) return status === "failed" ? [{ file, test: file, message: firstLine(message) }] : [];
+    if (failed.length === 0)
+      return status === "failed" ? [{ file, test: file, message: firstLine(message) }] : [];
     return failed.map(({ fullName, failureMessages }) => ({
       file,
       test: fullName,

@@ -170,6 +170,8 @@ describe("Ctrl-K", () => {
     await open("jobs");
     const field = page.getByRole("combobox", { name: "Page, job type, or what to search" });
     const go = async (text: string) => {
+      // It may still be closing.
+      await field.waitFor({ state: "detached" });
       await page.keyboard.press("Control+k");
       await field.fill(text);
     };
