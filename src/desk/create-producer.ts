@@ -1,4 +1,5 @@
 import type { Application } from "../core/job/define-config.ts";
+import type { JobStatus } from "../core/job/job-status.ts";
 import { type ReadStatus, readStatusBy } from "../core/job/job-types.ts";
 import type {
   ProducibleJob,
@@ -13,7 +14,6 @@ import type { Flow, FlowReceipt } from "../features/flows/flow.ts";
 import { flowInput } from "../features/flows/flow-input.ts";
 import { openFlowSubmitter } from "../features/flows/flow-submitter.ts";
 import { features } from "../features/index.ts";
-import { openStatusReader } from "../features/job-status.ts";
 import { type Environment, readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
@@ -72,6 +72,12 @@ export async function createProducer(
   const path = await openSubmitPath(application, readSettings(env), features, { log: logger, as: "guest" });
   const { submitter, stores, stop } = path;
   const submitFlow = openFlowSubmitter(application, path);
+  // Loaded with the first read: most producers only submit.
+  let reading: Promise<(id: string) => Promise<JobStatus | undefined>> | undefined;
+  const readStatus = async (id: string) => {
+    reading ??= import("../features/job-status.ts").then(({ openStatusReader }) => openStatusReader(stores));
+    return await (await reading)(id);
+  };
   return {
     submit: async (job, payload, options) => await submitter.submit(submissionOf(job, payload, options)),
     async submitMany(job, submissions) {
@@ -81,7 +87,7 @@ export async function createProducer(
       return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
     submitFlow: (flow) => submitFlow(flowInput(flow), true),
-    status: readStatusBy(openStatusReader(stores)),
+    status: readStatusBy(readStatus),
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -1,34 +1,30 @@
 import type { Feature } from "../core/feature.ts";
-import { blockedLoop } from "./blocked-loop/feature.ts";
 import { budget } from "./budget/feature.ts";
-import { cancellations } from "./cancellations/feature.ts";
 import { debounce } from "./debounce/feature.ts";
-import { failureRecords } from "./failure-records/feature.ts";
 import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { formerQueues } from "./former-queues/feature.ts";
 import { history } from "./history/feature.ts";
 import { hooks } from "./hooks/feature.ts";
 import { lanes } from "./lanes/feature.ts";
-import { ledgerLife } from "./ledger-life/feature.ts";
 import { logs } from "./logs/feature.ts";
 import { nextJobs } from "./next-jobs/feature.ts";
-import { poisonJobs } from "./poison-jobs/feature.ts";
-import { queueControl } from "./queue-control/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
-import { workers } from "./workers/feature.ts";
 
-/** All features, in the order in which the path of a job calls them. */
+/** All features, in the order in which the path of a job calls them. Those without a `feature.ts` do nothing but in workers. */
 export const features: readonly Feature[] = [
   logs,
-  workers,
-  cancellations,
-  poisonJobs,
-  blockedLoop,
-  failureRecords,
-  ledgerLife,
+  { name: "workers", inWorker: async () => (await import("./workers/in-worker.ts")).inWorker },
+  { name: "cancellations", inWorker: async () => (await import("./cancellations/in-worker.ts")).inWorker },
+  { name: "poison-jobs", inWorker: async () => (await import("./poison-jobs/in-worker.ts")).inWorker },
+  { name: "blocked-loop", inWorker: async () => (await import("./blocked-loop/in-worker.ts")).inWorker },
+  {
+    name: "failure-records",
+    inWorker: async () => (await import("./failure-records/in-worker.ts")).inWorker,
+  },
+  { name: "ledger-life", inWorker: async () => (await import("./ledger-life/in-worker.ts")).inWorker },
   retention,
   budget,
   fairness,
@@ -40,6 +36,6 @@ export const features: readonly Feature[] = [
   formerQueues,
   history,
   nextJobs,
-  queueControl,
+  { name: "queue-control", inWorker: async () => (await import("./queue-control/in-worker.ts")).inWorker },
   hooks,
 ];

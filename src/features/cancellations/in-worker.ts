@@ -3,6 +3,7 @@ import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../../co
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { listen } from "./shared-subscriber.ts";
 
+/** Attempts end when their job is cancelled. */
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [watchCancellations(partition)],
 };

@@ -1,6 +1,7 @@
 import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../../core/feature.ts";
 import { keepAttempt, keepCrash } from "./failure-records.ts";
 
+/** How attempts failed and workers were lost, for people who look into a job later. */
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [keepFailures(partition)],
 };

@@ -1,34 +1,9 @@
-import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
-import type { NewJob } from "../../core/bullmq/add/new-job.ts";
-import { cancelJob } from "../../core/bullmq/cancel-job.ts";
-import type { QueueStore, QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
-import { failpoint } from "../../core/failpoints.ts";
-import { dedupKeyOf } from "../../core/job/dedup-key.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
-import type { JobContract } from "../../core/job/define-job.ts";
-import { newJobId, queueOfId } from "../../core/job/job-id.ts";
-import type { Receipt } from "../../core/job/submit-options.ts";
-import { fingerprintOf } from "../../core/submit/fingerprint.ts";
-import type { AddJob } from "../../core/submit/points.ts";
 import type { SubmitPath } from "../../core/submit/submit-path.ts";
-import type { SubmitSteps } from "../../core/submit/submitter.ts";
-import type { ValidSubmission } from "../../core/submit/validate.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { withDeadline } from "../../platform/lib/deadline.ts";
-import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
-import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { FlowReceipt } from "./flow.ts";
 import { type CheckJob, type ValidFlow, validateFlow } from "./flow-input.ts";
-import { acrossQueues, childElsewhere, childReused, IN_VAIN, parentReused } from "./flow-refusals.ts";
-import {
-  awaitingParents,
-  childOfOtherFlow,
-  closeFlow,
-  createChildAdder,
-  createParentAdder,
-  FlowClosed,
-  isFlowOpen,
-} from "./flows.ts";
+import { acrossQueues } from "./flow-refusals.ts";
 
 /**
  * Creates the jobs of a flow, as far as they do not exist.
@@ -44,241 +19,21 @@ export function openFlowSubmitter(
   application: Pick<Application, "jobs">,
   { stores, submitter: { steps } }: Pick<SubmitPath, "stores" | "submitter">,
 ): SubmitFlow {
-  const flows = new FlowSubmitter(stores, steps);
+  // What adds the jobs is loaded with the first flow: most producers submit none.
+  let flows: Promise<{ submit(flow: ValidFlow): Promise<FlowReceipt> }> | undefined;
   const check: CheckJob = (input, keyFaultOf) => steps.validate(application, input, keyFaultOf);
   return async (input, isShared) => {
     try {
       const flow = await validateFlow(check, input, isShared);
       requireOneQueue(flow, stores);
       await steps.mayAccept();
-      return await flows.submit(flow);
+      flows ??= import("./add-flow.ts").then(({ FlowAdder }) => new FlowAdder(stores, steps));
+      return await (await flows).submit(flow);
     } catch (error) {
       steps.onRefused(input, error);
       throw error;
     }
   };
-}
-
-/** A job of a flow, with all but its id. */
-interface Member {
-  readonly contract: JobContract;
-  readonly fingerprint: string;
-  readonly job: Omit<NewJob, "id">;
-}
-
-interface Holder {
-  readonly home: string;
-  readonly id: string;
-}
-
-/** A child's place, and who has its parent's key. */
-interface Place {
-  readonly child: Member;
-  readonly index: number;
-  /** The parent's queue. */
-  readonly own: string;
-  readonly known: readonly Holder[];
-}
-
-const IN_FLIGHT_MAX = 128;
-const READ_TOGETHER = 500;
-
-/**
- * Submits flows. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
- * parent wait for its children alone. A submitter that dies leaves a parent that waits. The same flow again takes the steps that are left.
- */
-class FlowSubmitter {
-  readonly #stores: QueueStores<WritableQueueStore>;
-  readonly #steps: SubmitSteps;
-  readonly #addParent: AddJob;
-
-  constructor(stores: QueueStores<WritableQueueStore>, steps: SubmitSteps) {
-    this.#stores = stores;
-    this.#steps = steps;
-    this.#addParent = steps.openAdder(createParentAdder);
-  }
-
-  async submit(flow: ValidFlow): Promise<FlowReceipt> {
-    const call = { isOver: false };
-    const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
-    try {
-      return await withDeadline(this.#submitValid(flow, call), ms, redisUnavailable);
-    } catch (error) {
-      throw advised(error);
-    } finally {
-      call.isOver = true;
-    }
-  }
-
-  async #submitValid(flow: ValidFlow, call: Call): Promise<FlowReceipt> {
-    const secret = await inTime(prepareAll(this.#steps, flow));
-    const children = flow.children.map(({ submission }) =>
-      this.#memberOf(submission, submission.content, secret),
-    );
-    const parent = parentOf(this.#memberOf(flow.parent, flow.content, secret), flow, children);
-    await this.#requireFreeKeys(parent, children);
-    const added = await this.#add(this.#addParent, parent);
-    if (added === undefined) throw parentReused();
-    const receipt = { ...added, children: children.length };
-    const store = this.#stores.of(queueOfId(added.id) ?? parent.contract.queue);
-    if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
-    try {
-      await this.#finish(added.id, parent, children, flow, call);
-    } catch (error) {
-      if (error instanceof FlowClosed) return receipt;
-      // It never gets all of its children.
-      const isInVain = error instanceof HoldfastError && !error.retryable;
-      if (isInVain && !added.duplicate) await inTime(cancelJob(store, added.id));
-      throw error;
-    }
-    return receipt;
-  }
-
-  #memberOf(submission: ValidSubmission, content: string, secret: string): Member {
-    const { contract, idempotencyKey } = submission;
-    const fingerprint = fingerprintOf(secret, dedupKeyOf(contract.type, idempotencyKey), content);
-    return { contract, fingerprint, job: this.#steps.jobOf(submission, secret) };
-  }
-
-  /** Before anything is stored. Somebody can still use a key meanwhile. */
-  async #requireFreeKeys(parent: Member, children: readonly Member[]): Promise<void> {
-    const [known = []] = await this.#holdersOf([parent]);
-    for (let at = 0; at < children.length; at += READ_TOGETHER) {
-      const some = children.slice(at, at + READ_TOGETHER);
-      const found = await this.#holdersOf(some);
-      await mapInFlight(some, IN_FLIGHT_MAX, async (child, index) => {
-        for (const holder of found[index] ?? [])
-          await this.#requireOwn(holder, { child, index: at + index, own: parent.contract.queue, known });
-      });
-    }
-  }
-
-  /** Refuses a child whose key another job has, or that another flow waits for. */
-  async #requireOwn({ home, id }: Holder, { child, index, own, known }: Place): Promise<void> {
-    const isWaiting = known.length > 0;
-    if (!id.endsWith(child.fingerprint)) throw childReused(index, isWaiting ? IN_VAIN : "nothing was stored");
-    if (queueOfId(id) !== home) return;
-    // A flow that was submitted before its jobs moved has its children there, too.
-    if (home !== own && !isWaiting) throw childElsewhere(index);
-    const awaiting = await awaitingParents(this.#stores.of(home), id);
-    if (awaiting.some((other) => known.every((holder) => holder.id !== other))) throw childOfOtherFlow();
-  }
-
-  /** For each job the ids that have its key, in the queues where it can be claimed. */
-  async #holdersOf(members: readonly Member[]): Promise<Holder[][]> {
-    const { layouts, of } = this.#stores;
-    const found: Holder[][] = members.map(() => []);
-    const places = new Map<string, number[]>();
-    for (const [index, { contract, job }] of members.entries())
-      for (const home of layouts.homesOf(contract, job.dedup.key)) {
-        const indexes = places.get(home) ?? [];
-        indexes.push(index);
-        places.set(home, indexes);
-      }
-    for (const [home, indexes] of places) {
-      const dedupKeys = indexes.map((index) => members[index]?.job.dedup.key ?? "");
-      const ids = await inTime(readHolders(of(home), dedupKeys));
-      for (const [at, id] of ids.entries()) if (id !== null) found[indexes[at] ?? 0]?.push({ home, id });
-    }
-    return found;
-  }
-
-  /** @returns undefined where the key belongs to other content */
-  async #add(add: AddJob, { contract, fingerprint, job }: Member): Promise<Receipt | undefined> {
-    const id = newJobId(contract.queue, fingerprint);
-    const homes = this.#stores.layouts.homesOf(contract, job.dedup.key);
-    const holder = await add(homes, { id, ...job });
-    if (!holder.endsWith(fingerprint)) return undefined;
-    const { type, envelope } = job;
-    const receipt = { id: holder, type, idempotencyKey: envelope.key, duplicate: holder !== id };
-    this.#steps.onSubmitted(receipt);
-    return receipt;
-  }
-
-  async #finish(
-    parentId: string,
-    parent: Member,
-    children: readonly Member[],
-    flow: ValidFlow,
-    call: Call,
-  ): Promise<void> {
-    await failpoint("flow:opened", parentId);
-    await this.#addChildren(parentId, children, flow, call);
-    await failpoint("flow:added", parentId);
-    const { key: dedupKey, holdMs } = parent.job.dedup;
-    await closeFlow(this.#stores.of(flow.parent.contract.queue), {
-      parentId,
-      children: children.length,
-      dedupKey,
-      holdMs,
-    });
-  }
-
-  async #addChildren(
-    parentId: string,
-    children: readonly Member[],
-    flow: ValidFlow,
-    call: Call,
-  ): Promise<void> {
-    const own = flow.parent.contract.queue;
-    const adder = this.#steps.openAdder((store) => createChildAdder(store, parentId, flow.onChildFailure));
-    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
-      if (call.isOver) throw redisUnavailable();
-      const added = await this.#add(adder, child);
-      if (added === undefined) throw childReused(index, IN_VAIN);
-      if (queueOfId(added.id) !== own) throw childElsewhere(index);
-      await failpoint("flow:child", parentId);
-    });
-  }
-}
-
-/** One call of `submit`. */
-interface Call {
-  /** It has been answered: its work need not go on. */
-  isOver: boolean;
-}
-
-/** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
-const ANSWERED_WITHIN_MS = 1_500;
-const CHILD_MS = 1;
-
-/** Reads what has these keys, as `keyHolder` reads it; null where nothing has. */
-async function readHolders(
-  { client, keys }: QueueStore,
-  dedupKeys: readonly string[],
-): Promise<(string | null)[]> {
-  const pipeline = client.pipeline();
-  for (const dedupKey of dedupKeys) pipeline.get(keys.dedupKey(dedupKey));
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, id]) => {
-    if (error !== null) throw error;
-    return id as string | null;
-  });
-}
-
-async function prepareAll({ prepare }: SubmitSteps, flow: ValidFlow): Promise<string> {
-  const contracts = new Set(flow.children.map(({ submission }) => submission.contract));
-  const [secret] = await Promise.all([flow.parent.contract, ...contracts].map(prepare));
-  return secret ?? "";
-}
-
-/** The parent keeps its key as long as each child, so that no child is added again that has lost its own. */
-function parentOf(member: Member, flow: ValidFlow, children: readonly Member[]): Member {
-  const declared = children.map(({ fingerprint, job }, index): DeclaredChild => {
-    const name = flow.children[index]?.name;
-    return name === undefined ? [fingerprint, job.type] : [fingerprint, job.type, name];
-  });
-  const { startBy } = flow.parent.options;
-  const { dedup, envelope, timing } = member.job;
-  const holdMs = children.reduce((most, { job }) => Math.max(most, job.dedup.holdMs), dedup.holdMs);
-  const job = {
-    ...member.job,
-    dedup: { ...dedup, holdMs },
-    envelope: { ...envelope, children: declared },
-    // The time that its type declares counts from when it may run, and nobody knows when that will be.
-    timing: { ...timing, startBy: startBy === undefined ? undefined : Date.parse(startBy) },
-  };
-  return { ...member, job };
 }
 
 /** BullMQ links jobs of one slot only, and a partition's jobs are where their keys say. */
@@ -292,11 +47,4 @@ function requireOneQueue({ parent, children }: ValidFlow, { layouts }: QueueStor
   throw acrossQueues(
     `the parent's queue is "${queue}", that of "${type}" in /children/${other} is "${found}"`,
   );
-}
-
-/** The parent may exist by now. */
-function advised(fault: unknown): unknown {
-  if (!(fault instanceof HoldfastError && fault.retryable)) return fault;
-  const message = `${fault.message}: the flow may be half submitted, and does not run before it is whole. Sending the same flow again finishes it.`;
-  return new HoldfastError(fault.code, message, { cause: fault, retryAfterMs: fault.retryAfterMs });
 }

@@ -3,6 +3,7 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../../core/feature.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
 
+/** Jobs that were active at more than one crash of a worker. */
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [onlyOne(partition)],
 };

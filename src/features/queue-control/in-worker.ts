@@ -5,6 +5,7 @@ import { declareLimits } from "./queue-control.ts";
 
 const SWEEP_EVERY_MS = 5_000;
 
+/** What an operator and the application set for a queue: its limits, and why it is paused. */
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [
     startSweep(partition, { everyMs: SWEEP_EVERY_MS }, () => dropStaleNote(partition.store)),

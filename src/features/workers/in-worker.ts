@@ -3,6 +3,7 @@ import { stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { startHeartbeat, type WorkerHeartbeat } from "./heartbeat.ts";
 import { startWatchdog } from "./stuck-worker.ts";
 
+/** What workers report of themselves, and the end of one that is stuck. */
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [reportWorker(partition)],
 };
