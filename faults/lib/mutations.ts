@@ -189,8 +189,8 @@ export const withoutRedisClock = mutation("Redis's clock", [
 /** A cancellation that precedes its job is forgotten, and nobody looks for it later. */
 export const withoutKeptCancellations = mutation(
   "memory of early cancellations, and look for them when locks are renewed",
-  ["features/cancellations/feature.js", "early.add(jobId);", "{}"],
-  ["features/cancellations/feature.js", "onRenewal: (jobIds) => void look(jobIds),", ""],
+  ["features/cancellations/in-worker.js", "early.add(jobId);", "{}"],
+  ["features/cancellations/in-worker.js", "onRenewal: (jobIds) => void look(jobIds),", ""],
 );
 
 /** One unreadable stored value fails the whole read. */
