@@ -42,10 +42,11 @@ export default defineConfig({
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
       project("unit", ["{src,jobs,dev,soak,faults,truth}/**/*.test.ts"]),
-      project("integration", ["test/integration/**/*.test.ts", "examples/providers/*.test.ts"]),
+      project("integration", ["test/integration/**/*.test.ts"]),
       // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or opens a browser.
       project("verify", [
         "test/{verify,browser}/**/*.test.ts",
+        "examples/providers/*.test.ts",
         // It takes the pictures of the docs, when it is told where to put them.
         ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
       ]),

@@ -1,5 +1,5 @@
-// npm run verify: `npm test`, then a quarter of the other tests and of the fault laboratory, another quarter each time, and short runs of the
-// fuzzing and the table of truth. `-- --all` runs all of them, `-- --part N` the same quarter of the tests again.
+// npm run verify: `npm test`, then a sixth of the other tests and of the fault laboratory, another sixth each time, and short runs of the
+// fuzzing and the table of truth. `-- --all` runs all of them, `-- --part N` the same sixth of the tests again.
 import { captureEvidence } from "./lib/evidence.mjs";
 import { runFaults } from "./lib/faults.mjs";
 import { captureFuzz } from "./lib/fuzz.mjs";
@@ -16,14 +16,14 @@ await runScript(async () => {
   await runSecondTier();
   await phases.run("fuzz", async () => codeOf(await captureFuzz(["--quick"])));
   await phases.run("evidence", async () => codeOf(await captureEvidence(["--quick"])));
-  await phases.run("faults", () => runFaults(["--quick", ...(part === undefined ? [] : ["--some", "10"])]));
+  await phases.run("faults", () => runFaults(["--quick", ...(part === undefined ? [] : ["--some", "7"])]));
   // After the faults' results, where people look.
   for (const finding of findings) console.log(finding);
   return phases.end();
 
   async function runSecondTier() {
     const files = part === undefined ? [] : filesOfPart(part);
-    const name = part === undefined ? "verify" : `verify, part ${part} of 4`;
+    const name = part === undefined ? "verify" : `verify, part ${part} of 6`;
     await phases.runVitest(name, ["--project=verify", "--maxWorkers=3", ...files], { isShown: false });
   }
 

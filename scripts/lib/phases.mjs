@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { startStopWatch } from "./progress.mjs";
 import { capture, show } from "./run.mjs";
-import { setUpToTest } from "./setup.mjs";
+import { setUpToTest, untilDiskIsQuick } from "./setup.mjs";
 
 const reports = "node_modules/.cache/holdfast";
 
@@ -70,10 +70,14 @@ export async function startPhases() {
   return { run, runVitest, end };
 }
 
-/** Runs the tests that every change needs, and the gate. Not side by side: tests have deadlines. Both, so that one run shows every failure. */
+/**
+ * Runs the gate, and the tests that every change needs. Not side by side: tests have deadlines. Both, so that one run shows every failure. The
+ * gate is first: meanwhile the disk gets over an install.
+ */
 export async function runFirstTier({ run, runVitest }) {
-  await runVitest("tests", ["--project=unit", "--project=integration"], { isShown: true });
   await run("check", () => printed(capture(process.execPath, ["scripts/check.mjs"])));
+  await untilDiskIsQuick();
+  await runVitest("tests", ["--project=unit", "--project=integration"], { isShown: true });
 }
 
 /** Prints the output of a command that has run quietly. Resolves to its exit code. */
