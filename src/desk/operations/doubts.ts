@@ -69,7 +69,10 @@ const manySchema = z
       .string()
       .min(1)
       .max(2_000)
-      .meta({ description: "How you know. Kept in the audit log with each." }),
+      .meta({
+        description: "How you know. Kept in the audit log with each.",
+        examples: ["The provider's export of 12:00"],
+      }),
     confirm: confirmSchema,
     completeUntil: z.iso
       .datetime({ offset: true })
