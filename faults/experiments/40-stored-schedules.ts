@@ -3,6 +3,7 @@ import type { StandaloneOperator } from "holdfast";
 import type { Redis } from "ioredis";
 import { submittedAt } from "../../src/core/job/job-id.ts";
 import type { Random } from "../../test/support/random.ts";
+import { atOnce } from "../lib/at-once.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { patiently } from "../lib/inside/patiently.ts";
@@ -93,6 +94,8 @@ const many: Size = {
 const controlled: Size = { schedules: 6, everyMs: 1_000, forMs: 6_000, changeMs: 1_500, outages: 0 };
 
 const TENANTS = 1_000;
+/** Thousands that try again while Redis is away would be what makes it slow. */
+const CHANGES_AT_ONCE = 32;
 const MISSED_AFTER_MS = 60_000;
 const OUTAGE_MAX_MS = 1_500;
 const CONTROL_TRIES = 4;
@@ -127,8 +130,9 @@ async function change(context: Context, size: Size, mutation?: Mutation): Promis
         { length: size.schedules },
         (_, index) => `tenant-${index % TENANTS}-${index}`,
       );
+      const changes = changesOf(testbed, operator);
       const [found] = await Promise.all([
-        Promise.all(names.map((name) => changeOne(testbed, operator, name, context.random.fork(name), size))),
+        Promise.all(names.map((name) => changeOne(changes, name, context.random.fork(name), size))),
         ...(size.lifeMs === undefined ? [] : schedulers.map((each) => killOften(each, context, size, endAt))),
         killRedis(testbed, context.random.fork("redis"), size),
       ]);
@@ -138,10 +142,22 @@ async function change(context: Context, size: Size, mutation?: Mutation): Promis
   });
 }
 
+interface Changes {
+  put(name: string, n: number, everyMs: number, random: Random): Promise<Known>;
+  remove(name: string): Promise<Known>;
+}
+
+function changesOf(testbed: Testbed, operator: StandaloneOperator): Changes {
+  const inTurn = atOnce(CHANGES_AT_ONCE);
+  return {
+    put: (...change) => inTurn(() => put(operator, ...change)),
+    remove: (name) => inTurn(() => remove(testbed, operator, name)),
+  };
+}
+
 /** @returns its versions, the last of which is a deletion */
 async function changeOne(
-  testbed: Testbed,
-  operator: StandaloneOperator,
+  { put, remove }: Changes,
   name: string,
   random: Random,
   { everyMs, forMs, changeMs }: Size,
@@ -150,11 +166,11 @@ async function changeOne(
   const known: Known[] = [];
   await sleep(random.between(0, Math.min(changeMs, forMs / 10))); // all at once would be one moment
   for (let n = 1; performance.now() < endAt; n += 1) {
-    if (known.length > 0 && random.next() < 0.2) known.push(await remove(testbed, operator, name));
-    else known.push(await put(operator, name, n, everyMs, random));
+    if (known.length > 0 && random.next() < 0.2) known.push(await remove(name));
+    else known.push(await put(name, n, everyMs, random));
     await sleep(Math.min(random.between(0, changeMs), endAt - performance.now())); // a random moment is the point
   }
-  if (known.at(-1)?.shows !== undefined) known.push(await remove(testbed, operator, name));
+  if (known.at(-1)?.shows !== undefined) known.push(await remove(name));
   return known;
 }
 

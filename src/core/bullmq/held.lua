@@ -22,7 +22,7 @@ end
 local function holdJob(prefix, id, mayRunAt, now, maxEvents)
   redis.call("HSET", prefix .. id, "heldAs", mayRunAt)
   redis.call("ZADD", prefix .. "waiting-children", now - HELD_OFFSET, id)
-  emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
+  emit(prefix .. "events", maxEvents or redis.call("HGET", prefix .. "meta", "opts.maxLenEvents"), "waiting-children", "jobId", id)
 end
 
 -- Says from when on a held job is let in, behind those of the same millisecond, and wakes a worker then: by a mark of its own, since
