@@ -55,10 +55,7 @@ export const split: Experiment = {
           withoutWait.name,
           lost + repeated === 0
             ? []
-            : [
-                `${lost} of ${acknowledged} jobs lost, ${repeated} effects repeated` +
-                  JSON.stringify(control.verdict.counts),
-              ],
+            : [`${lost} of ${acknowledged} jobs lost, ${repeated} effects repeated`],
         ),
       ],
     };
