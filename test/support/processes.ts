@@ -78,7 +78,7 @@ export function launch(
 
 /** Starts a role; resolves when its log says that it is ready. */
 export async function launchRole(
-  role: "api" | "worker" | "scheduler",
+  role: "api" | "worker" | "scheduler" | "relay",
   env: Variables,
 ): Promise<HoldfastProcess> {
   const child = launch([role], { ...env, HOLDFAST_LOG_LEVEL: "info" });

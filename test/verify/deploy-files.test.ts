@@ -2,12 +2,14 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { migrate } from "../../src/features/outbox/database.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { variables } from "../../src/platform/config/variables.ts";
 import { get } from "../support/http.ts";
 import { everyMetric } from "../support/metric-definitions.ts";
+import { createDatabase } from "../support/postgres.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
 import { testEnvironment } from "../support/service.ts";
 
@@ -16,7 +18,7 @@ type Any = any;
 
 const folder = fileURLToPath(new URL("../../ops/deploy/", import.meta.url));
 const read = (name: string) => readFileSync(folder + name, "utf8");
-const roles = ["api", "worker", "scheduler"] as const;
+const roles = ["api", "worker", "scheduler", "relay"] as const;
 
 /** The documents of a YAML file, which merges keys as Compose does. */
 function documents(name: string): Any[] {
@@ -28,6 +30,13 @@ function documents(name: string): Any[] {
 
 const isKnown = (name: string) => Object.hasOwn(variables, name) || name === "NODE_ENV";
 const graceSeconds = readSettings({}).HOLDFAST_STOP_GRACE_MS / 1_000;
+
+/** A database with an outbox. */
+async function createOutbox(): Promise<string> {
+  const url = await createDatabase(inject("postgresUrl"));
+  await migrate(url);
+  return url;
+}
 
 /** The variables that the Dockerfile sets. */
 function imageEnvironment(): Record<string, string> {
@@ -51,7 +60,13 @@ describe("the image", withProcesses, () => {
 
   it.each(roles)("makes the role %s serve health and metrics, which its health check reads", async (role) => {
     const { HOLDFAST_DATA_DIR: _, ...image } = imageEnvironment();
-    const env = testEnvironment({ ...image, HOLDFAST_HOST: "127.0.0.1", HOLDFAST_METRICS_PORT: "0" });
+    const own: Record<string, string> = role === "relay" ? { DATABASE_URL: await createOutbox() } : {};
+    const env = testEnvironment({
+      ...image,
+      ...own,
+      HOLDFAST_HOST: "127.0.0.1",
+      HOLDFAST_METRICS_PORT: "0",
+    });
     const child = await launchRole(role, env);
     const { port } = new URL(/"metricsUrl":"([^"]+)"/.exec(child.stderr)?.[1] ?? "");
     const at = (path: string) => get(`http://127.0.0.1:${port}${path}`);
@@ -81,6 +96,13 @@ describe("compose.yaml", () => {
     }
   });
 
+  it("runs a relay only where it is asked for, with the database that the API reads, too", () => {
+    for (const role of roles)
+      expect(services[role].profiles).toEqual(role === "relay" ? ["outbox"] : undefined);
+    for (const role of ["api", "relay"]) expect(services[role].environment).toHaveProperty("DATABASE_URL");
+    expect(readSettings({ DATABASE_URL: "" }).DATABASE_URL).toBeUndefined();
+  });
+
   it("gives Redis the settings that `disk` needs, on a volume", () => {
     for (const setting of ["appendonly yes", "appendfsync always", "maxmemory-policy noeviction"])
       expect(services.store.command).toContain(`--${setting}`);
@@ -97,7 +119,7 @@ describe("compose.yaml", () => {
 });
 
 describe("the manifests for Kubernetes", () => {
-  const manifests = documents("kubernetes/roles.yaml");
+  const manifests = [...documents("kubernetes/roles.yaml"), ...documents("kubernetes/relay.yaml")];
   const deployments = manifests.filter(({ kind }) => kind === "Deployment");
 
   it("run each role without rights, probed at the paths that it serves", () => {
