@@ -13,7 +13,7 @@ import { createOutboxService, type OutboxService } from "../support/outbox.ts";
 import { createDatabase, startPostgres } from "../support/postgres.ts";
 import { withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
-import { createService, testEnvironment } from "../support/service.ts";
+import { createService, testEnvironment, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 const note = anyJob({ type: "note" });
@@ -216,19 +216,21 @@ describe("the metrics of a relay", () => {
 });
 
 describe("the doctor", () => {
-  const findings = async (service: OutboxService) => {
-    const operator = await createOperator(application, service.env);
+  const examine = async (service: OutboxService, variables: Variables = {}) => {
+    const operator = await createOperator(application, { ...service.env, ...variables });
     const all = await operator.doctor();
     await operator.stop();
-    return Object.fromEntries(
-      all.filter(({ name }) => name.startsWith("outbox")).map(({ name, verdict }) => [name, verdict]),
-    );
+    return all.filter(({ name }) => name.startsWith("outbox"));
   };
+  const findings = async (service: OutboxService, variables?: Variables) =>
+    Object.fromEntries((await examine(service, variables)).map(({ name, verdict }) => [name, verdict]));
   const well = {
     "outbox table": "ok",
     "outbox index": "ok",
     "outbox trigger": "ok",
     "outbox privileges": "ok",
+    "outbox bloat": "ok",
+    "outbox retention": "ok",
     "outbox clock": "ok",
     "outbox relays": "ok",
     "outbox waiting": "ok",
@@ -252,9 +254,71 @@ describe("the doctor", () => {
       ...well,
       "outbox index": "bad",
       "outbox trigger": "warn",
+      "outbox retention": "warn",
       "outbox relays": "bad",
       "outbox waiting": "bad",
     });
+  });
+
+  it("finds keys that are forgotten sooner than a relay may be silent", async () => {
+    const service = await createOutboxService(application);
+    const verdict = async (retentionMs: number) =>
+      (await findings(service, { HOLDFAST_RETENTION_MS: String(retentionMs) }))["outbox retention"];
+
+    expect(await verdict(45_000)).toBe("bad"); // a relay that hangs, and the time of a submission
+    expect(await verdict(46_000)).toBe("warn");
+    expect(await verdict(3_604_000)).toBe("warn");
+    expect(await verdict(3_605_000)).toBe("ok"); // an hour for a person, and the time of a submission
+  });
+
+  it("finds dead rows that nothing vacuums, until they are vacuumed", async () => {
+    const service = await createOutboxService(application);
+    const bloat = async () => (await examine(service)).find(({ name }) => name === "outbox bloat");
+    const dead = (least: number) =>
+      until(`${least} rows are dead`, async () => {
+        await service.pool.query("SELECT pg_stat_force_next_flush()");
+        const { rows } = await service.pool.query(
+          "SELECT n_dead_tup::int AS dead FROM pg_stat_user_tables WHERE relname = 'holdfast_outbox'",
+        );
+        return rows[0].dead >= least;
+      });
+    const die = (count: number) =>
+      service.pool.query(`INSERT INTO holdfast_outbox (type, idempotency_key)
+        SELECT 'note', n FROM generate_series(1, ${count}) n; DELETE FROM holdfast_outbox`);
+    await service.pool.query("ALTER TABLE holdfast_outbox SET (autovacuum_enabled = off)");
+
+    await die(90_000);
+    await dead(90_000);
+    expect(await bloat()).toMatchObject({ verdict: "ok" });
+    await die(10_000);
+    await dead(100_000);
+    expect(await bloat()).toMatchObject({
+      verdict: "warn",
+      found: expect.stringMatching(/^0 live rows, 100000 dead rows; [\d.]+ MiB$/),
+      remedy: expect.stringContaining("VACUUM holdfast_outbox"),
+    });
+    await service.pool.query("VACUUM holdfast_outbox");
+
+    expect(await bloat()).toMatchObject({ verdict: "ok" });
+  });
+
+  it("does not call well what it may not read, or what nobody counts", async () => {
+    const service = await createOutboxService(application);
+    const role = `d${Date.now()}`;
+    await service.pool.query(`CREATE ROLE ${role} LOGIN; GRANT SELECT, UPDATE, DELETE ON holdfast_outbox TO ${role};
+      REVOKE SELECT ON pg_stat_user_tables FROM PUBLIC`);
+    const url = new URL(service.databaseUrl);
+    url.username = role;
+    await service.startRelay();
+
+    expect(await findings(service, { DATABASE_URL: url.href })).toEqual({ ...well, "outbox bloat": "warn" });
+
+    await service.pool.query(
+      `ALTER ROLE ${role} SET track_counts = off; GRANT SELECT ON pg_stat_user_tables TO ${role}`,
+    );
+    expect(await examine(service, { DATABASE_URL: url.href })).toContainEqual(
+      expect.objectContaining({ name: "outbox bloat", verdict: "warn", found: "not counted" }),
+    );
   });
 
   it("says nothing of a database without an outbox, or of another kind", async () => {
