@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
-import { onTestFinished } from "vitest";
 
 const require = createRequire(import.meta.url);
 
 /** What the tests call of a client without models, or of its transaction. */
 interface PrismaStatements {
+  $executeRaw(strings: TemplateStringsArray, ...values: unknown[]): Promise<number>;
   $executeRawUnsafe(text: string, ...values: unknown[]): Promise<number>;
   $queryRawUnsafe<T = unknown>(text: string, ...values: unknown[]): Promise<T>;
 }
@@ -44,6 +44,5 @@ export async function openPrisma(connectionString: string): Promise<PrismaClient
   const { PrismaPg } = await import("@prisma/adapter-pg");
   const Client = getPrismaClient(generated);
   const client: PrismaClient = new Client({ adapter: new PrismaPg({ connectionString }) });
-  onTestFinished(() => client.$disconnect());
   return client;
 }
