@@ -315,7 +315,7 @@ describe("a relay that is stopped", () => {
       const { rows } =
         await service.pool.query(`SELECT FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'holdfast relay' AND state = 'idle in transaction'
-        AND clock_timestamp() - state_change > interval '200 ms'`);
+        AND clock_timestamp() - state_change > interval '100 ms'`);
       return rows.length === 1;
     });
 

@@ -14,10 +14,10 @@ import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const READ_MAX_MS = 10_000;
 const CLOCK_OFF_MAX_MS = 2_000;
-/** A busy outbox has as many between two vacuums; beyond them, each look of a relay walks over dead rows for tens of milliseconds. */
+/** A busy outbox has as many between two vacuums; with more, something keeps them from being vacuumed. */
 const DEAD_ROWS_MAX = 100_000;
 const DEAD_PER_LIVE_MAX = 10;
-/** What a person needs from the alert on: it fires after seven minutes. */
+/** What people need to bring relays back; the alert fires after seven minutes. */
 const PERSON_NEEDS_MS = 3_600_000;
 
 /** Checks the outbox of the database that `DATABASE_URL` names, if there is one. */
@@ -136,7 +136,7 @@ function diagnoseRetention(retentionMs: number): Finding {
   const verdict = silentMs <= SILENCE_MAX_MS ? "bad" : silentMs < PERSON_NEEDS_MS ? "warn" : "ok";
   const found = `relays may be silent for ${durationText(silentMs)}: keys are remembered for ${durationText(retentionMs)}`;
   return finding("outbox retention", verdict, found, {
-    reason: `rows are parked after a longer silence; one relay that hangs makes ${durationText(SILENCE_MAX_MS)}, and an alert gives people an hour only if this does`,
+    reason: `a longer silence parks rows: one relay that hangs causes ${durationText(SILENCE_MAX_MS)} of it, and people need about an hour from the alert on`,
     remedy: "raise HOLDFAST_RETENTION_MS",
   });
 }

@@ -37,7 +37,7 @@ const FIRST_PAUSE_MS = 100;
 const PAUSE_MAX_MS = 5_000;
 /** What a submission may take once it was begun, with everything around it. */
 const SUBMIT_MAX_MS = 5_000;
-/** How long the relays may leave a row alone though nothing is wrong but one of them, in milliseconds: the server ends its session, others try again. */
+/** How long a row may wait because one relay hangs, in milliseconds: the server ends its session, and another relay tries. */
 export const SILENCE_MAX_MS = IDLE_MAX_MS + PAUSE_MAX_MS + SUBMIT_MAX_MS;
 const TRIM_EVERY_MS = 60_000;
 const TRIM_MAX = 1_000;
