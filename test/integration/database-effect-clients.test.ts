@@ -11,6 +11,7 @@ import {
   fromKysely,
   fromPg,
   fromPostgres,
+  fromPrisma,
 } from "holdfast/postgres";
 import knex from "knex";
 import { Kysely, sql as kyselySql, PostgresDialect } from "kysely";
@@ -19,6 +20,7 @@ import postgres from "postgres";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { createDatabase } from "../support/postgres.ts";
+import { openPrisma } from "../support/prisma.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 
 const TABLES = `${databaseEffectSql()}
@@ -110,6 +112,15 @@ const clients = {
       end: () => db.destroy(),
     });
   },
+  async prisma(url: string) {
+    const prisma = await openPrisma(url);
+    return open({
+      database: fromPrisma(prisma, { timeout: 10_000 }),
+      insert: (tx) => tx.$executeRawUnsafe(INSERT),
+      fail: (tx) => tx.$executeRawUnsafe(FAILING),
+      end: () => prisma.$disconnect(),
+    });
+  },
 };
 
 type AnyClient = Client<unknown>;
@@ -121,7 +132,7 @@ describe.each(Object.entries(clients))("a database effect with %s", (_, openClie
     await admin.connect();
     onTestFinished(() => admin.end());
     await admin.query(TABLES);
-    const client = openClient(url) as AnyClient;
+    const client = (await openClient(url)) as AnyClient;
     let runs = 0;
     const handler = order.handler(async ({ effect }) => {
       const count = await databaseEffect(effect, client.database, "order", async (tx) => {

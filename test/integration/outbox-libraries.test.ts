@@ -1,6 +1,23 @@
+import { MikroORM } from "@mikro-orm/postgresql";
+import { drizzle as drizzlePg } from "drizzle-orm/node-postgres";
+import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import { defineConfig } from "holdfast";
 import { outbox, type Transaction } from "holdfast/postgres";
+import knex from "knex";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import postgres from "postgres";
+import { DataSource } from "typeorm";
 import { describe, expect, it, onTestFinished } from "vitest";
+import * as withDrizzle from "../../examples/outbox/drizzle.ts";
+import * as withKnex from "../../examples/outbox/knex.ts";
+import * as withKysely from "../../examples/outbox/kysely.ts";
+import * as withMikroOrm from "../../examples/outbox/mikro-orm.ts";
+import { type Order, ordersTable } from "../../examples/outbox/order.ts";
+import * as withPg from "../../examples/outbox/pg.ts";
+import * as withPostgres from "../../examples/outbox/postgres.ts";
+import * as withPrisma from "../../examples/outbox/prisma.ts";
+import * as withTypeOrm from "../../examples/outbox/typeorm.ts";
 import { anyJob } from "../support/application.ts";
 import { createOutboxService, type OutboxService } from "../support/outbox.ts";
 import { openPrisma } from "../support/prisma.ts";
@@ -8,158 +25,64 @@ import { openPrisma } from "../support/prisma.ts";
 const note = anyJob({ type: "note" });
 const application = defineConfig({ jobs: [note], handlers: async () => [] });
 
-/** Runs work in a transaction of the library. */
-type InTransaction = (url: string, work: (tx: Transaction) => Promise<void>) => Promise<unknown>;
-/** Gives what is no transaction: a pool, or a connection outside of one. */
-type Outside = (url: string, use: (connection: Transaction) => Promise<void>) => Promise<unknown>;
-
-interface Library {
-  readonly name: string;
-  readonly inTransaction: InTransaction;
-  readonly outside: Outside;
+/** A client as the example of its library gets it. */
+interface Opened {
+  /** What the example does: it inserts an order and adds its job in one transaction. */
+  readonly placeOrder: (order: Order) => Promise<void>;
+  /** A pool, or a connection outside of a transaction. */
+  readonly outside: unknown;
+  readonly end: () => Promise<unknown>;
 }
 
-const libraries: readonly Library[] = [
-  {
-    name: "pg",
-    async inTransaction(url, work) {
-      const { default: pg } = await import("pg");
-      const client = new pg.Client(url);
-      await client.connect();
-      onTestFinished(() => client.end());
-      await client.query("BEGIN");
-      try {
-        await work(client);
-        await client.query("COMMIT");
-      } catch (error) {
-        await client.query("ROLLBACK");
-        throw error;
-      }
-    },
-    async outside(url, use) {
-      const { default: pg } = await import("pg");
-      const pool = new pg.Pool({ connectionString: url });
-      onTestFinished(() => pool.end());
-      await use(pool);
-    },
+const libraries: Readonly<Record<string, (url: string) => Opened | Promise<Opened>>> = {
+  pg(url) {
+    const pool = new pg.Pool({ connectionString: url });
+    return { placeOrder: (order) => withPg.placeOrder(pool, order), outside: pool, end: () => pool.end() };
   },
-  {
-    name: "postgres",
-    async inTransaction(url, work) {
-      const { default: postgres } = await import("postgres");
-      const sql = postgres(url);
-      onTestFinished(() => sql.end());
-      await sql.begin((tx) => work(tx));
-    },
-    async outside(url, use) {
-      const { default: postgres } = await import("postgres");
-      const sql = postgres(url);
-      onTestFinished(() => sql.end());
-      await use(sql as unknown as Transaction);
-    },
+  postgres(url) {
+    const sql = postgres(url, { onnotice() {} });
+    return { placeOrder: (order) => withPostgres.placeOrder(sql, order), outside: sql, end: () => sql.end() };
   },
-  ...(["node-postgres", "postgres-js"] as const).map(
-    (driver): Library => ({
-      name: `Drizzle on ${driver}`,
-      async inTransaction(url, work) {
-        const db = await openDrizzle(driver, url);
-        await db.transaction((tx) => work(tx));
-      },
-      outside: async (url, use) => await use((await openDrizzle(driver, url)) as unknown as Transaction),
-    }),
-  ),
-  {
-    name: "Prisma",
-    async inTransaction(url, work) {
-      const prisma = await openPrisma(url);
-      await prisma.$transaction((tx) => work(tx));
-    },
-    outside: async (url, use) => await use(await openPrisma(url)),
+  "Drizzle on node-postgres"(url) {
+    const db = drizzlePg(url);
+    const placeOrder = (order: Order) => withDrizzle.placeOrder(db, order);
+    return { placeOrder, outside: db, end: () => db.$client.end() };
   },
-  {
-    name: "Knex",
-    async inTransaction(url, work) {
-      const knex = await openKnex(url);
-      await knex.transaction((trx) => work(trx));
-    },
-    outside: async (url, use) => await use(await openKnex(url)),
+  "Drizzle on postgres-js"(url) {
+    const db = drizzlePostgres(url);
+    const placeOrder = (order: Order) => withDrizzle.placeOrder(db, order);
+    return { placeOrder, outside: db, end: () => db.$client.end() };
   },
-  {
-    name: "Kysely",
-    async inTransaction(url, work) {
-      const db = await openKysely(url);
-      await db.transaction().execute((trx) => work(trx));
-    },
-    outside: async (url, use) => await use(await openKysely(url)),
+  async Prisma(url) {
+    const prisma = await openPrisma(url);
+    const placeOrder = (order: Order) => withPrisma.placeOrder(prisma, order);
+    return { placeOrder, outside: prisma, end: () => prisma.$disconnect() };
   },
-  {
-    name: "TypeORM",
-    async inTransaction(url, work) {
-      const source = await openTypeOrm(url);
-      await source.transaction((manager) => work(manager));
-    },
-    outside: async (url, use) => await use((await openTypeOrm(url)).manager),
+  Knex(url) {
+    const db = knex({ client: "pg", connection: url });
+    return { placeOrder: (order) => withKnex.placeOrder(db, order), outside: db, end: () => db.destroy() };
   },
-  {
-    name: "MikroORM",
-    async inTransaction(url, work) {
-      const orm = await openMikroOrm(url);
-      await orm.em.transactional((em) => work(em));
-    },
-    outside: async (url, use) => await use((await openMikroOrm(url)).em.fork()),
+  Kysely(url) {
+    const pool = new pg.Pool({ connectionString: url });
+    const db = new Kysely<withKysely.Tables>({ dialect: new PostgresDialect({ pool }) });
+    return { placeOrder: (order) => withKysely.placeOrder(db, order), outside: db, end: () => db.destroy() };
   },
-];
-
-async function openDrizzle(driver: "node-postgres" | "postgres-js", url: string) {
-  if (driver === "node-postgres") {
-    const { drizzle } = await import("drizzle-orm/node-postgres");
-    const db = drizzle(url);
-    onTestFinished(() => db.$client.end());
-    return db;
-  }
-  const { drizzle } = await import("drizzle-orm/postgres-js");
-  const db = drizzle(url);
-  onTestFinished(() => db.$client.end());
-  // Both have the same `transaction`.
-  return db as unknown as Awaited<ReturnType<typeof import("drizzle-orm/node-postgres").drizzle>>;
-}
-
-async function openKnex(url: string) {
-  const { default: knex } = await import("knex");
-  const db = knex({ client: "pg", connection: url });
-  onTestFinished(() => db.destroy());
-  return db;
-}
-
-async function openKysely(url: string) {
-  const [{ Kysely, PostgresDialect }, { default: pg }] = await Promise.all([import("kysely"), import("pg")]);
-  const db = new Kysely<object>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }),
-  });
-  onTestFinished(() => db.destroy());
-  return db;
-}
-
-async function openTypeOrm(url: string) {
-  const { DataSource } = await import("typeorm");
-  const source = await new DataSource({ type: "postgres", url }).initialize();
-  onTestFinished(() => source.destroy());
-  return source;
-}
-
-async function openMikroOrm(url: string) {
-  const { EntitySchema, MikroORM } = await import("@mikro-orm/postgresql");
-  const order = new EntitySchema({
-    name: "Order",
-    properties: { id: { type: "number", primary: true } },
-  });
-  const orm = await MikroORM.init({ clientUrl: url, entities: [order] });
-  onTestFinished(async () => {
-    await orm.close();
-    delete process.env.MIKRO_ORM_COLORS; // it sets that
-  });
-  return orm;
-}
+  async TypeORM(url) {
+    const entities = [withTypeOrm.OrderEntity];
+    const source = await new DataSource({ type: "postgres", url, entities }).initialize();
+    const placeOrder = (order: Order) => withTypeOrm.placeOrder(source, order);
+    return { placeOrder, outside: source.manager, end: () => source.destroy() };
+  },
+  async MikroORM(url) {
+    const orm = await MikroORM.init({ clientUrl: url, entities: [withMikroOrm.OrderEntity] });
+    const placeOrder = (order: Order) => withMikroOrm.placeOrder(orm, order);
+    const end = async () => {
+      await orm.close();
+      delete process.env.MIKRO_ORM_COLORS; // it sets that
+    };
+    return { placeOrder, outside: orm.em.fork(), end };
+  },
+};
 
 const rowsOf = async ({ pool }: OutboxService) =>
   (
@@ -170,34 +93,46 @@ const rowsOf = async ({ pool }: OutboxService) =>
 
 const payload = { text: "it's $1 ? \\ :name “x”", n: 1.5, list: [null, true] };
 
-describe.each(libraries)("in a transaction of $name", ({ inTransaction, outside }) => {
-  it("a row is added if it commits, and none if it rolls back", async () => {
+describe.each(Object.entries(libraries))("in a transaction of %s", (_, open) => {
+  async function start() {
     const service = await createOutboxService(application);
-    const { databaseUrl } = service;
-
-    await inTransaction(databaseUrl, (tx) =>
-      outbox.add(tx, note, payload, { idempotencyKey: "kept", priority: 2, orderingKey: "o'1" }),
-    );
-    await inTransaction(databaseUrl, (tx) => outbox.add(tx, note, null, { idempotencyKey: "bare" }));
-    const undone = inTransaction(databaseUrl, async (tx) => {
-      await outbox.add(tx, note, payload, { idempotencyKey: "undone" });
-      throw new Error("on request");
+    await service.pool.query(ordersTable);
+    const opened = await open(service.databaseUrl);
+    onTestFinished(async () => {
+      await opened.end();
     });
-    await expect(undone).rejects.toThrow("on request");
+    return { service, ...opened };
+  }
 
-    const common = { type: "note", state: "waiting" };
-    expect(await rowsOf(service)).toEqual([
-      { ...common, idempotency_key: "kept", payload, options: { priority: 2 }, ordering_key: "o'1" },
-      { ...common, idempotency_key: "bare", payload: null, options: null, ordering_key: null },
+  it("an order and its row are added if it commits, and neither if it rolls back", async () => {
+    const { service, placeOrder } = await start();
+    const customer = payload.text;
+
+    await placeOrder({ id: 1, customer });
+    await expect(placeOrder({ id: 1, customer: "at the commit" })).rejects.toThrow();
+    await expect(placeOrder({ id: 2, customer: "" })).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+    await placeOrder({ id: 3, customer: "Maria" });
+
+    const row = (orderId: number, name: string) => ({
+      type: "send-receipt",
+      payload: { orderId, customer: name },
+      idempotency_key: `receipt-${orderId}`,
+      options: null,
+      ordering_key: name,
+      state: "waiting",
+    });
+    expect(await rowsOf(service)).toEqual([row(1, customer), row(3, "Maria")]);
+    const { rows: orders } = await service.pool.query("SELECT id, customer FROM orders ORDER BY id");
+    expect(orders).toEqual([
+      { id: 1, customer },
+      { id: 3, customer: "Maria" },
     ]);
   });
 
   it("a pool, or a connection outside of a transaction, is refused", async () => {
-    const service = await createOutboxService(application);
+    const { service, outside } = await start();
 
-    const adding = outside(service.databaseUrl, (connection) =>
-      outbox.add(connection, note, payload, { idempotencyKey: "outside" }),
-    );
+    const adding = outbox.add(outside as Transaction, note, payload, { idempotencyKey: "outside" });
 
     await expect(adding).rejects.toMatchObject({ code: "USAGE" });
     expect(await rowsOf(service)).toEqual([]);
@@ -218,6 +153,25 @@ describe("for any other library", () => {
     expect(statement.text).toMatch(
       /^INSERT INTO holdfast_outbox .*\$1, \$2::text::json, \$3, \$4::text::json, \$5\)$/,
     );
+  });
+
+  it("the statement adds the row in the transaction that runs it", async () => {
+    const service = await createOutboxService(application);
+
+    await service.commit(async (tx) => {
+      const full = { idempotencyKey: "full", priority: 2, orderingKey: "o'1" };
+      for (const { text, values } of [
+        outbox.sql(note, payload, full),
+        outbox.sql(note, null, { idempotencyKey: "bare" }),
+      ])
+        await tx.query(text, [...values]);
+    });
+
+    const common = { type: "note", state: "waiting" };
+    expect(await rowsOf(service)).toEqual([
+      { ...common, idempotency_key: "full", payload, options: { priority: 2 }, ordering_key: "o'1" },
+      { ...common, idempotency_key: "bare", payload: null, options: null, ordering_key: null },
+    ]);
   });
 
   it("what cannot be accepted is refused before it is added", () => {

@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { createOperator, defineConfig } from "holdfast";
 import { createClient } from "holdfast/client";
 import { outbox } from "holdfast/postgres";
@@ -10,10 +11,10 @@ import { anyJob, greeting, application as testApplication } from "../support/app
 import { call, get } from "../support/http.ts";
 import { scrape } from "../support/metrics.ts";
 import { createOutboxService, type OutboxService } from "../support/outbox.ts";
-import { createDatabase, startPostgres } from "../support/postgres.ts";
+import { createDatabase, runPsql, startPostgres } from "../support/postgres.ts";
 import { withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
-import { createService, testEnvironment } from "../support/service.ts";
+import { createService, testEnvironment, type Variables } from "../support/service.ts";
 import { until } from "../support/until.ts";
 
 const note = anyJob({ type: "note" });
@@ -35,8 +36,7 @@ describe("holdfast outbox init", withProcesses, () => {
   it("prints a migration that psql runs, again and again, and that --apply runs", async () => {
     const databaseUrl = await createDatabase(inject("postgresUrl"));
     const env = testEnvironment({ DATABASE_URL: databaseUrl });
-    const psql = (sql: string) =>
-      promisify(execFile)("psql", [databaseUrl, "-v", "ON_ERROR_STOP=1", "-Atc", sql]);
+    const psql = (sql: string) => runPsql(databaseUrl, sql);
     const printed = await run(["outbox", "init"], env);
     expect(printed).toMatchObject({ code: 0, stderr: "" });
     expect(printed.stdout).toBe(outbox.migration);
@@ -50,7 +50,7 @@ describe("holdfast outbox init", withProcesses, () => {
     await psql(
       "INSERT INTO holdfast_outbox (type, payload, idempotency_key) VALUES ('note', '{\"a\": 1}', 'k')",
     );
-    expect((await psql("SELECT state FROM holdfast_outbox")).stdout.trim()).toBe("waiting");
+    expect(await psql("SELECT state FROM holdfast_outbox")).toBe("waiting");
   });
 
   it("refuses a table of another version, and so does a relay", async () => {
@@ -130,7 +130,55 @@ describe("parked rows", withProcesses, () => {
     await untilStates(service, "parked");
     expect(await cli("release", "--code", "INVALID_PAYLOAD")).toMatchObject({ stdout: "released 1 rows\n" });
     expect(await cli("release")).toMatchObject({ code: 2 });
-    expect(await cli("release", first, "--payload", "{")).toMatchObject({ code: 2 });
+  });
+
+  it("are mended from a file, from standard input, and in each member", async () => {
+    const service = await createOutboxService(testApplication);
+    const folder = await mkdtemp(path.join(tmpdir(), "holdfast-outbox-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = path.join(folder, "mended.json");
+    await writeFile(file, '{"to":"file@example.com","name":"A"}');
+    for (const key of ["file", "stdin", "all"]) await addBad(service, key);
+    const relay = await service.startRelay();
+    const ids = await untilStates(service, "parked", "parked", "parked");
+    await relay.stop();
+    const release = (index: number, args: readonly string[], stdin?: string) =>
+      run(["outbox", "release", ids[index] ?? "", ...args], service.env, stdin);
+
+    const released = [
+      await release(0, ["--payload", `@${file}`, "--options", '{"priority":3}']),
+      await release(1, ["--payload", "-"], '{"to":"stdin@example.com","name":"A"}'),
+      await release(2, ["--type", "echo", "--key", "new", "--payload", "null", "--options", "-"], "{}"),
+    ];
+
+    expect(released.map(({ code, stderr }) => `${code}${stderr}`)).toEqual(["0", "0", "0"]);
+    const { rows } = await service.pool.query(
+      "SELECT type, payload, idempotency_key AS key, options, state FROM holdfast_outbox ORDER BY id",
+    );
+    const greetingOf = (key: string) => ({ to: `${key}@example.com`, name: "A" });
+    const common = { type: "greeting", state: "waiting" };
+    expect(rows).toEqual([
+      { ...common, key: "file", payload: greetingOf("file"), options: { priority: 3 } },
+      { ...common, key: "stdin", payload: greetingOf("stdin"), options: null },
+      { ...common, type: "echo", key: "new", payload: null, options: {} },
+    ]);
+  });
+
+  it("are not released by what is no JSON, no file, or not for many", async () => {
+    const { env } = createService(testApplication, { DATABASE_URL: inject("postgresUrl") });
+    const usages = [
+      ["1", "--payload", "{"],
+      ["1", "--payload", '{"a":1,"a":2}'],
+      ["1", "--payload", "@/nowhere.json"],
+      ["1", "--options", "[]"],
+      ["1", "--options", "null"],
+      ["1", "--payload", "-", "--options", "-"],
+      ["--code", "INVALID_PAYLOAD", "--options", "{}"],
+    ];
+    for (const args of usages) {
+      const { code, stderr } = await run(["outbox", "release", ...args], env, "{}");
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/--(payload|options).*: /)]);
+    }
   });
 
   it("are listed, mended, released and discarded over HTTP, on record", async () => {
@@ -216,19 +264,21 @@ describe("the metrics of a relay", () => {
 });
 
 describe("the doctor", () => {
-  const findings = async (service: OutboxService) => {
-    const operator = await createOperator(application, service.env);
+  const examine = async (service: OutboxService, variables: Variables = {}) => {
+    const operator = await createOperator(application, { ...service.env, ...variables });
     const all = await operator.doctor();
     await operator.stop();
-    return Object.fromEntries(
-      all.filter(({ name }) => name.startsWith("outbox")).map(({ name, verdict }) => [name, verdict]),
-    );
+    return all.filter(({ name }) => name.startsWith("outbox"));
   };
+  const findings = async (service: OutboxService, variables?: Variables) =>
+    Object.fromEntries((await examine(service, variables)).map(({ name, verdict }) => [name, verdict]));
   const well = {
     "outbox table": "ok",
     "outbox index": "ok",
     "outbox trigger": "ok",
     "outbox privileges": "ok",
+    "outbox bloat": "ok",
+    "outbox retention": "ok",
     "outbox clock": "ok",
     "outbox relays": "ok",
     "outbox waiting": "ok",
@@ -252,9 +302,71 @@ describe("the doctor", () => {
       ...well,
       "outbox index": "bad",
       "outbox trigger": "warn",
+      "outbox retention": "warn",
       "outbox relays": "bad",
       "outbox waiting": "bad",
     });
+  });
+
+  it("finds keys that are forgotten sooner than a relay may be silent", async () => {
+    const service = await createOutboxService(application);
+    const verdict = async (retentionMs: number) =>
+      (await findings(service, { HOLDFAST_RETENTION_MS: String(retentionMs) }))["outbox retention"];
+
+    expect(await verdict(45_000)).toBe("bad"); // a relay that hangs, and the time of a submission
+    expect(await verdict(46_000)).toBe("warn");
+    expect(await verdict(3_604_000)).toBe("warn");
+    expect(await verdict(3_605_000)).toBe("ok"); // an hour for a person, and the time of a submission
+  });
+
+  it("finds dead rows that nothing vacuums, until they are vacuumed", async () => {
+    const service = await createOutboxService(application);
+    const bloat = async () => (await examine(service)).find(({ name }) => name === "outbox bloat");
+    const dead = (least: number) =>
+      until(`${least} rows are dead`, async () => {
+        await service.pool.query("SELECT pg_stat_force_next_flush()");
+        const { rows } = await service.pool.query(
+          "SELECT n_dead_tup::int AS dead FROM pg_stat_user_tables WHERE relname = 'holdfast_outbox'",
+        );
+        return rows[0].dead >= least;
+      });
+    const die = (count: number) =>
+      service.pool.query(`INSERT INTO holdfast_outbox (type, idempotency_key)
+        SELECT 'note', n FROM generate_series(1, ${count}) n; DELETE FROM holdfast_outbox`);
+    await service.pool.query("ALTER TABLE holdfast_outbox SET (autovacuum_enabled = off)");
+
+    await die(90_000);
+    await dead(90_000);
+    expect(await bloat()).toMatchObject({ verdict: "ok" });
+    await die(10_000);
+    await dead(100_000);
+    expect(await bloat()).toMatchObject({
+      verdict: "warn",
+      found: expect.stringMatching(/^0 live rows, 100000 dead rows; [\d.]+ MiB$/),
+      remedy: expect.stringContaining("VACUUM holdfast_outbox"),
+    });
+    await service.pool.query("VACUUM holdfast_outbox");
+
+    expect(await bloat()).toMatchObject({ verdict: "ok" });
+  });
+
+  it("does not call well what it may not read, or what nobody counts", async () => {
+    const service = await createOutboxService(application);
+    const role = `d${Date.now()}`;
+    await service.pool.query(`CREATE ROLE ${role} LOGIN; GRANT SELECT, UPDATE, DELETE ON holdfast_outbox TO ${role};
+      REVOKE SELECT ON pg_stat_user_tables FROM PUBLIC`);
+    const url = new URL(service.databaseUrl);
+    url.username = role;
+    await service.startRelay();
+
+    expect(await findings(service, { DATABASE_URL: url.href })).toEqual({ ...well, "outbox bloat": "warn" });
+
+    await service.pool.query(
+      `ALTER ROLE ${role} SET track_counts = off; GRANT SELECT ON pg_stat_user_tables TO ${role}`,
+    );
+    expect(await examine(service, { DATABASE_URL: url.href })).toContainEqual(
+      expect.objectContaining({ name: "outbox bloat", verdict: "warn", found: "not counted" }),
+    );
   });
 
   it("says nothing of a database without an outbox, or of another kind", async () => {

@@ -1,5 +1,6 @@
 import { createOperator, defineConfig, defineJob } from "holdfast";
 import { outbox } from "holdfast/postgres";
+import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { anyJob } from "../support/application.ts";
@@ -254,6 +255,89 @@ describe("while Redis is away", () => {
 
     expect(await jobsOf(service)).toHaveLength(20);
     await relay.stop();
+  });
+});
+
+describe("while Redis is full", () => {
+  it("rows wait, nothing is parked, and all are submitted once there is room", async () => {
+    const redis = await startRedisServer();
+    onTestFinished(redis.stop);
+    const admin = new Redis(redis.url);
+    onTestFinished(() => admin.disconnect());
+    const service = await createOutboxService(application, {
+      REDIS_URL: redis.url,
+      HOLDFAST_METRICS_PORT: "0",
+    });
+    const relay = await service.startRelay();
+    await admin.config("SET", "maxmemory", "1");
+    await service.commit(async (tx) => {
+      for (let n = 0; n < 20; n += 1)
+        await outbox.add(tx, note, n, { idempotencyKey: String(n), orderingKey: `k${n % 2}` });
+    });
+    await until("the relay has tried again", async () => {
+      const reading = await scrape(relay.metricsUrl ?? "");
+      return (reading.value("holdfast_outbox_relayed_total", { type: "note", outcome: "deferred" }) ?? 0) > 2;
+    });
+    expect((await service.rows()).map(({ state }) => state)).toEqual(Array(20).fill("waiting"));
+    expect(await jobsOf(service)).toEqual([]);
+
+    await admin.config("SET", "maxmemory", "0");
+    await untilEmpty(service);
+
+    const waiting = await service.openBareQueue().getJobs("waiting", 0, -1, true);
+    const order = waiting.map(({ data }) => Number(data.key));
+    expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    for (const rest of [0, 1]) {
+      const ofKey = order.filter((n) => n % 2 === rest);
+      expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b));
+    }
+  });
+});
+
+describe("a relay that is stopped", () => {
+  it("finishes what it has submitted, leaves the rest, and nothing is sent twice", async () => {
+    const redis = await startRedisServer();
+    onTestFinished(redis.stop);
+    const service = await createOutboxService(application, {
+      REDIS_URL: redis.url,
+      HOLDFAST_METRICS_PORT: "0",
+    });
+    const relay = await service.startRelay();
+    process.kill(redis.pid, "SIGSTOP");
+    await service.commit(async (tx) => {
+      for (let n = 0; n < 30; n += 1)
+        await outbox.add(tx, note, n, {
+          idempotencyKey: String(n),
+          ...(n % 3 === 0 && { orderingKey: "k" }),
+        });
+    });
+    await until("it waits for Redis with the rows that it has claimed", async () => {
+      const { rows } =
+        await service.pool.query(`SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'holdfast relay' AND state = 'idle in transaction'
+        AND clock_timestamp() - state_change > interval '100 ms'`);
+      return rows.length === 1;
+    });
+
+    const stopping = relay.stop();
+    process.kill(redis.pid, "SIGCONT");
+    await stopping;
+
+    const left = (await service.rows()).map(({ idempotency_key, state }) => `${idempotency_key} ${state}`);
+    const sent = (await jobsOf(service)).map(({ idempotencyKey }) => idempotencyKey);
+    expect(sent).toContain("0"); // the first of its ordering key
+    expect(sent).toContain("1");
+    const all = Array.from({ length: 30 }, (_, n) => String(n));
+    expect(left).toEqual(all.filter((key) => !sent.includes(key)).map((key) => `${key} waiting`));
+    expect(left).toContain("3 waiting");
+
+    const next = await service.startRelay();
+    await untilEmpty(service);
+    const reading = await scrape(next.metricsUrl ?? "");
+    const relayed = (outcome: string) =>
+      reading.value("holdfast_outbox_relayed_total", { type: "note", outcome });
+    expect([relayed("accepted"), relayed("duplicate")]).toEqual([left.length, 0]);
+    expect(await jobsOf(service)).toHaveLength(30);
   });
 });
 

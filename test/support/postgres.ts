@@ -152,6 +152,26 @@ function endWithUs(server: ChildProcess) {
   server.once("exit", () => guard.kill("SIGKILL"));
 }
 
+/**
+ * Runs statements as a person or a script does, by `psql`.
+ *
+ * @param variables as `:'name'` in the text
+ * @returns what it printed, without headings
+ */
+export async function runPsql(
+  url: string,
+  sql: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const set = Object.entries({ ON_ERROR_STOP: "1", ...variables }).flatMap(([name, value]) => [
+    "-v",
+    `${name}=${value}`,
+  ]);
+  const running = promisify(execFile)(findProgram("psql"), [url, "-X", "-Atq", ...set]);
+  running.child.stdin?.end(sql); // `-c` reads no variables
+  return (await running).stdout.trim();
+}
+
 /** PostgreSQL refuses to run as root, so root runs it as the user that its package made. */
 function ownUser(): { uid: number; gid: number } | undefined {
   if (userInfo().uid !== 0) return undefined;

@@ -1,13 +1,20 @@
 import { createRequire } from "node:module";
-import type { Transaction } from "holdfast/postgres";
-import { onTestFinished } from "vitest";
 
 const require = createRequire(import.meta.url);
 
-/** A client without models, as far as the tests call it. */
-export interface PrismaClient {
+/** What the tests call of a client without models, or of its transaction. */
+interface PrismaStatements {
+  $executeRaw(strings: TemplateStringsArray, ...values: unknown[]): Promise<number>;
   $executeRawUnsafe(text: string, ...values: unknown[]): Promise<number>;
-  $transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  $queryRawUnsafe<T = unknown>(text: string, ...values: unknown[]): Promise<T>;
+}
+
+/** A client without models, as far as the tests call it. */
+export interface PrismaClient extends PrismaStatements {
+  $transaction<T>(
+    work: (tx: PrismaStatements) => Promise<T>,
+    times?: { readonly timeout?: number; readonly maxWait?: number },
+  ): Promise<T>;
   $disconnect(): Promise<void>;
 }
 
@@ -37,6 +44,5 @@ export async function openPrisma(connectionString: string): Promise<PrismaClient
   const { PrismaPg } = await import("@prisma/adapter-pg");
   const Client = getPrismaClient(generated);
   const client: PrismaClient = new Client({ adapter: new PrismaPg({ connectionString }) });
-  onTestFinished(() => client.$disconnect());
   return client;
 }

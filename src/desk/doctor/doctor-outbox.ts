@@ -1,5 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { type Database, isPostgres, outboxFault, withDatabase } from "../../features/outbox/database.ts";
+import { ageMaxMs, SILENCE_MAX_MS } from "../../features/outbox/relay.ts";
 import { TABLE, VERSION } from "../../features/outbox/table.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -8,10 +9,16 @@ import { durationText } from "../../platform/lib/duration-text.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { depthOf } from "../outbox/read-outbox.ts";
 import { counted } from "./doctor-queue.ts";
+import { mebibytes } from "./doctor-redis.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const READ_MAX_MS = 10_000;
 const CLOCK_OFF_MAX_MS = 2_000;
+/** A busy outbox has as many between two vacuums; with more, something keeps them from being vacuumed. */
+const DEAD_ROWS_MAX = 100_000;
+const DEAD_PER_LIVE_MAX = 10;
+/** What people need to bring relays back; the alert fires after seven minutes. */
+const PERSON_NEEDS_MS = 3_600_000;
 
 /** Checks the outbox of the database that `DATABASE_URL` names, if there is one. */
 export async function diagnoseOutbox(
@@ -27,7 +34,9 @@ export async function diagnoseOutbox(
     return [
       ok("outbox table", `version ${VERSION}`),
       ...(await diagnoseParts(database)),
+      await diagnoseBloat(database),
       await diagnoseClock(database, await redisNow(client)),
+      diagnoseRetention(retentionMs),
       ...(await diagnoseRows(database, retentionMs)),
     ];
   });
@@ -85,6 +94,51 @@ async function diagnoseParts(database: Database): Promise<Finding[]> {
       remedy: `GRANT SELECT, UPDATE, DELETE ON ${TABLE} to the user of DATABASE_URL`,
     }),
   ];
+}
+
+interface Bloat {
+  readonly live: number;
+  readonly dead: number;
+  /** Of the table with its index. */
+  readonly bytes: number;
+  /** Whether PostgreSQL counts rows at all. */
+  readonly isCounted: boolean;
+}
+
+const bloat = `SELECT n_live_tup::float8 AS live, n_dead_tup::float8 AS dead, pg_total_relation_size(relid)::float8 AS bytes,
+    current_setting('track_counts') = 'on' AS "isCounted"
+  FROM pg_stat_user_tables WHERE relid = '${TABLE}'::regclass`;
+
+/** The table is small and changes all the time, so what keeps rows from being vacuumed shows here first. */
+async function diagnoseBloat(database: Database): Promise<Finding> {
+  const [found] = await database.query<Bloat>(bloat).catch((error: unknown) => {
+    if (error instanceof HoldfastError) return [];
+    throw error;
+  });
+  if (!found?.isCounted)
+    return finding("outbox bloat", "warn", found === undefined ? "not readable" : "not counted", {
+      reason: "nobody notices when dead rows pile up and slow relays down",
+      remedy:
+        "GRANT SELECT ON pg_stat_user_tables to the user of DATABASE_URL; track_counts and autovacuum must be on",
+    });
+  const { live, dead, bytes } = found;
+  const isBloated = dead >= DEAD_ROWS_MAX && dead > DEAD_PER_LIVE_MAX * live;
+  const rows = `${counted(live, "live row")}, ${counted(dead, "dead row")}`;
+  return finding("outbox bloat", isBloated ? "warn" : "ok", `${rows}; ${mebibytes(bytes)}`, {
+    reason: "each look of a relay walks over the dead rows, so submissions slow down",
+    remedy: `end what keeps them: transactions open for long (pg_stat_activity), prepared ones, unused replication slots; then VACUUM ${TABLE}, and see that autovacuum is on`,
+  });
+}
+
+/** How long relays may be away, or Redis, until rows are parked. */
+function diagnoseRetention(retentionMs: number): Finding {
+  const silentMs = ageMaxMs(retentionMs);
+  const verdict = silentMs <= SILENCE_MAX_MS ? "bad" : silentMs < PERSON_NEEDS_MS ? "warn" : "ok";
+  const found = `relays may be silent for ${durationText(silentMs)}: keys are remembered for ${durationText(retentionMs)}`;
+  return finding("outbox retention", verdict, found, {
+    reason: `a longer silence parks rows: one relay that hangs causes ${durationText(SILENCE_MAX_MS)} of it, and people need about an hour from the alert on`,
+    remedy: "raise HOLDFAST_RETENTION_MS",
+  });
 }
 
 async function diagnoseClock(database: Database, redisMs: number): Promise<Finding> {

@@ -37,6 +37,8 @@ const FIRST_PAUSE_MS = 100;
 const PAUSE_MAX_MS = 5_000;
 /** What a submission may take once it was begun, with everything around it. */
 const SUBMIT_MAX_MS = 5_000;
+/** How long a row may wait because one relay hangs, in milliseconds: the server ends its session, and another relay tries. */
+export const SILENCE_MAX_MS = IDLE_MAX_MS + PAUSE_MAX_MS + SUBMIT_MAX_MS;
 const TRIM_EVERY_MS = 60_000;
 const TRIM_MAX = 1_000;
 
@@ -179,7 +181,7 @@ async function submitRow(
 ): Promise<RowEnd> {
   const ageMs = row.age_ms + performance.now() - readAt;
   try {
-    if (ageMs > retentionMs - Math.min(SUBMIT_MAX_MS, retentionMs / 2)) throw tooOld();
+    if (ageMs > ageMaxMs(retentionMs)) throw tooOld();
     const { id, duplicate } = await submit(submissionOfRow(row));
     pauses.end(row.type);
     return { row, outcome: duplicate ? "duplicate" : "accepted", jobId: id };
@@ -189,6 +191,11 @@ async function submitRow(
     pauses.begin(row.type);
     return { row, outcome: "deferred" };
   }
+}
+
+/** A row that has waited longer is parked. @param retentionMs how long its key is remembered, in milliseconds @returns milliseconds */
+export function ageMaxMs(retentionMs: number): number {
+  return retentionMs - Math.min(SUBMIT_MAX_MS, retentionMs / 2);
 }
 
 /** If it was submitted before, its key may be forgotten, and this would be a second job. */

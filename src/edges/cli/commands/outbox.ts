@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import type { OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
+import type { Mending, OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
-import { parseJson } from "../../../platform/lib/parse-json.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { readJson, readSource } from "../option-values.ts";
 import { print } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
@@ -43,10 +43,25 @@ export function addOutboxCommands(program: Command): void {
     .description("let a relay submit parked rows as if they were new, one of them perhaps mended")
     .argument("[id]", "the row")
     .option("--code <code>", "instead of an id: all rows that were parked with this code")
-    .option("--payload <json>", "replaces the row's payload")
+    .option(
+      "--payload <json|@file|->",
+      "replaces the row's payload: JSON, @ and a file with it, or - for standard input",
+    )
     .option("--type <type>", "replaces the row's job type")
     .option("--key <key>", "replaces the row's idempotency key")
+    .option(
+      "--options <json|@file|->",
+      "replaces the row's options, all of them: a JSON object as in POST /jobs",
+    )
     .option(...REASON)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  holdfast outbox release 1042 --payload @mended.json --reason "the address was missing"
+  holdfast outbox release 1042 --options '{"priority":3}'
+  holdfast outbox release --code UNKNOWN_JOB_TYPE   # after the relays were deployed`,
+    )
     .action(release);
   outbox
     .command("discard")
@@ -132,35 +147,44 @@ interface ReleaseOptions {
   readonly payload?: string;
   readonly type?: string;
   readonly key?: string;
+  readonly options?: string;
   readonly reason?: string;
 }
 
+const MENDING = ["payload", "type", "key", "options"] as const;
+
 async function release(id: string | undefined, options: ReleaseOptions): Promise<void> {
-  const { code, payload, type, key, reason } = options;
+  const { code, reason } = options;
   const act = { by: username(), reason };
   if ((id === undefined) === (code === undefined))
     throw new HoldfastError("USAGE", "expected either an id or --code");
   if (code !== undefined) {
-    if (payload !== undefined || type !== undefined || key !== undefined)
-      throw new HoldfastError("USAGE", "--payload, --type and --key: expected an id, got --code");
+    const given = MENDING.filter((name) => options[name] !== undefined);
+    if (given.length > 0)
+      throw new HoldfastError("USAGE", `--${given.join(", --")}: expected an id, got --code`);
     const released = await withOutbox((calls) => calls.releaseAll(code, act));
     print(`released ${released} rows`);
     return;
   }
   if (id === undefined) return;
-  const mending = {
-    type,
-    idempotencyKey: key,
-    ...(payload !== undefined && { payload: readPayload(payload) }),
-  };
+  const mending = await readMending(options);
   await withOutbox((calls) => calls.release(id, mending, act));
   print(`released row ${id}`);
 }
 
-function readPayload(text: string): unknown {
-  try {
-    return parseJson(text).value;
-  } catch (cause) {
-    throw new HoldfastError("USAGE", "--payload: expected JSON", { cause });
-  }
+async function readMending({ payload, type, key, options }: ReleaseOptions): Promise<Mending> {
+  if (payload === "-" && options === "-")
+    throw new HoldfastError("USAGE", "--payload, --options: expected one of them from standard input");
+  return {
+    type,
+    idempotencyKey: key,
+    ...(payload !== undefined && { payload: readJson("--payload", await readSource("--payload", payload)) }),
+    ...(options !== undefined && { options: await readOptions(options) }),
+  };
+}
+
+async function readOptions(source: string): Promise<Readonly<Record<string, unknown>>> {
+  const options = readJson("--options", await readSource("--options", source));
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return { ...options };
+  throw new HoldfastError("USAGE", "--options: expected a JSON object");
 }
