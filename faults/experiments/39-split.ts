@@ -53,9 +53,7 @@ export const split: Experiment = {
       controls: [
         controlOf(
           withoutWait.name,
-          lost + repeated === 0
-            ? []
-            : [`${lost} of ${acknowledged} jobs lost, ${repeated} effects repeated`],
+          lost + repeated === 0 ? [] : [`${lost} of ${acknowledged} jobs lost, ${repeated} effects repeated`],
         ),
       ],
     };
