@@ -63,7 +63,7 @@ describe("debounced submissions over HTTP and on the command line", withProcesse
     ).toMatchObject(refusedAt("/children/0/options/debounce"));
   });
 
-  it("the command line has both options, and they belong together", async () => {
+  it("the command line has all options, and those that belong together", async () => {
     const { env } = await openIndexing();
     const submit = (key: string, ...more: string[]) =>
       run(["submit", "echo", "--key", key, "--payload", "1", ...more], env);
@@ -74,5 +74,28 @@ describe("debounced submissions over HTTP and on the command line", withProcesse
     expect((await submit("first", ...debounced)).stdout).toContain(`duplicate of ${id}, replaced by second`);
     expect(await submit("third", "--debounce-ms", "5")).toMatchObject({ code: 2 });
     expect(await submit("third", "--debounce-key", "k")).toMatchObject({ code: 2 });
+    expect(await submit("third", "--debounce-max-ms", "5")).toMatchObject({ code: 2 });
+    const tooShort = await submit("third", ...debounced, "--debounce-max-ms", "5");
+    expect(tooShort).toMatchObject({ code: 1, stderr: expect.stringContaining("/options/debounce/maxMs") });
+
+    const bounded = [
+      "--debounce-key",
+      "document-8",
+      "--debounce-ms",
+      "3600000",
+      "--debounce-max-ms",
+      "3600000",
+    ];
+    const { id: other } = JSON.parse((await submit("fourth", ...bounded, "--json")).stdout);
+    const dueAt = async () => JSON.parse((await run(["status", other, "--json"], env)).stdout).nextAttemptAt;
+    const due = await dueAt();
+    expect(JSON.parse((await submit("fifth", ...bounded, "--json")).stdout)).toMatchObject({
+      id: other,
+      replaces: true,
+    });
+    expect(await dueAt()).toBe(due);
+    expect((await run(["jobs", "show", other], env)).stdout).toMatch(
+      /^replaced {6}1 earlier submission$[\s\S]*^key {11}fifth$/m,
+    );
   });
 });

@@ -19,6 +19,7 @@ interface SubmitCommandOptions {
   readonly startWithinMs?: string;
   readonly debounceKey?: string;
   readonly debounceMs?: string;
+  readonly debounceMaxMs?: string;
   readonly json?: true;
 }
 
@@ -39,6 +40,10 @@ export function addSubmitCommand(program: Command): void {
     .option("--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10")
     .option("--debounce-key <key>", "replace the job of this key that waits, if there is one")
     .option("--debounce-ms <ms>", "with it: milliseconds that must pass without another submission")
+    .option(
+      "--debounce-max-ms <ms>",
+      "with both: milliseconds after the first submission when it may run at last",
+    )
     .option("--json", "print the outcome as JSON")
     .addHelpText(
       "after",
@@ -89,6 +94,7 @@ const OF_ONE_JOB = [
   "tag",
   "debounceKey",
   "debounceMs",
+  "debounceMaxMs",
 ] as const;
 
 async function submitFlow(
@@ -132,11 +138,13 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
   };
 }
 
-function debounceIn({ debounceKey: key, debounceMs }: SubmitCommandOptions) {
-  if (key === undefined && debounceMs === undefined) return {};
+function debounceIn({ debounceKey: key, debounceMs, debounceMaxMs }: SubmitCommandOptions) {
+  if ((key ?? debounceMs ?? debounceMaxMs) === undefined) return {};
   if (key === undefined || debounceMs === undefined)
     throw new HoldfastError("USAGE", "expected both of --debounce-key and --debounce-ms");
-  return { debounce: { key, ms: parseNumber("--debounce-ms", debounceMs) } };
+  const ms = parseNumber("--debounce-ms", debounceMs);
+  const maxMs = debounceMaxMs === undefined ? {} : { maxMs: parseNumber("--debounce-max-ms", debounceMaxMs) };
+  return { debounce: { key, ms, ...maxMs } };
 }
 
 function refuse(
