@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
 import { Copy } from "../parts/copy.tsx";
-import { count, prettyJson } from "../parts/format.ts";
+import { count, counted, prettyJson } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
@@ -110,6 +110,12 @@ function Job({ job }: { readonly job: JobDetail }) {
             <Relative at={job.submittedAt} />
           </dd>
         </div>
+        {job.replaced !== undefined && (
+          <div>
+            <dt>Replaced</dt>
+            <dd>{counted(job.replaced, "earlier submission")}</dd>
+          </div>
+        )}
         <TraceLink job={job} />
         <Family job={job} />
         <Again job={job} />

@@ -42,7 +42,7 @@ const stillNamedIn = {
     "src/testing/run-handler.ts",
   ],
   "former-queues": ["src/desk/doctor/doctor-application.ts", "src/desk/operator.ts"],
-  debounce: ["src/edges/client/submit.ts"],
+  debounce: ["src/edges/cli/screen/job-text.ts", "src/edges/client/submit.ts"],
   tags: [
     "src/features/budget/count-ended.lua",
     "src/desk/jobs/export-jobs.ts",

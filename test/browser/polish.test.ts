@@ -91,6 +91,21 @@ describe("a job's page", () => {
     expect(await submitted.getAttribute("title")).toMatch(/\d{4}, \d\d:\d\d:\d\d/);
     expect(complaints).toEqual([]);
   });
+
+  it("says how many submissions a debounced job replaced", async () => {
+    const service = createService(application);
+    const producer = await service.createProducer();
+    const { url } = await service.startApi();
+    const debounce = { key: "order-41", ms: 3_600_000 };
+    const { id } = await producer.submit(charging, 1, { idempotencyKey: "first", debounce });
+    for (const idempotencyKey of ["second", "third"])
+      await producer.submit(charging, 2, { idempotencyKey, debounce });
+
+    const { page, open, complaints } = await openConsole(browser, url);
+    await open(`jobs/${id}`);
+    await page.getByText("2 earlier submissions", { exact: true }).waitFor();
+    expect(complaints).toEqual([]);
+  });
 });
 
 describe("the page of failures", () => {

@@ -28,6 +28,7 @@ function statusLines(status: JobStatus): Lines {
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
     ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
+    ["replaced", status.replaced === undefined ? null : replacedText(status.replaced)],
     ["started", status.startedAt],
     ["finished", status.finishedAt],
     ["next attempt", status.nextAttemptAt],
@@ -38,6 +39,11 @@ function statusLines(status: JobStatus): Lines {
     ["error", status.error && `${status.error.code}: ${status.error.message}`],
   ];
   return aligned(lines);
+}
+
+/** Theirs was the same debounce key. */
+function replacedText(count: number): string {
+  return count === 1 ? "1 earlier submission" : `${count} earlier submissions`;
 }
 
 function describeChildren(children: NonNullable<JobStatus["children"]>): string {
