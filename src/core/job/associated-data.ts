@@ -20,8 +20,3 @@ export function effectAssociatedData(
 export function indexAssociatedData(dedupKey: string, name: string): string {
   return `effect ${dedupKey} index ${name}`;
 }
-
-/** For a version of a schedule that was put at run time. */
-export function scheduleAssociatedData(name: string, version: number): string {
-  return `schedule ${name} ${version}`;
-}

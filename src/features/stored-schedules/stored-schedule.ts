@@ -1,5 +1,4 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import { scheduleAssociatedData } from "../../core/job/associated-data.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Schedule } from "../schedules/define-schedule.ts";
@@ -56,13 +55,18 @@ export function inForce({ versions }: StoredSchedule): StoredVersion | undefined
   return last?.definition ? last : undefined;
 }
 
+/** What a definition's text is bound to: see `core/job/associated-data.ts`. */
+export function associatedDataOf(name: string, version: number): string {
+  return `schedule ${name} ${version}`;
+}
+
 /** @throws HoldfastError `DECRYPTION_FAILED` */
 export function definitionOf(
   name: string,
   { version, definition }: StoredVersion,
   { codec }: Pick<ReadWith, "codec">,
 ): RuntimeScheduleDefinition {
-  return JSON.parse(codec.decrypt(definition, scheduleAssociatedData(name, version)));
+  return JSON.parse(codec.decrypt(definition, associatedDataOf(name, version)));
 }
 
 /** A version with its own ticks alone. */

@@ -1,5 +1,4 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { scheduleAssociatedData } from "../../core/job/associated-data.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Settings } from "../../platform/config/settings.ts";
@@ -10,6 +9,7 @@ import { loadScript } from "../../platform/redis/script.ts";
 import { GRACE_MS } from "../schedules/tick-jobs.ts";
 import type { RuntimeScheduleDefinition } from "./definition.ts";
 import {
+  associatedDataOf,
   definitionOf,
   inForce,
   type ReadWith,
@@ -145,7 +145,7 @@ async function put(
   for (;;) {
     const stored = await read(store, name);
     if (isSame(store, stored, definition)) return stored;
-    const data = scheduleAssociatedData(name, stored.version + 1);
+    const data = associatedDataOf(name, stored.version + 1);
     const isWritten = await write(store, stored, store.codec.encrypt(JSON.stringify(definition), data));
     if (isWritten) return await read(store, name);
   }
