@@ -17,7 +17,12 @@ import {
 } from "../features/schedules/read-schedule.ts";
 import { runNow } from "../features/schedules/run-now.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
-import { checkDefinition, type RuntimeScheduleDefinition } from "../features/stored-schedules/definition.ts";
+import {
+  checkDefinition,
+  type PutScheduleDefinition,
+  type RuntimeScheduleDefinition,
+  storedForm,
+} from "../features/stored-schedules/definition.ts";
 import { definitionOf, inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
 import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../platform/config/settings.ts";
@@ -57,9 +62,14 @@ export interface ScheduleOperator {
    * Puts a schedule, or changes it. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they
    * were. If it says the same already, nothing changes.
    *
+   * @param definition its job by contract (`job`) or by name (`type`), never both
    * @throws HoldfastError `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`
    */
-  put(name: string, definition: RuntimeScheduleDefinition, act?: Act): Promise<ScheduleStatus>;
+  put<PayloadIn>(
+    name: string,
+    definition: PutScheduleDefinition<PayloadIn>,
+    act?: Act,
+  ): Promise<ScheduleStatus>;
   /**
    * Reads what was put, its secrets redacted.
    *
@@ -208,9 +218,9 @@ function openChanges({ stores, application, settings }: ScheduleParts, stored: S
   const checks = { application, retentionMs, validate: openValidator(features) };
   const store = stores.of(INTERNAL_QUEUE);
   return {
-    async put(name: string, definition: RuntimeScheduleDefinition, act: Act): Promise<void> {
+    async put(name: string, definition: PutScheduleDefinition<unknown>, act: Act): Promise<void> {
       if (isDeclared(schedules, name)) throw declaredElsewhere(name);
-      const checked = checkDefinition(name, definition, checks);
+      const checked = checkDefinition(name, storedForm(definition), checks);
       await onRecord(store, entryOf(store, name, { as: "schedule-put", ...act }), async () => {
         await stored.put(name, checked);
       });

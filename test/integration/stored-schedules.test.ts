@@ -80,6 +80,34 @@ describe("a schedule that is put", () => {
     });
   });
 
+  it("may name its job by the contract, which is the same as by the type", async () => {
+    const at = stage();
+    const operator = await at.createOperator();
+    await at.startScheduler();
+    const { type: _, ...rest } = everySecond;
+    const { stored } = await operator.schedules.put("acme", { ...rest, job: report });
+    expect(await operator.schedules.put("acme", everySecond)).toMatchObject({ jobType: "report", stored });
+    expect(await operator.schedules.definition("acme")).toEqual(everySecond);
+    await at.untilTicked("acme");
+  });
+
+  it.each([
+    ["a job and a type", { ...everySecond, job: report }, "/job: expected either job or type, got both"],
+    ["neither", { ...everySecond, type: undefined }, "/job: expected a job's contract"],
+    [
+      "the name of a job",
+      { ...everySecond, type: undefined, job: "report" },
+      "/job: expected a job's contract",
+    ],
+    ["nothing", null, "/job: expected a job's contract"],
+  ])("is refused with %s", async (_what, definition: unknown, message) => {
+    const operator = await stage().createOperator();
+    await expect(operator.schedules.put("acme", definition as typeof everySecond)).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      message: expect.stringContaining(message),
+    });
+  });
+
   it("ticks between startsAt and endsAt alone, and is then looked at no more", async () => {
     const at = stage();
     const operator = await at.createOperator();

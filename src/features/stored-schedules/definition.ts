@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Application } from "../../core/job/define-config.ts";
 import { contractOf as contractOfDefinition, type JobContract } from "../../core/job/define-job.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
+import type { ProducibleJob } from "../../core/job/submit-options.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
@@ -75,6 +76,31 @@ export const scheduleDefinitionSchema = z
     ],
   });
 export type RuntimeScheduleDefinition = Readonly<z.input<typeof scheduleDefinitionSchema>>;
+
+/** The same with the contract of its job, in place of the job's type. */
+interface ContractScheduleDefinition<PayloadIn> extends Omit<RuntimeScheduleDefinition, "type" | "payload"> {
+  readonly job: ProducibleJob<PayloadIn>;
+  readonly type?: never;
+  readonly payload: NoInfer<PayloadIn>;
+}
+
+/** A schedule to put: of a contract (`job`), or of the name of a job's type (`type`). */
+export type PutScheduleDefinition<PayloadIn> =
+  | ContractScheduleDefinition<PayloadIn>
+  | (RuntimeScheduleDefinition & { readonly job?: never });
+
+/**
+ * The form that is stored. Untyped code may give anything: what is left is checked by `checkDefinition`.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` unless there is either a job or a type
+ */
+export function storedForm(definition: PutScheduleDefinition<unknown>): RuntimeScheduleDefinition {
+  const { job, type, ...rest }: PutScheduleDefinition<unknown> = Object(definition);
+  if (job !== undefined && type !== undefined) throw invalid("/job", "expected either job or type, got both");
+  const name: unknown = job === undefined ? type : Object(job).type;
+  if (name === undefined) throw invalid("/job", "expected a job's contract, or the name of its type as type");
+  return { ...rest, type: name as string };
+}
 
 /** What a definition is checked with. */
 export interface DefinitionChecks {
