@@ -37,7 +37,7 @@ export default defineConfig({
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
     // Most tests wait for processes and timers.
-    maxWorkers: Math.max(5, availableParallelism()),
+    maxWorkers: Math.max(3, availableParallelism()),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.

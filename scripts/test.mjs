@@ -7,7 +7,7 @@ const chosen = process.argv.slice(2);
 
 await runScript(async () => {
   const phases = await startPhases();
-  if (chosen.length > 0) await phases.runVitest("tests", chosen, { isShown: true });
+  if (chosen.length > 0) await phases.runVitest("tests", chosen);
   else await runFirstTier(phases);
   return phases.end();
 });

@@ -5,7 +5,7 @@ import { runFaults } from "./lib/faults.mjs";
 import { captureFuzz } from "./lib/fuzz.mjs";
 import { runFirstTier, startPhases } from "./lib/phases.mjs";
 import { runScript } from "./lib/script.mjs";
-import { chosenPart, filesOfPart } from "./lib/second-tier.mjs";
+import { chosenPart, filesOfPart, PARTS } from "./lib/second-tier.mjs";
 
 await runScript(async () => {
   const part = chosenPart(process.argv.slice(2));
@@ -23,8 +23,8 @@ await runScript(async () => {
 
   async function runSecondTier() {
     const files = part === undefined ? [] : filesOfPart(part);
-    const name = part === undefined ? "verify" : `verify, part ${part} of 6`;
-    await phases.runVitest(name, ["--project=verify", "--maxWorkers=3", ...files], { isShown: false });
+    const name = part === undefined ? "verify" : `verify, part ${part} of ${PARTS}`;
+    await phases.runTests(name, { projects: ["verify"], files, workers: 3, isShown: false });
   }
 
   function codeOf({ code, output }) {

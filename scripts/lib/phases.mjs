@@ -1,5 +1,5 @@
 // The parts of `npm test` and `npm run verify`: how long each took, and what failed.
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { startStopWatch } from "./progress.mjs";
 import { capture, show } from "./run.mjs";
 import { setUpToTest, untilDiskIsQuick } from "./setup.mjs";
@@ -25,32 +25,45 @@ export async function startPhases() {
   }
 
   /**
-   * Runs Vitest with our output, or captures and then prints it, because two cannot rewrite the lines of one terminal. Tests have deadlines,
-   * which a busy machine can miss: a few files that failed run again, one after the other, and what passes then is said at the end.
+   * Runs tests, of all files of the projects or of some. Tests have deadlines, which a busy machine can miss: a few files that failed run
+   * again, one after the other, and what passes then is said at the end.
    */
-  async function runVitest(name, args, options) {
+  async function runTests(name, { projects, files = [], workers, isShown }) {
+    const chosen = projects.map((project) => `--project=${project}`);
     await run(name, async () => {
-      const code = await runVitestOnce(name, args, options);
-      const failed = failuresIn(name);
-      const files = [...new Set(failed.map(({ file }) => file))];
-      if (files.length === 0 || files.length > ALONE_MAX) {
-        failedTests.push(...failed);
-        return code;
+      const first = await vitest(name, [...chosen, ...files, `--maxWorkers=${workers}`], isShown);
+      const again = [...new Set(first.failures.map(({ file }) => file))];
+      // One without a file happened outside of every test.
+      if (again.length === 0 || again.length > ALONE_MAX || again.includes(undefined)) {
+        failedTests.push(...first.failures);
+        return first.code;
       }
-      const codeAlone = await runVitestOnce(`${name}-alone`, [...files, ...args, "--maxWorkers=1"], options);
-      if (codeAlone === 0) passedAlone.push(...failed);
-      else failedTests.push(...failuresIn(`${name}-alone`));
-      return codeAlone;
+      const alone = await vitest(`${name}-alone`, [...chosen, ...again, "--maxWorkers=1"], isShown);
+      if (alone.code === 0) passedAlone.push(...first.failures);
+      else failedTests.push(...alone.failures);
+      return alone.code;
     });
   }
 
-  async function runVitestOnce(name, args, { isShown, env = {} }) {
-    const report = reportOf(name);
-    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  /** Runs Vitest as a person asks for it. */
+  async function runVitest(name, args) {
+    await run(name, async () => {
+      const { code, failures } = await vitest(name, args, true);
+      failedTests.push(...failures);
+      return code;
+    });
+  }
+
+  /** Runs Vitest with our output, or captures and then prints it, because two cannot rewrite the lines of one terminal. */
+  async function vitest(name, args, isShown) {
+    const file = `${reports}/${name.replaceAll(/\W+/g, "-")}.json`;
+    const reporters = ["--reporter=default", "--reporter=./scripts/lib/failures-reporter.mjs"];
     const command = [process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args]];
-    rmSync(report, { force: true });
-    const variables = { ...env, CHROMIUM_PATH: chromium };
-    return isShown ? await show(...command, variables) : await printed(capture(...command, variables));
+    const variables = { CHROMIUM_PATH: chromium, FAILURES_FILE: file };
+    mkdirSync(reports, { recursive: true });
+    rmSync(file, { force: true });
+    const code = isShown ? await show(...command, variables) : await printed(capture(...command, variables));
+    return { code, failures: existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [] };
   }
 
   /** Prints the times and, at the end, where people look first in a long log, what failed. Returns the exit code. */
@@ -67,17 +80,17 @@ export async function startPhases() {
     chromium = await setUpToTest();
     return 0;
   });
-  return { run, runVitest, end };
+  return { run, runTests, runVitest, end };
 }
 
 /**
  * Runs the gate, and the tests that every change needs. Not side by side: tests have deadlines. Both, so that one run shows every failure. The
  * gate is first: meanwhile the disk gets over an install.
  */
-export async function runFirstTier({ run, runVitest }) {
+export async function runFirstTier({ run, runTests }) {
   await run("check", () => printed(capture(process.execPath, ["scripts/check.mjs"])));
   await untilDiskIsQuick();
-  await runVitest("tests", ["--project=unit", "--project=integration"], { isShown: true });
+  await runTests("tests", { projects: ["unit", "integration"], workers: 5, isShown: true });
 }
 
 /** Prints the output of a command that has run quietly. Resolves to its exit code. */
@@ -90,27 +103,4 @@ async function printed(command) {
 /** Prints a heading, and one line per failure. */
 function print(heading, failures) {
   console.log([heading, ...failures.map(({ test, message }) => `${test}: ${message}`)].join("\n  "));
-}
-
-const reportOf = (name) => `${reports}/${name.replaceAll(/\W+/g, "-")}.json`;
-
-/** One entry per failed test, with the first line of its message. */
-function failuresIn(name) {
-  const report = reportOf(name);
-  if (!existsSync(report)) return [];
-  const { testResults } = JSON.parse(readFileSync(report, "utf8"));
-  return testResults.flatMap(({ name: file, status, message, assertionResults }) => {
-    const failed = assertionResults.filter((test) => test.status === "failed");
-    if (failed.length === 0)
-      return status === "failed" ? [{ file, test: file, message: firstLine(message) }] : [];
-    return failed.map(({ fullName, failureMessages }) => ({
-      file,
-      test: fullName,
-      message: firstLine(failureMessages.join("\n")),
-    }));
-  });
-}
-
-function firstLine(text) {
-  return text.trimStart().split("\n", 1)[0];
 }

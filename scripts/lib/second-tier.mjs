@@ -5,14 +5,14 @@ import { parseArgs } from "node:util";
 import { filesUnder } from "./files.mjs";
 import { Failure } from "./script.mjs";
 
-const PARTS = 6;
+export const PARTS = 6;
 
 /** The part that is asked for, or one at random. Returns undefined where all are. */
 export function chosenPart(args) {
   const { all, part } = optionsIn(args);
   if (all) return undefined;
   if (part === undefined) return randomInt(PARTS) + 1;
-  if (/^[1-6]$/.test(part)) return Number(part);
+  if (/^\d$/.test(part) && part >= 1 && part <= PARTS) return Number(part);
   throw new Failure(`--part: expected a number from 1 to ${PARTS}, got "${part}"`);
 }
 
