@@ -23,8 +23,8 @@ export interface Feature extends ApplicationCheck, SubmitPoints {
   readonly findFormerEntry?: FindFormerEntry;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (process: SubmittingProcess) => readonly Partial<Running>[];
-  /** What workers run. Loaded in them alone: a producer starts without it. */
-  readonly inWorker?: () => Promise<FeatureInWorker>;
+  /** Loads the module with what workers run. A producer starts without it. */
+  readonly inWorker?: () => Promise<{ readonly inWorker: FeatureInWorker }>;
 }
 
 /** What a feature runs in a worker. Every point is optional. */

@@ -16,15 +16,12 @@ import { tags } from "./tags/feature.ts";
 /** All features, in the order in which the path of a job calls them. Those without a `feature.ts` do nothing but in workers. */
 export const features: readonly Feature[] = [
   logs,
-  { name: "workers", inWorker: async () => (await import("./workers/in-worker.ts")).inWorker },
-  { name: "cancellations", inWorker: async () => (await import("./cancellations/in-worker.ts")).inWorker },
-  { name: "poison-jobs", inWorker: async () => (await import("./poison-jobs/in-worker.ts")).inWorker },
-  { name: "blocked-loop", inWorker: async () => (await import("./blocked-loop/in-worker.ts")).inWorker },
-  {
-    name: "failure-records",
-    inWorker: async () => (await import("./failure-records/in-worker.ts")).inWorker,
-  },
-  { name: "ledger-life", inWorker: async () => (await import("./ledger-life/in-worker.ts")).inWorker },
+  { name: "workers", inWorker: () => import("./workers/in-worker.ts") },
+  { name: "cancellations", inWorker: () => import("./cancellations/in-worker.ts") },
+  { name: "poison-jobs", inWorker: () => import("./poison-jobs/in-worker.ts") },
+  { name: "blocked-loop", inWorker: () => import("./blocked-loop/in-worker.ts") },
+  { name: "failure-records", inWorker: () => import("./failure-records/in-worker.ts") },
+  { name: "ledger-life", inWorker: () => import("./ledger-life/in-worker.ts") },
   retention,
   budget,
   fairness,
@@ -36,6 +33,6 @@ export const features: readonly Feature[] = [
   formerQueues,
   history,
   nextJobs,
-  { name: "queue-control", inWorker: async () => (await import("./queue-control/in-worker.ts")).inWorker },
+  { name: "queue-control", inWorker: () => import("./queue-control/in-worker.ts") },
   hooks,
 ];

@@ -231,15 +231,18 @@ describe("rows of one ordering key", () => {
   });
 });
 
+/** A relay whose Redis the test may damage. */
+async function startOnOwnRedis() {
+  const redis = await startRedisServer();
+  onTestFinished(redis.stop);
+  const variables = { REDIS_URL: redis.url, HOLDFAST_METRICS_PORT: "0" };
+  const service = await createOutboxService(application, variables);
+  return { redis, service, relay: await service.startRelay() };
+}
+
 describe("while Redis is away", () => {
   it("rows wait, nothing is parked, and all are submitted once it is back", async () => {
-    const redis = await startRedisServer();
-    onTestFinished(redis.stop);
-    const service = await createOutboxService(application, {
-      REDIS_URL: redis.url,
-      HOLDFAST_METRICS_PORT: "0",
-    });
-    const relay = await service.startRelay();
+    const { redis, service, relay } = await startOnOwnRedis();
     await redis.kill();
     await service.commit(async (tx) => {
       for (let n = 0; n < 20; n += 1) await outbox.add(tx, note, n, { idempotencyKey: String(n) });
@@ -260,15 +263,9 @@ describe("while Redis is away", () => {
 
 describe("while Redis is full", () => {
   it("rows wait, nothing is parked, and all are submitted once there is room", async () => {
-    const redis = await startRedisServer();
-    onTestFinished(redis.stop);
+    const { redis, service, relay } = await startOnOwnRedis();
     const admin = new Redis(redis.url);
     onTestFinished(() => admin.disconnect());
-    const service = await createOutboxService(application, {
-      REDIS_URL: redis.url,
-      HOLDFAST_METRICS_PORT: "0",
-    });
-    const relay = await service.startRelay();
     await admin.config("SET", "maxmemory", "1");
     await service.commit(async (tx) => {
       for (let n = 0; n < 20; n += 1)
@@ -296,13 +293,7 @@ describe("while Redis is full", () => {
 
 describe("a relay that is stopped", () => {
   it("finishes what it has submitted, leaves the rest, and nothing is sent twice", async () => {
-    const redis = await startRedisServer();
-    onTestFinished(redis.stop);
-    const service = await createOutboxService(application, {
-      REDIS_URL: redis.url,
-      HOLDFAST_METRICS_PORT: "0",
-    });
-    const relay = await service.startRelay();
+    const { redis, service, relay } = await startOnOwnRedis();
     process.kill(redis.pid, "SIGSTOP");
     await service.commit(async (tx) => {
       for (let n = 0; n < 30; n += 1)

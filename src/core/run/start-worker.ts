@@ -83,8 +83,9 @@ export async function startWorker(
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
+  const modules = await Promise.all(features.map((feature) => feature.inWorker?.()));
+  const inWorker = modules.flatMap((module) => module?.inWorker ?? []);
   const handlers = await orStop(loaded, loadHandlers(application));
-  const inWorker = await Promise.all(features.map(async (feature) => (await feature.inWorker?.()) ?? {}));
   const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
   const path = await orStop(loaded, connecting);
   const { stores } = path;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { WorkerProcess } from "../../core/feature.ts";
+import type { FeatureInWorker, WorkerProcess } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
@@ -23,6 +23,8 @@ interface Partition {
   readonly isOwn: boolean;
   shares: readonly Share[];
 }
+
+export const inWorker: FeatureInWorker = { inProcess: startBudgetSweep };
 
 /**
  * Removes ended jobs, the oldest first, while they take more than the application or a type of it may keep; each second. Nothing runs where

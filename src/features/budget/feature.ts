@@ -5,5 +5,5 @@ import { declaredBudget } from "./declared.ts";
 export const budget: Feature = {
   name: "budget",
   ...declaredBudget,
-  inWorker: async () => ({ inProcess: (await import("./budget-sweep.ts")).startBudgetSweep }),
+  inWorker: () => import("./budget-sweep.ts"),
 };

@@ -5,5 +5,5 @@ import { declaredChildFailure } from "./declared.ts";
 export const flows: Feature = {
   name: "flows",
   ...declaredChildFailure,
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

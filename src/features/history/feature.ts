@@ -5,5 +5,5 @@ import { countSubmissions } from "./history-writer.ts";
 export const history: Feature = {
   name: "history",
   inSubmitter: (process) => [countSubmissions(process)],
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

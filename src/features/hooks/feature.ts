@@ -38,5 +38,5 @@ declare module "../../core/run/worker-options.ts" {
 /** Functions of the application that workers call. */
 export const hooks: Feature = {
   name: "hooks",
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

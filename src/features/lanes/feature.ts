@@ -17,5 +17,5 @@ export const lanes: Feature = {
       },
     };
   },
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

@@ -7,7 +7,7 @@ import type { Running } from "../../platform/lib/running.ts";
 export const logs: Feature = {
   name: "logs",
   inSubmitter: ({ events, log }) => (log === undefined ? [] : [logSubmissions(events, log)]),
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };
 
 /** Logs accepted submissions at debug, since they would flood the log. */

@@ -25,5 +25,5 @@ declare module "../../core/job/attempt.ts" {
 /** Handlers submit the jobs that follow theirs. */
 export const nextJobs: Feature = {
   name: "next-jobs",
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

@@ -14,5 +14,5 @@ export const rate: Feature = {
       travel: (hash) => ({ extras: { rate: { hash: hash("rate", key, 24), limit, windowMs } } }),
     };
   },
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

@@ -5,5 +5,5 @@ import { declaredRetention } from "./retention.ts";
 export const retention: Feature = {
   name: "retention",
   ...declaredRetention,
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };

@@ -14,5 +14,5 @@ export const tags: Feature = {
   contentOf: ({ tags = [] }) => (tags.length > 0 ? { tags: [...tags].sort() } : {}),
   partOf: (_contract, _payload, { tags = [] }) =>
     tags.length > 0 ? { travel: () => ({ extras: { tags }, stored: { tags } }) } : undefined,
-  inWorker: async () => (await import("./in-worker.ts")).inWorker,
+  inWorker: () => import("./in-worker.ts"),
 };
