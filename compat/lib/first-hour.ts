@@ -8,10 +8,10 @@ import { until } from "../../test/support/until.ts";
 import { must, newFolder } from "./folder.ts";
 import type { Newcomer } from "./newcomers.ts";
 
-export const stepNames = ["init", "install", "check", "dev", "job", "reload", "test"] as const;
+const stepNames = ["init", "install", "check", "dev", "job", "reload", "test"] as const;
 
 /** Seconds of each step. */
-export type Times = Readonly<Record<(typeof stepNames)[number], number>>;
+type Times = Readonly<Record<(typeof stepNames)[number], number>>;
 
 const START_MS = 60_000;
 
@@ -27,7 +27,7 @@ export async function passFirstHour(newcomer: Newcomer, tarball: string): Promis
     must(folder, "npm", ["install", "--no-audit", "--no-fund", tarball], { ms: 180_000 }),
   );
   const check = await timed(() => newcomer.check(folder));
-  const service = startDev(folder, script("dev"));
+  const service = startScript(folder, script("dev"));
   try {
     const dev = await timed(() => service.untilPrinted(/Ctrl-C stops/));
     const job = await timed(() => completeInConsole(service.printed, "Hello, Ada!"));
@@ -44,17 +44,19 @@ export async function passFirstHour(newcomer: Newcomer, tarball: string): Promis
   }
 }
 
-async function timed(step: () => Promise<unknown>): Promise<number> {
+/** @returns seconds */
+export async function timed(step: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
   await step();
   return (performance.now() - begun) / 1_000;
 }
 
-function startDev(folder: string, script: string) {
+/** Starts a script of a project, with few variables of its own. */
+export function startScript(folder: string, script: string, env: NodeJS.ProcessEnv = {}) {
   const { PATH, HOME } = process.env;
   const child = spawn("npm", ["run", script], {
     cwd: folder,
-    env: { PATH, HOME, HOLDFAST_PORT: "0", HOLDFAST_LOG_LEVEL: "warn" },
+    env: { PATH, HOME, HOLDFAST_PORT: "0", HOLDFAST_LOG_LEVEL: "warn", ...env },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
