@@ -6,12 +6,14 @@ import { startRedisServer } from "../test/support/redis-server.ts";
 import { plainTable } from "../test/support/report.ts";
 import { until } from "../test/support/until.ts";
 import { type Contestant, graphileWorker, holdfast, pgBoss } from "./outbox/contestants.ts";
+import { type EffectCost, measureDatabaseEffect, median } from "./outbox/database-effect.ts";
 
 const usage = `npm run outbox -- [options]
 
 Measures the outbox beside pg-boss and graphile-worker, on one PostgreSQL and one Redis that fsync each commit. Each transaction writes a row of
 its own and enqueues a job: how many transactions a second commit, how many jobs a second are fetched from a backlog (by Holdfast's relay: Redis
-has them on its disk), how many are fetched and run, and how long after its commit a job starts while nothing else waits.
+has them on its disk), how many are fetched and run, and how long after its commit a job starts while nothing else waits. Then what a database effect costs: a
+transaction of one insert, with the effect's row and without.
 
   --quick  a short form
   --help   shows this text
@@ -38,7 +40,11 @@ await runCommand(usage, { quick: { type: "boolean", default: false } }, async ({
     for (const contestant of contestants)
       results.push(await measure(contestant, pool, isQuick ? quick : full));
     await pool.end();
-    return report(results) ? 0 : 1;
+    const isMet = report(results);
+    const { costs, bytesPerRow } = await measureDatabaseEffect(databaseUrl);
+    reportEffect(costs);
+    say(`${bytesPerRow} bytes of PostgreSQL for each effect, indexes included`);
+    return isMet ? 0 : 1;
   } finally {
     await redis.stop();
     await postgres.stop();
@@ -133,10 +139,6 @@ function perSecond(count: number, sinceMs: number): number {
   return (count / (performance.now() - sinceMs)) * 1_000;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 function report(results: readonly Result[]): boolean {
   const rows = results.map(({ name, committed, fetched, completed, startMs }) => [
     name,
@@ -154,4 +156,14 @@ function report(results: readonly Result[]): boolean {
     `fetched: ${ratio.toFixed(2)} × pg-boss (goal ${goals.ratio}); start p50 ${startMs.toFixed(1)} ms (goal ${goals.startP50Ms})`,
   );
   return ratio >= goals.ratio && startMs <= goals.startP50Ms;
+}
+
+function reportEffect(costs: readonly EffectCost[]): void {
+  const rows = costs.map(({ lanes, plainUs, effectUs, ratio }) => [
+    lanes,
+    Math.round(plainUs),
+    Math.round(effectUs),
+    ratio.toFixed(2),
+  ]);
+  say(plainTable({ head: ["transactions at a time", "µs without effect", "µs with", "ratio"], rows }));
 }
