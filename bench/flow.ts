@@ -8,7 +8,7 @@ import { measureHistory } from "./flow/history.ts";
 import { measureKeyed } from "./flow/keyed.ts";
 import { measureLargeFlow } from "./flow/large-flow.ts";
 import { measureOrder } from "./flow/order.ts";
-import { measureRates } from "./flow/rates.ts";
+import { measureRates, type RateCost } from "./flow/rates.ts";
 import { type Lateness, measureBurst, measureSchedules } from "./flow/schedules.ts";
 import { measureTags } from "./flow/tags.ts";
 import { measureBullmqMetrics, measureWorkerHistory } from "./flow/worker-history.ts";
@@ -22,7 +22,7 @@ Measures flow control. Each row prints what it measured:
   flow       a flow of many children: how long it takes; its parent reads each once
   schedules  a scheduler with 10,000 schedules that were put at run time, beside 10
   budget     a budget in bytes: what it costs, and many more ended jobs than it has room for
-  rates      what a rate for each key costs Redis
+  rates      what a rate for each key costs Redis, and how many jobs a worker runs beside no rate
   debounce   what a debounced submission costs Redis, beside a delayed one
   tags       lists by tag with many jobs
   history    its bytes, and a worker with and without it, beside BullMQ's own metrics
@@ -31,7 +31,7 @@ Measures flow control. Each row prints what it measured:
   --quick     a short form
   --help      shows this text
 
-Exit codes: 0 order and flow are as promised, 1 they are not, 2 wrong usage.`;
+Exit codes: 0 all is as promised, 1 something is not, 2 wrong usage.`;
 
 const full = {
   waiting: 100_000,
@@ -60,6 +60,8 @@ const MEGABYTE = 1024 * 1024;
 const DRAINED_ROUNDS = 5;
 /** A scheduler's cost must not grow with the schedules that are not due. */
 const COST_GROWTH_MAX = 1.5;
+/** Of Redis's time for a job, where a feature is used, beside a job without it. */
+const USED_MAX = 1.3;
 
 /** Each resolves to whether what it looked at is as promised. */
 const rows: Readonly<Record<string, (url: string, size: Size) => Promise<boolean>>> = {
@@ -123,27 +125,32 @@ async function oneAtATime(url: string, { keyed }: Size): Promise<boolean> {
 }
 
 async function rates(url: string, { rated }: Size): Promise<boolean> {
-  const cost = await measureRates(url, rated);
-  const us = (value: number) => value.toFixed(1);
-  const times = (value: number, of: number) => (value / of).toFixed(2);
-  const { bareUs, lookingUs, plainUs, oneKeyUs, manyKeysUs, oneKeyHeldUs, manyKeysHeldUs } = cost;
+  const { bare, looking, plain, ...used } = await measureRates(url, rated);
+  const times = (one: RateCost, other: RateCost) => one.us / other.us;
   say(
-    `Redis's time to submit and run a job: ${us(bareUs)} µs, ${us(lookingUs)} where features may hold it back (${times(lookingUs, bareUs)} times as much).`,
+    `Redis's time to submit and run a job: ${bare.us.toFixed(1)} µs, ${looking.us.toFixed(1)} where features may hold it back ` +
+      `(${times(looking, bare).toFixed(2)} times as much).`,
   );
-  const row = (name: string, value: number) => [name, us(value), times(value, plainUs)];
+  const row = (name: string, cost: RateCost) => [
+    name,
+    cost.us.toFixed(1),
+    times(cost, plain).toFixed(2),
+    Math.round(cost.perSecond),
+  ];
+  const many = `the same, ${rated.jobs / 2} keys`;
   say(
     plainTable({
-      head: ["with Holdfast's worker", "µs of Redis", "ratio"],
+      head: ["with Holdfast's worker", "µs of Redis", "ratio", "run a second"],
       rows: [
-        row("no rate", plainUs),
-        row("a rate that is never reached, 1 key", oneKeyUs),
-        row(`the same, ${rated.jobs / 2} keys`, manyKeysUs),
-        row("half of the jobs held, 1 key", oneKeyHeldUs),
-        row(`the same, ${rated.jobs / 2} keys`, manyKeysHeldUs),
+        row("no rate", plain),
+        row("a rate that is never reached, 1 key", used.oneKey),
+        row(many, used.manyKeys),
+        row("half of the jobs held, 1 key", used.oneKeyHeld),
+        row(many, used.manyKeysHeld),
       ],
     }),
   );
-  return true;
+  return Object.values(used).every((cost) => times(cost, plain) <= USED_MAX);
 }
 
 async function largeFlow(url: string, { children }: Size): Promise<boolean> {
@@ -170,7 +177,7 @@ async function debounced(url: string, { rounds }: Size): Promise<boolean> {
     "ratio",
   ];
   say(plainTable({ head, rows }));
-  return true;
+  return costs.every(({ ratio }) => ratio <= USED_MAX);
 }
 
 async function keptWithinBudget(url: string, { drained, budget }: Size): Promise<boolean> {
@@ -197,7 +204,10 @@ async function keptWithinBudget(url: string, { drained, budget }: Size): Promise
       `${megabytes(run.used)} without keys, ledgers and events: ${(run.estimate / run.used).toFixed(3)}.`,
   );
   const isNear = Math.abs(run.estimate / run.reported - 1) <= 0.1;
-  return isNear && run.estimate <= budget.keepBytes && run.wronged === 0 && run.remembered === run.tried;
+  const isCheap = budgetUs / plainUs <= USED_MAX;
+  return (
+    isCheap && isNear && run.estimate <= budget.keepBytes && run.wronged === 0 && run.remembered === run.tried
+  );
 }
 
 async function tags(url: string, { waiting }: Size): Promise<boolean> {

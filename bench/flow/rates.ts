@@ -7,18 +7,25 @@ import { withClaimPoint } from "../../src/core/bullmq/claim/claim-scripts.ts";
 import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import { startWorker } from "../../src/worker.ts";
 
-/** Microseconds of the processor that Redis's thread uses to submit a job and to run it, of the quietest round. */
+/** Of the quietest round. */
 export interface RateCost {
-  /** A type without a rate: without the look at each job as it is claimed, and with it. */
-  readonly bareUs: number;
-  readonly lookingUs: number;
-  /** Holdfast's worker: without a rate, with one of a single key that is never reached, and of many keys. */
-  readonly plainUs: number;
-  readonly oneKeyUs: number;
-  readonly manyKeysUs: number;
+  /** Microseconds of the processor that Redis's thread uses to submit a job and to run it. */
+  readonly us: number;
+  /** Jobs that a worker ran in a second. */
+  readonly perSecond: number;
+}
+
+export interface RateCosts {
+  /** A type without a rate, by BullMQ's worker: without the look at each job as it is claimed, and with it. */
+  readonly bare: RateCost;
+  readonly looking: RateCost;
+  /** By Holdfast's worker: without a rate, with one of a single key that is never reached, and of many keys. */
+  readonly plain: RateCost;
+  readonly oneKey: RateCost;
+  readonly manyKeys: RateCost;
   /** The same where half of the jobs are held. */
-  readonly oneKeyHeldUs: number;
-  readonly manyKeysHeldUs: number;
+  readonly oneKeyHeld: RateCost;
+  readonly manyKeysHeld: RateCost;
 }
 
 export interface RateSize {
@@ -42,26 +49,29 @@ const ratedJob = (limit: string) =>
   defineJob({ ...common, type: "rated", rate: { key: ({ key }) => key, limit } });
 type BenchJob = typeof plain | ReturnType<typeof ratedJob>;
 
-export async function measureRates(redisUrl: string, { jobs, rounds }: RateSize): Promise<RateCost> {
+export async function measureRates(redisUrl: string, { jobs, rounds }: RateSize): Promise<RateCosts> {
   const keys = jobs / 2;
   const never = ratedJob("10000/50ms");
-  const runs: Record<keyof RateCost, () => Promise<number>> = {
-    bareUs: () => runBullmq(redisUrl, jobs, false),
-    lookingUs: () => runBullmq(redisUrl, jobs, true),
-    plainUs: () => runHoldfast(redisUrl, plain, jobs, 1),
-    oneKeyUs: () => runHoldfast(redisUrl, never, jobs, 1),
-    manyKeysUs: () => runHoldfast(redisUrl, never, jobs, keys),
-    oneKeyHeldUs: () => runHoldfast(redisUrl, ratedJob(`${keys}/${HELD_WINDOW_MS}ms`), jobs, 1),
-    manyKeysHeldUs: () => runHoldfast(redisUrl, ratedJob(`1/${HELD_WINDOW_MS}ms`), jobs, keys),
+  const runs: Record<keyof RateCosts, () => Promise<RateCost>> = {
+    bare: () => runBullmq(redisUrl, jobs, false),
+    looking: () => runBullmq(redisUrl, jobs, true),
+    plain: () => runHoldfast(redisUrl, plain, jobs, 1),
+    oneKey: () => runHoldfast(redisUrl, never, jobs, 1),
+    manyKeys: () => runHoldfast(redisUrl, never, jobs, keys),
+    oneKeyHeld: () => runHoldfast(redisUrl, ratedJob(`${keys}/${HELD_WINDOW_MS}ms`), jobs, 1),
+    manyKeysHeld: () => runHoldfast(redisUrl, ratedJob(`1/${HELD_WINDOW_MS}ms`), jobs, keys),
   };
-  const costs: Partial<Record<keyof RateCost, number>> = {};
-  const names = Object.keys(runs) as (keyof RateCost)[];
+  const costs: Partial<Record<keyof RateCosts, RateCost>> = {};
+  const names = Object.keys(runs) as (keyof RateCosts)[];
   for (const name of names) await runs[name]();
   // Whatever changes with time falls on all.
   for (let round = 0; round < rounds; round += 1)
-    for (const name of names)
-      costs[name] = Math.min(costs[name] ?? Number.POSITIVE_INFINITY, await runs[name]());
-  return costs as Record<keyof RateCost, number>;
+    for (const name of names) {
+      const { us, perSecond } = await runs[name]();
+      const best = costs[name] ?? { us, perSecond };
+      costs[name] = { us: Math.min(best.us, us), perSecond: Math.max(best.perSecond, perSecond) };
+    }
+  return costs as Record<keyof RateCosts, RateCost>;
 }
 
 const environment = (redisUrl: string) => ({
@@ -74,20 +84,23 @@ const environment = (redisUrl: string) => ({
 });
 
 /** Submits jobs and runs them, and measures both. */
-async function runHoldfast(redisUrl: string, job: BenchJob, jobs: number, keys: number): Promise<number> {
+async function runHoldfast(redisUrl: string, job: BenchJob, jobs: number, keys: number): Promise<RateCost> {
   const env = environment(redisUrl);
   return await perJob(redisUrl, jobs, async () => {
     const ended = countdown(jobs);
     await submitAll(env, job, jobs, keys);
     const handler = job.handler(async () => ended.count());
+    const begun = performance.now();
     const worker = await startWorker(applicationOf(job, handler), env);
     await ended.all;
+    const ms = performance.now() - begun;
     await worker.stop();
+    return ms;
   });
 }
 
 /** Claims and completes jobs one after another, as a worker of BullMQ's does that is busy. */
-async function runBullmq(redisUrl: string, jobs: number, isLooking: boolean): Promise<number> {
+async function runBullmq(redisUrl: string, jobs: number, isLooking: boolean): Promise<RateCost> {
   const env = environment(redisUrl);
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   if (isLooking) lookAtClaims(connection);
@@ -100,12 +113,14 @@ async function runBullmq(redisUrl: string, jobs: number, isLooking: boolean): Pr
   try {
     return await perJob(redisUrl, jobs, async () => {
       await submitAll(env, plain, jobs, 1);
+      const begun = performance.now();
       const first = await worker.getNextJob(TOKEN);
       for (let job: Job | undefined = first; job; ) {
         const fetched: readonly unknown[] = (await job.moveToCompleted({}, TOKEN)) ?? [];
         const [next, id] = fetched as [JobJson?, string?];
         job = next ? Job.fromJSON(worker, next, id) : undefined;
       }
+      return performance.now() - begun;
     });
   } finally {
     await worker.close();
@@ -155,13 +170,13 @@ function countdown(jobs: number) {
   };
 }
 
-/** Of the processor, so that little else that the machine does counts. */
-async function perJob(redisUrl: string, jobs: number, run: () => Promise<void>): Promise<number> {
+/** @param run submits jobs and runs them, and resolves to how long it ran them, in milliseconds */
+async function perJob(redisUrl: string, jobs: number, run: () => Promise<number>): Promise<RateCost> {
   const client = new Redis(redisUrl);
   try {
     const before = await threadUs(client);
-    await run();
-    return ((await threadUs(client)) - before) / jobs;
+    const ms = await run();
+    return { us: ((await threadUs(client)) - before) / jobs, perSecond: (jobs / ms) * 1_000 };
   } finally {
     await client.flushall();
     client.disconnect();

@@ -42,7 +42,7 @@ interface Size {
 }
 
 const quick: Size = { documents: 20, versions: 8, kills: 3, everyMs: 1_000 };
-const full: Size = { documents: 100, versions: 40, kills: 24, everyMs: 1_500 };
+const full: Size = { documents: 100, versions: 50, kills: 30, everyMs: 1_500 };
 /** Nobody is killed. */
 const controlled: Size = { documents: 30, versions: 20, kills: 0, everyMs: 0 };
 const CONTROL_TRIES = 5;
