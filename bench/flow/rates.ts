@@ -35,8 +35,9 @@ export interface RateSize {
 
 const CONCURRENCY = 50;
 const TOKEN = "bench";
-/** Until the held jobs are let in. */
-const HELD_WINDOW_MS = 3_000;
+/** Of a rate that holds half of the jobs, for each job: longer than the other half runs, and little longer, since an idle worker costs, too. */
+const WINDOW_MS_PER_JOB = 0.15;
+const WINDOW_MIN_MS = 150;
 
 const common = {
   payload: z.strictObject({ key: z.string() }),
@@ -52,14 +53,15 @@ type BenchJob = typeof plain | ReturnType<typeof ratedJob>;
 export async function measureRates(redisUrl: string, { jobs, rounds }: RateSize): Promise<RateCosts> {
   const keys = jobs / 2;
   const never = ratedJob("10000/50ms");
+  const windowMs = WINDOW_MIN_MS + jobs * WINDOW_MS_PER_JOB;
   const runs: Record<keyof RateCosts, () => Promise<RateCost>> = {
     bare: () => runBullmq(redisUrl, jobs, false),
     looking: () => runBullmq(redisUrl, jobs, true),
     plain: () => runHoldfast(redisUrl, plain, jobs, 1),
     oneKey: () => runHoldfast(redisUrl, never, jobs, 1),
     manyKeys: () => runHoldfast(redisUrl, never, jobs, keys),
-    oneKeyHeld: () => runHoldfast(redisUrl, ratedJob(`${keys}/${HELD_WINDOW_MS}ms`), jobs, 1),
-    manyKeysHeld: () => runHoldfast(redisUrl, ratedJob(`1/${HELD_WINDOW_MS}ms`), jobs, keys),
+    oneKeyHeld: () => runHoldfast(redisUrl, ratedJob(`${keys}/${windowMs}ms`), jobs, 1),
+    manyKeysHeld: () => runHoldfast(redisUrl, ratedJob(`1/${windowMs}ms`), jobs, keys),
   };
   const costs: Partial<Record<keyof RateCosts, RateCost>> = {};
   const names = Object.keys(runs) as (keyof RateCosts)[];
