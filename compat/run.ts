@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { markdownTable, plainTable, type Table } from "../test/support/report.ts";
@@ -9,50 +9,60 @@ import { checkout, pack } from "./lib/folder.ts";
 import { type Client, type Installed, install } from "./lib/installs.ts";
 import { measureNeeds, type Need } from "./lib/needs.ts";
 import { bundleWithNext } from "./lib/next.ts";
-import { applicationTable, compatibilityPage, type Results } from "./lib/page.ts";
+import { applicationTable, compatibilityPage, needTable, type Results } from "./lib/page.ts";
 import { checkTypes, openTypedProject, resolutions, type TypeCheck } from "./lib/types.ts";
 
-const usage = `npm run compat -- [--only TEXT]
+const usage = `npm run compat -- [options]
 
 Packs Holdfast and uses the package as other people do: installs, builds and uses the applications of examples/ with Node.js 20 to 24
 and Bun, by npm, pnpm, Yarn Plug'n'Play and Bun; installs it into an empty project where every warning fails; measures what its
 processes need; checks types with TypeScript 5.4 to 7 beside another copy of Zod; and runs a producer that esbuild, Vite, webpack and
 Next.js bundled. Needs the npm registry; takes about twenty minutes, and writes docs/compatibility.md if nothing failed.
 
-  --only TEXT  tries only the applications whose row has this text, e.g. "express" or "Yarn PnP"; writes no page
-  --help       shows this text
+  --only TEXT   tries only the applications whose row has this text, e.g. "express" or "Yarn PnP"; writes no page
+  --needs FILE  measures only what the processes of a packed package need, e.g. of an older build; writes no page
+  --help        shows this text
 
 Exit codes: 0 all of it works, 1 something does not, 2 wrong usage.`;
 
 const compilers = ["5.4", "5.9", "6", "7"];
 /** The oldest that the peer range allows and that compiles, and the newest. */
 const zods = ["4.0.17", "4"];
-const OPPONENT = "BullMQ and Zod, npm";
+const installOpponent = () => install("npm", ["bullmq@6.7.0", "zod@^4"]);
 const SLOWEST_S = 10;
 
-await runCommand(usage, { only: { type: "string" } }, async ({ only }) => {
-  const faults: string[] = [];
-  const packed = await pack();
-  const applications = await tryApplications(packed.tarball, only, faults);
-  if (only !== undefined) {
-    say(`${plainTable(applicationTable(applications))}\n${faults.join("\n")}`);
-    return faults.length === 0 && applications.length > 0 ? 0 : 1;
-  }
-  const installs = await tryInstalls(packed.tarball, faults);
-  const needs = await tryNeeds(installs);
-  const types = await tryTypes(packed.tarball, faults);
-  const bundles = await tryBundlers(packed.tarball, faults);
-  const results: Results = { packed, applications, needs, installs, types, bundles };
-  const page = compatibilityPage(results);
-  for (const table of Object.values(page.tables)) say(`${plainTable(table)}\n`);
-  if (faults.length > 0) say(faults.join("\n"));
-  else
-    writeFileSync(
-      join(checkout, "docs/compatibility.md"),
-      page.text((table: Table) => markdownTable(table)),
-    );
-  return faults.length === 0 ? 0 : 1;
-});
+await runCommand(
+  usage,
+  { only: { type: "string" }, needs: { type: "string" } },
+  async ({ only, needs: of }) => {
+    const faults: string[] = [];
+    if (of !== undefined) {
+      say(plainTable(needTable(await tryNeeds(await install("npm", [resolve(of), "zod@^4"])))));
+      return 0;
+    }
+    const packed = await pack();
+    const applications = await tryApplications(packed.tarball, only, faults);
+    if (only !== undefined) {
+      say(`${plainTable(applicationTable(applications))}\n${faults.join("\n")}`);
+      return faults.length === 0 && applications.length > 0 ? 0 : 1;
+    }
+    const installs = await tryInstalls(packed.tarball, faults);
+    const [[, holdfast]] = installs as [[string, Installed]];
+    const needs = await tryNeeds(holdfast);
+    const types = await tryTypes(packed.tarball, faults);
+    const bundles = await tryBundlers(packed.tarball, faults);
+    const results: Results = { packed, applications, needs, installs, types, bundles };
+    const page = compatibilityPage(results);
+    for (const table of Object.values(page.tables)) say(`${plainTable(table)}\n`);
+    if (faults.length > 0) say(faults.join("\n"));
+    else
+      writeFileSync(
+        join(checkout, "docs/compatibility.md"),
+        page.text((table: Table) => markdownTable(table)),
+      );
+    return faults.length === 0 ? 0 : 1;
+  },
+);
 
 /** One after another: they share the machine. */
 async function tryApplications(
@@ -80,14 +90,12 @@ async function tryInstalls(tarball: string, faults: string[]): Promise<[string, 
     faults.push(...installed.warnings.map((warning) => `${client}: ${warning}`));
     results.push([`Holdfast, ${client}`, installed]);
   }
-  results.push([OPPONENT, await install("npm", ["bullmq@6.7.0", "zod@^4"])]);
+  results.push(["BullMQ and Zod, npm", await installOpponent()]);
   return results;
 }
 
-function tryNeeds(installs: readonly [string, Installed][]): Promise<Need[]> {
-  const [[, holdfast]] = installs as [[string, Installed]];
-  const [, bullmq] = installs.find(([name]) => name === OPPONENT) as [string, Installed];
-  return measureNeeds(holdfast, bullmq);
+async function tryNeeds(holdfast: Installed): Promise<Need[]> {
+  return await measureNeeds(holdfast, await installOpponent());
 }
 
 async function tryTypes(tarball: string, faults: string[]): Promise<TypeCheck[]> {

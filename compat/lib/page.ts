@@ -92,7 +92,7 @@ export function applicationTable(applications: readonly Tried[]): Table {
   };
 }
 
-function needTable(needs: readonly Need[]): Table {
+export function needTable(needs: readonly Need[]): Table {
   const withUnit = (value: number, unit: string) =>
     `${unit === "×" ? value.toFixed(2) : Math.round(value)} ${unit}`;
   return {
