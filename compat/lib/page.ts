@@ -42,7 +42,7 @@ ${asText(tables.applications)}
 ## What it needs
 
 From the packed tarball, in production mode. Memory is resident memory, most of it Node.js's own: of a role 10 s after it is ready, and of a process that imports a producer and
-nothing else (medians of seven).
+nothing else (medians of seven). *Before* is the build 5c2b26f, which had all its dependencies installed beside it, measured by the same command.
 
 ${asText(tables.needs)}
 
@@ -96,9 +96,10 @@ export function needTable(needs: readonly Need[]): Table {
   const withUnit = (value: number, unit: string) =>
     `${unit === "×" ? value.toFixed(2) : Math.round(value)} ${unit}`;
   return {
-    head: ["", "measured", "meant", ""],
-    rows: needs.map(({ what, value, unit, most }) => [
+    head: ["", "before", "measured", "meant", ""],
+    rows: needs.map(({ what, value, unit, most, before }) => [
       what,
+      withUnit(before, unit).trim(),
       withUnit(value, unit).trim(),
       `≤ ${most} ${unit}`.trim(),
       value <= most ? "✓" : "✗",
