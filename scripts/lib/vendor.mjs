@@ -5,12 +5,14 @@ import { filesUnder } from "./files.mjs";
 
 /**
  * What is imported of each. BullMQ brings an install script, which pnpm 11 and later refuse; Fastify a package that refuses Node.js 20 under
- * `--engine-strict` and Yarn 1; the others most of the packages and bytes of an install. No range of ours can prevent that.
+ * `--engine-strict` and Yarn 1; the others most of the packages and bytes of an install. No range of ours can prevent that. OpenTelemetry's API
+ * is some sixty files, which each process would load; all its copies in a process share one tracer.
  */
 const vendored = {
   "@fastify/static": "default",
   "@fastify/swagger": "default",
   "@noble/ciphers/chacha.js": "xchacha20poly1305",
+  "@opentelemetry/api": "context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace",
   bullmq: "DelayedError, Job, Queue, SpanKind, UnrecoverableError, WaitingError, Worker",
   "bullmq-otel": "BullMQOtel",
   "cli-progress": "SingleBar",
@@ -20,7 +22,7 @@ const vendored = {
 };
 
 /** Their instances are shared with the application's; or required by code of BullMQ that Holdfast never reaches. */
-const external = ["@opentelemetry/api", "ioredis", "pino", "pg", "redis", "@valkey/valkey-glide"];
+const external = ["ioredis", "pino", "pg", "redis", "@valkey/valkey-glide"];
 
 const folder = "dist/vendor";
 
