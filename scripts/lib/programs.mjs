@@ -1,5 +1,5 @@
 // Finds the programs that Holdfast needs and npm does not install.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import util from "node:util";
@@ -29,6 +29,13 @@ export function findPostgres() {
   const versions = existsSync(folder) ? readdirSync(folder) : [];
   const files = versions.map((version) => path.join(folder, version, "bin/postgres"));
   return files.find(isProgram) ?? findOnPath("postgres");
+}
+
+/** The Python that has psycopg2, or undefined. PATH may begin with another make of Python than the driver's. */
+export function findPythonDriver() {
+  return ["python3", "/usr/bin/python3"].find(
+    (program) => spawnSync(program, ["-c", "import psycopg2"]).status === 0,
+  );
 }
 
 /** The path of Chromium or Chrome, or undefined. `CHROMIUM_PATH` comes first. */

@@ -10,8 +10,16 @@ import { dependenciesAreFresh, installDependencies } from "./dependencies.mjs";
 import { installLibraries, librariesAreFresh } from "./evidence.mjs";
 import { ensureProgram } from "./install.mjs";
 import { alone } from "./lock.mjs";
-import { findChromium, findOnPath, findPostgres, findServer, hasOwnStore } from "./programs.mjs";
+import {
+  findChromium,
+  findOnPath,
+  findPostgres,
+  findPythonDriver,
+  findServer,
+  hasOwnStore,
+} from "./programs.mjs";
 import { step } from "./progress.mjs";
+import { Failure } from "./script.mjs";
 import { useTestServer } from "./test-server.mjs";
 
 /** For the service: Redis, the dependencies and a build. */
@@ -25,6 +33,7 @@ export async function setUpToTest() {
   useTestServer();
   await ensureServer();
   await ensurePostgres();
+  await ensurePythonDriver();
   const chromium = await ensureChromium();
   await ensurePromtool();
   await setUpToBuild();
@@ -152,6 +161,20 @@ function ensurePostgres() {
     otherwise:
       "Holdfast's tests need a PostgreSQL server (13 or newer): install it, for example with " +
       "`sudo apt-get install postgresql`.",
+  });
+}
+
+/** One test's alone: where it cannot be installed, that test says that it tries no Python. */
+async function ensurePythonDriver() {
+  const install = ensureProgram({
+    name: "Python's driver psycopg2",
+    find: findPythonDriver,
+    apt: ["python3-psycopg2"],
+    brew: [["psycopg"]],
+    otherwise: "Python's driver psycopg2 cannot be installed here.",
+  });
+  await install.catch((error) => {
+    if (!(error instanceof Failure)) throw error;
   });
 }
 
