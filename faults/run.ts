@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { runCommand, say, seedFrom, UsageError, wholeNumber } from "../test/support/command.ts";
 import { createRandom } from "../test/support/random.ts";
@@ -7,6 +8,7 @@ import { type Experiment, hasHeld, type Outcome } from "./lib/experiment.ts";
 import { mergeResults, type Result, readResults, writeResults } from "./lib/kept-results.ts";
 import { type Board, openBoard } from "./lib/progress.ts";
 import { printOutcome, writeReport } from "./lib/report.ts";
+import { rollingUpgrade } from "./lib/rolling-upgrade.ts";
 import { inLanes } from "./lib/waiting.ts";
 
 const usage = `npm run faults -- [options]
@@ -17,6 +19,7 @@ Injects faults into real processes and a real Redis, and checks the guarantees a
   --only 1,5     only these experiments
   --some N       N of them, which the seed chooses
   --record       writes the short form's results, too, where there are none of the full form
+  --older DIR    only a rolling upgrade, and back, between this build and another checkout's; writes no report
   --flow         with tenants, limits of keys, flows and pauses in use; writes no report
   --seed N       repeats the schedule of an earlier run (0 to 4294967295)
   --list         lists the experiments
@@ -43,20 +46,24 @@ await runCommand(
     quick: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
     flow: { type: "boolean", default: false },
+    older: { type: "string" },
     only: { type: "string" },
     some: { type: "string" },
     seed: { type: "string" },
     list: { type: "boolean", default: false },
   },
-  async ({ quick: isQuick, record, flow, only, some, list, ...given }) => {
+  async ({ quick: isQuick, record, flow, older, only, some, list, ...given }) => {
     if (flow) process.env.LAB_FLOW = "yes";
     if (list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
     const seed = seedFrom(given.seed);
-    const all = experimentsWith(only?.split(",").map(Number), isQuick);
+    const all =
+      older === undefined
+        ? experimentsWith(only?.split(",").map(Number), isQuick)
+        : [rollingUpgrade(resolve(older))];
     const chosen = some === undefined ? all : someOf(all, wholeNumber("--some", some, 1, all.length), seed);
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
-    if ((!isQuick || record) && !flow) keep(finished);
+    if ((!isQuick || record) && !flow && older === undefined) keep(finished);
     const failed = finished.filter(({ outcome }) => !hasHeld(outcome));
     for (const each of failed) say(failureLine(each, seed));
     return failed.length === 0 ? 0 : 1;
@@ -105,7 +112,7 @@ function failureLine({ number, outcome: { broken, controls } }: Result, seed: nu
     ...broken,
     ...uncaught.map(({ protection }) => `control without ${protection}: not caught`),
   ];
-  const title = experiments.find((experiment) => experiment.number === number)?.title;
+  const title = experiments.find((experiment) => experiment.number === number)?.title ?? "";
   return `✗ ${number} ${title} (seed ${seed}): ${reasons.join("; ")}`;
 }
 

@@ -46,7 +46,6 @@ export interface Mutation {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const inside = join(root, "faults/lib/inside");
 
 /** This run's copies of the whole build, by whether they have flow control. */
 const copies = new Map<boolean, string>();
@@ -71,12 +70,23 @@ export function install(mutation?: Mutation, hasFlowControl = false): Installati
   return installationIn(directory);
 }
 
-function copyWhole(hasFlowControl: boolean): string {
+/** Installs another checkout's build, with the scripts of its own laboratory. */
+export function installFrom(checkout: string): Installation {
+  return installationIn(copyFrom(checkout));
+}
+
+function copyFrom(checkout: string): string {
   const directory = scratchFolder("installation");
-  copyBuild(root, directory);
+  const inside = join(checkout, "faults/lib/inside");
+  copyBuild(checkout, directory);
   const scripts = readdirSync(inside, { recursive: true, encoding: "utf8" });
   for (const name of scripts.filter((each) => each.endsWith(".ts")))
     compileFile(join(inside, name), join(directory, "lab", name));
+  return directory;
+}
+
+function copyWhole(hasFlowControl: boolean): string {
+  const directory = copyFrom(root);
   if (hasFlowControl) writeFileSync(join(directory, "lab/flow-control"), "");
   return directory;
 }

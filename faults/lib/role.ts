@@ -30,8 +30,13 @@ export interface Role {
   /** Of the running process, or of the next one if it ended while it started. */
   ready(): Promise<Ready>;
   signal(signal: NodeJS.Signals): void;
-  /** Ends the process with SIGTERM, and starts the next. @returns its exit code */
-  replace(): Promise<number | null>;
+  /**
+   * Ends the process with SIGTERM, and starts the next.
+   *
+   * @param script of another installation, for this and all later processes
+   * @returns its exit code
+   */
+  replace(script?: string): Promise<number | null>;
   /** How many processes it has had. */
   readonly lives: number;
   /** How many of them ended by themselves after they were ready. */
@@ -44,6 +49,7 @@ const RESTART_MS = 20;
 const READY_WITHIN_MS = 60_000;
 
 export function startRole(options: RoleOptions): Role {
+  let { script } = options;
   let lives = 0;
   let ended = 0;
   let isEnding = false;
@@ -54,7 +60,7 @@ export function startRole(options: RoleOptions): Role {
     lives += 1;
     const life = `${options.name}.${lives}`;
     const env = { ...options.env, LAB_LIFE: life };
-    const child = startProcess(options.script, env, join(options.directory, "logs", `${life}.log`));
+    const child = startProcess(script, env, join(options.directory, "logs", `${life}.log`));
     let isReady = false;
     child.once("exit", (_code, signal) => {
       if (signal !== null) options.onDeath({ life, at: Date.now() });
@@ -113,11 +119,12 @@ export function startRole(options: RoleOptions): Role {
       }
     },
     signal: (signal) => void current.child.kill(signal),
-    async replace() {
+    async replace(next) {
       isReplacing = true;
       const { child } = current;
       await endChild(child, "SIGTERM");
       isReplacing = false;
+      script = next ?? script;
       current = begin();
       return child.exitCode;
     },

@@ -64,7 +64,7 @@ export interface Testbed {
   readonly deaths: readonly Death[];
   readonly outages: Outages;
   /** Starts another role, for example of another version of the application. It ends with the testbed. */
-  startRole(script: RoleScript, name: string, env?: NodeJS.ProcessEnv): Role;
+  startRole(kind: RoleKind, name: string, env?: NodeJS.ProcessEnv): Role;
   /** All effects so far. */
   witnessed(): WitnessedEffect[];
   stop(): Promise<void>;
@@ -78,7 +78,7 @@ export const LONG_LOCK = { HOLDFAST_LOCK_MS: "15000" };
 
 const STATUS_LANES = 32;
 
-type RoleScript = "worker" | "api" | "scheduler" | "relay";
+type RoleKind = "worker" | "api" | "scheduler" | "relay";
 
 async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");
@@ -104,10 +104,10 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   };
   const deaths: Death[] = [];
   const roles: Role[] = [];
-  const role = (script: RoleScript, name: string, extra: NodeJS.ProcessEnv = {}) => {
+  const role = (kind: RoleKind, name: string, extra: NodeJS.ProcessEnv = {}) => {
     const started = startRole({
       name,
-      script: installation.script(script),
+      script: installation.script(kind),
       env: { ...env, ...extra },
       directory,
       onDeath: (death) => deaths.push(death),
