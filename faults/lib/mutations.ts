@@ -346,7 +346,7 @@ export const withoutCatchUp = mutation("count of what ended after a crash", [
 
 /** A version of a schedule does not end when the next one begins. */
 export const withoutVersions = mutation("end of a schedule's version", [
-  "features/stored-schedules/stored-schedule.js",
+  "features/schedules/versions.js",
   " && at <= until",
   "",
 ]);

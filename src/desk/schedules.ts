@@ -8,6 +8,12 @@ import { openValidator } from "../core/submit/validate.ts";
 import { features } from "../features/index.ts";
 import type { Schedule } from "../features/schedules/define-schedule.ts";
 import {
+  checkDefinition,
+  type PutScheduleDefinition,
+  type RuntimeScheduleDefinition,
+  storedForm,
+} from "../features/schedules/definition.ts";
+import {
   describeExplanation,
   explainTick,
   openScheduleReader,
@@ -17,12 +23,6 @@ import {
 } from "../features/schedules/read-schedule.ts";
 import { runNow } from "../features/schedules/run-now.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
-import {
-  checkDefinition,
-  type PutScheduleDefinition,
-  type RuntimeScheduleDefinition,
-  storedForm,
-} from "../features/stored-schedules/definition.ts";
 import { definitionOf, inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
 import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../platform/config/settings.ts";

@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
 import type { Schedule } from "../../features/schedules/define-schedule.ts";
-import { submissionOf } from "../../features/schedules/run-schedule.ts";
 import {
   checkDefinition,
   contractOf,
   type RuntimeScheduleDefinition,
   scheduleOf,
-} from "../../features/stored-schedules/definition.ts";
+} from "../../features/schedules/definition.ts";
+import { submissionOf } from "../../features/schedules/run-schedule.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { openScheduleOperator, type ScheduleOperator } from "../schedules.ts";
 import type { BullmqScheduler, Withdrawn } from "./bullmq-queue.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { scheduleDefinitionSchema } from "../../features/schedules/definition.ts";
 import { pastTickSchema, scheduleStatusSchema } from "../../features/schedules/schedule-status.ts";
-import { scheduleDefinitionSchema } from "../../features/stored-schedules/definition.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
 import type { ExplainedTick } from "../schedules.ts";
 import { COMPONENT_NAME, operation } from "./operation.ts";

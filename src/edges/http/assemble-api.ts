@@ -12,9 +12,9 @@ import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts
 import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
 import { features } from "../../features/index.ts";
-import { measureMissedTicks, openMissedTicks } from "../../features/schedules/missed-ticks.ts";
+import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
-import { measureOverdue } from "../../features/stored-schedules/overdue.ts";
+import { measureMissedTicks, measureOverdue } from "../../features/schedules/tick-metrics.ts";
 import { openStoredSchedules } from "../../features/stored-schedules/stored-schedules.ts";
 import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";

@@ -27,6 +27,22 @@ export function newlyDue(schedule: Schedule, progress: Progress, now: number): n
   return wantedOf(schedule, due.reverse(), onTimeFrom(progress, now), now);
 }
 
+/** As many ticks are looked at one by one; beyond that, the latest. */
+const TICKS_MAX = 60;
+
+/** Ticks after `after`, up to `until`, the oldest first; of many the latest. */
+export function dueAfter({ timetable, catchUp }: Schedule, after: number, until: number): number[] {
+  const ticks: number[] = [];
+  for (let at = timetable.next(after); at !== undefined && at <= until; at = timetable.next(at)) {
+    ticks.push(at);
+    if (ticks.length <= TICKS_MAX) continue;
+    const count = catchUp.mode === "all" ? Math.max(catchUp.max, TICKS_MAX) : TICKS_MAX;
+    const latest = timetable.latest(count, until).filter((tick) => tick > after);
+    return latest.reverse();
+  }
+  return ticks;
+}
+
 /**
  * Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants.
  *

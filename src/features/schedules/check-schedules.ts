@@ -1,5 +1,6 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { check, pathOf } from "../../platform/lib/schema.ts";
+import { messageOf } from "../../platform/lib/thrown.ts";
 import type { Schedule } from "./define-schedule.ts";
 
 /**
@@ -9,29 +10,30 @@ import type { Schedule } from "./define-schedule.ts";
  * @throws HoldfastError `APPLICATION_INVALID` with one line per fault
  */
 export function checkSchedules(schedules: readonly Schedule[], retentionMs: number): void {
-  const faults = schedules.flatMap((schedule) => [
-    ...windowFaults(schedule, retentionMs),
-    ...payloadFaults(schedule),
-  ]);
+  const faults = schedules.flatMap((schedule) => {
+    const fault = windowFault(schedule, retentionMs);
+    const ofWindow = fault === undefined ? [] : [`catchUp.windowMs: ${fault}`];
+    return [...ofWindow, ...payloadFaults(schedule)].map((text) => `schedule "${schedule.name}": ${text}`);
+  });
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
 }
 
-function windowFaults({ name, catchUp }: Schedule, retentionMs: number): string[] {
-  if (catchUp.mode === "none" || catchUp.windowMs < retentionMs) return [];
-  return [
-    `schedule "${name}": catchUp.windowMs: expected less than HOLDFAST_RETENTION_MS (${retentionMs}), got ${catchUp.windowMs}`,
-  ];
+/** What is wrong with a schedule's catch-up window; undefined for nothing. */
+export function windowFault(
+  { catchUp: { mode, windowMs } }: Schedule,
+  retentionMs: number,
+): string | undefined {
+  if (mode === "none" || windowMs < retentionMs) return undefined;
+  return `expected less than HOLDFAST_RETENTION_MS (${retentionMs}), got ${windowMs}`;
 }
 
-function payloadFaults({ name, job, payload, timetable }: Schedule): string[] {
+function payloadFaults({ job, payload, timetable }: Schedule): string[] {
   const at = timetable.next(Date.now());
   if (at === undefined) return [];
   try {
     const { issues = [] } = check(job.payload, payload({ at: new Date(at) }));
-    return issues.map(
-      (issue) => `schedule "${name}": payload.${pathOf(issue).map(String).join(".")}: ${issue.message}`,
-    );
+    return issues.map((issue) => `payload.${pathOf(issue).map(String).join(".")}: ${issue.message}`);
   } catch (error) {
-    return [`schedule "${name}": payload: threw ${error instanceof Error ? error.message : String(error)}`];
+    return [`payload: threw ${messageOf(error)}`];
   }
 }

@@ -12,10 +12,13 @@ export interface Tick {
   readonly at: Date;
 }
 
+export const catchUpModes = ["none", "latest", "all"] as const;
+export const overlaps = ["allow", "skip", "queue-one"] as const;
+
 /** What happens to ticks that were missed because no scheduler ran. */
 export interface CatchUp {
   /** `none`: they are skipped. `latest`: the last one runs. `all`: the last `max` run, the oldest first. */
-  readonly mode: "none" | "latest" | "all";
+  readonly mode: (typeof catchUpModes)[number];
   /** With `all`, how many run at most, 1 to 1,000. @default 100 */
   readonly max: number;
   /**
@@ -30,7 +33,7 @@ export interface CatchUp {
  * What happens to a tick whose schedule's former job has not ended. `allow`: its job is submitted all the same. `skip`: the tick is
  * skipped. `queue-one`: one tick waits until that job has ended; further ones are skipped.
  */
-export type Overlap = "allow" | "skip" | "queue-one";
+export type Overlap = (typeof overlaps)[number];
 
 /** When a job is due, and with which payload. */
 export interface Schedule {
@@ -122,20 +125,21 @@ export type ScheduleDefinition<PayloadIn> = ScheduleBase<PayloadIn> &
 const SHORTEST_PERIOD_MS = 1_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-const catchUpSchema = z.strictObject({
-  mode: z.enum(["none", "latest", "all"]),
-  max: z.number().int().min(1).max(1_000).default(100),
-  windowMs: z
-    .number()
-    .int()
-    .min(SHORTEST_PERIOD_MS)
-    .max(366 * DAY_MS)
-    .default(DAY_MS),
-});
-
-const limitsSchema = z
+/** What does not depend on when it is due. */
+const commonSchema = z
   .object({
-    overlap: z.enum(["allow", "skip", "queue-one"]).default("allow"),
+    name: nameSchema,
+    catchUp: z.strictObject({
+      mode: z.enum(catchUpModes),
+      max: z.number().int().min(1).max(1_000).default(100),
+      windowMs: z
+        .number()
+        .int()
+        .min(SHORTEST_PERIOD_MS)
+        .max(366 * DAY_MS)
+        .default(DAY_MS),
+    }),
+    overlap: z.enum(overlaps).default("allow"),
     startAt: z.date().optional(),
     endAt: z.date().optional(),
     jitterMs: z.number().int().min(0).max(DAY_MS).default(0),
@@ -161,48 +165,28 @@ const limitsSchema = z
  */
 export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): Schedule {
   const { name, job, payload } = definition;
-  const named = nameSchema.safeParse(name);
-  if (!named.success) throw invalid(name, "name", `${named.error.issues[0]?.message}`);
-  const catchUp = catchUpSchema.safeParse(definition.catchUp ?? { mode: "none" });
-  if (!catchUp.success) {
-    const [issue] = catchUp.error.issues;
-    throw invalid(name, `catchUp.${issue?.path.join(".")}`, `${issue?.message}`);
+  const common = commonSchema.safeParse({ ...definition, catchUp: definition.catchUp ?? { mode: "none" } });
+  if (!common.success) {
+    const [issue] = common.error.issues;
+    throw invalid(name, `${issue?.path.join(".")}`, `${issue?.message}`);
   }
-  const limits = limitsOf(definition);
-  const { jitterMs, startAt, endAt, overlap } = limits;
+  const { startAt, endAt, jitterMs, ...rest } = common.data;
   const { pattern, when, timeZone } = patternOf(definition);
+  const limits = [
+    startAt && `, from ${startAt.toISOString()}`,
+    endAt && `, until ${endAt.toISOString()}`,
+    jitterMs > 0 && `, spread over ${exactDurationText(jitterMs)}`,
+  ];
   return {
-    name,
+    ...rest,
     job,
     payload,
-    catchUp: catchUp.data,
-    overlap,
+    jitterMs,
     timetable: between(pattern, startAt?.getTime(), endAt?.getTime()),
     pattern,
-    jitterMs,
-    when: `${when}${limitsText(limits)}`,
+    when: [when, ...limits.filter(Boolean)].join(""),
     timeZone,
   };
-}
-
-type Limits = z.output<typeof limitsSchema>;
-
-type Bounded = Pick<ScheduleBase<unknown>, "name" | "startAt" | "endAt" | "jitterMs" | "overlap">;
-
-function limitsOf({ name, startAt, endAt, jitterMs, overlap }: Bounded): Limits {
-  const limits = limitsSchema.safeParse({ startAt, endAt, jitterMs, overlap });
-  if (limits.success) return limits.data;
-  const [issue] = limits.error.issues;
-  throw invalid(name, `${issue?.path.join(".")}`, `${issue?.message}`);
-}
-
-function limitsText({ startAt, endAt, jitterMs }: Limits): string {
-  const parts = [
-    startAt && `from ${startAt.toISOString()}`,
-    endAt && `until ${endAt.toISOString()}`,
-    jitterMs > 0 && `spread over ${exactDurationText(jitterMs)}`,
-  ];
-  return parts.map((part) => (part ? `, ${part}` : "")).join("");
 }
 
 function patternOf<PayloadIn>(definition: ScheduleDefinition<PayloadIn>) {
@@ -243,21 +227,15 @@ function every(name: string, everyMs: number): Timetable {
 }
 
 function byCron(name: string, cron: string, timeZone: string): Timetable {
-  const timetable = openTimetable(name, cron, timeZone);
-  if (timetable.next(Date.now()) === undefined) {
-    throw invalid(name, "cron", `expected a pattern with a date that exists, got "${cron}"`);
-  }
-  return timetable;
-}
-
-function openTimetable(name: string, cron: string, timeZone: string): Timetable {
   try {
-    return cronTimetable(cron, timeZone);
+    const timetable = cronTimetable(cron, timeZone);
+    if (timetable.next(Date.now()) !== undefined) return timetable;
   } catch (cause) {
     if (cause instanceof RangeError)
       throw invalid(name, "timeZone", `expected a name of the IANA database, got "${timeZone}"`);
     throw invalid(name, "cron", `expected five fields such as "0 9 * * 1-5", got "${cron}"`);
   }
+  throw invalid(name, "cron", `expected a pattern with a date that exists, got "${cron}"`);
 }
 
 /** @param member whose value is wrong; "" for several together */

@@ -1,11 +1,9 @@
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import type { Metrics } from "../../platform/telemetry/metrics.ts";
 import type { Schedule } from "./define-schedule.ts";
-import { pauseAt } from "./pauses.ts";
+import { pauseAt, type SchedulePauses } from "./pauses.ts";
 import type { ScheduleReader } from "./read-schedule.ts";
-import { GRACE_MS, openTickJobs } from "./tick-jobs.ts";
-import { tickMetrics } from "./tick-metrics.ts";
+import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
 
 /** Finds ticks that were due and that no scheduler enqueued. */
 export interface MissedTicks {
@@ -54,21 +52,19 @@ export function openMissedTicks(
   };
 }
 
-/** Reports missed ticks at each scrape, from whichever process is scraped: also while no scheduler runs. */
-export function measureMissedTicks(
-  metrics: Metrics,
-  missedTicks: MissedTicks,
-  schedules: readonly Schedule[],
-  clock: { now(): number },
-): void {
-  const missed = metrics.of(tickMetrics).gauge("holdfast_schedule_missed_ticks");
-  metrics.beforeScrape(async () => {
-    const now = clock.now();
-    const found = await Promise.all(schedules.map((schedule) => missedTicks.of(schedule, now))).catch(
-      () => [],
-    );
-    missed.reset();
-    for (const [index, ticks] of found.entries())
-      missed.labels(schedules[index]?.name ?? "").set(ticks.length);
-  });
+/** Of ticks that the catch-up policy does not want, those that no scheduler enqueued: one may have died right after it had. */
+export async function notEnqueued(
+  schedule: Schedule,
+  unwanted: readonly number[],
+  {
+    pauses,
+    ticks,
+  }: { readonly pauses: Pick<SchedulePauses, "of">; readonly ticks: Pick<TickJobs, "isEnqueued"> },
+): Promise<number[]> {
+  if (unwanted.length === 0) return [];
+  const paused = await pauses.of(schedule.name);
+  const missed: number[] = [];
+  for (const at of unwanted.slice(-LOOKED_AT).filter((tick) => pauseAt(paused, tick) === undefined))
+    if (!(await ticks.isEnqueued(schedule, at).catch(() => true))) missed.push(at);
+  return missed;
 }

@@ -28,7 +28,7 @@ const RETRY_MS = 500;
 
 /** Submits a schedule's job at each of its ticks, until stopped. */
 export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Promise<void> {
-  const { clock, stopping } = tools;
+  const { clock, stopping, missedTicks, events } = tools;
   let progress = startingPoint(schedule, clock.now());
   let nextAt = Number.NEGATIVE_INFINITY;
   let pending: number[] = [];
@@ -36,7 +36,11 @@ export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Pr
     const now = clock.now();
     if (now >= nextAt) {
       pending = [...pending, ...newlyDue(schedule, progress, now)];
-      void reportMissed(schedule, now, pending, tools);
+      const aboutToRun = pending;
+      void missedTicks.of(schedule, now).then(
+        (missed) => reportMissed(schedule, missed.filter((at) => !aboutToRun.includes(at)).reverse(), events),
+        () => {},
+      );
       // Never looks back at what it has seen: a clock that was set back changes nothing here.
       progress = { ...progress, seenUntil: now };
       nextAt = schedule.timetable.next(now) ?? Number.POSITIVE_INFINITY;
@@ -48,17 +52,10 @@ export async function runSchedule(schedule: Schedule, tools: SchedulerTools): Pr
   }
 }
 
-/** Reports the ticks that were due before, that nobody enqueued, and that are not about to be caught up. */
-async function reportMissed(
-  schedule: Schedule,
-  now: number,
-  pending: readonly number[],
-  { missedTicks, events }: Pick<SchedulerTools, "missedTicks" | "events">,
-): Promise<void> {
-  const found = await missedTicks.of(schedule, now).catch(() => []);
+/** Reports ticks that nobody enqueued, and that are not about to be caught up. @param ticks the oldest first */
+export function reportMissed(schedule: Schedule, ticks: readonly number[], events: Events): void {
   const why = `no scheduler enqueued it in time; catch-up is ${schedule.catchUp.mode}`;
-  for (const at of found.filter((tick) => !pending.includes(tick)).reverse())
-    events.emit("tick.missed", { schedule: schedule.name, tick: new Date(at).toISOString(), why });
+  for (const at of ticks) events.emit("tick.missed", { ...tickOf(schedule, at), why });
 }
 
 /** @returns the ticks to try again */
@@ -104,7 +101,7 @@ async function tried(
   }
 }
 
-function tickOf({ name }: Schedule, at: number): TickEvent {
+export function tickOf({ name }: Schedule, at: number): TickEvent {
   return { schedule: name, tick: new Date(at).toISOString() };
 }
 

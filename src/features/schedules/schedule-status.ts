@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { jobStates } from "../../core/job/job-state.ts";
+import { catchUpModes, overlaps } from "./define-schedule.ts";
 
 const instant = z.iso.datetime();
 
@@ -28,8 +29,8 @@ export const scheduleStatusSchema = z.object({
   when: z.string(),
   timeZone: z.string(),
   jobType: z.string(),
-  catchUp: z.enum(["none", "latest", "all"]),
-  overlap: z.enum(["allow", "skip", "queue-one"]),
+  catchUp: z.enum(catchUpModes),
+  overlap: z.enum(overlaps),
   schedulers: z
     .int()
     .meta({ description: "How many schedulers run. Without one, its next ticks are not enqueued." }),

@@ -1,5 +1,7 @@
 import type { Events } from "../../core/events.ts";
 import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
+import type { Schedule } from "./define-schedule.ts";
+import type { MissedTicks } from "./missed-ticks.ts";
 import type { TickEvent } from "./tick-events.ts";
 
 /** The metrics of ticks, by name. */
@@ -52,4 +54,37 @@ export function measureTicks(events: Events, metrics: Metrics, schedules: readon
   events.on("tick.enqueued", ({ schedule, lateMs }) =>
     lateness.observe(labelOf(schedule), Math.max(0, lateMs) / 1_000),
   );
+}
+
+/** Reports missed ticks at each scrape, from whichever process is scraped: also while no scheduler runs. */
+export function measureMissedTicks(
+  metrics: Metrics,
+  missedTicks: MissedTicks,
+  schedules: readonly Schedule[],
+  clock: { now(): number },
+): void {
+  const missed = metrics.of(tickMetrics).gauge("holdfast_schedule_missed_ticks");
+  metrics.beforeScrape(async () => {
+    const now = clock.now();
+    const found = await Promise.all(schedules.map((schedule) => missedTicks.of(schedule, now))).catch(
+      () => [],
+    );
+    missed.reset();
+    for (const [index, ticks] of found.entries())
+      missed.labels(schedules[index]?.name ?? "").set(ticks.length);
+  });
+}
+
+/** The same for schedules that were put at run time and are overdue. */
+export function measureOverdue(
+  metrics: Metrics,
+  stored: { overdue(now: number): Promise<{ readonly count: number }> },
+  clock: { now(): number },
+): void {
+  const overdue = metrics.of(tickMetrics).gauge("holdfast_stored_schedules_overdue");
+  metrics.beforeScrape(async () => {
+    const found = await stored.overdue(clock.now()).catch(() => undefined);
+    overdue.reset();
+    if (found !== undefined) overdue.labels().set(found.count);
+  });
 }

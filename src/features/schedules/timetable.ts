@@ -61,6 +61,8 @@ export function between(
   };
 }
 
+export const never: Timetable = { next: () => undefined, latest: () => [] };
+
 function nextTick(cron: Cron, zone: Zone, after: number): number | undefined {
   // The earliest time that the zone's clocks show near this instant.
   let wall =

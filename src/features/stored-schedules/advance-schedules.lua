@@ -6,17 +6,13 @@
   then for each five: its name, its version and how far it was done, "" for both if its hash is gone; how far it is done now; when to
   look at it again, "" for never
 ]]
-local hashStart = ARGV[1]
-
-local function advance(name, version, before, done, lookAt)
-  local hash = hashStart .. name
-  local found = redis.call("HMGET", hash, "version", "done")
-  if (found[1] or "") ~= version or (found[2] or "") ~= before then return end
-  if version ~= "" then redis.call("HSET", hash, "done", done) end
-  if lookAt == "" then redis.call("ZREM", KEYS[1], name) else redis.call("ZADD", KEYS[1], lookAt, name) end
-end
-
 for at = 2, #ARGV, 5 do
-  advance(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+  local name, version, before, done, lookAt = unpack(ARGV, at, at + 4)
+  local hash = ARGV[1] .. name
+  local found = redis.call("HMGET", hash, "version", "done")
+  if (found[1] or "") == version and (found[2] or "") == before then
+    if version ~= "" then redis.call("HSET", hash, "done", done) end
+    if lookAt == "" then redis.call("ZREM", KEYS[1], name) else redis.call("ZADD", KEYS[1], lookAt, name) end
+  end
 end
 return redis.status_reply("OK")

@@ -1,9 +1,11 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 import type { Schedule } from "../schedules/define-schedule.ts";
-import { between, type Timetable } from "../schedules/timetable.ts";
-import { contractOf, type RuntimeScheduleDefinition, scheduleOf } from "./definition.ts";
+import { contractOf, type RuntimeScheduleDefinition, scheduleOf } from "../schedules/definition.ts";
+import { never } from "../schedules/timetable.ts";
+import { type Version, withAllTicks, withOwnTicks } from "../schedules/versions.ts";
 
 /** What Redis has of a schedule. Instants are milliseconds since 1970. */
 export interface StoredSchedule {
@@ -16,31 +18,23 @@ export interface StoredSchedule {
   readonly versions: readonly StoredVersion[];
 }
 
-/** In force for ticks after `since`, up to `until`. */
-export interface StoredVersion {
-  readonly version: number;
-  readonly since: number;
-  /** Infinity for the one in force. */
-  readonly until: number;
+interface StoredVersion extends Pick<Version, "version" | "since" | "until"> {
   /** Encrypted, if there are keys; empty where the schedule was deleted. */
   readonly definition: string;
 }
 
 /** @param hash `put-schedule.lua` says of what */
 export function storedScheduleOf(name: string, hash: Readonly<Record<string, string>>): StoredSchedule {
-  const { version = 0, done = 0, ...stored } = hash;
-  const texts = Object.entries(stored).sort(([one], [other]) => Number(one) - Number(other));
-  const versions = texts.map(([number, text], index) => {
-    const [since, definition] = cut(text);
-    const until = index + 1 < texts.length ? cut(texts[index + 1]?.[1] ?? "")[0] : Number.POSITIVE_INFINITY;
-    return { version: Number(number), since, until, definition };
-  });
+  const { version = 0, done = 0, ...texts } = hash;
+  const versions = Object.entries(texts)
+    .map(([number, text]) => {
+      const space = text.indexOf(" ");
+      const [since, definition] = [Number(text.slice(0, space)), text.slice(space + 1)];
+      return { version: Number(number), since, definition };
+    })
+    .sort((one, other) => one.version - other.version)
+    .map((each, at, all) => ({ ...each, until: all[at + 1]?.since ?? Number.POSITIVE_INFINITY }));
   return { name, version: Number(version), done: Number(done), versions };
-}
-
-function cut(text: string): [since: number, definition: string] {
-  const space = text.indexOf(" ");
-  return [Number(text.slice(0, space)), text.slice(space + 1)];
 }
 
 /** What texts of schedules are read with. */
@@ -69,84 +63,61 @@ export function definitionOf(
   return JSON.parse(codec.decrypt(definition, associatedDataOf(name, version)));
 }
 
-/** A version with its own ticks alone. */
-export interface Version {
-  readonly until: number;
-  readonly schedule: Schedule;
-  /** Why this process cannot read it: then it has no tick here. */
-  readonly fault: HoldfastError | undefined;
+/** Whether the version in force says the same, encrypted as it would be now. @param wanted undefined for a deletion */
+export function says(
+  stored: StoredSchedule,
+  wanted: RuntimeScheduleDefinition | undefined,
+  readWith: ReadWith,
+): boolean {
+  const current = inForce(stored);
+  if (current === undefined || wanted === undefined) return current === wanted;
+  if (!readWith.codec.isCurrent(current.definition)) return false;
+  const [one, other] = [definitionOf(stored.name, current, readWith), wanted].map(canonicalJson);
+  return one?.kind === "json" && other?.kind === "json" && one.text === other.text;
 }
 
-/** Those that are not deletions, the oldest first. */
-export function versionsOf(stored: StoredSchedule, readWith: ReadWith): Version[] {
-  const versions: Version[] = [];
-  const versionAt = (at: number) => {
-    const found = versions.find(({ schedule, until }) => (schedule.stored?.since ?? 0) < at && at <= until);
-    if (found !== undefined) return found.schedule;
-    throw new HoldfastError("SCHEDULE_NOT_FOUND", "The tick's version of the schedule is no longer kept");
-  };
-  for (const each of stored.versions.filter(({ definition }) => definition !== "")) {
-    const { version, since, until } = each;
-    const { fault, ...whole } = readable(stored.name, each, readWith);
-    const timetable = between(whole.timetable, since + 1, until + 1);
-    const pattern = between(whole.pattern, since + 1, until + 1);
-    const schedule = { ...whole, timetable, pattern, stored: { version, since, versionAt } };
-    versions.push({ until, schedule, fault });
-  }
-  return versions;
+/** Each with its own ticks alone, without the deletions, the oldest first. */
+export function versionsOf({ name, versions }: StoredSchedule, readWith: ReadWith): Version[] {
+  const read = versions.filter(({ definition }) => definition !== "");
+  return withOwnTicks(read.map((each) => ({ ...each, ...readable(name, each, readWith) })));
 }
-
-const never: Timetable = { next: () => undefined, latest: () => [] };
 
 /** One unreadable schedule must not hide the others: its key or its zone may be unknown here. */
 function readable(
   name: string,
-  stored: StoredVersion,
+  version: StoredVersion,
   readWith: ReadWith,
-): Schedule & Pick<Version, "fault"> {
+): Pick<Version, "schedule" | "fault"> {
   try {
-    const definition = definitionOf(name, stored, readWith);
+    const definition = definitionOf(name, version, readWith);
     const job = contractOf(readWith.application, definition.type);
-    return { ...scheduleOf(name, definition, job), fault: undefined };
-  } catch (error) {
+    return { schedule: scheduleOf(name, definition, job) };
+  } catch (cause) {
     const fault =
-      error instanceof HoldfastError
-        ? error
-        : new HoldfastError("INTERNAL", "What is stored is no definition", { cause: error });
+      cause instanceof HoldfastError
+        ? cause
+        : new HoldfastError("INTERNAL", "What is stored is no definition", { cause });
     const job = contractOf(readWith.application, "unreadable");
     const empty = scheduleOf(name, { everyMs: 1_000, type: job.type, payload: null }, job);
-    return { ...empty, when: `[${fault.message}]`, timetable: never, pattern: never, fault };
+    return { schedule: { ...empty, when: `[${fault.message}]`, timetable: never, pattern: never }, fault };
   }
+}
+
+/** As many versions as people look back at are kept for them. */
+const VERSIONS_KEPT = 20;
+
+/** Versions whose ticks are submitted, and neither recent nor remembered. */
+export function forgettable(stored: StoredSchedule, readWith: ReadWith, retentionMs: number): number[] {
+  const { done } = stored;
+  const past = stored.versions.filter(({ until }) => until <= done).map(({ version }) => version);
+  const ticked = versionsOf(stored, readWith)
+    .filter(({ schedule: { timetable } }) => (timetable.latest(1, done)[0] ?? 0) > done - retentionMs)
+    .map(({ version }) => version);
+  const kept = past.slice(-VERSIONS_KEPT).filter((version) => ticked.includes(version));
+  return past.filter((version) => !kept.includes(version));
 }
 
 /** A schedule with the ticks of all of its versions; undefined if it was deleted, or never put. */
 export function wholeSchedule(stored: StoredSchedule, readWith: ReadWith): Schedule | undefined {
-  const versions = versionsOf(stored, readWith).map(({ schedule }) => schedule);
-  const current = versions.at(-1);
-  if (current === undefined || inForce(stored) === undefined) return undefined;
-  return {
-    ...current,
-    timetable: joined(versions.map(({ timetable }) => timetable)),
-    pattern: joined(versions.map(({ pattern }) => pattern)),
-  };
-}
-
-/** @param parts one after the other */
-function joined(parts: readonly Timetable[]): Timetable {
-  const latestFirst = parts.toReversed();
-  return {
-    next(after) {
-      for (const part of parts) {
-        const at = part.next(after);
-        if (at !== undefined) return at;
-      }
-      return undefined;
-    },
-    latest(count, until) {
-      const ticks: number[] = [];
-      for (const part of latestFirst)
-        if (ticks.length < count) ticks.push(...part.latest(count - ticks.length, until));
-      return ticks;
-    },
-  };
+  return inForce(stored) && withAllTicks(versionsOf(stored, readWith));
 }

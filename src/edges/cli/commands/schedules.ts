@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { SchedulePage } from "../../../desk/schedules.ts";
+import type { RuntimeScheduleDefinition } from "../../../features/schedules/definition.ts";
 import type { PastTick, ScheduleStatus } from "../../../features/schedules/schedule-status.ts";
-import type { RuntimeScheduleDefinition } from "../../../features/stored-schedules/definition.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";

@@ -6,8 +6,15 @@ import type { ProducibleJob } from "../../core/job/submit-options.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
-import { defineSchedule, type Schedule, type ScheduleDefinition } from "../schedules/define-schedule.ts";
-import { submissionOf } from "../schedules/run-schedule.ts";
+import { windowFault } from "./check-schedules.ts";
+import {
+  catchUpModes,
+  defineSchedule,
+  overlaps,
+  type Schedule,
+  type ScheduleDefinition,
+} from "./define-schedule.ts";
+import { submissionOf } from "./run-schedule.ts";
 
 const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
 
@@ -41,7 +48,7 @@ export const scheduleDefinitionSchema = z
     payload: z.unknown().meta({ description: "Of each tick's job, checked now and at each tick." }),
     catchUp: z
       .strictObject({
-        mode: z.enum(["none", "latest", "all"]),
+        mode: z.enum(catchUpModes),
         max: z.number().optional(),
         windowMs: z.number().optional(),
       })
@@ -49,7 +56,7 @@ export const scheduleDefinitionSchema = z
       .meta({
         description: "What happens to ticks that no scheduler was there for. Without it they are skipped.",
       }),
-    overlap: z.enum(["allow", "skip", "queue-one"]).optional().meta({
+    overlap: z.enum(overlaps).optional().meta({
       description:
         "What happens to a tick while the job of an earlier one has not ended; `allow` without it.",
     }),
@@ -122,12 +129,8 @@ export function checkDefinition(
 ): RuntimeScheduleDefinition {
   const definition = parseInput(scheduleDefinitionSchema, input);
   const schedule = asRequest(() => scheduleOf(name, definition, contractOf(application, definition.type)));
-  const { catchUp } = schedule;
-  if (catchUp.mode !== "none" && catchUp.windowMs >= retentionMs)
-    throw invalid(
-      "/catchUp/windowMs",
-      `expected less than HOLDFAST_RETENTION_MS (${retentionMs}), got ${catchUp.windowMs}`,
-    );
+  const tooLong = windowFault(schedule, retentionMs);
+  if (tooLong !== undefined) throw invalid("/catchUp/windowMs", tooLong);
   validate(application, submissionOf(schedule, 0), keyFault);
   return definition;
 }
