@@ -26,7 +26,7 @@ local function addDebounced(id, name, data, options, dedupKey, dedupKeyMs, delay
   local waiting, isHeld, keptUntil, firstAt, replaced, knownPlace = readWindow(hash)
   local target = waiting or id
   local isUnreadable = encryptedFor ~= "" and encryptedFor ~= target
-  if isUnreadable and redis.call("EXISTS", queueStart .. "de:" .. dedupKey) == 0 then return { target } end
+  if isUnreadable and redis.call("EXISTS", holderKey(queueStart, dedupKey)) == 0 then return { target } end
   local holder = waiting and id .. " " .. waiting or id
   local known = claimKey(id, dedupKey, dedupKeyMs, holder)
   if known then return known end

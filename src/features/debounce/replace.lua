@@ -2,6 +2,7 @@
   Replaces what a job is to do that waits. Included by add-debounced.lua.
 ]]
 -- @include ../../core/bullmq/job-state.lua
+-- @include ../../core/bullmq/names.lua
 -- @include ../../core/bullmq/take-out.lua
 -- @include ./window.lua
 
@@ -14,7 +15,7 @@ local endFeatures, removeFeatures = {}, {}
 local function readWindow(hash)
   local id = redis.call("GET", windowKey(queueStart, hash))
   if not id then return nil end
-  local found = redis.call("HMGET", queueStart .. id, "ats", "finishedOn", "heldAs", "debounce")
+  local found = redis.call("HMGET", queueStart .. id, DELIVERIES, ENDED_AT, "heldAs", "debounce")
   if found[1] or found[2] or not found[4] then return nil end
   return id, found[3], parseNote(found[4])
 end
@@ -27,20 +28,14 @@ local function keepWindow(hash, id, keptUntil, dedupKeyMs, delayMs)
   return tostring(placedAt + keptMs)
 end
 
--- Among the jobs of the same millisecond. A job that is not delayed, or is due then already, stays where it is. Returns whether it was moved.
-local function moveDelayed(id, due)
-  if redis.call("ZADD", queueStart .. "delayed", "XX", "CH", due * DUE_SCALE, id) == 0 then return false end
-  emit(events, eventsMax, "delayed", "jobId", id, "delay", due)
-  return true
-end
-
 -- A job that is in line already keeps its place there: looking for it in a long list would take Redis too long.
 local function replaceContent(id, data, options, note, due, isHeld)
   local job = queueStart .. id
-  redis.call("HSET", job, "data", data, "opts", options, "timestamp", submittedAt, "debounce", note)
+  redis.call("HSET", job, "data", data, OPTIONS, options, SUBMITTED_AT, submittedAt, "debounce", note)
   if isHeld then
     redis.call("HSET", job, "heldAs", due)
-  elseif moveDelayed(id, due) then
+  elseif moveDelayed(queueStart, id, due) then
+    emit(events, eventsMax, "delayed", "jobId", id, "delay", due)
     hasDelayed = true
   end
 end

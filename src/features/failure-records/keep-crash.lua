@@ -6,10 +6,11 @@
 
   Returns OK
 ]]
+-- @include ../../core/bullmq/names.lua
+
 local job, most = KEYS[1], tonumber(ARGV[2])
 if redis.call("EXISTS", job) == 0 then return redis.status_reply("OK") end
-local isClaimed = redis.call("EXISTS", job .. ":lock") == 1
-local worker = not isClaimed and redis.call("HGET", job, "pb") or ""
+local worker = lostWorker(job)
 local number = redis.call("HINCRBY", job, "crashesKept", 1)
 redis.call("HSET", job, ARGV[1] .. number % most, cjson.encode({ at = tonumber(ARGV[3]), worker = worker }))
 return redis.status_reply("OK")

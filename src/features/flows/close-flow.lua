@@ -11,6 +11,7 @@
 ]]
 -- @include ./children.lua
 -- @include ./flow.lua
+-- @include ../../core/bullmq/names.lua
 -- @include ../../platform/redis/fitness/epoch.lua
 
 local prefix, id = ARGV[1], ARGV[4]
@@ -22,7 +23,7 @@ if not isFlowOpen(parent) then return { 1, count } end
 local waiting, completed, failed = countChildren(parent)
 if waiting + completed + failed < tonumber(ARGV[5]) then return { 0, count } end
 
-local key = prefix .. "de:" .. ARGV[6]
+local key = holderKey(prefix, ARGV[6])
 if redis.call("GET", key) == id and redis.call("PTTL", key) < tonumber(ARGV[7]) then
   redis.call("PEXPIRE", key, ARGV[7])
 end

@@ -11,6 +11,7 @@
   BullMQ reports the end of a child to one parent: the one in its field `parent`. Its other parents are ours, as ids in its field `parents`.
 ]]
 -- @include ../../core/bullmq/add/enqueue.lua
+-- @include ../../core/bullmq/names.lua
 
 -- Recorded for a child that is not kept any more.
 local GONE = "JOB_NOT_FOUND: The child is not kept any more, so its result is unknown"
@@ -76,7 +77,7 @@ end
 
 -- BullMQ's own text: a worker fails a job that has it in `defa` without running it.
 local function failParent(prefix, id, child)
-  if redis.call("EXISTS", prefix .. id) == 0 or redis.call("ZSCORE", prefix .. "failed", id) then return end
+  if redis.call("EXISTS", prefix .. id) == 0 or hasFailed(prefix, id) then return end
   redis.call("HSET", prefix .. id, "defa", "child " .. child .. " failed")
   if isWaitingForChildren(prefix, id) then enqueueParent(prefix, id) end
 end

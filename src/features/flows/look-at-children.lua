@@ -15,7 +15,7 @@ end
 -- Nil for a child that has not ended.
 local function endOfChild(prefix, id)
   if hasCompleted(prefix, id) then return "completed" end
-  if redis.call("ZSCORE", prefix .. "failed", id) then return "failed" end
+  if hasFailed(prefix, id) then return "failed" end
   return not jobExists(prefix, id) and "gone" or nil
 end
 

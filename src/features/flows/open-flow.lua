@@ -12,6 +12,7 @@
 ]]
 -- @include ./flow.lua
 -- @include ../../core/bullmq/add/place-job.lua
+-- @include ../../core/bullmq/names.lua
 -- @include ../../platform/redis/fitness/epoch.lua
 -- @include ../../platform/redis/fitness/memory.lua
 
@@ -20,12 +21,13 @@ local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
 if not isSeen then return "other-epoch" end
 
 local id, name, data, options, dedupKey, dedupKeyMs, _, priority, extras = unpack(ARGV, 4)
-local holder = redis.call("GET", prefix .. "de:" .. dedupKey)
+local key = holderKey(prefix, dedupKey)
+local holder = redis.call("GET", key)
 if holder then return { holder, count } end
 if not hasRoom() then return { 0, count } end
 
 beginPlacing(prefix)
-redis.call("SET", prefix .. "de:" .. dedupKey, id, "PX", dedupKeyMs)
+redis.call("SET", key, id, "PX", dedupKeyMs)
 writeJob(id, name, data, options, 0, tonumber(priority))
 if extras ~= "" then placeExtras(id, placedAt, cjson.decode(extras)) end
 openFlow(prefix .. id)

@@ -4,7 +4,7 @@
 -- A parent that runs, or is about to, has seen this child's failure: it keeps that.
 local function rejoinParent(prefix, id, child)
   local key = prefix .. id
-  if not isWaitingForChildren(prefix, id) and not redis.call("ZSCORE", prefix .. "failed", id) then return end
+  if not isWaitingForChildren(prefix, id) and not hasFailed(prefix, id) then return end
   if redis.call("ZREM", key .. ":unsuccessful", child) + redis.call("HDEL", key .. ":failed", child) == 0 then return end
   redis.call("SADD", key .. ":dependencies", child)
 end

@@ -9,6 +9,7 @@
   Returns for each key the id that held it before, or false where it is now held for this job; 0 where there is no room. Then
   the epoch's count. "other-epoch" where nothing was done.
 ]]
+-- @include ../../core/bullmq/names.lua
 -- @include ../../platform/redis/fitness/epoch.lua
 -- @include ../../platform/redis/fitness/memory.lua
 
@@ -19,7 +20,7 @@ if not isEpoch(KEYS[1], ARGV[2], ARGV[3]) then return "other-epoch" end
 local isFull = not hasRoom()
 
 local function claim(dedupKey, id, ms)
-  local key = ARGV[1] .. "de:" .. dedupKey
+  local key = holderKey(ARGV[1], dedupKey)
   if isFull then return redis.call("GET", key) or 0 end
   local holder = redis.call("SET", key, id, "PX", ms, "NX", "GET")
   -- Claimed again while its job is being added: it must outlive that job's own claim.

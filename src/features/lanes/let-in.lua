@@ -4,6 +4,7 @@
   Room is derived from BullMQ's sets by whoever looks, not counted: a job that has ended leaves its lane, whoever ended it.
 ]]
 -- @include ../../core/bullmq/job-state.lua
+-- @include ../../core/bullmq/names.lua
 -- @include ../../core/bullmq/put-in-line.lua
 -- @include ./lanes.lua
 
@@ -11,7 +12,7 @@
 local STEPS_MAX = 100
 
 local function stillRuns(prefix, id)
-  return not hasCompleted(prefix, id) and jobExists(prefix, id) and not redis.call("ZSCORE", prefix .. "failed", id)
+  return not hasCompleted(prefix, id) and jobExists(prefix, id) and not hasFailed(prefix, id)
 end
 
 -- Returns whether the job is under way now.

@@ -29,9 +29,9 @@ local function dropEnded(key)
 end
 
 local function nextLook(underWay)
-  local due = underWay and redis.call("ZSCORE", prefix .. "delayed", underWay)
+  local due = underWay and delayedUntil(prefix, underWay)
   local soon = now + lookAfterMs
-  return due and math.max(soon, math.min(due / DUE_SCALE, now + DELAYED_LOOK_MS)) or soon
+  return due and math.max(soon, math.min(due, now + DELAYED_LOOK_MS)) or soon
 end
 
 local lanes = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])

@@ -10,6 +10,7 @@
 ]]
 -- @include ../../core/bullmq/job-state.lua
 -- @include ../../core/bullmq/let-due-in.lua
+-- @include ../../core/bullmq/names.lua
 -- @include ../../platform/redis/now.lua
 -- @include ./let-in.lua
 
@@ -20,7 +21,7 @@ local lookAfterMs = math.max(LOOK_MS, LOOK_MS_EACH * redis.call("ZCARD", KEYS[1]
 
 -- A worker that knows no rates has started it, unless nil.
 local function startedAt(id, mayStartAt)
-  local at = tonumber(redis.call("HGET", prefix .. id, "processedOn"))
+  local at = tonumber(redis.call("HGET", prefix .. id, STARTED_AT))
   return at and at >= mayStartAt and at
 end
 

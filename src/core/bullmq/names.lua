@@ -1,0 +1,31 @@
+-- What features read of a job beside its state, by BullMQ's names. Included by other scripts. `prefix` is what all keys of the queue begin
+-- with.
+-- @include ./encodings.lua
+
+local DELIVERIES, STARTED_AT, ENDED_AT, SUBMITTED_AT, OPTIONS = "ats", "processedOn", "finishedOn", "timestamp", "opts"
+
+-- The key that holds what has a deduplication key.
+local function holderKey(prefix, dedupKey)
+  return prefix .. "de:" .. dedupKey
+end
+
+local function hasFailed(prefix, id)
+  return redis.call("ZSCORE", prefix .. "failed", id) and true
+end
+
+-- When a delayed job is due, in milliseconds; nil for any other.
+local function delayedUntil(prefix, id)
+  local score = redis.call("ZSCORE", prefix .. "delayed", id)
+  return score and score / DUE_SCALE or nil
+end
+
+-- Returns whether the job was delayed, and is due at another time now.
+local function moveDelayed(prefix, id, due)
+  return redis.call("ZADD", prefix .. "delayed", "XX", "CH", due * DUE_SCALE, id) == 1
+end
+
+-- The worker that had an active job, by the job's key; "" where another one has claimed it since.
+local function lostWorker(job)
+  local isClaimed = redis.call("EXISTS", job .. ":lock") == 1
+  return not isClaimed and redis.call("HGET", job, "pb") or ""
+end
