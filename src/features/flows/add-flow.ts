@@ -17,10 +17,9 @@ import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { FlowReceipt } from "./flow.ts";
 import type { ValidFlow } from "./flow-input.ts";
-import { childElsewhere, childReused, IN_VAIN, parentReused } from "./flow-refusals.ts";
+import { childElsewhere, childOfOtherFlow, childReused, IN_VAIN, parentReused } from "./flow-refusals.ts";
 import {
   awaitingParents,
-  childOfOtherFlow,
   closeFlow,
   createChildAdder,
   createParentAdder,
@@ -174,13 +173,8 @@ export class FlowAdder {
     await failpoint("flow:opened", parentId);
     await this.#addChildren(parentId, children, flow, call);
     await failpoint("flow:added", parentId);
-    const { key: dedupKey, holdMs } = parent.job.dedup;
-    await closeFlow(this.#stores.of(flow.parent.contract.queue), {
-      parentId,
-      children: children.length,
-      dedupKey,
-      holdMs,
-    });
+    const store = this.#stores.of(flow.parent.contract.queue);
+    await closeFlow(store, parentId, children.length, parent.job.dedup);
   }
 
   async #addChildren(

@@ -8,20 +8,13 @@ import type { AttemptPart } from "../../core/run/given-attempt.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { redisFault } from "../../platform/redis/redis-errors.ts";
+import { pairsOf } from "../pairs.ts";
 import type { Child, ChildType } from "./flow.ts";
 
 /** About as many values of 64 KiB as a command may return. */
 const PAGE = 100;
 
-/** The children of a flow's parent. */
-interface Children {
-  /** How many have not ended, or have failed their parent. */
-  countUnfinished(): Promise<number>;
-  /** Reads them page by page, in no order. @throws HoldfastError `DECRYPTION_FAILED` */
-  pages(): Pages;
-}
-
-type Pages = AsyncIterable<readonly Child[]>;
+type Pages = AsyncIterable<readonly Child[]> | Iterable<readonly Child[]>;
 
 /** Gives the handlers of a partition's parents their children. */
 export function childrenInAttempts(store: QueueStore): Required<AttemptPart> {
@@ -35,32 +28,27 @@ export function childrenInAttempts(store: QueueStore): Required<AttemptPart> {
     given: (job, abort) =>
       givenChildren(() => {
         const children = childrenOf(job);
-        return children === undefined ? [] : inOurWords(children.pages());
+        return children === undefined ? [] : children.pages();
       }, abort),
   };
 }
 
 /** Other tools can put a parent in line too early. BullMQ would run it, and then not let it complete. */
-async function requireFinished(children: Children): Promise<void> {
-  const count = await children.countUnfinished().catch(throwRedisFault);
+async function requireFinished(children: ReturnType<typeof openChildren>): Promise<void> {
+  const count = await children.countUnfinished().catch((error: unknown) => Promise.reject(redisFault(error)));
   if (count === 0) return;
-  throw new HoldfastError(
-    "CHILD_FAILED",
-    `${count} children have not completed; retry the parent with Holdfast`,
-  );
+  const message = `${count} children have not completed; retry the parent with Holdfast`;
+  throw new HoldfastError("CHILD_FAILED", message);
 }
 
 /** What a handler gets. */
-export function givenChildren(
-  pages: () => Pages | Iterable<readonly Child[]>,
-  abort: Abort,
-): Pick<AttemptMembers, "children"> {
+export function givenChildren(pages: () => Pages, abort: Abort): Pick<AttemptMembers, "children"> {
   return { children: (of) => readChildren(pages, abort, of) };
 }
 
 /** A child's own worker has checked its result. */
 async function* readChildren<Result>(
-  pages: () => Pages | Iterable<readonly Child[]>,
+  pages: () => Pages,
   abort: Abort,
   of: ChildType<Result> | undefined,
 ): AsyncGenerator<Child<Result>, void> {
@@ -72,21 +60,8 @@ async function* readChildren<Result>(
   }
 }
 
-/** The texts of Redis name keys and addresses: they must not become a job's error. */
-async function* inOurWords(pages: Pages): AsyncGenerator<readonly Child[], void> {
-  try {
-    yield* pages;
-  } catch (error) {
-    throw redisFault(error);
-  }
-}
-
-function throwRedisFault(error: unknown): never {
-  throw redisFault(error);
-}
-
 /** The children of a parent that runs. BullMQ keeps their results with the parent, also after the children are removed. */
-function openChildren(store: QueueStore, parentId: string, declared: readonly DeclaredChild[]): Children {
+function openChildren(store: QueueStore, parentId: string, declared: readonly DeclaredChild[]) {
   const { client } = store;
   const keys = store.keys.children(parentId);
   const places = new Map(declared.map((child, index) => [child[0], { child, index }]));
@@ -110,30 +85,29 @@ function openChildren(store: QueueStore, parentId: string, declared: readonly De
   }
 
   return {
+    /** How many have not ended, or have failed their parent. */
     async countUnfinished() {
       const counts = await Promise.all([client.scard(keys.dependencies), client.zcard(keys.unsuccessful)]);
       return counts[0] + counts[1];
     },
-    async *pages() {
+    /** Reads them page by page, in no order. @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
+    async *pages(): AsyncGenerator<readonly Child[], void> {
       const seen = new Set<string>();
-      for await (const page of entries(keys.processed, seen)) {
-        yield page.map(([id, json]) => {
-          const result: unknown = store.decryptValue(id, "result", JSON.parse(json));
-          return { ...placeOf(id), state: "completed", result };
-        });
+      try {
+        for await (const page of entries(keys.processed, seen))
+          yield page.map(([id, json]) => {
+            const result: unknown = store.decryptValue(id, "result", JSON.parse(json));
+            return { ...placeOf(id), state: "completed", result };
+          });
+        for await (const page of entries(keys.failed, seen))
+          yield page.map(([id, reason]) => {
+            const error = readFailure(store, id, reason);
+            return { ...placeOf(id), state: "failed", error };
+          });
+      } catch (error) {
+        // The texts of Redis name keys and addresses: they must not become a job's error.
+        throw redisFault(error);
       }
-      for await (const page of entries(keys.failed, seen))
-        yield page.map(([id, reason]) => ({
-          ...placeOf(id),
-          state: "failed",
-          error: readFailure(store, id, reason),
-        }));
     },
   };
-}
-
-function pairsOf(page: readonly string[]): [field: string, value: string][] {
-  const pairs: [string, string][] = [];
-  for (let at = 0; at < page.length; at += 2) pairs.push([page[at] ?? "", page[at + 1] ?? ""]);
-  return pairs;
 }

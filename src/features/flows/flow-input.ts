@@ -58,8 +58,6 @@ export interface ValidChild {
   readonly submission: ValidSubmission;
   /** Undefined where it is its index. */
   readonly name: string | undefined;
-  /** Whether the key is the client's own, so that another job can have it. */
-  readonly hasOwnKey: boolean;
 }
 
 /** A call's argument as a client of the API would send it. */
@@ -166,11 +164,10 @@ function validChild(
   if (!named.success) throw malformed(schemaIssues(named.error.issues, ["name"]));
   const name = named.data ?? String(index);
   const key = sent.idempotencyKey ?? nextKey(contract.type, idempotencyKey, name);
-  const hasOwnKey = sent.idempotencyKey !== undefined;
-  const faultOf = hasOwnKey ? undefined : keyFault;
+  const faultOf = sent.idempotencyKey === undefined ? keyFault : undefined;
   const submission = check({ ...sent, idempotencyKey: key }, faultOf);
   requireOwnRun(submission);
-  return { submission, name: named.data, hasOwnKey };
+  return { submission, name: named.data };
 }
 
 /** A flow names each of its jobs by its content. */

@@ -15,6 +15,11 @@ export function childElsewhere(index: number): HoldfastError {
   return acrossQueues(`the key of /children/${index} belongs to a job of another`);
 }
 
+export function childOfOtherFlow(): HoldfastError {
+  const message = "Another flow still waits for the job with this child's key";
+  return new HoldfastError("CHILD_OF_OTHER_FLOW", message, { retryAfterMs: 5_000 });
+}
+
 export function parentReused(): HoldfastError {
   return new HoldfastError(
     "IDEMPOTENCY_KEY_REUSED",

@@ -4,21 +4,21 @@ import {
   jobArgs,
   type ScriptArgs,
   TOGETHER_MAX,
+  writeInEpoch,
 } from "../../core/bullmq/add/job-adder.ts";
-import { LayoutChanged } from "../../core/bullmq/store/partitions.ts";
+import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import { bullmqQueueName } from "../../core/bullmq/store/queue-keys.ts";
 import type { QueueStore, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
-import { type CountedReply, inEpoch, OTHER_EPOCH } from "../../platform/redis/fitness/epoch.ts";
 import { inTime, redisFull, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { loadScript, type Script } from "../../platform/redis/script.ts";
 import type { OnChildFailure } from "./flow.ts";
+import { childOfOtherFlow } from "./flow-refusals.ts";
 
 const openScript = loadScript(import.meta.url, "open-flow.lua");
 const addScript = loadScript(import.meta.url, "add-children.lua");
 const closeScript = loadScript(import.meta.url, "close-flow.lua");
-
 const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua");
 
 /** The flow gets no further children: another submitter has added all of them, or somebody has cancelled its parent. */
@@ -89,54 +89,26 @@ export async function awaitingParents({ client, keys }: QueueStore, id: string):
   return (await inTime(awaitingScript.run(client, [keys.job(id)], [keys.start, id]))) as string[];
 }
 
-export interface CompleteFlow {
-  readonly parentId: string;
-  readonly children: number;
-  /** The parent's. */
-  readonly dedupKey: string;
-  /** For which that is held at least from now on, in milliseconds: longer than the children's. */
-  readonly holdMs: number;
-}
-
-/** Lets a parent run that has all its children, once they have ended. */
-export async function closeFlow(store: WritableQueueStore, flow: CompleteFlow): Promise<void> {
-  const { parentId, children, dedupKey, holdMs } = flow;
-  const args = [parentId, children, dedupKey, holdMs];
-  const [isClosed] = await inTime(write<number>(store, closeScript, args));
+/**
+ * Lets a parent run that has all its children, once they have ended.
+ *
+ * @param dedup the parent's key, and for which it is held at least from now on, in milliseconds: longer than the children's
+ */
+export async function closeFlow(
+  store: WritableQueueStore,
+  parentId: string,
+  children: number,
+  { key, holdMs }: NewJob["dedup"],
+): Promise<void> {
+  const [isClosed] = await inTime(write<number>(store, closeScript, [parentId, children, key, holdMs]));
   if (isClosed === 0) throw redisUnavailable(undefined, "Some children of the flow are missing");
 }
 
-/** Runs a script that returns results and the epoch's count. */
-async function write<Result>(
-  { epoch, keys }: WritableQueueStore,
+function write<Answer>(
+  store: WritableQueueStore,
   script: Script,
   args: readonly (string | number)[],
-): Promise<Result[]> {
-  const { layout } = epoch;
-  const { result, unconfirmed } = await inEpoch(epoch, async (id, count) => {
-    if (epoch.layout !== layout) throw new LayoutChanged();
-    const written = await epoch.write(script, [keys.epoch], [keys.start, id, count, ...args]);
-    if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
-    const reply = written.reply as [...Result[], number];
-    const counted: CountedReply<Result[]> = {
-      result: reply.slice(0, -1) as Result[],
-      count: Number(reply.at(-1)),
-      unconfirmed: written.unconfirmed,
-    };
-    return counted;
-  });
-  if (unconfirmed !== undefined) throw unconfirmed;
-  return result;
+): Promise<Answer[]> {
+  const { epoch, start } = store.keys;
+  return writeInEpoch(store, script, [epoch], (id, count) => [start, id, count, ...args]);
 }
-
-export function childOfOtherFlow(): HoldfastError {
-  return new HoldfastError(
-    "CHILD_OF_OTHER_FLOW",
-    "Another flow still waits for the job with this child's key",
-    {
-      retryAfterMs: RETRY_AFTER_MS,
-    },
-  );
-}
-
-const RETRY_AFTER_MS = 5_000;

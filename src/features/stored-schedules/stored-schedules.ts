@@ -4,6 +4,7 @@ import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { pairsOf } from "../pairs.ts";
 import type { RuntimeScheduleDefinition } from "../schedules/definition.ts";
 import { GRACE_MS } from "../schedules/tick-jobs.ts";
 import {
@@ -66,7 +67,7 @@ export function openStoredSchedules(
       return {
         now: Number(now),
         nextAt: Number(nextAt || Infinity),
-        found: found.map(([name, hash]) => storedScheduleOf(name, fieldsOf(hash))),
+        found: found.map(([name, hash]) => storedScheduleOf(name, Object.fromEntries(pairsOf(hash)))),
       };
     },
     /** Notes how far a scheduler has come, and when to look again: in milliseconds since 1970, Infinity for never. */
@@ -87,10 +88,4 @@ export function openStoredSchedules(
       return { count, first: count > 0 ? first : undefined };
     },
   };
-}
-
-/** @param hash as Redis returns one to a script: fields, each followed by its value */
-function fieldsOf(hash: readonly string[]): Readonly<Record<string, string>> {
-  const fields = hash.filter((_, at) => at % 2 === 0);
-  return Object.fromEntries(fields.map((field, at) => [field, hash[2 * at + 1] ?? ""]));
 }
