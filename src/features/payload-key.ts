@@ -1,6 +1,27 @@
+import { z } from "zod";
+import type { Declaration } from "../core/job/define-config.ts";
+import type { JobContract } from "../core/job/define-job.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 const KEY_MAX = 255;
+
+/** A function of a payload, as a contract declares it. */
+export const functionSchema = z.custom(
+  (value: unknown) => typeof value === "function",
+  "expected a function",
+);
+
+/** A limit for each key: a partition knows only its own jobs, so none would hold in several. */
+export function wholeQueuesFor(member: keyof JobContract): Required<Pick<Declaration, "dividedFaultsOf">> {
+  const fault = ({ type, queue }: JobContract, partitions: number) =>
+    `job "${type}": ${member}: expected a queue without partitions, got "${queue}", which has ${partitions}`;
+  return {
+    dividedFaultsOf: (jobs, partitionsOf) =>
+      jobs
+        .filter((job) => job[member] !== undefined && partitionsOf(job.queue) > 1)
+        .map((job) => fault(job, partitionsOf(job.queue))),
+  };
+}
 
 /**
  * Returns what a contract's function makes of a payload.

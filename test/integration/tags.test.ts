@@ -2,7 +2,7 @@ import type { Operator, Producer } from "holdfast";
 import { createClient } from "holdfast/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
-import { sweepTags } from "../../src/features/tags/tag-sweep.ts";
+import { sweepTags } from "../../src/features/tags/in-worker.ts";
 import { application, echo, failing } from "../support/application.ts";
 import { post } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";

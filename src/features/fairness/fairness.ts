@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Declaration } from "../../core/job/define-config.ts";
-import { calledForPayload, payloadKey, payloadRefused, shown } from "../payload-key.ts";
+import { calledForPayload, functionSchema, payloadKey, payloadRefused, shown } from "../payload-key.ts";
 
 /** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */
 export interface Fairness<Payload = unknown> {
@@ -29,8 +29,6 @@ declare module "../../core/job/declarations.ts" {
     readonly fairness: Fairness<Payload> | undefined;
   }
 }
-
-const functionSchema = z.custom((value: unknown) => typeof value === "function", "expected a function");
 
 export const declaredFairness: Declaration = {
   ofJob: {

@@ -1,5 +1,6 @@
 import type { Feature } from "../../core/feature.ts";
-import { declaredConcurrency, keyedLimitOf } from "./keyed-concurrency.ts";
+import { payloadKey } from "../payload-key.ts";
+import { declaredConcurrency } from "./keyed-concurrency.ts";
 
 /** At most so many jobs of one concurrency key are under way. */
 export const lanes: Feature = {
@@ -7,7 +8,8 @@ export const lanes: Feature = {
   ...declaredConcurrency,
   partOf({ concurrency }, payload) {
     if (concurrency === undefined) return undefined;
-    const { key, limit } = keyedLimitOf(concurrency, payload);
+    const { limit } = concurrency;
+    const key = payloadKey("concurrency.key", () => concurrency.key(payload));
     return {
       heldBy: "concurrency",
       travel(hash) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Declaration } from "../../core/job/define-config.ts";
-import { payloadKey } from "../payload-key.ts";
+import { functionSchema, wholeQueuesFor } from "../payload-key.ts";
 
 /** How many jobs of one key may be under way at a time, over all workers. */
 export interface KeyedConcurrency<Payload = unknown> {
@@ -35,28 +35,10 @@ export const declaredConcurrency: Declaration = {
   ofJob: {
     concurrency: {
       accepts: z.strictObject({
-        key: z.custom((value: unknown) => typeof value === "function", "expected a function"),
+        key: functionSchema,
         limit: z.number().int().min(1).max(LIMIT_MAX),
       }),
     },
   },
-  // A partition knows only its own jobs, so no limit for a key would hold in several.
-  dividedFaultsOf: (jobs, partitionsOf) =>
-    jobs
-      .filter(({ concurrency, queue }) => concurrency !== undefined && partitionsOf(queue) > 1)
-      .map(
-        ({ type, queue }) =>
-          `job "${type}": concurrency: expected a queue without partitions, got "${queue}", which has ${partitionsOf(queue)}`,
-      ),
+  ...wholeQueuesFor("concurrency"),
 };
-
-/** The concurrency key of one job, and how many jobs of the key may be under way. */
-export interface KeyedLimit {
-  readonly key: string;
-  readonly limit: number;
-}
-
-/** @throws HoldfastError `INVALID_PAYLOAD` if the function throws, or returns what it must not */
-export function keyedLimitOf({ key: keyOf, limit }: KeyedConcurrency, payload: unknown): KeyedLimit {
-  return { key: payloadKey("concurrency.key", () => keyOf(payload)), limit };
-}

@@ -1,5 +1,31 @@
-import type { FeatureInWorker } from "../../core/feature.ts";
-import { startLedgerSweep } from "./ledger-sweep.ts";
+import type { ConsumedPartition, FeatureInWorker } from "../../core/feature.ts";
+import type { Running } from "../../platform/lib/running.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { startSweep } from "../sweeps/start-sweep.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** Occupies Redis for less than a millisecond. */
+const JOBS_MAX = 100;
+
+const script = loadScript(import.meta.url, "sweep.lua");
 
 /** What no step of an effect can do at its job's end: a ledger expires, a doubt is listed, a job whose doubts are resolved goes on. */
 export const inWorker: FeatureInWorker = { inPartition: (partition) => [startLedgerSweep(partition)] };
+
+/** Sweeps the ledgers of a queue each second. */
+function startLedgerSweep(partition: ConsumedPartition): Running {
+  const { store, settings, log } = partition;
+  const { client, queue } = store;
+  const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
+  const args = [store.keys.ledgerStart, store.keys.start, JOBS_MAX, settings.HOLDFAST_RETENTION_MS];
+  const due = [{ key: store.keys.newLedgers }, { key: store.keys.joinedJobs, afterMs: 0 }];
+  return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async (mayGoOn) => {
+    for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
+      const reply = (await script.run(client, keys, args)) as [number, number, number];
+      const [, wentOn, doubted] = reply;
+      [read] = reply;
+      if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");
+      if (doubted > 0) log.warn({ queue, effects: doubted }, "effects of ended jobs are in doubt");
+    }
+  });
+}

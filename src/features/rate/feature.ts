@@ -1,5 +1,7 @@
 import type { Feature } from "../../core/feature.ts";
-import { declaredRate, rateLimitOf } from "./keyed-rate.ts";
+import { parseRate } from "../../core/job/queue-settings.ts";
+import { payloadKey } from "../payload-key.ts";
+import { declaredRate } from "./keyed-rate.ts";
 
 /** At most so many jobs of one key start in a time. */
 export const rate: Feature = {
@@ -7,7 +9,8 @@ export const rate: Feature = {
   ...declaredRate,
   partOf({ rate: declared }, payload) {
     if (declared === undefined) return undefined;
-    const { key, limit, windowMs } = rateLimitOf(declared, payload);
+    const { count: limit = 1, perMs: windowMs = 1 } = parseRate(declared.limit) ?? {};
+    const key = payloadKey("rate.key", () => declared.key(payload));
     return {
       heldBy: "rate",
       // 96 bits: a collision would let two keys share a limit.

@@ -1,4 +1,31 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
-import { startRateSweep } from "./rate-sweep.ts";
+import type { Running } from "../../platform/lib/running.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** Workers claim jobs that are due; one that has died was the only one that knew when. */
+const LATE_MS = 200;
+/** Occupies Redis for about a millisecond. */
+const KEYS_MAX = 50;
+
+const script = loadScript(import.meta.url, "sweep-rates.lua");
 
 export const inWorker: FeatureInWorker = { inPartition: (partition) => [startRateSweep(partition)] };
+
+/** Sweeps the rate keys of a queue each second: gives on what nobody used. */
+function startRateSweep(partition: SweptPartition): Running {
+  const { client, queue, keys } = partition.store;
+  const rates = `${keys.start}rates`;
+  const due = [
+    { key: rates, afterMs: 0 },
+    { key: `${keys.start}held:due`, afterMs: LATE_MS },
+  ];
+  const sweepSome = async () => {
+    const [looked, given] = (await script.run(client, [rates], [keys.start, KEYS_MAX])) as [number, number];
+    if (given > 0)
+      partition.log.info({ queue, jobs: given }, "held jobs got what others of their key had not used");
+    return looked === KEYS_MAX;
+  };
+  return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, (mayGoOn) => inRounds(mayGoOn, sweepSome));
+}

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Declaration } from "../../core/job/define-config.ts";
 import { parseRate, RATE_EXPECTED } from "../../core/job/queue-settings.ts";
-import { payloadKey } from "../payload-key.ts";
+import { functionSchema, wholeQueuesFor } from "../payload-key.ts";
 
 /** How many jobs of one key may start in a time, over all workers. */
 export interface KeyedRate<Payload = unknown> {
@@ -45,30 +45,10 @@ export const declaredRate: Declaration = {
   ofJob: {
     rate: {
       accepts: z.strictObject({
-        key: z.custom((value: unknown) => typeof value === "function", "expected a function"),
+        key: functionSchema,
         limit: rateSchema,
       }),
     },
   },
-  // A partition knows only its own jobs, so no limit for a key would hold in several.
-  dividedFaultsOf: (jobs, partitionsOf) =>
-    jobs
-      .filter(({ rate, queue }) => rate !== undefined && partitionsOf(queue) > 1)
-      .map(
-        ({ type, queue }) =>
-          `job "${type}": rate: expected a queue without partitions, got "${queue}", which has ${partitionsOf(queue)}`,
-      ),
+  ...wholeQueuesFor("rate"),
 };
-
-/** The rate key of one job, and how many jobs of the key may start in the window. */
-export interface RateLimit {
-  readonly key: string;
-  readonly limit: number;
-  readonly windowMs: number;
-}
-
-/** @throws HoldfastError `INVALID_PAYLOAD` if the function throws, or returns what it must not */
-export function rateLimitOf({ key: keyOf, limit }: KeyedRate, payload: unknown): RateLimit {
-  const { count = 1, perMs = 1 } = parseRate(limit) ?? {};
-  return { key: payloadKey("rate.key", () => keyOf(payload)), limit: count, windowMs: perMs };
-}

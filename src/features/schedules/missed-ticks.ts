@@ -5,22 +5,15 @@ import { pauseAt, type SchedulePauses } from "./pauses.ts";
 import type { ScheduleReader } from "./read-schedule.ts";
 import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
 
-/** Finds ticks that were due and that no scheduler enqueued. */
-export interface MissedTicks {
-  /**
-   * @param now milliseconds since 1970 @default Redis's clock
-   * @returns those since the latest one that was enqueued, the latest first. None if none ever was: then the schedule is new.
-   */
-  of(schedule: Schedule, now?: number): Promise<number[]>;
-}
-
 /** How many of the latest ticks are looked at. */
 const LOOKED_AT = 11;
 
-/** As long as all is well, it costs one GET for each schedule. */
+export type MissedTicks = ReturnType<typeof openMissedTicks>;
+
+/** Finds ticks that were due and that no scheduler enqueued. As long as all is well, it costs one GET for each schedule. */
 export function openMissedTicks(
   reader: Pick<ScheduleReader, "stores" | "pauses" | "overlaps" | "retentionMs">,
-): MissedTicks {
+) {
   const { stores, pauses, overlaps, retentionMs } = reader;
   const { isEnqueued, ranBefore } = openTickJobs(stores, retentionMs);
   /** Newer processes do not know it from what they saw. */
@@ -48,7 +41,12 @@ export function openMissedTicks(
   }
 
   return {
-    of: async (schedule, now) => await inTime(find(schedule, now ?? (await redisNow(stores.client)))),
+    /**
+     * @param now milliseconds since 1970 @default Redis's clock
+     * @returns those since the latest one that was enqueued, the latest first. None if none ever was: then the schedule is new.
+     */
+    of: async (schedule: Schedule, now?: number) =>
+      await inTime(find(schedule, now ?? (await redisNow(stores.client)))),
   };
 }
 

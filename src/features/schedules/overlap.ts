@@ -24,19 +24,6 @@ export interface OverlapState {
   readonly queued: number | undefined;
 }
 
-/** Decides the ticks of schedules whose jobs must not overlap. Each call fails with `STORE_UNAVAILABLE` or `STORE_FULL`. */
-export interface Overlaps {
-  /** Decides a tick, once for all schedulers. */
-  decide(schedule: Schedule, at: number): Promise<OverlapState & { readonly decision: TickDecision }>;
-  /** Looks whether the running tick's job has ended, and lets the queued one go on. */
-  advance(schedule: Schedule): Promise<OverlapState>;
-  noteJob(schedule: Schedule, at: number, jobId: string): Promise<void>;
-  /** Ends a tick whose job cannot be submitted. */
-  drop(schedule: Schedule, at: number): Promise<void>;
-  /** Returns why ticks have no job; undefined for a tick whose decision is no longer kept. */
-  explain(schedule: Schedule): Promise<(at: number) => OverlapExplanation | undefined>;
-}
-
 export interface OverlapExplanation {
   readonly isQueued: boolean;
   readonly why: string;
@@ -48,7 +35,10 @@ const noteScript = loadScript(import.meta.url, "note-job.lua");
 /** How many decisions are kept: as many as people look back at. A tick whose skip is forgotten stays skipped. */
 const SKIPS_MAX = 100;
 
-export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: number): Overlaps {
+export type Overlaps = ReturnType<typeof openOverlaps>;
+
+/** Decides the ticks of schedules whose jobs must not overlap. Each call fails with `STORE_UNAVAILABLE` or `STORE_FULL`. */
+export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: number) {
   const readStatus = openStatusReader(stores, []);
   const keyOf = ({ name }: Schedule) => scheduleOverlapKey(prefix, name);
 
@@ -83,15 +73,19 @@ export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: n
   }
 
   return {
-    decide: (schedule, at) => inTime(decide(schedule, at)),
-    advance: (schedule) => inTime(advance(schedule)),
-    async noteJob(schedule, at, jobId) {
+    /** Decides a tick, once for all schedulers. */
+    decide: (schedule: Schedule, at: number) => inTime(decide(schedule, at)),
+    /** Looks whether the running tick's job has ended, and lets the queued one go on. */
+    advance: (schedule: Schedule) => inTime(advance(schedule)),
+    async noteJob(schedule: Schedule, at: number, jobId: string) {
       await inTime(noteScript.run(stores.client, [keyOf(schedule)], [at, jobId]));
     },
-    async drop(schedule, at) {
+    /** Ends a tick whose job cannot be submitted. */
+    async drop(schedule: Schedule, at: number) {
       await inTime(run(schedule, undefined, at));
     },
-    async explain(schedule) {
+    /** Returns why ticks have no job; undefined for a tick whose decision is no longer kept. */
+    async explain(schedule: Schedule): Promise<(at: number) => OverlapExplanation | undefined> {
       if (schedule.overlap === "allow") return () => undefined;
       const fields = ["running", "queued", "skips"] as const;
       const [running, queued, skips] = await inTime(stores.client.hmget(keyOf(schedule), ...fields));

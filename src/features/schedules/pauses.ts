@@ -17,72 +17,61 @@ export interface SchedulePause {
   readonly until?: number;
 }
 
-/** The pauses of all schedules. Ended ones are kept as long as keys: no tick of theirs may be caught up. */
-export interface SchedulePauses {
-  of(name: string): Promise<SchedulePause[]>;
-  /** Reads those of all schedules at once. @returns those of one of them */
-  all(): Promise<(name: string) => SchedulePause[]>;
-  /** A pause that lasts already gets the new reason. */
-  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<void>;
-  resume(name: string): Promise<void>;
-}
+export type SchedulePauses = ReturnType<typeof openSchedulePauses>;
 
-/** Each call fails with `STORE_UNAVAILABLE` if Redis does not answer in time. */
+/**
+ * The pauses of all schedules. Ended ones are kept as long as keys: no tick of theirs may be caught up. Each call fails with
+ * `STORE_UNAVAILABLE` if Redis does not answer in time.
+ */
 export function openSchedulePauses(
-  redis: { readonly client: RedisConnection },
+  { client }: { readonly client: RedisConnection },
   prefix: string,
   retentionMs: number,
-): SchedulePauses {
+) {
   const key = schedulePausesKey(prefix);
   // A schedule's name has no colon.
   const fieldOf = (name: string, { since }: SchedulePause) => `${name}:${since}`;
 
-  async function readAll(): Promise<(name: string) => SchedulePause[]> {
+  async function readAll() {
     const all = new Map<string, SchedulePause[]>();
-    for (const [field, json] of Object.entries(await redis.client.hgetall(key))) {
+    for (const [field, json] of Object.entries(await client.hgetall(key))) {
       const name = field.slice(0, field.indexOf(":"));
-      const pause = JSON.parse(json) as SchedulePause;
-      all.set(name, [...(all.get(name) ?? []), pause]);
+      all.set(name, [...(all.get(name) ?? []), JSON.parse(json)]);
     }
-    return (name) => all.get(name) ?? [];
+    return (name: string) => all.get(name) ?? [];
   }
 
   const read = async (name: string) => (await readAll())(name);
 
-  const write = (name: string, pause: SchedulePause) =>
-    redis.client.hset(key, { [fieldOf(name, pause)]: JSON.stringify(pause) });
-
-  async function forget(name: string, pauses: readonly SchedulePause[], now: number): Promise<void> {
+  /** @param changed returns what to write, of those that last */
+  async function change(
+    name: string,
+    changed: (now: number, open: readonly SchedulePause[]) => readonly SchedulePause[],
+  ): Promise<void> {
+    const now = Math.floor(await redisNow(client));
+    const pauses = await read(name);
+    const written = changed(now, pauses.filter(isLasting));
+    for (const pause of written) await client.hset(key, { [fieldOf(name, pause)]: JSON.stringify(pause) });
     const old = pauses.filter(({ until = now }) => until < now - retentionMs);
-    if (old.length > 0) await redis.client.hdel(key, ...old.map((pause) => fieldOf(name, pause)));
-  }
-
-  async function act(change: (now: number) => Promise<void>): Promise<void> {
-    await inTime(redisNow(redis.client).then((now) => change(Math.floor(now))));
+    if (old.length > 0) await client.hdel(key, ...old.map((pause) => fieldOf(name, pause)));
   }
 
   return {
-    of: (name) => inTime(read(name)),
+    of: (name: string) => inTime(read(name)),
+    /** Reads those of all schedules at once. @returns those of one of them */
     all: () => inTime(readAll()),
-    pause: (name, { reason, by }) =>
-      act(async (now) => {
-        const pauses = await read(name);
-        const { since } = lasting(pauses) ?? { since: now };
-        await write(name, { reason, by, since });
-        await forget(name, pauses, now);
-      }),
-    resume: (name) =>
-      act(async (now) => {
-        const pauses = await read(name);
-        const open = pauses.filter(({ until }) => until === undefined);
-        await Promise.all(open.map((pause) => write(name, { ...pause, until: now })));
-        await forget(name, pauses, now);
-      }),
+    /** A pause that lasts already gets the new reason. */
+    pause: (name: string, { reason, by }: Pick<SchedulePause, "reason" | "by">) =>
+      inTime(change(name, (now, [known]) => [{ reason, by, since: known?.since ?? now }])),
+    resume: (name: string) =>
+      inTime(change(name, (now, open) => open.map((pause) => ({ ...pause, until: now })))),
   };
 }
 
+const isLasting = ({ until }: SchedulePause) => until === undefined;
+
 export function lasting(pauses: readonly SchedulePause[]): SchedulePause | undefined {
-  return pauses.find(({ until }) => until === undefined);
+  return pauses.find(isLasting);
 }
 
 /** The pause that a tick falls into. */

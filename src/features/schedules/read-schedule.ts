@@ -1,7 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { submittedAt } from "../../core/job/job-id.ts";
-import type { ReadStatus } from "../../core/status/read-status.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { durationText, exactDurationText } from "../../platform/lib/duration-text.ts";
@@ -10,37 +9,27 @@ import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../dedup-key-holder.ts";
 import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
-import { type OverlapExplanation, type Overlaps, openOverlaps } from "./overlap.ts";
-import {
-  lasting,
-  openSchedulePauses,
-  pauseAt,
-  pauseText,
-  type SchedulePause,
-  type SchedulePauses,
-} from "./pauses.ts";
+import { type OverlapExplanation, openOverlaps } from "./overlap.ts";
+import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePause } from "./pauses.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "./schedule-status.ts";
 import { countSchedulers } from "./scheduler-heartbeat.ts";
-import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
+import { GRACE_MS, openTickJobs } from "./tick-jobs.ts";
 
-export interface ScheduleReader {
-  readonly stores: QueueStores;
-  readonly readStatus: ReadStatus;
-  readonly prefix: string;
-  readonly retentionMs: number;
-  readonly pauses: SchedulePauses;
-  readonly overlaps: Pick<Overlaps, "explain">;
-  readonly ticks: TickJobs;
-}
+export type ScheduleReader = ReturnType<typeof openScheduleReader>;
 
 export function openScheduleReader(
   stores: QueueStores,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
-): ScheduleReader {
-  const pauses = openSchedulePauses(stores, prefix, retentionMs);
-  const overlaps = openOverlaps(stores, prefix, retentionMs);
-  const ticks = openTickJobs(stores, retentionMs);
-  return { stores, prefix, retentionMs, pauses, overlaps, ticks, readStatus: openStatusReader(stores, []) };
+) {
+  return {
+    stores,
+    prefix,
+    retentionMs,
+    pauses: openSchedulePauses(stores, prefix, retentionMs),
+    overlaps: openOverlaps(stores, prefix, retentionMs),
+    ticks: openTickJobs(stores, retentionMs),
+    readStatus: openStatusReader(stores, []),
+  };
 }
 
 /** A tick that was enqueued later than this was caught up. */
@@ -124,54 +113,41 @@ async function explainNoJob(
   const version = scheduleAt(schedule, at);
   const overlap = (await reader.overlaps.explain(version))(at);
   if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };
-  const explanation = explainAbsence(reader, version, at, now);
-  if (explanation.kind !== "not-run") return explanation;
-  // Of one that was put it is known since when it is there.
-  return schedule.stored === undefined && (await isBeforeFirst(reader, schedule, at, now))
-    ? { kind: "before-first", why: BEFORE_FIRST }
-    : { kind: "skipped", why: explanation.why };
+  if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
+  return await explainAbsence(reader, schedule, at, now);
 }
 
-const BEFORE_FIRST = "the schedule was not there yet, or no scheduler was";
-
-/** Whether the schedule has run since, and never before, as far as is known. */
-async function isBeforeFirst(
-  { ticks }: ScheduleReader,
+/** A tick that was due, and that nothing kept from running. */
+async function explainAbsence(
+  { retentionMs, ticks }: ScheduleReader,
   schedule: Schedule,
   at: number,
   now: number,
-): Promise<boolean> {
-  if (await ticks.ranBefore(schedule, at, now)) return false;
-  return await ticks.ranBefore(schedule, now + 1, now);
-}
-
-/** No scheduler was there for it. */
-interface NotRun {
-  readonly kind: "not-run";
-  readonly why: string;
-}
-
-function explainAbsence(
-  { retentionMs }: ScheduleReader,
-  { catchUp: { mode, max, windowMs }, timetable }: Schedule,
-  at: number,
-  now: number,
-): TickExplanation | NotRun {
-  if (at > now) return { kind: "not-due", inMs: Math.round(at - now) };
+): Promise<TickExplanation> {
+  const { catchUp, timetable } = scheduleAt(schedule, at);
+  const { mode, max, windowMs } = catchUp;
   const ageMs = now - at;
-  if (ageMs > retentionMs)
-    return {
-      kind: "forgotten",
-      why: `it is longer ago than keys are remembered (${exactDurationText(retentionMs)})`,
-    };
-  const skipped = (why: string): TickExplanation => ({ kind: "skipped", why });
-  const notRun = (why: string): NotRun => ({ kind: "not-run", why });
-  if (mode === "none") return notRun("no scheduler submitted it in time, and catch-up is none");
-  if (ageMs > windowMs)
-    return notRun(`no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`);
+  if (ageMs > retentionMs) {
+    const kept = exactDurationText(retentionMs);
+    return { kind: "forgotten", why: `it is longer ago than keys are remembered (${kept})` };
+  }
+  if (mode === "none" || ageMs > windowMs) {
+    // Of one that was put it is known since when it is there. Any other may have run since, and never before, as far as is known.
+    const isBeforeFirst =
+      schedule.stored === undefined &&
+      !(await ticks.ranBefore(schedule, at, now)) &&
+      (await ticks.ranBefore(schedule, now + 1, now));
+    if (isBeforeFirst)
+      return { kind: "before-first", why: "the schedule was not there yet, or no scheduler was" };
+    const why =
+      mode === "none"
+        ? "no scheduler submitted it in time, and catch-up is none"
+        : `no scheduler ran within the catch-up window of ${exactDurationText(windowMs)}`;
+    return { kind: "skipped", why };
+  }
   const kept = mode === "all" ? max : 1;
   if (!timetable.latest(kept, now).includes(at))
-    return skipped(`catch-up runs only the latest ${kept}, and later ones were due`);
+    return { kind: "skipped", why: `catch-up runs only the latest ${kept}, and later ones were due` };
   return { kind: "awaited", why: "it is due, and a running scheduler will enqueue it" };
 }
 

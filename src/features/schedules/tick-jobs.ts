@@ -6,31 +6,28 @@ import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
 /** So much later a tick is missed: until then its scheduler may be retrying. */
 export const GRACE_MS = 60_000;
 
-/** Whether ticks were enqueued, as far as their keys are remembered. */
-export interface TickJobs {
-  isEnqueued(schedule: Schedule, at: number): Promise<boolean>;
-  /**
-   * Whether a tick before this instant was enqueued: asked of the latest, then of fewer and fewer.
-   *
-   * @param now milliseconds since 1970
-   */
-  ranBefore(schedule: Schedule, before: number, now: number): Promise<boolean>;
-}
-
 const LOOKED_BACK = 1_024;
 /** A tick of a zone takes 50 µs to find, and most schedules have few within the retention. */
 const STEP = 64;
 /** Of so many of the latest, each is asked. */
 const EACH_OF = 8;
 
-export function openTickJobs(stores: QueueStores, retentionMs: number): TickJobs {
+export type TickJobs = ReturnType<typeof openTickJobs>;
+
+/** Whether ticks were enqueued, as far as their keys are remembered. */
+export function openTickJobs(stores: QueueStores, retentionMs: number) {
   async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
     const { job } = scheduleAt(schedule, at);
     return (await findDedupKeyHolder(stores, dedupKeyOf(job.type, tickKey(schedule, at)), job)) !== null;
   }
   return {
     isEnqueued,
-    async ranBefore(schedule, before, now) {
+    /**
+     * Whether a tick before this instant was enqueued: asked of the latest, then of fewer and fewer.
+     *
+     * @param now milliseconds since 1970
+     */
+    async ranBefore(schedule: Schedule, before: number, now: number): Promise<boolean> {
       const earlier = ticksBetween(schedule, now - retentionMs, before);
       for (let index = 0; index < earlier.length; index += Math.max(1, index - EACH_OF))
         if (await isEnqueued(schedule, earlier[index] ?? 0)) return true;
