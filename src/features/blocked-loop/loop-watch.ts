@@ -10,12 +10,6 @@ export interface LoopWatchOptions {
   readonly silentMs: number;
 }
 
-/** The running jobs, in the thread's memory. */
-interface WorkTable {
-  enter(jobId: string, timeoutMs: number): number;
-  leave(slot: number): void;
-}
-
 /** A starved machine is not a blocked loop. */
 const SILENT_LEAST_MS = 2_000;
 const TICK_MOST_MS = 1_000;
@@ -84,10 +78,13 @@ async function watched<T>(
   }
 }
 
-function openTable(words: Int32Array, bytes: Buffer): WorkTable {
+type WorkTable = ReturnType<typeof openTable>;
+
+/** The running jobs, in the thread's memory. */
+function openTable(words: Int32Array, bytes: Buffer) {
   const free = Array.from({ length: SLOTS }, (_, slot) => SLOTS - 1 - slot);
   return {
-    enter(jobId, timeoutMs) {
+    enter(jobId: string, timeoutMs: number) {
       const slot = free.pop();
       if (slot === undefined) {
         const longest = Math.max(Atomics.load(words, header.unnamedMs), timeoutMs);
@@ -100,7 +97,7 @@ function openTable(words: Int32Array, bytes: Buffer): WorkTable {
       Atomics.store(words, at / 4, timeoutMs + 1);
       return slot;
     },
-    leave(slot) {
+    leave(slot: number) {
       if (slot < 0) return;
       Atomics.store(words, (tableOffset + slot * slotBytes) / 4, 0);
       free.push(slot);

@@ -7,12 +7,6 @@ import { loadScript } from "../../platform/redis/script.ts";
 import { endedAttempt } from "./ended-attempt.ts";
 import { HistoryCounts } from "./history-counts.ts";
 
-/** Counts in memory, and writes the counts every few seconds. */
-interface HistoryWriter extends Running {
-  /** The counts of a type that are not written yet. Not to be kept: a write begins new ones. */
-  of(type: string): HistoryCounts;
-}
-
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -27,8 +21,8 @@ const script = loadScript(import.meta.url, "write-history.lua");
 
 /** Counts this process's accepted jobs in their queues' history. */
 export function countSubmissions({ events, stores, jobs }: SubmittingProcess): Running {
-  const writers = new Map<string, HistoryWriter>();
-  const writerOf = (queue: string): HistoryWriter => {
+  const writers = new Map<string, ReturnType<typeof startHistoryWriter>>();
+  const writerOf = (queue: string) => {
     const known = writers.get(queue);
     if (known !== undefined) return known;
     const writer = startHistoryWriter(stores.of(queue));
@@ -54,13 +48,14 @@ export function countAttempts({ store, handlers }: ConsumedPartition): Partition
 }
 
 /**
- * Writes until stopped, then once more. A process that dies loses the counts of its last five seconds. Counts whose write failed are
+ * Counts in memory, and writes the counts every few seconds until stopped, then once more. A process that dies loses the counts of its last five seconds. Counts whose write failed are
  * written later, in the minute of that write; if only the reply was lost, they count twice.
  */
-function startHistoryWriter(store: QueueStore): HistoryWriter {
+function startHistoryWriter(store: QueueStore) {
   const { client, keys } = store;
   let counts = new Map<string, HistoryCounts>();
 
+  /** The counts of a type that are not written yet. Not to be kept: a write begins new ones. */
   const of = (type: string): HistoryCounts => {
     const known = counts.get(type);
     if (known !== undefined) return known;

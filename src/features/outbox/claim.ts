@@ -46,18 +46,14 @@ const behind = `SELECT ${columns} FROM ${TABLE} next
     WHERE parked.state = 'parked' AND parked.ordering_key = next.ordering_key AND parked.id < next.id)
   ORDER BY next.ordering_key, next.id LIMIT $1 FOR UPDATE`;
 
-export interface Claimed {
-  /** The rows of a chain must be submitted in order, each after the one before it was accepted. */
-  readonly chains: readonly (readonly ClaimedRow[])[];
-  /** Whether another look may find more, even if nothing was claimed. */
-  readonly hasMore: boolean;
-}
-
-/** @returns a function that reads and locks at most about twice `limit` rows, none of the types to skip */
+/**
+ * @returns a function that reads and locks at most about twice `limit` rows, none of the types to skip: chains of rows that must be
+ *   submitted in order, each after the one before it was accepted; and whether another look may find more, even if nothing was claimed
+ */
 export function createClaimer(database: Database) {
   // Ordering keys take turns: else the last of many would never be reached.
   let after = "";
-  return async (skipped: readonly string[], limit: number): Promise<Claimed> => {
+  return async (skipped: readonly string[], limit: number) => {
     const single = await database.query<ClaimedRow>(unordered, [limit, skipped]);
     const found = await database.query<{ ordering_key: string; id: string }>(heads, [limit, after]);
     after = found.length < limit ? "" : (found.at(-1)?.ordering_key ?? "");
@@ -76,11 +72,8 @@ async function claimChains(
   const first = await database.query<ClaimedRow>(lockHeads, [found.map(({ id }) => id), skipped]);
   if (first.length === 0) return [];
   const chains = new Map(first.map((row) => [row.ordering_key, [row]]));
-  const next = await database.query<ClaimedRow>(behind, [
-    limit,
-    [...chains.keys()],
-    first.map(({ id }) => id),
-  ]);
+  const ids = first.map(({ id }) => id);
+  const next = await database.query<ClaimedRow>(behind, [limit, [...chains.keys()], ids]);
   for (const row of next) chains.get(row.ordering_key)?.push(row);
   return [...chains.values()];
 }

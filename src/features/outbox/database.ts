@@ -1,29 +1,21 @@
-import type { Client } from "pg";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { COMMENT, outboxMigration, TABLE, VERSION } from "./table.ts";
-
-/** One connection to the database. Each call ends within 10 s. */
-export interface Database {
-  /** @throws HoldfastError `DATABASE_UNAVAILABLE` */
-  query<Row>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  /** Calls `wake` for each notification, and when the connection is lost. */
-  listen(wake: () => void): Promise<void>;
-  end(): Promise<void>;
-}
 
 const CONNECT_MS = 5_000;
 const QUERY_MS = 10_000;
 /** A lost network acknowledges no end. */
 const END_MS = 1_000;
 
+export type Database = Awaited<ReturnType<typeof connectDatabase>>;
+
 /**
- * Connects to PostgreSQL.
+ * Opens one connection to PostgreSQL. Each call ends within 10 s.
  *
  * @param applicationName as `pg_stat_activity` shows it
  * @throws HoldfastError `CONFIG_INVALID` without the package `pg` or for another database, `DATABASE_UNAVAILABLE`
  */
-export async function connectDatabase(url: string, applicationName: string): Promise<Database> {
+export async function connectDatabase(url: string, applicationName: string) {
   if (!isPostgres(url))
     throw new HoldfastError(
       "CONFIG_INVALID",
@@ -43,29 +35,28 @@ export async function connectDatabase(url: string, applicationName: string): Pro
     void client.end().catch(() => {});
     throw error;
   });
-  return databaseOf(client);
+  return {
+    /** @throws HoldfastError `DATABASE_UNAVAILABLE` */
+    async query<Row>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+      // Without values several statements may stand in one text.
+      const sent = values.length === 0 ? client.query(text) : client.query(text, [...values]);
+      return (await inDatabase<{ rows: unknown[] }>(sent)).rows as Row[];
+    },
+    /** Calls `wake` for each notification, and when the connection is lost. */
+    async listen(wake: () => void): Promise<void> {
+      client.on("notification", wake);
+      client.on("end", wake);
+      await inDatabase(client.query(`LISTEN ${TABLE}`));
+    },
+    async end(): Promise<void> {
+      await withDeadline(client.end(), END_MS, () => new Error("no answer")).catch(() => {});
+    },
+  };
 }
 
 /** Whether it is PostgreSQL's: `DATABASE_URL` is a name that others use, too. */
 export function isPostgres(url: string): boolean {
   return /^postgres(ql)?:\/\//.test(url);
-}
-
-function databaseOf(client: Client): Database {
-  return {
-    query: async <Row>(text: string, values: readonly unknown[] = []) =>
-      // Without values several statements may stand in one text.
-      (await inDatabase(values.length === 0 ? client.query(text) : client.query(text, [...values])))
-        .rows as Row[],
-    async listen(wake) {
-      client.on("notification", wake);
-      client.on("end", wake);
-      await inDatabase(client.query(`LISTEN ${TABLE}`));
-    },
-    end: async () => {
-      await withDeadline(client.end(), END_MS, () => new Error("no answer")).catch(() => {});
-    },
-  };
 }
 
 async function loadDriver(): Promise<Pick<typeof import("pg"), "Client">> {

@@ -4,7 +4,7 @@ import type { ProducibleJob, SubmitOptions } from "../../core/job/submit-options
 import { submissionOf } from "../../core/submit/submission.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { insertStatement, outboxMigration, type Statement } from "./table.ts";
+import { INSERT, outboxMigration, type Statement } from "./table.ts";
 import { runIn, type Transaction } from "./transactions.ts";
 
 export interface OutboxOptions extends SubmitOptions {
@@ -48,13 +48,12 @@ export function createOutbox(validate: Validate): Outbox {
   const sql: Outbox["sql"] = (job, payload, { orderingKey, ...options }) => {
     const sent = submissionOf(job, payload, options);
     const { payloadJson } = validate({ jobs: new Map([[job.type, job as JobContract]]) }, sent);
-    return insertStatement({
-      type: job.type,
-      payload: payloadJson ?? null,
-      idempotencyKey: options.idempotencyKey,
-      options: Object.keys(sent.options).length === 0 ? null : JSON.stringify(sent.options),
-      orderingKey: checkedOrderingKey(orderingKey),
-    });
+    const sentOptions = Object.keys(sent.options).length === 0 ? null : JSON.stringify(sent.options);
+    const key = checkedOrderingKey(orderingKey);
+    return {
+      text: INSERT,
+      values: [job.type, payloadJson ?? null, options.idempotencyKey, sentOptions, key],
+    };
   };
   return {
     add: async (tx, ...submission) => await runIn(tx, sql(...submission)),

@@ -73,17 +73,16 @@ interface Relaying extends RelayOptions {
 
 async function openSession(url: string, waker: Waker): Promise<Database> {
   const database = await connectDatabase(url, RELAY_NAME);
-  await orStop({ stop: database.end }, prepareSession(database, waker));
+  const prepare = async () => {
+    await requireOutbox(database);
+    // The session of a relay that is paused or cut off must not keep its rows. A lost deletion is repeated, so it needs no fsync.
+    await database.query(
+      `SET idle_in_transaction_session_timeout = ${IDLE_MAX_MS}; SET lock_timeout = 2000; SET synchronous_commit = off`,
+    );
+    await database.listen(waker.wake);
+  };
+  await orStop({ stop: database.end }, prepare());
   return database;
-}
-
-async function prepareSession(database: Database, waker: Waker): Promise<void> {
-  await requireOutbox(database);
-  // The session of a relay that is paused or cut off must not keep its rows. A lost deletion is repeated, so it needs no fsync.
-  await database.query(
-    `SET idle_in_transaction_session_timeout = ${IDLE_MAX_MS}; SET lock_timeout = 2000; SET synchronous_commit = off`,
-  );
-  await database.listen(waker.wake);
 }
 
 async function relayUntil(stop: AbortSignal, first: Database, relaying: Relaying): Promise<void> {
@@ -255,45 +254,36 @@ async function trim(database: Database, keepMs: number): Promise<number> {
   return deleted.length;
 }
 
-/** Types that Redis does not accept for now, each tried again after a growing pause; others go on. */
-interface Pauses {
-  begin(type: string): void;
-  end(type: string): void;
-  has(type: string): boolean;
-  types(): string[];
-  /** Milliseconds until the first type is tried again. */
-  shortestMs(): number;
-}
+type Pauses = ReturnType<typeof createPauses>;
 
-function createPauses(): Pauses {
+/** Types that Redis does not accept for now, each tried again after a growing pause; others go on. */
+function createPauses() {
   const paused = new Map<string, { readonly ms: number; readonly until: number }>();
   const leftMs = ({ until }: { readonly until: number }) => until - performance.now();
   const types = () => [...paused].filter(([, pause]) => leftMs(pause) > 0).map(([type]) => type);
   return {
-    begin(type) {
+    begin(type: string) {
       const last = paused.get(type);
       if (last !== undefined && leftMs(last) > 0) return; // another row of the same look
       const ms = Math.min(2 * (last?.ms ?? FIRST_PAUSE_MS / 2), PAUSE_MAX_MS);
       paused.set(type, { ms, until: performance.now() + ms });
     },
-    end: (type) => void paused.delete(type),
-    has: (type) => types().includes(type),
+    end: (type: string) => void paused.delete(type),
+    has: (type: string) => types().includes(type),
     types,
+    /** Milliseconds until the first type is tried again. */
     shortestMs: () => Math.max(1, Math.min(...[...paused.values()].map(leftMs).filter((ms) => ms > 0))),
   };
 }
 
-/** Wakes a relay that waits, or that is about to wait. */
-interface Waker {
-  wake(): void;
-  untilWoken(ms: number): Promise<void>;
-}
+type Waker = ReturnType<typeof createWaker>;
 
-function createWaker(): Waker {
+/** Wakes a relay that waits, or that is about to wait. */
+function createWaker() {
   let woken = new AbortController();
   return {
     wake: () => woken.abort(),
-    async untilWoken(ms) {
+    async untilWoken(ms: number) {
       await wait(ms, woken.signal);
       woken = new AbortController();
     },

@@ -46,21 +46,7 @@ export interface Statement {
   readonly values: readonly (string | null)[];
 }
 
-/** A submission as a row. */
-export interface NewRow {
-  readonly type: string;
-  /** JSON; null for a job without payload. */
-  readonly payload: string | null;
-  readonly idempotencyKey: string;
-  /** JSON; null for none. */
-  readonly options: string | null;
-  readonly orderingKey: string | null;
-}
-
-export function insertStatement(row: NewRow): Statement {
-  return {
-    // By `text`: the driver postgres writes a parameter of the type `json` as JSON, and this is JSON already.
-    text: `INSERT INTO ${TABLE} (type, payload, idempotency_key, options, ordering_key) VALUES ($1, $2::text::json, $3, $4::text::json, $5)`,
-    values: [row.type, row.payload, row.idempotencyKey, row.options, row.orderingKey],
-  };
-}
+/** Its values: type, payload as JSON, null without one, idempotency key, options as JSON, null for none, and ordering key. */
+export const INSERT =
+  // By `text`: the driver postgres writes a parameter of the type `json` as JSON, and this is JSON already.
+  `INSERT INTO ${TABLE} (type, payload, idempotency_key, options, ordering_key) VALUES ($1, $2::text::json, $3, $4::text::json, $5)`;

@@ -43,47 +43,35 @@ export function dueAfter({ timetable, catchUp }: Schedule, after: number, until:
   return ticks;
 }
 
-/**
- * Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants.
- *
- * @param onTimeFrom later ticks are on time, whatever the policy
- */
-export function wantedOf(
-  schedule: Schedule,
-  due: readonly number[],
-  onTimeFrom: number,
-  now: number,
-): number[] {
-  return wanted(schedule, due, onTimeFrom, now, schedule.catchUp.mode !== "none");
-}
-
-/** Of the ticks that Redis did not accept, those to try again. */
+/** Of ticks that Redis did not accept, those to try again: one that was tried in time is tried until the next one is due. */
 export function stillWanted(
   schedule: Schedule,
   pending: readonly number[],
   progress: Progress,
   now: number,
 ): number[] {
-  // A tick that was tried in time is tried until the next one is due.
-  return wanted(schedule, pending, onTimeFrom(progress, now), now, true);
+  return wantedOf(schedule, pending, onTimeFrom(progress, now), now, true);
 }
 
 function onTimeFrom({ startedAt }: Progress, now: number): number {
   return Math.max(startedAt + 1, now - ON_TIME_MS);
 }
 
-function wanted(
-  { catchUp }: Schedule,
-  ticks: readonly number[],
+/**
+ * Of ticks that are due and that no scheduler has submitted, those that the catch-up policy wants.
+ *
+ * @param onTime later ticks are on time, whatever the policy
+ */
+export function wantedOf(
+  { catchUp: { mode, max, windowMs } }: Schedule,
+  due: readonly number[],
   onTime: number,
   now: number,
-  keepsLatest: boolean,
+  keepsLatest = mode !== "none",
 ): number[] {
-  const { mode, max, windowMs } = catchUp;
   const kept = mode === "all" ? max : Number(keepsLatest);
-  return ticks.filter((at, index) => {
-    const isOnTime = at >= onTime;
-    const isAmongLatest = index >= ticks.length - kept;
-    return isOnTime || (isAmongLatest && (mode === "none" || now - at <= windowMs));
+  return due.filter((at, index) => {
+    const isAmongLatest = index >= due.length - kept;
+    return at >= onTime || (isAmongLatest && (mode === "none" || now - at <= windowMs));
   });
 }

@@ -5,10 +5,10 @@ import { wait } from "../../platform/lib/wait.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
 import { jitterOf, type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
+import type { TickEvent } from "./log-ticks.ts";
 import type { MissedTicks } from "./missed-ticks.ts";
 import { metText, type OverlapState, type Overlaps } from "./overlap.ts";
 import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
-import type { TickEvent } from "./tick-events.ts";
 
 /** What schedules run with. */
 export interface SchedulerTools {

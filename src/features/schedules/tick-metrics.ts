@@ -1,8 +1,8 @@
 import type { Events } from "../../core/events.ts";
 import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
 import type { Schedule } from "./define-schedule.ts";
+import type { TickEvent } from "./log-ticks.ts";
 import type { MissedTicks } from "./missed-ticks.ts";
-import type { TickEvent } from "./tick-events.ts";
 
 /** The metrics of ticks, by name. */
 export const tickMetrics = {

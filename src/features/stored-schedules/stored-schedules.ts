@@ -61,25 +61,10 @@ export function openStoredSchedules(
     put,
     delete: (name: string) => put(name, undefined),
     /** Reads those to look at, the most urgent first; and when the next one is to be looked at, Infinity for never. */
-    async due(limit: number) {
-      const reply = await inTime(dueScript.run(client, [index], [limit, hashStart]));
-      const [now, nextAt, ...found] = reply as [string, string, ...[name: string, hash: string[]][]];
-      return {
-        now: Number(now),
-        nextAt: Number(nextAt || Infinity),
-        found: found.map(([name, hash]) => storedScheduleOf(name, Object.fromEntries(pairsOf(hash)))),
-      };
-    },
-    /** Notes how far a scheduler has come, and when to look again: in milliseconds since 1970, Infinity for never. */
-    async advance(advances: readonly { from: StoredSchedule; done: number; lookAt: number }[]) {
+    due: async (limit: number) => dueOf(await inTime(dueScript.run(client, [index], [limit, hashStart]))),
+    async advance(advances: readonly Advance[]) {
       if (advances.length === 0) return;
-      const args = advances.flatMap(({ from: { name, version, done: before }, done, lookAt }) => [
-        name,
-        ...(version > 0 ? [version, before] : ["", ""]),
-        done,
-        Number.isFinite(lookAt) ? lookAt : "",
-      ]);
-      await inTime(advanceScript.run(client, [index], [hashStart, ...args]));
+      await inTime(advanceScript.run(client, [index], [hashStart, ...advances.flatMap(argsOf)]));
     },
     /** How many no scheduler has looked at for a minute, and the name of the most urgent. @param now by Redis's clock */
     async overdue(now: number) {
@@ -88,4 +73,18 @@ export function openStoredSchedules(
       return { count, first: count > 0 ? first : undefined };
     },
   };
+}
+
+function dueOf(reply: unknown) {
+  const [now, nextAt, ...found] = reply as [string, string, ...[name: string, hash: string[]][]];
+  const schedules = found.map(([name, hash]) => storedScheduleOf(name, Object.fromEntries(pairsOf(hash))));
+  return { now: Number(now), nextAt: Number(nextAt || Number.POSITIVE_INFINITY), found: schedules };
+}
+
+/** How far a scheduler has come, and when to look again: in milliseconds since 1970, Infinity for never. */
+type Advance = { readonly from: StoredSchedule; readonly done: number; readonly lookAt: number };
+
+function argsOf({ from: { name, version, done: before }, done, lookAt }: Advance) {
+  const known = version > 0 ? [version, before] : ["", ""];
+  return [name, ...known, done, Number.isFinite(lookAt) ? lookAt : ""];
 }

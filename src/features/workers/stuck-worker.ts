@@ -3,15 +3,9 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { ConsumedPartition } from "../../core/feature.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { stopOnce } from "../../platform/lib/running.ts";
 import { whenSlotIsStill } from "../../platform/redis/cluster/open-slot.ts";
 import type { WorkerHeartbeat } from "./heartbeat.ts";
-
-export interface Watchdog extends Running {
-  readonly failed: Promise<never>;
-  /** Redis refused to deliver a job. It may be full, and no other worker would get one. */
-  reset(): void;
-}
 
 /** Looks in a row that must agree: a process that was paused for a minute has looked once. */
 const LOOKS = 6;
@@ -20,7 +14,7 @@ const LOOKS = 6;
  * Notices a worker that claims nothing although jobs wait: its connection hangs, or its loop has ended. BullMQ handles most such
  * cases; the rest would look like an idle worker for ever.
  */
-export function startWatchdog(partition: ConsumedPartition, heartbeat: () => WorkerHeartbeat): Watchdog {
+export function startWatchdog(partition: ConsumedPartition, heartbeat: () => WorkerHeartbeat) {
   const { store, clock, keysInUse, isStopping } = partition;
   const mayClaim = () => !isStopping() && clock.isRight() && keysInUse.fault() === undefined;
   let { claimedAt } = heartbeat();
@@ -42,6 +36,7 @@ export function startWatchdog(partition: ConsumedPartition, heartbeat: () => Wor
   });
   const timer = setInterval(() => void look(), heartbeat().stuckAfterMs / LOOKS);
   return {
+    /** Redis refused to deliver a job. It may be full, and no other worker would get one. */
     reset() {
       wasReset = true;
     },
