@@ -21,7 +21,7 @@ import {
   readSchedules,
   type ScheduleReader,
 } from "../features/schedules/read-schedule.ts";
-import { runNow } from "../features/schedules/run-now.ts";
+import { runNow } from "../features/schedules/run-schedule.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
 import { definitionOf, inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
 import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { bullmqQueueName, type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
-import { startLaneSweep } from "../../src/features/lanes/lane-sweep.ts";
+import { startLaneSweep } from "../../src/features/lanes/in-worker.ts";
 import { openLetNextIn } from "../../src/features/lanes/let-next-in.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { createLogger } from "../../src/platform/telemetry/create-logger.ts";

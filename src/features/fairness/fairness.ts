@@ -36,20 +36,11 @@ export const declaredFairness: Declaration = {
   },
 };
 
-/** Whose turn one job takes. */
-export interface FairShare {
-  readonly key: string;
-  readonly weight: number;
-}
-
 const WEIGHT_MIN = 0.01;
 const WEIGHT_MAX = 100;
 
-/** @throws HoldfastError `INVALID_PAYLOAD` if a function throws, or returns what it must not */
-export function fairShareOf(
-  { key: keyOf, weight: weightOf = () => 1 }: Fairness,
-  payload: unknown,
-): FairShare {
+/** Whose turn one job takes. @throws HoldfastError `INVALID_PAYLOAD` if a function throws, or returns what it must not */
+export function fairShareOf({ key: keyOf, weight: weightOf = () => 1 }: Fairness, payload: unknown) {
   const key = payloadKey("fairness.key", () => keyOf(payload));
   const weight = calledForPayload("fairness.weight", () => weightOf(key));
   if (typeof weight === "number" && weight >= WEIGHT_MIN && weight <= WEIGHT_MAX) return { key, weight };

@@ -1,11 +1,12 @@
+import type { AttemptOutcome, ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { ConsumedPartition, PartitionPart, SubmittingProcess } from "../../core/feature.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { endedAttempt } from "./ended-attempt.ts";
-import { HistoryCounts } from "./history-counts.ts";
+import { type EndedAttempt, HistoryCounts, type HistoryOutcome } from "./history-counts.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -88,4 +89,25 @@ function startHistoryWriter(store: QueueStore) {
       if (client.status === "ready") await inTime(write().then(write)).catch(() => {});
     }),
   };
+}
+
+/** What an attempt's outcome means for its job. */
+function endedAttempt(job: ClaimedJob, outcome: AttemptOutcome, runMs: number): EndedAttempt {
+  const { readyAt, startedAt } = job;
+  // A job that was due may have been submitted anew.
+  const waitedMs = readyAt === undefined ? undefined : Math.max(0, startedAt - readyAt);
+  return { outcome: endingOf(job, outcome), waitedMs, runMs };
+}
+
+const unlikeFailed: Readonly<Partial<Record<ErrorCode, HistoryOutcome>>> = {
+  EFFECT_IN_DOUBT: "inDoubt",
+  EXPIRED: "expired",
+  CANCELLED: "cancelled",
+};
+
+function endingOf({ attemptsMade, maxAttempts }: ClaimedJob, outcome: AttemptOutcome): HistoryOutcome {
+  if (outcome.kind !== "failed") return outcome.kind;
+  const { code, retryable } = outcome.failure;
+  if (retryable && attemptsMade + 1 < maxAttempts) return "retried";
+  return unlikeFailed[code] ?? "failed";
 }

@@ -1,7 +1,28 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
-import { startLaneSweep } from "./lane-sweep.ts";
+import type { Running } from "../../platform/lib/running.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 import { letNextInAtEnds } from "./let-next-in.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** Occupies Redis for about a millisecond. */
+const LANES_MAX = 50;
+
+const script = loadScript(import.meta.url, "sweep-lanes.lua");
 
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [{ ...startLaneSweep(partition), ...letNextInAtEnds(partition) }],
 };
+
+/** Sweeps the lanes of a queue each second: lets in what nobody let in after a job's end. */
+export function startLaneSweep(partition: SweptPartition): Running {
+  const { client, queue, keys } = partition.store;
+  const due = [{ key: keys.own("lanes"), afterMs: 0 }];
+  const sweepSome = async () => {
+    const reply = await script.run(client, [keys.own("lanes")], [keys.start, LANES_MAX]);
+    const [looked, letIn] = reply as [number, number];
+    if (letIn > 0) partition.log.info({ queue, jobs: letIn }, "held jobs are let in that nobody had let in");
+    return looked === LANES_MAX;
+  };
+  return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, (mayGoOn) => inRounds(mayGoOn, sweepSome));
+}

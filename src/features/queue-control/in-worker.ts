@@ -1,7 +1,6 @@
 import type { FeatureInWorker, WorkerProcess } from "../../core/feature.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
-import { dropStaleNote } from "./pause-note.ts";
-import { declareLimits } from "./queue-control.ts";
+import { declareLimits, dropStaleNote } from "./queue-control.ts";
 
 const SWEEP_EVERY_MS = 5_000;
 

@@ -1,6 +1,9 @@
 import { applyLimits, type Partitions, readLimits } from "../../core/bullmq/queue-control.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { QueueLimits } from "../../core/job/queue-settings.ts";
-import { dropStaleNote } from "./pause-note.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+const script = loadScript(import.meta.url, "pause-note.lua");
 
 /** Who paused a queue, and why. */
 export interface Pause {
@@ -56,4 +59,25 @@ export async function declareLimits(partitions: Partitions, declared: QueueLimit
 
 function parse<T>(json: string): T {
   return JSON.parse(json) as T;
+}
+
+/** Who has paused a queue, why, and when, in milliseconds since 1970. */
+export interface PauseNote {
+  readonly reason: string;
+  readonly by: string;
+  readonly at: number;
+}
+
+/** Writes the note of a pause, if the queue is still paused. */
+export async function notePause(store: QueueStore, { reason, by, at }: PauseNote): Promise<void> {
+  await script.run(store.client, keysOf(store), [reason, by, at]);
+}
+
+/** Drops the note of a pause that is over. Workers do now and then, for another tool can have resumed the queue. */
+export async function dropStaleNote(store: QueueStore): Promise<void> {
+  await script.run(store.client, keysOf(store), []);
+}
+
+function keysOf({ keys }: QueueStore): readonly string[] {
+  return [keys.meta, keys.own("control")];
 }

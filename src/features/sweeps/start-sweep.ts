@@ -1,7 +1,9 @@
 import type { ConsumedPartition } from "../../core/feature.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
-import { type DueKey, watchDue } from "./due-sweeps.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+const script = loadScript(import.meta.url, "due-sweeps.lua");
 
 export interface SweepOptions {
   readonly everyMs: number;
@@ -51,4 +53,55 @@ const ROUNDS_MAX = 10;
 /** Repeats a step of a sweep while it finds as much as it may look at. @param step returns whether it did */
 export async function inRounds(mayGoOn: () => boolean, step: () => Promise<boolean>): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX && mayGoOn() && (await step()); round += 1);
+}
+
+/** When a key gives a sweep something to do. */
+interface DueKey {
+  readonly key: string;
+  /** A sorted set's first score, in milliseconds since 1970, must be so many milliseconds ago. @default any entry will do */
+  readonly afterMs?: number;
+}
+
+/** Sweeps of one second that do not ask at the very same moment share an answer. */
+const SHARED_MS = 200;
+
+interface DueSweeps {
+  readonly watched: DueKey[];
+  readonly look: () => Promise<readonly unknown[]>;
+}
+
+const partitions = new WeakMap<SweptPartition, DueSweeps>();
+
+/**
+ * Watches keys of a partition. Asks Redis once for all sweeps of a second: while nothing is due, a queue costs one command a second.
+ *
+ * @returns a function that returns whether any of the keys may give a sweep something to do now
+ */
+function watchDue(partition: SweptPartition, keys: readonly DueKey[]): () => Promise<boolean> {
+  const { watched, look } = partitions.get(partition) ?? openDueSweeps(partition);
+  const first = watched.length;
+  watched.push(...keys);
+  return async () => (await look()).slice(first, first + keys.length).includes(1);
+}
+
+function openDueSweeps(partition: SweptPartition): DueSweeps {
+  const watched: DueKey[] = [];
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let due: readonly unknown[] = [];
+  const ask = oneAtATime(async () => {
+    const startedAt = performance.now();
+    const ages = watched.map(({ afterMs = "any" }) => afterMs);
+    const keys = watched.map(({ key }) => key);
+    due = (await script.run(partition.store.client, keys, ages)) as readonly unknown[];
+    askedAt = startedAt;
+  });
+  const opened: DueSweeps = {
+    watched,
+    async look() {
+      if (performance.now() - askedAt > SHARED_MS) await ask();
+      return due;
+    },
+  };
+  partitions.set(partition, opened);
+  return opened;
 }
