@@ -39,59 +39,74 @@ interface Holder {
   readonly id: string;
 }
 
-/** A child's place, and who has its parent's key. */
-interface Place {
-  readonly child: Member;
-  readonly index: number;
-  /** The parent's queue. */
-  readonly own: string;
-  readonly known: readonly Holder[];
-}
-
 const IN_FLIGHT_MAX = 128;
 const READ_TOGETHER = 500;
+/** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
+const ANSWERED_WITHIN_MS = 1_500;
+const CHILD_MS = 1;
 
 /**
- * Submits flows. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
+ * Submits a flow. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
  * parent wait for its children alone. A submitter that dies leaves a parent that waits. The same flow again takes the steps that are left.
  */
-export class FlowAdder {
+export async function addFlow(
+  stores: QueueStores<WritableQueueStore>,
+  steps: SubmitSteps,
+  flow: ValidFlow,
+): Promise<FlowReceipt> {
+  const answered = new AbortController();
+  const submit = async () => {
+    const secret = await inTime(prepareAll(steps, flow));
+    return await new FlowSubmission(stores, steps, flow, secret, answered.signal).submit();
+  };
+  const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
+  try {
+    return await withDeadline(submit(), ms, redisUnavailable);
+  } catch (error) {
+    throw advised(error);
+  } finally {
+    answered.abort();
+  }
+}
+
+class FlowSubmission {
   readonly #stores: QueueStores<WritableQueueStore>;
   readonly #steps: SubmitSteps;
-  readonly #addParent: AddJob;
+  readonly #flow: ValidFlow;
+  readonly #parent: Member;
+  readonly #children: readonly Member[];
+  readonly #answered: AbortSignal;
 
-  constructor(stores: QueueStores<WritableQueueStore>, steps: SubmitSteps) {
+  /** @param answered once it is, the work need not go on */
+  constructor(
+    stores: QueueStores<WritableQueueStore>,
+    steps: SubmitSteps,
+    flow: ValidFlow,
+    secret: string,
+    answered: AbortSignal,
+  ) {
+    const memberOf = (submission: ValidSubmission, content: string): Member => {
+      const { contract, idempotencyKey } = submission;
+      const fingerprint = fingerprintOf(secret, dedupKeyOf(contract.type, idempotencyKey), content);
+      return { contract, fingerprint, job: steps.jobOf(submission, secret) };
+    };
     this.#stores = stores;
     this.#steps = steps;
-    this.#addParent = steps.openAdder(createParentAdder);
+    this.#flow = flow;
+    this.#children = flow.children.map(({ submission }) => memberOf(submission, submission.content));
+    this.#parent = parentOf(memberOf(flow.parent, flow.content), flow, this.#children);
+    this.#answered = answered;
   }
 
-  async submit(flow: ValidFlow): Promise<FlowReceipt> {
-    const call = { isOver: false };
-    const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
-    try {
-      return await withDeadline(this.#submitValid(flow, call), ms, redisUnavailable);
-    } catch (error) {
-      throw advised(error);
-    } finally {
-      call.isOver = true;
-    }
-  }
-
-  async #submitValid(flow: ValidFlow, call: Call): Promise<FlowReceipt> {
-    const secret = await inTime(prepareAll(this.#steps, flow));
-    const children = flow.children.map(({ submission }) =>
-      this.#memberOf(submission, submission.content, secret),
-    );
-    const parent = parentOf(this.#memberOf(flow.parent, flow.content, secret), flow, children);
-    await this.#requireFreeKeys(parent, children);
-    const added = await this.#add(this.#addParent, parent);
+  async submit(): Promise<FlowReceipt> {
+    await this.#requireFreeKeys();
+    const added = await this.#add(this.#steps.openAdder(createParentAdder), this.#parent);
     if (added === undefined) throw parentReused();
-    const receipt = { ...added, children: children.length };
-    const store = this.#stores.of(queueOfId(added.id) ?? parent.contract.queue);
+    const receipt = { ...added, children: this.#children.length };
+    const store = this.#stores.of(queueOfId(added.id) ?? this.#parent.contract.queue);
     if (added.duplicate && !(await isFlowOpen(store, added.id))) return receipt;
     try {
-      await this.#finish(added.id, parent, children, flow, call);
+      await this.#finish(added.id);
     } catch (error) {
       if (error instanceof FlowClosed) return receipt;
       // It never gets all of its children.
@@ -102,32 +117,25 @@ export class FlowAdder {
     return receipt;
   }
 
-  #memberOf(submission: ValidSubmission, content: string, secret: string): Member {
-    const { contract, idempotencyKey } = submission;
-    const fingerprint = fingerprintOf(secret, dedupKeyOf(contract.type, idempotencyKey), content);
-    return { contract, fingerprint, job: this.#steps.jobOf(submission, secret) };
-  }
-
   /** Before anything is stored. Somebody can still use a key meanwhile. */
-  async #requireFreeKeys(parent: Member, children: readonly Member[]): Promise<void> {
-    const [known = []] = await this.#holdersOf([parent]);
-    for (let at = 0; at < children.length; at += READ_TOGETHER) {
-      const some = children.slice(at, at + READ_TOGETHER);
+  async #requireFreeKeys(): Promise<void> {
+    const [known = []] = await this.#holdersOf([this.#parent]);
+    for (let at = 0; at < this.#children.length; at += READ_TOGETHER) {
+      const some = this.#children.slice(at, at + READ_TOGETHER);
       const found = await this.#holdersOf(some);
       await mapInFlight(some, IN_FLIGHT_MAX, async (child, index) => {
-        for (const holder of found[index] ?? [])
-          await this.#requireOwn(holder, { child, index: at + index, own: parent.contract.queue, known });
+        for (const holder of found[index] ?? []) await this.#requireOwn(holder, child, at + index, known);
       });
     }
   }
 
-  /** Refuses a child whose key another job has, or that another flow waits for. */
-  async #requireOwn({ home, id }: Holder, { child, index, own, known }: Place): Promise<void> {
+  /** Refuses a child whose key another job has, or that another flow waits for. @param known who has the parent's key */
+  async #requireOwn({ home, id }: Holder, child: Member, index: number, known: readonly Holder[]) {
     const isWaiting = known.length > 0;
     if (!id.endsWith(child.fingerprint)) throw childReused(index, isWaiting ? IN_VAIN : "nothing was stored");
     if (queueOfId(id) !== home) return;
     // A flow that was submitted before its jobs moved has its children there, too.
-    if (home !== own && !isWaiting) throw childElsewhere(index);
+    if (home !== this.#parent.contract.queue && !isWaiting) throw childElsewhere(index);
     const awaiting = await awaitingParents(this.#stores.of(home), id);
     if (awaiting.some((other) => known.every((holder) => holder.id !== other))) throw childOfOtherFlow();
   }
@@ -163,47 +171,26 @@ export class FlowAdder {
     return receipt;
   }
 
-  async #finish(
-    parentId: string,
-    parent: Member,
-    children: readonly Member[],
-    flow: ValidFlow,
-    call: Call,
-  ): Promise<void> {
+  async #finish(parentId: string): Promise<void> {
+    const { contract, job } = this.#parent;
     await failpoint("flow:opened", parentId);
-    await this.#addChildren(parentId, children, flow, call);
+    await this.#addChildren(parentId);
     await failpoint("flow:added", parentId);
-    const store = this.#stores.of(flow.parent.contract.queue);
-    await closeFlow(store, parentId, children.length, parent.job.dedup);
+    await closeFlow(this.#stores.of(contract.queue), parentId, this.#children.length, job.dedup);
   }
 
-  async #addChildren(
-    parentId: string,
-    children: readonly Member[],
-    flow: ValidFlow,
-    call: Call,
-  ): Promise<void> {
-    const own = flow.parent.contract.queue;
-    const adder = this.#steps.openAdder((store) => createChildAdder(store, parentId, flow.onChildFailure));
-    await mapInFlight(children, IN_FLIGHT_MAX, async (child, index) => {
-      if (call.isOver) throw redisUnavailable();
+  async #addChildren(parentId: string): Promise<void> {
+    const { onChildFailure } = this.#flow;
+    const adder = this.#steps.openAdder((store) => createChildAdder(store, parentId, onChildFailure));
+    await mapInFlight(this.#children, IN_FLIGHT_MAX, async (child, index) => {
+      if (this.#answered.aborted) throw redisUnavailable();
       const added = await this.#add(adder, child);
       if (added === undefined) throw childReused(index, IN_VAIN);
-      if (queueOfId(added.id) !== own) throw childElsewhere(index);
+      if (queueOfId(added.id) !== this.#parent.contract.queue) throw childElsewhere(index);
       await failpoint("flow:child", parentId);
     });
   }
 }
-
-/** One call of `submit`. */
-interface Call {
-  /** It has been answered: its work need not go on. */
-  isOver: boolean;
-}
-
-/** Somebody waits for the answer, and each child may take a busy Redis this much longer. */
-const ANSWERED_WITHIN_MS = 1_500;
-const CHILD_MS = 1;
 
 /** Reads what has these keys, as `keyHolder` reads it; null where nothing has. */
 async function readHolders(

@@ -19,16 +19,15 @@ export function openFlowSubmitter(
   application: Pick<Application, "jobs">,
   { stores, submitter: { steps } }: Pick<SubmitPath, "stores" | "submitter">,
 ): SubmitFlow {
-  // What adds the jobs is loaded with the first flow: most producers submit none.
-  let flows: Promise<{ submit(flow: ValidFlow): Promise<FlowReceipt> }> | undefined;
   const check: CheckJob = (input, keyFaultOf) => steps.validate(application, input, keyFaultOf);
   return async (input, isShared) => {
     try {
       const flow = await validateFlow(check, input, isShared);
       requireOneQueue(flow, stores);
       await steps.mayAccept();
-      flows ??= import("./add-flow.ts").then(({ FlowAdder }) => new FlowAdder(stores, steps));
-      return await (await flows).submit(flow);
+      // Loaded with the first flow: most producers submit none.
+      const { addFlow } = await import("./add-flow.ts");
+      return await addFlow(stores, steps, flow);
     } catch (error) {
       steps.onRefused(input, error);
       throw error;
