@@ -202,10 +202,8 @@ class Refusals {
   }
 
   asOne(): HoldfastError {
+    const { message } = malformed(this.#issues);
     const issues = this.#issues.slice(0, ISSUES_MAX);
-    const [issue] = issues;
-    const more = this.#issues.length > 1 ? ` (and ${this.#issues.length - 1} more)` : "";
-    const message = `${issue?.pointer ?? "/"}: ${issue?.message ?? "malformed"}${more}`;
     return new HoldfastError(this.first?.code ?? "INVALID_REQUEST", message, { cause: this.first, issues });
   }
 }

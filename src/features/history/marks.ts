@@ -20,11 +20,6 @@ export interface Mark {
   readonly by: string;
 }
 
-export interface StoredMark extends Mark {
-  /** Milliseconds since 1970, by Redis's clock. */
-  readonly at: number;
-}
-
 const KEPT = 500;
 const TEXT_MAX = 200;
 /** A wave of restarts is one mark, and so is an act in many steps. */
@@ -43,12 +38,12 @@ export async function addMark({ client, keys }: QueueStore, { kind, text, by }: 
   await script.run(client, [keys.own("history:marks")], args).catch(() => {});
 }
 
-/** @param from milliseconds since 1970 @returns the oldest first */
+/** @param from milliseconds since 1970, by Redis's clock, as in what it returns @returns the oldest first */
 export async function readMarks(
   { client, keys }: QueueStore,
   from: number,
   to: number,
-): Promise<StoredMark[]> {
+): Promise<(Mark & { readonly at: number })[]> {
   const entries = await client.xrange(keys.own("history:marks"), from, to);
   return entries.flatMap(([id, fields]) => {
     const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";

@@ -128,11 +128,21 @@ export function checkDefinition(
   { application, validate, retentionMs }: DefinitionChecks,
 ): RuntimeScheduleDefinition {
   const definition = parseInput(scheduleDefinitionSchema, input);
-  const schedule = asRequest(() => scheduleOf(name, definition, contractOf(application, definition.type)));
+  const schedule = requested(name, definition, contractOf(application, definition.type));
   const tooLong = windowFault(schedule, retentionMs);
   if (tooLong !== undefined) throw invalid("/catchUp/windowMs", tooLong);
   validate(application, submissionOf(schedule, 0), keyFault);
   return definition;
+}
+
+/** A fault that is the application's in its code is the request's here. */
+function requested(...of: Parameters<typeof scheduleOf>): Schedule {
+  try {
+    return scheduleOf(...of);
+  } catch (error) {
+    const [issue] = error instanceof HoldfastError ? error.issues : [];
+    throw issue === undefined ? error : invalid(issue.pointer, issue.message);
+  }
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` */
@@ -150,27 +160,19 @@ export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, 
 export function contractOf({ jobs, queues }: Application, type: string): JobContract {
   const known = jobs.get(type);
   if (known !== undefined) return known;
-  const unknown = contractOfDefinition({ ...UNKNOWN, queue: queues[0] ?? "default" }, {});
+  const unknown = contractOfDefinition(
+    {
+      type: "unknown",
+      queue: queues[0] ?? "default",
+      payload: z.unknown(),
+      result: z.unknown(),
+      retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+      timeoutMs: 1_000,
+    },
+    {},
+  );
   // Whatever it is called: that it is unknown is said by whoever checks the submission.
   return { ...unknown, type } as unknown as JobContract;
-}
-
-const UNKNOWN = {
-  type: "unknown",
-  payload: z.unknown(),
-  result: z.unknown(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 1_000,
-} as const;
-
-/** A fault that is the application's in its code is the request's here. */
-function asRequest<T>(define: () => T): T {
-  try {
-    return define();
-  } catch (error) {
-    const [issue] = error instanceof HoldfastError ? error.issues : [];
-    throw issue === undefined ? error : invalid(issue.pointer, issue.message);
-  }
 }
 
 function invalid(pointer: string, message: string): HoldfastError {

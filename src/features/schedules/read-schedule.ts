@@ -159,9 +159,11 @@ export function describeExplanation(explanation: TickExplanation): string {
     case "not-due":
       return `not due yet, in ${durationText(explanation.inMs)}`;
     case "enqueued":
-      return `enqueued as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
-    case "caught-up":
-      return `caught up ${durationText(explanation.lateMs)} late as job ${explanation.jobId} (${explanation.state ?? "no longer stored"})`;
+    case "caught-up": {
+      const { kind, jobId, state, lateMs } = explanation;
+      const how = kind === "enqueued" ? kind : `caught up ${durationText(lateMs)} late`;
+      return `${how} as job ${jobId} (${state ?? "no longer stored"})`;
+    }
     case "skipped":
       return `skipped: ${explanation.why}`;
     case "awaited":
