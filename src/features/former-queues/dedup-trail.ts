@@ -20,95 +20,91 @@ interface Step {
 /** A trail visits each queue of a key once, and once more where two versions point at each other. */
 const STEPS_MAX = 32;
 
+type Open = (queue: string) => TrailQueue;
+
 /**
- * Finds the one job of a key that has moved to another queue or partition.
+ * Finds the one job of a key that has moved to another queue or partition: claims the key in the former queues, then adds the job in its own.
  *
  * Each queue remembers one job id for a key. An id of its own queue is that job: key and job are stored in one step. An id of
  * another queue points there, and that job may not exist yet, because its producer died between two steps: the next one to find it
  * adds it with that id. A remembered id never changes, so everybody who follows the trail ends at the same job, in whichever
  * version of the application.
+ *
+ * @param homes the queues or partitions in which the key can be claimed; the last is the job's own
+ * @returns what has the key, as `keyHolder` reads it; if its content differs, its job may not exist
  */
-class DedupTrail {
-  readonly #open: (queue: string) => TrailQueue;
-
-  constructor(open: (queue: string) => TrailQueue) {
-    this.#open = open;
+async function walk(open: Open, job: NewJob, homes: readonly string[]): Promise<string> {
+  let step: Step = { candidate: job.id, foundIn: homes.at(-1) ?? "" };
+  for (const slot of homes) {
+    const { candidate } = step;
+    // In its own queue the key is claimed as the job is added.
+    if (slot === queueOfId(candidate)) continue;
+    const holder = await claimFor(open, slot, job, candidate);
+    if (holder === candidate) continue;
+    if ((queueOfHolder(holder) ?? slot) === slot) return holder;
+    step = { candidate: holder, foundIn: slot };
   }
+  await failpoint("submit:claimed", job.id);
+  return await follow(open, job, step);
+}
 
-  /**
-   * Claims the key in the former queues, then adds the job in its own.
-   *
-   * @param homes the queues or partitions in which the key can be claimed; the last is the job's own
-   * @returns what has the key, as `keyHolder` reads it; if its content differs, its job may not exist
-   */
-  async walk(job: NewJob, homes: readonly string[]): Promise<string> {
-    let step: Step = { candidate: job.id, foundIn: homes.at(-1) ?? "" };
-    for (const slot of homes) {
-      const { candidate } = step;
-      // In its own queue the key is claimed as the job is added.
-      if (slot === queueOfId(candidate)) continue;
-      const holder = await this.#claimFor(slot, job, candidate);
-      if (holder === candidate) continue;
-      if ((queueOfHolder(holder) ?? slot) === slot) return holder;
-      step = { candidate: holder, foundIn: slot };
+/** Follows an id of another queue that was found in a queue, until a queue has a job of its own for the key. */
+async function follow(open: Open, job: NewJob, from: Step): Promise<string> {
+  let trail: Step[] = [];
+  let step = from;
+  for (let steps = 0; steps < STEPS_MAX; steps += 1) {
+    const { candidate } = step;
+    const queue = queueOfId(candidate);
+    if (queue === undefined) return candidate;
+    const holder = await arrive(open, queue, job, step);
+    if (keyHolder(holder).submission === candidate || queueOfHolder(holder) === queue) return holder;
+    trail.push(step);
+    step = { candidate: holder, foundIn: queue };
+    const begin = trail.findIndex((earlier) => earlier.candidate === holder);
+    if (begin >= 0) {
+      step = await cut(open, [...trail.slice(begin + 1), step], job);
+      trail = [];
     }
-    await failpoint("submit:claimed", job.id);
-    return await this.follow(job, step);
   }
+  throw redisUnavailable(undefined, "The key is being claimed from several queues at once");
+}
 
-  /** Follows an id of another queue that was found in a queue, until a queue has a job of its own for the key. */
-  async follow(job: NewJob, from: Step): Promise<string> {
-    let trail: Step[] = [];
-    let step = from;
-    for (let steps = 0; steps < STEPS_MAX; steps += 1) {
-      const { candidate } = step;
-      const queue = queueOfId(candidate);
-      if (queue === undefined) return candidate;
-      const holder = await this.#arrive(queue, job, step);
-      if (keyHolder(holder).submission === candidate || queueOfHolder(holder) === queue) return holder;
-      trail.push(step);
-      step = { candidate: holder, foundIn: queue };
-      const begin = trail.findIndex((earlier) => earlier.candidate === holder);
-      if (begin >= 0) {
-        step = await this.#cut([...trail.slice(begin + 1), step], job);
-        trail = [];
-      }
-    }
-    throw redisUnavailable(undefined, "The key is being claimed from several queues at once");
-  }
+/** Claims the key for the candidate. A trail that other content has left is only read. */
+async function claimFor(
+  open: Open,
+  queue: string,
+  { id, dedup }: NewJob,
+  candidate: string,
+): Promise<string> {
+  const { dedupKeys } = open(queue);
+  if (isSameContent(candidate, id)) return await dedupKeys.claim(dedup.key, candidate, dedup.holdMs);
+  return (await dedupKeys.holder(dedup.key)) ?? candidate;
+}
 
-  /** Claims the key for the candidate. A trail that other content has left is only read. */
-  async #claimFor(queue: string, { id, dedup }: NewJob, candidate: string): Promise<string> {
-    const { dedupKeys } = this.#open(queue);
-    if (isSameContent(candidate, id)) return await dedupKeys.claim(dedup.key, candidate, dedup.holdMs);
-    return (await dedupKeys.holder(dedup.key)) ?? candidate;
-  }
+/** Returns the id that the candidate's own queue has for the key. If it has none, the candidate's job is added. */
+async function arrive(open: Open, queue: string, job: NewJob, { candidate, foundIn }: Step): Promise<string> {
+  const { adder, dedupKeys } = open(queue);
+  const { id, dedup } = job;
+  if (candidate === id) return await adder.add(job);
+  const [holder, exists] = await Promise.all([dedupKeys.holder(dedup.key), dedupKeys.hasJob(candidate)]);
+  if (holder !== null) return holder;
+  // Its key expired before the one that led here: adding the job again would run it again.
+  if (exists || !isSameContent(candidate, id)) return candidate;
+  await open(foundIn).dedupKeys.claim(dedup.key, candidate, dedup.holdMs);
+  return await adder.add({ ...job, id: candidate });
+}
 
-  /** Returns the id that the candidate's own queue has for the key. If it has none, the candidate's job is added. */
-  async #arrive(queue: string, job: NewJob, { candidate, foundIn }: Step): Promise<string> {
-    const { adder, dedupKeys } = this.#open(queue);
-    const { id, dedup } = job;
-    if (candidate === id) return await adder.add(job);
-    const [holder, exists] = await Promise.all([dedupKeys.holder(dedup.key), dedupKeys.hasJob(candidate)]);
-    if (holder !== null) return holder;
-    // Its key expired before the one that led here: adding the job again would run it again.
-    if (exists || !isSameContent(candidate, id)) return candidate;
-    await this.#open(foundIn).dedupKeys.claim(dedup.key, candidate, dedup.holdMs);
-    return await adder.add({ ...job, id: candidate });
-  }
-
-  /**
-   * Two versions of an application, each of which calls the other's queue its former one, have claimed the key for each other, and
-   * neither job can be added. Everybody releases the same claim, that in the first queue by name, for the job of that queue.
-   */
-  async #cut(circle: readonly Step[], { dedup }: NewJob): Promise<Step> {
-    const [first] = circle.map(({ foundIn }) => foundIn).sort();
-    const blocking = circle.find(({ foundIn }) => foundIn === first);
-    const winner = circle.find(({ candidate }) => queueOfId(candidate) === first);
-    if (first === undefined || blocking === undefined || winner === undefined) throw redisUnavailable();
-    await this.#open(first).dedupKeys.release(dedup.key, blocking.candidate);
-    return winner;
-  }
+/**
+ * Two versions of an application, each of which calls the other's queue its former one, have claimed the key for each other, and
+ * neither job can be added. Everybody releases the same claim, that in the first queue by name, for the job of that queue.
+ */
+async function cut(open: Open, circle: readonly Step[], { dedup }: NewJob): Promise<Step> {
+  const [first] = circle.map(({ foundIn }) => foundIn).sort();
+  const blocking = circle.find(({ foundIn }) => foundIn === first);
+  const winner = circle.find(({ candidate }) => queueOfId(candidate) === first);
+  if (first === undefined || blocking === undefined || winner === undefined) throw redisUnavailable();
+  await open(first).dedupKeys.release(dedup.key, blocking.candidate);
+  return winner;
 }
 
 /** Adds jobs, each unless its key is known in any of the queues in which it can be. */
@@ -122,12 +118,11 @@ export const openTrailAdder: OpenAdder = (stores, adderOf) => {
     queues.set(queue, opened);
     return opened;
   };
-  const trail = new DedupTrail(open);
   return async (homes, job) => {
     const own = homes.at(-1) ?? "";
-    if (homes.length > 1) return await inTime(trail.walk(job, homes));
+    if (homes.length > 1) return await inTime(walk(open, job, homes));
     const holder = await open(own).adder.add(job);
     if (keyHolder(holder).submission === job.id || queueOfHolder(holder) === own) return holder;
-    return await inTime(trail.follow(job, { candidate: holder, foundIn: own }));
+    return await inTime(follow(open, job, { candidate: holder, foundIn: own }));
   };
 };
