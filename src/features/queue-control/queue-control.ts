@@ -43,8 +43,8 @@ export async function readControl(partitions: Partitions): Promise<QueueControl>
   return {
     pause: isPaused ? { reason, by, since: since === undefined ? undefined : Number(since) } : undefined,
     limits,
-    override: record.override === undefined ? undefined : parse(record.override),
-    declared: record.declared === undefined ? {} : parse(record.declared),
+    override: record.override === undefined ? undefined : JSON.parse(record.override),
+    declared: record.declared === undefined ? {} : JSON.parse(record.declared),
   };
 }
 
@@ -55,10 +55,6 @@ export async function declareLimits(partitions: Partitions, declared: QueueLimit
   if (JSON.stringify(known.declared) === JSON.stringify(declared)) return;
   await client.hset(keys.own("control"), { declared: JSON.stringify(declared) });
   await applyLimits(partitions, declared, known.override);
-}
-
-function parse<T>(json: string): T {
-  return JSON.parse(json) as T;
 }
 
 /** Who has paused a queue, why, and when, in milliseconds since 1970. */
