@@ -1,25 +1,25 @@
 import type { DeclaredMembers } from "../core/job/declarations.ts";
 import type { Declaration } from "../core/job/define-config.ts";
-import { declaredBudget } from "./budget/declared.ts";
-import { declaredFairness } from "./fairness/fairness.ts";
-import { declaredChildFailure } from "./flows/declared.ts";
-import { declaredConcurrency } from "./lanes/keyed-concurrency.ts";
-import { declaredRate } from "./rate/keyed-rate.ts";
+import { declaredBudget } from "./budget/feature.ts";
+import { declaredFairness } from "./fairness/feature.ts";
+import { declaredChildFailure } from "./flows/feature.ts";
+import { declaredConcurrency } from "./lanes/feature.ts";
+import { declaredRate } from "./rate/feature.ts";
 import { declaredRetention } from "./retention/retention.ts";
 import { declaredSchedules } from "./schedules/declared.ts";
 
-export type {} from "./budget/declared.ts";
+export type {} from "./budget/feature.ts";
 // Whoever reads the public types needs what features add to them.
-export type {} from "./debounce/debounce.ts";
-export type {} from "./fairness/fairness.ts";
-export type {} from "./flows/declared.ts";
+export type {} from "./debounce/feature.ts";
+export type {} from "./fairness/feature.ts";
+export type {} from "./flows/feature.ts";
 export type {} from "./hooks/feature.ts";
-export type {} from "./lanes/keyed-concurrency.ts";
+export type {} from "./lanes/feature.ts";
 export type {} from "./next-jobs/feature.ts";
-export type {} from "./rate/keyed-rate.ts";
+export type {} from "./rate/feature.ts";
 export type {} from "./retention/retention.ts";
 export type {} from "./schedules/declared.ts";
-export type {} from "./tags/tags.ts";
+export type {} from "./tags/feature.ts";
 
 /** What features let contracts and applications declare. Apart from the list of features: every process loads its contracts. */
 export const declarations: readonly Declaration[] = [

@@ -3,7 +3,7 @@ import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { jobStates } from "../../core/job/job-state.ts";
 import type { ListedJob } from "../../core/job/job-status.ts";
-import { tagSchema } from "../../features/tags/tags.ts";
+import { tagSchema } from "../../features/tags/feature.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { INSTANT_EXPECTED } from "./instant.ts";

@@ -1,5 +1,27 @@
+import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
-import { declaredBudget } from "./declared.ts";
+import type { Declaration } from "../../core/job/define-config.ts";
+
+declare module "../../core/job/declarations.ts" {
+  interface JobDeclarations<Payload> {
+    /**
+     * How much of Redis's memory its ended jobs may take, in bytes: 1,000 to 10¹⁵, in all partitions of its queue together. The oldest are
+     * removed first, failed ones only a day after their end. Idempotency keys and effects are remembered all the same, and jobs in doubt
+     * stay.
+     *
+     * @default no limit but `HOLDFAST_KEEP_BYTES`, which is for all types together
+     * @example 50 * 1024 * 1024
+     */
+    readonly keepBytes?: number;
+  }
+  interface ContractDeclarations<Payload> {
+    readonly keepBytes: number | undefined;
+  }
+}
+
+export const declaredBudget: Declaration = {
+  ofJob: { keepBytes: { accepts: z.number().int().min(1_000).max(1e15) } },
+};
 
 /** How much of Redis's memory ended jobs may take. */
 export const budget: Feature = {

@@ -1,5 +1,53 @@
+import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
-import { declaredFairness, fairShareOf } from "./fairness.ts";
+import type { Declaration } from "../../core/job/define-config.ts";
+import { calledForPayload, functionSchema, payloadKey, payloadRefused, shown } from "../payload-key.ts";
+
+/** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */
+export interface Fairness<Payload = unknown> {
+  /** Names the tenant: 1 to 255 characters. Runs in the producer, on the checked payload; only a hash is stored. */
+  key(payload: Payload): string;
+  /**
+   * How many turns a tenant gets for each turn of a tenant of weight 1: 0.01 to 100.
+   *
+   * @default 1 for each
+   */
+  weight?(key: string): number;
+}
+
+declare module "../../core/job/declarations.ts" {
+  interface JobDeclarations<Payload> {
+    /**
+     * Shares the queue's capacity among tenants, so that many jobs of one do not stand before another's. Give such types a queue of
+     * their own.
+     *
+     * @default first come, first served
+     * @example { key: (payload) => payload.tenantId }
+     */
+    readonly fairness?: Fairness<Payload>;
+  }
+  interface ContractDeclarations<Payload> {
+    readonly fairness: Fairness<Payload> | undefined;
+  }
+}
+
+export const declaredFairness: Declaration = {
+  ofJob: {
+    fairness: { accepts: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }) },
+  },
+};
+
+const WEIGHT_MIN = 0.01;
+const WEIGHT_MAX = 100;
+
+/** Whose turn one job takes. @throws HoldfastError `INVALID_PAYLOAD` if a function throws, or returns what it must not */
+export function fairShareOf({ key: keyOf, weight: weightOf = () => 1 }: Fairness, payload: unknown) {
+  const key = payloadKey("fairness.key", () => keyOf(payload));
+  const weight = calledForPayload("fairness.weight", () => weightOf(key));
+  if (typeof weight === "number" && weight >= WEIGHT_MIN && weight <= WEIGHT_MAX) return { key, weight };
+  const expected = `expected to return ${WEIGHT_MIN} to ${WEIGHT_MAX}`;
+  throw payloadRefused(`fairness.weight: ${expected}, got ${shown(weight)}`);
+}
 
 /** Shares a queue's capacity among tenants. */
 export const fairness: Feature = {

@@ -1,7 +1,58 @@
+import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
-import { parseRate } from "../../core/job/queue-settings.ts";
-import { payloadKey } from "../payload-key.ts";
-import { declaredRate } from "./keyed-rate.ts";
+import type { Declaration } from "../../core/job/define-config.ts";
+import { parseRate, RATE_EXPECTED } from "../../core/job/queue-settings.ts";
+import { functionSchema, payloadKey, wholeQueuesFor } from "../payload-key.ts";
+
+/** How many jobs of one key may start in a time, over all workers. */
+export interface KeyedRate<Payload = unknown> {
+  /**
+   * Names what must not be started more often, such as a customer or the account of a downstream: 1 to 255 characters. Runs in the
+   * producer, on the checked payload; only a hash is stored. Types of one queue that return the same key share its limit.
+   */
+  key(payload: Payload): string;
+  /**
+   * A number of starts, 1 to 10,000, and a time of at most a day in `ms`, `s`, `m` or `h`, such as `"10/1s"`. A changed limit applies to
+   * jobs submitted from then on.
+   */
+  readonly limit: string;
+}
+
+declare module "../../core/job/declarations.ts" {
+  interface JobDeclarations<Payload> {
+    /**
+     * At most so many jobs of one key start in any such time, by Redis's clock, over all workers; a retry is a start. Not in a queue that
+     * has partitions.
+     *
+     * @default no limit
+     * @example { key: (payload) => payload.customerId, limit: "10/1s" }
+     */
+    readonly rate?: KeyedRate<Payload>;
+  }
+  interface ContractDeclarations<Payload> {
+    readonly rate: KeyedRate<Payload> | undefined;
+  }
+}
+
+/** The queue remembers each of them. */
+const COUNT_MAX = 10_000;
+
+const rateSchema = z.string().refine((text) => {
+  const rate = parseRate(text);
+  return rate !== undefined && rate.count <= COUNT_MAX;
+}, `expected ${RATE_EXPECTED}, of at most ${COUNT_MAX} starts`);
+
+export const declaredRate: Declaration = {
+  ofJob: {
+    rate: {
+      accepts: z.strictObject({
+        key: functionSchema,
+        limit: rateSchema,
+      }),
+    },
+  },
+  ...wholeQueuesFor("rate"),
+};
 
 /** At most so many jobs of one key start in a time. */
 export const rate: Feature = {

@@ -1,5 +1,31 @@
+import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
-import { tagsSchema } from "./tags.ts";
+
+declare module "../../core/job/submit-options.ts" {
+  interface FeatureOptions {
+    /**
+     * What people find the job by: at most 10, each once and of 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit.
+     * Stored in the clear, also where jobs are encrypted.
+     *
+     * @default none
+     * @example ["customer:42", "import-2026-12"]
+     */
+    readonly tags?: readonly string[];
+  }
+}
+
+const TAGS_MAX = 10;
+const TAG = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,63}$/;
+
+/** What people find jobs by, e.g. `customer:42`. */
+export const tagSchema = z
+  .string()
+  .regex(TAG, "expected 1 to 64 letters, digits and . _ : @ / -, the first a letter or digit");
+
+export const tagsSchema = z
+  .array(tagSchema)
+  .max(TAGS_MAX)
+  .refine((tags) => new Set(tags).size === tags.length, "expected each tag once");
 
 /** What people find jobs by. */
 export const tags: Feature = {
