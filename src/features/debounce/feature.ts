@@ -31,7 +31,7 @@ declare module "../../core/job/submit-options.ts" {
 
 const ms = z.number().int().min(1).max(YEAR_MS);
 
-export const debounceSchema = z
+const debounceSchema = z
   .strictObject({
     key: z
       .string()

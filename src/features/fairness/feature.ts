@@ -41,7 +41,7 @@ const WEIGHT_MIN = 0.01;
 const WEIGHT_MAX = 100;
 
 /** Whose turn one job takes. @throws HoldfastError `INVALID_PAYLOAD` if a function throws, or returns what it must not */
-export function fairShareOf({ key: keyOf, weight: weightOf = () => 1 }: Fairness, payload: unknown) {
+function fairShareOf({ key: keyOf, weight: weightOf = () => 1 }: Fairness, payload: unknown) {
   const key = payloadKey("fairness.key", () => keyOf(payload));
   const weight = calledForPayload("fairness.weight", () => weightOf(key));
   if (typeof weight === "number" && weight >= WEIGHT_MIN && weight <= WEIGHT_MAX) return { key, weight };

@@ -22,7 +22,7 @@ export const tagSchema = z
   .string()
   .regex(TAG, "expected 1 to 64 letters, digits and . _ : @ / -, the first a letter or digit");
 
-export const tagsSchema = z
+const tagsSchema = z
   .array(tagSchema)
   .max(TAGS_MAX)
   .refine((tags) => new Set(tags).size === tags.length, "expected each tag once");
