@@ -1,10 +1,22 @@
-import type { MeasuredWorker } from "../core/run/start-worker.ts";
+import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
+import type { Events } from "../core/events.ts";
+import type { Application } from "../core/job/define-config.ts";
+import type { Settings } from "../platform/config/settings.ts";
 import { createMetrics } from "../platform/telemetry/metrics.ts";
 import { measureAttempts, measureEffects, measureSubmissions } from "./job-metrics.ts";
 import { metricDefinitions } from "./metric-definitions.ts";
 import type { MetricsServer } from "./metrics-server.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 import { serveReadiness } from "./readiness.ts";
+
+interface MeasuredWorker {
+  readonly application: Application;
+  readonly connected: ConnectedQueues;
+  /** How many attempts this worker may run at a time, by queue. */
+  readonly slots: ReadonlyMap<string, number>;
+  readonly settings: Settings;
+  readonly events: Events;
+}
 
 /** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
 export async function startWorkerMetrics({

@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Application, requiredVariables } from "../../../core/job/define-config.ts";
-import { loadHandlers } from "../../../core/run/load-handlers.ts";
+import { loadHandlers } from "../../../desk/load-handlers.ts";
 import { readEnv } from "../../../platform/config/application-env.ts";
 import { childEnvironment, readSettings, requireVariables } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
