@@ -45,7 +45,7 @@ module.exports = {
       from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$|^src/features/stored-schedules/" },
       to: {
         path: "^src/features/",
-        pathNot: "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder)\\.ts$)",
+        pathNot: "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder|declaration|queue-settings)\\.ts$)",
       },
     },
     {

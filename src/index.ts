@@ -17,8 +17,8 @@ export {
   RetryAfterError,
   SnoozeError,
 } from "./core/job/attempt-errors.ts";
-export type { Application, ApplicationDefinition } from "./core/job/define-config.ts";
-export type { JobContract, JobDefinition, JobHandler } from "./core/job/define-job.ts";
+export type { Application } from "./core/job/define-config.ts";
+export type { JobContract, JobHandler } from "./core/job/define-job.ts";
 export type {
   EffectCall,
   EffectDeclaration,
@@ -36,9 +36,11 @@ export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
 export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
 export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
+export type { ApplicationDefinition } from "./features/declaration.ts";
 // Members of public types that features declare.
 export type {} from "./features/declared.ts";
 export { defineConfig } from "./features/define-config.ts";
+export type { JobDefinition } from "./features/define-job.ts";
 export { defineJob } from "./features/define-job.ts";
 export type {
   Child,

@@ -1,5 +1,6 @@
-import { type Application, repeated } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/define-config.ts";
 import type { JobHandler } from "../core/job/define-job.ts";
+import { repeated } from "../features/declaration.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job with no handler or several, and each handler without a job */

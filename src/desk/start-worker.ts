@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { createEvents } from "../core/events.ts";
 import type { Attempt } from "../core/job/attempt.ts";
-import { type Application, requiredVariables } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/define-config.ts";
 import type { JobHandler } from "../core/job/define-job.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "../core/run/consume-queue.ts";
@@ -20,6 +20,7 @@ import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
 import { runAct } from "./acts/run-act.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { loadHandlers } from "./load-handlers.ts";
+import { requiredVariables } from "./required-variables.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
 
 /** A role that can serve metrics. */

@@ -1,6 +1,5 @@
-import type { DeclaredMembers } from "../core/job/declarations.ts";
-import type { Declaration } from "../core/job/define-config.ts";
 import { declaredBudget } from "./budget/declared.ts";
+import type { Declaration, DeclaredMembers } from "./declaration.ts";
 import { declaredFairness } from "./fairness/fairness.ts";
 import { declaredChildFailure } from "./flows/declared.ts";
 import { declaredConcurrency } from "./lanes/keyed-concurrency.ts";

@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import type { QueueLimits, Rate } from "../job/queue-settings.ts";
+import type { QueueLimits, Rate } from "../job/define-config.ts";
 import { bullmqQueueName } from "./store/queue-keys.ts";
 import type { QueueStore } from "./store/queue-store.ts";
 

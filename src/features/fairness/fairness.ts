@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/job/define-config.ts";
+import type { Declaration } from "../declaration.ts";
 import { calledForPayload, payloadKey, payloadRefused, shown } from "../payload-key.ts";
 
 /** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/job/define-config.ts";
+import type { Declaration } from "../declaration.ts";
 import { payloadKey } from "../payload-key.ts";
 
 /** How many jobs of one key may be under way at a time, over all workers. */

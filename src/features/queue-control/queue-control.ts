@@ -1,5 +1,5 @@
 import { applyLimits, type Partitions, readLimits } from "../../core/bullmq/queue-control.ts";
-import type { QueueLimits } from "../../core/job/queue-settings.ts";
+import type { QueueLimits } from "../../core/job/define-config.ts";
 import { dropStaleNote } from "./pause-note.ts";
 
 /** Who paused a queue, and why. */

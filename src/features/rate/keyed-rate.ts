@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/job/define-config.ts";
-import { parseRate, RATE_EXPECTED } from "../../core/job/queue-settings.ts";
+import type { Declaration } from "../declaration.ts";
 import { payloadKey } from "../payload-key.ts";
+import { parseRate, RATE_EXPECTED } from "../queue-settings.ts";
 
 /** How many jobs of one key may start in a time, over all workers. */
 export interface KeyedRate<Payload = unknown> {

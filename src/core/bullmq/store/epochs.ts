@@ -14,7 +14,7 @@ import {
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { openWriters } from "../../../platform/redis/writers.ts";
-import type { QueueSettings } from "../../job/queue-settings.ts";
+import type { QueueSettings } from "../../job/define-config.ts";
 import { setLayout } from "./layouts.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
