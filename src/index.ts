@@ -10,13 +10,6 @@ import type { createOperator as CreateOperator } from "./desk/operator.ts";
 import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
-export {
-  InDoubtError,
-  NotDoneError,
-  PermanentError,
-  RetryAfterError,
-  SnoozeError,
-} from "./core/job/attempt-errors.ts";
 export type { Application } from "./core/job/define-config.ts";
 export type { JobContract, JobHandler } from "./core/job/define-job.ts";
 export type {
@@ -34,6 +27,13 @@ export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/jo
 export type { Producer } from "./desk/create-producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
+export {
+  InDoubtError,
+  NotDoneError,
+  PermanentError,
+  RetryAfterError,
+  SnoozeError,
+} from "./evidence/attempt-errors.ts";
 export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
 export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
 export type { ApplicationDefinition } from "./features/declaration.ts";

@@ -15,8 +15,8 @@ export const withoutReservation = mutation("reservation", [
 /** Treats an error reply to a commit as success. */
 const acceptsErrors: Edit = [
   "core/effect/report-effect.js",
-  "untilAnswered(() => ledger.commit(reservedEffect(effect, context), json), {",
-  'untilAnswered(() => ledger.commit(reservedEffect(effect, context), json).catch(() => "done"), {',
+  "untilAnswered(() => ledger.commit(reservedEffect(effect), json), {",
+  'untilAnswered(() => ledger.commit(reservedEffect(effect), json).catch(() => "done"), {',
 ];
 
 /** Leaves what a crash left behind. */
@@ -265,7 +265,7 @@ export const withoutTokensOfRetries = mutation("token of each start", [
 
 /** An error that nothing explains means that the effect did not happen. */
 export const withoutDoubt = mutation("doubt of what nothing explains", [
-  "core/effect/classify.js",
+  "evidence/outgoing/verdict.js",
   'onError === "not-done" && !isUnanswered(error)',
   "!isUnanswered(error)",
 ]);
@@ -273,8 +273,8 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 /** A refused connection proves that nothing was sent, whatever was sent before. */
 export const withoutOutgoing = mutation(
   "view of what was sent before",
-  ["core/effect/classify.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
-  ["core/effect/classify.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
+  ["evidence/outgoing/verdict.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
+  ["evidence/outgoing/verdict.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
 );
 
 /** Requirements are checked at the start alone. */
