@@ -21,11 +21,19 @@ export type {
 } from "./core/job/effect.ts";
 export type { JobState } from "./core/job/job-state.ts";
 export type { JobStatus } from "./core/job/job-status.ts";
-export type { AttemptOf, JobStatusOf, PayloadOf, ReadStatus, ResultOf } from "./core/job/job-types.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
-export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
+export type { Receipt, SubmitOptions } from "./core/job/submit-options.ts";
 export type { Producer } from "./desk/create-producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
+export type {
+  AttemptOf,
+  JobStatusOf,
+  PayloadOf,
+  ReadStatus,
+  ResultOf,
+  Submission,
+  SubmitResult,
+} from "./desk/job-types.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
 export {
   InDoubtError,

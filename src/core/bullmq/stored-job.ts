@@ -74,11 +74,6 @@ function byName(read: readonly unknown[]): Readonly<Record<string, unknown>> {
   return values;
 }
 
-/** The id of the job that a key of BullMQ's is of. */
-export function idInKey(key: string): string {
-  return key.slice(key.lastIndexOf(":") + 1);
-}
-
 /** What Holdfast reads of a job's options; anything, where they are not what it wrote. Features have stored members of their own. */
 export interface JobOptions {
   readonly [name: string]: unknown;
@@ -86,11 +81,6 @@ export interface JobOptions {
   readonly delay?: unknown;
   /** What BullMQ keeps for its telemetry. */
   readonly tm?: unknown;
-}
-
-/** The trace that a job belongs to. */
-export function traceIdIn({ tm }: JobOptions): string | null {
-  return typeof tm === "string" ? (/\b00-([0-9a-f]{32})-/.exec(tm)?.[1] ?? null) : null;
 }
 
 /** @throws SyntaxError for what is no JSON */
@@ -105,4 +95,16 @@ const DUE_SCALE = 4096;
 /** Counts delayed jobs that were due before an instant, in milliseconds since 1970. */
 export async function countOverdue({ client, keys }: QueueStore, before: number): Promise<number> {
   return await client.zcount(keys.delayed, "-inf", before * DUE_SCALE);
+}
+
+/** Returns those of active or delayed jobs that are cancelled and have not ended yet. */
+export async function findCancelled(
+  { client, keys }: QueueStore,
+  jobIds: readonly string[],
+): Promise<readonly string[]> {
+  if (jobIds.length === 0) return [];
+  const pipeline = client.pipeline();
+  for (const jobId of jobIds) pipeline.hexists(keys.job(jobId), "defa");
+  const marks = (await pipeline.exec()) ?? [];
+  return jobIds.filter((_, at) => marks[at]?.[1] === 1);
 }

@@ -24,24 +24,9 @@ export type Scrub = (text: string) => string;
 /** For jobs without secrets. */
 export const asItIs: Scrub = (text) => text;
 
-const REDACTED = "[redacted]";
+export const REDACTED = "[redacted]";
 /** Shorter secrets are not searched for in texts: they would match almost everywhere. */
 const SECRET_MIN = 4;
-/** For types that this process does not know: they may have secrets anywhere. */
-const everything: Redaction = { payload: [""], result: [""] };
-
-export function redactionOf(
-  types: ReadonlyMap<string, { readonly redact: Redaction }>,
-  type: string,
-): Redaction {
-  return types.get(type)?.redact ?? everything;
-}
-
-/** Copies a value with its secrets replaced. Null stays, to show that there is no secret. */
-export function redact(value: unknown, pointers: readonly string[]): unknown {
-  return pointers.reduce((redacted, pointer) => replaceAt(redacted, stepsOf(pointer), () => REDACTED), value);
-}
-
 /**
  * Removes a payload's secrets from texts that may quote them, such as errors and log lines.
  *
@@ -83,7 +68,12 @@ export function stepsOf(pointer: string): string[] {
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-function replaceAt(value: unknown, steps: readonly string[], replace: (value: unknown) => unknown): unknown {
+/** Replaces what a path leads to. Null stays, to show that there is nothing. */
+export function replaceAt(
+  value: unknown,
+  steps: readonly string[],
+  replace: (value: unknown) => unknown,
+): unknown {
   const [step, ...rest] = steps;
   if (value === undefined || value === null) return value;
   if (step === undefined) return replace(value);

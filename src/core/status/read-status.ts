@@ -14,7 +14,7 @@ import {
 } from "../bullmq/stored-job.ts";
 import { effectName, readEvidence } from "../effect/ledger/ledger-texts.ts";
 import { failureOf } from "../job/failure.ts";
-import { parseJobId, submittedAt } from "../job/job-id.ts";
+import { queueOfId, submittedAt } from "../job/job-id.ts";
 import { effectStates, type FeatureStatus, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 import type { StatusPart } from "./status-part.ts";
@@ -58,7 +58,7 @@ export function openStatusReader(
 
   const read = batchByTurn({ run: readTogether, itemsMax: TOGETHER_MAX });
   return async (id) => {
-    const queue = parseJobId(id)?.queue;
+    const queue = queueOfId(id);
     return queue === undefined ? undefined : await read({ id, queue });
   };
 }

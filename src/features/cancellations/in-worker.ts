@@ -1,6 +1,7 @@
-import { cancelJob, findCancelled } from "../../core/bullmq/cancel-job.ts";
+import { findCancelled } from "../../core/bullmq/stored-job.ts";
 import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../../core/feature.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { cancelJob } from "../cancel-job.ts";
 import { listen } from "./shared-subscriber.ts";
 
 /** Attempts end when their job is cancelled. */

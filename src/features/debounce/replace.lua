@@ -2,7 +2,7 @@
   Replaces what a job is to do that waits. Included by add-debounced.lua.
 ]]
 -- @include ../../core/bullmq/job-state.lua
--- @include ../../core/bullmq/take-out.lua
+-- @include ../take-out.lua
 -- @include ./window.lua
 
 local endFeatures, removeFeatures = {}, {}

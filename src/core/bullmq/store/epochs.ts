@@ -9,16 +9,14 @@ import {
   type Epoch,
   type KnownLayout,
   type Loss,
-  lossIn,
 } from "../../../platform/redis/fitness/epoch.ts";
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../../platform/redis/script.ts";
 import { openWriters } from "../../../platform/redis/writers.ts";
 import type { QueueSettings } from "../../job/define-config.ts";
-import { setLayout } from "./layouts.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
-import type { QueueStore } from "./queue-store.ts";
 
 export interface EpochsOptions {
   readonly client: RedisConnection;
@@ -171,9 +169,13 @@ function report(log: Logger | undefined, queue: string, loss: Loss | undefined):
   );
 }
 
-/** Reads what is known of a loss that nobody has accepted. */
-export async function readLoss({ client, keys }: QueueStore): Promise<Loss | undefined> {
-  const fields = ["id", "since", "knownId", "knownCount", "foundId", "foundCount", "evictions"];
-  const [id, ...details] = await client.hmget(keys.epoch, ...fields);
-  return id === "lost" ? lossIn(details) : undefined;
+const setScript = loadScript(import.meta.url, "set-layout.lua");
+
+/** @returns the layout that stands there now: the new one, unless it was no longer as found */
+export async function setLayout(
+  client: RedisConnection,
+  prefix: string,
+  { partition, found, layout }: { partition: string; found: string; layout: string },
+): Promise<string> {
+  return String(await setScript.run(client, [queueKeys(prefix, partition).epoch], [found, layout]));
 }
