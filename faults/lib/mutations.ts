@@ -35,7 +35,7 @@ export const withoutPauseCheck = mutation("pause check", ignoresPauses);
 export const withoutFence = mutation(
   "fence",
   ignoresPauses,
-  ["core/bullmq/claim/lease.js", "                lease.lost();", "                void lease;"],
+  ["core/bullmq/claim/lease.js", "this.get(id)?.lost();", "void id;"],
   ["core/effect/ledger/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
 );
 

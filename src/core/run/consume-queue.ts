@@ -2,7 +2,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { startConsumer } from "../bullmq/claim/job-consumer.ts";
-import { createLeases } from "../bullmq/claim/lease.ts";
+import { Leases } from "../bullmq/claim/lease.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openEffects } from "../effect/effects.ts";
 import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
@@ -93,7 +93,7 @@ function consumePartition(
     workerName: name,
     settings,
     slots,
-    leases: createLeases(settings.HOLDFAST_LOCK_MS),
+    leases: new Leases(settings.HOLDFAST_LOCK_MS),
     clock,
     keysInUse,
     log,

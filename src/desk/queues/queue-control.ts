@@ -1,6 +1,6 @@
-import { applyLimits, type Partitions, withBullmq } from "../../core/bullmq/queue-control.ts";
+import { type Partitions, withBullmq } from "../../core/bullmq/queue-control.ts";
 import { dropStaleNote, notePause, type PauseNote } from "../../features/queue-control/pause-note.ts";
-import { type Override, readControl } from "../../features/queue-control/queue-control.ts";
+import { applyLimits, type Override, readControl } from "../../features/queue-control/queue-control.ts";
 
 /** Returns when no further job starts. Running jobs go on. */
 export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {
