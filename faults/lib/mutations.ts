@@ -176,7 +176,7 @@ export const withoutClocks = mutation(
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["core/bullmq/claim/redis-clock-worker.js", "lua: REDIS_TIME + withClaimPoint(", "lua: withClaimPoint("],
+  ["core/bullmq/claim/claim-scripts.js", "lua: REDIS_TIME + withClaimPoint(", "lua: withClaimPoint("],
 );
 
 /** Schedulers read their own clock instead of Redis's. */

@@ -4,11 +4,8 @@ import { withDeadline } from "../../../platform/lib/deadline.ts";
 import { delayMsOf } from "../../../platform/lib/delay-ms.ts";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
 import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
-import { isTraced } from "../../../platform/telemetry/tracing.ts";
 import { failpoint } from "../../failpoints.ts";
 import { failureOf } from "../../job/failure.ts";
-import { bullmqQueueName } from "../store/queue-keys.ts";
-import { attemptTelemetry } from "./attempt-telemetry.ts";
 import { type AttemptOutcome, BullmqJob, type ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
 import { type Consumed, type ConsumerPart, each, type RunAttempt } from "./consumer-part.ts";
@@ -28,40 +25,13 @@ export function startConsumer(
   parts: readonly ConsumerPart[],
   attempt: RunAttempt,
 ): Running {
-  const { store, settings, leases, slots, log } = consumed;
-  const { queue } = store;
+  const { settings, leases, log } = consumed;
+  const { queue } = consumed.store;
   const onError = (error: Error) => {
     for (const call of each(parts, "onError")) call(error);
     log.debug({ queue, reason: error.message }, "queue error");
   };
-  const onClaim = each(parts, "onClaim");
-  const worker = new ClaimingWorker(
-    bullmqQueueName(queue),
-    attemptRunner(consumed, parts, attempt),
-    workerOptions(consumed),
-    consumed.clock,
-    {
-      leases,
-      slots,
-      lockMs: settings.HOLDFAST_LOCK_MS,
-      onClaimed(jobId) {
-        for (const call of onClaim) call(jobId);
-      },
-      async onDelayed(jobId) {
-        for (const call of each(parts, "onDelay")) await call(jobId);
-      },
-      onRefused: (jobId, error) =>
-        log.warn(
-          { queue, jobId, reason: String(error) },
-          "Redis refused to store how an attempt ended; sending it again",
-        ),
-      claims: {
-        onClaimsRefused: (error) =>
-          log.warn({ queue, reason: error.message }, "Redis refuses to hand out jobs; asking until it does"),
-        onClaimsAccepted: () => log.info({ queue }, "Redis hands out jobs again"),
-      },
-    },
-  );
+  const worker = new ClaimingWorker(consumed, parts, attemptRunner(consumed, parts, attempt));
   worker.on("lockRenewalFailed", (ids) => leases.lost(ids));
   worker.on("locksRenewed", ({ jobIds }) => {
     leases.renewed(jobIds);
@@ -91,29 +61,6 @@ function reportEnds(worker: ClaimingWorker, parts: readonly ConsumerPart[]): voi
   };
   worker.on("completed", onEnd);
   worker.on("failed", onEnd);
-}
-
-function workerOptions({ store, workerName, keysInUse, settings, slots }: Consumed) {
-  const lockMs = settings.HOLDFAST_LOCK_MS;
-  return {
-    prefix: store.prefix,
-    connection: store.client,
-    keysInUse,
-    concurrency: slots.size,
-    name: workerName,
-    // Only where an SDK collects the spans: making them costs a short job much of its time.
-    ...(isTraced() && { telemetry: attemptTelemetry() }),
-    lockDuration: lockMs,
-    // A dead worker's jobs are found within the lock's time and two of these.
-    stalledInterval: Math.ceil(lockMs / 3),
-    // After a failed command. The default of 15 s would be most of a recovery.
-    runRetryDelay: 500,
-    // The attempt itself bounds crashes, by job type.
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-    // The latest. Their age is up to others.
-    removeOnComplete: { count: settings.HOLDFAST_KEEP_COMPLETED },
-    removeOnFail: { count: settings.HOLDFAST_KEEP_FAILED },
-  };
 }
 
 /** Runs one claimed job from its delivery to BullMQ's idea of its end. */
