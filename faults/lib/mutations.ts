@@ -158,7 +158,7 @@ export const withoutEpoch = mutation(
     'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',
     "",
   ],
-  ["core/effect/ledger/ledger.js", "[...this.#effects.values()].map", "[].map"],
+  ["core/effect/ledger/ledger.js", "[...unreported.values()].map", "[].map"],
 );
 
 /** Nothing watches the event loop. */

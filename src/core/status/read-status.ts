@@ -1,7 +1,7 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
-import { redisFault } from "../../platform/redis/redis-errors.ts";
+import { throwRedisFault } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
@@ -85,9 +85,7 @@ async function readFromQueue(
     const some = ids.slice(read);
     const reply = await script
       .run(store.client, [completed], [start, ledgerStart, effectsMax, EFFECTS_TOGETHER_MAX, ...some])
-      .catch((error: unknown) => {
-        throw redisFault(error);
-      });
+      .catch(throwRedisFault);
     const jobs = reply as (JobReply | null)[];
     for (const [index, found] of jobs.entries()) {
       const id = some[index] ?? "";
