@@ -29,42 +29,28 @@ export interface StoredJob {
   readonly ofFeatures: Readonly<Record<string, unknown>>;
 }
 
-/** The values that read-job.lua returns. */
-export type JobValues = readonly [
-  state: JobState,
-  dueAt: number | null,
-  type: string,
-  dedupKey: Text,
-  submittedAt: Text,
-  options: Text,
-  attemptsMade: Text,
-  progress: Text,
-  startedAt: Text,
-  finishedAt: Text,
-  result: Text,
-  failure: Text,
-  ofFeatures: readonly unknown[],
-];
+/** The values that read-job.lua returns, and at their end what features read: name, value, name, … */
+const NAMES = [
+  "state",
+  "dueAt",
+  "type",
+  "dedupKey",
+  "submittedAt",
+  "options",
+  "attemptsMade",
+  "progress",
+  "startedAt",
+  "finishedAt",
+  "result",
+  "failure",
+] as const satisfies readonly (keyof StoredJob)[];
+
+/** In the order of their names. */
+export type JobValues = readonly [...StoredJob[(typeof NAMES)[number]][], readonly unknown[]];
 
 export function storedJob(id: string, values: JobValues): StoredJob {
-  const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
-  const [progress, startedAt, finishedAt, result, failure, ofFeatures] = more;
-  return {
-    id,
-    state,
-    dueAt,
-    type,
-    dedupKey,
-    submittedAt,
-    options,
-    attemptsMade,
-    progress,
-    startedAt,
-    finishedAt,
-    result,
-    failure,
-    ofFeatures: byName(ofFeatures),
-  };
+  const read = Object.fromEntries(NAMES.map((name, at) => [name, values[at]]));
+  return { id, ...read, ofFeatures: byName(values[NAMES.length] as readonly unknown[]) } as StoredJob;
 }
 
 /** @param read name, value, name, … */
