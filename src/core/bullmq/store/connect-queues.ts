@@ -48,14 +48,8 @@ export async function connectQueues(
   const clock = await openClock(redis, log);
   const fitness = watchFitness(redis.client, settings, log);
   const keysInUse = await openKeysInUse(redis, settings, log);
-  const epochs = await openEpochs({
-    client: redis.client,
-    queues: application.queues,
-    declared: application.queueSettings,
-    settings,
-    log,
-    isKept: log !== undefined && as === "role",
-  });
+  const isKept = log !== undefined && as === "role";
+  const epochs = await openEpochs(redis.client, application, settings, log, isKept);
   const stop = stopOnce(() => stopAll([redis, clock, fitness, keysInUse, epochs]));
   await requireUndivided(application, checks, epochs, stop);
   const stores = openWritableQueueStores(redis, prefix, epochs, fitness);
