@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
@@ -17,13 +18,25 @@ import { failureOf } from "../job/failure.ts";
 import { queueOfId, submittedAt } from "../job/job-id.ts";
 import { effectStates, type FeatureStatus, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
-import type { StatusPart } from "./status-part.ts";
 
 const script = loadScript(import.meta.url, "read-jobs.lua");
 
 const TOGETHER_MAX = 32;
 /** Some milliseconds of Redis's time. */
 const EFFECTS_TOGETHER_MAX = 2_500;
+
+/** What a feature shows of a job. */
+export interface StatusPart {
+  /** The name under which its Lua reads of a job: see features/points/read.lua. */
+  readonly name: string;
+  /** Its members of a status, as answers declare them. */
+  readonly members: z.core.$ZodShape;
+  /**
+   * @param read what its Lua read; undefined where it read nothing
+   * @param options of the job; anything, where they are not what Holdfast wrote
+   */
+  of(read: unknown, options: JobOptions): Partial<FeatureStatus>;
+}
 
 /**
  * Reads the status of a job.

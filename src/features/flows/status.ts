@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StatusPart } from "../../core/status/status-part.ts";
+import type { StatusPart } from "../../core/status/read-status.ts";
 
 const childrenSchema = z.object({
   total: z.int(),

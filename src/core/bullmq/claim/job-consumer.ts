@@ -1,19 +1,26 @@
-import type { Job } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
 import { delayMsOf } from "../../../platform/lib/delay-ms.ts";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
 import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
 import { failpoint } from "../../failpoints.ts";
-import { failureOf } from "../../job/failure.ts";
+import { failureOf, formatFailure } from "../../job/failure.ts";
+import type { QueueStore } from "../store/queue-store.ts";
 import { type AttemptOutcome, BullmqJob, type ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
-import { type Consumed, type ConsumerPart, each, type RunAttempt } from "./consumer-part.ts";
-import { finishAttempt } from "./finish-attempt.ts";
+import {
+  type Consumed,
+  type ConsumerPart,
+  each,
+  type FailedOutcome,
+  type RunAttempt,
+} from "./consumer-part.ts";
 import { Lease } from "./lease.ts";
 
 /** How long attempts that a stop has aborted may take to release their jobs, and Redis to answer where no attempt runs. */
 const ABORT_GRACE_MS = 2_000;
+const STACK_LINES_MAX = 8;
 
 /**
  * Claims jobs from one queue and runs `attempt` on each; BullMQ runs the retries.
@@ -108,6 +115,49 @@ function unexpected(error: unknown): AttemptOutcome {
   const { code, retryAfterMs } = redisFault(error);
   if (isUnanswered(error)) return { kind: "deferred", delayMs: delayMsOf(retryAfterMs), code };
   return { kind: "failed", failure: failureOf(redisFault(error)), trace: "" };
+}
+
+/**
+ * Finishes an attempt in BullMQ's terms.
+ *
+ * @returns the result that BullMQ stores
+ * @throws what BullMQ takes for any other outcome
+ */
+async function finishAttempt(
+  store: QueueStore,
+  job: Job,
+  token: string,
+  outcome: AttemptOutcome,
+): Promise<unknown> {
+  const id = job.id ?? "";
+  switch (outcome.kind) {
+    case "completed":
+      return store.encryptValue(id, "result", outcome.result);
+    case "failed":
+      // BullMQ computes the next delay from these options; this copy lives for this attempt only.
+      if (outcome.retryAfterMs !== undefined)
+        job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
+      throw bullmqError(store, id, outcome);
+    case "released":
+      await job.moveToWait(token);
+      throw new WaitingError();
+    case "deferred":
+      await job.moveToDelayed(Date.now() + outcome.delayMs, token);
+      throw new DelayedError();
+  }
+}
+
+function bullmqError(store: QueueStore, jobId: string, { failure, trace }: FailedOutcome): Error {
+  const message = formatFailure({
+    ...failure,
+    message: store.encryptText(jobId, "failure", failure.message),
+  });
+  const error = failure.retryable
+    ? new HoldfastError(failure.code, message)
+    : new UnrecoverableError(message);
+  const stack = trace.split("\n").slice(0, STACK_LINES_MAX).join("\n");
+  error.stack = store.encryptText(jobId, "trace", stack);
+  return error;
 }
 
 async function stopWorker(worker: ClaimingWorker, abortAll: () => void, graceMs: number): Promise<void> {
