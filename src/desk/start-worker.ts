@@ -69,8 +69,8 @@ export async function startWorker(
   const path = await orStop(loaded, connecting);
   const { stores } = path;
   const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
-  const measured = { application, connected: path, slots, settings, events };
-  const metrics = await orStop(loaded, orStop(path, startWorkerMetrics(measured)));
+  const measuring = startWorkerMetrics(application, path, slots, settings, events);
+  const metrics = await orStop(loaded, orStop(path, measuring));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,

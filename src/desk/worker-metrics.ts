@@ -9,23 +9,17 @@ import type { MetricsServer } from "./metrics-server.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 import { serveReadiness } from "./readiness.ts";
 
-interface MeasuredWorker {
-  readonly application: Application;
-  readonly connected: ConnectedQueues;
-  /** How many attempts this worker may run at a time, by queue. */
-  readonly slots: ReadonlyMap<string, number>;
-  readonly settings: Settings;
-  readonly events: Events;
-}
-
-/** @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure */
-export async function startWorkerMetrics({
-  application,
-  connected,
-  slots,
-  settings,
-  events,
-}: MeasuredWorker): Promise<MetricsServer | undefined> {
+/**
+ * @param slots how many attempts this worker may run at a time, by queue
+ * @returns undefined unless `HOLDFAST_METRICS_PORT` is set; then attempts cost nothing to measure
+ */
+export async function startWorkerMetrics(
+  application: Application,
+  connected: ConnectedQueues,
+  slots: ReadonlyMap<string, number>,
+  settings: Settings,
+  events: Events,
+): Promise<MetricsServer | undefined> {
   if (settings.HOLDFAST_METRICS_PORT === undefined) return undefined;
   const { stores, clock } = connected;
   const metrics = createMetrics();
