@@ -45,7 +45,8 @@ module.exports = {
       from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$|^src/features/stored-schedules/" },
       to: {
         path: "^src/features/",
-        pathNot: "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder|declaration|queue-settings|next-key|cancel-job)\\.ts$)",
+        pathNot:
+          "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder|declaration|queue-settings|next-key|cancel-job)\\.ts$)",
       },
     },
     {
