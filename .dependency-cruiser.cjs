@@ -45,7 +45,8 @@ module.exports = {
       from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$|^src/features/stored-schedules/" },
       to: {
         path: "^src/features/",
-        pathNot: "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder|pairs)\\.ts$)",
+        pathNot:
+          "^src/features/($1/|sweeps/|(payload-key|dedup-key-holder|pairs|declaration|queue-settings|next-key|cancel-job)\\.ts$)",
       },
     },
     {
@@ -71,7 +72,7 @@ module.exports = {
       from: { path: "^src/edges/client/", pathNot: "\\.test\\.ts$" },
       to: {
         pathNot:
-          "^src/(edges/client|platform/errors)/|^src/platform/lib/(wait|iso-time)\\.ts$|^src/core/job/job-types\\.ts$",
+          "^src/(edges/client|platform/errors)/|^src/platform/lib/(wait|iso-time)\\.ts$|^src/desk/job-types\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

@@ -10,15 +10,8 @@ import type { createOperator as CreateOperator } from "./desk/operator.ts";
 import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
-export {
-  InDoubtError,
-  NotDoneError,
-  PermanentError,
-  RetryAfterError,
-  SnoozeError,
-} from "./core/job/attempt-errors.ts";
-export type { Application, ApplicationDefinition } from "./core/job/define-config.ts";
-export type { JobContract, JobDefinition, JobHandler } from "./core/job/define-job.ts";
+export type { Application } from "./core/job/define-config.ts";
+export type { JobContract, JobHandler } from "./core/job/define-job.ts";
 export type {
   EffectCall,
   EffectDeclaration,
@@ -28,17 +21,34 @@ export type {
 } from "./core/job/effect.ts";
 export type { JobState } from "./core/job/job-state.ts";
 export type { JobStatus } from "./core/job/job-status.ts";
-export type { AttemptOf, JobStatusOf, PayloadOf, ReadStatus, ResultOf } from "./core/job/job-types.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
-export type { Receipt, Submission, SubmitOptions, SubmitResult } from "./core/job/submit-options.ts";
+export type { Receipt, SubmitOptions } from "./core/job/submit-options.ts";
 export type { Producer } from "./desk/create-producer.ts";
 export type { Doubt } from "./desk/doubts/doubts.ts";
+export type {
+  AttemptOf,
+  JobStatusOf,
+  PayloadOf,
+  ReadStatus,
+  ResultOf,
+  Submission,
+  SubmitResult,
+} from "./desk/job-types.ts";
 export type { Operator, StandaloneOperator } from "./desk/operator.ts";
+export {
+  InDoubtError,
+  NotDoneError,
+  PermanentError,
+  RetryAfterError,
+  SnoozeError,
+} from "./evidence/attempt-errors.ts";
 export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
 export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
+export type { ApplicationDefinition } from "./features/declaration.ts";
 // Members of public types that features declare.
 export type {} from "./features/declared.ts";
 export { defineConfig } from "./features/define-config.ts";
+export type { JobDefinition } from "./features/define-job.ts";
 export { defineJob } from "./features/define-job.ts";
 export type {
   Child,

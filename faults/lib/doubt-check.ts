@@ -1,7 +1,7 @@
 import type { Doubt, JobStatus, StandaloneOperator } from "holdfast";
-import { readLayouts } from "../../src/core/bullmq/store/layouts.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { findStuckDoubts } from "../../src/desk/doubts/stuck-doubts.ts";
+import { readLayouts } from "../../src/desk/queues/layouts.ts";
 import { openConnection, type RedisConnection } from "../../src/platform/redis/connection.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { patiently } from "./inside/patiently.ts";

@@ -15,8 +15,8 @@ export const withoutReservation = mutation("reservation", [
 /** Treats an error reply to a commit as success. */
 const acceptsErrors: Edit = [
   "core/effect/report-effect.js",
-  "untilAnswered(() => ledger.commit(reservedEffect(effect, context), json), {",
-  'untilAnswered(() => ledger.commit(reservedEffect(effect, context), json).catch(() => "done"), {',
+  "untilAnswered(() => ledger.commit(reservedEffect(effect), json), {",
+  'untilAnswered(() => ledger.commit(reservedEffect(effect), json).catch(() => "done"), {',
 ];
 
 /** Leaves what a crash left behind. */
@@ -35,7 +35,7 @@ export const withoutPauseCheck = mutation("pause check", ignoresPauses);
 export const withoutFence = mutation(
   "fence",
   ignoresPauses,
-  ["core/bullmq/claim/lease.js", "                lease.lost();", "                void lease;"],
+  ["core/bullmq/claim/lease.js", "this.get(id)?.lost();", "void id;"],
   ["core/effect/ledger/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
 );
 
@@ -158,7 +158,7 @@ export const withoutEpoch = mutation(
     'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',
     "",
   ],
-  ["core/effect/ledger/ledger.js", "[...this.#effects.values()].map", "[].map"],
+  ["core/effect/ledger/ledger.js", "[...unreported.values()].map", "[].map"],
 );
 
 /** Nothing watches the event loop. */
@@ -176,7 +176,7 @@ export const withoutClocks = mutation(
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["core/bullmq/claim/redis-clock-worker.js", "lua: REDIS_TIME + withClaimPoint(", "lua: withClaimPoint("],
+  ["core/bullmq/claim/claim-scripts.js", "lua: REDIS_TIME + withClaimPoint(", "lua: withClaimPoint("],
 );
 
 /** Schedulers read their own clock instead of Redis's. */
@@ -265,7 +265,7 @@ export const withoutTokensOfRetries = mutation("token of each start", [
 
 /** An error that nothing explains means that the effect did not happen. */
 export const withoutDoubt = mutation("doubt of what nothing explains", [
-  "core/effect/classify.js",
+  "evidence/outgoing/verdict.js",
   'onError === "not-done" && !isUnanswered(error)',
   "!isUnanswered(error)",
 ]);
@@ -273,8 +273,8 @@ export const withoutDoubt = mutation("doubt of what nothing explains", [
 /** A refused connection proves that nothing was sent, whatever was sent before. */
 export const withoutOutgoing = mutation(
   "view of what was sent before",
-  ["core/effect/classify.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
-  ["core/effect/classify.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
+  ["evidence/outgoing/verdict.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
+  ["evidence/outgoing/verdict.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
 );
 
 /** Requirements are checked at the start alone. */

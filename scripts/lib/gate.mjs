@@ -13,8 +13,8 @@ import { oldWordsIn } from "./words.mjs";
 
 const longestFile = 450;
 const longestFunction = 60;
-/** In lines; the core's goal is 7,500. */
-const bounds = { rings: { platform: 5_950, core: 8_850 }, siblings: 25 };
+/** In lines. */
+const bounds = { rings: { platform: 5_950, core: 7_400 }, siblings: 25 };
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 

@@ -89,6 +89,29 @@ export function pairsReport() {
     .join("\n");
 }
 
+/** Each feature's lines, Lua included, and the files outside of its folder that know it. */
+export function featuresReport() {
+  const modules = readModules();
+  const lua = sourceFiles().filter((file) => file.endsWith(".lua"));
+  const known = [
+    ...modules.map(({ file, imports }) => ({ file, to: imports.map((each) => each.to) })),
+    ...lua.map((file) => ({ file, to: includedBy(file) })),
+  ];
+  const rows = [...groupBy(sourceFiles().filter(featureOf), featureOf)].map(([feature, files]) => {
+    const outside = known.filter(
+      ({ file, to }) => featureOf(file) !== feature && to.some((each) => featureOf(each) === feature),
+    );
+    return [feature, linesOf(files), outside.map(({ file }) => file.replace("src/", "")).join(", ")];
+  });
+  return table(["feature", "lines", "known to"], rows);
+}
+
+/** The folder in features/ that a file is in. */
+function featureOf(file) {
+  const [, room, feature, below] = file.split(path.sep);
+  return room === "features" && feature !== "points" && below !== undefined ? feature : undefined;
+}
+
 /** A line for each ring that has more lines than its bound, and for each folder with more source files than `siblings`. */
 export function outgrown({ rings, siblings }) {
   const byRing = groupBy(sourceFiles(), roomOf);

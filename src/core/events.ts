@@ -1,30 +1,10 @@
 import { EventEmitter } from "node:events";
-import type { ErrorCode } from "../platform/errors/error-codes.ts";
+import type { AttemptOutcome, ClaimedJob } from "./bullmq/claim/claimed-job.ts";
+import type { Failure } from "./job/failure.ts";
 import type { Receipt } from "./job/submit-options.ts";
 
 /** A claimed job, as far as telemetry needs it. */
-export interface AttemptedJob {
-  readonly id: string;
-  readonly type: string;
-  /** Failed attempts before this one. */
-  readonly attemptsMade: number;
-  readonly maxAttempts: number;
-  /** When it could first run, in milliseconds since 1970; undefined if it ran before. */
-  readonly readyAt: number | undefined;
-}
-
-/** Why an attempt failed, without the job's secrets. */
-export interface AttemptFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly retryable: boolean;
-}
-
-/** How an attempt ended. */
-export type AttemptEnd =
-  | { readonly kind: "completed" | "released" }
-  | { readonly kind: "deferred"; readonly code?: ErrorCode }
-  | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly trace: string };
+export type AttemptedJob = Pick<ClaimedJob, "id" | "type" | "attemptsMade" | "maxAttempts" | "readyAt">;
 
 /** An effect by its job's type and its declared name. */
 type EffectEvent = [type: string, effect: string];
@@ -36,9 +16,9 @@ export interface EventMap {
   /** Nothing was accepted, as far as is known. The input can be anything. */
   "submission.refused": [input: unknown, error: unknown];
   "attempt.started": [job: AttemptedJob];
-  /** Before `attempt.ended`. What was thrown can quote secrets. */
-  "attempt.failed": [job: AttemptedJob, failure: AttemptFailure, thrown: unknown];
-  "attempt.ended": [job: AttemptedJob, end: AttemptEnd, durationMs: number];
+  /** Before `attempt.ended`. The failure is without the job's secrets; what was thrown can quote them. */
+  "attempt.failed": [job: AttemptedJob, failure: Failure, thrown: unknown];
+  "attempt.ended": [job: AttemptedJob, outcome: AttemptOutcome, durationMs: number];
   "effect.reserved": EffectEvent;
   "effect.done": EffectEvent;
   "effect.released": EffectEvent;

@@ -1,13 +1,6 @@
 import type { Application } from "../core/job/define-config.ts";
 import type { JobStatus } from "../core/job/job-status.ts";
-import { type ReadStatus, readStatusBy } from "../core/job/job-types.ts";
-import type {
-  ProducibleJob,
-  Receipt,
-  Submission,
-  SubmitOptions,
-  SubmitResult,
-} from "../core/job/submit-options.ts";
+import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
 import { submissionOf } from "../core/submit/submission.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import type { Flow, FlowReceipt } from "../features/flows/flow.ts";
@@ -19,6 +12,7 @@ import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { mapInFlight } from "../platform/lib/map-in-flight.ts";
 import type { Running } from "../platform/lib/running.ts";
+import { type ReadStatus, readStatusBy, type Submission, type SubmitResult } from "./job-types.ts";
 
 /** A producer without HTTP: the same path, and so the same rules, as the API. */
 export interface Producer extends Running, AsyncDisposable {

@@ -1,4 +1,5 @@
-import type { AttemptedJob, AttemptFailure, EffectEventName, Events } from "../core/events.ts";
+import type { AttemptedJob, EffectEventName, Events } from "../core/events.ts";
+import type { Failure } from "../core/job/failure.ts";
 import { errorCodes } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { closedSet, type Metrics } from "../platform/telemetry/metrics.ts";
@@ -39,11 +40,7 @@ export function measureAttempts(events: Events, metrics: Metrics, jobs: Measured
   });
 }
 
-function isLast(
-  { type, attemptsMade }: AttemptedJob,
-  { retryable }: AttemptFailure,
-  jobs: MeasuredJobs,
-): boolean {
+function isLast({ type, attemptsMade }: AttemptedJob, { retryable }: Failure, jobs: MeasuredJobs): boolean {
   return !retryable || attemptsMade + 1 >= (jobs.get(type)?.retry.attempts ?? Number.POSITIVE_INFINITY);
 }
 

@@ -1,5 +1,4 @@
 import { type ConnectedQueues, connectQueues } from "../core/bullmq/store/connect-queues.ts";
-import { readLayouts, renewLayouts } from "../core/bullmq/store/layouts.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { createEvents, type Events } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
@@ -27,6 +26,7 @@ import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.
 import { type OutboxOperator, openOutboxOperator } from "./outbox/outbox-operator.ts";
 import type { Overview } from "./overview/overview.ts";
 import { type OverviewReader, openOverviewReader } from "./overview/read-overview.ts";
+import { readLayouts, renewLayouts } from "./queues/layouts.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues/queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
 

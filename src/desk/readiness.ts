@@ -1,5 +1,4 @@
 import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
-import { readLoss } from "../core/bullmq/store/epochs.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { messageOf } from "../platform/lib/thrown.ts";
@@ -8,6 +7,7 @@ import { requireFitRedis } from "../platform/redis/fitness/fitness.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import type { Metrics } from "../platform/telemetry/metrics.ts";
 import { type MetricsServer, type ReadReadiness, startMetricsServer } from "./metrics-server.ts";
+import { readLoss } from "./read-loss.ts";
 import { findRefusedWrites } from "./write-probe.ts";
 
 /**

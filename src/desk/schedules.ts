@@ -1,7 +1,6 @@
 import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
 import type { Application } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
-import { redact, redactionOf } from "../core/job/redaction.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import type { Submitter } from "../core/submit/submitter.ts";
 import { openValidator } from "../core/submit/validate.ts";
@@ -30,6 +29,7 @@ import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit/audit-log.ts";
+import { redact, redactionOf } from "./jobs/redact.ts";
 
 /** Which schedules to list. */
 export interface ScheduleQuery {

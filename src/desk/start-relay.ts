@@ -1,6 +1,5 @@
 import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
-import type { MeasuredRole } from "../core/run/start-worker.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
 import { startRelay as relayRows } from "../features/outbox/relay.ts";
@@ -13,6 +12,7 @@ import { measureSubmissions } from "./job-metrics.ts";
 import { measureOutbox } from "./outbox/outbox-metrics.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 import { serveReadiness } from "./readiness.ts";
+import type { MeasuredRole } from "./start-worker.ts";
 
 /**
  * Starts a relay: it submits the rows of the outbox in PostgreSQL. Several do no harm: they share the rows.

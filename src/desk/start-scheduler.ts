@@ -1,6 +1,5 @@
 import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/define-config.ts";
-import type { MeasuredRole } from "../core/run/start-worker.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { openValidator } from "../core/submit/validate.ts";
 import { features } from "../features/index.ts";
@@ -22,6 +21,7 @@ import { createMetrics } from "../platform/telemetry/metrics.ts";
 import { measureSubmissions } from "./job-metrics.ts";
 import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
 import { serveReadiness } from "./readiness.ts";
+import type { MeasuredRole } from "./start-worker.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks, of those that were put at run time too.

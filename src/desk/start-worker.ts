@@ -1,19 +1,42 @@
+import { hostname } from "node:os";
+import { createEvents } from "../core/events.ts";
 import type { Attempt } from "../core/job/attempt.ts";
 import type { Application } from "../core/job/define-config.ts";
-import type { OpenInternalHandlers } from "../core/run/internal-jobs.ts";
-import { startWorker as startBareWorker, type WorkerRole } from "../core/run/start-worker.ts";
-import type { WorkerOptions } from "../core/run/worker-options.ts";
+import type { JobHandler } from "../core/job/define-job.ts";
+import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
+import { consumeQueue, slotsOf, type WorkerParts } from "../core/run/consume-queue.ts";
+import { callHook, untilHooksEnd } from "../core/run/hook.ts";
+import type { WorkerOptions, WorkerQueues } from "../core/run/worker-options.ts";
+import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
-import type { Environment } from "../platform/config/settings.ts";
+import { readEnv } from "../platform/config/application-env.ts";
+import { type Environment, readSettings, requireVariables } from "../platform/config/settings.ts";
+import type { Concurrency } from "../platform/config/variables.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { suggestion } from "../platform/lib/did-you-mean.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
+import { createLogger } from "../platform/telemetry/create-logger.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
 import { runAct } from "./acts/run-act.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
+import { loadHandlers } from "./load-handlers.ts";
+import { requiredVariables } from "./required-variables.ts";
 import { startWorkerMetrics } from "./worker-metrics.ts";
 
-const openInternal: OpenInternalHandlers = (application, stores) => {
-  const tools = { lists: openJobLists(stores, application), stores };
-  return [{ job: actOnMany, run: (attempt) => runAct(tools, attempt as Attempt<ActPayload>) }];
-};
+/** A role that can serve metrics. */
+export interface MeasuredRole extends Running {
+  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
+  readonly metricsUrl: string | undefined;
+}
+
+/** A running worker. */
+export interface WorkerRole extends MeasuredRole {
+  /**
+   * Rejects with `WORKER_STUCK` when the worker no longer receives jobs. Then nothing it does can be relied on: stop it, end
+   * the process, and let a supervisor start another. If you don't handle it, Node.js ends the process.
+   */
+  readonly failed: Promise<never>;
+}
 
 /**
  * Starts a worker: claims jobs from every queue of the application and runs their handlers, and the acts on many jobs that operators
@@ -25,15 +48,105 @@ const openInternal: OpenInternalHandlers = (application, stores) => {
  * @throws HoldfastError `CONFIG_INVALID`, `APPLICATION_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`,
  *   `QUEUE_CHANGED`, `CLOCK_WRONG`, `START_FAILED` when the port for its metrics is in use
  */
-export function startWorker(
+export async function startWorker(
   application: Application,
   env?: Environment,
-  options?: WorkerOptions,
+  options: WorkerOptions = {},
 ): Promise<WorkerRole> {
-  return startBareWorker(
+  const settings = readSettings(env);
+  const log = options.logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "worker");
+  const events = createEvents();
+  const claimed = chosenQueues(application.queues, options);
+  const stopApplication = () => callHook("onStop", () => application.onStop?.(), log);
+  const loaded = { stop: () => untilHooksEnd(stopApplication(), log) };
+  checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
+  requireVariables(requiredVariables(application), env);
+  if (application.env !== undefined) readEnv(application.env, env);
+  const modules = await Promise.all(features.map((feature) => feature.inWorker?.()));
+  const inWorker = modules.flatMap((module) => module?.inWorker ?? []);
+  const handlers = await orStop(loaded, loadHandlers(application));
+  const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
+  const path = await orStop(loaded, connecting);
+  const { stores } = path;
+  const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
+  const measuring = startWorkerMetrics(application, path, slots, settings, events);
+  const metrics = await orStop(loaded, orStop(path, measuring));
+  const worker: WorkerParts = {
+    name: `${hostname()}:${process.pid}`,
     application,
-    { features, openInternal, startMetrics: startWorkerMetrics },
-    env,
-    options,
-  );
+    settings,
+    log,
+    events,
+    queues: path,
+    handlers,
+    features,
+    inWorker,
+  };
+  const { failed, fail } = failure();
+  const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
+  consumers.push(consumeQueue(INTERNAL_QUEUE, internalParts(worker, application), fail));
+  const running = { application, settings, stores, events, log, options, queues: claimed };
+  const parts = inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? []);
+  const started = { name: worker.name, queues: claimed.map(stores.of) };
+  for (const { onStart } of inWorker) onStart?.(started);
+  log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
+  return {
+    metricsUrl: metrics?.url,
+    failed,
+    stop: stopOnce(async () => {
+      const results = await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
+      for (const result of results) if (result.status === "rejected") log.warn(String(result.reason));
+      await stopAll([path, ...(metrics === undefined ? [] : [metrics]), loaded, ...parts]);
+    }),
+  };
+}
+
+/** Holdfast's own jobs are few. */
+const INTERNAL_CONCURRENCY = 2;
+
+/**
+ * What a worker runs Holdfast's own jobs with, whichever queues it has: they call no hooks and count in no metrics, and a stop interrupts
+ * them at once.
+ */
+function internalParts(worker: WorkerParts, application: Application): WorkerParts {
+  const { stores } = worker.queues;
+  const tools = { lists: openJobLists(stores, application), stores };
+  const run: JobHandler["run"] = (attempt) => runAct(tools, attempt as Attempt<ActPayload>);
+  const queue = { concurrency: INTERNAL_CONCURRENCY, limits: {}, partitions: 1 };
+  return {
+    ...worker,
+    application: { queueSettings: new Map([[INTERNAL_QUEUE, queue]]) },
+    settings: { ...worker.settings, HOLDFAST_STOP_GRACE_MS: 0 },
+    handlers: new Map([[actOnMany.type, { job: actOnMany, run }]]),
+    events: createEvents(),
+  };
+}
+
+function failure() {
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  return { failed, fail };
+}
+
+/** @throws HoldfastError `USAGE` for a queue that the application does not have, and if none is left */
+function chosenQueues(
+  queues: readonly string[],
+  { queues: only = queues, except = [] }: WorkerQueues,
+): string[] {
+  const unknown = [...only, ...except].find((queue) => !queues.includes(queue));
+  if (unknown !== undefined)
+    throw new HoldfastError("USAGE", `there is no queue "${unknown}"; ${suggestion(unknown, queues)}`);
+  const chosen = queues.filter((queue) => only.includes(queue) && !except.includes(queue));
+  if (chosen.length === 0) throw new HoldfastError("USAGE", "no queue is left for this worker");
+  return chosen;
+}
+
+/** @throws HoldfastError `CONFIG_INVALID` for a queue that no job of the application is in */
+function checkConcurrency({ named }: Concurrency, queues: readonly string[]): void {
+  const unknown = [...named.keys()].find((queue) => !queues.includes(queue));
+  if (unknown === undefined) return;
+  const expected = `expected queues of the application (${queues.join(", ")}), got "${unknown}"`;
+  throw new HoldfastError("CONFIG_INVALID", `HOLDFAST_CONCURRENCY: ${expected}`);
 }

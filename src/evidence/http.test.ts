@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { answered, connection, nothing, seen, unanswered } from "../../test/support/seen.ts";
-import { InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "../core/job/attempt-errors.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "./attempt-errors.ts";
 import { combine, http } from "./index.ts";
 import type { Outgoing, Seen } from "./outgoing/outgoing.ts";
 

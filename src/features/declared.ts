@@ -1,6 +1,5 @@
-import type { DeclaredMembers } from "../core/job/declarations.ts";
-import type { Declaration } from "../core/job/define-config.ts";
 import { declaredBudget } from "./budget/feature.ts";
+import type { Declaration, DeclaredMembers } from "./declaration.ts";
 import { declaredFairness } from "./fairness/feature.ts";
 import { declaredChildFailure } from "./flows/feature.ts";
 import { declaredConcurrency } from "./lanes/feature.ts";

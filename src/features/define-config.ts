@@ -1,5 +1,10 @@
-import { type Application, type ApplicationDefinition, applicationOf } from "../core/job/define-config.ts";
+import type { ApplicationDeclarations } from "../core/job/declarations.ts";
+import { type Application, dividedFaults } from "../core/job/define-config.ts";
+import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { type ApplicationDefinition, repeated, withDefaults } from "./declaration.ts";
 import { declarations } from "./declared.ts";
+import { queueFaults, queueSettings } from "./queue-settings.ts";
 
 /**
  * Declares an application: the default export of `holdfast.config.ts`.
@@ -14,5 +19,30 @@ import { declarations } from "./declared.ts";
  * });
  */
 export function defineConfig(definition: ApplicationDefinition): Application {
-  return applicationOf(definition, declarations);
+  const { jobs, queues: declared = {} } = definition;
+  const queues = [
+    ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
+  ];
+  const faults = [
+    ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
+    ...declarations.flatMap(({ faultsOf }) => faultsOf?.(definition) ?? []),
+    ...(queues.includes(INTERNAL_QUEUE)
+      ? [`queue "${INTERNAL_QUEUE}": Holdfast's own jobs wait there; choose another name`]
+      : []),
+    ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),
+    ...dividedFaults(declarations, jobs, (queue) => declared[queue]?.partitions ?? 1),
+  ];
+  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+  const members = Object.assign({}, ...declarations.map(({ ofApplication }) => ofApplication));
+  return {
+    ...(withDefaults(members, definition) as unknown as ApplicationDeclarations),
+    jobs: new Map(jobs.map((job) => [job.type, job])),
+    queues,
+    queueSettings: new Map(
+      Object.entries(declared).map(([name, settings]) => [name, queueSettings(settings)]),
+    ),
+    handlers: definition.handlers ?? (async () => []),
+    onStop: definition.onStop,
+    env: definition.env,
+  };
 }

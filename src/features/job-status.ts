@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
-import { ownStatusSchema } from "../core/job/job-status.ts";
+import { type JobStatus, ownStatusSchema } from "../core/job/job-status.ts";
 import { openStatusReader as openReader, type ReadStatus } from "../core/status/read-status.ts";
 import { debounceStatus } from "./debounce/status.ts";
 import { flowsStatus } from "./flows/status.ts";
@@ -23,6 +23,7 @@ export const jobStatusSchema = ownStatusSchema.extend(members);
 
 /** A job in a list: its status, and the key that it was submitted with. */
 export const listedJobSchema = jobStatusSchema.extend({ idempotencyKey: z.string() });
+export type ListedJob = JobStatus & { readonly idempotencyKey: string };
 
 /** @param effectsMax how many effects of each job to read at most @default all */
 export function openStatusReader(stores: QueueStores, effectsMax?: number): ReadStatus {

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Declaration } from "../core/job/define-config.ts";
 import type { JobContract } from "../core/job/define-job.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { Declaration } from "./declaration.ts";
 
 const KEY_MAX = 255;
 

@@ -1,6 +1,6 @@
 import { resultJson } from "../core/effect/effect-run.ts";
-import { InDoubtError, NotDoneError, PermanentError, SnoozeError } from "../core/job/attempt-errors.ts";
 import type { EffectCall, ProbeAnswer, RunEffect } from "../core/job/effect.ts";
+import { InDoubtError, NotDoneError, PermanentError, SnoozeError } from "../evidence/attempt-errors.ts";
 import type { EffectVerdict } from "../evidence/classifier.ts";
 import type { Seen } from "../evidence/outgoing/outgoing.ts";
 import { sql } from "../evidence/sql.ts";

@@ -1,7 +1,7 @@
 /** Facts about BullMQ that the worker relies on but BullMQ does not promise. Seen in 6.7.0; an upgrade that changes one fails here. */
 import { DelayedError, Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { onRedisTime } from "../../src/core/bullmq/claim/redis-clock-worker.ts";
+import { onRedisTime } from "../../src/core/bullmq/claim/claim-scripts.ts";
 import { useBareQueue } from "../support/bare-queue.ts";
 import { latch } from "../support/latch.ts";
 import { until } from "../support/until.ts";

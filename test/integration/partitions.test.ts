@@ -1,13 +1,13 @@
 import { defineConfig, defineJob, type Producer } from "holdfast";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { readLayouts } from "../../src/core/bullmq/store/layouts.ts";
 import { partitionNames } from "../../src/core/bullmq/store/partitions.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { onFailpoint } from "../../src/core/failpoints.ts";
 import { diagnosePartitions } from "../../src/desk/doctor/doctor-partitions.ts";
 import { openOverviewReader } from "../../src/desk/overview/read-overview.ts";
 import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
+import { readLayouts } from "../../src/desk/queues/layouts.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { createCodec } from "../../src/platform/redis/encryption/codec.ts";
 import { get, post } from "../support/http.ts";

@@ -4,7 +4,7 @@ import { createProducer, startScheduler } from "holdfast";
 import { startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { onRedisTime } from "../../src/core/bullmq/claim/redis-clock-worker.ts";
+import { onRedisTime } from "../../src/core/bullmq/claim/claim-scripts.ts";
 import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import { application, echo, failing, gated } from "../support/application.ts";
 import { openGate } from "../support/gate.ts";

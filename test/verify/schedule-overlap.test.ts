@@ -11,8 +11,8 @@ import {
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { readLayouts } from "../../src/core/bullmq/store/layouts.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
+import { readLayouts } from "../../src/desk/queues/layouts.ts";
 import { openOverlaps } from "../../src/features/schedules/overlap.ts";
 import {
   explainTick,

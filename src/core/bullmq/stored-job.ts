@@ -29,42 +29,28 @@ export interface StoredJob {
   readonly ofFeatures: Readonly<Record<string, unknown>>;
 }
 
-/** The values that read-job.lua returns. */
-export type JobValues = readonly [
-  state: JobState,
-  dueAt: number | null,
-  type: string,
-  dedupKey: Text,
-  submittedAt: Text,
-  options: Text,
-  attemptsMade: Text,
-  progress: Text,
-  startedAt: Text,
-  finishedAt: Text,
-  result: Text,
-  failure: Text,
-  ofFeatures: readonly unknown[],
-];
+/** The values that read-job.lua returns, and at their end what features read: name, value, name, … */
+const NAMES = [
+  "state",
+  "dueAt",
+  "type",
+  "dedupKey",
+  "submittedAt",
+  "options",
+  "attemptsMade",
+  "progress",
+  "startedAt",
+  "finishedAt",
+  "result",
+  "failure",
+] as const satisfies readonly (keyof StoredJob)[];
+
+/** In the order of their names. */
+export type JobValues = readonly [...StoredJob[(typeof NAMES)[number]][], readonly unknown[]];
 
 export function storedJob(id: string, values: JobValues): StoredJob {
-  const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
-  const [progress, startedAt, finishedAt, result, failure, ofFeatures] = more;
-  return {
-    id,
-    state,
-    dueAt,
-    type,
-    dedupKey,
-    submittedAt,
-    options,
-    attemptsMade,
-    progress,
-    startedAt,
-    finishedAt,
-    result,
-    failure,
-    ofFeatures: byName(ofFeatures),
-  };
+  const read = Object.fromEntries(NAMES.map((name, at) => [name, values[at]]));
+  return { id, ...read, ofFeatures: byName(values[NAMES.length] as readonly unknown[]) } as StoredJob;
 }
 
 /** @param read name, value, name, … */
@@ -74,11 +60,6 @@ function byName(read: readonly unknown[]): Readonly<Record<string, unknown>> {
   return values;
 }
 
-/** The id of the job that a key of BullMQ's is of. */
-export function idInKey(key: string): string {
-  return key.slice(key.lastIndexOf(":") + 1);
-}
-
 /** What Holdfast reads of a job's options; anything, where they are not what it wrote. Features have stored members of their own. */
 export interface JobOptions {
   readonly [name: string]: unknown;
@@ -86,11 +67,6 @@ export interface JobOptions {
   readonly delay?: unknown;
   /** What BullMQ keeps for its telemetry. */
   readonly tm?: unknown;
-}
-
-/** The trace that a job belongs to. */
-export function traceIdIn({ tm }: JobOptions): string | null {
-  return typeof tm === "string" ? (/\b00-([0-9a-f]{32})-/.exec(tm)?.[1] ?? null) : null;
 }
 
 /** @throws SyntaxError for what is no JSON */
@@ -105,4 +81,16 @@ const DUE_SCALE = 4096;
 /** Counts delayed jobs that were due before an instant, in milliseconds since 1970. */
 export async function countOverdue({ client, keys }: QueueStore, before: number): Promise<number> {
   return await client.zcount(keys.delayed, "-inf", before * DUE_SCALE);
+}
+
+/** Returns those of active or delayed jobs that are cancelled and have not ended yet. */
+export async function findCancelled(
+  { client, keys }: QueueStore,
+  jobIds: readonly string[],
+): Promise<readonly string[]> {
+  if (jobIds.length === 0) return [];
+  const pipeline = client.pipeline();
+  for (const jobId of jobIds) pipeline.hexists(keys.job(jobId), "defa");
+  const marks = (await pipeline.exec()) ?? [];
+  return jobIds.filter((_, at) => marks[at]?.[1] === 1);
 }

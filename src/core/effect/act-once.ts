@@ -1,6 +1,9 @@
+import { InDoubtError, SnoozeError } from "../../evidence/attempt-errors.ts";
 import { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { inScope } from "../../evidence/outgoing/scope.ts";
+import { warnOfRetries } from "../../evidence/outgoing/warn-of-retries.ts";
 import { watchOutgoing } from "../../evidence/outgoing/watch-outgoing.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { underDeadline } from "../../platform/lib/deadline.ts";
@@ -9,86 +12,69 @@ import { keyMissing } from "../../platform/redis/encryption/codec.ts";
 import { isUnanswered } from "../../platform/redis/redis-errors.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { failpoint } from "../failpoints.ts";
-import { InDoubtError, SnoozeError } from "../job/attempt-errors.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { EffectCall, EffectOptions, ProbeAnswer } from "../job/effect.ts";
 import type { Resolution } from "../job/resolution.ts";
-import {
-  type EffectContext,
-  type EffectRun,
-  emit,
-  inDoubt,
-  notReserved,
-  reservedEffect,
-  resultJson,
-} from "./effect-run.ts";
+import { type EffectRun, emit, inDoubt, notReserved, reservedEffect, resultJson } from "./effect-run.ts";
 import type { Reservation } from "./ledger/ledger.ts";
-import { afterFailure, type Begun, report, sendCommit, warnOfRetries } from "./report-effect.ts";
+import { afterFailure, type Begun, report, sendCommit } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
 const ABORT_MARGIN_MS = 1_000;
 
 /** Takes one effect through reserve → run → commit, or to where an earlier attempt has brought it. */
-export async function actOnce<T>(effect: EffectRun<T>, context: EffectContext): Promise<T | undefined> {
-  context.abort.throwIfAborted();
-  await failpoint("reserve:before", context.job.id);
-  context.job.lease.assert();
+export async function actOnce(effect: EffectRun): Promise<unknown> {
+  const { attempt } = effect;
+  attempt.abort.throwIfAborted();
+  await failpoint("reserve:before", attempt.job.id);
+  attempt.job.lease.assert();
   const askedAt = performance.now();
-  const reservation = await reserve(effect, context);
+  const reservation = await reserve(effect);
   switch (reservation.kind) {
     case "reserved":
-      emit(effect, context, "effect.reserved");
-      return await runReserved(effect, context, askedAt, reservation);
+      emit(effect, "effect.reserved");
+      return await runReserved(effect, askedAt, reservation);
     case "done":
-      return storedResult(effect, context, reservation);
+      return storedResult(effect, reservation.result);
     case "busy":
       throw effectBusy(effect.id, reservation);
     case "in-doubt":
-      emit(effect, context, "effect.in-doubt");
-      await askProbe(effect, context, reservation.fence);
-      return await actOnce(effect, context);
-    case "unreadable": {
-      const unreadable = keyMissing(reservation.key);
-      effect.end.block(unreadable);
-      throw unreadable;
-    }
+      emit(effect, "effect.in-doubt");
+      await askProbe(effect, reservation.fence);
+      return await actOnce(effect);
+    case "unreadable":
+      throw blockedBy(effect, keyMissing(reservation.key));
     case "not-leased":
-      throw notBegun("LOCK_LOST", "Another worker has claimed the job", effect);
+      throw notBegun(effect, "LOCK_LOST", "Another worker has claimed the job");
     case "cancelled":
-      throw blockedBy(effect, notBegun("CANCELLED", "Cancelled by an operator", effect));
+      throw blockedBy(effect, notBegun(effect, "CANCELLED", "Cancelled by an operator"));
     case "forgotten":
-      throw blockedBy(effect, notBegun("EFFECTS_FORGOTTEN", FORGOTTEN, effect));
+      throw blockedBy(effect, notBegun(effect, "EFFECTS_FORGOTTEN", FORGOTTEN));
   }
 }
 
 const FORGOTTEN = "The job asked for effects before, and what was known of them is gone";
 
 /** The attempt ends with this fault, even if its handler catches it. */
-function blockedBy<T>({ end }: EffectRun<T>, fault: HoldfastError): HoldfastError {
+function blockedBy({ end }: EffectRun, fault: unknown): unknown {
   end.block(fault);
   return fault;
 }
 
-function notBegun<T>(
-  code: "LOCK_LOST" | "CANCELLED" | "EFFECTS_FORGOTTEN",
-  why: string,
-  { id }: EffectRun<T>,
-): HoldfastError {
+function notBegun({ id }: EffectRun, code: ErrorCode, why: string): HoldfastError {
   return new HoldfastError(code, `${why}; effect "${id}" was not begun`);
 }
 
 /** Without a reservation nothing begins, and the attempt must not complete as if the effect had happened. */
-async function reserve<T>(effect: EffectRun<T>, context: EffectContext): Promise<Reservation> {
-  const { declaration } = effect;
+async function reserve(effect: EffectRun): Promise<Reservation> {
+  const { declaration, attempt } = effect;
   try {
-    return await context.ledger.reserve(reservedEffect(effect, context), {
+    return await attempt.ledger.reserve(reservedEffect(effect), {
       deadlineMs: declaration.timeoutMs + ABORT_MARGIN_MS,
       repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
     });
   } catch (error) {
-    const fault = isUnanswered(error) ? notReserved(error) : error;
-    effect.end.block(fault);
-    throw fault;
+    throw blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
   }
 }
 
@@ -110,72 +96,59 @@ export function effectBusy(id: string, { ms, times }: { readonly ms: number; rea
  * Runs the effect within the rest of its time, counted from before the reservation was requested: this worker gives up before
  * others may call the effect in doubt.
  */
-async function runReserved<T>(
-  effect: EffectRun<T>,
-  context: EffectContext,
+async function runReserved(
+  effect: EffectRun,
   askedAt: number,
   { unconfirmed, fence }: Extract<Reservation, { kind: "reserved" }>,
-): Promise<T> {
-  const { id, declaration } = effect;
+): Promise<unknown> {
+  const { id, name, declaration, attempt } = effect;
+  const { job } = attempt;
   const timedOut = () =>
     new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
   let begun: Begun | undefined;
-  let result: T;
+  let result: unknown;
   try {
     if (unconfirmed !== undefined) {
       effect.end.block(notReserved(unconfirmed));
       throw unconfirmed;
     }
-    await failpoint("reserve:after", context.job.id);
-    context.job.lease.assert();
+    await failpoint("reserve:after", job.id);
+    job.lease.assert();
     const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
     if (leftMs <= 0) throw timedOut();
-    result = await underDeadline(context.abort, leftMs, timedOut, (abort) => {
+    result = await underDeadline(attempt.abort, leftMs, timedOut, (abort) => {
       const record = new OutgoingRecord();
-      const run = callEffect(effect, context, { fence, abort, record });
+      const run = callEffect(effect, new GivenCall(keyOf(effect), abort, fence), record);
       begun = { record, run };
       return run;
     });
     if (begun?.record.isAnswerCutOff())
       throw new InDoubtError("the connection was lost in the middle of the answer");
   } catch (error) {
-    throw await afterFailure(effect, context, error, begun);
+    throw await afterFailure(effect, error, begun);
   } finally {
-    if (begun !== undefined) warnOfRetries(effect, context, begun.record);
+    if (begun !== undefined) warnOfRetries(job.type, name, begun.record, attempt.log);
   }
-  await failpoint("commit:before", context.job.id);
-  await sendCommit(effect, context, result);
+  await failpoint("commit:before", job.id);
+  await sendCommit(effect, result);
   return result;
 }
 
-interface Call {
-  readonly fence: number;
-  readonly abort: Abort;
-  readonly record: OutgoingRecord;
-}
-
-function callEffect<T>(
-  effect: EffectRun<T>,
-  context: EffectContext,
-  { fence, abort, record }: Call,
-): Promise<T> {
-  const { id, name, run } = effect;
-  const call = new GivenCall(effectKeyOf(context.ledger.dedupKey, id), abort, fence);
-  const attributes = { "holdfast.job.id": context.job.id, "holdfast.effect": id };
+function callEffect(effect: EffectRun, call: EffectCall, record: OutgoingRecord): Promise<unknown> {
+  const { id, name, run, attempt } = effect;
+  const attributes = { "holdfast.job.id": attempt.job.id, "holdfast.effect": id };
   watchOutgoing();
-  return inSpan(`effect ${name}`, attributes, () => inScope(effect, record, () => run(call)), context.scrub);
+  return inSpan(`effect ${name}`, attributes, () => inScope(effect, record, () => run(call)), attempt.scrub);
 }
 
-function storedResult<T>(
-  { id, options }: EffectRun<T>,
-  { ledger }: EffectContext,
-  { result }: Extract<Reservation, { kind: "done" }>,
-): T | undefined {
-  if (result !== null) return JSON.parse(result) as T;
-  return options.assumedResult?.({ key: effectKeyOf(ledger.dedupKey, id) });
+function keyOf({ id, attempt: { ledger } }: EffectRun): string {
+  return effectKeyOf(ledger.dedupKey, id);
 }
 
-type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
+function storedResult(effect: EffectRun, json: string | null): unknown {
+  if (json !== null) return JSON.parse(json);
+  return effect.options.assumedResult?.({ key: keyOf(effect) });
+}
 
 /**
  * Asks downstream whether an effect in doubt happened, and resolves the doubt with the answer.
@@ -183,19 +156,19 @@ type Probe<T> = NonNullable<EffectOptions<T>["probe"]>;
  * @throws InDoubtError where there is no probe, or it does not know
  * @throws SnoozeError as the probe throws it
  */
-async function askProbe<T>(effect: EffectRun<T>, context: EffectContext, fence: number): Promise<void> {
-  const { id, declaration, options } = effect;
+async function askProbe(effect: EffectRun, fence: number): Promise<void> {
+  const { id, declaration, options, attempt } = effect;
   if (declaration.inDoubt !== "probe" || options.probe === undefined)
     throw inDoubt(id, "an earlier attempt never reported");
-  const answer = await callProbe(effect, context, options.probe, fence);
+  const answer = await callProbe(effect, options.probe, fence);
   if (answer === "unknown") throw inDoubt(id, "the probe does not know", { retryable: true });
   const resolution = resolutionOf(answer);
-  const resolved = await report(effect, context, () => context.ledger.resolve(id, resolution));
-  if (resolved.kind === "resolved") emit(effect, context, "effect.resolved");
-  context.log().info({ effect: id, as: resolution.as }, "the probe resolved a doubt");
+  const resolved = await report(effect, () => attempt.ledger.resolve(id, resolution));
+  if (resolved.kind === "resolved") emit(effect, "effect.resolved");
+  attempt.log().info({ effect: id, as: resolution.as }, "the probe resolved a doubt");
 }
 
-function resolutionOf<T>(answer: Exclude<ProbeAnswer<T>, "unknown">): Resolution {
+function resolutionOf(answer: Exclude<ProbeAnswer<unknown>, "unknown">): Resolution {
   // Nobody is there to be asked. The policy's condition covers a run that is still under way.
   const found = { evidence: "the probe's answer", by: "probe", confirm: true };
   return answer === "not-done"
@@ -203,29 +176,27 @@ function resolutionOf<T>(answer: Exclude<ProbeAnswer<T>, "unknown">): Resolution
     : { as: "done", result: resultJson(answer.done), ...found };
 }
 
-async function callProbe<T>(
-  { id, declaration, end }: EffectRun<T>,
-  { ledger, abort: outer, log, scrub }: EffectContext,
-  probe: Probe<T>,
+async function callProbe(
+  effect: EffectRun,
+  probe: NonNullable<EffectOptions<unknown>["probe"]>,
   fence: number,
-): Promise<ProbeAnswer<T>> {
+): Promise<ProbeAnswer<unknown>> {
+  const { id, declaration, attempt } = effect;
   const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
-  const key = effectKeyOf(ledger.dedupKey, id);
   try {
-    return await underDeadline(outer, declaration.timeoutMs, late, async (abort) => {
-      const call = new GivenCall(key, abort, fence);
+    return await underDeadline(attempt.abort, declaration.timeoutMs, late, async (abort) => {
+      const call = new GivenCall(keyOf(effect), abort, fence);
       return declaredAnswer(await foreign(() => probe(call)));
     });
   } catch (error) {
-    log().warn({ effect: id, reason: scrub(messageOf(error)) }, "probe failed");
+    attempt.log().warn({ effect: id, reason: attempt.scrub(messageOf(error)) }, "probe failed");
     if (!(error instanceof SnoozeError)) return "unknown";
-    end.block(error);
-    throw error;
+    throw blockedBy(effect, error);
   }
 }
 
 /** Untyped probes return anything. An answer that is none of the three declared ones, or cannot be read, proves nothing. */
-function declaredAnswer<T>(answer: ProbeAnswer<T>): ProbeAnswer<T> {
+function declaredAnswer(answer: ProbeAnswer<unknown>): ProbeAnswer<unknown> {
   if (answer === "not-done") return answer;
   const isDone = typeof answer === "object" && answer !== null && Object.hasOwn(answer, "done");
   return isDone ? { done: answer.done } : "unknown";

@@ -1,10 +1,10 @@
+import { InDoubtError } from "../../evidence/attempt-errors.ts";
 import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { redisFault } from "../../platform/redis/redis-errors.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { EffectEventName, Events } from "../events.ts";
-import { InDoubtError } from "../job/attempt-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
 import type { EffectLedger, ReservedEffect } from "./ledger/ledger.ts";
 
@@ -23,8 +23,8 @@ export interface EffectContext {
   readonly events: Events;
 }
 
-export type EffectOptionsInUse<T> = EffectOptions<T> & {
-  readonly assumedResult?: (call: Pick<EffectCall, "key">) => T;
+export type EffectOptionsInUse = EffectOptions<unknown> & {
+  readonly assumedResult?: (call: Pick<EffectCall, "key">) => unknown;
 };
 
 /** How an effect decides the end of its attempt. */
@@ -38,30 +38,24 @@ export interface AttemptEnd {
 }
 
 /** One effect of one attempt, on its way through reserve → run → commit. */
-export interface EffectRun<T> {
+export interface EffectRun {
   /** With `/index` where it has one. */
   readonly id: string;
   /** As declared, without an index: names of spans and labels of metrics must be few. */
   readonly name: string;
   readonly reservationId: string;
   readonly declaration: EffectDeclaration;
-  readonly options: EffectOptionsInUse<T>;
-  readonly run: (call: EffectCall) => Promise<T>;
+  readonly options: EffectOptionsInUse;
+  readonly run: (call: EffectCall) => Promise<unknown>;
+  readonly attempt: EffectContext;
   readonly end: AttemptEnd;
 }
 
-export function reservedEffect<T>(
-  { id, reservationId }: EffectRun<T>,
-  { job }: EffectContext,
-): ReservedEffect {
+export function reservedEffect({ id, reservationId, attempt: { job } }: EffectRun): ReservedEffect {
   return { effect: id, reservationId, jobId: job.id, lockToken: job.lockToken, delivery: job.delivery };
 }
 
-export function emit<T>(
-  { name }: EffectRun<T>,
-  { job, events }: EffectContext,
-  event: EffectEventName,
-): void {
+export function emit({ name, attempt: { job, events } }: EffectRun, event: EffectEventName): void {
   events.emit(event, job.type, name);
 }
 

@@ -8,7 +8,13 @@ import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } fro
 import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
+import {
+  type AttemptEnd,
+  type EffectContext,
+  type EffectOptionsInUse,
+  type EffectRun,
+  inDoubt,
+} from "./effect-run.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -61,7 +67,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   readonly effect: RunEffect<string> = async <T>(
     name: string,
     run: (call: EffectCall) => Promise<T>,
-    options: EffectOptionsInUse<T> = {},
+    options: EffectOptionsInUse = {},
   ): Promise<T | undefined> => {
     const declaration = this.#declared(name);
     const id = effectId(name, options);
@@ -72,11 +78,12 @@ class AttemptEffects implements Effects, AttemptEnd {
         throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
       return (await first.work) as T | undefined;
     }
-    const effect = { id, name, reservationId: randomUUID(), declaration, options, run, end: this };
-    const work = this.#act<T>(effect);
+    const attempt = this.#context();
+    const effect = { id, name, reservationId: randomUUID(), declaration, options, run, attempt, end: this };
+    const work = this.#act(effect);
     this.#underWay.set(id, { run: effect, work });
     try {
-      return await work;
+      return (await work) as T | undefined;
     } finally {
       this.#underWay.delete(id);
     }
@@ -145,9 +152,9 @@ class AttemptEffects implements Effects, AttemptEnd {
     throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
   }
 
-  async #act<T>(effect: Parameters<typeof actOnce<T>>[0]): Promise<T | undefined> {
+  async #act(effect: EffectRun): Promise<unknown> {
     try {
-      return await actOnce<T>(effect, this.#context());
+      return await actOnce(effect);
     } catch (error) {
       if (isBlocking(error)) this.block(error);
       throw error;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PermanentError, RetryAfterError } from "../../evidence/attempt-errors.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { PermanentError, RetryAfterError } from "./attempt-errors.ts";
 import { failureOf, formatFailure, parseFailure } from "./failure.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];

@@ -10,8 +10,6 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 const SHAPE =
   /^([a-z][a-z0-9-]{0,63}(?:\.[1-9][0-9]?)?)_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-([0-9a-f]{12})$/;
 
-const FINGERPRINT_LENGTH = 12;
-
 export interface JobId {
   /** Or one of its partitions. */
   readonly queue: string;
@@ -63,11 +61,6 @@ export function keyHolder(text: string): KeyHolder {
 /** Returns the queue in which the text stands, or to which it points; undefined where it is none of ours. */
 export function queueOfHolder(text: string): string | undefined {
   return queueOfId(keyHolder(text).submission);
-}
-
-/** Whether two ids have the same fingerprint, so that their jobs have the same content. */
-export function isSameContent(id: string, other: string): boolean {
-  return parseJobId(id)?.fingerprint === other.slice(-FINGERPRINT_LENGTH);
 }
 
 export function jobNotFound(): HoldfastError {

@@ -64,6 +64,3 @@ export type JobStatus = Readonly<z.output<typeof ownStatusSchema>> & Readonly<Fe
 export function hasEnded({ state }: Pick<JobStatus, "state">): boolean {
   return state === "completed" || state === "failed";
 }
-
-/** A job in a list: its status, and the key that it was submitted with. */
-export type ListedJob = JobStatus & { readonly idempotencyKey: string };

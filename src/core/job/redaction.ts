@@ -1,5 +1,3 @@
-import { type JsonSchema, jsonSchemaOf, type Schema } from "../../platform/lib/schema.ts";
-
 /** Where a job's secrets are, as JSON pointers (RFC 6901). A step `*` is every member or element. */
 export interface Redaction {
   readonly payload: readonly string[];
@@ -26,24 +24,9 @@ export type Scrub = (text: string) => string;
 /** For jobs without secrets. */
 export const asItIs: Scrub = (text) => text;
 
-const REDACTED = "[redacted]";
+export const REDACTED = "[redacted]";
 /** Shorter secrets are not searched for in texts: they would match almost everywhere. */
 const SECRET_MIN = 4;
-/** For types that this process does not know: they may have secrets anywhere. */
-const everything: Redaction = { payload: [""], result: [""] };
-
-export function redactionOf(
-  types: ReadonlyMap<string, { readonly redact: Redaction }>,
-  type: string,
-): Redaction {
-  return types.get(type)?.redact ?? everything;
-}
-
-/** Copies a value with its secrets replaced. Null stays, to show that there is no secret. */
-export function redact(value: unknown, pointers: readonly string[]): unknown {
-  return pointers.reduce((redacted, pointer) => replaceAt(redacted, stepsOf(pointer), () => REDACTED), value);
-}
-
 /**
  * Removes a payload's secrets from texts that may quote them, such as errors and log lines.
  *
@@ -77,55 +60,20 @@ export function scrubFields<T>(fields: T, scrub: Scrub): T | Record<string, unkn
   return json(fields) as T | Record<string, unknown>;
 }
 
-/**
- * @returns the pointers that lead nowhere in this schema: a mistyped one would expose its secret. If nothing is known of the
- *   schema's values, any pointer may lead somewhere.
- */
-export function strayPointers(schema: Schema, io: "input" | "output", pointers: readonly string[]): string[] {
-  if (pointers.length === 0) return [];
-  const root = jsonSchemaOf(schema, io);
-  const leads = (pointer: string) => root === undefined || leadsIn(root, stepsOf(pointer), root);
-  return pointers.filter((pointer) => (pointer !== "" && !pointer.startsWith("/")) || !leads(pointer));
-}
-
-/** References can be circular. */
-const REFERENCES_MAX = 20;
-
-function leadsIn(schema: JsonSchema, steps: readonly string[], root: JsonSchema, references = 0): boolean {
-  const [step, ...rest] = steps;
-  if (step === undefined) return true;
-  if (schema.$ref !== undefined) {
-    const target = schema.$ref === "#" ? root : root.$defs?.[schema.$ref.replace("#/$defs/", "")];
-    return (
-      target !== undefined && references < REFERENCES_MAX && leadsIn(target, steps, root, references + 1)
-    );
-  }
-  const { anyOf = [], oneOf = [], allOf = [] } = schema;
-  return (
-    [...anyOf, ...oneOf, ...allOf].some((branch) => leadsIn(branch, steps, root, references + 1)) ||
-    innerSchemas(schema, step).some((inner) => leadsIn(inner, rest, root))
-  );
-}
-
-function innerSchemas(schema: JsonSchema, step: string): JsonSchema[] {
-  const { properties = {}, additionalProperties, items, prefixItems = [] } = schema;
-  const isElement = step === "*" || /^\d+$/.test(step);
-  const named = Object.entries(properties).filter(([name]) => step === "*" || step === name);
-  const open = [additionalProperties, ...(isElement ? [items, ...prefixItems] : [])];
-  return [
-    ...named.map(([, inner]) => inner),
-    ...open.filter((inner): inner is JsonSchema => typeof inner === "object"),
-  ];
-}
-
-function stepsOf(pointer: string): string[] {
+/** The steps of a JSON pointer. */
+export function stepsOf(pointer: string): string[] {
   return pointer
     .split("/")
     .slice(1)
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-function replaceAt(value: unknown, steps: readonly string[], replace: (value: unknown) => unknown): unknown {
+/** Replaces what a path leads to. Null stays, to show that there is nothing. */
+export function replaceAt(
+  value: unknown,
+  steps: readonly string[],
+  replace: (value: unknown) => unknown,
+): unknown {
   const [step, ...rest] = steps;
   if (value === undefined || value === null) return value;
   if (step === undefined) return replace(value);

@@ -1,5 +1,3 @@
-import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-
 /** Options that features add: each declares its own in its folder. */
 // biome-ignore lint/suspicious/noEmptyInterface: features add members
 export interface FeatureOptions {}
@@ -17,17 +15,6 @@ export interface SubmitOptions extends FeatureOptions {
   readonly startWithinMs?: number;
   /** 0: none, runs first. Otherwise 1 to 2,097,151, the lower the sooner. */
   readonly priority?: number;
-}
-
-/** A payload with its options. */
-export interface Submission<PayloadIn> extends SubmitOptions {
-  readonly payload: PayloadIn;
-}
-
-/** How a handler submits the next job: its idempotency key is made of the running job's. */
-export interface NextOptions extends Omit<SubmitOptions, "idempotencyKey"> {
-  /** Distinguishes what one job submits of one type: 1 to 255 characters, and no slash. @default the submitted job's type */
-  readonly name?: string;
 }
 
 /** The part of a contract that a producer needs. */
@@ -51,5 +38,3 @@ export interface Receipt {
    */
   readonly replacedBy?: string;
 }
-
-export type SubmitResult = Receipt | HoldfastError;

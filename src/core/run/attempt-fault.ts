@@ -1,3 +1,4 @@
+import { InDoubtError, PermanentError } from "../../evidence/attempt-errors.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { delayMsOf } from "../../platform/lib/delay-ms.ts";
@@ -5,7 +6,6 @@ import { traceOf } from "../../platform/lib/thrown.ts";
 import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import { isNotReserved } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
-import { InDoubtError, PermanentError } from "../job/attempt-errors.ts";
 import { failureOf } from "../job/failure.ts";
 import type { Scrub } from "../job/redaction.ts";
 

@@ -2,10 +2,10 @@ import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { startConsumer } from "../bullmq/claim/job-consumer.ts";
-import { createLeases } from "../bullmq/claim/lease.ts";
+import { Leases } from "../bullmq/claim/lease.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openEffects } from "../effect/effects.ts";
-import { Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
+import { doubtUnreported, Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
 import type { ConsumedPartition, Feature, FeatureInWorker } from "../feature.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
@@ -85,7 +85,7 @@ function consumePartition(
   const store = queues.stores.of(queue);
   const ledgers = openQueueLedgers(store, name, settings.HOLDFAST_RETENTION_MS);
   queues.epochs.onLoss(async (lost) => {
-    if (lost === queue) await ledgers.unreported.putInDoubt();
+    if (lost === queue) await doubtUnreported(ledgers);
   });
   let isStopping = false;
   const partition: ConsumedPartition = {
@@ -93,7 +93,7 @@ function consumePartition(
     workerName: name,
     settings,
     slots,
-    leases: createLeases(settings.HOLDFAST_LOCK_MS),
+    leases: new Leases(settings.HOLDFAST_LOCK_MS),
     clock,
     keysInUse,
     log,
@@ -125,7 +125,7 @@ function effectsOpener(
   ledgers: QueueLedgers,
   { queues, events, features }: WorkerParts,
 ): AttemptTools["openEffects"] {
-  const findFormer = features.find((feature) => feature.findFormerEntry !== undefined)?.findFormerEntry;
+  const { findFormerEntry } = features.find((feature) => feature.findFormerEntry !== undefined) ?? {};
   return (job, contract, attempt) => {
     const open = () => ({
       job,
@@ -138,11 +138,10 @@ function effectsOpener(
 
   /** The same key may have been used where it belonged before, and where it belongs now. */
   function ledgerOf(contract: JobContract, dedupKey: string): Ledger {
-    const others = () =>
-      queues.stores.layouts
-        .homesOf(contract, dedupKey)
-        .filter((name) => name !== ledgers.store.queue)
-        .map(queues.stores.of);
-    return new Ledger(ledgers, dedupKey, others, findFormer);
+    return new Ledger(ledgers, dedupKey, (effect) => {
+      const homes = queues.stores.layouts.homesOf(contract, dedupKey);
+      const others = homes.filter((name) => name !== ledgers.store.queue).map(queues.stores.of);
+      return others.length === 0 ? undefined : findFormerEntry?.(others, dedupKey, effect);
+    });
   }
 }

@@ -1,7 +1,8 @@
+import type { z } from "zod";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
-import { redisFault } from "../../platform/redis/redis-errors.ts";
+import { throwRedisFault } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
@@ -14,16 +15,28 @@ import {
 } from "../bullmq/stored-job.ts";
 import { effectName, readEvidence } from "../effect/ledger/ledger-texts.ts";
 import { failureOf } from "../job/failure.ts";
-import { parseJobId, submittedAt } from "../job/job-id.ts";
+import { queueOfId, submittedAt } from "../job/job-id.ts";
 import { effectStates, type FeatureStatus, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
-import type { StatusPart } from "./status-part.ts";
 
 const script = loadScript(import.meta.url, "read-jobs.lua");
 
 const TOGETHER_MAX = 32;
 /** Some milliseconds of Redis's time. */
 const EFFECTS_TOGETHER_MAX = 2_500;
+
+/** What a feature shows of a job. */
+export interface StatusPart {
+  /** The name under which its Lua reads of a job: see features/points/read.lua. */
+  readonly name: string;
+  /** Its members of a status, as answers declare them. */
+  readonly members: z.core.$ZodShape;
+  /**
+   * @param read what its Lua read; undefined where it read nothing
+   * @param options of the job; anything, where they are not what Holdfast wrote
+   */
+  of(read: unknown, options: JobOptions): Partial<FeatureStatus>;
+}
 
 /**
  * Reads the status of a job.
@@ -58,7 +71,7 @@ export function openStatusReader(
 
   const read = batchByTurn({ run: readTogether, itemsMax: TOGETHER_MAX });
   return async (id) => {
-    const queue = parseJobId(id)?.queue;
+    const queue = queueOfId(id);
     return queue === undefined ? undefined : await read({ id, queue });
   };
 }
@@ -85,9 +98,7 @@ async function readFromQueue(
     const some = ids.slice(read);
     const reply = await script
       .run(store.client, [completed], [start, ledgerStart, effectsMax, EFFECTS_TOGETHER_MAX, ...some])
-      .catch((error: unknown) => {
-        throw redisFault(error);
-      });
+      .catch(throwRedisFault);
     const jobs = reply as (JobReply | null)[];
     for (const [index, found] of jobs.entries()) {
       const id = some[index] ?? "";

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { JobContract } from "../../core/job/define-job.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import type { JobOrder, JobState } from "../../core/job/job-state.ts";
-import { parseRate, RATE_EXPECTED } from "../../core/job/queue-settings.ts";
+import type { JobState } from "../../core/job/job-state.ts";
 import { defineJob } from "../../features/define-job.ts";
+import { parseRate, RATE_EXPECTED } from "../../features/queue-settings.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { type JobFilter, type JobFilterText, jobFilterSchema } from "../jobs/job-filter.ts";
+import type { JobOrder } from "../jobs/job-order.ts";
 
 export const actNames = ["retry", "cancel", "delete"] as const;
 export type ActName = (typeof actNames)[number];

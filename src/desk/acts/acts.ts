@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
+import { cancelJob } from "../../features/cancel-job.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";

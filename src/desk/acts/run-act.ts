@@ -1,11 +1,10 @@
-import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Attempt } from "../../core/job/attempt.ts";
-import { SnoozeError } from "../../core/job/attempt-errors.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import type { JobOrder } from "../../core/job/job-state.ts";
+import { SnoozeError } from "../../evidence/attempt-errors.ts";
+import { cancelJob } from "../../features/cancel-job.ts";
 import { addMark } from "../../features/history/marks.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -14,6 +13,7 @@ import { recordAct, storedReason } from "../audit/audit-log.ts";
 import { deleteJob } from "../jobs/delete-job.ts";
 import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
+import type { JobOrder } from "../jobs/job-order.ts";
 import { retryJob } from "../jobs/retry-job.ts";
 import {
   countMatches,

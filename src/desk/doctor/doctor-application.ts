@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { type Application, requiredVariables } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/define-config.ts";
 import { changedQueues, readQueueMemory } from "../../features/former-queues/queue-memory.ts";
 import { applicationVariables, readEnv, shownValue } from "../../platform/config/application-env.ts";
 import { readVariable, type Settings } from "../../platform/config/settings.ts";
@@ -9,6 +9,7 @@ import { exactDurationText } from "../../platform/lib/duration-text.ts";
 import { writeFault } from "../../platform/lib/private-files.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
+import { requiredVariables } from "../required-variables.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 

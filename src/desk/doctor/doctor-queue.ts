@@ -1,4 +1,3 @@
-import { readLoss } from "../../core/bullmq/store/epochs.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { countOverdue } from "../../core/bullmq/stored-job.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
@@ -9,6 +8,7 @@ import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Loss } from "../../platform/redis/fitness/epoch.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
+import { readLoss } from "../read-loss.ts";
 import { countEncryptionKeys } from "./encryption-in-use.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 

@@ -1,4 +1,4 @@
-import type { ListedJob } from "../../core/job/job-status.ts";
+import type { ListedJob } from "../../features/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobPage, JobQuery } from "./job-operator.ts";
 

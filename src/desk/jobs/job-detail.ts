@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { traceIdIn } from "../../core/bullmq/stored-job.ts";
+import type { JobOptions } from "../../core/bullmq/stored-job.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
+import type { Redaction } from "../../core/job/redaction.ts";
 import { optionsIn, type ReadStatus } from "../../core/status/read-status.ts";
 import { Reading } from "../../core/status/readable.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
@@ -11,6 +11,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
 import { detailedEffectsSchema, withDoubtedRuns } from "../doubts/doubted-runs.ts";
 import { readJobRecord, submitted } from "./job-record.ts";
+import { redact, redactionOf } from "./redact.ts";
 
 const instant = z.iso.datetime();
 
@@ -111,4 +112,9 @@ async function readParts(store: QueueStore, readStatus: ReadStatus, id: string) 
   const { idempotencyKey, payload } = submitted(store, id, record.envelope);
   const effects = await withDoubtedRuns(store, dedupKeyOf(status.type, idempotencyKey), status.effects);
   return { status, record, effects, idempotencyKey, payload };
+}
+
+/** The trace that a job belongs to. */
+function traceIdIn({ tm }: JobOptions): string | null {
+  return typeof tm === "string" ? (/\b00-([0-9a-f]{32})-/.exec(tm)?.[1] ?? null) : null;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { jobStates } from "../../core/job/job-state.ts";
-import type { ListedJob } from "../../core/job/job-status.ts";
+import type { ListedJob } from "../../features/job-status.ts";
 import { tagSchema } from "../../features/tags/feature.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";

@@ -2,16 +2,17 @@ import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { type JobOrder, type JobState, jobStates } from "../../core/job/job-state.ts";
-import type { ListedJob } from "../../core/job/job-status.ts";
-import { type Redaction, redact, redactionOf } from "../../core/job/redaction.ts";
+import { type JobState, jobStates } from "../../core/job/job-state.ts";
+import type { Redaction } from "../../core/job/redaction.ts";
 import { findDedupKeyHolder } from "../../features/dedup-key-holder.ts";
-import { openStatusReader } from "../../features/job-status.ts";
+import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
 import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
+import type { JobOrder } from "./job-order.ts";
 import { readEnvelopeJson, readFailures, submitted } from "./job-record.ts";
+import { redact, redactionOf } from "./redact.ts";
 
 /** The part of an application that lists need. */
 export interface ListedApplication {

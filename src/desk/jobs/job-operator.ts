@@ -1,11 +1,9 @@
-import type { StoredAct } from "../../core/bullmq/cancel-job.ts";
-import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
-import type { JobOrder } from "../../core/job/job-state.ts";
-import type { JobStatus, ListedJob } from "../../core/job/job-status.ts";
-import { openStatusReader } from "../../features/job-status.ts";
+import type { JobStatus } from "../../core/job/job-status.ts";
+import { cancelJob, type StoredAct } from "../../features/cancel-job.ts";
+import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "../acts/clean-jobs.ts";
@@ -14,6 +12,7 @@ import { deleteJob } from "./delete-job.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobLists, JobTotal } from "./job-lists.ts";
+import type { JobOrder } from "./job-order.ts";
 import { retryJob } from "./retry-job.ts";
 
 export interface JobQuery extends JobFilter {

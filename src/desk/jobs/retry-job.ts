@@ -1,5 +1,5 @@
-import type { StoredAct } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { StoredAct } from "../../features/cancel-job.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** `forgotten`: what was known of its effects is gone, so they would happen again. */

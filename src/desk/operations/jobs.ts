@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { jobNotFound } from "../../core/job/job-id.ts";
-import { jobOrders } from "../../core/job/job-state.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
 import { jobFilterQuery } from "../jobs/job-filter.ts";
+import { jobOrders } from "../jobs/job-order.ts";
 import { COMPONENT_NAME, operation } from "./operation.ts";
 
 const querySchema = z.strictObject({

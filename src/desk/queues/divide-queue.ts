@@ -1,13 +1,7 @@
 import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
 import type { Partitions } from "../../core/bullmq/queue-control.ts";
-import { readLayout, setLayout } from "../../core/bullmq/store/layouts.ts";
-import {
-  changedLayout,
-  type Layout,
-  parseLayout,
-  partitionNames,
-  partitionOf,
-} from "../../core/bullmq/store/partitions.ts";
+import { setLayout } from "../../core/bullmq/store/epochs.ts";
+import { type Layout, parseLayout, partitionNames, partitionOf } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
@@ -15,6 +9,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { readSubmission } from "../jobs/job-record.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
+import { changedLayout, readLayout } from "./layouts.ts";
 import { carryControl } from "./queue-control.ts";
 
 /** What became of the layout of a queue. */

@@ -1,5 +1,6 @@
-import { applyLimits, type Partitions, withBullmq } from "../../core/bullmq/queue-control.ts";
+import { type Partitions, withBullmq } from "../../core/bullmq/queue-control.ts";
 import {
+  applyLimits,
   dropStaleNote,
   notePause,
   type Override,

@@ -1,6 +1,5 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
 
-import type { ListedJob } from "../../core/job/job-status.ts";
 import type { ResolvedJob } from "../../core/job/resolution.ts";
 import type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 import type { ActStatus, ActPreview as StoredActPreview } from "../../desk/acts/acts.ts";
@@ -13,6 +12,7 @@ import type { JobPage } from "../../desk/jobs/job-operator.ts";
 import type { QueueView } from "../../desk/queues/queues.ts";
 import type { ExplainedTick } from "../../desk/schedules.ts";
 import type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
+import type { ListedJob } from "../../features/job-status.ts";
 import type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
 import type { Returned } from "./operation-types.ts";
 

@@ -1,12 +1,12 @@
 import type { JobStatus } from "../../core/job/job-status.ts";
-import { type PayloadOf, type ReadStatus, readStatusBy } from "../../core/job/job-types.ts";
-import type {
-  ProducibleJob,
-  Receipt,
-  Submission,
-  SubmitOptions,
-  SubmitResult,
-} from "../../core/job/submit-options.ts";
+import type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
+import {
+  type PayloadOf,
+  type ReadStatus,
+  readStatusBy,
+  type Submission,
+  type SubmitResult,
+} from "../../desk/job-types.ts";
 import type { Flow, FlowReceipt } from "../../features/flows/flow.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type ClientOptions, openApi } from "./api.ts";

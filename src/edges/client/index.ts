@@ -7,14 +7,15 @@
 
 export type { JobState } from "../../core/job/job-state.ts";
 export type { JobStatus } from "../../core/job/job-status.ts";
-export type { JobStatusOf, PayloadOf, ReadStatus, ResultOf } from "../../core/job/job-types.ts";
+export type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
 export type {
-  ProducibleJob,
-  Receipt,
+  JobStatusOf,
+  PayloadOf,
+  ReadStatus,
+  ResultOf,
   Submission,
-  SubmitOptions,
   SubmitResult,
-} from "../../core/job/submit-options.ts";
+} from "../../desk/job-types.ts";
 // Members of public types that features declare.
 export type {} from "../../features/declared.ts";
 export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../../features/flows/flow.ts";

@@ -1,4 +1,5 @@
-import type { ProducibleJob, Receipt, Submission, SubmitResult } from "../../core/job/submit-options.ts";
+import type { ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
+import type { Submission, SubmitResult } from "../../desk/job-types.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { errorOf, isProblem, notHoldfast, readAnswer, retryAfterMs } from "./answer.ts";
 import { type Api, isoOption } from "./api.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { jobNotFound, parseJobId } from "../../core/job/job-id.ts";
+import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import { hasEnded, type JobStatus } from "../../core/job/job-status.ts";
 import type { ReadStatus } from "../../core/status/read-status.ts";
 import { startEventReader } from "../../desk/jobs/job-events.ts";
@@ -77,7 +77,7 @@ export function openSubscribers(
     },
     admit,
     async subscribe(id, interest, listener) {
-      const name = parseJobId(id)?.queue;
+      const name = queueOfId(id);
       if (name === undefined) throw jobNotFound();
       return await subscribe(queues.of(name), { id, interest, listener, onLeave: admit() });
     },

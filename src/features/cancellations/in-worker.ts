@@ -1,6 +1,7 @@
-import { cancelJob, findCancelled } from "../../core/bullmq/cancel-job.ts";
+import { findCancelled } from "../../core/bullmq/stored-job.ts";
 import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../../core/feature.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { cancelJob } from "../cancel-job.ts";
 import { listen } from "./shared-subscriber.ts";
 
 /** Attempts end when their job is cancelled. */
@@ -22,7 +23,7 @@ function watchCancellations({ store, leases, settings, log }: ConsumedPartition)
   // How long a message is remembered whose job is not claimed here yet.
   const early = createMemory(settings.HOLDFAST_LOCK_MS);
   const end = (jobId: string) =>
-    leases.abort(jobId, new HoldfastError("CANCELLED", "Cancelled by an operator"));
+    leases.get(jobId)?.abort(new HoldfastError("CANCELLED", "Cancelled by an operator"));
   const look = async (jobIds: readonly string[]) => {
     const cancelled = await findCancelled(store, jobIds).catch(() => []);
     for (const jobId of cancelled) end(jobId);
@@ -30,7 +31,7 @@ function watchCancellations({ store, leases, settings, log }: ConsumedPartition)
   const { stop } = listen(client, {
     channel: keys.cancelChannel,
     onMessage(jobId) {
-      if (leases.has(jobId)) end(jobId);
+      if (leases.get(jobId) !== undefined) end(jobId);
       else early.add(jobId);
     },
     onSubscribed: () => void look(leases.jobIds()),

@@ -3,7 +3,7 @@
 ]]
 -- @include ../../core/bullmq/job-state.lua
 -- @include ../../core/bullmq/names.lua
--- @include ../../core/bullmq/take-out.lua
+-- @include ../take-out.lua
 -- @include ./window.lua
 
 local endFeatures, removeFeatures = {}, {}

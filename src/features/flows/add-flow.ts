@@ -1,6 +1,5 @@
 import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
-import { cancelJob } from "../../core/bullmq/cancel-job.ts";
 import type { QueueStore, QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { failpoint } from "../../core/failpoints.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
@@ -15,6 +14,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { cancelJob } from "../cancel-job.ts";
 import type { FlowReceipt } from "./flow.ts";
 import type { ValidFlow } from "./flow-input.ts";
 import { childElsewhere, childOfOtherFlow, childReused, IN_VAIN, parentReused } from "./flow-refusals.ts";

@@ -1,6 +1,7 @@
 import type { Failure } from "../../core/job/failure.ts";
-import type { NextOptions, ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
+import type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
+import type { NextOptions } from "../next-key.ts";
 
 /**
  * What a failed child means. `fail`: its parent fails at once with `CHILD_FAILED`, and does not run. `continue`: its parent runs when all

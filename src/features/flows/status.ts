@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { idInKey } from "../../core/bullmq/stored-job.ts";
-import type { StatusPart } from "../../core/status/status-part.ts";
+import type { StatusPart } from "../../core/status/read-status.ts";
 
 const childrenSchema = z.object({
   total: z.int(),
@@ -46,4 +45,9 @@ export const flowsStatus = {
 
 function childrenOf([waiting, completed, failed, isWhole]: NonNullable<Read[1]>) {
   return { total: waiting + completed + failed, waiting, completed, failed, isWhole: isWhole === 1 };
+}
+
+/** The id of the job that a key of BullMQ's is of. */
+function idInKey(key: string): string {
+  return key.slice(key.lastIndexOf(":") + 1);
 }

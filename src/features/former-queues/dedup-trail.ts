@@ -1,7 +1,7 @@
 import type { JobAdder } from "../../core/bullmq/add/job-adder.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import { failpoint } from "../../core/failpoints.ts";
-import { isSameContent, keyHolder, queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
+import { keyHolder, parseJobId, queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
 import type { OpenAdder } from "../../core/submit/points.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { type DedupKeys, openDedupKeys } from "./dedup-keys.ts";
@@ -126,3 +126,9 @@ export const openTrailAdder: OpenAdder = (stores, adderOf) => {
     return await inTime(follow(open, job, { candidate: holder, foundIn: own }));
   };
 };
+
+/** Whether two ids have the same fingerprint, so that their jobs have the same content. */
+function isSameContent(id: string, other: string): boolean {
+  const { fingerprint } = parseJobId(id) ?? {};
+  return fingerprint !== undefined && other.endsWith(fingerprint);
+}

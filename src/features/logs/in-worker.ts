@@ -1,11 +1,12 @@
-import type { AttemptEnd, AttemptedJob, Events } from "../../core/events.ts";
+import type { AttemptOutcome } from "../../core/bullmq/claim/claimed-job.ts";
+import type { AttemptedJob, Events } from "../../core/events.ts";
 import type { FeatureInWorker } from "../../core/feature.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import type { Running } from "../../platform/lib/running.ts";
 
 export const inWorker: FeatureInWorker = { inProcess: ({ events, log }) => [logAttempts(events, log)] };
 
-const ends: Readonly<Record<Exclude<AttemptEnd["kind"], "failed" | "deferred">, string>> = {
+const ends: Readonly<Record<Exclude<AttemptOutcome["kind"], "failed" | "deferred">, string>> = {
   completed: "attempt completed",
   released: "job released",
 };
@@ -29,7 +30,7 @@ function logFailure(
   log: Logger,
   fields: object,
   { attemptsMade, maxAttempts }: AttemptedJob,
-  { failure, trace }: Extract<AttemptEnd, { kind: "failed" }>,
+  { failure, trace }: Extract<AttemptOutcome, { kind: "failed" }>,
 ): void {
   const willRetry = failure.retryable && attemptsMade + 1 < maxAttempts;
   // A person has cancelled it, and knows.

@@ -1,5 +1,6 @@
 import type { Feature } from "../../core/feature.ts";
-import type { NextOptions, ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
+import type { ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
+import type { NextOptions } from "../next-key.ts";
 
 declare module "../../core/job/attempt.ts" {
   interface AttemptMembers {

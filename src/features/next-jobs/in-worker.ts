@@ -1,13 +1,13 @@
 import type { ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
 import type { FeatureInWorker } from "../../core/feature.ts";
-import { nextKey, nextNameFault } from "../../core/job/idempotency-key.ts";
-import type { NextOptions, ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
+import type { ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
 import type { AttemptPart } from "../../core/run/given-attempt.ts";
 import { type SentSubmission, submissionOf } from "../../core/submit/submission.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { wait } from "../../platform/lib/wait.ts";
+import { type NextOptions, nextKey, nextNameFault } from "../next-key.ts";
 
 export const inWorker: FeatureInWorker = {
   inPartition: ({ submitter }) => [{ given: givenSubmit((_, input) => submitter.checkOwn(input)) }],

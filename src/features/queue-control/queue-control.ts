@@ -1,6 +1,6 @@
-import { applyLimits, type Partitions, readLimits } from "../../core/bullmq/queue-control.ts";
+import { type Partitions, readLimits, withBullmq } from "../../core/bullmq/queue-control.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { QueueLimits } from "../../core/job/queue-settings.ts";
+import type { QueueLimits, Rate } from "../../core/job/define-config.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 const script = loadScript(import.meta.url, "pause-note.lua");
@@ -33,16 +33,17 @@ export interface QueueControl {
 /** @throws Redis's own errors */
 export async function readControl(partitions: Partitions): Promise<QueueControl> {
   const [first] = partitions;
-  const [record, { isPaused, limits }] = await Promise.all([
+  const [record, read] = await Promise.all([
     first.client.hgetall(first.keys.own("control")),
-    readLimits(partitions),
+    Promise.all(partitions.map(readLimits)),
   ]);
   const { reason = "", by = "", since } = record;
+  const isPaused = read.some((each) => each.isPaused);
   // Nothing rests on it, and a read must not fail because Redis refuses to write.
   if (!isPaused && since !== undefined) await dropStaleNote(first).catch(() => {});
   return {
     pause: isPaused ? { reason, by, since: since === undefined ? undefined : Number(since) } : undefined,
-    limits,
+    limits: sumOf(read.map(({ limits }) => limits)),
     override: record.override === undefined ? undefined : JSON.parse(record.override),
     declared: record.declared === undefined ? {} : JSON.parse(record.declared),
   };
@@ -55,6 +56,41 @@ export async function declareLimits(partitions: Partitions, declared: QueueLimit
   if (JSON.stringify(known.declared) === JSON.stringify(declared)) return;
   await client.hset(keys.own("control"), { declared: JSON.stringify(declared) });
   await applyLimits(partitions, declared, known.override);
+}
+
+/** Sets BullMQ's limits. An override counts in place of what is declared. */
+export async function applyLimits(
+  partitions: Partitions,
+  declared: QueueLimits,
+  override: QueueLimits | undefined = {},
+): Promise<void> {
+  const concurrency = override.concurrency ?? declared.concurrency;
+  const rate = override.rate ?? declared.rate;
+  const each = rate && shareOfRate(rate, partitions.length);
+  await withBullmq(partitions, async (queue) => {
+    if (concurrency === undefined) await queue.removeGlobalConcurrency();
+    else await queue.setGlobalConcurrency(Math.max(1, Math.floor(concurrency / partitions.length)));
+    if (each === undefined) await queue.removeGlobalRateLimit();
+    else await queue.setGlobalRateLimit(each.count, each.perMs);
+  });
+}
+
+/** BullMQ limits each partition by itself: together they start no more. */
+function shareOfRate({ count, perMs }: Rate, partitions: number): Rate {
+  if (count >= partitions) return { count: Math.floor(count / partitions), perMs };
+  return { count: 1, perMs: Math.ceil((perMs * partitions) / count) };
+}
+
+function sumOf(each: readonly QueueLimits[]): QueueLimits {
+  const counts = each.map(({ concurrency }) => concurrency);
+  const rates = each.map(({ rate }) => rate);
+  const [first] = rates;
+  return {
+    concurrency: counts.reduce((sum, count) =>
+      sum === undefined || count === undefined ? undefined : sum + count,
+    ),
+    rate: first && { count: rates.reduce((sum, rate) => sum + (rate?.count ?? 0), 0), perMs: first.perMs },
+  };
 }
 
 /** Who has paused a queue, why, and when, in milliseconds since 1970. */

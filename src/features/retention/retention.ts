@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/job/define-config.ts";
+import type { Declaration } from "../declaration.ts";
 
 export const keptStates = ["completed", "failed"] as const;
 

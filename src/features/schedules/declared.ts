@@ -1,4 +1,4 @@
-import { type Declaration, repeated } from "../../core/job/define-config.ts";
+import { type Declaration, repeated } from "../declaration.ts";
 import type { Schedule } from "./define-schedule.ts";
 
 declare module "../../core/job/declarations.ts" {

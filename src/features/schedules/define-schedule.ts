@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
-import { type JobContract, nameSchema } from "../../core/job/define-job.ts";
+import type { JobContract } from "../../core/job/define-job.ts";
 import { SCHEDULE_KEY_START } from "../../core/job/idempotency-key.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
+import { nameSchema } from "../declaration.ts";
 import { between, cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
 
 /** One due instant of a schedule. */

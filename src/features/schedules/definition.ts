@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Application } from "../../core/job/define-config.ts";
-import { contractOf as contractOfDefinition, type JobContract } from "../../core/job/define-job.ts";
+import type { JobContract } from "../../core/job/define-job.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { ProducibleJob } from "../../core/job/submit-options.ts";
 import type { Validate } from "../../core/submit/validate.ts";
@@ -160,20 +160,20 @@ export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, 
 export function contractOf({ jobs, queues }: Application, type: string): JobContract {
   const known = jobs.get(type);
   if (known !== undefined) return known;
-  const unknown = contractOfDefinition(
-    {
-      type: "unknown",
-      queue: queues[0] ?? "default",
-      payload: z.unknown(),
-      result: z.unknown(),
-      retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-      timeoutMs: 1_000,
-    },
-    {},
-  );
   // Whatever it is called: that it is unknown is said by whoever checks the submission.
-  return { ...unknown, type } as unknown as JobContract;
+  return { ...UNKNOWN, type, queue: queues[0] ?? "default" } as unknown as JobContract;
 }
+
+const UNKNOWN = {
+  payload: z.unknown(),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+  effects: {},
+  formerQueues: [],
+  redact: { payload: [], result: [] },
+  requiredVariables: [],
+} as const;
 
 function invalid(pointer: string, message: string): HoldfastError {
   return new HoldfastError("INVALID_REQUEST", `${pointer || "/"}: ${message}`, {

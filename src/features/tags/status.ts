@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StatusPart } from "../../core/status/status-part.ts";
+import type { StatusPart } from "../../core/status/read-status.ts";
 
 declare module "../../core/job/job-status.ts" {
   interface FeatureStatus {

@@ -38,6 +38,11 @@ export function redisFault(cause: unknown): HoldfastError {
   return redisUnavailable(cause);
 }
 
+/** Throws what `redisFault` returns. */
+export function throwRedisFault(cause: unknown): never {
+  throw redisFault(cause);
+}
+
 const SLOT_OPEN = "The queue is being moved to another Redis master, or was left half moved";
 
 /** With everything around it, the answer then comes within 2 s. */

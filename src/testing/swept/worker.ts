@@ -6,9 +6,8 @@ import type { Attempt } from "../../core/job/attempt.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import type { JobHandler } from "../../core/job/define-job.ts";
 import type { EffectCall, EffectOptions } from "../../core/job/effect.ts";
-import { startWorker } from "../../core/run/start-worker.ts";
+import { startWorker } from "../../desk/start-worker.ts";
 import { loadApplication } from "../../edges/cli/load-application.ts";
-import { features } from "../../features/index.ts";
 import { replaceVariables } from "../../platform/config/settings.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
@@ -63,7 +62,7 @@ async function carryOut(next: SweepOrder | "rest"): Promise<void> {
   order = next;
   // A handler may open a producer or an operator of its own.
   replaceVariables(next.env);
-  worker = await startWorker(application, { features }, next.env);
+  worker = await startWorker(application, next.env);
 }
 
 function noteEffect({ jobId, effect }: Required<Place>): Promise<void> | undefined {

@@ -1,10 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-
-export interface ClaimEvents {
-  /** Redis keeps refusing to hand out jobs. Called once; called again after Redis has accepted a claim. */
-  onClaimsRefused(error: Error): void;
-  onClaimsAccepted(): void;
-}
+import type { Logger } from "../../../platform/lib/logger.ts";
 
 const FIRST_PAUSE_MS = 20;
 const PAUSE_MAX_MS = 500;
@@ -18,11 +13,13 @@ const ACCEPTED_AFTER_MS = 1_000;
  * connection errors: it would ask again at once, thousands of times a second.
  */
 export class ClaimBackoff {
-  readonly #events: ClaimEvents;
+  readonly #queue: string;
+  readonly #log: Logger;
   #refused = 0;
 
-  constructor(events: ClaimEvents) {
-    this.#events = events;
+  constructor(queue: string, log: Logger) {
+    this.#queue = queue;
+    this.#log = log;
   }
 
   async run<T>(claim: () => Promise<T>): Promise<T> {
@@ -42,11 +39,15 @@ export class ClaimBackoff {
 
   #wasRefused(error: Error): void {
     this.#refused += 1;
-    if (this.#refused === REPORTED_AFTER) this.#events.onClaimsRefused(error);
+    if (this.#refused === REPORTED_AFTER)
+      this.#log.warn(
+        { queue: this.#queue, reason: error.message },
+        "Redis refuses to hand out jobs; asking until it does",
+      );
   }
 
   #accepted(): void {
-    if (this.#refused >= REPORTED_AFTER) this.#events.onClaimsAccepted();
+    if (this.#refused >= REPORTED_AFTER) this.#log.info({ queue: this.#queue }, "Redis hands out jobs again");
     this.#refused = 0;
   }
 }

@@ -1,3 +1,6 @@
+import { Cluster } from "ioredis";
+import { withOpenSlotGuard } from "../../../platform/redis/cluster/open-slot.ts";
+import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import { readLua } from "../../../platform/redis/read-lua.ts";
 
 /** BullMQ's scripts that claim a job, alone or as they store how another ended. Each gets Redis's time as ARGV[2]. */
@@ -26,4 +29,57 @@ export function withClaimPoint(name: string, lua: string): string {
     claims = claims.replaceAll(from, to);
   }
   return point + claims;
+}
+
+/**
+ * BullMQ's scripts that use a worker's `Date.now()`, which they get as ARGV[2]: to trim kept jobs by age, to make delayed ones
+ * ready, and to store when a job was claimed and finished.
+ */
+const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
+
+const REDIS_TIME =
+  'do local t = redis.call("TIME") ARGV[2] = t[1] .. string.sub("00000" .. t[2], -6, -4) end\n';
+
+/** All workers of a process share its connection. */
+const onTime = new WeakSet<RedisConnection>();
+
+/**
+ * Makes BullMQ's scripts on this connection use Redis's clock, so that a wrong clock deletes no kept job and runs no delayed one early;
+ * and lets features hold back the jobs that they claim.
+ */
+export function onRedisTime(client: RedisConnection): RedisConnection {
+  if (onTime.has(client)) return client;
+  onTime.add(client);
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, definition) => {
+    // BullMQ defines them as `moveToActive:6.7.0`.
+    const [script = ""] = name.split(":");
+    const isTimed = timed.includes(script);
+    define(
+      name,
+      isTimed ? { ...definition, lua: REDIS_TIME + withClaimPoint(script, definition.lua) } : definition,
+    );
+  };
+  return client;
+}
+
+/** All workers of a process share its connection. */
+const guarded = new WeakSet<RedisConnection>();
+
+/** Makes a cluster refuse BullMQ's scripts on this connection while their slot is moving: they touch keys that they are not given. */
+export function guardScripts(client: RedisConnection): RedisConnection {
+  if (!(client instanceof Cluster) || guarded.has(client)) return client;
+  guarded.add(client);
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, definition) => {
+    const count = definition.numberOfKeys ?? 0;
+    const inner = `${name}:guarded`;
+    define(inner, { ...definition, numberOfKeys: count + 1 });
+    const run: (args: readonly string[]) => unknown = Reflect.get(client, inner);
+    // BullMQ calls its scripts with one list: the keys, then the other arguments.
+    const runGuarded = (args: readonly string[]) =>
+      run.call(client, [...withOpenSlotGuard(client, args.slice(0, count)), ...args.slice(count)]);
+    Reflect.set(client, name, runGuarded);
+  };
+  return client;
 }

@@ -1,27 +1,21 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Job, JobJson, Processor, Worker } from "bullmq";
+import { type Job, type JobJson, type Processor, Worker } from "bullmq";
 import { Cluster } from "ioredis";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
+import { oneAtATime } from "../../../platform/lib/one-at-a-time.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
-import type { Clock } from "../../../platform/redis/fitness/clock.ts";
 import { loadDeclaringScript } from "../../../platform/redis/script.ts";
-import type { ClaimEvents } from "./claim-backoff.ts";
-import { Lease, type Leases } from "./lease.ts";
-import { RedisClockWorker, type RedisClockWorkerOptions } from "./redis-clock-worker.ts";
+import { isTraced } from "../../../platform/telemetry/tracing.ts";
+import { bullmqQueueName } from "../store/queue-keys.ts";
+import { attemptTelemetry } from "./attempt-telemetry.ts";
+import { ClaimBackoff } from "./claim-backoff.ts";
+import { guardScripts, onRedisTime } from "./claim-scripts.ts";
+import { type Consumed, type ConsumerPart, each } from "./consumer-part.ts";
+import { Lease } from "./lease.ts";
 import { ReportingJob } from "./reporting-job.ts";
-import type { SlotShare, Slots } from "./slots.ts";
+import type { SlotShare } from "./slots.ts";
 
-export interface ClaimingOptions {
-  readonly leases: Leases;
-  readonly slots: Slots;
-  readonly lockMs: number;
-  /** Called before the attempt. */
-  readonly onClaimed: (jobId: string) => void;
-  /** Called when an attempt has ended and its job is delayed. */
-  readonly onDelayed: (jobId: string) => Promise<void>;
-  readonly onRefused: (jobId: string, error: unknown) => void;
-  readonly claims: ClaimEvents;
-}
+const renewScript = loadDeclaringScript(import.meta.url, "renew-lock.lua");
 
 type AnyJob = Job<unknown, unknown, string>;
 /** BullMQ claims the next job as it finishes this one. */
@@ -31,59 +25,166 @@ type NextJob = Awaited<ReturnType<Worker<unknown, unknown, string>["processJob"]
 const ENDS_WITHIN_MS = 100;
 const DEFERRED_MS = 250;
 
+/** What BullMQ takes for a marker: it claims at once. */
+const SLOT = { member: "0", score: 0 };
+/** Seconds for which a claim waits, at the least, where the lock is short. */
+const SHORTEST_BLOCK = 1;
+/** Seconds after which BullMQ gives up a claim that Redis has not answered in time, and one more for the next. */
+const ANSWER_MARGIN = 2;
+
 /**
- * A BullMQ worker that runs one attempt of a job at a time, and surely stores how it ended.
+ * A BullMQ worker by Redis's clock, that runs one attempt of a job at a time, and surely stores how it ended.
+ *
+ * While this process's clock is wrong it claims nothing, since handlers use that clock, and while its encryption keys do not fit; it
+ * resumes by itself. While Redis refuses claims, it asks with a pause.
  *
  * After a stall of this process a job can be claimed again while its older attempt is still ending here. BullMQ renews locks by
  * job id, so the end of the older attempt would stop the renewal for the newer one. So the newer one waits, a moment here and
  * then in the queue.
  */
-export class ClaimingWorker extends RedisClockWorker {
-  readonly #options: ClaimingOptions;
+export class ClaimingWorker extends Worker<unknown, unknown, string> {
+  readonly #consumed: Consumed;
+  readonly #onClaim: readonly NonNullable<ConsumerPart["onClaim"]>[];
+  readonly #onDelay: readonly NonNullable<ConsumerPart["onDelay"]>[];
   readonly #client: RedisConnection;
   readonly #slots: SlotShare;
+  readonly #backoff: ClaimBackoff;
+  /** In seconds. */
+  readonly #longestBlock: number;
+  readonly #stalledChecks: NodeJS.Timeout;
+  /** Whether it has removed the marker that wakes a worker, and not claimed since: a claim writes it anew. */
+  #hasMarker = false;
 
   constructor(
-    queue: string,
+    consumed: Consumed,
+    parts: readonly ConsumerPart[],
     attempt: Processor<unknown, unknown, string>,
-    workerOptions: RedisClockWorkerOptions,
-    clock: Clock,
-    options: ClaimingOptions,
   ) {
-    super(queue, attempt, workerOptions, clock, options.claims);
-    this.#options = options;
-    this.#client = workerOptions.connection;
-    this.#slots = options.slots.share();
+    const { store, slots, clock, keysInUse, log } = consumed;
+    const options = workerOptions(consumed);
+    super(bullmqQueueName(store.queue), attempt, options);
+    this.#consumed = consumed;
+    this.#onClaim = each(parts, "onClaim");
+    this.#onDelay = each(parts, "onDelay");
+    this.#client = store.client;
+    this.#slots = slots.share();
+    this.#backoff = new ClaimBackoff(store.queue, log);
+    this.#longestBlock = Math.max(SHORTEST_BLOCK, options.lockDuration / 1_000 - ANSWER_MARGIN);
+    const waitForJob = this.backend.waitForJob.bind(this.backend);
+    this.backend.waitForJob = async (seconds) => {
+      if (await this.#slots.untilKept(seconds * 1_000)) return SLOT;
+      const marker = await this.#backoff.run(() => waitForJob(seconds));
+      if (marker !== null) this.#hasMarker = true;
+      return marker;
+    };
+    const look = () => void (this.#mayClaim() ? this.#goOn() : this.pause(true));
+    clock.onMeasure(look);
+    keysInUse.onChange(look);
+    const checkStalled = oneAtATime(() => this.#checkStalled());
+    this.#stalledChecks = setInterval(() => void checkStalled(), options.stalledInterval);
+    void checkStalled();
+    this.run().catch((error: Error) => this.emit("error", error));
   }
 
   /** A partition without a slot waits for one in place of a job: BullMQ's loop goes on meanwhile with those that it runs. */
   protected override async moveToActive(...args: Parameters<Worker["moveToActive"]>) {
-    if (!this.#slots.take()) return await this.giveWay();
+    if (!this.#slots.take()) return await this.#giveWay();
     let job: AnyJob | undefined;
     try {
-      job = await super.moveToActive(...args);
+      job = await this.#claim(args);
       return job;
     } finally {
       if (job === undefined) this.#slots.release();
     }
   }
 
+  /** A paused worker still receives the job that it waited for before, and would claim it. */
+  async #claim(args: Parameters<Worker["moveToActive"]>): Promise<AnyJob> {
+    if (this.#mayClaim() && !this.isPaused()) return await this.#backoff.run(() => this.#moveToActive(args));
+    const paused = this.#sitOut();
+    this.#consumed.clock.look();
+    return await paused;
+  }
+
+  async #moveToActive(args: Parameters<Worker["moveToActive"]>) {
+    try {
+      const job = await super.moveToActive(...args);
+      this.#hasMarker = false;
+      return job;
+    } catch (error) {
+      // Redis refuses scripts while it moves the queue's slot, or is full.
+      await this.#wakeAnother().catch(() => {});
+      throw error;
+    }
+  }
+
   /** Resolves when no attempt has run for so long: a claim that was under way can begin one. */
   async untilIdle(ms: number): Promise<void> {
-    const { leases } = this.#options;
+    const { leases } = this.#consumed;
     do {
       await leases.allEnded();
       await pause(ms, undefined, { ref: false });
     } while (leases.jobIds().length > 0);
   }
 
-  protected override async waitForSlot(seconds: number): Promise<boolean> {
-    return await this.#slots.untilKept(seconds * 1_000);
-  }
-
   override close(force?: boolean): Promise<void> {
+    clearInterval(this.#stalledChecks);
     this.#slots.leave();
     return super.close(force);
+  }
+
+  /**
+   * BullMQ would look at each resume, and not while it is paused: a partition pauses whenever it gives way to another, many times a
+   * second.
+   */
+  async #checkStalled(): Promise<void> {
+    // A retrying connection would keep the command until Redis is back; the next look comes soon.
+    if (!this.#mayClaim() || this.#client.status !== "ready") return;
+    try {
+      for (const id of await this.backend.moveStalledJobsToWait()) this.emit("stalled", id, "active");
+    } catch (error) {
+      this.emit("error", error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #mayClaim(): boolean {
+    const { clock, keysInUse } = this.#consumed;
+    return clock.isRight() && keysInUse.fault() === undefined;
+  }
+
+  /** Claims nothing until it is resumed. */
+  async #sitOut(): Promise<never> {
+    await this.pause(true);
+    await this.#wakeAnother();
+    return undefined as never;
+  }
+
+  /** Claims nothing now, and then waits for a slot. */
+  async #giveWay() {
+    await this.#wakeAnother();
+    // As after a claim that found no job.
+    return await this.nextJobFromJobData();
+  }
+
+  async #wakeAnother(): Promise<void> {
+    if (!this.#hasMarker) return;
+    await this.#client.zadd(this.toKey("marker"), 0, "0");
+    this.#hasMarker = false;
+  }
+
+  /**
+   * A clock that is ahead would find the next delayed job due and poll without a pause. And a connection that a paused master does
+   * not answer is given up 1 s after this time: within a lock's.
+   */
+  protected override getBlockTimeout(blockUntil: number): number {
+    const seconds = super.getBlockTimeout(
+      blockUntil > 0 ? blockUntil + this.#consumed.clock.offsetMs() : blockUntil,
+    );
+    return Math.min(seconds, this.#longestBlock);
+  }
+
+  async #goOn(): Promise<void> {
+    if (this.isPaused()) await this.resume();
   }
 
   protected override get Job(): typeof Job {
@@ -106,12 +207,13 @@ export class ClaimingWorker extends RedisClockWorker {
     return ids.filter((_, at) => !renewed[at]);
   }
 
-  #renewLock(id: string, token: string, ms: number): Promise<boolean> {
-    return renewLock(this.#client, this.toKey(`${id}:lock`), token, ms);
+  /** @param ms how long the lock lasts from now, in milliseconds @returns whether the lock was this token's */
+  async #renewLock(id: string, token: string, ms: number): Promise<boolean> {
+    return (await renewScript.run(this.#client, [this.toKey(`${id}:lock`)], [token, ms])) === 1;
   }
 
   override processJob(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
-    const older = this.#options.leases.get(job.id ?? "");
+    const older = this.#consumed.leases.get(job.id ?? "");
     return older === undefined
       ? this.#process(job, token, fetchNext)
       : this.#processAfter(older, job, token, fetchNext);
@@ -125,10 +227,16 @@ export class ClaimingWorker extends RedisClockWorker {
   }
 
   #process(job: AnyJob, token: string, fetchNext?: () => boolean): Promise<NextJob> {
-    const { leases, lockMs, onRefused } = this.#options;
+    const { leases, settings, store, log } = this.#consumed;
+    const { HOLDFAST_LOCK_MS: lockMs } = settings;
     const id = job.id ?? "";
     const lease = leases.claim(id);
     const renewLock = (token: string) => this.#renewLock(id, token, lockMs);
+    const onRefused = (error: unknown) =>
+      log.warn(
+        { queue: store.queue, jobId: id, reason: String(error) },
+        "Redis refused to store how an attempt ended; sending it again",
+      );
     if (job instanceof ReportingJob)
       job.claimedBy({ lease: lease ?? new Lease(lockMs), lockMs, renewLock, onRefused });
     if (lease === undefined) return this.#defer(job, token).finally(() => this.#slots.release());
@@ -136,10 +244,10 @@ export class ClaimingWorker extends RedisClockWorker {
   }
 
   async #attempt(job: AnyJob, token: string, fetchNext = () => true): Promise<NextJob> {
-    const { leases, onClaimed, onDelayed } = this.#options;
+    const { leases } = this.#consumed;
     const id = job.id ?? "";
     let keepsSlot = false;
-    onClaimed(id);
+    for (const call of this.#onClaim) call(id);
     try {
       const next = await super.processJob(job, token, () => !this.#slots.isAwaited() && fetchNext());
       keepsSlot = next !== undefined;
@@ -148,7 +256,7 @@ export class ClaimingWorker extends RedisClockWorker {
       leases.release(id);
       // For the next job.
       if (!keepsSlot) this.#slots.release();
-      if (isDelayed(job)) await onDelayed(id);
+      if (isDelayed(job)) for (const call of this.#onDelay) await call(id);
     }
   }
 
@@ -161,17 +269,30 @@ export class ClaimingWorker extends RedisClockWorker {
   }
 }
 
-function isDelayed({ finishedOn, delay }: AnyJob): boolean {
-  return finishedOn === undefined && delay > 0;
+function workerOptions({ store, workerName, settings, slots }: Consumed) {
+  const lockMs = settings.HOLDFAST_LOCK_MS;
+  return {
+    prefix: store.prefix,
+    connection: onRedisTime(guardScripts(store.client)),
+    autorun: false,
+    skipStalledCheck: true,
+    concurrency: slots.size,
+    name: workerName,
+    // Only where an SDK collects the spans: making them costs a short job much of its time.
+    ...(isTraced() && { telemetry: attemptTelemetry() }),
+    lockDuration: lockMs,
+    // A dead worker's jobs are found within the lock's time and two of these.
+    stalledInterval: Math.ceil(lockMs / 3),
+    // After a failed command. The default of 15 s would be most of a recovery.
+    runRetryDelay: 500,
+    // The attempt itself bounds crashes, by job type.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    // The latest. Their age is up to others.
+    removeOnComplete: { count: settings.HOLDFAST_KEEP_COMPLETED },
+    removeOnFail: { count: settings.HOLDFAST_KEEP_FAILED },
+  };
 }
 
-const renewScript = loadDeclaringScript(import.meta.url, "renew-lock.lua");
-
-/**
- * @param key the lock's
- * @param ms how long the lock lasts from now, in milliseconds
- * @returns whether the lock was this token's
- */
-async function renewLock(client: RedisConnection, key: string, token: string, ms: number): Promise<boolean> {
-  return (await renewScript.run(client, [key], [token, ms])) === 1;
+function isDelayed({ finishedOn, delay }: AnyJob): boolean {
+  return finishedOn === undefined && delay > 0;
 }

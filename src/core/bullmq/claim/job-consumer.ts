@@ -1,23 +1,26 @@
-import type { Job } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
 import { delayMsOf } from "../../../platform/lib/delay-ms.ts";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
 import { isUnanswered, redisFault } from "../../../platform/redis/redis-errors.ts";
-import { isTraced } from "../../../platform/telemetry/tracing.ts";
 import { failpoint } from "../../failpoints.ts";
-import { failureOf } from "../../job/failure.ts";
-import { bullmqQueueName } from "../store/queue-keys.ts";
-import { attemptTelemetry } from "./attempt-telemetry.ts";
-import { BullmqJob } from "./bullmq-job.ts";
-import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
+import { failureOf, formatFailure } from "../../job/failure.ts";
+import type { QueueStore } from "../store/queue-store.ts";
+import { type AttemptOutcome, BullmqJob, type ClaimedJob } from "./claimed-job.ts";
 import { ClaimingWorker } from "./claiming-worker.ts";
-import { type Consumed, type ConsumerPart, each, type RunAttempt } from "./consumer-part.ts";
-import { finishAttempt } from "./finish-attempt.ts";
+import {
+  type Consumed,
+  type ConsumerPart,
+  each,
+  type FailedOutcome,
+  type RunAttempt,
+} from "./consumer-part.ts";
 import { Lease } from "./lease.ts";
 
 /** How long attempts that a stop has aborted may take to release their jobs, and Redis to answer where no attempt runs. */
 const ABORT_GRACE_MS = 2_000;
+const STACK_LINES_MAX = 8;
 
 /**
  * Claims jobs from one queue and runs `attempt` on each; BullMQ runs the retries.
@@ -29,40 +32,13 @@ export function startConsumer(
   parts: readonly ConsumerPart[],
   attempt: RunAttempt,
 ): Running {
-  const { store, settings, leases, slots, log } = consumed;
-  const { queue } = store;
+  const { settings, leases, log } = consumed;
+  const { queue } = consumed.store;
   const onError = (error: Error) => {
     for (const call of each(parts, "onError")) call(error);
     log.debug({ queue, reason: error.message }, "queue error");
   };
-  const onClaim = each(parts, "onClaim");
-  const worker = new ClaimingWorker(
-    bullmqQueueName(queue),
-    attemptRunner(consumed, parts, attempt),
-    workerOptions(consumed),
-    consumed.clock,
-    {
-      leases,
-      slots,
-      lockMs: settings.HOLDFAST_LOCK_MS,
-      onClaimed(jobId) {
-        for (const call of onClaim) call(jobId);
-      },
-      async onDelayed(jobId) {
-        for (const call of each(parts, "onDelay")) await call(jobId);
-      },
-      onRefused: (jobId, error) =>
-        log.warn(
-          { queue, jobId, reason: String(error) },
-          "Redis refused to store how an attempt ended; sending it again",
-        ),
-      claims: {
-        onClaimsRefused: (error) =>
-          log.warn({ queue, reason: error.message }, "Redis refuses to hand out jobs; asking until it does"),
-        onClaimsAccepted: () => log.info({ queue }, "Redis hands out jobs again"),
-      },
-    },
-  );
+  const worker = new ClaimingWorker(consumed, parts, attemptRunner(consumed, parts, attempt));
   worker.on("lockRenewalFailed", (ids) => leases.lost(ids));
   worker.on("locksRenewed", ({ jobIds }) => {
     leases.renewed(jobIds);
@@ -92,29 +68,6 @@ function reportEnds(worker: ClaimingWorker, parts: readonly ConsumerPart[]): voi
   };
   worker.on("completed", onEnd);
   worker.on("failed", onEnd);
-}
-
-function workerOptions({ store, workerName, keysInUse, settings, slots }: Consumed) {
-  const lockMs = settings.HOLDFAST_LOCK_MS;
-  return {
-    prefix: store.prefix,
-    connection: store.client,
-    keysInUse,
-    concurrency: slots.size,
-    name: workerName,
-    // Only where an SDK collects the spans: making them costs a short job much of its time.
-    ...(isTraced() && { telemetry: attemptTelemetry() }),
-    lockDuration: lockMs,
-    // A dead worker's jobs are found within the lock's time and two of these.
-    stalledInterval: Math.ceil(lockMs / 3),
-    // After a failed command. The default of 15 s would be most of a recovery.
-    runRetryDelay: 500,
-    // The attempt itself bounds crashes, by job type.
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-    // The latest. Their age is up to others.
-    removeOnComplete: { count: settings.HOLDFAST_KEEP_COMPLETED },
-    removeOnFail: { count: settings.HOLDFAST_KEEP_FAILED },
-  };
 }
 
 /** Runs one claimed job from its delivery to BullMQ's idea of its end. */
@@ -162,6 +115,49 @@ function unexpected(error: unknown): AttemptOutcome {
   const { code, retryAfterMs } = redisFault(error);
   if (isUnanswered(error)) return { kind: "deferred", delayMs: delayMsOf(retryAfterMs), code };
   return { kind: "failed", failure: failureOf(redisFault(error)), trace: "" };
+}
+
+/**
+ * Finishes an attempt in BullMQ's terms.
+ *
+ * @returns the result that BullMQ stores
+ * @throws what BullMQ takes for any other outcome
+ */
+async function finishAttempt(
+  store: QueueStore,
+  job: Job,
+  token: string,
+  outcome: AttemptOutcome,
+): Promise<unknown> {
+  const id = job.id ?? "";
+  switch (outcome.kind) {
+    case "completed":
+      return store.encryptValue(id, "result", outcome.result);
+    case "failed":
+      // BullMQ computes the next delay from these options; this copy lives for this attempt only.
+      if (outcome.retryAfterMs !== undefined)
+        job.opts.backoff = { type: "fixed", delay: outcome.retryAfterMs };
+      throw bullmqError(store, id, outcome);
+    case "released":
+      await job.moveToWait(token);
+      throw new WaitingError();
+    case "deferred":
+      await job.moveToDelayed(Date.now() + outcome.delayMs, token);
+      throw new DelayedError();
+  }
+}
+
+function bullmqError(store: QueueStore, jobId: string, { failure, trace }: FailedOutcome): Error {
+  const message = formatFailure({
+    ...failure,
+    message: store.encryptText(jobId, "failure", failure.message),
+  });
+  const error = failure.retryable
+    ? new HoldfastError(failure.code, message)
+    : new UnrecoverableError(message);
+  const stack = trace.split("\n").slice(0, STACK_LINES_MAX).join("\n");
+  error.stack = store.encryptText(jobId, "trace", stack);
+  return error;
 }
 
 async function stopWorker(worker: ClaimingWorker, abortAll: () => void, graceMs: number): Promise<void> {

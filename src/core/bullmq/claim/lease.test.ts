@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { createLeases, type Lease, type Leases } from "./lease.ts";
+import { type Lease, Leases } from "./lease.ts";
 
 const lockMs = 60_000;
 const lockLost = expect.objectContaining({ code: "LOCK_LOST" });
@@ -13,7 +13,7 @@ function claimed(leases: Leases, jobId: string): Lease {
 
 describe("a lease", () => {
   it("is the only one of its job until it is released", () => {
-    const leases = createLeases(lockMs);
+    const leases = new Leases(lockMs);
     claimed(leases, "a");
 
     expect(leases.claim("a")).toBeUndefined();
@@ -23,7 +23,7 @@ describe("a lease", () => {
   });
 
   it("lasts while nothing ends it", () => {
-    const lease = claimed(createLeases(lockMs), "a");
+    const lease = claimed(new Leases(lockMs), "a");
 
     lease.assert();
 
@@ -31,7 +31,7 @@ describe("a lease", () => {
   });
 
   it("ends when its lock is lost, and no other lease with it", () => {
-    const leases = createLeases(lockMs);
+    const leases = new Leases(lockMs);
     const [lost, kept] = [claimed(leases, "a"), claimed(leases, "b")];
 
     leases.lost(["a", "unknown"]);
@@ -42,7 +42,7 @@ describe("a lease", () => {
   });
 
   it("has its refused reports answered before an attempt's end is sent again, in whatever way", async () => {
-    const lease = claimed(createLeases(lockMs), "a");
+    const lease = claimed(new Leases(lockMs), "a");
     const order: string[] = [];
     const answers: (() => void)[] = [];
     const report = () => new Promise<void>((resolve) => answers.push(resolve));
@@ -60,7 +60,7 @@ describe("a lease", () => {
   });
 
   it("ends when the worker stops, with the reason of the stop", () => {
-    const leases = createLeases(lockMs);
+    const leases = new Leases(lockMs);
     const lease = claimed(leases, "a");
     const reason = new HoldfastError("WORKER_STOPPING", "stopping");
 
@@ -70,7 +70,7 @@ describe("a lease", () => {
   });
 
   it("keeps the first reason", () => {
-    const leases = createLeases(lockMs);
+    const leases = new Leases(lockMs);
     const lease = claimed(leases, "a");
 
     leases.lost(["a"]);
@@ -80,7 +80,7 @@ describe("a lease", () => {
   });
 
   it("has ended for a process that was paused longer than the lock lasts, before any timer fires", async () => {
-    const lease = claimed(createLeases(30), "a");
+    const lease = claimed(new Leases(30), "a");
 
     await vi.waitFor(() => expect(() => lease.assert()).toThrow(lockLost), { interval: 5, timeout: 20_000 });
 
@@ -88,7 +88,7 @@ describe("a lease", () => {
   });
 
   it("has a signal that knows of such a pause, too", () => {
-    const { signal } = claimed(createLeases(5), "a");
+    const { signal } = claimed(new Leases(5), "a");
     const pausedUntil = performance.now() + 10;
     while (performance.now() < pausedUntil);
 
@@ -98,7 +98,7 @@ describe("a lease", () => {
   });
 
   it("lasts for the lock's time from its latest renewal", async () => {
-    const leases = createLeases(100);
+    const leases = new Leases(100);
     const [renewed, forgotten] = [claimed(leases, "a"), claimed(leases, "b")];
 
     await vi.waitFor(
@@ -113,9 +113,9 @@ describe("a lease", () => {
   });
 
   it("of an aborted attempt keeps its lock, until that is lost", () => {
-    const leases = createLeases(lockMs);
+    const leases = new Leases(lockMs);
     const lease = claimed(leases, "a");
-    leases.abort("a", new HoldfastError("CANCELLED", "cancelled"));
+    leases.get("a")?.abort(new HoldfastError("CANCELLED", "cancelled"));
 
     expect(lease.isLocked()).toBe(true);
     leases.lost(["a"]);
@@ -123,7 +123,7 @@ describe("a lease", () => {
   });
 
   it("that was released is not affected by its job any more", () => {
-    const leases = createLeases(lockMs);
+    const leases = new Leases(lockMs);
     const released = claimed(leases, "a");
 
     leases.release("a");

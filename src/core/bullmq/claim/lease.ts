@@ -66,56 +66,54 @@ export class Lease extends Abort {
 }
 
 /** The leases of one worker, one for each job. */
-export interface Leases {
+export class Leases {
+  readonly #lockMs: number;
+  readonly #leases = new Map<string, Lease>();
+
+  /** @param lockMs how long Redis keeps a lock that is not renewed */
+  constructor(lockMs: number) {
+    this.#lockMs = lockMs;
+  }
+
   /** @returns undefined while an older attempt of the job has not ended here */
-  claim(jobId: string): Lease | undefined;
+  claim(jobId: string): Lease | undefined {
+    if (this.#leases.has(jobId)) return undefined;
+    const lease = new Lease(this.#lockMs);
+    this.#leases.set(jobId, lease);
+    return lease;
+  }
+
   /** Called when BullMQ has finished the attempt. */
-  release(jobId: string): void;
-  get(jobId: string): Lease | undefined;
-  has(jobId: string): boolean;
-  renewed(jobIds: readonly string[]): void;
-  lost(jobIds: readonly string[]): void;
-  abort(jobId: string, reason: HoldfastError): void;
-  jobIds(): string[];
+  release(jobId: string): void {
+    const lease = this.#leases.get(jobId);
+    this.#leases.delete(jobId);
+    lease?.end();
+  }
+
+  get(jobId: string): Lease | undefined {
+    return this.#leases.get(jobId);
+  }
+
+  renewed(jobIds: readonly string[]): void {
+    for (const id of jobIds) this.get(id)?.renewed();
+  }
+
+  lost(jobIds: readonly string[]): void {
+    for (const id of jobIds) this.get(id)?.lost();
+  }
+
+  jobIds(): string[] {
+    return [...this.#leases.keys()];
+  }
+
   /** Resolves when the attempts that run now have ended. */
-  allEnded(): Promise<unknown>;
-  abortAll(reason: HoldfastError): void;
-}
+  async allEnded(): Promise<void> {
+    await Promise.all([...this.#leases.values()].map((lease) => lease.ended()));
+  }
 
-/** @param lockMs how long Redis keeps a lock that is not renewed */
-export function createLeases(lockMs: number): Leases {
-  const leases = new Map<string, Lease>();
-  return {
-    claim(jobId) {
-      if (leases.has(jobId)) return undefined;
-      const lease = new Lease(lockMs);
-      leases.set(jobId, lease);
-      return lease;
-    },
-    release(jobId) {
-      const lease = leases.get(jobId);
-      leases.delete(jobId);
-      lease?.end();
-    },
-    get: (jobId) => leases.get(jobId),
-    has: (jobId) => leases.has(jobId),
-    renewed(jobIds) {
-      for (const lease of pick(leases, jobIds)) lease.renewed();
-    },
-    lost(jobIds) {
-      for (const lease of pick(leases, jobIds)) lease.lost();
-    },
-    abort: (jobId, reason) => leases.get(jobId)?.abort(reason),
-    jobIds: () => [...leases.keys()],
-    allEnded: () => Promise.all([...leases.values()].map((lease) => lease.ended())),
-    abortAll(reason) {
-      for (const lease of leases.values()) lease.abort(reason);
-    },
-  };
-}
-
-function pick(leases: ReadonlyMap<string, Lease>, jobIds: readonly string[]): Lease[] {
-  return jobIds.flatMap((id) => leases.get(id) ?? []);
+  abortAll(reason: HoldfastError): void {
+    for (const lease of this.#leases.values()) lease.abort(reason);
+  }
 }
 
 function lockLost(): HoldfastError {

@@ -11,7 +11,7 @@ export interface Claim {
   /** @returns whether the job's lock was this token's */
   readonly renewLock: (token: string) => Promise<boolean>;
   /** Called with the first error when Redis refuses to store how an attempt ended; it is sent again. */
-  readonly onRefused: (jobId: string, error: unknown) => void;
+  readonly onRefused: (error: unknown) => void;
 }
 
 /** BullMQ's codes for a job that is no longer this worker's: missing, without lock, with another's lock, not active. */
@@ -60,13 +60,14 @@ export class ReportingJob extends Job<unknown, unknown, string> {
     const isLeased = () => this.#isLeased(claim, token);
     // A report that Redis refused is sent again, too. An end that overtook it would leave its effect open.
     const mayRepeat = () => claim.lease.reported().then(isLeased);
-    const onRefused = (error: unknown) => claim.onRefused(this.id ?? "", error);
     // A cluster's client repeats a command by itself while its slot is moving.
     const renewal = setInterval(() => void isLeased(), claim.lockMs / 3);
-    const moved = untilAnswered(move, { isLeased: mayRepeat, onRefused }).catch((error: unknown) => {
-      if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unstored = error;
-      throw error;
-    });
+    const moved = untilAnswered(move, { isLeased: mayRepeat, onRefused: claim.onRefused }).catch(
+      (error: unknown) => {
+        if (isUnanswered(error) || NOT_OURS.has(codeOf(error))) this.#unstored = error;
+        throw error;
+      },
+    );
     return moved.finally(() => clearInterval(renewal));
   }
 

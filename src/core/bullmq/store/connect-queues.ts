@@ -7,12 +7,12 @@ import type { ConnectionMode, RedisConnection } from "../../../platform/redis/co
 import { type KeysInUse, openKeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import { type Clock, openClock } from "../../../platform/redis/fitness/clock.ts";
 import { type Fitness, watchFitness } from "../../../platform/redis/fitness/fitness.ts";
-import { type Application, type Declaration, dividedFaults } from "../../job/define-config.ts";
+import { type Application, type DividedCheck, dividedFaults } from "../../job/define-config.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
 
 /** What a feature may have against an application, given what Redis knows. */
-export interface ApplicationCheck extends Declaration {
+export interface ApplicationCheck extends DividedCheck {
   /** @throws HoldfastError, and the process does not start */
   readonly requireFit?: (application: Application, client: RedisConnection, prefix: string) => Promise<void>;
 }
@@ -48,14 +48,8 @@ export async function connectQueues(
   const clock = await openClock(redis, log);
   const fitness = watchFitness(redis.client, settings, log);
   const keysInUse = await openKeysInUse(redis, settings, log);
-  const epochs = await openEpochs({
-    client: redis.client,
-    queues: application.queues,
-    declared: application.queueSettings,
-    settings,
-    log,
-    isKept: log !== undefined && as === "role",
-  });
+  const isKept = log !== undefined && as === "role";
+  const epochs = await openEpochs(redis.client, application, settings, log, isKept);
   const stop = stopOnce(() => stopAll([redis, clock, fitness, keysInUse, epochs]));
   await requireUndivided(application, checks, epochs, stop);
   const stores = openWritableQueueStores(redis, prefix, epochs, fitness);
@@ -65,11 +59,11 @@ export async function connectQueues(
 /** A queue can be divided after its application was declared. */
 async function requireUndivided(
   { jobs }: Application,
-  declarations: readonly Declaration[],
+  checks: readonly ApplicationCheck[],
   { layouts }: Epochs,
   stop: () => Promise<void>,
 ): Promise<void> {
-  const faults = dividedFaults(declarations, jobs.values(), (queue) => layouts.of(queue).partitions);
+  const faults = dividedFaults(checks, jobs.values(), (queue) => layouts.of(queue).partitions);
   if (faults.length === 0) return;
   await stop();
   throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));

@@ -9,26 +9,14 @@ import {
   type Epoch,
   type KnownLayout,
   type Loss,
-  lossIn,
 } from "../../../platform/redis/fitness/epoch.ts";
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../../platform/redis/script.ts";
 import { openWriters } from "../../../platform/redis/writers.ts";
-import type { QueueSettings } from "../../job/queue-settings.ts";
-import { setLayout } from "./layouts.ts";
+import type { Application, QueueSettings } from "../../job/define-config.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
-import type { QueueStore } from "./queue-store.ts";
-
-export interface EpochsOptions {
-  readonly client: RedisConnection;
-  readonly queues: readonly string[];
-  readonly declared: ReadonlyMap<string, QueueSettings>;
-  readonly settings: Settings;
-  readonly log: Logger | undefined;
-  /** Whether the epochs that are seen are kept in the data directory: a role runs for long, and has successors. */
-  readonly isKept: boolean;
-}
 
 /** The epochs of an application's partitions. In a Redis Cluster each is stored with its partition, and can be lost alone. */
 export interface Epochs extends Running {
@@ -42,9 +30,18 @@ export interface Epochs extends Running {
 
 const CHECK_EVERY_MS = 1_000;
 
-/** Starts comparing Redis with what this process, or one before it, has seen. */
-export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
-  const { client, queues, declared, settings, log, isKept } = options;
+/**
+ * Starts comparing Redis with what this process, or one before it, has seen.
+ *
+ * @param isKept whether those that are seen are kept in the data directory: a role runs for long, and has successors
+ */
+export async function openEpochs(
+  client: RedisConnection,
+  { queues, queueSettings: declared }: Application,
+  settings: Settings,
+  log?: Logger,
+  isKept = false,
+): Promise<Epochs> {
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_DURABILITY: durability, HOLDFAST_DATA_DIR: dataDir } = settings;
   const file = epochFile(dataDir, redisUrl(settings), prefix);
   const before = file.read();
@@ -72,24 +69,19 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
     return epoch;
   };
   const keep = isKept && log ? createKeeper(file, log) : undefined;
-  const checkAll = async (names: readonly string[]) => {
-    await inTime(Promise.allSettled(names.map((name) => of(name).check()))).catch(() => {});
-  };
 
   async function beat(): Promise<void> {
     // A retrying connection would keep the command until Redis is back; it checks then anyway.
     if (client.status !== "ready") return;
-    await checkAll([...new Set([...queues, ...epochs.keys()])]);
+    await checkAll([...new Set([...queues, ...epochs.keys()])].map(of));
     // The others, where the queue has just been divided.
-    await checkAll(
-      queues.flatMap((queue) => partitionNames(queue, layouts.of(queue))).filter((name) => !epochs.has(name)),
-    );
+    const all = queues.flatMap((queue) => partitionNames(queue, layouts.of(queue)));
+    await checkAll(all.filter((name) => !epochs.has(name)).map(of));
     keep?.(epochs);
   }
 
-  const check = () => void beat();
-  const timer = setInterval(check, CHECK_EVERY_MS);
-  client.on("ready", check);
+  const timer = setInterval(beat, CHECK_EVERY_MS);
+  client.on("ready", beat);
   await beat();
   return {
     of,
@@ -97,11 +89,15 @@ export async function openEpochs(options: EpochsOptions): Promise<Epochs> {
     onLoss: (listener) => void listeners.push(listener),
     stop: stopOnce(async () => {
       clearInterval(timer);
-      client.off("ready", check);
+      client.off("ready", beat);
       keep?.(epochs);
       await writers.stop();
     }),
   };
+}
+
+async function checkAll(epochs: readonly Epoch[]): Promise<void> {
+  await inTime(Promise.allSettled(epochs.map((epoch) => epoch.check()))).catch(() => {});
 }
 
 interface PartOfQueue {
@@ -171,9 +167,13 @@ function report(log: Logger | undefined, queue: string, loss: Loss | undefined):
   );
 }
 
-/** Reads what is known of a loss that nobody has accepted. */
-export async function readLoss({ client, keys }: QueueStore): Promise<Loss | undefined> {
-  const fields = ["id", "since", "knownId", "knownCount", "foundId", "foundCount", "evictions"];
-  const [id, ...details] = await client.hmget(keys.epoch, ...fields);
-  return id === "lost" ? lossIn(details) : undefined;
+const setScript = loadScript(import.meta.url, "set-layout.lua");
+
+/** @returns the layout that stands there now: the new one, unless it was no longer as found */
+export async function setLayout(
+  client: RedisConnection,
+  prefix: string,
+  { partition, found, layout }: { partition: string; found: string; layout: string },
+): Promise<string> {
+  return String(await setScript.run(client, [queueKeys(prefix, partition).epoch], [found, layout]));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dedupKeyOf } from "../../job/dedup-key.ts";
-import { changedLayout, Layouts, parseLayout, partitionNames, partitionOf } from "./partitions.ts";
+import { Layouts, parseLayout, partitionNames, partitionOf } from "./partitions.ts";
 
 const keys = Array.from({ length: 20_000 }, (_, index) => dedupKeyOf("order", `order-${index}`));
 
@@ -36,12 +36,6 @@ describe("a layout", () => {
   it("is read with its earlier numbers, the oldest first", () => {
     expect(parseLayout("4 8 1")).toEqual({ partitions: 4, former: [1, 8] });
     expect(parseLayout("")).toEqual({ partitions: 1, former: [] });
-  });
-
-  it("names a number that comes again once", () => {
-    expect(changedLayout("", 8)).toBe("8 1");
-    expect(changedLayout("8 1", 4)).toBe("4 8 1");
-    expect(changedLayout("4 8 1", 8)).toBe("8 4 1");
   });
 
   it("includes the partitions that the queue had before", () => {

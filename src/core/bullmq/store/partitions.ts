@@ -62,12 +62,6 @@ export function parseLayout(text: string): Layout {
   return { partitions, former: former.reverse() };
 }
 
-/** The stored layout after a change. A number that comes again is named once. */
-export function changedLayout(text: string, partitions: number): string {
-  const { partitions: last, former } = parseLayout(text);
-  return [...new Set([partitions, last, ...[...former].reverse()])].join(" ");
-}
-
 /** Where the keys of a type are claimed. */
 export interface KeyPlaces {
   readonly queue: string;

@@ -10,14 +10,6 @@ export function queueKey(prefix: string, queue: string, name: string): string {
 /** The names of all keys of one queue, BullMQ's and ours. */
 export function queueKeys(prefix: string, queue: string) {
   const key = (name: string) => queueKey(prefix, queue, name);
-  return { ...bullmqKeys(key), ...ownKeys(key) };
-}
-
-export type QueueKeys = Readonly<ReturnType<typeof queueKeys>>;
-
-type KeyOf = (name: string) => string;
-
-function bullmqKeys(key: KeyOf) {
   return {
     /** What all keys of the queue begin with. Scripts complete it. */
     start: key(""),
@@ -45,11 +37,6 @@ function bullmqKeys(key: KeyOf) {
     meta: key("meta"),
     /** Holds which job has a deduplication key, as `keyHolder` reads it. */
     dedupKey: (dedupKey: string) => key(`de:${dedupKey}`),
-  };
-}
-
-function ownKeys(key: KeyOf) {
-  return {
     /** Of a feature, or of the desk, which gives it a name. */
     own: key,
     /** The effects of one deduplication key. */
@@ -74,3 +61,5 @@ function ownKeys(key: KeyOf) {
     cancelChannel: key("cancel"),
   };
 }
+
+export type QueueKeys = Readonly<ReturnType<typeof queueKeys>>;

@@ -3,7 +3,7 @@ import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
-import { redisFault } from "../../../platform/redis/redis-errors.ts";
+import { throwRedisFault } from "../../../platform/redis/redis-errors.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { QueueStore, WritableQueueStore } from "../../bullmq/store/queue-store.ts";
 import type { Resolution } from "../../job/resolution.ts";
@@ -70,17 +70,33 @@ export type FindFormerEntry = (
   effect: string,
 ) => Promise<FormerEntry | undefined>;
 
+interface UnreportedEffect extends StoredEffect {
+  readonly reservationId: string;
+  readonly jobId: string;
+  readonly delivery: number;
+  readonly fence: number;
+}
+
+/** The arguments of one effect, as the scripts' heads list them. */
+type StepArgs = readonly (string | number)[];
+
 /** The ledgers of one queue, for a worker. */
 export interface QueueLedgers {
   readonly store: WritableQueueStore;
   readonly worker: string;
   /** How long a ledger is kept that no job uses and in which nothing is open, in milliseconds. */
   readonly retentionMs: number;
-  readonly steps: LedgerSteps;
-  readonly unreported: UnreportedEffects;
+  /** What each attempt pays for: many travel in one command, each is atomic. */
+  reserve(args: StepArgs): Promise<Reservation>;
+  commit(args: StepArgs): Promise<Committed>;
+  /** Reservations of this process for whose effects Redis has no outcome yet, by id. */
+  readonly unreported: Map<string, UnreportedEffect>;
   /** Runs of effects in doubt that are not over, though their attempts may have ended. */
   readonly runsLeft: Set<Promise<void>>;
 }
+
+/** Batch size. 4 and 8 measured fastest at concurrency 50. */
+const TOGETHER_MAX = 8;
 
 export function openQueueLedgers(
   store: WritableQueueStore,
@@ -91,10 +107,30 @@ export function openQueueLedgers(
     store,
     worker,
     retentionMs,
-    steps: openLedgerSteps(store, retentionMs),
-    unreported: new UnreportedEffects(store, worker),
+    reserve: batchByTurn({
+      itemsMax: TOGETHER_MAX,
+      run: (requests: readonly StepArgs[]) => reserveAll(store, requests),
+    }),
+    commit: batchByTurn({
+      itemsMax: TOGETHER_MAX,
+      run: (reports: readonly StepArgs[]) => commitAll(store, retentionMs, reports),
+    }),
+    unreported: new Map(),
     runsLeft: new Set(),
   };
+}
+
+/** Redis has lost data, and nobody else knows that these effects may have happened: puts each in doubt, unless its ledger knows more. */
+export async function doubtUnreported({ store, worker, unreported }: QueueLedgers): Promise<void> {
+  const { client, keys } = store;
+  const reason = "Redis lost its reservation while its worker was in the middle";
+  await Promise.all(
+    [...unreported.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence }) => {
+      const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
+      const known = [name, reservationId, reason, dedupKey, jobId, delivery, worker, keys.start];
+      return doubtForgottenScript.run(client, used, [...known, fence]);
+    }),
+  );
 }
 
 /** Two jobs that give way to each other wait for a random time, longer in each round, so that one of them is first. */
@@ -112,29 +148,22 @@ const doubtForgottenScript = loadScript(import.meta.url, "doubt-forgotten.lua");
 const runOverScript = loadScript(import.meta.url, "run-over.lua");
 const leftOpenScript = loadScript(import.meta.url, "left-open.lua");
 
+/** Looks for an effect in other queues; undefined at once where there are none. */
+type FindFormer = (effect: string) => Promise<FormerEntry | undefined> | undefined;
+
 /** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
 export class Ledger {
   readonly dedupKey: string;
   readonly #queue: QueueLedgers;
-  readonly #others: () => readonly QueueStore[];
-  readonly #findFormerEntry: FindFormerEntry | undefined;
+  readonly #findFormer: FindFormer;
   /** Stored names of effects with an index, or from another queue. */
   readonly #names = new Map<string, string>();
 
-  /**
-   * @param others returns the queues in which the same key may have a ledger, because its type has moved; more may come at any time
-   * @param findFormerEntry looks there
-   */
-  constructor(
-    queue: QueueLedgers,
-    dedupKey: string,
-    others: () => readonly QueueStore[] = () => [],
-    findFormerEntry?: FindFormerEntry,
-  ) {
+  /** @param findFormer looks in the queues in which the same key may have a ledger, because its type has moved */
+  constructor(queue: QueueLedgers, dedupKey: string, findFormer: FindFormer) {
     this.#queue = queue;
     this.dedupKey = dedupKey;
-    this.#others = others;
-    this.#findFormerEntry = findFormerEntry;
+    this.#findFormer = findFormer;
   }
 
   /**
@@ -144,10 +173,11 @@ export class Ledger {
   async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
     const { effect, reservationId } = run;
     for (let round = 1; ; round += 1) {
-      const former = await this.#findFormer(effect);
+      const former = await this.#findFormer(effect)?.catch(throwRedisFault);
       const reservation = await this.#reserveHere(run, times, former);
       const isNew = reservation.kind === "reserved" && former === undefined;
-      if (!isNew || (await this.#findFormer(effect)) === undefined) return reservation;
+      if (!isNew || (await this.#findFormer(effect)?.catch(throwRedisFault)) === undefined)
+        return reservation;
       await this.release(effect, reservationId);
       const pauseMs = Math.ceil(Math.random() * GIVE_WAY_MS * round);
       if (round === ROUNDS_MAX) return { kind: "busy", ms: pauseMs, times: round };
@@ -161,16 +191,16 @@ export class Ledger {
     former: FormerEntry | undefined,
   ): Promise<Reservation> {
     const { dedupKey } = this;
-    const { store, worker, steps, unreported } = this.#queue;
+    const { store, worker, unreported } = this.#queue;
     if (effect.includes("/")) this.#names.set(effect, await findStoredName(store, dedupKey, effect));
     const inherited = former === undefined ? [] : await this.#inherit(effect, former);
     const name = this.#nameOf(effect);
     const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
     const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
-    const reservation = await steps.reserve([...args, jobId, worker, keyIds, ...inherited]);
+    const reservation = await this.#queue.reserve([...args, jobId, worker, keyIds, ...inherited]);
     if (reservation.kind === "reserved") {
       const { fence } = reservation;
-      unreported.add({ dedupKey, name, reservationId, jobId, delivery, fence });
+      unreported.set(reservationId, { dedupKey, name, reservationId, jobId, delivery, fence });
     }
     if (reservation.kind !== "done" || reservation.result === null) return reservation;
     const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);
@@ -196,13 +226,13 @@ export class Ledger {
       lockToken,
       String(delivery),
     ];
-    return this.#finished(reservationId, this.#queue.steps.commit(args));
+    return this.#finished(reservationId, this.#queue.commit(args));
   }
 
   async release(effect: string, reservationId: string): Promise<Released> {
     const args = [this.#nameOf(effect), reservationId, this.#queue.retentionMs, this.dedupKey];
     const outcome = (await this.#run(releaseScript, args)) as Released;
-    this.#queue.unreported.remove(reservationId);
+    this.#queue.unreported.delete(reservationId);
     return outcome;
   }
 
@@ -261,14 +291,8 @@ export class Ledger {
     const { store, unreported } = this.#queue;
     const outcome = await report;
     if (outcome === "refused") await store.epoch.check().catch(() => {});
-    unreported.remove(reservationId);
+    unreported.delete(reservationId);
     return outcome;
-  }
-
-  async #findFormer(effect: string): Promise<FormerEntry | undefined> {
-    const others = this.#others();
-    if (others.length === 0) return undefined;
-    return await this.#findFormerEntry?.(others, this.dedupKey, effect).catch(throwRedisFault);
   }
 
   /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
@@ -304,32 +328,6 @@ export type Reservation =
 
 export type Committed = "done" | "in-doubt" | "refused";
 
-/** The arguments of one effect, as the scripts' heads list them. */
-type StepArgs = readonly (string | number)[];
-
-/** The steps of a queue's ledgers that each attempt pays for: many travel in one command, each is atomic. */
-interface LedgerSteps {
-  reserve(args: StepArgs): Promise<Reservation>;
-  commit(args: StepArgs): Promise<Committed>;
-}
-
-/** Batch size. 4 and 8 measured fastest at concurrency 50. */
-const TOGETHER_MAX = 8;
-
-/** @param retentionMs how long a ledger is kept that no job uses and in which nothing is open */
-function openLedgerSteps(store: WritableQueueStore, retentionMs: number): LedgerSteps {
-  return {
-    reserve: batchByTurn({
-      itemsMax: TOGETHER_MAX,
-      run: (requests: readonly StepArgs[]) => reserveAll(store, requests),
-    }),
-    commit: batchByTurn({
-      itemsMax: TOGETHER_MAX,
-      run: (reports: readonly StepArgs[]) => commitAll(store, retentionMs, reports),
-    }),
-  };
-}
-
 // One text each way: profiles showed what each argument, and each element of a reply, costs the client.
 
 async function reserveAll(
@@ -360,10 +358,6 @@ async function commitAll(
   return JSON.parse(String(reply)) as Committed[];
 }
 
-function throwRedisFault(error: unknown): never {
-  throw redisFault(error);
-}
-
 function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): Reservation {
   const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
   switch (kind) {
@@ -383,50 +377,5 @@ function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): 
       return { kind };
     default:
       throw new HoldfastError("INTERNAL", "The ledger returned an unknown answer");
-  }
-}
-
-/** A reservation of this process, for whose effect Redis has no outcome yet. */
-interface UnreportedEffect extends StoredEffect {
-  readonly reservationId: string;
-  readonly jobId: string;
-  readonly delivery: number;
-  readonly fence: number;
-}
-
-/**
- * The effects of one queue that this process has reserved and not reported yet. If Redis loses data, nobody else knows that
- * they may have happened.
- */
-class UnreportedEffects {
-  readonly #store: QueueStore;
-  readonly #worker: string;
-  readonly #effects = new Map<string, UnreportedEffect>();
-
-  constructor(store: QueueStore, worker: string) {
-    this.#store = store;
-    this.#worker = worker;
-  }
-
-  add(effect: UnreportedEffect): void {
-    this.#effects.set(effect.reservationId, effect);
-  }
-
-  /** Redis knows how it ended. */
-  remove(reservationId: string): void {
-    this.#effects.delete(reservationId);
-  }
-
-  /** Puts each of them in doubt, unless its ledger knows more. */
-  async putInDoubt(): Promise<void> {
-    const { client, keys } = this.#store;
-    const reason = "Redis lost its reservation while its worker was in the middle";
-    await Promise.all(
-      [...this.#effects.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence }) => {
-        const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
-        const known = [name, reservationId, reason, dedupKey, jobId, delivery, this.#worker, keys.start];
-        return doubtForgottenScript.run(client, used, [...known, fence]);
-      }),
-    );
   }
 }

@@ -1,4 +1,4 @@
-import { redisFault } from "../../../platform/redis/redis-errors.ts";
+import { throwRedisFault } from "../../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import type { QueueStore } from "../../bullmq/store/queue-store.ts";
 import type { Resolution, ResolvedJob } from "../../job/resolution.ts";
@@ -30,9 +30,7 @@ export async function resolveDoubt(
   const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs, keys.workersSeen];
   const texts = [encrypt("result", result), encrypt("evidence", evidence)];
   const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start, confirm ? 1 : 0];
-  const reply = await script.run(client, used, args).catch((error: unknown) => {
-    throw redisFault(error);
-  });
+  const reply = await script.run(client, used, args).catch(throwRedisFault);
   const [kind, detail, more] = reply as [Resolved["kind"], string | null, unknown];
   switch (kind) {
     case "resolved":

@@ -37,20 +37,12 @@ async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
   const { durabilityFor } = await import("../../../platform/redis/fitness/redis-checks.ts");
   const redis = await reachRedis(configured, "fail-fast");
   const parts: Running[] = [redis];
-  const { queues, queueSettings: declared } = application;
   try {
     await requireVersion(redis.client, configured);
     const durability = await durabilityFor(redis.client, configured.HOLDFAST_DURABILITY);
     const settings = { ...configured, HOLDFAST_DURABILITY: durability };
     // Checks for data loss itself, because no other process may be running.
-    const epochs = await openEpochs({
-      client: redis.client,
-      queues,
-      declared,
-      settings,
-      log: undefined,
-      isKept: false,
-    });
+    const epochs = await openEpochs(redis.client, application, settings);
     parts.push(epochs);
     const stores = openQueueStores(redis, settings.HOLDFAST_PREFIX, epochs.layouts);
     const findings = await inTime(diagnose(application, stores, settings), PATIENCE_MS);

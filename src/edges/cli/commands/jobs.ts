@@ -1,11 +1,11 @@
 import { type Command, Option } from "commander";
 import { jobNotFound } from "../../../core/job/job-id.ts";
-import { type JobOrder, jobOrders } from "../../../core/job/job-state.ts";
-import type { ListedJob } from "../../../core/job/job-status.ts";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
 import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
 import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
+import { type JobOrder, jobOrders } from "../../../desk/jobs/job-order.ts";
 import type { Operator } from "../../../desk/operator.ts";
+import type { ListedJob } from "../../../features/job-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/job/queue-settings.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
+import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../features/queue-settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";

@@ -1,8 +1,9 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { type Application, requiredVariables } from "../../../core/job/define-config.ts";
-import { loadHandlers } from "../../../core/run/load-handlers.ts";
+import type { Application } from "../../../core/job/define-config.ts";
+import { loadHandlers } from "../../../desk/load-handlers.ts";
+import { requiredVariables } from "../../../desk/required-variables.ts";
 import { readEnv } from "../../../platform/config/application-env.ts";
 import { childEnvironment, readSettings, requireVariables } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";

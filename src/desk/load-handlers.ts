@@ -1,6 +1,7 @@
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { type Application, repeated } from "../job/define-config.ts";
-import type { JobHandler } from "../job/define-job.ts";
+import type { Application } from "../core/job/define-config.ts";
+import type { JobHandler } from "../core/job/define-job.ts";
+import { repeated } from "../features/declaration.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job with no handler or several, and each handler without a job */
 export async function loadHandlers(application: Application): Promise<ReadonlyMap<string, JobHandler>> {

@@ -1,10 +1,7 @@
-import type { RedisConnection } from "../../../platform/redis/connection.ts";
-import { inTime, START_DEADLINE_MS } from "../../../platform/redis/redis-errors.ts";
-import { loadScript } from "../../../platform/redis/script.ts";
-import { Layouts } from "./partitions.ts";
-import { queueKeys } from "./queue-keys.ts";
-
-const setScript = loadScript(import.meta.url, "set-layout.lua");
+import { Layouts, parseLayout } from "../../core/bullmq/store/partitions.ts";
+import { queueKeys } from "../../core/bullmq/store/queue-keys.ts";
+import type { RedisConnection } from "../../platform/redis/connection.ts";
+import { inTime, START_DEADLINE_MS } from "../../platform/redis/redis-errors.ts";
 
 /** Reads the layout that stands in one partition; "" for none. */
 export async function readLayout(
@@ -42,11 +39,8 @@ export async function renewLayouts(
   );
 }
 
-/** @returns the layout that stands there now: the new one, unless it was no longer as found */
-export async function setLayout(
-  client: RedisConnection,
-  prefix: string,
-  { partition, found, layout }: { partition: string; found: string; layout: string },
-): Promise<string> {
-  return String(await setScript.run(client, [queueKeys(prefix, partition).epoch], [found, layout]));
+/** The stored layout after a change. A number that comes again is named once. */
+export function changedLayout(text: string, partitions: number): string {
+  const { partitions: last, former } = parseLayout(text);
+  return [...new Set([partitions, last, ...[...former].reverse()])].join(" ");
 }

@@ -1,17 +1,15 @@
-import type { EffectVerdict, NotDone } from "../../evidence/classifier.ts";
-import { errorCode, errorTree, NEVER_SENT, saysUnanswered } from "../../evidence/error-tree.ts";
-import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
-import { isWrittenSince } from "../../evidence/outgoing/watch-outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { messageOf } from "../../platform/lib/thrown.ts";
 import {
   InDoubtError,
   NotDoneError,
   PermanentError,
   RetryAfterError,
   SnoozeError,
-} from "../job/attempt-errors.ts";
-import type { EffectContext, EffectRun } from "./effect-run.ts";
+} from "../attempt-errors.ts";
+import type { Classify, EffectVerdict, NotDone } from "../classifier.ts";
+import { errorCode, errorTree, NEVER_SENT, saysUnanswered } from "../error-tree.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
+import { isWrittenSince } from "./watch-outgoing.ts";
 
 const OUR_ABORTS: ReadonlySet<string> = new Set([
   "ATTEMPT_TIMED_OUT",
@@ -22,29 +20,27 @@ const OUR_ABORTS: ReadonlySet<string> = new Set([
   "WORKER_STOPPING",
 ]);
 
+/** It did not happen, and nothing more is known. */
 export const notDone: NotDone = { verdict: "not-done" };
 
 /**
- * Decides what a failed run of an effect means: it did not happen, or nobody can know. The effect's own classifier is asked first, then
- * that of its declaration. A classifier that throws, or returns anything but a verdict, proves nothing.
+ * Decides what a failed run of an effect means: it did not happen, or nobody can know.
+ *
+ * @param record what the run was seen to send
+ * @param classifiers are asked in turn. One that returns anything but a verdict proves nothing
+ * @param onError what the declaration says of errors that nothing explains
+ * @throws what a classifier throws
  */
-export function verdictOn<T>(
-  { id, options, declaration }: EffectRun<T>,
-  { log, scrub }: EffectContext,
+export function verdictOn(
   thrown: unknown,
   record: OutgoingRecord,
+  classifiers: readonly (Classify | undefined)[],
+  onError: "in-doubt" | "not-done" = "in-doubt",
 ): NotDone | "unknown" {
-  try {
-    const seen = record.seen();
-    const verdict: unknown =
-      options.classify?.(thrown, seen) ??
-      declaration.classify?.(thrown, seen) ??
-      classify(thrown, record, declaration.onError);
-    return readVerdict(verdict);
-  } catch (fault) {
-    log().warn({ effect: id, reason: scrub(messageOf(fault)) }, "the effect's classifier failed");
-    return "unknown";
-  }
+  const seen = record.seen();
+  let verdict: unknown;
+  for (const classifier of classifiers) verdict ??= classifier?.(thrown, seen);
+  return readVerdict(verdict ?? classify(thrown, record, onError));
 }
 
 function readVerdict(verdict: unknown): NotDone | "unknown" {
@@ -61,14 +57,8 @@ function readVerdict(verdict: unknown): NotDone | "unknown" {
 /**
  * What an error proves that no classifier has recognised. An error proves nothing, unless it is the effect's own word, or the connection was
  * never made.
- *
- * @param onError what the declaration says of all others
  */
-function classify(
-  error: unknown,
-  record: OutgoingRecord,
-  onError: "in-doubt" | "not-done" = "in-doubt",
-): EffectVerdict {
+function classify(error: unknown, record: OutgoingRecord, onError: "in-doubt" | "not-done"): EffectVerdict {
   if (error instanceof InDoubtError) return "unknown";
   if (isWord(error) && !record.isOfInnerEffect(error)) return "not-done";
   if (provesNeverSent(error, record)) return "not-done";

@@ -1,6 +1,6 @@
-import { loadScript } from "../../platform/redis/script.ts";
-import { formatFailure } from "../job/failure.ts";
-import type { QueueStore } from "./store/queue-store.ts";
+import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
+import { formatFailure } from "../core/job/failure.ts";
+import { loadScript } from "../platform/redis/script.ts";
 
 /** Who does something to a job, and why, as scripts record it. */
 export interface StoredAct {
@@ -29,16 +29,4 @@ export async function cancelJob(
   const recorded = act === undefined ? "" : JSON.stringify(act);
   const args = [keys.start, jobId, CANCELLED, keys.cancelChannel, recorded];
   return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;
-}
-
-/** Returns those of active or delayed jobs that are cancelled and have not ended yet. */
-export async function findCancelled(
-  { client, keys }: QueueStore,
-  jobIds: readonly string[],
-): Promise<readonly string[]> {
-  if (jobIds.length === 0) return [];
-  const pipeline = client.pipeline();
-  for (const jobId of jobIds) pipeline.hexists(keys.job(jobId), "defa");
-  const marks = (await pipeline.exec()) ?? [];
-  return jobIds.filter((_, at) => marks[at]?.[1] === 1);
 }

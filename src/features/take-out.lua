@@ -1,7 +1,7 @@
 --[[
   Takes a job that waits out of where it waits. Included by other scripts. `prefix` is what all keys of the queue begin with.
 ]]
--- @include ./held.lua
+-- @include ../core/bullmq/held.lua
 
 -- `state` and `isHeld` are as jobState has them; the job is neither active nor ended.
 local function takeOut(prefix, id, state, isHeld)

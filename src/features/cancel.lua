@@ -11,13 +11,13 @@
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
--- @include ./job-state.lua
+-- @include ../core/bullmq/job-state.lua
 -- @include ./take-out.lua
--- @include ./record-act.lua
+-- @include ../core/bullmq/record-act.lua
 
 -- Each takes prefix, id, reason and the time.
 local endFeatures = {}
--- @include ../../features/points/end.lua
+-- @include ./points/end.lua
 
 local prefix, id, reason = ARGV[1], ARGV[2], ARGV[3]
 if not jobExists(prefix, id) then return "missing" end

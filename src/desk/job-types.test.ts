@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { JobStatus } from "./job-status.ts";
+import type { JobStatus } from "../core/job/job-status.ts";
 import { readStatusBy } from "./job-types.ts";
 
 const job = (type: string) => ({ type, result: { "~standard": {} } });

@@ -1,15 +1,4 @@
-/** At most so many starts in a time. */
-export interface Rate {
-  readonly count: number;
-  readonly perMs: number;
-}
-
-/** Limits of a whole queue, over all workers. */
-export interface QueueLimits {
-  /** How many of its jobs may run at a time. */
-  readonly concurrency?: number | undefined;
-  readonly rate?: Rate | undefined;
-}
+import type { QueueSettings, Rate } from "../core/job/define-config.ts";
 
 /** Settings of one queue. */
 export interface QueueDefinition {
@@ -39,13 +28,6 @@ export interface QueueDefinition {
    * @default 1
    */
   readonly partitions?: number;
-}
-
-/** What an application declares for a queue. */
-export interface QueueSettings {
-  readonly concurrency: number | undefined;
-  readonly limits: QueueLimits;
-  readonly partitions: number;
 }
 
 /** A worker has a connection for each. */

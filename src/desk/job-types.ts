@@ -1,5 +1,6 @@
-import type { JobStatus } from "./job-status.ts";
-import type { ProducibleJob } from "./submit-options.ts";
+import type { JobStatus } from "../core/job/job-status.ts";
+import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
+import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** The part of a contract that whoever reads its jobs' results needs. */
 export interface ResultingJob<Result> {
@@ -39,6 +40,13 @@ export type ResultOf<Job extends ResultingJob<unknown>> =
 export type AttemptOf<Job extends { handler(run: never): unknown }> = Parameters<
   Parameters<Job["handler"]>[0]
 >[0];
+
+/** A payload with its options. */
+export interface Submission<PayloadIn> extends SubmitOptions {
+  readonly payload: PayloadIn;
+}
+
+export type SubmitResult = Receipt | HoldfastError;
 
 /** The status of a job of one contract: `result` is null until the job has completed. */
 export type JobStatusOf<Job extends ResultingJob<unknown>> = Omit<JobStatus, "result"> & {

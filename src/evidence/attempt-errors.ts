@@ -1,5 +1,5 @@
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { delayMsOf } from "../../platform/lib/delay-ms.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { delayMsOf } from "../platform/lib/delay-ms.ts";
 
 /**
  * Thrown by a handler when another attempt cannot help: the job is `failed` at once with `PERMANENT_FAILURE`.
