@@ -125,7 +125,7 @@ module.exports = {
         dependencyTypes: ["npm-dev"],
         dependencyTypesNot: ["npm-peer"],
         pathNot:
-          "node_modules/(@fastify/(static|swagger)|@noble/ciphers|bullmq|bullmq-otel|cli-progress|fastify|pino-pretty|prom-client)/",
+          "node_modules/(@fastify/(static|swagger)|@noble/ciphers|@opentelemetry/api|bullmq|bullmq-otel|cli-progress|fastify|pino-pretty|prom-client)/",
       },
     },
     {
