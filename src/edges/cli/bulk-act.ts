@@ -4,10 +4,9 @@ import type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 import type { ActName, ActRequest } from "../../desk/acts/act-on-many.ts";
 import type { ActStatus } from "../../desk/acts/acts.ts";
 import type { Operator } from "../../desk/operator.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
-import { exitCode } from "./exit-code.ts";
+import { exitCode, usage } from "./exit-code.ts";
 import { type FilterOptions, filterOf } from "./filter-options.ts";
 import { canAsk, confirm, showPreview } from "./screen/confirm.ts";
 import { print, printError, printJson } from "./screen/output.ts";
@@ -50,12 +49,9 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
   requireFilter(act, filterAt(Date.now()), all);
   requireRate(act, rate);
   if (!dryRun && reason.trim() === "")
-    throw new HoldfastError("USAGE", `jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
+    throw usage(`jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
   if (!dryRun && !yes && !canAsk())
-    throw new HoldfastError(
-      "USAGE",
-      `jobs ${act}: expected --yes, or --dry-run: there is no terminal to ask on`,
-    );
+    throw usage(`jobs ${act}: expected --yes, or --dry-run: there is no terminal to ask on`);
   await withOperator(async (operator) => {
     const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
     // Without a question or --wait, the first part of the count is enough; the act counts all.
@@ -85,12 +81,12 @@ function requireFilter(act: ActName, filter: object, all: true | undefined): voi
   const expected = isNarrow
     ? "--all without a filter"
     : "ids, a filter such as --type <type> or --code <code>, or --all for every job";
-  throw new HoldfastError("USAGE", `jobs ${act}: expected ${expected}`);
+  throw usage(`jobs ${act}: expected ${expected}`);
 }
 
 function requireRate(act: ActName, rate: string | undefined): void {
   if (rate === undefined || /^[1-9]\d{0,6}\/\d{0,9}(ms|s|m|h)$/.test(rate)) return;
-  throw new HoldfastError("USAGE", `jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
+  throw usage(`jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
 }
 
 async function previewOf(operator: Operator, scope: Scope, isWhole: boolean): Promise<Preview> {

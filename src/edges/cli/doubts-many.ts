@@ -8,16 +8,15 @@ import {
   readExport,
 } from "../../desk/doubts/provider-export.ts";
 import type { Operator } from "../../desk/operator.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
-import { exitCode } from "./exit-code.ts";
+import { exitCode, usage } from "./exit-code.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
 import { canAsk, confirm, showPreview } from "./screen/confirm.ts";
 import { seenText } from "./screen/job-text.ts";
 import { print, printError, printHint, printJson } from "./screen/output.ts";
-import { tableLines } from "./screen/table.ts";
+import { type ColumnOf, tableOf } from "./screen/table.ts";
 import type { Cell, Lines } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
 
@@ -51,10 +50,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
   requireConsent(options);
   const isNarrow = Object.values(doubtFilterOf(options)).some((value) => value !== undefined);
   if (isNarrow === (all === true))
-    throw new HoldfastError(
-      "USAGE",
-      "doubts resolve: expected <id> and <effect>, a filter such as --type <type>, or --all",
-    );
+    throw usage("doubts resolve: expected <id> and <effect>, a filter such as --type <type>, or --all");
   await withOperator(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const filter = doubtFilterOf(options, await operator.now());
@@ -78,11 +74,10 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
 export async function importExport(file: string, options: ImportOptions): Promise<void> {
   const { evidence, column, rest } = options;
   requireConsent(options);
-  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
-  if (rest !== undefined && rest !== "not-done")
-    throw new HoldfastError("USAGE", `--rest: expected not-done, got "${rest}"`);
+  if (evidence.trim() === "") throw usage("--evidence: expected a text");
+  if (rest !== undefined && rest !== "not-done") throw usage(`--rest: expected not-done, got "${rest}"`);
   if (rest !== undefined && doubtFilterOf(options).until === undefined)
-    throw new HoldfastError("USAGE", "--rest: needs --until, the instant until which the export is complete");
+    throw usage("--rest: needs --until, the instant until which the export is complete");
   const values = await readValues(file, column);
   await withOperator(async (operator) => {
     await requireKnown(operator, { type: options.type });
@@ -145,7 +140,7 @@ function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
 
 function requireConsent({ dryRun, yes }: ManyOptions): void {
   if (!dryRun && !yes && !canAsk())
-    throw new HoldfastError("USAGE", "expected --yes, or --dry-run: there is no terminal to ask on");
+    throw usage("expected --yes, or --dry-run: there is no terminal to ask on");
 }
 
 interface Proposal {
@@ -245,24 +240,16 @@ function describeResolved(as: As, { resolved, skipped }: Resolved): string {
 
 function proposedLines(rows: readonly Proposed[]): readonly (readonly Cell[])[] {
   if (rows.length === 0) return [["nothing in doubt matches"]];
-  const cells = rows.map(({ as, doubt: { jobId, type, idempotencyKey, effect, since } }) => [
-    textOf(as),
-    jobId,
-    type ?? "",
-    idempotencyKey ?? "",
-    effect,
-    since,
-  ]);
-  return tableLines(columns, cells);
+  return tableOf(columns, rows);
 }
 
-const columns = [
-  "as",
-  "job",
-  "type",
-  { heading: "key", leaves: 1 },
-  "effect",
-  { heading: "since", leaves: 2 },
+const columns: readonly ColumnOf<Proposed>[] = [
+  ["as", ({ as }) => textOf(as)],
+  ["job", ({ doubt }) => doubt.jobId],
+  ["type", ({ doubt }) => doubt.type],
+  ["key", ({ doubt }) => doubt.idempotencyKey, 1],
+  ["effect", ({ doubt }) => doubt.effect],
+  ["since", ({ doubt }) => doubt.since, 2],
 ];
 
 function textOf(as: As): string {
@@ -280,9 +267,9 @@ function effects(count: number): string {
  */
 export async function readValues(file: string, column?: string): Promise<ReadonlySet<string>> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new HoldfastError("USAGE", `${file}: cannot be read`, { cause });
+    throw usage(`${file}: cannot be read`, { cause });
   });
   const read = readExport(text, column);
-  if ("fault" in read) throw new HoldfastError("USAGE", `${file}: ${read.fault}`);
+  if ("fault" in read) throw usage(`${file}: ${read.fault}`);
   return read.values;
 }

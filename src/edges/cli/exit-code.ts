@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
-import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 /** The exit codes of commands. */
 export const exitCode = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
@@ -14,4 +14,9 @@ export function exitCodeOf(error: HoldfastError): number {
   if (error.code === "USAGE") return exitCode.usage;
   if (unreachable.has(error.code)) return exitCode.unreachable;
   return exitCode.failed;
+}
+
+/** A command that was called wrongly. */
+export function usage(message: string, options?: { readonly cause: unknown }): HoldfastError {
+  return new HoldfastError("USAGE", message, options);
 }

@@ -9,7 +9,7 @@ import {
   type JobFilter,
   jobFilterSchema,
 } from "../../desk/jobs/job-filter.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { usage } from "./exit-code.ts";
 import { requireCode, requireState } from "./known-names.ts";
 
 /** What the options of `addFilterOptions` give, by their names. */
@@ -43,7 +43,7 @@ export function filterOf(options: FilterOptions, states: readonly string[] = job
   if (!parsed.success) {
     const [name] = parsed.error.issues[0]?.path ?? [];
     const faulty = kinds.find(({ member }) => member === name);
-    throw new HoldfastError("USAGE", faulty === undefined ? "invalid filter" : faultOf(faulty));
+    throw usage(faulty === undefined ? "invalid filter" : faultOf(faulty));
   }
   const filterAt = (now: number) => ({
     ...parsed.data,
@@ -113,5 +113,5 @@ export function readInstant(option: string, text: string | undefined, now: numbe
   if (text === undefined) return undefined;
   const at = instantOf(text, now);
   if (at !== undefined) return at;
-  throw new HoldfastError("USAGE", `--${option}: expected ${INSTANT_EXPECTED}, got "${text}"`);
+  throw usage(`--${option}: expected ${INSTANT_EXPECTED}, got "${text}"`);
 }

@@ -1,8 +1,8 @@
 import type { Application } from "../../core/job/define-config.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { errorCodes } from "../../platform/errors/error-codes.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
+import { usage } from "./exit-code.ts";
 
 /** @throws HoldfastError `USAGE` for an unknown name: an empty list would read like good news */
 export function requireState(state: string | undefined, states: readonly string[]): void {
@@ -42,8 +42,5 @@ function required(
   otherwise?: string,
 ): void {
   if (name === undefined || known.includes(name)) return;
-  throw new HoldfastError(
-    "USAGE",
-    `${option}there is no ${what} "${name}"; ${suggestion(name, known, otherwise)}`,
-  );
+  throw usage(`${option}there is no ${what} "${name}"; ${suggestion(name, known, otherwise)}`);
 }

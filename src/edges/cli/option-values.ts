@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
+import { usage } from "./exit-code.ts";
 
 /** Names the option in the error; the limits are the schema's. @throws HoldfastError `USAGE` */
 export function parseNumber(option: string, text: string): number {
   const number = Number(text);
   if (text.trim() !== "" && Number.isFinite(number)) return number;
-  throw new HoldfastError("USAGE", `${option}: expected a number, got "${text}"`);
+  throw usage(`${option}: expected a number, got "${text}"`);
 }
 
 /** Reads a value, `@` and a file with it, or `-` for standard input. @throws HoldfastError `USAGE` */
@@ -17,7 +17,7 @@ export async function readSource(option: string, source: string): Promise<string
   try {
     return readFileSync(source.slice(1), "utf8");
   } catch (cause) {
-    throw new HoldfastError("USAGE", `${option}: cannot read ${source.slice(1)}`, { cause });
+    throw usage(`${option}: cannot read ${source.slice(1)}`, { cause });
   }
 }
 
@@ -29,6 +29,6 @@ export function readJson(option: string, source: string): unknown {
     return value;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";
-    throw new HoldfastError("USAGE", `${option}: expected JSON (${reason})`, { cause });
+    throw usage(`${option}: expected JSON (${reason})`, { cause });
   }
 }

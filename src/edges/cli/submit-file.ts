@@ -5,7 +5,7 @@ import { SingleBar } from "cli-progress";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
-import { exitCode } from "./exit-code.ts";
+import { exitCode, usage } from "./exit-code.ts";
 import { print, printError, printJson } from "./screen/output.ts";
 import { printable } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
@@ -66,7 +66,7 @@ function openSource(file: string): { stream: Readable; bytes: number } {
     const { size: bytes } = statSync(file);
     return { stream: createReadStream(file), bytes };
   } catch (cause) {
-    throw new HoldfastError("USAGE", `--from: cannot read ${file}`, { cause });
+    throw usage(`--from: cannot read ${file}`, { cause });
   }
 }
 

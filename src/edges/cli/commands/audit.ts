@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withOperator } from "../connections.ts";
+import { usage } from "../exit-code.ts";
 import { requireKnown } from "../known-names.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
 import type { Lines } from "../screen/text.ts";
 
 interface ListOptions extends ShowOptions {
@@ -29,7 +29,7 @@ export function addAuditCommands(program: Command): void {
 async function list({ job, queue, limit, ...options }: ListOptions): Promise<void> {
   const most = Number(limit);
   if (!Number.isSafeInteger(most) || most < 1 || most > LIMIT_MAX)
-    throw new HoldfastError("USAGE", `--limit: expected 1 to ${LIMIT_MAX}, got "${limit}"`);
+    throw usage(`--limit: expected 1 to ${LIMIT_MAX}, got "${limit}"`);
   await withOperator(async (operator) => {
     await requireKnown(operator, { queue });
     const read = () => operator.auditTrail(most, { jobId: job, queue });
@@ -37,15 +37,17 @@ async function list({ job, queue, limit, ...options }: ListOptions): Promise<voi
   });
 }
 
-const columns = ["when", "what", "on", { heading: "jobs", leaves: 1 }, "by", "why"];
+const columns: readonly ColumnOf<AuditEntry>[] = [
+  ["when", ({ at }) => at],
+  ["what", ({ as }) => as],
+  ["on", onWhat],
+  ["jobs", ({ count }) => count, 1],
+  ["by", ({ by }) => by],
+  ["why", ({ evidence }) => evidence],
+];
 
 function describe(entries: readonly AuditEntry[]): Lines {
-  if (entries.length === 0) return "nothing was done by hand, as far as is known";
-  const rows = entries.map((entry) => {
-    const { at, as, count, by, evidence } = entry;
-    return [at, as, onWhat(entry), count === null ? "" : String(count), by, evidence];
-  });
-  return tableLines(columns, rows);
+  return entries.length === 0 ? "nothing was done by hand, as far as is known" : tableOf(columns, entries);
 }
 
 function onWhat({ jobId, effect, queue, schedule }: AuditEntry): string {

@@ -2,10 +2,9 @@ import type { Command } from "commander";
 import { durationOf } from "../../../desk/jobs/instant.ts";
 import { describeFilter, type JobFilter } from "../../../desk/jobs/job-filter.ts";
 import type { Operator } from "../../../desk/operator.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
-import { exitCode } from "../exit-code.ts";
+import { exitCode, usage } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { canAsk, confirm, showPreview } from "../screen/confirm.ts";
@@ -47,13 +46,9 @@ async function clean(options: CleanOptions): Promise<void> {
   const filterAt = filterOf(options, ENDED);
   const ageMs = olderThan === undefined ? 0 : durationMs(olderThan);
   requireFilter({ ...filterAt(Date.now()), olderThan }, all);
-  if (!dryRun && !reason?.trim())
-    throw new HoldfastError("USAGE", "jobs clean: expected --reason <text>, or --dry-run");
+  if (!dryRun && !reason?.trim()) throw usage("jobs clean: expected --reason <text>, or --dry-run");
   if (!dryRun && !yes && !canAsk())
-    throw new HoldfastError(
-      "USAGE",
-      "jobs clean: expected --yes, or --dry-run: there is no terminal to ask on",
-    );
+    throw usage("jobs clean: expected --yes, or --dry-run: there is no terminal to ask on");
   await withOperator(async (operator) => {
     await requireKnown(operator, options);
     const now = await operator.now();
@@ -109,14 +104,11 @@ function requireFilter(filter: object, all: true | undefined): void {
   const isNarrow = Object.values(filter).some((value) => value !== undefined);
   if (isNarrow === (all === undefined)) return;
   const expected = isNarrow ? "--all without a filter" : "a filter such as --older-than 7d, or --all";
-  throw new HoldfastError("USAGE", `jobs clean: expected ${expected}`);
+  throw usage(`jobs clean: expected ${expected}`);
 }
 
 function durationMs(text: string): number {
   const ms = durationOf(text);
   if (ms !== undefined) return ms;
-  throw new HoldfastError(
-    "USAGE",
-    `--older-than: expected a duration such as 30min, 12h or 7d, got "${text}"`,
-  );
+  throw usage(`--older-than: expected a duration such as 30min, 12h or 7d, got "${text}"`);
 }

@@ -7,13 +7,14 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";
+import { usage } from "../exit-code.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { canAsk } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
 import type { Lines } from "../screen/text.ts";
 
 interface ResolveOptions extends ManyOptions {
@@ -77,18 +78,18 @@ async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOption
   });
 }
 
+const columns: readonly ColumnOf<Doubt>[] = [
+  ["job", ({ jobId }) => jobId],
+  ["type", ({ type }) => type, 3],
+  ["key", ({ idempotencyKey }) => idempotencyKey, 2],
+  ["effect", ({ effect }) => effect],
+  ["since", ({ since }) => since, 1],
+  ["why", (doubt) => doubt.reason + hints(doubt)],
+  ["what it sent", ({ evidence }) => evidenceText(evidence), 4],
+];
+
 function describe(doubts: readonly Doubt[]): Lines {
-  if (doubts.length === 0) return "nothing is in doubt";
-  const rows = doubts.map((doubt) => [
-    doubt.jobId,
-    doubt.type ?? "",
-    doubt.idempotencyKey ?? "",
-    doubt.effect,
-    doubt.since,
-    doubt.reason + hints(doubt),
-    evidenceText(doubt.evidence),
-  ]);
-  return tableLines(columns, rows);
+  return doubts.length === 0 ? "nothing is in doubt" : tableOf(columns, doubts);
 }
 
 function hints(doubt: Doubt): string {
@@ -96,27 +97,16 @@ function hints(doubt: Doubt): string {
   return doubt.mayStillRun ? `${late} (may still be under way: ${seenText(doubt)})` : late;
 }
 
-const columns = [
-  "job",
-  { heading: "type", leaves: 3 },
-  { heading: "key", leaves: 2 },
-  "effect",
-  { heading: "since", leaves: 1 },
-  "why",
-  { heading: "what it sent", leaves: 4 },
-];
-
 async function resolve(
   id: string | undefined,
   effect: string | undefined,
   options: ResolveOptions,
 ): Promise<void> {
   const { as, evidence, result } = options;
-  if (as !== "done" && as !== "not-done")
-    throw new HoldfastError("USAGE", `--as: expected done or not-done, got "${as}"`);
-  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  if (as !== "done" && as !== "not-done") throw usage(`--as: expected done or not-done, got "${as}"`);
+  if (evidence.trim() === "") throw usage("--evidence: expected a text");
   if (id === undefined) return await resolveMatching({ ...options, as });
-  if (effect === undefined) throw new HoldfastError("USAGE", "expected <id> and <effect>, or a filter");
+  if (effect === undefined) throw usage("expected <id> and <effect>, or a filter");
   const json = result === undefined ? undefined : compactJson(result);
   const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
   const job = await withOperator((operator) => resolveOrAsk(operator, id, effect, resolution));
@@ -157,6 +147,6 @@ function compactJson(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text));
   } catch (cause) {
-    throw new HoldfastError("USAGE", "--result: expected JSON", { cause });
+    throw usage("--result: expected JSON", { cause });
   }
 }

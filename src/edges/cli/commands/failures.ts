@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { FailureGroups } from "../../../desk/jobs/failure-groups.ts";
+import type { FailureGroup, FailureGroups } from "../../../desk/jobs/failure-groups.ts";
 import { withOperator } from "../connections.ts";
 import { printHint } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
 /** `holdfast failures`. */
@@ -24,25 +24,17 @@ async function list(options: ShowOptions): Promise<void> {
   });
 }
 
-const columns = [
-  "jobs",
-  "type",
-  "code",
-  { heading: "latest", leaves: 1 },
-  { heading: "example", leaves: 2 },
-  "message",
+const columns: readonly ColumnOf<FailureGroup>[] = [
+  ["jobs", ({ count }) => count],
+  ["type", ({ type }) => type],
+  ["code", ({ code }) => code],
+  ["latest", ({ lastAt }) => lastAt, 1],
+  ["example", ({ exampleId }) => exampleId, 2],
+  ["message", ({ messagePattern, message }) => messagePattern ?? message],
 ];
 
 function describe({ groups, scanned, isComplete }: FailureGroups): Lines {
   if (groups.length === 0) return "no failed jobs";
-  const rows = groups.map(({ type, code, count, lastAt, exampleId, message, messagePattern }) => [
-    String(count),
-    type,
-    code,
-    lastAt,
-    exampleId,
-    messagePattern ?? message,
-  ]);
-  const lines = tableLines(columns, rows);
+  const lines = tableOf(columns, groups);
   return isComplete ? lines : [...lines, [toned(`(of the latest ${scanned} that failed)`, "faint")]];
 }

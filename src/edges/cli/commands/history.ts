@@ -5,8 +5,8 @@ import { readInstant } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { timeOrNone } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
-import { type Cell, type Lines, toned } from "../screen/text.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
+import { type Cell, type Lines, type Tone, toned } from "../screen/text.ts";
 
 interface HistoryOptions extends ShowOptions {
   readonly queue?: string;
@@ -54,37 +54,23 @@ function stepOf({ from, to }: Pick<HistoryQuery, "from" | "to">, now: number): n
   return STEPS_MS.find((step) => spanMs / step <= ROWS_MAX) ?? STEPS_MS.at(-1);
 }
 
-const columns = [
-  "from",
-  "submitted",
-  "completed",
-  { heading: "retried", leaves: 3 },
-  "failed",
-  "in doubt",
-  { heading: "start p99", leaves: 1 },
-  { heading: "run p99", leaves: 2 },
+const columns: readonly ColumnOf<HistoryPoint>[] = [
+  ["from", ({ at }) => at],
+  ["submitted", ({ submitted }) => submitted],
+  ["completed", ({ completed }) => completed],
+  ["retried", ({ retried }) => retried, 3],
+  ["failed", ({ failed, expired }) => unlessNone(failed + expired, "bad")],
+  ["in doubt", ({ inDoubt }) => unlessNone(inDoubt, "warning")],
+  ["start p99", ({ timeToStart }) => timeOrNone(timeToStart.p99), 1],
+  ["run p99", ({ runTime }) => timeOrNone(runTime.p99), 2],
 ];
 
 function describe({ points, marks }: History): Lines {
-  return [
-    ...tableLines(columns, points.map(rowOf)),
-    ...(marks.length === 0 ? [] : [[""]]),
-    ...marks.map(lineOf),
-  ];
+  return [...tableOf(columns, points), ...(marks.length === 0 ? [] : [[""]]), ...marks.map(lineOf)];
 }
 
-function rowOf(point: HistoryPoint): Cell[] {
-  const failed = point.failed + point.expired;
-  return [
-    point.at,
-    String(point.submitted),
-    String(point.completed),
-    String(point.retried),
-    failed === 0 ? "0" : toned(String(failed), "bad"),
-    point.inDoubt === 0 ? "0" : toned(String(point.inDoubt), "warning"),
-    timeOrNone(point.timeToStart.p99),
-    timeOrNone(point.runTime.p99),
-  ];
+function unlessNone(count: number, tone: Tone): Cell {
+  return toned(String(count), count === 0 ? undefined : tone);
 }
 
 /** "2026-12-01T03:12:00.000Z  paused imports: bad deploy 7f3a (ann@build-1)". */

@@ -3,10 +3,9 @@ import type { Command } from "commander";
 import type { BullmqQueue, Counts } from "../../../desk/import/bullmq-queue.ts";
 import type { ImportReport, ImportRequest } from "../../../desk/import/import-parts.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withSubmitPath } from "../connections.ts";
-import { exitCode } from "../exit-code.ts";
+import { exitCode, usage } from "../exit-code.ts";
 import { requireDeclared } from "../known-names.ts";
 import { print, printError, printJson } from "../screen/output.ts";
 import { printable } from "../screen/text.ts";
@@ -43,7 +42,7 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
   const { type, name, prefix, fromRedis, dryRun = false, json } = options;
   const settings = readSettings();
   if (fromRedis === undefined && prefix === settings.HOLDFAST_PREFIX)
-    throw new HoldfastError("USAGE", `--prefix: expected BullMQ's prefix, got Holdfast's own, "${prefix}"`);
+    throw usage(`--prefix: expected BullMQ's prefix, got Holdfast's own, "${prefix}"`);
   const [{ openBullmqQueue }, { importQueue, toImport }, { redisUrl }] = await Promise.all([
     import("../../../desk/import/bullmq-queue.ts"),
     import("../../../desk/import/import-queue.ts"),
@@ -85,8 +84,7 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
 /** A misspelt name would read like a queue that is done. */
 async function requireFound(queue: BullmqQueue, queueName: string): Promise<void> {
   if (await queue.exists()) return;
-  throw new HoldfastError(
-    "USAGE",
+  throw usage(
     `there is no queue "${queueName}" in that Redis, with that prefix: see --prefix and --from-redis`,
   );
 }
@@ -96,10 +94,7 @@ async function requireOneName(queue: BullmqQueue): Promise<void> {
   const { namesIn } = await import("../../../desk/import/import-queue.ts");
   const names = await namesIn(queue);
   if (names.length < 2) return;
-  throw new HoldfastError(
-    "USAGE",
-    `the queue has jobs of several names: expected --name with one of ${names.join(", ")}`,
-  );
+  throw usage(`the queue has jobs of several names: expected --name with one of ${names.join(", ")}`);
 }
 
 async function withProgress(

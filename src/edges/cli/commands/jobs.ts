@@ -10,13 +10,13 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
-import { exitCode } from "../exit-code.ts";
+import { exitCode, usage } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
 import { print, printError, printHint, printJson, write } from "../screen/output.ts";
 import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Lines, printable } from "../screen/text.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 
@@ -78,10 +78,7 @@ function bulk(command: Command, act: ActName, what: string): void {
 async function actOnEach(act: ActName, ids: readonly string[], options: BulkOptions): Promise<void> {
   const { wait: _, reason, json, ...others } = options;
   if (Object.keys(others).length > 0)
-    throw new HoldfastError(
-      "USAGE",
-      `jobs ${act}: expected either ids or a filter with its options, got both`,
-    );
+    throw usage(`jobs ${act}: expected either ids or a filter with its options, got both`);
   await withOperator(async (operator) => {
     const by = { by: username(), reason };
     const acts = {
@@ -126,30 +123,18 @@ async function readJobs(operator: Operator, wanted: OrderedFilter, most: number)
   return found;
 }
 
-const columns = [
-  "id",
-  { heading: "type", leaves: 4 },
-  "state",
-  { heading: "attempts", leaves: 1 },
-  { heading: "submitted", leaves: 2 },
-  { heading: "key", leaves: 3 },
-  "error",
+const columns: readonly ColumnOf<ListedJob>[] = [
+  ["id", ({ id }) => id],
+  ["type", ({ type }) => type, 4],
+  ["state", ({ state }) => stateCell(state)],
+  ["attempts", ({ attemptsMade, maxAttempts }) => `${attemptsMade}/${maxAttempts}`, 1],
+  ["submitted", ({ submittedAt }) => submittedAt, 2],
+  ["key", ({ idempotencyKey }) => idempotencyKey, 3],
+  ["error", ({ error }) => error && `${error.code}: ${error.message}`],
 ];
 
 function describe(jobs: readonly ListedJob[]): Lines {
-  if (jobs.length === 0) return "no jobs";
-  const rows = jobs.map(
-    ({ id, type, state, attemptsMade, maxAttempts, submittedAt, idempotencyKey, error }) => [
-      id,
-      type,
-      stateCell(state),
-      `${attemptsMade}/${maxAttempts}`,
-      submittedAt,
-      idempotencyKey,
-      error === null ? "" : `${error.code}: ${error.message}`,
-    ],
-  );
-  return tableLines(columns, rows);
+  return jobs.length === 0 ? "no jobs" : tableOf(columns, jobs);
 }
 
 async function showOne(id: string, { json }: { readonly json?: true }): Promise<void> {
@@ -187,7 +172,7 @@ async function printOutcome(id: string, json: true | undefined, act: () => Promi
 function parseLimit(limit: string): number {
   const most = Number(limit);
   if (Number.isSafeInteger(most) && most > 0) return most;
-  throw new HoldfastError("USAGE", `--limit: expected a number of jobs, at least 1, got "${limit}"`);
+  throw usage(`--limit: expected a number of jobs, at least 1, got "${limit}"`);
 }
 
 interface ExportOptions extends FilterOptions {
@@ -215,5 +200,5 @@ async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
 function formatOf(text: string): ExportFormat {
   const format = exportFormats.find((known) => known === text);
   if (format !== undefined) return format;
-  throw new HoldfastError("USAGE", `--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
+  throw usage(`--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
 }

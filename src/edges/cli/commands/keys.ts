@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { apiKeyEntry, apiKeyName, scopeList } from "../../../platform/config/api-keys.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { usage } from "../exit-code.ts";
 import { print, printJson } from "../screen/output.ts";
 
 interface CreateOptions {
@@ -37,7 +37,7 @@ Example:
 
 function create({ name, scope, json }: CreateOptions): void {
   const wrong = (option: string, expected: string, got: string) =>
-    new HoldfastError("USAGE", `--${option}: expected ${expected}, got ${JSON.stringify(got)}`);
+    usage(`--${option}: expected ${expected}, got ${JSON.stringify(got)}`);
   if (!apiKeyName.safeParse(name).success) throw wrong("name", "1 to 64 letters, digits, dots, - or _", name);
   const { data: scopes } = scopeList.safeParse(scope);
   if (scopes === undefined) throw wrong("scope", "submit, read or operate, several joined by +", scope);

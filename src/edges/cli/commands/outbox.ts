@@ -1,14 +1,14 @@
 import type { Command } from "commander";
 import type { Mending, OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { usage } from "../exit-code.ts";
 import { readJson, readSource } from "../option-values.ts";
 import { print } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
 const REASON = ["--reason <text>", "kept in the audit log"] as const;
@@ -86,7 +86,7 @@ async function init({ apply }: { readonly apply?: true }): Promise<void> {
   }
   const { migrate } = await import("../../../features/outbox/database.ts");
   const { DATABASE_URL: url } = readSettings();
-  if (url === undefined) throw new HoldfastError("USAGE", "--apply: DATABASE_URL is not set");
+  if (url === undefined) throw usage("--apply: DATABASE_URL is not set");
   await migrate(url);
   print("the database has an outbox; start a relay: holdfast relay");
 }
@@ -117,29 +117,18 @@ async function listParked({ code, type, after, limit, ...options }: ParkedOption
   });
 }
 
+const columns: readonly ColumnOf<ParkedRow>[] = [
+  ["id", ({ id }) => id],
+  ["type", ({ type }) => type],
+  ["key", ({ idempotencyKey }) => idempotencyKey],
+  ["parked", ({ parkedAt }) => parkedAt, 1],
+  ["behind", ({ behind }) => behind || null, 2],
+  ["code", ({ problem }) => toned(problem.code, "bad")],
+  ["problem", ({ problem }) => problem.message],
+];
+
 function describeParked(rows: readonly ParkedRow[]): Lines {
-  if (rows.length === 0) return "no row is parked";
-  const lines = rows.map(({ id, type, idempotencyKey, parkedAt, problem, behind }) => [
-    id,
-    type,
-    idempotencyKey,
-    parkedAt,
-    behind === 0 ? "" : String(behind),
-    toned(problem.code, "bad"),
-    problem.message,
-  ]);
-  return tableLines(
-    [
-      "id",
-      "type",
-      "key",
-      { heading: "parked", leaves: 1 },
-      { heading: "behind", leaves: 2 },
-      "code",
-      "problem",
-    ],
-    lines,
-  );
+  return rows.length === 0 ? "no row is parked" : tableOf(columns, rows);
 }
 
 interface ReleaseOptions {
@@ -156,12 +145,10 @@ const MENDING = ["payload", "type", "key", "options"] as const;
 async function release(id: string | undefined, options: ReleaseOptions): Promise<void> {
   const { code, reason } = options;
   const act = { by: username(), reason };
-  if ((id === undefined) === (code === undefined))
-    throw new HoldfastError("USAGE", "expected either an id or --code");
+  if ((id === undefined) === (code === undefined)) throw usage("expected either an id or --code");
   if (code !== undefined) {
     const given = MENDING.filter((name) => options[name] !== undefined);
-    if (given.length > 0)
-      throw new HoldfastError("USAGE", `--${given.join(", --")}: expected an id, got --code`);
+    if (given.length > 0) throw usage(`--${given.join(", --")}: expected an id, got --code`);
     const released = await withOutbox((calls) => calls.releaseAll(code, act));
     print(`released ${released} rows`);
     return;
@@ -174,7 +161,7 @@ async function release(id: string | undefined, options: ReleaseOptions): Promise
 
 async function readMending({ payload, type, key, options }: ReleaseOptions): Promise<Mending> {
   if (payload === "-" && options === "-")
-    throw new HoldfastError("USAGE", "--payload, --options: expected one of them from standard input");
+    throw usage("--payload, --options: expected one of them from standard input");
   return {
     type,
     idempotencyKey: key,
@@ -186,5 +173,5 @@ async function readMending({ payload, type, key, options }: ReleaseOptions): Pro
 async function readOptions(source: string): Promise<Readonly<Record<string, unknown>>> {
   const options = readJson("--options", await readSource("--options", source));
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return { ...options };
-  throw new HoldfastError("USAGE", "--options: expected a JSON object");
+  throw usage("--options: expected a JSON object");
 }

@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../features/queue-settings.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { usage } from "../exit-code.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
 
 interface Json {
@@ -73,7 +73,8 @@ each submission one more command. To end that, run the command again with the sa
 
 async function list(options: ShowOptions): Promise<void> {
   await withOperator(async ({ queues }) => {
-    await show({ read: queues.list, describe: listed, json: (found) => found }, options);
+    const describe = (found: readonly QueueView[]) => tableOf(columns, found);
+    await show({ read: queues.list, describe, json: (found) => found }, options);
   });
 }
 
@@ -83,31 +84,19 @@ async function showOne(name: string, options: ShowOptions): Promise<void> {
   });
 }
 
-const columns = [
-  "name",
-  "waiting",
-  "active",
-  { heading: "delayed", leaves: 2 },
-  "failed",
-  { heading: "workers", leaves: 1 },
-  "",
-  "limits",
+const columns: readonly ColumnOf<QueueView>[] = [
+  ["name", ({ name }) => name],
+  ["waiting", ({ waiting }) => waiting],
+  ["active", ({ active }) => active],
+  ["delayed", ({ delayed }) => delayed, 2],
+  ["failed", ({ failed }) => failed],
+  ["workers", ({ workers }) => workers, 1],
+  ["", ({ paused }) => paused && toned(`paused: ${paused.reason || "by another tool"}`, "warning")],
+  ["limits", ({ limits, override }) => limitText(limits) + (override === null ? "" : " (by hand)")],
 ];
 
-function listed(queues: readonly QueueView[]): Lines {
-  const rows = queues.map(({ name, waiting, active, delayed, failed, workers, paused, limits, override }) => [
-    name,
-    String(waiting),
-    String(active),
-    String(delayed),
-    String(failed),
-    String(workers),
-    paused === null ? "" : toned(`paused: ${paused.reason || "by another tool"}`, "warning"),
-    [limits.concurrency === null ? "" : `${limits.concurrency} at a time`, limits.rate ?? ""]
-      .filter(Boolean)
-      .join(", ") + (override === null ? "" : " (by hand)"),
-  ]);
-  return tableLines(columns, rows);
+function limitText({ concurrency, rate }: QueueView["limits"]): string {
+  return [concurrency && `${concurrency} at a time`, rate].filter(Boolean).join(", ");
 }
 
 type Operate = Parameters<typeof withOperator<QueueView>>[0];
@@ -119,8 +108,6 @@ async function withQueue(json: true | undefined, act: Operate): Promise<void> {
 }
 
 function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): Lines {
-  const limitText = ({ concurrency, rate }: QueueView["limits"]) =>
-    [concurrency === null ? "" : `${concurrency} at a time`, rate ?? ""].filter(Boolean).join(", ") || "none";
   const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`;
   const rows: [head: string, text: Cell][] = [
     ["queue", name],
@@ -128,12 +115,15 @@ function described({ name, partitions, paused, limits, override, declared, ...co
     ["jobs", counted],
     ["workers", String(counts.workers)],
     ["paused", paused === null ? "no" : toned(pausedText(paused), "warning")],
-    ["limits", limitText(limits)],
+    ["limits", limitText(limits) || "none"],
   ];
   if (override !== null)
     rows.push(
-      ["", `by hand: ${limitText(override)}; by ${override.by}, since ${override.since}`],
-      ["", `declared: ${limitText(declared)}; to go back: holdfast queues limit ${name} --declared`],
+      ["", `by hand: ${limitText(override) || "none"}; by ${override.by}, since ${override.since}`],
+      [
+        "",
+        `declared: ${limitText(declared) || "none"}; to go back: holdfast queues limit ${name} --declared`,
+      ],
     );
   return rows.map(([head, text]) => [head.padEnd(14), text]);
 }
@@ -144,7 +134,7 @@ function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): st
 }
 
 async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
-  if (reason.trim() === "") throw new HoldfastError("USAGE", "--reason: expected a text");
+  if (reason.trim() === "") throw usage("--reason: expected a text");
   await withQueue(json, (operator) => operator.queues.pause(name, { reason, by: username() }));
   printHint(`to let its jobs start again: holdfast queues resume ${name}`);
 }
@@ -157,14 +147,13 @@ interface LimitOptions extends Json {
 
 async function limit(name: string, { concurrency, rate, declared, json }: LimitOptions): Promise<void> {
   const isLimited = concurrency !== undefined || rate !== undefined;
-  if (isLimited === (declared === true))
-    throw new HoldfastError("USAGE", "expected --concurrency, --rate or both, or --declared");
+  if (isLimited === (declared === true)) throw usage("expected --concurrency, --rate or both, or --declared");
   const count = concurrency === undefined ? undefined : Number(concurrency);
   if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1))
-    throw new HoldfastError("USAGE", `--concurrency: expected a whole number from 1, got "${concurrency}"`);
+    throw usage(`--concurrency: expected a whole number from 1, got "${concurrency}"`);
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (rate !== undefined && parsed === undefined)
-    throw new HoldfastError("USAGE", `--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
+    throw usage(`--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
   await withQueue(json, (operator) =>
     operator.queues.limit(name, { concurrency: count, rate: parsed }, username()),
   );
@@ -173,10 +162,9 @@ async function limit(name: string, { concurrency, rate, declared, json }: LimitO
 async function partition(name: string, partitions: string, { json }: Json): Promise<void> {
   const count = Number(partitions);
   if (!Number.isInteger(count) || count < 1 || count > PARTITIONS_MAX)
-    throw new HoldfastError("USAGE", `<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
+    throw usage(`<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
   await withOperator(async (operator, { queues }) => {
-    if (!queues.includes(name))
-      throw new HoldfastError("USAGE", `there is no queue "${name}"; declared: ${queues.join(", ")}`);
+    if (!queues.includes(name)) throw usage(`there is no queue "${name}"; declared: ${queues.join(", ")}`);
     const division = await operator.queues.divide(name, count);
     if (json) printJson({ queue: name, ...division, still: division.still ?? null });
     else print(divided(name, division));

@@ -5,6 +5,7 @@ import type { PastTick, ScheduleStatus } from "../../../features/schedules/sched
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { usage } from "../exit-code.ts";
 import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { print, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
@@ -126,7 +127,7 @@ interface Json {
 }
 
 async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
-  if (reason.trim() === "") throw new HoldfastError("USAGE", "--reason: expected a text");
+  if (reason.trim() === "") throw usage("--reason: expected a text");
   await change(json, ({ schedules }) => schedules.pause(name, { reason, by: username() }));
 }
 
@@ -162,7 +163,7 @@ async function list({ next, limit, prefix, cursor, ...options }: ListOptions): P
 function parseCount(option: string, text: string, max: number): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count >= 1 && count <= max) return count;
-  throw new HoldfastError("USAGE", `${option}: expected a number from 1 to ${max}, got "${text}"`);
+  throw usage(`${option}: expected a number from 1 to ${max}, got "${text}"`);
 }
 
 function describePage({ schedules, nextCursor }: SchedulePage): Lines {
@@ -201,7 +202,7 @@ async function explain(
 ): Promise<void> {
   const instant = Date.parse(at);
   if (Number.isNaN(instant))
-    throw new HoldfastError("USAGE", `--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
+    throw usage(`--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withOperator(async ({ schedules }) => {
     const { text, ...explanation } = await schedules.explain(name, instant).catch(asUsage);
     if (json) printJson(explanation);
@@ -212,5 +213,5 @@ async function explain(
 /** An unknown name is wrong usage. */
 function asUsage(error: unknown): never {
   if (!(error instanceof HoldfastError) || error.code !== "SCHEDULE_NOT_FOUND") throw error;
-  throw new HoldfastError("USAGE", `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`);
+  throw usage(`${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`);
 }

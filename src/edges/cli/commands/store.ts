@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { readSettings } from "../../../platform/config/settings.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { usage } from "../exit-code.ts";
 import { print } from "../screen/output.ts";
 
 /** `holdfast store`. */
@@ -26,7 +26,7 @@ export function addRedisCommands(program: Command): void {
 }
 
 async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
-  if (evidence.trim() === "") throw new HoldfastError("USAGE", "--evidence: expected a text");
+  if (evidence.trim() === "") throw usage("--evidence: expected a text");
   const accepted = await withOperator((operator) => operator.acceptLoss({ evidence, by: username() }));
   print(
     accepted.length === 0

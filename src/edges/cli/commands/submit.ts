@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Receipt } from "../../../core/job/submit-options.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withSubmitPath } from "../connections.ts";
+import { usage } from "../exit-code.ts";
 import { requireDeclared } from "../known-names.ts";
 import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
@@ -103,7 +103,7 @@ async function submitFlow(
   options: SubmitCommandOptions,
 ): Promise<void> {
   refuse(options, ["from", ...OF_ONE_JOB], "cannot be combined with --flow");
-  if (type !== undefined) throw new HoldfastError("USAGE", "TYPE cannot be combined with --flow");
+  if (type !== undefined) throw usage("TYPE cannot be combined with --flow");
   const flow = readJson("--flow", await readSource("--flow", file === "-" ? file : `@${file}`));
   const { openFlowSubmitter } = await import("../../../features/flows/flow-submitter.ts");
   const receipt = await withSubmitPath((path, application) => openFlowSubmitter(application, path)(flow));
@@ -117,10 +117,7 @@ async function submitFlow(
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
   const { key, payload, delayMs, runAt, priority, startBy, startWithinMs, tag } = options;
   if (type === undefined || key === undefined || payload === undefined) {
-    throw new HoldfastError(
-      "USAGE",
-      "expected TYPE, --key and --payload, or --from FILE, or --flow FILE (add --help for help)",
-    );
+    throw usage("expected TYPE, --key and --payload, or --from FILE, or --flow FILE (add --help for help)");
   }
   return {
     type,
@@ -141,7 +138,7 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
 function debounceIn({ debounceKey: key, debounceMs, debounceMaxMs }: SubmitCommandOptions) {
   if ((key ?? debounceMs ?? debounceMaxMs) === undefined) return {};
   if (key === undefined || debounceMs === undefined)
-    throw new HoldfastError("USAGE", "expected both of --debounce-key and --debounce-ms");
+    throw usage("expected both of --debounce-key and --debounce-ms");
   const ms = parseNumber("--debounce-ms", debounceMs);
   const maxMs = debounceMaxMs === undefined ? {} : { maxMs: parseNumber("--debounce-max-ms", debounceMaxMs) };
   return { debounce: { key, ms, ...maxMs } };
@@ -153,5 +150,5 @@ function refuse(
   why: string,
 ): void {
   const given = names.filter((name) => options[name] !== undefined);
-  if (given.length > 0) throw new HoldfastError("USAGE", `--${given.join(", --")} ${why}`);
+  if (given.length > 0) throw usage(`--${given.join(", --")} ${why}`);
 }

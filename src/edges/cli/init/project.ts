@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readVariable } from "../../../platform/config/settings.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { usage } from "../exit-code.ts";
 
 /** A `package.json`, as far as it is read here. */
 export interface PackageJson {
@@ -69,7 +69,7 @@ function readPackageJson(folder: string): PackageJson | undefined {
   } catch {
     // Reported below.
   }
-  throw new HoldfastError("USAGE", `${file}: expected a JSON object`);
+  throw usage(`${file}: expected a JSON object`);
 }
 
 function javaScriptFiles(isModule: boolean) {

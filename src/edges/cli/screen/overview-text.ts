@@ -6,7 +6,7 @@ import type {
 } from "../../../desk/overview/overview.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { screen } from "./screen.ts";
-import { tableLines } from "./table.ts";
+import { type ColumnOf, tableOf } from "./table.ts";
 import { type Cell, type Lines, linesOf, toned } from "./text.ts";
 
 /** Of one worker. */
@@ -51,64 +51,39 @@ function summary(queues: readonly QueueOverview[]): string {
 
 function typesTable(types: readonly TypeOverview[], now: number, width: number): Lines {
   const hasBudget = types.some(({ keptBytes }) => keptBytes !== null);
-  const columns = [
-    { heading: "type" },
-    { heading: "running" },
-    { heading: "waiting" },
-    { heading: "oldest" },
-    { heading: "completed/s 5min", leaves: 4 },
-    { heading: "start p99 1h", leaves: 3 },
-    { heading: "run p99 1h", leaves: 5 },
-    { heading: "retried 1h", leaves: 2 },
-    { heading: "failed 1h" },
-    { heading: "in doubt 1h", leaves: 1 },
-    ...(hasBudget
-      ? [
-          { heading: "completed MiB", leaves: 0 },
-          { heading: "failed MiB", leaves: 0 },
-        ]
-      : []),
+  const columns: ColumnOf<TypeOverview>[] = [
+    ["type", ({ type }) => type],
+    ["running", ({ active }) => active],
+    ["waiting", ({ isEstimate, waiting }) => `${isEstimate ? "~" : ""}${waiting}`],
+    ["oldest", ({ oldestWaitingSince }) => ageText(oldestWaitingSince, now)],
+    ["completed/s 5min", ({ completedPerSecond }) => rateText(completedPerSecond), 4],
+    ["start p99 1h", ({ lastHour }) => timeOrNone(lastHour.timeToStart.p99), 3],
+    ["run p99 1h", ({ lastHour }) => timeOrNone(lastHour.runTime.p99), 5],
+    ["retried 1h", ({ lastHour }) => lastHour.retried, 2],
+    ["failed 1h", ({ lastHour }) => lastHour.failed],
+    ["in doubt 1h", ({ lastHour }) => lastHour.inDoubt, 1],
   ];
-  const rows = types.map(({ lastHour, ...type }) => [
-    type.type,
-    String(type.active),
-    `${type.isEstimate ? "~" : ""}${type.waiting}`,
-    ageText(type.oldestWaitingSince, now),
-    rateText(type.completedPerSecond),
-    timeOrNone(lastHour.timeToStart.p99),
-    timeOrNone(lastHour.runTime.p99),
-    String(lastHour.retried),
-    String(lastHour.failed),
-    String(lastHour.inDoubt),
-    ...(hasBudget ? [mebibytes(type.keptBytes?.completed), mebibytes(type.keptBytes?.failed)] : []),
-  ]);
-  return tableLines(columns, rows, width);
+  if (hasBudget)
+    columns.push(
+      ["completed MiB", ({ keptBytes }) => mebibytes(keptBytes?.completed), 0],
+      ["failed MiB", ({ keptBytes }) => mebibytes(keptBytes?.failed), 0],
+    );
+  return tableOf(columns, types, width);
 }
 
 function queuesTable(queues: readonly QueueOverview[], now: number, width: number): Lines {
-  const columns = [
-    { heading: "queue" },
-    { heading: "waiting" },
-    { heading: "oldest" },
-    { heading: "active" },
-    { heading: "delayed", leaves: 1 },
-    { heading: "completed kept", leaves: 3 },
-    { heading: "failed kept" },
-    { heading: "in doubt", leaves: 2 },
-    { heading: "" },
+  const columns: readonly ColumnOf<QueueOverview>[] = [
+    ["queue", ({ name }) => name],
+    ["waiting", ({ waiting, prioritized }) => waiting + prioritized],
+    ["oldest", ({ oldestWaitingSince }) => ageText(oldestWaitingSince, now)],
+    ["active", ({ active }) => active],
+    ["delayed", ({ delayed }) => delayed, 1],
+    ["completed kept", ({ completed }) => completed, 3],
+    ["failed kept", ({ failed, cancelled }) => failed - cancelled],
+    ["in doubt", ({ inDoubt }) => inDoubt, 2],
+    ["", stateText],
   ];
-  const rows = queues.map((queue) => [
-    queue.name,
-    String(queue.waiting + queue.prioritized),
-    ageText(queue.oldestWaitingSince, now),
-    String(queue.active),
-    String(queue.delayed),
-    String(queue.completed),
-    String(queue.failed - queue.cancelled),
-    String(queue.inDoubt),
-    stateText(queue),
-  ]);
-  return tableLines(columns, rows, width);
+  return tableOf(columns, queues, width);
 }
 
 /** Without any, there is nothing to show. */
@@ -138,26 +113,21 @@ function pausedText({ isPaused, paused }: QueueOverview): string {
 function workersTable(workers: readonly WorkerOverview[], now: number, width: number): Lines {
   if (workers.every(({ isSilent, holds }) => isSilent && holds.length === 0))
     return "No worker is running. Jobs are accepted, and wait for one.";
-  const columns = [
-    { heading: "worker" },
-    { heading: "queue" },
-    { heading: "busy" },
-    { heading: "up", leaves: 1 },
-    { heading: "" },
-    { heading: "runs" },
+  const columns: readonly ColumnOf<WorkerOverview>[] = [
+    ["worker", ({ name }) => name],
+    ["queue", ({ queue }) => queue],
+    ["busy", busyText],
+    ["up", ({ isSilent, startedAt }) => (isSilent ? "" : ageText(startedAt, now)), 1],
+    ["", troubleOf],
+    ["runs", (worker) => holdsText(worker, now)],
   ];
-  const rows = workers
-    // Stale ones without jobs have nothing to say.
-    .filter(({ isSilent, holds }) => !isSilent || holds.length > 0)
-    .map((worker) => [
-      worker.name,
-      worker.queue,
-      worker.isGone ? "" : `${Math.max(worker.running, worker.holds.length)} of ${worker.concurrency}`,
-      worker.isSilent ? "" : ageText(worker.startedAt, now),
-      troubleOf(worker),
-      holdsText(worker, now),
-    ]);
-  return tableLines(columns, rows, width);
+  // Stale ones without jobs have nothing to say.
+  const shown = workers.filter(({ isSilent, holds }) => !isSilent || holds.length > 0);
+  return tableOf(columns, shown, width);
+}
+
+function busyText({ isGone, running, holds, concurrency }: WorkerOverview): string {
+  return isGone ? "" : `${Math.max(running, holds.length)} of ${concurrency}`;
 }
 
 function troubleOf({ isGone, isSilent, isStuck, isClockWrong }: WorkerOverview): string {

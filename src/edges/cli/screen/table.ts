@@ -5,8 +5,15 @@ import { type Cell, cutTo, printable, textOf, toned, widthOf } from "./text.ts";
 export interface Column {
   readonly heading: string;
   /** On a narrow screen columns are left out in this order: 1 first. */
-  readonly leaves?: number;
+  readonly leaves?: number | undefined;
 }
+
+/** A column, and its cell in a row: numbers as digits, null as nothing. */
+export type ColumnOf<Row> = readonly [
+  heading: string,
+  cell: (row: Row) => Cell | number | null,
+  leaves?: number,
+];
 
 const GAP = "  ";
 /** Words may be cut to this; ids, times and numbers only if nothing else helps. */
@@ -42,6 +49,21 @@ export function tableLines(
   );
   const left = measured.filter((column) => !shown.includes(column)).map(({ heading }) => heading);
   return left.length === 0 ? lines : [...lines, [leftOut(left, columns)]];
+}
+
+/** The same of rows that have their cells by columns. */
+export function tableOf<Row>(
+  columns: readonly ColumnOf<Row>[],
+  rows: readonly Row[],
+  width?: number,
+): Cell[][] {
+  const headings = columns.map(([heading, , leaves]) => ({ heading, leaves }));
+  const cellsOf = (row: Row) =>
+    columns.map(([, cellOf]) => {
+      const cell = cellOf(row) ?? "";
+      return typeof cell === "number" ? String(cell) : cell;
+    });
+  return tableLines(headings, rows.map(cellsOf), width);
 }
 
 interface Measured extends Column {
