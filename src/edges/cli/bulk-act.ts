@@ -7,22 +7,19 @@ import type { Operator } from "../../desk/operator.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
-import { type FilterOptions, filterOf } from "./filter-options.ts";
-import { canAsk, confirm, showPreview } from "./screen/confirm.ts";
+import { type FilterOptions, filterOf, requireScope } from "./filter-options.ts";
+import { type ConsentOptions, isWanted, requireConsent } from "./screen/confirm.ts";
 import { print, printError, printJson } from "./screen/output.ts";
 import { table } from "./screen/table.ts";
 import { interruptible } from "./system/signals.ts";
 
 /** How a command acts on many jobs. */
-export interface BulkOptions extends FilterOptions {
+export interface BulkOptions extends FilterOptions, ConsentOptions {
   readonly all?: true;
-  readonly dryRun?: true;
-  readonly yes?: true;
   readonly rate?: string;
   readonly reason?: string;
   /** `--no-wait` */
   readonly wait?: boolean;
-  readonly json?: true;
 }
 
 type Scope = Pick<ActRequest, "act" | "filter" | "all">;
@@ -46,42 +43,33 @@ const POLL_MS = 250;
 export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
   const { all, dryRun, yes, rate, reason = "", wait = true, json } = options;
   const filterAt = filterOf(options);
-  requireFilter(act, filterAt(Date.now()), all);
+  requireScope(
+    `jobs ${act}`,
+    filterAt(Date.now()),
+    all,
+    "ids, a filter such as --type <type> or --code <code>, or --all for every job",
+  );
   requireRate(act, rate);
   if (!dryRun && reason.trim() === "")
     throw usage(`jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
-  if (!dryRun && !yes && !canAsk())
-    throw usage(`jobs ${act}: expected --yes, or --dry-run: there is no terminal to ask on`);
+  requireConsent(options, `jobs ${act}: `);
   await withOperator(async (operator) => {
     const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
     // Without a question or --wait, the first part of the count is enough; the act counts all.
     const preview = await previewOf(operator, scope, dryRun || !yes || wait);
-    const isLast = dryRun === true || preview.total === 0;
-    showPreview(options, { lines: describe(preview, act), value: previewValue(act, preview), isLast });
-    if (isLast) return;
-    if (!yes && !(await confirm(`${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(preview.total)}?`))) {
-      printError("nothing was changed");
-      process.exitCode = exitCode.failed;
-      return;
-    }
+    const { groups: matching, total: count, leftAlone, hasMore } = preview;
+    const isAgreed = await isWanted(options, {
+      lines: describe(preview, act),
+      value: { act, count, isExact: !hasMore, leftAlone, matching },
+      isEmpty: count === 0,
+      question: `${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(count)}?`,
+    });
+    if (!isAgreed) return;
     const { id } = await operator.acts.start({ ...scope, reason, rate }, username());
     printError(`${id} (stop it with: holdfast acts stop ${id})`);
     if (wait) report(await follow(operator, id), json);
     else if (json) printJson(await operator.acts.read(id));
   });
-}
-
-function previewValue(act: ActName, { groups: matching, total: count, leftAlone, hasMore }: Preview) {
-  return { act, count, isExact: !hasMore, leftAlone, matching };
-}
-
-function requireFilter(act: ActName, filter: object, all: true | undefined): void {
-  const isNarrow = Object.values(filter).some((value) => value !== undefined);
-  if (isNarrow === (all === undefined)) return;
-  const expected = isNarrow
-    ? "--all without a filter"
-    : "ids, a filter such as --type <type> or --code <code>, or --all for every job";
-  throw usage(`jobs ${act}: expected ${expected}`);
 }
 
 function requireRate(act: ActName, rate: string | undefined): void {

@@ -13,21 +13,18 @@ import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
-import { canAsk, confirm, showPreview } from "./screen/confirm.ts";
+import { type ConsentOptions, canAsk, isConfirmed, isWanted, requireConsent } from "./screen/confirm.ts";
 import { seenText } from "./screen/job-text.ts";
-import { print, printError, printHint, printJson } from "./screen/output.ts";
+import { print, printHint, printJson } from "./screen/output.ts";
 import { type ColumnOf, tableOf } from "./screen/table.ts";
-import type { Cell, Lines } from "./screen/text.ts";
+import type { Cell } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
 
 /** How commands act on many doubts. */
-export interface ManyOptions extends DoubtFilterOptions {
+export interface ManyOptions extends DoubtFilterOptions, ConsentOptions {
   readonly evidence: string;
   readonly all?: true;
-  readonly dryRun?: true;
-  readonly yes?: true;
   readonly confirm?: true;
-  readonly json?: true;
 }
 
 interface ImportOptions extends ManyOptions {
@@ -43,6 +40,8 @@ interface Proposed {
 
 const AT_ONCE = 1_000;
 const LISTED_MAX = 10_000;
+/** After a no. */
+export const LEFT_IN_DOUBT = "it was left in doubt";
 
 /** Shows what matches, asks, and resolves it with one piece of evidence. */
 export async function resolveMatching(options: ManyOptions & { readonly as: As }): Promise<void> {
@@ -62,7 +61,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
     ];
     const value = { as, count, isExact, doubts: doubts.map(shown) };
     const question = `Resolve ${effects(count)} as ${textOf(as)}?`;
-    if (!(await isWanted(options, { lines, value, count, question }))) return;
+    if (!(await isWanted(options, { lines, value, isEmpty: count === 0, question }))) return;
     const confirm = as === "not-done" && (await mayConfirm(options, doubts));
     const outcome = await resolveAll(operator, { ...wanted, confirm, before });
     if (options.json) printJson({ as, ...outcome });
@@ -96,8 +95,8 @@ export async function importExport(file: string, options: ImportOptions): Promis
     const count = done.length + notDone.length;
     const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
     if (!options.json && left > 0) hintLeft(isRest);
-    const isAgreed = await isWanted(options, { lines: planLines(plan), value, count, question });
-    if (!isAgreed) return;
+    const proposal = { lines: planLines(plan), value, isEmpty: count === 0, question };
+    if (!(await isWanted(options, proposal))) return;
     const by = username();
     const resolve = async (named: readonly Doubt[], how: HowResolved) => {
       const outcome = await resolveNamed(operator, named, how);
@@ -138,29 +137,6 @@ function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
   return doubts.map((doubt) => ({ doubt, as }));
 }
 
-function requireConsent({ dryRun, yes }: ManyOptions): void {
-  if (!dryRun && !yes && !canAsk())
-    throw usage("expected --yes, or --dry-run: there is no terminal to ask on");
-}
-
-interface Proposal {
-  readonly lines: Lines;
-  readonly value: object;
-  readonly count: number;
-  readonly question: string;
-}
-
-/** Shows what would be resolved, and asks. */
-async function isWanted(options: ManyOptions, { lines, value, count, question }: Proposal): Promise<boolean> {
-  const isLast = options.dryRun === true || count === 0;
-  showPreview(options, { lines, value, isLast });
-  if (isLast) return false;
-  if (options.yes || (await confirm(question))) return true;
-  printError("nothing was changed");
-  process.exitCode = exitCode.failed;
-  return false;
-}
-
 /** Asks again where first runs may still be under way. Without a yes, those stay in doubt. */
 async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[]): Promise<boolean> {
   const pending = doubts.filter(({ mayStillRun }) => mayStillRun);
@@ -168,15 +144,7 @@ async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[
   const [first] = pending;
   const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${effects(pending.length)} may still be under way (${first && seenText(first)})`;
   if (yes || !canAsk()) return false;
-  return await isConfirmed(`${found}. Resolve these, too?`);
-}
-
-/** Asks. After a no, says that nothing has changed. */
-export async function isConfirmed(question: string): Promise<boolean> {
-  if (await confirm(question)) return true;
-  printError("it was left in doubt");
-  process.exitCode = exitCode.failed;
-  return false;
+  return await isConfirmed(`${found}. Resolve these, too?`, LEFT_IN_DOUBT);
 }
 
 type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">;

@@ -55,6 +55,18 @@ export function filterOf(options: FilterOptions, states: readonly string[] = job
   return filterAt;
 }
 
+/** @param otherwise what is expected without a filter @throws HoldfastError `USAGE` unless either a filter or `--all` is given */
+export function requireScope(
+  command: string,
+  filter: object,
+  all: true | undefined,
+  otherwise: string,
+): void {
+  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  if (isNarrow === (all === undefined)) return;
+  throw usage(`${command}: expected ${isNarrow ? "--all without a filter" : otherwise}`);
+}
+
 /** Without dashes. */
 function nameOf({ flags }: FilterOption): string {
   return new Option(flags).name();

@@ -4,20 +4,17 @@ import { describeFilter, type JobFilter } from "../../../desk/jobs/job-filter.ts
 import type { Operator } from "../../../desk/operator.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
-import { exitCode, usage } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
+import { usage } from "../exit-code.ts";
+import { addFilterOptions, type FilterOptions, filterOf, requireScope } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { canAsk, confirm, showPreview } from "../screen/confirm.ts";
-import { print, printError, printJson } from "../screen/output.ts";
+import { type ConsentOptions, isWanted, requireConsent } from "../screen/confirm.ts";
+import { print, printJson } from "../screen/output.ts";
 import { interruptible } from "../system/signals.ts";
 
-interface CleanOptions extends FilterOptions {
+interface CleanOptions extends FilterOptions, ConsentOptions {
   readonly olderThan?: string;
   readonly all?: true;
-  readonly dryRun?: true;
-  readonly yes?: true;
   readonly reason?: string;
-  readonly json?: true;
 }
 
 /** Jobs per call. Small, so that Redis serves others in between. */
@@ -42,13 +39,13 @@ export function addCleanCommand(jobs: Command): void {
 }
 
 async function clean(options: CleanOptions): Promise<void> {
-  const { olderThan, all, dryRun, yes, reason, json } = options;
+  const { olderThan, all, dryRun, reason, json } = options;
   const filterAt = filterOf(options, ENDED);
   const ageMs = olderThan === undefined ? 0 : durationMs(olderThan);
-  requireFilter({ ...filterAt(Date.now()), olderThan }, all);
+  const narrow = { ...filterAt(Date.now()), olderThan };
+  requireScope("jobs clean", narrow, all, "a filter such as --older-than 7d, or --all");
   if (!dryRun && !reason?.trim()) throw usage("jobs clean: expected --reason <text>, or --dry-run");
-  if (!dryRun && !yes && !canAsk())
-    throw usage("jobs clean: expected --yes, or --dry-run: there is no terminal to ask on");
+  requireConsent(options, "jobs clean: ");
   await withOperator(async (operator) => {
     await requireKnown(operator, options);
     const now = await operator.now();
@@ -58,14 +55,9 @@ async function clean(options: CleanOptions): Promise<void> {
     const { count, isExact } = await operator.countEnded(wanted);
     const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;
     const lines = `${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`;
-    const isLast = dryRun === true || (isExact && count === 0);
-    showPreview(options, { lines, value: { count, isExact }, isLast });
-    if (isLast) return;
-    if (!yes && !(await confirm("Delete them?"))) {
-      printError("nothing was changed");
-      process.exitCode = exitCode.failed;
-      return;
-    }
+    const value = { count, isExact };
+    const isEmpty = isExact && count === 0;
+    if (!(await isWanted(options, { lines, value, isEmpty, question: "Delete them?" }))) return;
     const outcome = await deleteAll(operator, wanted, reason);
     if (json) printJson(outcome);
     else print(describeOutcome(outcome));
@@ -98,13 +90,6 @@ async function deleteAll(
 
 function describeOutcome({ deleted, kept }: Outcome): string {
   return `${deleted} deleted${kept > 0 ? `, ${kept} kept: in doubt, or no longer what was meant` : ""}`;
-}
-
-function requireFilter(filter: object, all: true | undefined): void {
-  const isNarrow = Object.values(filter).some((value) => value !== undefined);
-  if (isNarrow === (all === undefined)) return;
-  const expected = isNarrow ? "--all without a filter" : "a filter such as --older-than 7d, or --all";
-  throw usage(`jobs clean: expected ${expected}`);
 }
 
 function durationMs(text: string): number {

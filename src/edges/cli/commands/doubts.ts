@@ -6,11 +6,11 @@ import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
-import { importExport, isConfirmed, type ManyOptions, resolveMatching } from "../doubts-many.ts";
+import { importExport, LEFT_IN_DOUBT, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { usage } from "../exit-code.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { canAsk } from "../screen/confirm.ts";
+import { canAsk, isConfirmed } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { print, printHint, printJson } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
@@ -128,7 +128,7 @@ async function resolveOrAsk(
     if (!(error instanceof HoldfastError) || error.code !== "RUN_MAY_BE_PENDING") throw error;
     if (!canAsk())
       throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
-    if (await isConfirmed(`${error.message}. Resolve it as not done?`))
+    if (await isConfirmed(`${error.message}. Resolve it as not done?`, LEFT_IN_DOUBT))
       return await operator.resolve(id, effect, { ...resolution, confirm: true });
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { exitCode, usage } from "../exit-code.ts";
 import { print, printError, printJson, textFor } from "./output.ts";
 import type { Lines } from "./text.ts";
 
@@ -8,7 +9,7 @@ export function canAsk(): boolean {
 }
 
 /** Asks on the terminal. Anything but yes, including the end of the input, is a no. */
-export async function confirm(question: string): Promise<boolean> {
+async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
   try {
@@ -19,20 +20,48 @@ export async function confirm(question: string): Promise<boolean> {
   }
 }
 
-interface Preview {
+/** How a command that acts on many is told what a person wants. */
+export interface ConsentOptions {
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly json?: true;
+}
+
+/** @param command what the error begins with @throws HoldfastError `USAGE` where nobody can be asked */
+export function requireConsent({ dryRun, yes }: ConsentOptions, command = ""): void {
+  if (!dryRun && !yes && !canAsk())
+    throw usage(`${command}expected --yes, or --dry-run: there is no terminal to ask on`);
+}
+
+interface Proposal {
   readonly lines: Lines;
   /** The same as JSON. */
   readonly value: object;
-  /** Whether the command ends here: then this is its outcome. */
-  readonly isLast: boolean;
+  /** Whether there is nothing to do. */
+  readonly isEmpty: boolean;
+  readonly question: string;
 }
 
-/** Shows what would be done. With `--json` standard output is for the outcome, and only a person who is asked needs the preview. */
-export function showPreview(
-  { json, yes }: { readonly json?: true | undefined; readonly yes?: true | undefined },
-  { lines, value, isLast }: Preview,
-): void {
+/**
+ * Shows what would be done, and asks. With `--json` standard output is for the outcome, and only a person who is asked needs the preview.
+ *
+ * @returns false where the command ends here: then the preview is its outcome
+ */
+export async function isWanted(
+  { dryRun, yes, json }: ConsentOptions,
+  { lines, value, isEmpty, question }: Proposal,
+): Promise<boolean> {
+  const isLast = dryRun === true || isEmpty;
   if (!json) print(lines);
   else if (isLast) printJson(value);
   else if (!yes) printError(textFor(lines).trimEnd());
+  return !isLast && (yes === true || (await isConfirmed(question, "nothing was changed")));
+}
+
+/** Asks. After a no, the command has failed. @param otherwise what it says then */
+export async function isConfirmed(question: string, otherwise: string): Promise<boolean> {
+  if (await confirm(question)) return true;
+  printError(otherwise);
+  process.exitCode = exitCode.failed;
+  return false;
 }
