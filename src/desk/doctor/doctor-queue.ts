@@ -74,11 +74,11 @@ function lostIn({ known, found, evicted }: Loss): string {
     : "it is another Redis, or one that was emptied";
 }
 
-function workers({ queue, liveWorkers }: QueueReading): Finding {
+function workers({ queue }: QueueReading): Finding {
   const waiting = queue.waiting + queue.prioritized;
   const abandoned = waiting > 0 ? "bad" : "warn";
-  const found = `${liveWorkers} alive, ${counted(waiting, "job")} waiting`;
-  return finding(`workers of ${queue.name}`, liveWorkers > 0 || queue.isPaused ? "ok" : abandoned, found, {
+  const found = `${queue.workers} alive, ${counted(waiting, "job")} waiting`;
+  return finding(`workers of ${queue.name}`, queue.workers > 0 || queue.isPaused ? "ok" : abandoned, found, {
     reason: waiting > 0 ? "jobs wait, and no worker runs them" : "the next job will wait: no worker runs it",
     remedy: "start one: holdfast worker",
   });

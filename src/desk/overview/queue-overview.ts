@@ -1,7 +1,7 @@
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Rate } from "../../core/job/define-config.ts";
-import { type QueueControl, readControl } from "../../features/queue-control/queue-control.ts";
+import { readControl } from "../../features/queue-control/queue-control.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../features/workers/heartbeat.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS } from "../../platform/redis/fitness/clock.ts";
@@ -9,7 +9,7 @@ import type { CountCancelled } from "../acts/count-cancelled.ts";
 import { shownLimits, shownPause } from "../queues/queues.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Activity, readActivity } from "./read-activity.ts";
-import { type Backlog, readBacklog } from "./read-backlog.ts";
+import { type Backlog, readBacklog, together } from "./read-backlog.ts";
 
 export interface QueueReading {
   /** Redis's clock, in milliseconds since 1970. */
@@ -18,8 +18,6 @@ export interface QueueReading {
   /** How many jobs were ever added. */
   readonly submitted: number;
   readonly workers: readonly WorkerOverview[];
-  /** How many of them have a recent heartbeat. */
-  readonly liveWorkers: number;
   readonly startMs: readonly number[];
   readonly runMs: readonly number[];
 }
@@ -32,22 +30,42 @@ export async function readQueue(
   countCancelled: CountCancelled = async () => 0,
 ): Promise<QueueReading> {
   const [first, ...others] = partitions;
-  const [control, ...readings] = await Promise.all([
-    first && readControl([first, ...others]),
-    ...partitions.map((store) => readPartition(store, countCancelled)),
+  if (first === undefined) throw new TypeError("expected a partition");
+  const [{ pause, limits, override }, parts] = await Promise.all([
+    readControl([first, ...others]),
+    Promise.all(partitions.map((store) => readPartition(store, countCancelled))),
   ]);
-  const reading = readings.reduce(together);
-  return control === undefined ? reading : { ...reading, queue: withControl(reading.queue, control) };
-}
-
-/** What an operator and the application have set for it. */
-function withControl(queue: QueueOverview, { pause, limits, override }: QueueControl): QueueOverview {
+  const activities = parts.map(({ activity }) => activity);
+  const sum = (of: "submitted" | "completedPerSecond" | "failedPerSecond") =>
+    activities.reduce((total, activity) => total + activity[of], 0);
+  const now = activities[0]?.now ?? 0;
+  const backlog = parts.map((part) => part.backlog).reduce(together);
+  const { "waiting-children": waitingChildren, ...jobs } = backlog.jobs;
+  const isPaused = activities.some((activity) => activity.isPaused);
+  const times = activities.flatMap((activity) => activity.times);
   return {
-    ...queue,
-    paused: queue.isPaused ? shownPause(pause) : null,
-    limits: shownLimits(limits),
-    limitedBy: override?.by ?? null,
-    clearsInMs: clearsInMs(queue.waiting + queue.prioritized, limits.rate),
+    now,
+    submitted: sum("submitted"),
+    queue: {
+      name: queueOfPartition(first.queue),
+      ...jobs,
+      waitingChildren,
+      cancelled: parts.reduce((total, { cancelled }) => total + cancelled, 0),
+      inDoubt: backlog.doubts,
+      oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, now),
+      oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, now),
+      completedPerSecond: sum("completedPerSecond"),
+      failedPerSecond: sum("failedPerSecond"),
+      isPaused,
+      paused: isPaused ? shownPause(pause) : null,
+      workers: backlog.workers,
+      limits: shownLimits(limits),
+      limitedBy: override?.by ?? null,
+      clearsInMs: clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
+    },
+    workers: mergeWorkers(parts.flatMap(workersOf)),
+    startMs: times.map(({ startMs }) => startMs),
+    runMs: times.map(({ runMs }) => runMs),
   };
 }
 
@@ -55,81 +73,17 @@ function clearsInMs(waiting: number, rate: Rate | undefined): number | null {
   return rate === undefined ? null : Math.ceil(waiting / rate.count) * rate.perMs;
 }
 
-async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<QueueReading> {
-  const name = queueOfPartition(store.queue);
+interface PartReading {
+  readonly name: string;
+  readonly backlog: Backlog;
+  readonly activity: Activity;
+  readonly cancelled: number;
+}
+
+async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<PartReading> {
   const [backlog, activity] = await Promise.all([readBacklog(store), readActivity(store)]);
-  const { "waiting-children": waitingChildren, ...jobs } = backlog.jobs;
-  const { now, submitted, completedPerSecond, failedPerSecond, isPaused, times } = activity;
-  return {
-    now,
-    submitted,
-    queue: {
-      name,
-      ...jobs,
-      waitingChildren,
-      cancelled: await countCancelled(store, jobs.failed),
-      inDoubt: backlog.doubts,
-      oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, now),
-      oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, now),
-      completedPerSecond,
-      failedPerSecond,
-      isPaused,
-      paused: null,
-      workers: backlog.workers,
-      limits: shownLimits({}),
-      limitedBy: null,
-      clearsInMs: null,
-    },
-    workers: workersOf(name, activity, backlog),
-    liveWorkers: backlog.workers,
-    startMs: times.map(({ startMs }) => startMs),
-    runMs: times.map(({ runMs }) => runMs),
-  };
-}
-
-/** Two partitions of one queue. */
-function together(a: QueueReading, b: QueueReading): QueueReading {
-  return {
-    now: a.now,
-    submitted: a.submitted + b.submitted,
-    queue: sumOf(a.queue, b.queue),
-    workers: mergeWorkers([...a.workers, ...b.workers]),
-    liveWorkers: Math.max(a.liveWorkers, b.liveWorkers),
-    startMs: [...a.startMs, ...b.startMs],
-    runMs: [...a.runMs, ...b.runMs],
-  };
-}
-
-function sumOf(a: QueueOverview, b: QueueOverview): QueueOverview {
-  const sums = { ...a };
-  for (const name of summed) sums[name] += b[name];
-  return {
-    ...sums,
-    oldestWaitingSince: earliest(a.oldestWaitingSince, b.oldestWaitingSince),
-    oldestDoubtSince: earliest(a.oldestDoubtSince, b.oldestDoubtSince),
-    isPaused: a.isPaused || b.isPaused,
-    // Each worker claims from all partitions.
-    workers: Math.max(a.workers, b.workers),
-  };
-}
-
-const summed = [
-  "waiting",
-  "waitingChildren",
-  "prioritized",
-  "delayed",
-  "active",
-  "completed",
-  "failed",
-  "cancelled",
-  "inDoubt",
-  "completedPerSecond",
-  "failedPerSecond",
-] as const;
-
-function earliest(a: string | null, b: string | null): string | null {
-  if (a === null || b === null) return a ?? b;
-  return a < b ? a : b;
+  const cancelled = await countCancelled(store, backlog.jobs.failed);
+  return { name: queueOfPartition(store.queue), backlog, activity, cancelled };
 }
 
 /** A worker reports itself in each partition, with what it runs in all of them. */
@@ -154,8 +108,8 @@ function sameWorker(a: WorkerOverview, b: WorkerOverview): WorkerOverview {
   };
 }
 
-function workersOf(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
-  return [...seenWorkers(queue, activity, backlog), ...goneWorkers(queue, activity)];
+function workersOf({ name, activity, backlog }: PartReading): WorkerOverview[] {
+  return [...seenWorkers(name, activity, backlog), ...goneWorkers(name, activity)];
 }
 
 /** Workers without a heartbeat, of which jobs are still active. */

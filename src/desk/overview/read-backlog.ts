@@ -60,7 +60,8 @@ export async function readWholeBacklog(partitions: readonly QueueStore[]): Promi
   return (await Promise.all(partitions.map(readBacklog))).reduce(together);
 }
 
-function together(a: Backlog, b: Backlog): Backlog {
+/** Two partitions of one queue. */
+export function together(a: Backlog, b: Backlog): Backlog {
   const jobs = { ...a.jobs };
   for (const state of jobStates) jobs[state] += b.jobs[state];
   return {

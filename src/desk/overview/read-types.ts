@@ -1,7 +1,7 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-/** The jobs of one type in a partition now. */
+/** The jobs of one type in one list of a partition now. */
 export interface TypeNow {
   readonly type: string;
   readonly waiting: number;
@@ -22,12 +22,17 @@ const script = loadScript(import.meta.url, "types-now.lua");
 export async function readTypes({ client, keys }: QueueStore): Promise<TypeNow[]> {
   const reply = await script.run(client, [keys.own("workers")], [keys.start, LOOKED_AT]);
   const [wait = [], paused = [], prioritized = [], held = [], active = []] = reply as (string | number)[][];
-  const types = new Map<string, TypeNow>();
-  for (const list of [wait, paused, prioritized, held])
-    for (const found of typesIn(list)) add(types, { ...found, waiting: found.count, active: 0 });
-  for (const found of typesIn(active))
-    add(types, { ...found, waiting: 0, active: found.count, waitingSince: undefined });
-  return [...types.values()];
+  return [
+    ...[wait, paused, prioritized, held].flatMap((list) =>
+      typesIn(list).map((found) => ({ ...found, waiting: found.count, active: 0 })),
+    ),
+    ...typesIn(active).map((found) => ({
+      ...found,
+      waiting: 0,
+      active: found.count,
+      waitingSince: undefined,
+    })),
+  ];
 }
 
 function typesIn([length, lookedAt, ...found]: readonly (string | number)[]) {
@@ -41,22 +46,4 @@ function typesIn([length, lookedAt, ...found]: readonly (string | number)[]) {
       waitingSince: Number(since),
     };
   });
-}
-
-function add(
-  types: Map<string, TypeNow>,
-  { type, waiting, isEstimate, waitingSince, active }: TypeNow,
-): void {
-  const known = types.get(type);
-  types.set(type, {
-    type,
-    waiting: waiting + (known?.waiting ?? 0),
-    isEstimate: isEstimate || known?.isEstimate === true,
-    waitingSince: earliest(waitingSince, known?.waitingSince),
-    active: active + (known?.active ?? 0),
-  });
-}
-
-export function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

@@ -6,7 +6,7 @@ import { HistoryCounts } from "../../features/history/history-counts.ts";
 import { type HistoryRecord, readHistoryRecords } from "../../features/history/read-history.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import type { TypeOverview } from "./overview.ts";
-import { earliest, readTypes, type TypeNow } from "./read-types.ts";
+import { readTypes, type TypeNow } from "./read-types.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -50,15 +50,12 @@ export function openTypeReader(jobs: Contracts) {
 
 function nowOf(found: readonly TypeNow[]) {
   const sum = (name: "waiting" | "active") => found.reduce((total, one) => total + one[name], 0);
-  const since = found.reduce<number | undefined>(
-    (least, one) => earliest(least, one.waitingSince),
-    undefined,
-  );
+  const waitingSince = found.flatMap((one) => one.waitingSince ?? []);
   return {
     active: sum("active"),
     waiting: sum("waiting"),
     isEstimate: found.some(({ isEstimate }) => isEstimate),
-    oldestWaitingSince: since === undefined ? null : nearestTime(since),
+    oldestWaitingSince: waitingSince.length === 0 ? null : nearestTime(Math.min(...waitingSince)),
   };
 }
 
