@@ -37,13 +37,7 @@ export const reasonSchema = z
   .max(500)
   .meta({ description: "Kept with the act and in the audit log.", examples: ["bad deploy 7f3a"] });
 
-export interface ActRequest {
-  readonly act: ActName;
-  readonly filter: JobFilter;
-  readonly all?: true | undefined;
-  readonly reason: string;
-  readonly rate?: string | undefined;
-}
+export type ActRequest = Readonly<z.output<z.ZodObject<typeof actMembers>>> & { readonly reason: string };
 
 const payloadSchema = z.strictObject({
   act: z.enum(actNames),

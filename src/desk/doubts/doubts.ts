@@ -21,7 +21,7 @@ import { readIdentity, readSubmission, submitted } from "../jobs/job-record.ts";
 import { type DoubtedRun, readDoubtedRuns } from "./pending-runs.ts";
 
 /** An effect in doubt: nobody can know whether it happened. */
-export interface Doubt {
+export interface Doubt extends DoubtedRun {
   readonly jobId: string;
   /** Null where the retention has removed the job. */
   readonly type: string | null;
@@ -42,10 +42,6 @@ export interface Doubt {
   readonly report: "done" | "not-done" | null;
   /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
   readonly evidence: readonly Outgoing[];
-  /** Whether its run may still be under way: then it can yet happen, whatever somebody has found out. */
-  readonly mayStillRun: boolean;
-  /** When its worker was last seen; null once it has stopped, or was not seen for ten minutes. */
-  readonly workerSeenAt: string | null;
 }
 
 interface Entry {

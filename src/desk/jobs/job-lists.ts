@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
@@ -38,11 +39,12 @@ export interface JobLists {
   count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
 }
 
-export interface JobTotal {
-  readonly count: number;
-  /** If not, there are at least `count`: one call does not read more. */
-  readonly isExact: boolean;
-}
+export const jobTotalSchema = z.object({
+  count: z.int(),
+  isExact: z.boolean().meta({ description: "If not, there are at least `count`." }),
+});
+/** One call does not read more than so many jobs. */
+export type JobTotal = Readonly<z.output<typeof jobTotalSchema>>;
 
 export interface Walk {
   /** How many jobs at most. */

@@ -1,9 +1,10 @@
+import { z } from "zod";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import { cancelJob, type StoredAct } from "../../features/cancel-job.ts";
-import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
+import { listedJobSchema, openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "../acts/clean-jobs.ts";
@@ -11,7 +12,7 @@ import { type Act, LIBRARY, storedReason } from "../audit/audit-log.ts";
 import { deleteJob } from "./delete-job.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import type { JobFilter } from "./job-filter.ts";
-import type { JobLists, JobTotal } from "./job-lists.ts";
+import { type JobLists, type JobTotal, jobTotalSchema } from "./job-lists.ts";
 import type { JobOrder } from "./job-order.ts";
 import { retryJob } from "./retry-job.ts";
 
@@ -26,17 +27,20 @@ export interface JobQuery extends JobFilter {
   readonly total?: boolean | undefined;
 }
 
-export interface JobPage {
-  readonly jobs: ListedJob[];
-  /** Null after the last page. A page can be short, even empty, and not be the last. */
-  readonly nextCursor: string | null;
-  /** How many jobs were read for the page. */
-  readonly scanned: number;
-  /** True if jobs may be missing between the former page and this one: those by which it knew where to go on were removed. */
-  readonly mayMiss?: true | undefined;
-  /** All jobs that match, if asked for. */
-  readonly total?: JobTotal | undefined;
-}
+export const jobPageSchema = z.object({
+  jobs: z.array(listedJobSchema),
+  nextCursor: z
+    .string()
+    .nullable()
+    .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
+  scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
+  mayMiss: z.literal(true).optional().meta({
+    description:
+      "Jobs may be missing between the page before and this one: those by which it knew where to go on were removed.",
+  }),
+  total: jobTotalSchema.optional().meta({ description: "All jobs that match, with total=true." }),
+});
+export type JobPage = Readonly<z.output<typeof jobPageSchema>>;
 
 /** What an operator sees of jobs, and does to them. */
 export interface JobOperator {

@@ -4,6 +4,7 @@ import { listedJobSchema } from "../../features/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
 import { jobFilterQuery } from "../jobs/job-filter.ts";
+import { jobPageSchema } from "../jobs/job-operator.ts";
 import { jobOrders } from "../jobs/job-order.ts";
 import { COMPONENT_NAME, operation } from "./operation.ts";
 
@@ -25,33 +26,16 @@ const querySchema = z.strictObject({
     .meta({ description: "true: also counts all jobs that match." }),
   cursor: z.string().max(1_024).optional().meta({ description: "nextCursor of the previous page." }),
 });
-const pageSchema = z.object({
+const pageSchema = jobPageSchema.extend({
   jobs: z.array(listedJobSchema.meta({ [COMPONENT_NAME]: "ListedJob" })),
-  nextCursor: z
-    .string()
-    .nullable()
-    .meta({ description: "Null on the last page. Other pages can be short, even empty." }),
-  scanned: z.int().meta({ description: "How many jobs were searched for this page." }),
-  mayMiss: z.literal(true).optional().meta({
-    description:
-      "Jobs may be missing between the page before and this one: those by which it knew where to go on were removed.",
-  }),
-  total: z
-    .object({
-      count: z.int(),
-      isExact: z.boolean().meta({ description: "If not, there are at least `count`." }),
-    })
-    .optional()
-    .meta({ description: "All jobs that match, with total=true." }),
 });
 const outcomeSchema = z.object({
   id: z.string(),
   outcome: z.enum(["retried", "cancelled", "cancelling", "deleted"]),
 });
-type Outcome = z.output<typeof outcomeSchema>["outcome"];
 /** Each act has its own outcomes of these. */
-const outcomeOf = <Own extends Outcome>() =>
-  outcomeSchema as unknown as z.ZodType<{ id: string; outcome: Own }>;
+const outcomeOf = <Own extends z.output<typeof outcomeSchema>["outcome"]>() =>
+  outcomeSchema as z.ZodType as z.ZodType<{ id: string; outcome: Own }>;
 
 const reasonBodySchema = z
   .strictObject({ reason: reasonSchema.optional() })

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { depthSchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
+import { mendingSchema, parkedQuerySchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
+import { depthSchema } from "../outbox/read-outbox.ts";
 import { operation } from "./operation.ts";
 
 const reason = z
@@ -12,33 +13,8 @@ const reason = z
 const params = { id: "The row's id." } as const;
 const errors = ["INVALID_REQUEST", "OUTBOX_NOT_FOUND", "DATABASE_UNAVAILABLE", "STORE_UNAVAILABLE"] as const;
 
-const parkedQuerySchema = z.strictObject({
-  code: z
-    .string()
-    .max(64)
-    .optional()
-    .meta({ description: "Only rows that were parked with this code.", examples: ["UNKNOWN_JOB_TYPE"] }),
-  type: z
-    .string()
-    .max(64)
-    .optional()
-    .meta({ description: "Only rows of this job type.", examples: ["send-receipt"] }),
-  after: z
-    .string()
-    .regex(/^\d{1,18}$/)
-    .optional()
-    .meta({ description: "Only rows with a higher id: the last of the page before.", examples: ["1042"] }),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-});
-
-const mendingSchema = z
-  .strictObject({
-    type: z.string().max(64).optional(),
-    payload: z.unknown().optional(),
-    idempotencyKey: z.string().max(510).optional(),
-    options: z.record(z.string(), z.unknown()).optional(),
-    reason,
-  })
+const releaseSchema = mendingSchema
+  .extend({ reason })
   .optional()
   .meta({ examples: [{ payload: { orderId: 42 }, reason: "the order's id was missing" }] });
 
@@ -75,7 +51,7 @@ export const outboxOperations = {
     description:
       "What the body has replaces what the row has. A relay then submits it as if it were new. A row that was parked with `OUTBOX_ROW_TOO_OLD` may have become a job already: look for its key first.",
     params,
-    input: mendingSchema,
+    input: releaseSchema,
     answer: z.object({ id: z.string() }).describe("It waits for a relay."),
     errors: [...errors, "OUTBOX_ROW_NOT_FOUND"],
     async run({ outbox }, { params: { id }, input: { reason, ...mending } = {}, by }) {

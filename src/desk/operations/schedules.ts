@@ -12,7 +12,7 @@ const count = (max: number, fallback: number, description: string) =>
 const instantSchema = z.iso.datetime({ offset: true });
 const explanationSchema = z
   .object({ kind: z.string(), text: z.string().meta({ description: "The explanation as a sentence." }) })
-  .loose() as unknown as z.ZodType<ExplainedTick>;
+  .loose() as z.ZodType as z.ZodType<ExplainedTick>;
 const receipt = receiptSchema.meta({ [COMPONENT_NAME]: "Receipt" });
 
 const params = { name: "The schedule's name." } as const;

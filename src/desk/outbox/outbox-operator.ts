@@ -3,20 +3,8 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Database } from "../../features/outbox/database.ts";
 import { TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { appendToAuditLog, storedReason } from "../audit/audit-log.ts";
-import { depthOf, inOutbox } from "./read-outbox.ts";
-
-export const depthSchema = z.object({
-  waiting: z.int().meta({ description: "Rows that no relay has submitted yet; counted up to 100,000." }),
-  parked: z.int().meta({ description: "Rows that cannot be accepted as they are; counted up to 100,000." }),
-  oldestWaitingMs: z.number().meta({ description: "How long the oldest row has waited; 0 if none waits." }),
-  relays: z.int().meta({ description: "Relays that are connected to the database." }),
-  added: z.int().meta({
-    description:
-      "Rows that were inserted since PostgreSQL's statistics began, also those of transactions that were rolled back. Some seconds old: of two readings it makes a rate.",
-  }),
-  removed: z.int().meta({ description: "Rows that were relayed or discarded since then, as above." }),
-});
+import { type Act, appendToAuditLog, storedReason } from "../audit/audit-log.ts";
+import { depthOf, inOutbox, type OutboxDepth } from "./read-outbox.ts";
 
 /** A row that cannot be accepted as it is. Its payload stays in the database. */
 export const parkedRowSchema = z.object({
@@ -35,31 +23,39 @@ export const parkedRowSchema = z.object({
 });
 export type ParkedRow = Readonly<z.output<typeof parkedRowSchema>>;
 
+export const parkedQuerySchema = z.strictObject({
+  code: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "Only rows that were parked with this code.", examples: ["UNKNOWN_JOB_TYPE"] }),
+  type: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "Only rows of this job type.", examples: ["send-receipt"] }),
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .optional()
+    .meta({ description: "Only rows with a higher id: the last of the page before.", examples: ["1042"] }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
 /** Which parked rows. */
-export interface ParkedQuery {
-  readonly code?: string | undefined;
-  readonly type?: string | undefined;
-  /** Rows with a higher id than this. */
-  readonly after?: string | undefined;
-  readonly limit: number;
-}
+export type ParkedQuery = Readonly<z.output<typeof parkedQuerySchema>>;
 
+export const mendingSchema = z.strictObject({
+  type: z.string().max(64).optional(),
+  payload: z.unknown().optional(),
+  idempotencyKey: z.string().max(510).optional(),
+  options: z.record(z.string(), z.unknown()).optional(),
+});
 /** What replaces a member of a row before it is released. */
-export interface Mending {
-  readonly type?: string | undefined;
-  readonly payload?: unknown;
-  readonly idempotencyKey?: string | undefined;
-  readonly options?: Readonly<Record<string, unknown>> | undefined;
-}
-
-export interface RowAct {
-  readonly by: string;
-  readonly reason?: string | undefined;
-}
+export type Mending = Readonly<z.output<typeof mendingSchema>>;
 
 /** What an operator can do with the outbox. All calls fail with `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE` where there is none, or it is away. */
 export interface OutboxOperator {
-  depth(): Promise<z.output<typeof depthSchema>>;
+  depth(): Promise<OutboxDepth>;
   /** The oldest first. */
   parked(query: ParkedQuery): Promise<ParkedRow[]>;
   /**
@@ -67,11 +63,11 @@ export interface OutboxOperator {
    *
    * @throws HoldfastError `OUTBOX_ROW_NOT_FOUND`
    */
-  release(id: string, mending: Mending, act: RowAct): Promise<void>;
+  release(id: string, mending: Mending, act: Act): Promise<void>;
   /** Releases all rows that were parked with a code. @returns how many */
-  releaseAll(code: string, act: RowAct): Promise<number>;
+  releaseAll(code: string, act: Act): Promise<number>;
   /** Deletes a parked row: its job will not exist, and the rows behind it go on. @throws HoldfastError `OUTBOX_ROW_NOT_FOUND` */
-  discard(id: string, act: RowAct): Promise<void>;
+  discard(id: string, act: Act): Promise<void>;
 }
 
 const waiting = "state = 'waiting', changed_at = clock_timestamp(), problem = NULL";
@@ -95,7 +91,7 @@ const ID = /^\d{1,18}$/;
 
 /** @param audit where acts are recorded */
 export function openOutboxOperator(url: string | undefined, audit: QueueStore): OutboxOperator {
-  const record = (as: string, what: string, { by, reason }: RowAct) =>
+  const record = (as: string, what: string, { by, reason }: Act) =>
     appendToAuditLog(audit, {
       as,
       evidence: storedReason(audit, reason === undefined ? what : `${what}: ${reason}`),

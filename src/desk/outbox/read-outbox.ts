@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   type Database,
   isPostgres,
@@ -10,21 +11,19 @@ import { TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 
-/** How much the outbox has. */
-export interface OutboxDepth {
-  /** At most 100,000 are counted. */
-  readonly waiting: number;
-  /** At most 100,000 are counted. */
-  readonly parked: number;
-  /** Milliseconds, by the database's clock; 0 if none waits. */
-  readonly oldestWaitingMs: number;
-  /** Sessions of relays in this database. */
-  readonly relays: number;
-  /** Rows inserted since PostgreSQL's statistics began, also those that were rolled back; some seconds old. */
-  readonly added: number;
-  /** Rows deleted since then, as above. */
-  readonly removed: number;
-}
+export const depthSchema = z.object({
+  waiting: z.int().meta({ description: "Rows that no relay has submitted yet; counted up to 100,000." }),
+  parked: z.int().meta({ description: "Rows that cannot be accepted as they are; counted up to 100,000." }),
+  oldestWaitingMs: z.number().meta({ description: "How long the oldest row has waited; 0 if none waits." }),
+  relays: z.int().meta({ description: "Relays that are connected to the database." }),
+  added: z.int().meta({
+    description:
+      "Rows that were inserted since PostgreSQL's statistics began, also those of transactions that were rolled back. Some seconds old: of two readings it makes a rate.",
+  }),
+  removed: z.int().meta({ description: "Rows that were relayed or discarded since then, as above." }),
+});
+/** How much the outbox has. Times are milliseconds, by the database's clock. */
+export type OutboxDepth = Readonly<z.output<typeof depthSchema>>;
 
 const COUNTED_MAX = 100_000;
 /** Somebody waits for the answer. */
@@ -42,7 +41,7 @@ const depth = `SELECT ${counted("waiting")} AS waiting, ${counted("parked")} AS 
 
 /** @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
 export async function readDepth(url: string | undefined): Promise<OutboxDepth> {
-  return await inOutbox(url, (database) => depthOf(database));
+  return await inOutbox(url, depthOf);
 }
 
 export async function depthOf(database: Database): Promise<OutboxDepth> {

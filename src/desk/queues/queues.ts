@@ -5,7 +5,6 @@ import {
   type Application,
   dividedFaults,
   type QueueLimits,
-  type Rate,
 } from "../../core/job/define-config.ts";
 import type { JobContract } from "../../core/job/define-job.ts";
 import { declarations } from "../../features/declared.ts";
@@ -48,12 +47,6 @@ export const queueSchema = z.object({
 });
 export type QueueView = Readonly<z.output<typeof queueSchema>>;
 
-/** Limits to set by hand. */
-export interface WantedLimits {
-  readonly concurrency?: number | undefined;
-  readonly rate?: Rate | undefined;
-}
-
 // From JavaScript, anything can come.
 const pauseActSchema = z.object({
   reason: z.string().refine((text) => text.trim() !== "", "expected a text"),
@@ -63,6 +56,8 @@ const wantedLimitsSchema = z.strictObject({
   concurrency: z.int().min(1).optional(),
   rate: z.strictObject({ count: z.int().min(1), perMs: z.int().min(1) }).optional(),
 });
+/** Limits to set by hand. */
+export type WantedLimits = Readonly<z.output<typeof wantedLimitsSchema>>;
 
 /** An operator's hand on queues. Each call fails with `QUEUE_NOT_FOUND` for a queue that the application does not have. */
 export interface QueueOperator {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Mending, OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
+import type { OutboxDepth } from "../../../desk/outbox/read-outbox.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
@@ -28,7 +29,7 @@ export function addOutboxCommands(program: Command): void {
       "show how many rows wait and are parked, how long the oldest has waited, and how many relays run",
     )
     .action(async (options: ShowOptions) => {
-      const json = (depth: Depth) => [depth];
+      const json = (depth: OutboxDepth) => [depth];
       await withOutbox(({ depth }) => show({ read: depth, describe: describeDepth, json }, options));
     });
   addShowOptions(outbox.command("parked"))
@@ -91,7 +92,7 @@ async function init({ apply }: { readonly apply?: true }): Promise<void> {
   print("the database has an outbox; start a relay: holdfast relay");
 }
 
-function describeDepth({ waiting, parked, oldestWaitingMs, relays }: Depth): Lines {
+function describeDepth({ waiting, parked, oldestWaitingMs, relays }: OutboxDepth): Lines {
   const age = waiting === 0 ? "" : `, the oldest for ${durationText(oldestWaitingMs)}`;
   return [
     [`waiting  ${waiting}${age}`],
@@ -99,8 +100,6 @@ function describeDepth({ waiting, parked, oldestWaitingMs, relays }: Depth): Lin
     ["relays   ", relays === 0 ? toned("none: no row is submitted until one runs", "bad") : String(relays)],
   ];
 }
-
-type Depth = Awaited<ReturnType<OutboxOperator["depth"]>>;
 
 interface ParkedOptions extends ShowOptions {
   readonly code?: string;
