@@ -2,6 +2,10 @@ import type { MetricDefinitions } from "../platform/telemetry/metrics.ts";
 
 const everyProcess = ["api", "worker", "scheduler", "relay"] as const;
 
+function gauge<const Labels extends readonly string[]>(labels: Labels, help: string) {
+  return { kind: "gauge", labels, help, reportedBy: everyProcess } as const;
+}
+
 /**
  * The metrics of jobs, queues and Redis, by name. Those of ticks and of HTTP are where they are counted.
  *
@@ -46,88 +50,53 @@ export const metricDefinitions = {
     help: "Transitions of side effects: reserved, done, released, in_doubt (each time an attempt leaves or finds it so) or resolved.",
     reportedBy: ["api", "worker"],
   },
-  holdfast_jobs: {
-    kind: "gauge",
-    labels: ["queue", "state"],
-    help: "Jobs by BullMQ's state; completed and failed ones while they are kept.",
-    reportedBy: everyProcess,
-  },
-  holdfast_queue_paused: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "1 while the queue is paused, 0 otherwise.",
-    reportedBy: everyProcess,
-  },
-  holdfast_queue_at_limit: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "1 while a limit of the queue keeps its next job from starting, 0 otherwise.",
-    reportedBy: everyProcess,
-  },
-  holdfast_queue_slot_open: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "1 while the queue stands still because its cluster slot is being moved, or was left half moved; its other gauges are absent then. 0 otherwise.",
-    reportedBy: everyProcess,
-  },
-  holdfast_oldest_waiting_age_seconds: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "How long the next job in line has been able to run; 0 if none waits.",
-    reportedBy: everyProcess,
-  },
-  holdfast_workers: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "Workers of the queue with a heartbeat in the last 15 seconds.",
-    reportedBy: everyProcess,
-  },
+  holdfast_jobs: gauge(
+    ["queue", "state"],
+    "Jobs by BullMQ's state; completed and failed ones while they are kept.",
+  ),
+  holdfast_queue_paused: gauge(["queue"], "1 while the queue is paused, 0 otherwise."),
+  holdfast_queue_at_limit: gauge(
+    ["queue"],
+    "1 while a limit of the queue keeps its next job from starting, 0 otherwise.",
+  ),
+  holdfast_queue_slot_open: gauge(
+    ["queue"],
+    "1 while the queue stands still because its cluster slot is being moved, or was left half moved; its other gauges are absent then. 0 otherwise.",
+  ),
+  holdfast_oldest_waiting_age_seconds: gauge(
+    ["queue"],
+    "How long the next job in line has been able to run; 0 if none waits.",
+  ),
+  holdfast_workers: gauge(["queue"], "Workers of the queue with a heartbeat in the last 15 seconds."),
   holdfast_worker_slots: {
     kind: "gauge",
     labels: ["queue"],
     help: "How many attempts this worker may run at a time. All workers' slots that are busy: holdfast_jobs with the state active.",
     reportedBy: ["worker"],
   },
-  holdfast_effects_in_doubt: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "Side effects in doubt: nobody can know whether they happened.",
-    reportedBy: everyProcess,
-  },
-  holdfast_effects_in_doubt_oldest_age_seconds: {
-    kind: "gauge",
-    labels: ["queue"],
-    help: "How long the oldest side effect has been in doubt; 0 if there is none.",
-    reportedBy: everyProcess,
-  },
-  holdfast_store_up: {
-    kind: "gauge",
-    labels: [],
-    help: "1 if this process reached Redis for this scrape; if 0, all that is read from Redis is absent.",
-    reportedBy: everyProcess,
-  },
-  holdfast_store_ping_seconds: {
-    kind: "gauge",
-    labels: [],
-    help: "Round trip of a PING for this scrape.",
-    reportedBy: everyProcess,
-  },
-  holdfast_store_memory_bytes: {
-    kind: "gauge",
-    labels: [],
-    help: "Memory that Redis uses; in a cluster, of the master that is the fullest.",
-    reportedBy: everyProcess,
-  },
-  holdfast_store_memory_accepted_bytes: {
-    kind: "gauge",
-    labels: [],
-    help: "Up to how much used memory new jobs are accepted; absent without maxmemory.",
-    reportedBy: everyProcess,
-  },
-  holdfast_clock_offset_seconds: {
-    kind: "gauge",
-    labels: [],
-    help: "How far this process's clock is ahead of Redis's; negative if it is behind. Beyond 2 either way the process does no work.",
-    reportedBy: everyProcess,
-  },
+  holdfast_effects_in_doubt: gauge(
+    ["queue"],
+    "Side effects in doubt: nobody can know whether they happened.",
+  ),
+  holdfast_effects_in_doubt_oldest_age_seconds: gauge(
+    ["queue"],
+    "How long the oldest side effect has been in doubt; 0 if there is none.",
+  ),
+  holdfast_store_up: gauge(
+    [],
+    "1 if this process reached Redis for this scrape; if 0, all that is read from Redis is absent.",
+  ),
+  holdfast_store_ping_seconds: gauge([], "Round trip of a PING for this scrape."),
+  holdfast_store_memory_bytes: gauge(
+    [],
+    "Memory that Redis uses; in a cluster, of the master that is the fullest.",
+  ),
+  holdfast_store_memory_accepted_bytes: gauge(
+    [],
+    "Up to how much used memory new jobs are accepted; absent without maxmemory.",
+  ),
+  holdfast_clock_offset_seconds: gauge(
+    [],
+    "How far this process's clock is ahead of Redis's; negative if it is behind. Beyond 2 either way the process does no work.",
+  ),
 } as const satisfies MetricDefinitions;
