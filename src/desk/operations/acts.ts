@@ -4,7 +4,7 @@ import { malformed } from "../../platform/lib/parse-json.ts";
 import { countOf } from "../acts/act-matches.ts";
 import { actMembers, reasonSchema } from "../acts/act-on-many.ts";
 import { actStatusSchema } from "../acts/acts.ts";
-import { operation } from "./operation.ts";
+import { change, read } from "./operation.ts";
 
 const requestSchema = z
   .strictObject({
@@ -65,11 +65,10 @@ const listQuerySchema = z.strictObject({ limit: z.coerce.number().int().min(1).m
 const params = { id: "The act's id." } as const;
 
 export const actOperations = {
-  startAct: operation({
+  startAct: change({
     id: "actOnJobs",
     method: "POST",
     path: "/jobs/acts",
-    scope: "operate",
     summary: "Retry, cancel or delete many jobs",
     description:
       "An act is a job itself: any worker runs it, and another one goes on if that dies. It is about the jobs that match when it begins. With an `Idempotency-Key` header the request is safe to send again. With `dryRun` it only counts.",
@@ -97,11 +96,9 @@ export const actOperations = {
       return { id, duplicate, statusUrl: `/jobs/acts/${id}` };
     },
   }),
-  acts: operation({
+  acts: read({
     id: "listActs",
-    method: "GET",
     path: "/jobs/acts",
-    scope: "read",
     summary: "List acts on many jobs",
     description: "Those that have not ended first, then the latest.",
     input: listQuerySchema,
@@ -111,22 +108,19 @@ export const actOperations = {
     returns: "acts",
     run: async ({ acts }, { input: { limit } }) => ({ acts: await acts.list(limit) }),
   }),
-  act: operation({
+  act: read({
     id: "readAct",
-    method: "GET",
     path: "/jobs/acts/:id",
-    scope: "read",
     summary: "Read how far an act on many jobs is",
     params,
     answer: { text: "The act.", schema: actStatusSchema },
     errors: ["JOB_NOT_FOUND", "STORE_UNAVAILABLE"],
     run: ({ acts }, { params: { id } }) => acts.read(id),
   }),
-  stopAct: operation({
+  stopAct: change({
     id: "stopAct",
     method: "POST",
     path: "/jobs/acts/:id/stop",
-    scope: "operate",
     summary: "Stop an act on many jobs",
     description: "What it has done stays done.",
     params,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { auditEntrySchema } from "../audit/audit-log.ts";
-import { operation } from "./operation.ts";
+import { read } from "./operation.ts";
 
 const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -12,11 +12,9 @@ const auditQuerySchema = z.strictObject({
     .meta({ description: "Only what was done in this queue; not with jobId." }),
 });
 export const auditOperations = {
-  auditTrail: operation({
+  auditTrail: read({
     id: "listAudit",
-    method: "GET",
     path: "/audit",
-    scope: "read",
     summary: "List who did what",
     description: "With `jobId`, the newest 20,000 entries of its queue are searched.",
     input: auditQuerySchema,

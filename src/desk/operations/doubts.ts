@@ -6,7 +6,7 @@ import { isoTime } from "../../platform/lib/iso-time.ts";
 import { doubtedRunShape } from "../doubts/doubted-runs.ts";
 import type { Doubt } from "../doubts/doubts.ts";
 import { doubtFilterQuery, doubtFilterSchema, RESOLVED_AT_ONCE_MAX } from "../doubts/doubts-many.ts";
-import { operation } from "./operation.ts";
+import { change, read } from "./operation.ts";
 
 const PAGE_MAX = 200;
 
@@ -128,11 +128,9 @@ const resolvedSchema = z.object({
 });
 
 export const doubtOperations = {
-  doubts: operation({
+  doubts: read({
     id: "listDoubts",
-    method: "GET",
     path: "/doubts",
-    scope: "read",
     summary: "List effects in doubt",
     description: "Side effects that may or may not have happened, oldest first.",
     input: querySchema,
@@ -143,11 +141,10 @@ export const doubtOperations = {
       doubts: (await operator.doubts(offset, limit, filter)).map(shown),
     }),
   }),
-  resolveDoubts: operation({
+  resolveDoubts: change({
     id: "resolveDoubts",
     method: "POST",
     path: "/doubts/resolve",
-    scope: "operate",
     summary: "Resolve many effects in doubt with one piece of evidence",
     description:
       "Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. Each becomes done or not done as by a call of its own. Safe to send again: what is resolved stays so.",
@@ -160,11 +157,10 @@ export const doubtOperations = {
       return { ...answer, before: isoTime(answer.before), doubts: answer.doubts.map(shown) };
     },
   }),
-  resolve: operation({
+  resolve: change({
     id: "resolveEffect",
     method: "POST",
     path: "/jobs/:id/effects/:name/resolve",
-    scope: "operate",
     summary: "Resolve an effect in doubt",
     description:
       "`done`: it happened, and is not run again. `not-done`: it did not happen, and may run; where its first run may still be under way, that needs `confirm`. Either way, a job that waits for it continues; `job` says what happens to it.",

@@ -6,7 +6,7 @@ import { jobDetailSchema } from "../jobs/job-detail.ts";
 import { jobFilterQuery } from "../jobs/job-filter.ts";
 import { jobPageSchema } from "../jobs/job-operator.ts";
 import { jobOrders } from "../jobs/job-order.ts";
-import { COMPONENT_NAME, operation } from "./operation.ts";
+import { COMPONENT_NAME, change, read } from "./operation.ts";
 
 const querySchema = z.strictObject({
   ...jobFilterQuery,
@@ -51,11 +51,9 @@ const reasonQuerySchema = z.strictObject({
 const params = { id: "The job's id." } as const;
 
 export const jobOperations = {
-  detail: operation({
+  detail: read({
     id: "readJob",
-    method: "GET",
     path: "/jobs/:id",
-    scope: "read",
     summary: "Read everything known about a job",
     description: "Its status, its payload, each failed attempt, and its log.",
     params,
@@ -67,11 +65,9 @@ export const jobOperations = {
       return detail;
     },
   }),
-  list: operation({
+  list: read({
     id: "listJobs",
-    method: "GET",
     path: "/jobs",
-    scope: "read",
     summary: "List jobs",
     description:
       "State by state: finished jobs newest first, others in the order in which they will run, unless `order` says otherwise.",
@@ -80,11 +76,10 @@ export const jobOperations = {
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
     run: (operator, { input }) => operator.list(input),
   }),
-  retry: operation({
+  retry: change({
     id: "retryJob",
     method: "POST",
     path: "/jobs/:id/retry",
-    scope: "operate",
     summary: "Retry a failed job",
     description: "It gets all its attempts again and keeps its key. Effects that are done stay done.",
     params,
@@ -97,11 +92,10 @@ export const jobOperations = {
       return { id, outcome: "retried" as const };
     },
   }),
-  cancel: operation({
+  cancel: change({
     id: "cancelJob",
     method: "POST",
     path: "/jobs/:id/cancel",
-    scope: "operate",
     summary: "Cancel a job",
     description:
       "A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).",
@@ -115,11 +109,10 @@ export const jobOperations = {
       outcome: await operator.cancel(id, { by, reason: input?.reason }),
     }),
   }),
-  delete: operation({
+  delete: change({
     id: "deleteJob",
     method: "DELETE",
     path: "/jobs/:id",
-    scope: "operate",
     summary: "Delete a job that has ended",
     description:
       "Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.",

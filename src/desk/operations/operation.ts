@@ -10,13 +10,24 @@ export interface Operation<
   Output extends z.ZodType = z.ZodType,
   Accepted extends z.ZodType = z.ZodType,
   Member extends string = string,
+> extends Declared<Param, Input, Output, Accepted, Member> {
+  readonly method: "GET" | Changing;
+  readonly scope: Scope;
+}
+
+type Changing = "POST" | "PUT" | "DELETE";
+
+interface Declared<
+  Param extends string,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+  Accepted extends z.ZodType,
+  Member extends string,
 > {
   /** In OpenAPI. */
   readonly id: string;
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** @example "/queues/:name/pause" */
   readonly path: string;
-  readonly scope: Scope;
   readonly summary: string;
   readonly description?: string;
   /** What each `:part` of the path is. The client's method has them as its first arguments. */
@@ -54,17 +65,30 @@ export interface OperationRequest<Param extends string, Input extends z.ZodType>
   readonly key: string | undefined;
 }
 
-/** Declares an operation. */
-export function operation<
+/** Declares what people look at. */
+export function read<
   Output extends z.ZodType,
   Param extends string = never,
   Input extends z.ZodType = z.ZodUndefined,
   Accepted extends z.ZodType = z.ZodNever,
   const Member extends string = never,
 >(
-  declared: Operation<Param, Input, Output, Accepted, Member>,
+  declared: Declared<Param, Input, Output, Accepted, Member>,
 ): Operation<Param, Input, Output, Accepted, Member> {
-  return declared;
+  return { ...declared, method: "GET", scope: "read" };
+}
+
+/** Declares what people do. */
+export function change<
+  Output extends z.ZodType,
+  Param extends string = never,
+  Input extends z.ZodType = z.ZodUndefined,
+  Accepted extends z.ZodType = z.ZodNever,
+  const Member extends string = never,
+>(
+  declared: Declared<Param, Input, Output, Accepted, Member> & { readonly method: Changing },
+): Operation<Param, Input, Output, Accepted, Member> {
+  return { ...declared, scope: "operate" };
 }
 
 /** What is answered, not to be changed. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { mendingSchema, parkedQuerySchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
 import { depthSchema } from "../outbox/read-outbox.ts";
-import { operation } from "./operation.ts";
+import { change, read } from "./operation.ts";
 
 const reason = z
   .string()
@@ -19,21 +19,17 @@ const releaseSchema = mendingSchema
   .meta({ examples: [{ payload: { orderId: 42 }, reason: "the order's id was missing" }] });
 
 export const outboxOperations = {
-  outbox: operation({
+  outbox: read({
     id: "readOutbox",
-    method: "GET",
     path: "/outbox",
-    scope: "read",
     summary: "Read how much the outbox has",
     answer: depthSchema.describe("The outbox of the database that `DATABASE_URL` names."),
     errors,
     run: ({ outbox }) => outbox.depth(),
   }),
-  parkedRows: operation({
+  parkedRows: read({
     id: "listParkedRows",
-    method: "GET",
     path: "/outbox/parked",
-    scope: "read",
     summary: "List parked rows of the outbox",
     description: "Rows that cannot be accepted as they are, each with its problem. Payloads are not shown.",
     input: parkedQuerySchema,
@@ -42,11 +38,10 @@ export const outboxOperations = {
     returns: "rows",
     run: async ({ outbox }, { input }) => ({ rows: await outbox.parked(input) }),
   }),
-  releaseRow: operation({
+  releaseRow: change({
     id: "releaseRow",
     method: "POST",
     path: "/outbox/parked/:id/release",
-    scope: "operate",
     summary: "Mend and release a parked row",
     description:
       "What the body has replaces what the row has. A relay then submits it as if it were new. A row that was parked with `OUTBOX_ROW_TOO_OLD` may have become a job already: look for its key first.",
@@ -59,11 +54,10 @@ export const outboxOperations = {
       return { id };
     },
   }),
-  releaseRows: operation({
+  releaseRows: change({
     id: "releaseRows",
     method: "POST",
     path: "/outbox/release",
-    scope: "operate",
     summary: "Release all rows that were parked with a code",
     input: z
       .strictObject({ code: z.string().min(1).max(64), reason })
@@ -75,11 +69,10 @@ export const outboxOperations = {
       released: await outbox.releaseAll(code, { by, reason }),
     }),
   }),
-  discardRow: operation({
+  discardRow: change({
     id: "discardRow",
     method: "DELETE",
     path: "/outbox/parked/:id",
-    scope: "operate",
     summary: "Delete a parked row",
     description: "Its job will not exist. Rows of its ordering key that wait behind it go on.",
     params,

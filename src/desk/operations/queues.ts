@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseRate, RATE_EXPECTED } from "../../features/queue-settings.ts";
 import { queueSchema } from "../queues/queues.ts";
-import { COMPONENT_NAME, operation } from "./operation.ts";
+import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { pauseReason } from "./pause-reason.ts";
 
 const queue = queueSchema.meta({ [COMPONENT_NAME]: "Queue" });
@@ -17,23 +17,20 @@ const limitsSchema = z
 
 const one = {
   params: { name: "The queue's name." },
-  scope: "operate",
   errors: ["INVALID_REQUEST", "QUEUE_NOT_FOUND", "STORE_UNAVAILABLE"],
 } as const;
 
 export const queueOperations = {
-  queues: operation({
+  queues: read({
     id: "listQueues",
-    method: "GET",
     path: "/queues",
-    scope: "read",
     summary: "List queues",
     answer: z.object({ queues: z.array(queue) }).describe("Every queue of the application."),
     errors: ["STORE_UNAVAILABLE"],
     returns: "queues",
     run: async ({ queues }) => ({ queues: await queues.list() }),
   }),
-  pauseQueue: operation({
+  pauseQueue: change({
     ...one,
     id: "pauseQueue",
     method: "POST",
@@ -45,7 +42,7 @@ export const queueOperations = {
     answer: queue.describe("It is paused."),
     run: ({ queues }, { params: { name }, input: { reason }, by }) => queues.pause(name, { reason, by }),
   }),
-  resumeQueue: operation({
+  resumeQueue: change({
     ...one,
     id: "resumeQueue",
     method: "POST",
@@ -54,7 +51,7 @@ export const queueOperations = {
     answer: queue.describe("It is not paused."),
     run: ({ queues }, { params: { name }, by }) => queues.resume(name, { by }),
   }),
-  limitQueue: operation({
+  limitQueue: change({
     ...one,
     id: "limitQueue",
     method: "PUT",

@@ -3,7 +3,7 @@ import { scheduleDefinitionSchema } from "../../features/schedules/definition.ts
 import { pastTickSchema, scheduleStatusSchema } from "../../features/schedules/schedule-status.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
 import type { ExplainedTick } from "../schedules.ts";
-import { COMPONENT_NAME, operation } from "./operation.ts";
+import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { pauseReason } from "./pause-reason.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "./receipt.ts";
 
@@ -19,11 +19,9 @@ const params = { name: "The schedule's name." } as const;
 const errors = ["INVALID_REQUEST", "SCHEDULE_NOT_FOUND", "STORE_UNAVAILABLE"] as const;
 
 export const scheduleOperations = {
-  schedules: operation({
+  schedules: read({
     id: "listSchedules",
-    method: "GET",
     path: "/schedules",
-    scope: "read",
     summary: "List schedules",
     description:
       "Each schedule's next ticks, and the job of its last one. Those that the application declares are on the first page; those that were put at run time follow by name, `limit` a page.",
@@ -42,11 +40,10 @@ export const scheduleOperations = {
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
     run: ({ schedules }, { input }) => schedules.list(input),
   }),
-  putSchedule: operation({
+  putSchedule: change({
     id: "putSchedule",
     method: "PUT",
     path: "/schedules/:name",
-    scope: "operate",
     summary: "Put a schedule",
     description:
       "Makes a schedule at run time, or changes one. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they were. Safe to send again. 409 `SCHEDULE_DECLARED` for a schedule of the application's code.",
@@ -63,11 +60,9 @@ export const scheduleOperations = {
     ],
     run: ({ schedules }, { params: { name }, input, by }) => schedules.put(name, input, { by }),
   }),
-  scheduleDefinition: operation({
+  scheduleDefinition: read({
     id: "readScheduleDefinition",
-    method: "GET",
     path: "/schedules/:name/definition",
-    scope: "read",
     summary: "Read what was put of a schedule",
     description: "The version in force, the secrets of its payload redacted.",
     params,
@@ -75,11 +70,10 @@ export const scheduleOperations = {
     errors: ["SCHEDULE_NOT_FOUND", "SCHEDULE_DECLARED", "STORE_UNAVAILABLE"],
     run: ({ schedules }, { params: { name } }) => schedules.definition(name),
   }),
-  deleteSchedule: operation({
+  deleteSchedule: change({
     id: "deleteSchedule",
     method: "DELETE",
     path: "/schedules/:name",
-    scope: "operate",
     summary: "Delete a schedule that was put",
     description: "It has no tick after this instant. Jobs of earlier ticks go on.",
     params,
@@ -91,11 +85,9 @@ export const scheduleOperations = {
       return { name, outcome: "deleted" as const };
     },
   }),
-  ticks: operation({
+  ticks: read({
     id: "listTicks",
-    method: "GET",
     path: "/schedules/:name/ticks",
-    scope: "read",
     summary: "List what became of a schedule's ticks",
     params,
     input: z.strictObject({ limit: count(500, 48, "How many ticks at most.") }),
@@ -107,11 +99,9 @@ export const scheduleOperations = {
       ticks: await schedules.ticks(name, limit),
     }),
   }),
-  explainTick: operation({
+  explainTick: read({
     id: "explainTick",
-    method: "GET",
     path: "/schedules/:name/ticks/:at",
-    scope: "read",
     summary: "Explain why a tick did or did not run",
     params: { ...params, at: "The instant, e.g. 2026-12-01T09:00:00Z." },
     answer: explanationSchema.describe("What became of it, and why."),
@@ -119,11 +109,10 @@ export const scheduleOperations = {
     run: async ({ schedules }, { params: { name, at } }) =>
       await schedules.explain(name, Date.parse(parseInput(instantSchema, at))),
   }),
-  runSchedule: operation({
+  runSchedule: change({
     id: "runSchedule",
     method: "POST",
     path: "/schedules/:name/run",
-    scope: "operate",
     summary: "Run a schedule's job now",
     description:
       "This does not change its ticks. With an `Idempotency-Key` header the request is safe to send again.",
@@ -142,11 +131,10 @@ export const scheduleOperations = {
     run: async ({ schedules }, { params: { name }, by, key }) =>
       receiptBody(await schedules.run(name, { by }, key)),
   }),
-  pauseSchedule: operation({
+  pauseSchedule: change({
     id: "pauseSchedule",
     method: "POST",
     path: "/schedules/:name/pause",
-    scope: "operate",
     summary: "Pause a schedule",
     description:
       "Its ticks are skipped until it is resumed, and not caught up then. Jobs of earlier ticks go on.",
@@ -157,11 +145,10 @@ export const scheduleOperations = {
     run: ({ schedules }, { params: { name }, input: { reason }, by }) =>
       schedules.pause(name, { reason, by }),
   }),
-  resumeSchedule: operation({
+  resumeSchedule: change({
     id: "resumeSchedule",
     method: "POST",
     path: "/schedules/:name/resume",
-    scope: "operate",
     summary: "Resume a schedule",
     params,
     answer: scheduleStatusSchema.describe("It is not paused."),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { historySchema } from "../../features/history/history.ts";
 import { instantInQuery } from "../jobs/instant-schemas.ts";
-import { COMPONENT_NAME, operation } from "./operation.ts";
+import { COMPONENT_NAME, change, read } from "./operation.ts";
 
 const STEP = /^([1-9]\d{0,4})([mhd])$/;
 const unitMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -37,22 +37,18 @@ const acceptedSchema = z.object({
 const typesSchema = z.object({ types: z.array(z.object({ type: z.string(), queue: z.string() })) });
 
 export const serviceOperations = {
-  types: operation({
+  types: read({
     id: "listTypes",
-    method: "GET",
     path: "/types",
-    scope: "read",
     summary: "List the job types",
     answer: typesSchema.describe("As the application declares them."),
     errors: [],
     returns: "types",
     run: async (operator) => ({ types: await operator.types() }),
   }),
-  history: operation({
+  history: read({
     id: "readHistory",
-    method: "GET",
     path: "/history",
-    scope: "read",
     summary: "Read what happened",
     description:
       "Counts of attempts by outcome, and how long they waited and ran, by the minute for 2 days and by the hour for 15, whether or not anybody watched. With the starts of workers, pauses and bulk acts of that time.",
@@ -62,11 +58,10 @@ export const serviceOperations = {
     run: (operator, { input: { step, ...wanted } }) =>
       operator.history({ ...wanted, stepMs: step === undefined ? undefined : stepMs(step) }),
   }),
-  acceptLoss: operation({
+  acceptLoss: change({
     id: "acceptLoss",
     method: "POST",
     path: "/store/accept-loss",
-    scope: "operate",
     summary: "Accept that Redis has lost data",
     description:
       "If Redis comes back with less than it had acknowledged, no job is accepted and no effect begins until an operator accepts the loss. Effects that were running at the time are in doubt either way.",
