@@ -47,6 +47,7 @@ function member<Schema extends z.ZodType>(
   return { schema, matches, text, option };
 }
 
+const option = (flags: string, help: string, expected: string): FilterOption => ({ flags, help, expected });
 const name = (example: string) =>
   z
     .string()
@@ -68,21 +69,13 @@ const kinds = {
     name("default"),
     ({ id }, queue) => queueOfPartition(queueOfId(id) ?? "") === queue,
     (queue) => `in queue ${queue}`,
-    {
-      flags: "--queue <name>",
-      help: "only jobs in this queue",
-      expected: "the name of a queue",
-    },
+    option("--queue <name>", "only jobs in this queue", "the name of a queue"),
   ),
   type: member(
     name("welcome-email"),
     (job, type) => job.type === type,
     (type) => `of type ${type}`,
-    {
-      flags: "--type <type>",
-      help: "only jobs of this type",
-      expected: "a job type",
-    },
+    option("--type <type>", "only jobs of this type", "a job type"),
   ),
   state: member(
     z
@@ -92,21 +85,17 @@ const kinds = {
     // A job can change its state after its list is read.
     (job, state) => job.state === state,
     (state) => `that are ${state}`,
-    {
-      flags: "--state <state>",
-      help: `one of ${jobStates.join(", ")}`,
-      expected: `one of ${jobStates.join(", ")}`,
-    },
+    option("--state <state>", `one of ${jobStates.join(", ")}`, `one of ${jobStates.join(", ")}`),
   ),
   tag: member(
     tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
     ({ tags }, tag) => tags.includes(tag),
     (tag) => `with the tag ${tag}`,
-    {
-      flags: "--tag <tag>",
-      help: "only jobs submitted with this tag",
-      expected: "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit",
-    },
+    option(
+      "--tag <tag>",
+      "only jobs submitted with this tag",
+      "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit",
+    ),
   ),
   code: member(
     z
@@ -115,21 +104,21 @@ const kinds = {
       .meta({ description: "Why they failed.", examples: ["HANDLER_FAILED"] }),
     ({ error }, code) => error?.code === code,
     (code) => `that failed with ${code}`,
-    {
-      flags: "--code <code>",
-      help: "only jobs that failed with this code, e.g. HANDLER_FAILED",
-      expected: "a code of docs/errors.md, e.g. HANDLER_FAILED",
-    },
+    option(
+      "--code <code>",
+      "only jobs that failed with this code, e.g. HANDLER_FAILED",
+      "a code of docs/errors.md, e.g. HANDLER_FAILED",
+    ),
   ),
   errorText: member(
     part("A part of the error's message, in upper or lower case.", "refused"),
     ({ error }, text) => error !== null && containsText(error.message, text),
     (text) => `whose error contains ${JSON.stringify(text)}`,
-    {
-      flags: "--error <text>",
-      help: "only jobs whose error contains this text, in upper or lower case",
-      expected: PART_EXPECTED,
-    },
+    option(
+      "--error <text>",
+      "only jobs whose error contains this text, in upper or lower case",
+      PART_EXPECTED,
+    ),
   ),
   messagePattern: member(
     part(
@@ -138,11 +127,11 @@ const kinds = {
     ),
     ({ error }, pattern) => error !== null && patternOf(error.message) === pattern,
     (pattern) => `whose error reads like ${JSON.stringify(pattern)}`,
-    {
-      flags: "--message-pattern <text>",
-      help: "only jobs whose error is this without its numbers, ids and quoted parts, as failures list prints it",
-      expected: PART_EXPECTED,
-    },
+    option(
+      "--message-pattern <text>",
+      "only jobs whose error is this without its numbers, ids and quoted parts, as failures list prints it",
+      PART_EXPECTED,
+    ),
   ),
   idempotencyKey: member(
     z
@@ -155,21 +144,13 @@ const kinds = {
       }),
     ({ idempotencyKey }, key) => idempotencyKey === key,
     (key) => `with the key ${JSON.stringify(key)}`,
-    {
-      flags: "--key <key>",
-      help: "only the job of each type with this idempotency key",
-      expected: "at most 512 characters",
-    },
+    option("--key <key>", "only the job of each type with this idempotency key", "at most 512 characters"),
   ),
   keyPart: member(
     part("A part of the idempotency key.", "signup"),
     ({ idempotencyKey }, text) => idempotencyKey?.includes(text) === true,
     (text) => `whose key contains ${JSON.stringify(text)}`,
-    {
-      flags: "--key-part <text>",
-      help: "only jobs whose idempotency key contains this text",
-      expected: PART_EXPECTED,
-    },
+    option("--key-part <text>", "only jobs whose idempotency key contains this text", PART_EXPECTED),
   ),
 };
 
@@ -178,41 +159,29 @@ const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
     instant("Submitted at or after this."),
     ({ submittedAt }, from) => Date.parse(submittedAt) >= from,
     (from) => `submitted at or after ${isoTime(from)}`,
-    {
-      flags: "--from <when>",
-      help: "only jobs submitted at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
-      expected: INSTANT_EXPECTED,
-    },
+    option(
+      "--from <when>",
+      "only jobs submitted at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
+      INSTANT_EXPECTED,
+    ),
   ),
   to: member(
     instant("Submitted before this."),
     ({ submittedAt }, to) => Date.parse(submittedAt) < to,
     (to) => `submitted before ${isoTime(to)}`,
-    {
-      flags: "--to <when>",
-      help: "only jobs submitted before this",
-      expected: INSTANT_EXPECTED,
-    },
+    option("--to <when>", "only jobs submitted before this", INSTANT_EXPECTED),
   ),
   endedFrom: member(
     instant("Ended at or after this."),
     ({ finishedAt }, from) => finishedAt !== null && Date.parse(finishedAt) >= from,
     (from) => `ended at or after ${isoTime(from)}`,
-    {
-      flags: "--ended-from <when>",
-      help: "only jobs that ended at or after this",
-      expected: INSTANT_EXPECTED,
-    },
+    option("--ended-from <when>", "only jobs that ended at or after this", INSTANT_EXPECTED),
   ),
   endedTo: member(
     instant("Ended before this."),
     ({ finishedAt }, to) => finishedAt !== null && Date.parse(finishedAt) < to,
     (to) => `ended before ${isoTime(to)}`,
-    {
-      flags: "--ended-to <when>",
-      help: "only jobs that ended before this",
-      expected: INSTANT_EXPECTED,
-    },
+    option("--ended-to <when>", "only jobs that ended before this", INSTANT_EXPECTED),
   ),
 });
 
