@@ -181,8 +181,10 @@ export function openOperator(parts: OperatorParts): Operator {
     failures: () => inTime(readFailureGroups(partitions())),
     ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {
+      const accept = async (store: QueueStore) =>
+        (await acceptLoss(store, acceptance)) === undefined ? [] : [store.queue];
       const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
-      return (await inTime(Promise.all(all.map((store) => accept(store, acceptance))))).flat();
+      return (await inTime(Promise.all(all.map(accept)))).flat();
     },
     now: async () => Math.floor(await inTime(redisNow(stores.client))),
     async knownNames() {
@@ -225,12 +227,6 @@ function callsAfter<Calls extends object>(step: () => Promise<void>, calls: Call
     return (...args: readonly unknown[]) => step().then((): unknown => call(...args));
   };
   return Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, after(call)])) as Calls;
-}
-
-/** @returns the queue, if it had lost data */
-async function accept(store: QueueStore, acceptance: Acceptance): Promise<string[]> {
-  const since = await acceptLoss(store, acceptance);
-  return since === undefined ? [] : [store.queue];
 }
 
 /** Submits Holdfast's own jobs. */

@@ -132,20 +132,6 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
     return status;
   }
 
-  async function pause(schedule: Schedule, act: Act & { readonly reason: string }): Promise<ScheduleStatus> {
-    await onRecord(store, entryOf(store, schedule.name, { as: "schedule-paused", ...act }), () =>
-      reader.pauses.pause(schedule.name, act),
-    );
-    return await statusOf(schedule);
-  }
-
-  async function resume(schedule: Schedule, act: Act): Promise<ScheduleStatus> {
-    await onRecord(store, entryOf(store, schedule.name, { as: "schedule-resumed", ...act }), () =>
-      reader.pauses.resume(schedule.name),
-    );
-    return await statusOf(schedule);
-  }
-
   // Each call as a whole must be done in time.
   const onFound = <T>(name: string, use: (schedule: Schedule) => Promise<T>) => inTime(find(name).then(use));
   return {
@@ -165,8 +151,20 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
     delete: (name, act = { by: LIBRARY }) => inTime(remove(name, act)),
     run: (name, act = { by: LIBRARY }, request) =>
       onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
-    pause: (name, act) => onFound(name, (schedule) => pause(schedule, act)),
-    resume: (name, act = { by: LIBRARY }) => onFound(name, (schedule) => resume(schedule, act)),
+    pause: (name, act) =>
+      onFound(name, async (schedule) => {
+        await onRecord(store, entryOf(store, name, { as: "schedule-paused", ...act }), () =>
+          reader.pauses.pause(name, act),
+        );
+        return await statusOf(schedule);
+      }),
+    resume: (name, act = { by: LIBRARY }) =>
+      onFound(name, async (schedule) => {
+        await onRecord(store, entryOf(store, name, { as: "schedule-resumed", ...act }), () =>
+          reader.pauses.resume(name),
+        );
+        return await statusOf(schedule);
+      }),
   };
 }
 

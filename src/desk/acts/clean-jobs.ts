@@ -1,9 +1,8 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { encryptEffectText } from "../../core/effect/ledger/ledger-texts.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import type { JobState } from "../../core/job/job-state.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { appendToAuditLog } from "../audit/audit-log.ts";
+import { appendToAuditLog, storedReason } from "../audit/audit-log.ts";
 import { deleteJob } from "../jobs/delete-job.ts";
 import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
@@ -56,7 +55,12 @@ export async function cleanJobs(
     });
     await Promise.all(some);
   }
-  for (const [queue, count] of deletedIn) await record(stores, queue, { count, filter, by, reason });
+  const why = `${describeFilter(filter)}${reason === undefined ? "" : `: ${reason}`}`;
+  for (const [queue, count] of deletedIn) {
+    const store = stores.of(queue);
+    const evidence = storedReason(store, `${count} ${count === 1 ? "job" : "jobs"} deleted: ${why}`);
+    await appendToAuditLog(store, { as: "deleted", evidence, by, count });
+  }
   const deleted = [...deletedIn.values()].reduce((sum, some) => sum + some, 0);
   return { deleted, kept: found.length - deleted, nextCursor };
 }
@@ -64,15 +68,4 @@ export async function cleanJobs(
 function endedStateOf({ state }: JobFilter): "completed" | "failed" | undefined {
   if (state === undefined || state === "completed" || state === "failed") return state;
   throw malformed([{ pointer: "/state", message: `expected ${endedStates.join(" or ")}` }]);
-}
-
-async function record(
-  stores: QueueStores,
-  queue: string,
-  { count, filter, by, reason }: Pick<CleanQuery, "filter" | "by" | "reason"> & { readonly count: number },
-): Promise<void> {
-  const store = stores.of(queue);
-  const text = `${count} ${count === 1 ? "job" : "jobs"} deleted: ${describeFilter(filter)}${reason === undefined ? "" : `: ${reason}`}`;
-  const evidence = encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", text);
-  await appendToAuditLog(store, { as: "deleted", evidence, by, count });
 }

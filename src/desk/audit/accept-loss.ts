@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import { encryptEffectText } from "../../core/effect/ledger/ledger-texts.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { storedReason } from "./audit-log.ts";
 
 const script = loadScript(import.meta.url, "accept-loss.lua");
 
@@ -15,7 +15,7 @@ export async function acceptLoss(
   { evidence, by }: { readonly evidence: string; readonly by: string },
 ): Promise<number | undefined> {
   const { client, keys } = store;
-  const encrypted = encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", evidence);
-  const since = await script.run(client, [keys.epoch, keys.audit], [randomUUID(), encrypted, by]);
+  const args = [randomUUID(), storedReason(store, evidence), by];
+  const since = await script.run(client, [keys.epoch, keys.audit], args);
   return since === null ? undefined : Number(since);
 }

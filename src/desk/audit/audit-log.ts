@@ -6,10 +6,10 @@ import { decryptEffectText, effectName, encryptEffectText } from "../../core/eff
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
 import { describeFilter } from "../jobs/job-filter.ts";
 import type { KeptAct } from "../jobs/job-record.ts";
-import { appendEntry } from "./audit-stream.ts";
 
 /** Who does something, and why. */
 export interface Act {
@@ -98,13 +98,13 @@ interface NewEntry {
   readonly by: string;
 }
 
+const appendScript = loadScript(import.meta.url, "append-audit.lua");
+const ENTRIES_MAX = 100_000;
+
 /** Writes a line in a queue's audit log. */
-export async function appendToAuditLog(store: QueueStore, entry: NewEntry): Promise<void> {
-  const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flatMap(([name, value]) => [
-    name,
-    String(value),
-  ]);
-  await appendEntry(store, fields);
+export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {
+  const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flat();
+  await appendScript.run(client, [keys.audit], [ENTRIES_MAX, ...fields]);
 }
 
 /**
@@ -144,8 +144,6 @@ function fieldOf(fields: readonly string[], name: string): string {
   return at < 0 ? "" : (fields[at + 1] ?? "");
 }
 
-const NO_EFFECT = { dedupKey: "", name: "" };
-
 interface RecordedAct {
   readonly id: string;
   readonly act: Pick<ActPayload, "act" | "filter" | "reason" | "by">;
@@ -155,7 +153,7 @@ interface RecordedAct {
 
 /** A reason as it is stored. */
 export function storedReason(store: QueueStore, reason: string | undefined): string {
-  return encryptEffectText(store, NO_EFFECT, "evidence", reason ?? "");
+  return encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", reason ?? "");
 }
 
 /** What people did to a job, as it is kept with the job. */
@@ -185,12 +183,7 @@ export async function recordAct(
     progress === undefined
       ? ""
       : ` (${progress.done} of ${progress.total} done, ${progress.skipped} skipped)`;
-  const evidence = encryptEffectText(
-    store,
-    NO_EFFECT,
-    "evidence",
-    `${describeFilter(filter)}${counts}: ${reason}`,
-  );
+  const evidence = storedReason(store, `${describeFilter(filter)}${counts}: ${reason}`);
   const count = progress === undefined ? {} : { count: progress.done };
   await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by, ...count });
 }

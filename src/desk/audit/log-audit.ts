@@ -3,9 +3,10 @@ import type { Logger } from "../../platform/lib/logger.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 import { entryOf } from "./audit-log.ts";
-import { takeUnlogged } from "./audit-stream.ts";
 
+const takeUnlogged = loadScript(import.meta.url, "take-audit.lua");
 const EVERY_MS = 2_000;
 const AT_ONCE = 200;
 
@@ -15,8 +16,10 @@ const AT_ONCE = 200;
  */
 export async function startAuditLogging(queues: readonly QueueStore[], log: Logger): Promise<Running> {
   const logNew = async (store: QueueStore) => {
+    const { client, keys } = store;
     for (;;) {
-      const entries = await takeUnlogged(store, AT_ONCE);
+      const reply = await takeUnlogged.run(client, [keys.audit, keys.own("audit:logged")], [AT_ONCE]);
+      const entries = reply as [id: string, fields: string[]][];
       for (const [id, fields] of entries) log.info(withoutEmpty(entryOf(store, id, fields)), "audit");
       if (entries.length < AT_ONCE) return;
     }

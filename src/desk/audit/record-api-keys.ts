@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { ApiKey } from "../../platform/config/api-keys.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 import { storedReason } from "./audit-log.ts";
-import { noteKeys, readNotedKeys } from "./audit-stream.ts";
+
+const noteKeys = loadScript(import.meta.url, "note-api-keys.lua");
 
 /** A key's name, its scopes, and what shows that it is another key. */
 type NotedKey = readonly [name: string, scopes: string, fingerprint: string];
@@ -24,12 +26,15 @@ export async function recordApiKeys(
 }
 
 async function record(store: QueueStore, keys: readonly NotedKey[], by: string): Promise<void> {
+  const { client, keys: at } = store;
+  const noted = at.own("api-keys");
   const after = keys.length === 0 ? "" : JSON.stringify(keys);
   for (;;) {
-    const before = await readNotedKeys(store);
+    const before = (await client.get(noted)) ?? "";
     if (before === after) return;
     const evidence = storedReason(store, difference(keysIn(before), keys));
-    if (await noteKeys(store, { before, after, evidence, by })) return;
+    // Not if it is no longer what was before.
+    if ((await noteKeys.run(client, [noted, at.audit], [before, after, evidence, by])) === 1) return;
   }
 }
 

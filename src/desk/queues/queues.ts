@@ -99,7 +99,7 @@ export function openQueueOperator(
     list: () => inTime(Promise.all(queues.map(show))),
     show: (name) => inTime(show(name)),
     pause: (name, act) => inTime(pause(name, act)),
-    resume: (name, act = { by: LIBRARY }) => inTime(resume(name, act)),
+    resume: (name, act = { by: LIBRARY }) => inTime(recorded(name, "resumed", act, resumeQueue)),
     limit: (name, limits, by) => inTime(limit(name, limits, by)),
     async divide(name, partitions) {
       partitionsOf(name);
@@ -111,15 +111,7 @@ export function openQueueOperator(
   async function pause(name: string, act: Act & { readonly reason: string }): Promise<QueueView> {
     parseInput(pauseActSchema, act);
     const at = await redisNow(stores.client);
-    await recorded(name, { as: "paused", ...act }, (partitions) => pauseQueue(partitions, { ...act, at }));
-    await addMark(stores.of(name), { kind: "paused", text: act.reason, by: act.by });
-    return await show(name);
-  }
-
-  async function resume(name: string, { reason, by }: Act): Promise<QueueView> {
-    await recorded(name, { as: "resumed", reason, by }, resumeQueue);
-    await addMark(stores.of(name), { kind: "resumed", text: reason ?? "", by });
-    return await show(name);
+    return await recorded(name, "paused", act, (partitions) => pauseQueue(partitions, { ...act, at }));
   }
 
   async function limit(name: string, limits: WantedLimits, by: string): Promise<QueueView> {
@@ -127,20 +119,22 @@ export function openQueueOperator(
     const partitions = partitionsOf(name);
     requireEnough(name, partitions.length, limits.concurrency);
     const override = await overrideOf(stores, limits, by);
-    const text = limitsText(override);
-    await recorded(name, { as: "limited", reason: text, by }, () => overrideLimits(partitions, override));
-    await addMark(stores.of(name), { kind: "limited", text, by });
-    return await show(name);
+    const act = { reason: limitsText(override), by };
+    return await recorded(name, "limited", act, () => overrideLimits(partitions, override));
   }
 
+  /** In the audit log, and as a mark in the charts. */
   async function recorded(
     name: string,
-    { as, reason, by }: Act & { readonly as: string },
+    kind: "paused" | "resumed" | "limited",
+    { reason, by }: Act,
     act: (partitions: Partitions) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<QueueView> {
     const partitions = partitionsOf(name);
     const [store] = partitions;
-    await onRecord(store, { as, evidence: storedReason(store, reason), by }, () => act(partitions));
+    await onRecord(store, { as: kind, evidence: storedReason(store, reason), by }, () => act(partitions));
+    await addMark(store, { kind, text: reason ?? "", by });
+    return await show(name);
   }
 }
 
