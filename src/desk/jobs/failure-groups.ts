@@ -2,8 +2,8 @@ import { z } from "zod";
 import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
-import { groupFailures, type StoredFailureGroup } from "./failed-jobs.ts";
-import { messagePattern as patternOf } from "./message-pattern.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { codesForLua, messagePattern as patternOf } from "./message-pattern.ts";
 
 const instant = z.iso.datetime();
 
@@ -32,6 +32,8 @@ export const failureGroupsSchema = z.object({
 });
 export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
 
+const script = loadScript(import.meta.url, "failures.lua");
+const GROUP_VALUES = 8;
 /** Occupies Redis for a millisecond or two, and for 4 ms where all messages differ. */
 const SLICE = 200;
 const MESSAGE_MAX = 500;
@@ -71,23 +73,32 @@ function byUrgency(a: FailureGroup, b: FailureGroup): number {
   return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
 }
 
+/** Groups a slice of the failed jobs, the latest first. Returns also how many were read. */
 async function readSlice(store: QueueStore, offset: number) {
-  const { read, groups } = await groupFailures(store, offset, SLICE);
-  return { read, groups: groups.map((group) => describe(store, group)) };
+  const { client, keys } = store;
+  const reply = await script.run(client, [keys.failed], [keys.start, offset, SLICE, codesForLua]);
+  const [read, ...values] = reply as [number, ...(string | number)[]];
+  const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) =>
+    groupIn(store, values.slice(index * GROUP_VALUES, (index + 1) * GROUP_VALUES)),
+  );
+  return { read, groups };
 }
 
-function describe(store: QueueStore, group: StoredFailureGroup): FailureGroup {
-  const { code, message } = readFailure(store, group.latestId, group.reason);
+/** Of one type and code, whose messages have one pattern; the hours are of the last day, the latest first. */
+function groupIn(store: QueueStore, values: readonly (string | number)[]): FailureGroup {
+  const [type, count, earliest, latest, latestId, reason, pattern, hours] = values.map(String);
+  const { code, message } = readFailure(store, latestId ?? "", reason ?? "");
   return {
-    type: group.type,
+    type: type ?? "",
     code,
-    messagePattern: group.pattern || patternOf(message),
-    count: group.count,
-    firstAt: nearestTime(group.earliest),
-    lastAt: nearestTime(group.latest),
+    // None where the message is encrypted: then it is one job.
+    messagePattern: pattern || patternOf(message),
+    count: Number(count),
+    firstAt: nearestTime(Number(earliest)),
+    lastAt: nearestTime(Number(latest)),
     message: message.slice(0, MESSAGE_MAX),
-    exampleId: group.latestId,
-    lastDay: group.hours.toReversed(),
+    exampleId: latestId ?? "",
+    lastDay: (hours ?? "").split(",").map(Number).reverse(),
   };
 }
 

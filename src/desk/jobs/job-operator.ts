@@ -105,28 +105,19 @@ export function openJobOperator(
     async retry(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);
       const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act) }));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "not-failed")
-        throw new HoldfastError("JOB_NOT_FAILED", "Only a failed job can be retried");
-      if (outcome === "forgotten") throw effectsForgotten();
+      if (outcome !== "retried") throw refusalOf(outcome);
     },
     async cancel(id, act = { by: LIBRARY }) {
       const store = storeOf(stores, id);
       const outcome = await inTime(cancelJob(store, id, storedAct(store, act)));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "ended")
-        throw new HoldfastError("JOB_ENDED", "The job has ended already; it cannot be cancelled");
+      if (outcome === "missing" || outcome === "ended") throw refusalOf(outcome);
       return outcome;
     },
     async delete(id, by, reason) {
       const store = storeOf(stores, id);
       const evidence = storedReason(store, reason);
       const outcome = await inTime(deleteJob(store, id, { by, evidence }));
-      if (outcome === "missing") throw jobNotFound();
-      if (outcome === "not-ended")
-        throw new HoldfastError("JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first");
-      if (outcome === "in-doubt")
-        throw new HoldfastError("JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first");
+      if (outcome !== "deleted") throw refusalOf(outcome);
     },
     clean: (query) => inTime(cleanJobs(stores, lists, query)),
   };
@@ -143,11 +134,21 @@ async function listJobs(
   return { jobs: found, nextCursor, scanned, ...(mayMiss && { mayMiss }), ...(total && { total }) };
 }
 
-function effectsForgotten(): HoldfastError {
-  return new HoldfastError(
+const refusals = {
+  "not-failed": ["JOB_NOT_FAILED", "Only a failed job can be retried"],
+  forgotten: [
     "EFFECTS_FORGOTTEN",
     "The job asked for effects, and what was known of them is gone: a retry could repeat them",
-  );
+  ],
+  ended: ["JOB_ENDED", "The job has ended already; it cannot be cancelled"],
+  "not-ended": ["JOB_NOT_ENDED", "Only a job that has ended can be deleted; cancel it first"],
+  "in-doubt": ["JOB_IN_DOUBT", "An effect of the job is in doubt; resolve it first"],
+} as const;
+
+function refusalOf(outcome: "missing" | keyof typeof refusals): HoldfastError {
+  if (outcome === "missing") return jobNotFound();
+  const [code, message] = refusals[outcome];
+  return new HoldfastError(code, message);
 }
 
 function storedAct(store: QueueStore, { by, reason }: Act): StoredAct {

@@ -103,30 +103,12 @@ function isOpen({ result }: Item): boolean {
 }
 
 /** @throws HoldfastError `INVALID_REQUEST` */
-function jsonOf(
-  job: JobName,
-  {
-    payload,
-    idempotencyKey,
-    delayMs,
-    runAt,
-    priority,
-    startBy,
-    startWithinMs,
-    tags,
-    debounce,
-  }: Submission<unknown>,
-): string {
+function jsonOf(job: JobName, submission: Submission<unknown>): string {
+  const { payload, idempotencyKey, delayMs, priority, startWithinMs, tags, debounce } = submission;
   const type = typeof job === "string" ? job : job.type;
-  const options = {
-    delayMs,
-    runAt: isoOption("options/runAt", runAt),
-    priority,
-    startBy: isoOption("options/startBy", startBy),
-    startWithinMs,
-    tags,
-    debounce,
-  };
+  const runAt = isoOption("options/runAt", submission.runAt);
+  const startBy = isoOption("options/startBy", submission.startBy);
+  const options = { delayMs, runAt, priority, startBy, startWithinMs, tags, debounce };
   try {
     return JSON.stringify({ type, payload, idempotencyKey, options });
   } catch (cause) {

@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { BullmqQueue, Counts } from "../../../desk/import/bullmq-queue.ts";
-import type { ImportReport, ImportRequest } from "../../../desk/import/import-parts.ts";
+import type { ImportIssue, ImportReport, ImportRequest } from "../../../desk/import/import-parts.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { username } from "../../username.ts";
 import { withSubmitPath } from "../connections.ts";
@@ -58,17 +58,8 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
       if (name === undefined) await requireOneName(queue);
       const request: ImportRequest = { start, type, name, dryRun, by: username() };
       const report = await withProgress(toImport(before), (onProgress) => {
-        const onIssue = ({
-          what,
-          id,
-          code,
-          message,
-        }: {
-          what: string;
-          id: string;
-          code: string;
-          message: string;
-        }) => printError(`${what} ${printable(id)}: ${code}: ${printable(message)}`);
+        const onIssue = ({ what, id, code, message }: ImportIssue) =>
+          printError(`${what} ${printable(id)}: ${code}: ${printable(message)}`);
         return importQueue({ queue, path, application, settings, onIssue, onProgress }, request);
       });
       const left = await queue.counts();
@@ -132,20 +123,10 @@ function describe(
 ): string {
   const did = dryRun ? "would be imported" : "imported";
   const again = duplicates > 0 ? ` (${duplicates} of them accepted before)` : "";
-  const still = (
-    [
-      "wait",
-      "paused",
-      "delayed",
-      "prioritized",
-      "active",
-      "waiting-children",
-      "schedulers",
-      "withdrawn",
-    ] as const
-  )
-    .filter((place) => left[place] > 0)
-    .map((place) => `${left[place]} ${place}`);
+  const { wait, paused, delayed, ...others } = left;
+  const still = Object.entries({ wait, paused, delayed, ...others })
+    .filter(([, count]) => count > 0)
+    .map(([place, count]) => `${count} ${place}`);
   return [
     `${jobs} jobs${again} and ${schedules} schedules ${did}; ${issues} do not fit`,
     `in BullMQ's queue: ${still.join(", ") || "nothing that waits"}`,

@@ -12,10 +12,10 @@ export interface OpenRequests extends Running {
   keepOpen(response: ServerResponse, finish: () => void): void;
 }
 
-/** A client that has not read its answer by then is disconnected. */
 const STOP_MS = 500;
 
-export function createOpenRequests(): OpenRequests {
+/** @param stopMs a client that has not read its answer so many milliseconds after the stop is disconnected */
+export function createOpenRequests(stopMs = STOP_MS): OpenRequests {
   const open = new Map<ServerResponse, () => void>();
   let isStopping = false;
   let allClosed = () => {};
@@ -41,7 +41,7 @@ export function createOpenRequests(): OpenRequests {
       });
       if (open.size === 0) return;
       for (const finish of open.values()) finish();
-      const timer = setTimeout(allClosed, STOP_MS);
+      const timer = setTimeout(allClosed, stopMs);
       await closed;
       clearTimeout(timer);
       for (const response of open.keys()) response.destroy();

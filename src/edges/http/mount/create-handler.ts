@@ -6,6 +6,7 @@ import type { WithLogger } from "../../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
 import { assembleApi } from "../assemble-api.ts";
 import { PROBLEM_TYPE } from "../body/problem.ts";
+import { createOpenRequests } from "../guard/open-requests.ts";
 import { setBasePath } from "./base-path.ts";
 import { openFetch } from "./fetch-handler.ts";
 import { locate, type MountedPath, type RoutedRequest, readPrefix } from "./mounted-path.ts";
@@ -61,7 +62,8 @@ export async function createHandler(
 ): Promise<Handler> {
   const prefix = readPrefix(given);
   const { server, parts, log } = await assembleApi(application, { env, logger, isMounted: true });
-  const unanswered = openUnanswered();
+  // Node waits for these when a server closes, but this server is not ours to close.
+  const unanswered = createOpenRequests(STOP_MS);
   let isStopping = false;
 
   function node(request: RoutedRequest, response: ServerResponse, next?: () => void): void {
@@ -76,14 +78,14 @@ export async function createHandler(
     setBasePath(request, base);
     request.originalUrl ??= request.url;
     request.url = url;
-    unanswered.add(response);
+    unanswered.keepOpen(response, () => {});
     server.routing(request, response);
   }
 
   const stop = stopOnce(async () => {
     isStopping = true;
     await server.close();
-    await unanswered.end(STOP_MS);
+    await unanswered.stop();
     await stopAll(parts);
   });
   log.info({ prefix }, "API mounted");
@@ -107,31 +109,4 @@ function refuse(response: ServerResponse, error: HoldfastError): void {
     ...(error.retryAfterMs !== undefined && { "Retry-After": Math.ceil(error.retryAfterMs / 1_000) }),
   });
   response.end(body);
-}
-
-/** The answers under way. Node waits for them when a server closes, but this server is not ours to close. */
-function openUnanswered() {
-  const responses = new Set<ServerResponse>();
-  let allAnswered = () => {};
-
-  return {
-    add(response: ServerResponse): void {
-      responses.add(response);
-      response.once("close", () => {
-        responses.delete(response);
-        if (responses.size === 0) allAnswered();
-      });
-    },
-    /** Waits for them for that long, and then breaks them off. */
-    async end(withinMs: number): Promise<void> {
-      if (responses.size === 0) return;
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        allAnswered = resolve;
-        timer = setTimeout(resolve, withinMs);
-      });
-      clearTimeout(timer);
-      for (const response of responses) response.destroy();
-    },
-  };
 }
