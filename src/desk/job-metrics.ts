@@ -11,7 +11,6 @@ type MeasuredJobs = ReadonlyMap<string, { readonly retry: { readonly attempts: n
 /** Reported from the start: Prometheus sees no increase in a series that begins with 1. */
 const usualCodes = ["HANDLER_FAILED", "PERMANENT_FAILURE", "ATTEMPT_TIMED_OUT", "STARTS_EXHAUSTED"];
 
-/** Counts and times attempts by type. */
 export function measureAttempts(events: Events, metrics: Metrics, jobs: MeasuredJobs): void {
   const { counter, histogram } = metrics.of(metricDefinitions);
   const attempts = counter("holdfast_attempts_total");
@@ -44,7 +43,6 @@ function isLast({ type, attemptsMade }: AttemptedJob, { retryable }: Failure, jo
   return !retryable || attemptsMade + 1 >= (jobs.get(type)?.retry.attempts ?? Number.POSITIVE_INFINITY);
 }
 
-/** The label of each event. */
 const transitions: Readonly<Record<EffectEventName, string>> = {
   "effect.reserved": "reserved",
   "effect.done": "done",
@@ -58,7 +56,6 @@ interface DeclaredEffects {
   readonly effects: Readonly<Record<string, unknown>>;
 }
 
-/** Counts transitions by type and declared effect. */
 export function measureEffects(events: Events, metrics: Metrics, jobs: Iterable<DeclaredEffects>): void {
   const counter = metrics.of(metricDefinitions).counter("holdfast_effects_total");
   const effectsOf = new Map([...jobs].map((job) => [job.type, new Set(Object.keys(job.effects))]));
@@ -89,7 +86,6 @@ const outcomes = [
   "failed",
 ] as const;
 
-/** Counts submissions by type and outcome. */
 export function measureSubmissions(events: Events, metrics: Metrics, types: readonly string[]): void {
   const submissions = metrics.of(metricDefinitions).tally("holdfast_submissions_total");
   const typeLabel = closedSet(types);

@@ -10,7 +10,6 @@ export interface MetricsServer extends Running {
   readonly url: string;
 }
 
-/** Where metrics are served. */
 export interface MetricsAddress {
   readonly host: string;
   readonly port: number;

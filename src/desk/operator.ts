@@ -81,7 +81,6 @@ export interface Operator extends JobOperator, DoubtOperator {
   auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
 }
 
-/** Which entries of the audit log. */
 export interface AuditFilter {
   readonly jobId?: string | undefined;
   readonly queue?: string | undefined;
@@ -154,7 +153,6 @@ function whenUsed<Opened extends Running>(connect: () => Promise<Opened>) {
   };
 }
 
-/** What an operator works on. */
 export interface OperatorParts {
   readonly application: Application;
   readonly stores: QueueStores;
@@ -168,7 +166,6 @@ export interface OperatorParts {
   readonly overviews?: OverviewReader;
 }
 
-/** Opens an operator on a connection. */
 export function openOperator(parts: OperatorParts): Operator {
   const { application, stores, settings, events = createEvents() } = parts;
   const { queues } = application;

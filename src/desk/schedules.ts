@@ -31,7 +31,6 @@ import { inTime } from "../platform/redis/redis-errors.ts";
 import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit/audit-log.ts";
 import { redact, redactionOf } from "./jobs/redact.ts";
 
-/** Which schedules to list. */
 export interface ScheduleQuery {
   /** What their names begin with. @default all */
   readonly prefix?: string | undefined;
@@ -209,7 +208,6 @@ async function definitionInForce(stored: StoredSchedules, name: string): Promise
   return { ...definition, payload: redact(payload, redactionOf(jobs, definition.type).payload) };
 }
 
-/** What changes schedules that are put at run time, on record. */
 function openChanges({ stores, application, settings }: ScheduleParts, stored: StoredSchedules) {
   const { schedules } = application;
   const retentionMs = settings.HOLDFAST_RETENTION_MS;

@@ -7,7 +7,6 @@ import type { JobLists } from "../jobs/job-lists.ts";
 import { readKinds, type StoredKind } from "../jobs/job-record.ts";
 import { type ActName, orderOf, statesOf } from "./act-on-many.ts";
 
-/** A job that an act is about. */
 export interface MatchingJob extends StoredKind {
   /** Null where it has not failed. */
   readonly code: ErrorCode | null;
@@ -23,7 +22,6 @@ export interface MatchingGroup {
   readonly exampleIds: readonly string[];
 }
 
-/** What an act would do. */
 export interface Matches {
   readonly matching: readonly MatchingGroup[];
   /** Jobs that were cancelled or are in doubt. A retry leaves them as they are, unless their code is given. */
@@ -108,7 +106,6 @@ function groupsOf(jobs: readonly MatchingJob[]): MatchingGroup[] {
   return mergeGroups(jobs.map(({ id, type, code }) => ({ type, code, count: 1, exampleIds: [id] })));
 }
 
-/** Merges groups, the most frequent first. */
 export function mergeGroups(groups: readonly MatchingGroup[]): MatchingGroup[] {
   const merged = new Map<string, MatchingGroup>();
   for (const group of groups) {

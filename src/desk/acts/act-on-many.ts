@@ -17,7 +17,6 @@ const rateSchema = z
   .refine((text) => parseRate(text) !== undefined, `expected ${RATE_EXPECTED}`)
   .meta({ description: "How many jobs at most in a time, such as 50/s.", examples: ["50/s"] });
 
-/** What somebody wants to do with many jobs. */
 export const actMembers = {
   act: z.enum(actNames).meta({ examples: ["retry"] }),
   filter: jobFilterSchema.default({}).meta({
@@ -97,7 +96,6 @@ export const internalApplication = {
   handlers: async () => [],
 };
 
-/** Which jobs an act is about. */
 export const statesOf: Readonly<Record<ActName, readonly JobState[]>> = {
   retry: ["failed"],
   cancel: ["waiting", "waiting-children", "prioritized", "delayed", "active"],
@@ -152,7 +150,6 @@ export function requireScope({ act, filter, all }: Pick<ActRequest, "act" | "fil
     ]);
 }
 
-/** The filter as JSON has it. */
 export function filterText({ from, to, endedFrom, endedTo, ...filter }: JobFilter): JobFilterText {
   const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
   const all = { ...filter, from: iso(from), to: iso(to), endedFrom: iso(endedFrom), endedTo: iso(endedTo) };

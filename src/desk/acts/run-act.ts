@@ -261,7 +261,6 @@ class ActRun {
     return outcome === "retried" ? "done" : "done-before";
   }
 
-  /** What each job keeps of this act. */
   #recorded(store: QueueStore) {
     const { by, reason } = this.#attempt.payload;
     return { by, evidence: storedReason(store, reason), actId: this.#attempt.jobId };
@@ -287,7 +286,6 @@ class ActRun {
     await recordAct(this.#store, { id: jobId, act: payload, outcome, progress: this.progress });
   }
 
-  /** Marks the charts of the queues. */
   async #mark(): Promise<void> {
     const { act, filter, by } = this.#attempt.payload;
     const mark = { kind: markKinds[act], text: describeFilter(filter), by } as const;

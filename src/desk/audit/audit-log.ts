@@ -11,7 +11,6 @@ import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
 import { describeFilter } from "../jobs/job-filter.ts";
 import type { KeptAct } from "../jobs/job-record.ts";
 
-/** Who does something, and why. */
 export interface Act {
   readonly by: string;
   /** @default no reason */
@@ -41,7 +40,6 @@ export const auditEntrySchema = z.object({
 });
 export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
-/** What somebody did to one job. */
 export const recordedSchema = z.object({
   at: z.iso.datetime(),
   as: z.string(),
@@ -101,7 +99,6 @@ interface NewEntry {
 const appendScript = loadScript(import.meta.url, "append-audit.lua");
 const ENTRIES_MAX = 100_000;
 
-/** Writes a line in a queue's audit log. */
 export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {
   const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flat();
   await appendScript.run(client, [keys.audit], [ENTRIES_MAX, ...fields]);
@@ -151,7 +148,6 @@ interface RecordedAct {
   readonly progress?: Pick<ActProgress, "total" | "done" | "skipped"> | undefined;
 }
 
-/** A reason as it is stored. */
 export function storedReason(store: QueueStore, reason: string | undefined): string {
   return encryptEffectText(store, { dedupKey: "", name: "" }, "evidence", reason ?? "");
 }
@@ -173,7 +169,6 @@ function byText(by: string): string {
   return /^[A-Za-z0-9._-]+$/.test(by) ? `with key ${by}` : `by ${by}`;
 }
 
-/** Writes down what an act on many jobs has done, and why. */
 export async function recordAct(
   store: QueueStore,
   { id, act, outcome, progress }: RecordedAct,

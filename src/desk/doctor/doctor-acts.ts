@@ -6,7 +6,6 @@ import { type Finding, finding, ok } from "./finding.ts";
 /** So much later an act is late: a worker starts it at once, unless two others run. */
 const LATE_MS = 30_000;
 
-/** Finds acts on many jobs that do not start. */
 export async function diagnoseActs(stores: QueueStores): Promise<Finding[]> {
   const { running, waiting, oldestWaitingMs, workers, isPaused } = await readActBacklog(stores);
   if (running + waiting === 0) return [];

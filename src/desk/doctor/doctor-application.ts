@@ -13,7 +13,6 @@ import { requiredVariables } from "../required-variables.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
-/** Checks the application against the settings and the environment. */
 export function diagnoseSettings(application: Application, settings: Settings): Finding[] {
   return [
     ...catchUps(application, settings),

@@ -159,7 +159,6 @@ function doubts({ queue }: QueueReading): Finding {
   });
 }
 
-/** Checks that every doubt can be resolved and its job continues then. */
 async function stuckDoubts(store: QueueStore): Promise<Finding> {
   const { unlisted, stale, open } = await findStuckDoubts(store);
   const parts = [
@@ -179,7 +178,6 @@ async function stuckDoubts(store: QueueStore): Promise<Finding> {
   });
 }
 
-/** Checks whether the configured keys decrypt the next jobs. */
 async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Promise<Finding> {
   const counts = [...(await countEncryptionKeys(store))].sort(([a], [b]) => a.localeCompare(b));
   const isMissing = (id: string) => id !== "" && !keys.some((key) => key.id === id);

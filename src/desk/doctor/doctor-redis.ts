@@ -19,7 +19,6 @@ import { byLimits, type Finding, finding, ok } from "./finding.ts";
 const PINGS = 9;
 const MEBIBYTE = 1_048_576;
 
-/** One server, as it answers now. */
 interface ServerReading {
   readonly address: string;
   readonly info: Info;
@@ -51,7 +50,6 @@ export async function diagnoseRedis(client: RedisConnection, expectations: Expec
   ];
 }
 
-/** One line for each master of a cluster. */
 export async function diagnoseMasters(client: RedisConnection): Promise<Finding[]> {
   const servers = await Promise.all(serversOf(client).map(readServer));
   if (servers.length === 1) return [];

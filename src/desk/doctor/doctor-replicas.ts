@@ -35,7 +35,6 @@ function diagnoseReplica({ address, flaws }: ReplicaChecks, verdict: "warn" | "b
   });
 }
 
-/** What one replica would be as a master. */
 export interface ReplicaChecks {
   readonly address: string;
   /** The settings that do not hold; undefined where it cannot be asked. */

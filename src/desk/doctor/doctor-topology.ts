@@ -28,7 +28,6 @@ export interface Master {
   readonly nodeTimeoutMs: number | undefined;
 }
 
-/** What the sentinels know of their set. */
 export interface SentinelFacts {
   readonly name: string;
   readonly sentinels: number;
@@ -120,7 +119,6 @@ function nameOf({ kind, masters, sentinel }: Topology): string {
     : `one server + ${replicas}`;
 }
 
-/** What the durability and the topology together survive. */
 function survives(topology: Topology, { level, replicas }: Durability): string {
   if (level === "memory") return "survives a crash of any process, but not of Redis";
   const canPromote = topology.kind !== "server" && mostReplicas(topology) > 0;

@@ -28,7 +28,6 @@ export function finding(
   return verdict === "ok" ? ok(name, found) : { name, verdict, found, code: null, ...advice };
 }
 
-/** Picks a verdict by how large a number is. */
 export function byLimits(
   value: number,
   limits: { readonly warn: number; readonly bad: number },

@@ -14,7 +14,6 @@ export const doubtedRunShape = {
   }),
 };
 
-/** Effects of a job's details. */
 export const detailedEffectsSchema = z
   .array(jobStatusSchema.shape.effects.element.extend(z.object(doubtedRunShape).partial().shape))
   .meta({

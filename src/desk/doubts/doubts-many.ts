@@ -211,7 +211,6 @@ async function codeOf(act: () => Promise<unknown>): Promise<string | undefined> 
   }
 }
 
-/** What a person can do with effects in doubt. */
 export interface DoubtOperator {
   /** Lists effects in doubt that match, the oldest first. */
   doubts(offset: number, limit: number, filter?: DoubtFilter): Promise<Doubt[]>;

@@ -62,7 +62,6 @@ export function planImport<Doubt extends Exported>(
   return { done: doubts.filter(isNamed), notDone, left: others.length - notDone.length };
 }
 
-/** The evidence of those that an export does not name. */
 export function evidenceOfRest(evidence: string): string {
   return `not in: ${evidence}`;
 }

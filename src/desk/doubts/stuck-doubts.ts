@@ -1,7 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-/** The stuck doubts of one queue. */
 export interface StuckDoubts {
   /** Ids of failed jobs that say in doubt, and have nothing in doubt: nobody can resolve them. */
   readonly unlisted: readonly string[];

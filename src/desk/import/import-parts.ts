@@ -6,7 +6,6 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
 import type { BullmqQueue } from "./bullmq-queue.ts";
 
-/** What to import, and as what. */
 export interface ImportRequest {
   /** What the queue's keys begin with: prefix and name. It is a part of its jobs' idempotency keys. */
   readonly start: string;

@@ -60,7 +60,6 @@ export async function importQueue(
   return report;
 }
 
-/** The names of the jobs that wait, and of the schedulers. */
 export async function namesIn(queue: BullmqQueue): Promise<string[]> {
   const schedulers = await queue.schedulers();
   const names = new Set(schedulers.flatMap(({ fields }) => fields.name ?? []));
@@ -74,7 +73,6 @@ export async function namesIn(queue: BullmqQueue): Promise<string[]> {
   return [...names].sort();
 }
 
-/** How many jobs an import has to go through. */
 export function toImport({ delayed, prioritized, wait, paused, withdrawn }: Counts): number {
   return delayed + prioritized + wait + paused + withdrawn;
 }

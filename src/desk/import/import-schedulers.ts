@@ -19,7 +19,6 @@ import {
   requireYoung,
 } from "./import-parts.ts";
 
-/** What a scheduler becomes. */
 interface Plan {
   readonly name: string;
   readonly definition: RuntimeScheduleDefinition;

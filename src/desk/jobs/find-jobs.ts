@@ -29,7 +29,6 @@ export interface JobList {
   readonly order?: JobOrder | undefined;
 }
 
-/** Where a slice begins. */
 export interface ListPosition {
   /** How many entries precede it. */
   readonly offset: number;
@@ -95,7 +94,6 @@ export async function findJobs(
   return { ids, scanned, isEnd: end === 1, next, mayPassOver: passedOver === 1 };
 }
 
-/** How many jobs are in a list. */
 export async function countJobs({ client, keys }: QueueStore, list: StateList): Promise<number> {
   if (lists.has(list)) return await client.llen(keys[list]);
   if (list === "held") return await client.zcount(keys.held, "-inf", "(0");

@@ -15,7 +15,6 @@ import { redact, redactionOf } from "./redact.ts";
 
 const instant = z.iso.datetime();
 
-/** Everything that Redis knows of a job. */
 export const jobDetailSchema = listedJobSchema.extend({
   effects: detailedEffectsSchema,
   queue: z.string(),

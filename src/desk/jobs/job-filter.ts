@@ -210,14 +210,12 @@ export const jobFilterSchema = z.strictObject(schemasOf(members));
 export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
 export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
 
-/** The members that a filter has. */
 function wantedOf(filter: JobFilter): (readonly [Member<unknown, unknown>, unknown])[] {
   return (Object.keys(members) as (keyof Members)[])
     .filter((key) => filter[key] !== undefined)
     .map((key) => [members[key] as Member<unknown, unknown>, filter[key]]);
 }
 
-/** Whether a job matches every member of the filter. */
 export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
   return wantedOf(filter).every(([{ matches }, wanted]) => matches(job, wanted));
 }

@@ -15,7 +15,6 @@ import type { JobOrder } from "./job-order.ts";
 import { readEnvelopeJson, readFailures, submitted } from "./job-record.ts";
 import { redact, redactionOf } from "./redact.ts";
 
-/** The part of an application that lists need. */
 export interface ListedApplication {
   readonly jobs: ReadonlyMap<string, KeyPlaces & { readonly redact: Redaction }>;
   readonly queues: readonly string[];
@@ -253,7 +252,6 @@ async function readKey(store: QueueStore, id: string): Promise<string | undefine
   return envelope === null ? undefined : submitted(store, id, envelope).idempotencyKey;
 }
 
-/** Reads jobs by id, without those that are gone. */
 type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
 
 function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {

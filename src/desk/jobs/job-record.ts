@@ -69,7 +69,6 @@ const keptSchema = z.object({
   dedupKey: z.string().default(""),
   actId: z.string().nullable().default(null),
 });
-/** What somebody did to a job, as it is kept with it. */
 export type KeptAct = Readonly<z.output<typeof keptSchema>>;
 
 /** Reads them from a job's field. Anything else is skipped. */
@@ -132,7 +131,6 @@ export async function readFailures(
   return await Promise.all(ids.map(read));
 }
 
-/** Reads what kind of jobs these are. */
 export async function readKinds({ client, keys }: QueueStore, ids: readonly string[]): Promise<StoredKind[]> {
   const fields = ["name", "failedReason", "finishedOn", "returnvalue", "defa"] as const;
   const jobs = await Promise.all(

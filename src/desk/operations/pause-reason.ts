@@ -1,6 +1,5 @@
 import { z } from "zod";
 
-/** Why a queue or a schedule is paused. */
 export const pauseReason = (example: string) =>
   z
     .strictObject({

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Receipt } from "../../core/job/submit-options.ts";
 
-/** The answer to one submission. */
 export const receiptSchema = z.object({
   id: z.string().meta({ examples: ["default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f"] }),
   type: z.string().meta({ examples: ["welcome-email"] }),

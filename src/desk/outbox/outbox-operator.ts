@@ -41,7 +41,6 @@ export const parkedQuerySchema = z.strictObject({
     .meta({ description: "Only rows with a higher id: the last of the page before.", examples: ["1042"] }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
-/** Which parked rows. */
 export type ParkedQuery = Readonly<z.output<typeof parkedQuerySchema>>;
 
 export const mendingSchema = z.strictObject({

@@ -38,7 +38,6 @@ export async function findOpenQueues(stores: QueueStores, queues: readonly strin
   return { open, isSaid: found.every(({ state }) => state.kind !== "unsaid") };
 }
 
-/** Those of the queues that can be read. */
 export async function findReadableQueues(stores: QueueStores, queues: readonly string[]): Promise<string[]> {
   const { open } = await findOpenQueues(stores, queues);
   return queues.filter((name) => !open.some(({ queue }) => queue === name));

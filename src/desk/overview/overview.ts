@@ -11,7 +11,6 @@ const percentilesSchema = z.object({
 });
 export type Percentiles = Readonly<z.output<typeof percentilesSchema>>;
 
-/** Who paused a queue, and why. */
 export const pauseSchema = z.object({
   reason: z.string().meta({ description: "Empty if another tool paused it." }),
   by: z.string(),

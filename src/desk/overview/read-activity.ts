@@ -3,7 +3,6 @@ import { loadScript } from "../../platform/redis/script.ts";
 
 /** A queue's activity. Times are milliseconds since 1970. */
 export interface Activity {
-  /** Redis's clock. */
   readonly now: number;
   /** How many jobs were ever added. */
   readonly submitted: number;

@@ -3,7 +3,6 @@ import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import { SILENT_AFTER_MS } from "../../features/workers/heartbeat.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-/** How many jobs, workers and doubts a queue has. */
 export interface Backlog {
   /** Finished jobs count while they are kept. */
   readonly jobs: Readonly<Record<JobState, number>>;

@@ -16,7 +16,6 @@ const READ_AGAIN_MS = 5_000;
 
 type Contracts = Application["jobs"];
 
-/** Reads each type's jobs now, and its last hour. */
 export function openTypeReader(jobs: Contracts) {
   let last: { readonly at: number; readonly records: readonly HistoryRecord[] } | undefined;
 

@@ -12,7 +12,6 @@ import { readBacklog } from "../overview/read-backlog.ts";
 import { changedLayout, readLayout } from "./layouts.ts";
 import { carryControl } from "./queue-control.ts";
 
-/** What became of the layout of a queue. */
 export interface Division {
   readonly before: Layout;
   readonly after: Layout;

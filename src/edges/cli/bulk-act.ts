@@ -13,7 +13,6 @@ import { print, printError, printJson } from "./screen/output.ts";
 import { table } from "./screen/table.ts";
 import { interruptible } from "./system/signals.ts";
 
-/** How a command acts on many jobs. */
 export interface BulkOptions extends FilterOptions, ConsentOptions {
   readonly all?: true;
   readonly rate?: string;
@@ -151,7 +150,6 @@ async function readUntilEnded(operator: Operator, id: string, bar: SingleBar): P
   }
 }
 
-/** Prints how an act ended. */
 function report(act: ActStatus, json: true | undefined): void {
   const { state, done, total, skipped, remaining, error } = act;
   if (state !== "done") process.exitCode = exitCode.failed;

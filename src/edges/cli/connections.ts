@@ -8,7 +8,6 @@ import { loadApplication } from "./load-application.ts";
 // Commands load their code when they run, so that `--help` is quick, and before the application: afterwards every module
 // passes through tsx.
 
-/** Connects to Redis for one command. */
 export async function withStore<T>(use: (store: FitRedis, settings: Settings) => Promise<T>): Promise<T> {
   const configured = readSettings();
   const { connectRedis } = await import("../../platform/redis/connect.ts");
@@ -20,7 +19,6 @@ export async function withStore<T>(use: (store: FitRedis, settings: Settings) =>
   }
 }
 
-/** Opens an operator for one command. */
 export async function withOperator<T>(
   use: (operator: Operator, application: Application) => Promise<T>,
 ): Promise<T> {
@@ -35,7 +33,6 @@ export async function withOperator<T>(
   }
 }
 
-/** Opens the submit path for one command. */
 export async function withSubmitPath<T>(
   use: (path: SubmitPath, application: Application) => Promise<T>,
 ): Promise<T> {

@@ -20,7 +20,6 @@ import { type ColumnOf, tableOf } from "./screen/table.ts";
 import type { Cell } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
 
-/** How commands act on many doubts. */
 export interface ManyOptions extends DoubtFilterOptions, ConsentOptions {
   readonly evidence: string;
   readonly all?: true;

@@ -1,7 +1,6 @@
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
-/** The exit codes of commands. */
 export const exitCode = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 const unreachable: ReadonlySet<ErrorCode> = new Set([

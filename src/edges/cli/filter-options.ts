@@ -20,7 +20,6 @@ export type FilterOptions = Readonly<Record<string, unknown>> & {
   readonly code?: string;
 };
 
-/** The options by which commands choose jobs. */
 export function addFilterOptions(command: Command, states: readonly string[] = jobStates): Command {
   for (const [member, { flags, help }] of filterOptions)
     command.option(flags, member === "state" ? `one of ${states.join(", ")}` : help);
@@ -90,7 +89,6 @@ export interface DoubtFilterOptions {
   readonly reason?: string;
 }
 
-/** The options by which commands choose doubts. */
 export function addDoubtFilter(command: Command): Command {
   return command
     .option("--type <type>", "only doubts of jobs of this type")

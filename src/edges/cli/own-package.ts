@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 
-/** What Holdfast's own `package.json` says. */
 export interface OwnPackage {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;

@@ -24,7 +24,6 @@ export async function readAnswer(response: Response): Promise<unknown> {
   throw strangeAnswer(response);
 }
 
-/** The error that a problem describes. */
 export function errorOf(problem: SentProblem, retryAfterMs?: number): HoldfastError {
   const { detail, errors: issues = [] } = problem;
   return new HoldfastError(codeOf(problem), detail, { issues, retryAfterMs });

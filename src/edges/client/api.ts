@@ -132,7 +132,6 @@ function isAddress(url: string): boolean {
   }
 }
 
-/** A query string of the values that are given. */
 export function query(
   values: Readonly<Record<string, string | number | boolean | Date | undefined>>,
 ): string {

@@ -1,4 +1,3 @@
-/** One event of a stream. */
 export interface ServerEvent {
   readonly id: string | undefined;
   readonly data: string;

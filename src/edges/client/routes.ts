@@ -1,6 +1,5 @@
 import { type Api, headerText, isoText, jsonOf, query } from "./api.ts";
 
-/** How an operation is called. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** With `:parts`, which are the first arguments. */

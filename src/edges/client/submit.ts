@@ -8,7 +8,6 @@ import { canPass, resend } from "./resend.ts";
 /** The name of a job type, or its contract. */
 export type JobName = string | Pick<ProducibleJob<unknown>, "type">;
 
-/** A submission on its way. */
 interface Item {
   readonly json: string;
   result: SubmitResult | undefined;

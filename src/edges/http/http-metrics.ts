@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
 
-/** The metrics of HTTP, by name. */
 export const httpMetrics = {
   holdfast_http_requests_total: {
     kind: "counter",

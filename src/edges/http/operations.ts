@@ -10,7 +10,6 @@ import { callerOf } from "./guard/access.ts";
 import { underBasePath } from "./mount/base-path.ts";
 import type { ApiParts } from "./parts.ts";
 
-/** A route for each operation. */
 export function addOperations(server: FastifyInstance, { operator }: Pick<ApiParts, "operator">): void {
   for (const operation of Object.values<Operation>(operations)) {
     const { method, path: url, scope } = operation;

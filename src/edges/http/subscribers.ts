@@ -10,7 +10,6 @@ import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 
 interface SubscribersOptions {
-  /** How many subscribers there may be at a time. */
   readonly max: number;
   /** Milliseconds after which a job without events is read again. @default 60000 */
   readonly lookAgainMs?: number;
@@ -167,7 +166,6 @@ interface SubscribedQueueOptions {
 
 /** The subscribed jobs of one queue, with one reader of events for all of them. */
 interface SubscribedQueue extends Running {
-  /** Adds a subscriber. */
   enter(id: string, interest: Interest): SubscribedJob;
   leave(job: SubscribedJob, interest: Interest): void;
   /** Reads events from now on, and then every subscribed job once. */

@@ -9,7 +9,6 @@ interface Json {
   readonly json?: true;
 }
 
-/** `holdfast acts`. */
 export function addActsCommands(program: Command): void {
   const acts = program.command("acts").description("see and stop acts on many jobs");
   acts

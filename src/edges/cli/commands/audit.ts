@@ -15,7 +15,6 @@ interface ListOptions extends ShowOptions {
 
 const LIMIT_MAX = 10_000;
 
-/** `holdfast audit`. */
 export function addAuditCommands(program: Command): void {
   const audit = program.command("audit").description("see who did what, when and why");
   addShowOptions(audit.command("list"))

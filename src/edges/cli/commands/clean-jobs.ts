@@ -22,7 +22,6 @@ const AT_ONCE = 200;
 
 const ENDED = ["completed", "failed"];
 
-/** `holdfast jobs clean`. */
 export function addCleanCommand(jobs: Command): void {
   addFilterOptions(jobs.command("clean"), ENDED)
     .description(

@@ -24,7 +24,6 @@ interface ResolveOptions extends ManyOptions {
 
 const LISTED_MAX = 1_000;
 
-/** `holdfast doubts`. */
 export function addDoubtsCommands(program: Command): void {
   const doubts = program.command("doubts").description("list and resolve side effects in doubt");
   addDoubtFilter(addShowOptions(doubts.command("list")))
@@ -54,7 +53,6 @@ export function addDoubtsCommands(program: Command): void {
     .action(importExport);
 }
 
-/** The options of commands that act on many doubts. */
 function addManyOptions(command: Command): Command {
   return addDoubtFilter(command)
     .option("--dry-run", "print what would be done, and change nothing")

@@ -6,7 +6,6 @@ import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
-/** `holdfast failures`. */
 export function addFailuresCommands(program: Command): void {
   const failures = program
     .command("failures")

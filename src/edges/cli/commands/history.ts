@@ -15,7 +15,6 @@ interface HistoryOptions extends ShowOptions {
   readonly to?: string;
 }
 
-/** `holdfast history`. */
 export function addHistoryCommand(program: Command): void {
   addShowOptions(program.command("history"))
     .description("show what happened, whether or not anybody watched, and what was done meanwhile")

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { print } from "../screen/output.ts";
 
-/** `holdfast init`: a new application in the working directory. */
 export function addInitCommand(program: Command): void {
   program
     .command("init")

@@ -29,7 +29,6 @@ interface ListOptions extends FilterOptions, ShowOptions {
 
 const PAGE = 200;
 
-/** `holdfast jobs`. */
 export function addJobsCommands(program: Command): void {
   const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
   addShowOptions(addFilterOptions(jobs.command("list")))
@@ -179,7 +178,6 @@ interface ExportOptions extends FilterOptions {
   readonly format: string;
 }
 
-/** `holdfast jobs export`. */
 function addExportCommand(jobs: Command): void {
   addFilterOptions(jobs.command("export"))
     .description("write all jobs that match to standard output, as a file for other programs")

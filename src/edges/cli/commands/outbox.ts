@@ -14,7 +14,6 @@ import { type Lines, toned } from "../screen/text.ts";
 
 const REASON = ["--reason <text>", "kept in the audit log"] as const;
 
-/** `holdfast outbox`. */
 export function addOutboxCommands(program: Command): void {
   const outbox = program
     .command("outbox")

@@ -3,7 +3,6 @@ import { withOperator } from "../connections.ts";
 import { describeOverview } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 
-/** `holdfast overview`: what is going on. */
 export function addOverviewCommand(program: Command): void {
   addShowOptions(program.command("overview"))
     .description("show what is going on: types, queues and workers, and what failed in the last hour")

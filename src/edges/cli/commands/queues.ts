@@ -16,7 +16,6 @@ interface Json {
 
 const AS_JSON = ["--json", "print the queue as JSON"] as const;
 
-/** `holdfast queues`. */
 export function addQueuesCommands(program: Command): void {
   const queues = program.command("queues").description("list, pause, resume, limit and divide queues");
   addShowOptions(queues.command("list"))

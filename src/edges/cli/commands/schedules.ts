@@ -12,7 +12,6 @@ import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
 
-/** `holdfast schedules`. */
 export function addSchedulesCommands(program: Command): void {
   const schedules = program
     .command("schedules")

@@ -6,7 +6,6 @@ import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { print } from "../screen/output.ts";
 
-/** `holdfast store`. */
 export function addRedisCommands(program: Command): void {
   const store = program
     .command("store")

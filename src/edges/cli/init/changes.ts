@@ -4,7 +4,6 @@ import { readOwnPackage } from "../own-package.ts";
 import { NO_TEST, type PackageJson, type Project } from "./project.ts";
 import { applicationFiles, tsconfig } from "./templates.ts";
 
-/** What `init` does to one file. */
 export interface FileChange {
   readonly path: string;
   /** `kept`: the file exists and is left as it is. */
@@ -77,7 +76,6 @@ function neededDependencies(): Record<string, string> {
   return { holdfast: `^${version}`, zod: dependencies.zod ?? "^4.0.0" };
 }
 
-/** The versions that Holdfast itself is tested with. */
 /** Without the test script of `npm init`, which only fails. */
 function scriptsIn({ scripts = {} }: PackageJson): Record<string, string> {
   return Object.fromEntries(Object.entries(scripts).filter(([, script]) => !NO_TEST.test(script)));

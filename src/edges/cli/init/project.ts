@@ -21,7 +21,6 @@ export interface Project {
   readonly packageManager: "npm" | "pnpm" | "yarn" | "bun";
   /** Of the files to write: `.mts` and `.mjs` where Node would take the others for CommonJS. */
   readonly extension: "ts" | "mts" | "js" | "mjs";
-  /** How their imports end. */
   readonly importEnding: ".js" | ".mjs" | "";
   /** Where its code is: `src/`, or here. */
   readonly sources: "src/" | "";

@@ -3,7 +3,6 @@ import { exitCode, usage } from "../exit-code.ts";
 import { print, printError, printJson, textFor } from "./output.ts";
 import type { Lines } from "./text.ts";
 
-/** Whether this process has a terminal to ask on. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }

@@ -11,7 +11,6 @@ interface FirstScreen {
   readonly apiUrl: string;
 }
 
-/** How to get a mail server for development, in one line. */
 export const getMailServer =
   "docker run -p 127.0.0.1:1025:1025 -p 127.0.0.1:8025:8025 axllent/mailpit, and SMTP_URL=smtp://127.0.0.1:1025";
 
@@ -37,7 +36,6 @@ ${requestToCopy(application, apiUrl, key)}
 `;
 }
 
-/** A request for the application's own first job. */
 function requestToCopy({ jobs }: Pick<Application, "jobs">, apiUrl: string, key: string): string {
   const [job] = jobs.values();
   if (job === undefined)

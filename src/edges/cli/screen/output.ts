@@ -31,12 +31,10 @@ export async function untilWritten(): Promise<void> {
   await new Promise((resolve) => process.stdout.write("", resolve));
 }
 
-/** Prints lines for people on standard output. */
 export function print(lines: Lines): void {
   process.stdout.write(textFor(lines));
 }
 
-/** Prints lines for people on standard error. */
 export function printError(lines: string): void {
   process.stderr.write(`${lines.split("\n").map(printable).join("\n")}\n`);
 }
@@ -57,7 +55,6 @@ export function printJson(...values: readonly unknown[]): void {
   process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));
 }
 
-/** Lines as text for standard output. */
 export function textFor(lines: Lines): string {
   const on = screen();
   return `${linesOf(lines)

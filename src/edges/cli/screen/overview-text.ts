@@ -152,7 +152,6 @@ function mebibytes(bytes = 0): string {
   return (bytes / 2 ** 20).toFixed(1);
 }
 
-/** "-" for none. */
 export function timeOrNone(ms: number | null): string {
   return ms === null ? "-" : durationText(ms);
 }

@@ -15,7 +15,6 @@ export interface ShowOptions {
   readonly watch?: true | undefined;
 }
 
-/** The options of commands that print what they read. */
 export function addShowOptions(command: Command): Command {
   return command
     .option(
@@ -25,7 +24,6 @@ export function addShowOptions(command: Command): Command {
     .option("--json", "print one JSON object a line");
 }
 
-/** What a command reads, and how it prints it. */
 export interface Shown<T> {
   read(): Promise<T>;
   describe(found: T): Lines;

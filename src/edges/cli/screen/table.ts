@@ -68,7 +68,6 @@ export function tableOf<Row>(
 
 interface Measured extends Column {
   readonly index: number;
-  /** How wide it is at most. */
   readonly width: number;
   /** How wide it is at least, unless nothing else helps. */
   readonly least: number;

@@ -17,13 +17,11 @@ export interface Toned {
   readonly tone: Tone;
 }
 
-/** A part of a line. */
 export type Cell = string | Toned;
 
 /** Lines as their parts, or as one text. */
 export type Lines = string | readonly (readonly Cell[])[];
 
-/** A text with a tone, or plain without one. */
 export function toned(text: string, tone: Tone | undefined): Cell {
   return tone === undefined ? text : { text, tone };
 }

@@ -14,7 +14,6 @@ const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
 
 /** What loading the application in a process of its own has shown. */
 export interface CheckedApplication {
-  /** Why it cannot run. */
   readonly fault?: string;
   /** The files that were loaded until then. */
   readonly files: readonly string[];

@@ -5,7 +5,6 @@ import { withDeadline } from "../../../platform/lib/deadline.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
 import { orStop, type Running, stopOnce } from "../../../platform/lib/running.ts";
 
-/** A process to keep alive. */
 export interface ChildSpec<Ready> {
   readonly name: string;
   start(): ChildProcess;

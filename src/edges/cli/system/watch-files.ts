@@ -2,7 +2,6 @@ import { dirname, extname, relative, resolve, sep } from "node:path";
 import { watch } from "chokidar";
 import { findConfig } from "../load-application.ts";
 
-/** Watches an application until it is closed. */
 export interface FileWatch {
   /** From now on, also watches these files, wherever they are. */
   add(files: readonly string[]): void;

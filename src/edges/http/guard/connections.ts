@@ -17,7 +17,6 @@ export interface Connections {
   watch(server: FastifyInstance): void;
 }
 
-/** The answers on one connection. */
 interface Answers {
   /** In order: clients may pipeline requests. */
   readonly unsent: Set<ServerResponse>;

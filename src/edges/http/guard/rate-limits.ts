@@ -17,7 +17,6 @@ declare module "fastify" {
   }
 }
 
-/** A limit and its use after a request. */
 interface Usage extends RateLimit {
   readonly used: number;
   readonly resetMs: number;
