@@ -1,9 +1,29 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { SentinelConnectionOptions } from "ioredis";
+import { Redis, type RedisOptions, type SentinelConnectionOptions } from "ioredis";
 import { SENTINEL_ANSWER_MS, sentinelClients } from "../platform/redis/cluster/sentinels.ts";
 import { redisUnavailable } from "../platform/redis/redis-errors.ts";
 
 const POLL_MS = 10;
+
+/** A connection to one other server of a set, which is not tried again. */
+export function connectTo(
+  { username, password, tls }: RedisOptions,
+  address: { readonly host: string; readonly port: number },
+  bounds: Pick<RedisOptions, "connectTimeout" | "commandTimeout">,
+): Redis {
+  const server = new Redis({
+    ...address,
+    ...bounds,
+    ...(username && { username }),
+    ...(password && { password }),
+    ...(tls !== undefined && { tls }),
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  server.on("error", () => {});
+  return server;
+}
 
 /** Sends `SENTINEL …` to a sentinel that can be reached. */
 export type AskSentinel = (...command: readonly string[]) => Promise<unknown>;

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, type Redis, type RedisOptions } from "ioredis";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { kindOf, type RedisConnection } from "../platform/redis/connection.ts";
 import { type Info, parseInfo, replicaLines } from "../platform/redis/fitness/info.ts";
-import { type AskSentinel, openSentinels } from "./ask-sentinels.ts";
+import { type AskSentinel, connectTo, openSentinels } from "./ask-sentinels.ts";
 
 /** A failover that lost nothing. */
 export interface PlannedFailover {
@@ -24,7 +24,7 @@ const HOLD_MS = 30_000;
 const CAUGHT_UP_MS = 5_000;
 const SWITCHED_MS = 20_000;
 const POLL_MS = 50;
-const ANSWER_MS = 2_000;
+const BOUNDS = { commandTimeout: 2_000 };
 
 /**
  * Promotes a replica of a Sentinel set without losing a write: holds all writes, waits until every replica has all of them, lets
@@ -36,7 +36,7 @@ export async function failOver(client: RedisConnection): Promise<PlannedFailover
   const { options, name } = requireSentinelSet(client);
   const { ask, close } = openSentinels(options);
   try {
-    const old = connectTo(options, await masterOf(ask, name));
+    const old = connectTo(options, await masterOf(ask, name), BOUNDS);
     return await promote(options, old, ask, name).finally(() => release(old));
   } finally {
     close();
@@ -103,7 +103,7 @@ async function caughtUp(old: Redis): Promise<number> {
 
 /** The offset at which a replica was promoted says what it has. */
 async function requireComplete(options: RedisOptions, to: Address, held: number): Promise<void> {
-  const promoted = connectTo(options, to);
+  const promoted = connectTo(options, to, BOUNDS);
   try {
     const info = await readReplication(promoted);
     if (Number(info.get("second_repl_offset")) - 1 < held)
@@ -130,22 +130,6 @@ async function masterOf(ask: AskSentinel, name: string): Promise<Address> {
   const found = (await ask("GET-MASTER-ADDR-BY-NAME", name)) as readonly [string, string] | null;
   if (found === null) throw failed(`the sentinels know no master ${name}`);
   return { host: found[0], port: Number(found[1]) };
-}
-
-/** A connection to one server of the set. */
-function connectTo({ username, password, tls }: RedisOptions, address: Address): Redis {
-  const server = new Redis({
-    ...address,
-    ...(username && { username }),
-    ...(password && { password }),
-    ...(tls !== undefined && { tls }),
-    disableClientInfo: true,
-    commandTimeout: ANSWER_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  });
-  server.on("error", () => {});
-  return server;
 }
 
 function addressOf({ options: { host = "", port = 0 } }: Redis): Address {

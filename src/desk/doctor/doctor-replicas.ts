@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { StatedSettings } from "../../platform/config/variables.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
@@ -9,6 +9,7 @@ import {
   type RedisCheck,
 } from "../../platform/redis/fitness/redis-checks.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { connectTo } from "../ask-sentinels.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** Checks what each replica would keep as a master: after its promotion acknowledged jobs rest on its disk. */
@@ -56,35 +57,19 @@ async function checkReplicaSettings(
   return (await Promise.all(checked)).flat();
 }
 
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-function addressIn(replica: string): Address {
+function addressIn(replica: string) {
   const [, host = ""] = /ip=([^,]*)/.exec(replica) ?? [];
   const [, port = "0"] = /port=(\d+)/.exec(replica) ?? [];
   return { host, port: Number(port) };
 }
 
 async function checkReplica(
-  { options: { username, password, tls } }: Redis,
-  { host, port }: Address,
+  { options }: Redis,
+  at: ReturnType<typeof addressIn>,
   stated: StatedSettings,
 ): Promise<ReplicaChecks> {
-  const replica = new Redis({
-    host,
-    port,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(tls !== undefined && { tls }),
-    connectTimeout: ANSWERED_WITHIN_MS,
-    retryStrategy: () => null,
-    disableClientInfo: true,
-    maxRetriesPerRequest: 0,
-  });
-  replica.on("error", () => {});
-  const address = `${host}:${port}`;
+  const replica = connectTo(options, at, { connectTimeout: ANSWERED_WITHIN_MS });
+  const address = `${at.host}:${at.port}`;
   try {
     const checking = checkSettings(replica, { isOnDisk: true, isFenced: false }, stated);
     const checks = await withDeadline(checking, ANSWERED_WITHIN_MS, redisUnavailable);

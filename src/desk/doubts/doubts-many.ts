@@ -60,15 +60,16 @@ function matches(doubt: Doubt, filter: DoubtFilter): boolean {
 /** How many doubts one call reads in each partition. */
 const SEARCHED_MAX = 10_000;
 
-/** Finds doubts that match, the oldest first; `isAll` unless a partition has more than one call reads. */
+/** Finds doubts that match, the oldest first; `isAll` unless a partition has more than are read. */
 async function findDoubts(
   partitions: readonly QueueStore[],
   filter: DoubtFilter,
+  most = SEARCHED_MAX,
 ): Promise<{ readonly found: Doubt[]; readonly isAll: boolean }> {
-  const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, SEARCHED_MAX)));
+  const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, most)));
   const found = lists.flat().filter((doubt) => matches(doubt, filter));
   found.sort((a, b) => a.since.localeCompare(b.since));
-  return { found, isAll: lists.every(({ length }) => length < SEARCHED_MAX) };
+  return { found, isAll: lists.every(({ length }) => length < most) };
 }
 
 export interface DoubtId {
@@ -245,16 +246,10 @@ export function openDoubtOperator({ stores, queues, retentionMs, events }: Doubt
   const resolveOne: ResolveOne = (id, effect, resolution) =>
     resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
-    async doubts(offset, limit, filter) {
-      if (filter !== undefined && isNarrow(filter))
-        return (await inTime(findDoubts(partitions(), filter))).found.slice(offset, offset + limit);
-      const lists = await inTime(
-        Promise.all(partitions().map((store) => listDoubts(store, 0, offset + limit))),
-      );
-      return lists
-        .flat()
-        .sort((a, b) => a.since.localeCompare(b.since))
-        .slice(offset, offset + limit);
+    async doubts(offset, limit, filter = {}) {
+      const most = isNarrow(filter) ? SEARCHED_MAX : offset + limit;
+      const { found } = await inTime(findDoubts(partitions(), filter, most));
+      return found.slice(offset, offset + limit);
     },
     async doubtCounts() {
       const counts = queues.map(

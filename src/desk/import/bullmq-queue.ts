@@ -1,5 +1,5 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { stopOnce } from "../../platform/lib/running.ts";
 import { openConnection, type RedisConnection, whenReady } from "../../platform/redis/connection.ts";
 import { inTime, START_DEADLINE_MS } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
@@ -50,30 +50,7 @@ export type Counts = Readonly<
 >;
 
 /** A queue of BullMQ 4, 5 or 6, to import jobs from. Each call fails with `STORE_UNAVAILABLE` if its Redis does not answer in time. */
-export interface BullmqQueue extends Running {
-  /** Whether BullMQ has ever had a queue of this name. */
-  exists(): Promise<boolean>;
-  counts(): Promise<Counts>;
-  /** The ids in a place, those first that are claimed first. @param skip how many of them to leave out */
-  ids(place: Place, skip: number, count: number): Promise<string[]>;
-  namesOf(ids: readonly string[]): Promise<string[]>;
-  read(ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]>;
-  /**
-   * Withdraws jobs that still wait, in one step: they are kept in the queue's Redis under names of ours.
-   *
-   * @param skip how many come before them in their place
-   * @returns their ids
-   */
-  withdraw(ids: readonly string[], type: string, skip: number): Promise<string[]>;
-  /** Those withdrawn. @param ids @default all */
-  withdrawn(ids?: readonly string[]): Promise<Withdrawn<BullmqJob>[]>;
-  forget(ids: readonly string[]): Promise<void>;
-  schedulers(): Promise<BullmqScheduler[]>;
-  /** Withdraws a scheduler; the job of its next run stays. @returns false if it is not there */
-  withdrawScheduler(id: string, type: string): Promise<boolean>;
-  withdrawnSchedulers(): Promise<Withdrawn<BullmqScheduler>[]>;
-  forgetScheduler(id: string): Promise<void>;
-}
+export type BullmqQueue = Awaited<ReturnType<typeof openBullmqQueue>>;
 
 const scripts = {
   readJobs: loadScript(import.meta.url, "read-jobs.lua"),
@@ -89,7 +66,7 @@ const scripts = {
  * @param start what all of its keys begin with: prefix, name, and a colon after each
  * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s
  */
-export async function openBullmqQueue(url: string, start: string): Promise<BullmqQueue> {
+export async function openBullmqQueue(url: string, start: string) {
   const client = openConnection(url, "fail-fast", () => {});
   const stop = stopOnce(async () => client.disconnect());
   try {
@@ -107,8 +84,9 @@ function openJobs(client: RedisConnection, start: string) {
   const asideStart = key("holdfast:job:");
   const sizeOf = (place: Place) => (isList(place) ? client.llen(key(place)) : client.zcard(key(place)));
   return {
+    /** Whether BullMQ has ever had a queue of this name. */
     exists: async () => (await inTime(client.exists(key("meta")))) === 1,
-    counts: () =>
+    counts: (): Promise<Counts> =>
       inTime(
         entriesOf({
           delayed: sizeOf("delayed"),
@@ -121,12 +99,13 @@ function openJobs(client: RedisConnection, start: string) {
           withdrawn: client.hlen(aside),
         }),
       ),
+    /** Those first that are claimed first. @param skip how many of them to leave out */
     ids: (place: Place, skip: number, count: number) => inTime(idsIn(client, key(place), place, skip, count)),
     namesOf: async (ids: readonly string[]) => {
       const names = await inTime(Promise.all(ids.map((id) => client.hget(key(id), "name"))));
       return names.filter((name) => name !== null);
     },
-    read: async (ids: readonly string[]) => {
+    read: async (ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]> => {
       const keys = [key("delayed"), key("repeat")];
       const found = (await inTime(scripts.readJobs.run(client, keys, [start, ...ids]))) as string[][];
       return ids.map((id, index) => {
@@ -135,12 +114,19 @@ function openJobs(client: RedisConnection, start: string) {
         return { id, kind: kind as Kind, name, data, timestamp, priority: Number(priority), dueAt };
       });
     },
+    /**
+     * Withdraws jobs that still wait, in one step: they are kept in the queue's Redis under names of ours.
+     *
+     * @param skip how many come before them in their place
+     * @returns their ids
+     */
     withdraw: async (ids: readonly string[], type: string, skip: number) => {
       const keys = [...places.map(key), key("repeat"), key("events"), aside];
       return (await inTime(
         scripts.withdrawJobs.run(client, keys, [start, type, skip + ids.length + LOOKED_FURTHER, ...ids]),
       )) as string[];
     },
+    /** @param ids @default all */
     withdrawn: async (ids?: readonly string[]) => {
       const wanted = ids ?? (await inTime(client.hkeys(aside)));
       return await readWithdrawn(client, aside, asideStart, wanted, withdrawnJob);
@@ -172,7 +158,7 @@ function openSchedulers(client: RedisConnection, start: string) {
   const aside = `${start}holdfast:schedulers`;
   const asideStart = `${start}holdfast:scheduler:`;
   return {
-    schedulers: async () => {
+    schedulers: async (): Promise<BullmqScheduler[]> => {
       const ids = await inTime(client.zrange(key, "0", "-1"));
       const read = async (id: string) => {
         const [nextRun, fields] = await inTime(
@@ -182,6 +168,7 @@ function openSchedulers(client: RedisConnection, start: string) {
       };
       return await Promise.all(ids.map(read));
     },
+    /** The job of its next run stays. @returns false if it is not there */
     withdrawScheduler: async (id: string, type: string) =>
       (await inTime(scripts.withdrawScheduler.run(client, [key, aside], [start, type, id]))) === 1,
     withdrawnSchedulers: async () =>
@@ -237,7 +224,6 @@ function withdrawnScheduler(id: string, nextRun: number, fields: Fields): Bullmq
 }
 
 async function entriesOf<K extends string>(work: Record<K, Promise<number>>): Promise<Record<K, number>> {
-  const names = Object.keys(work) as K[];
-  const values = await Promise.all(names.map((name) => work[name]));
-  return Object.fromEntries(names.map((name, at) => [name, values[at] ?? 0])) as Record<K, number>;
+  const entries = Object.entries<Promise<number>>(work).map(async ([name, count]) => [name, await count]);
+  return Object.fromEntries(await Promise.all(entries)) as Record<K, number>;
 }

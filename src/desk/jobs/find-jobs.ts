@@ -52,6 +52,8 @@ export interface FoundJobs {
 
 const script = loadScript(import.meta.url, "find-jobs.lua");
 
+type Reply = [number, number, number, string, string, number, ...string[]];
+
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 export const SLICE = 500;
 /** To find a message's pattern, or to search a submission, takes as long as the rest together. */
@@ -81,15 +83,7 @@ export async function findJobs(
   const slice = filter.messagePattern === undefined && filter.keyPart === undefined ? SLICE : SLOW_SLICE;
   const args = [kindOf(of, order), offset, anchor, score, isFiltered ? slice : most, most];
   const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
-  const [scanned, end, nextOffset, nextAnchor, nextScore, passedOver, ...ids] = reply as [
-    number,
-    number,
-    number,
-    string,
-    string,
-    number,
-    ...string[],
-  ];
+  const [scanned, end, nextOffset, nextAnchor, nextScore, passedOver, ...ids] = reply as Reply;
   const next = { offset: nextOffset, anchor: nextAnchor, score: nextScore };
   return { ids, scanned, isEnd: end === 1, next, mayPassOver: passedOver === 1 };
 }
