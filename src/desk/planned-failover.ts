@@ -5,15 +5,6 @@ import { kindOf, type RedisConnection } from "../platform/redis/connection.ts";
 import { type Info, parseInfo, replicaLines } from "../platform/redis/fitness/info.ts";
 import { type AskSentinel, connectTo, openSentinels } from "./ask-sentinels.ts";
 
-/** A failover that lost nothing. */
-export interface PlannedFailover {
-  /** `host:port` of the old master and of the new one. */
-  readonly from: string;
-  readonly to: string;
-  /** How long no write was accepted, in milliseconds. */
-  readonly heldMs: number;
-}
-
 interface Address {
   readonly host: string;
   readonly port: number;
@@ -30,9 +21,10 @@ const BOUNDS = { commandTimeout: 2_000 };
  * Promotes a replica of a Sentinel set without losing a write: holds all writes, waits until every replica has all of them, lets
  * the sentinels promote one, makes the old master its replica, and only then releases the writes.
  *
+ * @returns `host:port` of the old master and of the new one, and how long no write was accepted, in milliseconds
  * @throws HoldfastError `FAILOVER_FAILED` if it is no Sentinel set, or if a step fails; the writes are then released
  */
-export async function failOver(client: RedisConnection): Promise<PlannedFailover> {
+export async function failOver(client: RedisConnection) {
   const { options, name } = requireSentinelSet(client);
   const { ask, close } = openSentinels(options);
   try {
@@ -48,12 +40,7 @@ async function release(old: Redis): Promise<void> {
   old.disconnect();
 }
 
-async function promote(
-  options: RedisOptions,
-  old: Redis,
-  ask: AskSentinel,
-  name: string,
-): Promise<PlannedFailover> {
+async function promote(options: RedisOptions, old: Redis, ask: AskSentinel, name: string) {
   const heldAt = performance.now();
   await hold(old);
   const held = await caughtUp(old);

@@ -8,46 +8,17 @@ import {
   type RedisConnection,
   serversOf,
 } from "../../platform/redis/connection.ts";
-import { onlineReplicas, readInfo } from "../../platform/redis/fitness/info.ts";
+import { readInfo } from "../../platform/redis/fitness/info.ts";
 import { readSettings } from "../../platform/redis/fitness/redis-checks.ts";
 import { openSentinels } from "../ask-sentinels.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
-/** A server that takes writes. */
-export interface Master {
-  readonly address: string;
-  readonly online: number;
-  /** Those that are away included, as far as anybody knows them. */
-  readonly replicas: number;
-  /** How many of a cluster's slots are being moved, to it or away from it. */
-  readonly openSlots: number;
-  /** Whether it stops while another master's slots are not served. */
-  readonly needsWholeCluster: boolean;
-  /** For how long it must be silent before a replica is promoted, in milliseconds; undefined outside a cluster or if Redis does not say. */
-  readonly nodeTimeoutMs: number | undefined;
-}
+type Topology = Awaited<ReturnType<typeof readTopology>>;
+/** A server that takes writes: one, or those of a cluster. */
+type Master = Topology["masters"][number];
 
-export interface SentinelFacts {
-  readonly name: string;
-  readonly sentinels: number;
-  readonly quorum: number;
-  readonly replicas: number;
-  /** How long the master must be silent before a replica is promoted, in milliseconds. */
-  readonly downAfterMs: number;
-  /** For how long a master that lost its replicas still takes writes, in milliseconds; undefined where Redis does not say. */
-  readonly maxLagMs: number | undefined;
-}
-
-export interface Topology {
-  readonly kind: "server" | "sentinel" | "cluster";
-  /** One, or those of a cluster, by address. */
-  readonly masters: readonly Master[];
-  /** Undefined where it is no Sentinel set. */
-  readonly sentinel: SentinelFacts | undefined;
-}
-
-async function readTopology(client: RedisConnection): Promise<Topology> {
+async function readTopology(client: RedisConnection) {
   const kind = kindOf(client);
   const servers = serversOf(client);
   const [masters, sentinel] = await Promise.all([
@@ -59,22 +30,25 @@ async function readTopology(client: RedisConnection): Promise<Topology> {
 
 const COVERAGE = "cluster-require-full-coverage";
 
-async function readMaster(server: Redis, isInCluster: boolean): Promise<Master> {
+async function readMaster(server: Redis, isInCluster: boolean) {
   const info = await readInfo(server);
   const node = isInCluster ? await readClusterNode(server) : undefined;
   const settings = isInCluster ? await readSettings(server, ["cluster-node-timeout", COVERAGE]) : undefined;
   const timeout = settings?.get("cluster-node-timeout");
   return {
     address: addressOf(server),
-    online: onlineReplicas(info),
+    /** Those that are away included, as far as anybody knows them. */
     replicas: Math.max(Number(info.get("connected_slaves") ?? 0), node?.replicas ?? 0),
+    /** How many of a cluster's slots are being moved, to it or away from it. */
     openSlots: node?.openSlots ?? 0,
+    /** Whether it stops while another master's slots are not served. */
     needsWholeCluster: settings?.get(COVERAGE) === "yes",
+    /** For how long it must be silent before a replica is promoted; undefined outside a cluster or if Redis does not say. */
     nodeTimeoutMs: timeout === undefined ? undefined : Number(timeout),
   };
 }
 
-async function readSentinels(client: Redis): Promise<SentinelFacts> {
+async function readSentinels(client: Redis) {
   const { name = "" } = client.options;
   const { ask, close } = openSentinels(client.options);
   try {
@@ -86,7 +60,9 @@ async function readSentinels(client: Redis): Promise<SentinelFacts> {
       sentinels: count("num-other-sentinels") + 1,
       quorum: count("quorum"),
       replicas: count("num-slaves"),
+      /** How long the master must be silent before a replica is promoted. */
       downAfterMs: count("down-after-milliseconds"),
+      /** For how long a master that lost its replicas still takes writes; undefined where Redis does not say. */
       maxLagMs: maxLag === undefined ? undefined : Number(maxLag) * 1_000,
     };
   } finally {
@@ -170,7 +146,12 @@ function idleReplicas([master]: readonly Master[], { level }: Durability): Findi
   ];
 }
 
-function sentinels({ sentinels: count, quorum, downAfterMs, maxLagMs }: SentinelFacts): Finding[] {
+function sentinels({
+  sentinels: count,
+  quorum,
+  downAfterMs,
+  maxLagMs,
+}: NonNullable<Topology["sentinel"]>): Finding[] {
   const found = `${count}, quorum ${quorum}; they promote a replica after ${durationText(downAfterMs)}`;
   const isLate = maxLagMs !== undefined && maxLagMs > downAfterMs;
   return [

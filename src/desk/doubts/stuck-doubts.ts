@@ -1,15 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-export interface StuckDoubts {
-  /** Ids of failed jobs that say in doubt, and have nothing in doubt: nobody can resolve them. */
-  readonly unlisted: readonly string[];
-  /** Listed doubts that cannot be resolved, as `<deduplication key>/<effect>`. */
-  readonly stale: readonly string[];
-  /** Ids of completed jobs with an effect that is reserved or in doubt. */
-  readonly open: readonly string[];
-}
-
 /** Occupies Redis for about a millisecond. */
 const SLICE = 250;
 const LOOKED_AT_MAX = 10_000;
@@ -24,11 +15,15 @@ const script = loadScript(import.meta.url, "stuck-doubts.lua");
  *
  * @param graceMs only at jobs that ended this long ago, in milliseconds @default 20000
  */
-export async function findStuckDoubts(
-  { client, keys }: QueueStore,
-  graceMs = GRACE_MS,
-): Promise<StuckDoubts> {
-  const stuck = { unlisted: [] as string[], stale: [] as string[], open: [] as string[] };
+export async function findStuckDoubts({ client, keys }: QueueStore, graceMs = GRACE_MS) {
+  const stuck = {
+    /** Ids of failed jobs that say in doubt, and have nothing in doubt: nobody can resolve them. */
+    unlisted: [] as string[],
+    /** Listed doubts that cannot be resolved, as `<deduplication key>/<effect>`. */
+    stale: [] as string[],
+    /** Ids of completed jobs with an effect that is reserved or in doubt. */
+    open: [] as string[],
+  };
   for (let offset = 0; offset < LOOKED_AT_MAX; offset += SLICE) {
     const args = [keys.start, keys.ledgerStart, offset, SLICE, graceMs];
     const reply = await script.run(client, [keys.doubts], args);

@@ -118,12 +118,6 @@ function field(fields: readonly string[], name: string): string | undefined {
   return at < 0 ? undefined : fields[at + 1];
 }
 
-/** Which jobs of a queue have changed their state. A walk through its lists can miss those alone. */
-export interface MovedJobs {
-  /** Returns those of the time since the call before, each once; undefined if nobody can know. */
-  next(): Promise<string[] | undefined>;
-}
-
 const PAGE = 1_000;
 /** BullMQ's events after which a job is in the same state as before, or has ended. */
 const unmoved: ReadonlySet<string | undefined> = new Set([
@@ -134,8 +128,11 @@ const unmoved: ReadonlySet<string | undefined> = new Set([
   "deduplicated",
 ]);
 
-/** Reads BullMQ's events from now on: each change of a job's state is one. BullMQ keeps about 10,000, so read them often. */
-export async function openMovedJobs({ client, keys }: QueueStore): Promise<MovedJobs> {
+/**
+ * Finds which jobs of a queue have changed their state, by BullMQ's events from now on: each change is one. A walk through its lists can
+ * miss those jobs alone. BullMQ keeps about 10,000 events, so read them often.
+ */
+export async function openMovedJobs({ client, keys }: QueueStore) {
   let [[position] = [""]] = await client.xrevrange(keys.events, "+", "-", "COUNT", 1);
 
   /** The last event that was read comes first: if it is gone, so may be others. */
@@ -147,7 +144,8 @@ export async function openMovedJobs({ client, keys }: QueueStore): Promise<Moved
   }
 
   return {
-    async next() {
+    /** Returns those of the time since the call before, each once; undefined if nobody can know. */
+    async next(): Promise<string[] | undefined> {
       const moved = new Set<string>();
       for (let isEnd = false; !isEnd; ) {
         const entries = await page();

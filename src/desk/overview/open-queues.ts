@@ -5,24 +5,14 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { slotStateOf } from "../../platform/redis/cluster/slot-guard.ts";
 
 /** A queue, or one of its partitions, whose slot is being moved, or was left half moved. Nothing can be read of it. */
-export interface OpenQueue {
-  readonly queue: string;
-  readonly partition: string;
-  readonly slot: number;
-  /** Whether its master knows: then closing the slot is enough. */
-  readonly isKnown: boolean;
-  /** Which server has what. */
-  readonly why: string;
-}
+export type OpenQueue = Awaited<ReturnType<typeof findOpenQueues>>["open"][number];
 
-export interface OpenQueues {
-  readonly open: readonly OpenQueue[];
-  /** Whether Redis allows to ask. */
-  readonly isSaid: boolean;
-}
-
-/** Asks a cluster's masters about the slots of queues. Elsewhere there are none. */
-export async function findOpenQueues(stores: QueueStores, queues: readonly string[]): Promise<OpenQueues> {
+/**
+ * Asks a cluster's masters about the slots of queues. Elsewhere there are none.
+ *
+ * @returns of each open one whether its master knows, when closing the slot is enough, and why it is open; and whether Redis allows to ask
+ */
+export async function findOpenQueues(stores: QueueStores, queues: readonly string[]) {
   const { client } = stores;
   if (!(client instanceof Cluster)) return { open: [], isSaid: true };
   const asked = stores.partitionsOf(queues).map(async ({ queue: partition, keys }) => {

@@ -11,16 +11,7 @@ import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Activity, readActivity } from "./read-activity.ts";
 import { type Backlog, readBacklog, together } from "./read-backlog.ts";
 
-export interface QueueReading {
-  /** Redis's clock, in milliseconds since 1970. */
-  readonly now: number;
-  readonly queue: QueueOverview;
-  /** How many jobs were ever added. */
-  readonly submitted: number;
-  readonly workers: readonly WorkerOverview[];
-  readonly startMs: readonly number[];
-  readonly runMs: readonly number[];
-}
+export type QueueReading = Awaited<ReturnType<typeof readQueue>>;
 
 const HELD_MAX = 20;
 
@@ -28,7 +19,7 @@ const HELD_MAX = 20;
 export async function readQueue(
   partitions: readonly QueueStore[],
   countCancelled: CountCancelled = async () => 0,
-): Promise<QueueReading> {
+) {
   const [first, ...others] = partitions;
   if (first === undefined) throw new TypeError("expected a partition");
   const [{ pause, limits, override }, parts] = await Promise.all([
@@ -43,26 +34,27 @@ export async function readQueue(
   const { "waiting-children": waitingChildren, ...jobs } = backlog.jobs;
   const isPaused = activities.some((activity) => activity.isPaused);
   const times = activities.flatMap((activity) => activity.times);
+  const queue: QueueOverview = {
+    name: queueOfPartition(first.queue),
+    ...jobs,
+    waitingChildren,
+    cancelled: parts.reduce((total, { cancelled }) => total + cancelled, 0),
+    inDoubt: backlog.doubts,
+    oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, now),
+    oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, now),
+    completedPerSecond: sum("completedPerSecond"),
+    failedPerSecond: sum("failedPerSecond"),
+    isPaused,
+    paused: isPaused ? shownPause(pause) : null,
+    workers: backlog.workers,
+    limits: shownLimits(limits),
+    limitedBy: override?.by ?? null,
+    clearsInMs: clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
+  };
   return {
     now,
+    queue,
     submitted: sum("submitted"),
-    queue: {
-      name: queueOfPartition(first.queue),
-      ...jobs,
-      waitingChildren,
-      cancelled: parts.reduce((total, { cancelled }) => total + cancelled, 0),
-      inDoubt: backlog.doubts,
-      oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, now),
-      oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, now),
-      completedPerSecond: sum("completedPerSecond"),
-      failedPerSecond: sum("failedPerSecond"),
-      isPaused,
-      paused: isPaused ? shownPause(pause) : null,
-      workers: backlog.workers,
-      limits: shownLimits(limits),
-      limitedBy: override?.by ?? null,
-      clearsInMs: clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
-    },
     workers: mergeWorkers(parts.flatMap(workersOf)),
     startMs: times.map(({ startMs }) => startMs),
     runMs: times.map(({ runMs }) => runMs),

@@ -2,38 +2,7 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** A queue's activity. Times are milliseconds since 1970. */
-export interface Activity {
-  readonly now: number;
-  /** How many jobs were ever added. */
-  readonly submitted: number;
-  readonly isPaused: boolean;
-  readonly completedPerSecond: number;
-  readonly failedPerSecond: number;
-  /** Of the latest completed jobs. */
-  readonly times: readonly JobTimes[];
-  readonly active: readonly ActiveJob[];
-  readonly workers: readonly SeenWorker[];
-}
-
-export interface JobTimes {
-  /** From when the job could have run to its first start. */
-  readonly startMs: number;
-  readonly runMs: number;
-}
-
-export interface ActiveJob {
-  readonly jobId: string;
-  readonly type: string;
-  readonly worker: string;
-  readonly since: string;
-}
-
-export interface SeenWorker {
-  readonly name: string;
-  /** JSON. */
-  readonly heartbeat: string;
-  readonly seenAt: string;
-}
+export type Activity = Awaited<ReturnType<typeof readActivity>>;
 
 const RATE_WINDOW_MS = 10_000;
 const TIMED_JOBS = 100;
@@ -41,7 +10,13 @@ const NAMED_JOBS = 200;
 
 const script = loadScript(import.meta.url, "activity.lua");
 
-interface Reply extends Omit<Activity, "times" | "active" | "workers"> {
+interface Reply {
+  readonly now: number;
+  /** How many jobs were ever added. */
+  readonly submitted: number;
+  readonly isPaused: boolean;
+  readonly completedPerSecond: number;
+  readonly failedPerSecond: number;
   readonly times: string;
   readonly active: FlatList;
   readonly workers: FlatList;
@@ -51,7 +26,7 @@ interface Reply extends Omit<Activity, "times" | "active" | "workers"> {
 type FlatList = string[] | Record<string, never>;
 
 /** Reads a queue's activity. Occupies Redis for about a millisecond. */
-export async function readActivity({ client, keys }: QueueStore): Promise<Activity> {
+export async function readActivity({ client, keys }: QueueStore) {
   const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS];
   const reply = await script.run(client, [keys.own("workers"), keys.workersSeen], args);
   const found = JSON.parse(String(reply)) as Reply;
@@ -72,7 +47,8 @@ export async function readActivity({ client, keys }: QueueStore): Promise<Activi
   };
 }
 
-function timesIn(text: string): JobTimes[] {
+/** Of the latest completed jobs: from when one could have run to its first start, and how long it ran. */
+function timesIn(text: string) {
   return text
     .split(";")
     .map((job) => job.split(",").map(Number))

@@ -22,18 +22,14 @@ export interface OverviewOptions {
   readonly clock: Pick<Clock, "offsetMs">;
 }
 
-export interface OverviewReader {
-  /** @throws HoldfastError `STORE_UNAVAILABLE` */
-  read(): Promise<Overview>;
-  clearHistory(): void;
-}
+export type OverviewReader = ReturnType<typeof openOverviewReader>;
 
 const HISTORY_MAX = 300;
 /** Rates over a shorter time are mostly noise. */
 const SHORTEST_STEP_S = 0.5;
 
 /** Reads overviews. Each one adds a point to the history. */
-export function openOverviewReader(options: OverviewOptions): OverviewReader {
+export function openOverviewReader(options: OverviewOptions) {
   const { stores, application, settings, clock } = options;
   const { queues } = application;
   const readRedis = openRedisReader(stores.client, settings);
@@ -43,7 +39,8 @@ export function openOverviewReader(options: OverviewOptions): OverviewReader {
   const hasOutbox = openOutboxSight(settings.DATABASE_URL);
   const history = createHistory();
   return {
-    async read() {
+    /** @throws HoldfastError `STORE_UNAVAILABLE` */
+    async read(): Promise<Overview> {
       const readable = await inTime(findReadableQueues(stores, [...queues, INTERNAL_QUEUE]));
       const shown = queues.filter((queue) => readable.includes(queue));
       const reads = shown.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));

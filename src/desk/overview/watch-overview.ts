@@ -1,26 +1,17 @@
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { stopOnce } from "../../platform/lib/running.ts";
 import type { Overview } from "./overview.ts";
 import type { OverviewReader } from "./read-overview.ts";
 
 /** One overview for everybody who looks. */
-export interface OverviewWatch extends Running {
-  /** @throws HoldfastError `STORE_UNAVAILABLE` */
-  read(): Promise<Overview>;
-  /**
-   * Calls the listener with every overview from now on; with none while Redis is away.
-   *
-   * @returns a function that removes the listener
-   */
-  onView(listener: (overview: Overview) => void): () => void;
-}
+export type OverviewWatch = ReturnType<typeof openOverviewWatch>;
 
 const INTERVAL_MS = 2_000;
 /** Sampling ends this long after the last reader. */
 const IDLE_AFTER_MS = 5 * 60_000;
 
 /** Samples only while somebody looks. */
-export function openOverviewWatch(reader: OverviewReader): OverviewWatch {
+export function openOverviewWatch(reader: OverviewReader) {
   const listeners = new Set<(overview: Overview) => void>();
   let timer: NodeJS.Timeout | undefined;
   let usedAt = 0;
@@ -58,12 +49,14 @@ export function openOverviewWatch(reader: OverviewReader): OverviewWatch {
   }
 
   return {
-    async read() {
+    /** @throws HoldfastError `STORE_UNAVAILABLE` */
+    async read(): Promise<Overview> {
       use();
       if (latest !== undefined && performance.now() - latest.at < INTERVAL_MS) return latest.overview;
       return await sample();
     },
-    onView(listener) {
+    /** Calls the listener with every overview from now on; with none while Redis is away. @returns a function that removes it */
+    onView(listener: (overview: Overview) => void): () => void {
       use();
       listeners.add(listener);
       return () => {

@@ -78,22 +78,18 @@ export function openSubscribers(
     async subscribe(id, interest, listener) {
       const name = queueOfId(id);
       if (name === undefined) throw jobNotFound();
-      return await subscribe(queues.of(name), { id, interest, listener, onLeave: admit() });
+      return await subscribe(queues.of(name), id, interest, listener, admit());
     },
     stop: queues.stop,
   };
 }
 
-interface NewSubscription {
-  readonly id: string;
-  readonly interest: Interest;
-  readonly listener: StatusListener;
-  readonly onLeave: () => void;
-}
-
 async function subscribe(
   queue: SubscribedQueue,
-  { id, interest, listener, onLeave }: NewSubscription,
+  id: string,
+  interest: Interest,
+  listener: StatusListener,
+  onLeave: () => void,
 ): Promise<Subscription> {
   const job = queue.enter(id, interest);
   const leave = once(() => {
@@ -133,7 +129,7 @@ function subscribedQueues(stores: QueueStores, lookAgainMs: number) {
         queues.delete(name);
         void queue.stop();
       };
-      const queue = openSubscribedQueue({ store: stores.of(name), readStatus, lookAgainMs, onIdle });
+      const queue = openSubscribedQueue(stores.of(name), readStatus, lookAgainMs, onIdle);
       queues.set(name, queue);
       return queue;
     },
@@ -155,22 +151,7 @@ function tooMany(): HoldfastError {
   });
 }
 
-interface SubscribedQueueOptions {
-  readonly store: QueueStore;
-  readonly readStatus: ReadStatus;
-  /** Milliseconds after which a job without events is read again. */
-  readonly lookAgainMs: number;
-  /** Called when nobody has subscribed to a job of this queue for a while. */
-  readonly onIdle: () => void;
-}
-
-/** The subscribed jobs of one queue, with one reader of events for all of them. */
-interface SubscribedQueue extends Running {
-  enter(id: string, interest: Interest): SubscribedJob;
-  leave(job: SubscribedJob, interest: Interest): void;
-  /** Reads events from now on, and then every subscribed job once. */
-  listen(): void;
-}
+type SubscribedQueue = ReturnType<typeof openSubscribedQueue>;
 
 /** Subscribers come and go; not each one opens a connection. */
 const GRACE_MS = 5_000;
@@ -179,8 +160,18 @@ const SLICES = 60;
 /** Reads at a time: a thousand jobs must not delay everybody else. */
 const READS_MAX = 8;
 
-function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
-  const { store, readStatus, lookAgainMs, onIdle } = options;
+/**
+ * The subscribed jobs of one queue, with one reader of events for all of them.
+ *
+ * @param lookAgainMs milliseconds after which a job without events is read again
+ * @param onIdle called when nobody has subscribed to a job of this queue for a while
+ */
+function openSubscribedQueue(
+  store: QueueStore,
+  readStatus: ReadStatus,
+  lookAgainMs: number,
+  onIdle: () => void,
+) {
   const jobs = new Map<string, SubscribedJob>();
   const reads = createReadQueue();
   const sliceMs = Math.ceil(lookAgainMs / SLICES);
@@ -189,14 +180,14 @@ function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
   let grace: NodeJS.Timeout | undefined;
 
   return {
-    enter(id, interest) {
+    enter(id: string, interest: Interest): SubscribedJob {
       clearTimeout(grace);
       const job = jobs.get(id) ?? new SubscribedJob(id, reading);
       jobs.set(id, job);
       job.subscribers[interest] += 1;
       return job;
     },
-    leave(job, interest) {
+    leave(job: SubscribedJob, interest: Interest): void {
       job.subscribers[interest] -= 1;
       if (job.subscribers.everything + job.subscribers.end > 0) return;
       jobs.delete(job.id);
@@ -205,7 +196,8 @@ function openSubscribedQueue(options: SubscribedQueueOptions): SubscribedQueue {
       if (listening === undefined) onIdle();
       else grace = setTimeout(onIdle, GRACE_MS);
     },
-    listen() {
+    /** Reads events from now on, and then every subscribed job once. */
+    listen(): void {
       listening ??= startListening(store, jobs, reads, sliceMs);
     },
     stop: stopOnce(async () => {

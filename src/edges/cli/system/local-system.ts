@@ -15,22 +15,10 @@ import { spawnEmbeddedStore, stopOrphanedStore } from "./embedded-store.ts";
 import { type ChildSpec, readyMessage, type Supervised, supervise } from "./supervisor.ts";
 
 /** What `up` and `dev` run on one machine: an embedded store without `REDIS_URL`, the three roles, and a relay where there is an outbox. */
-export interface LocalSystem {
-  /**
-   * Starts API, worker, scheduler and relay; after their stop, starts them again with the same port for the API.
-   *
-   * @param parts each is added at once, so that a failure stops all
-   * @returns the API's URL
-   */
-  startRoles(parts: Running[]): Promise<string>;
-}
+export type LocalSystem = Awaited<ReturnType<typeof startLocalSystem>>;
 
 /** @param parts what is started is added at once, so that a failure stops all */
-export async function startLocalSystem(
-  settings: Settings,
-  parts: Running[],
-  log: Logger,
-): Promise<LocalSystem> {
+export async function startLocalSystem(settings: Settings, parts: Running[], log: Logger) {
   parts.push(claimDataDirectory(settings.HOLDFAST_DATA_DIR));
   if (settings.REDIS_URL === undefined)
     await startChild(await storeChild(settings.HOLDFAST_DATA_DIR), parts, log);
@@ -45,7 +33,8 @@ export async function startLocalSystem(
       : []),
   ];
   return {
-    async startRoles(roles) {
+    /** Starts API, worker, scheduler and relay; after their stop, starts them again with the same port for the API. @returns the API's URL */
+    async startRoles(roles: Running[]): Promise<string> {
       const [first, ...rest] = await Promise.allSettled([
         startChild(api, roles, log),
         ...others.map((spec) => startChild(spec, roles, log)),

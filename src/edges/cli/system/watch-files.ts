@@ -2,20 +2,14 @@ import { dirname, extname, relative, resolve, sep } from "node:path";
 import { watch } from "chokidar";
 import { findConfig } from "../load-application.ts";
 
-export interface FileWatch {
-  /** From now on, also watches these files, wherever they are. */
-  add(files: readonly string[]): void;
-  /** Resolves to a path that has changed since the last call, once everything is quiet again. */
-  nextChange(): Promise<string>;
-  close(): Promise<void>;
-}
+export type FileWatch = Awaited<ReturnType<typeof watchApplication>>;
 
 /** One save is often several events, and one change several saves. */
 const QUIET_MS = 100;
 const SOURCES = new Set([".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".json"]);
 
 /** Watches the sources in the configuration's folder and below, and `.env`. Resolves once a change would be seen. */
-export async function watchApplication(config: string): Promise<FileWatch> {
+export async function watchApplication(config: string) {
   const root = dirname(findConfig(config));
   const files = new Set([resolve(".env")]);
   // Folders, because a file can be removed and come back.
@@ -35,7 +29,8 @@ export async function watchApplication(config: string): Promise<FileWatch> {
   });
   await new Promise<void>((ready) => watcher.once("ready", ready));
   return {
-    add(more) {
+    /** From now on, also watches these files, wherever they are. */
+    add(more: readonly string[]): void {
       const elsewhere = more.filter((file) => !file.startsWith(root + sep));
       for (const file of elsewhere) files.add(file);
       const unwatched = new Set(
@@ -44,7 +39,8 @@ export async function watchApplication(config: string): Promise<FileWatch> {
       for (const folder of unwatched) folders.add(folder);
       watcher.add([...unwatched]);
     },
-    async nextChange() {
+    /** Resolves to a path that has changed since the last call, once everything is quiet again. */
+    async nextChange(): Promise<string> {
       const path = await change.promise;
       change = nextOne();
       return path;

@@ -9,20 +9,13 @@ export interface SubscribeParts {
   readonly openRequests: OpenRequests;
 }
 
-/** How a wait ended. */
-export interface Waited {
-  /** Undefined if the job is gone. */
-  readonly status: JobStatus | undefined;
-  /** Whether the job ended or the time was up; false if the server stopped first. */
-  readonly inFull: boolean;
-}
-
 /** Keeps Node's idle time-out from closing a waiting connection. */
 const SOCKET_MARGIN_MS = 10_000;
 
 /**
  * Waits until the job ends, is gone, or the time is up.
  *
+ * @returns `status`: undefined if the job is gone; `inFull`: false if the server stopped before the job ended or the time was up
  * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_SUBSCRIBERS`
  */
 export async function waitForEnd(
@@ -30,7 +23,7 @@ export async function waitForEnd(
   id: string,
   { raw: response }: FastifyReply,
   waitMs: number,
-): Promise<Waited> {
+) {
   const startedAt = performance.now();
   let finish = () => {};
   let isTimeUp = false;

@@ -41,23 +41,9 @@ export function openSessions({
   codec,
 }: Pick<ApiParts, "application" | "settings" | "client" | "codec">): Sessions | undefined {
   const { HOLDFAST_API_KEYS: keys, HOLDFAST_PREFIX: prefix } = settings;
-  return keys.length === 0
-    ? undefined
-    : createSessions({
-        keys,
-        prefix,
-        secret: openCommonSecret({ client, codec }, prefix, application.queues),
-      });
-}
-
-interface SessionsOptions {
-  readonly keys: readonly ApiKey[];
-  /** Part of the cookie's name, because services on one host share their cookies. */
-  readonly prefix: string;
-  readonly secret: { get(): Promise<string> };
-}
-
-function createSessions({ keys, prefix, secret }: SessionsOptions): Sessions {
+  if (keys.length === 0) return undefined;
+  const secret = openCommonSecret({ client, codec }, prefix, application.queues);
+  // With the prefix, because services on one host share their cookies.
   const name = `${prefix}-session`;
   // No Path: the browser then uses the folder of `/session`, which is the whole service under any proxy prefix.
   const attributes = { name, httpOnly: true, sameSite: "strict" } as const;
