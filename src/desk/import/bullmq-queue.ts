@@ -114,12 +114,7 @@ function openJobs(client: RedisConnection, start: string) {
         return { id, kind: kind as Kind, name, data, timestamp, priority: Number(priority), dueAt };
       });
     },
-    /**
-     * Withdraws jobs that still wait, in one step: they are kept in the queue's Redis under names of ours.
-     *
-     * @param skip how many come before them in their place
-     * @returns their ids
-     */
+    /** Keeps jobs that still wait, in one step, under names of ours. @param skip how many come before them in their place */
     withdraw: async (ids: readonly string[], type: string, skip: number) => {
       const keys = [...places.map(key), key("repeat"), key("events"), aside];
       return (await inTime(
