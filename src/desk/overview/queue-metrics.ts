@@ -19,13 +19,11 @@ interface Reading {
 /** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
 export function measureRedis(metrics: Metrics, stores: QueueStores, queues: readonly string[]): void {
   const up = metrics.of(metricDefinitions).gauge("holdfast_store_up").labels();
-  const reportMemory = memoryReporter(metrics);
-  const report = backlogReporter(metrics, queues);
+  const report = reporter(metrics, queues);
   const read = oneAtATime(() => readRedis(stores, queues));
   metrics.beforeScrape(async () => {
     const reading = await inTime(read()).catch(() => undefined);
     up.set(reading === undefined ? 0 : 1);
-    reportMemory(reading?.memory);
     report(reading);
   });
 }
@@ -36,22 +34,10 @@ export function measureClock(metrics: Metrics, clock: Pick<Clock, "offsetMs">): 
   metrics.beforeScrape(() => offset.set(clock.offsetMs() / 1_000));
 }
 
-function memoryReporter(metrics: Metrics): (memory: RedisMemory | undefined) => void {
+function reporter(metrics: Metrics, queues: readonly string[]): (reading: Reading | undefined) => void {
   const { gauge } = metrics.of(metricDefinitions);
-  const used = gauge("holdfast_store_memory_bytes");
+  const memory = gauge("holdfast_store_memory_bytes");
   const accepted = gauge("holdfast_store_memory_accepted_bytes");
-  return (memory) => {
-    for (const each of [used, accepted]) each.remove();
-    if (memory !== undefined) used.labels().set(memory.used);
-    if (memory?.acceptsUntil !== undefined) accepted.labels().set(memory.acceptsUntil);
-  };
-}
-
-function backlogReporter(
-  metrics: Metrics,
-  queues: readonly string[],
-): (reading: Reading | undefined) => void {
-  const { gauge } = metrics.of(metricDefinitions);
   const ping = gauge("holdfast_store_ping_seconds");
   const jobs = gauge("holdfast_jobs");
   const paused = gauge("holdfast_queue_paused");
@@ -62,9 +48,13 @@ function backlogReporter(
   const doubts = gauge("holdfast_effects_in_doubt");
   const doubtAge = gauge("holdfast_effects_in_doubt_oldest_age_seconds");
   return (reading) => {
-    ping.remove(); // `reset` would set it to 0: it has no labels
+    // `reset` would set them to 0: they have no labels.
+    for (const each of [memory, accepted, ping]) each.remove();
     for (const each of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge]) each.reset();
     if (reading === undefined) return;
+    const { used, acceptsUntil } = reading.memory;
+    memory.labels().set(used);
+    if (acceptsUntil !== undefined) accepted.labels().set(acceptsUntil);
     ping.labels().set(reading.pingMs / 1_000);
     for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));
     for (const [queue, backlog] of reading.backlogs) {

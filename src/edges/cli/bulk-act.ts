@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { SingleBar } from "cli-progress";
 import type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 import type { ActName, ActRequest } from "../../desk/acts/act-on-many.ts";
-import type { ActStatus } from "../../desk/acts/acts.ts";
+import type { ActPreview, ActStatus } from "../../desk/acts/acts.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
@@ -83,17 +83,12 @@ async function previewOf(operator: Operator, scope: Scope, isWhole: boolean): Pr
   let hasMore = false;
   let part: { before?: number; cursor?: string | undefined } | undefined = {};
   while (part !== undefined) {
-    const {
-      matching,
-      leftAlone: more,
-      before,
-      nextCursor,
-    } = await operator.acts.preview({ ...scope, ...part });
-    found.push(...matching);
-    leftAlone += more;
-    hasMore = nextCursor !== null;
-    part =
-      hasMore && (isWhole || found.length === 0) ? { before, cursor: nextCursor ?? undefined } : undefined;
+    const preview: ActPreview = await operator.acts.preview({ ...scope, ...part });
+    found.push(...preview.matching);
+    leftAlone += preview.leftAlone;
+    const { before, nextCursor: cursor } = preview;
+    hasMore = cursor !== null;
+    part = cursor !== null && (isWhole || found.length === 0) ? { before, cursor } : undefined;
   }
   const groups = mergeGroups(found);
   return { groups, total: countOf(groups), leftAlone, hasMore };

@@ -83,11 +83,8 @@ export async function importExport(file: string, options: ImportOptions): Promis
     const { until: completeUntil, ...filter } = doubtFilterOf(options, now);
     const isRest = rest !== undefined && completeUntil !== undefined;
     // An effect that is named is done, whenever it began.
-    const doubts = await operator.doubts(
-      0,
-      LISTED_MAX,
-      isRest ? filter : { ...filter, until: completeUntil },
-    );
+    const named = isRest ? filter : { ...filter, until: completeUntil };
+    const doubts = await operator.doubts(0, LISTED_MAX, named);
     const plan = planImport(doubts, values, isRest ? { completeUntil, now } : undefined);
     const { done, notDone, left } = plan;
     const value = { done: done.map(shown), notDone: notDone.map(shown), left };

@@ -10,6 +10,18 @@ export function parseNumber(option: string, text: string): number {
   throw usage(`${option}: expected a number, got "${text}"`);
 }
 
+/** A whole number from 1. @param expected for the error @throws HoldfastError `USAGE` */
+export function parseWhole(
+  option: string,
+  text: string,
+  expected: string,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 1 && number <= max) return number;
+  throw usage(`${option}: expected ${expected}, got "${text}"`);
+}
+
 /** Reads a value, `@` and a file with it, or `-` for standard input. @throws HoldfastError `USAGE` */
 export async function readSource(option: string, source: string): Promise<string> {
   if (source === "-") return await text(process.stdin);

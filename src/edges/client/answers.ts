@@ -1,39 +1,22 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
 
-import type { ResolvedJob } from "../../core/job/resolution.ts";
-import type { MatchingGroup } from "../../desk/acts/act-matches.ts";
-import type { ActStatus, ActPreview as StoredActPreview } from "../../desk/acts/acts.ts";
-import type { AuditEntry } from "../../desk/audit/audit-log.ts";
+import type { ActPreview as StoredActPreview } from "../../desk/acts/acts.ts";
 import type { Finding } from "../../desk/doctor/finding.ts";
 import type { Doubt as StoredDoubt } from "../../desk/doubts/doubts.ts";
-import type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
-import type { JobDetail } from "../../desk/jobs/job-detail.ts";
-import type { JobPage } from "../../desk/jobs/job-operator.ts";
-import type { QueueView } from "../../desk/queues/queues.ts";
-import type { ExplainedTick } from "../../desk/schedules.ts";
-import type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
-import type { ListedJob } from "../../features/job-status.ts";
-import type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
 import type { Returned } from "./operation-types.ts";
 
-export type {
-  ActStatus,
-  AuditEntry,
-  ExplainedTick,
-  FailureGroup,
-  FailureGroups,
-  History,
-  HistoryMark,
-  HistoryPoint,
-  JobDetail,
-  JobPage,
-  ListedJob,
-  MatchingGroup,
-  PastTick,
-  QueueView,
-  ResolvedJob,
-  ScheduleStatus,
-};
+export type { ListedJob } from "../../features/job-status.ts";
+export type { ResolvedJob } from "../../core/job/resolution.ts";
+export type { MatchingGroup } from "../../desk/acts/act-matches.ts";
+export type { ActStatus } from "../../desk/acts/acts.ts";
+export type { AuditEntry } from "../../desk/audit/audit-log.ts";
+export type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
+export type { JobDetail } from "../../desk/jobs/job-detail.ts";
+export type { JobPage } from "../../desk/jobs/job-operator.ts";
+export type { QueueView } from "../../desk/queues/queues.ts";
+export type { ExplainedTick } from "../../desk/schedules.ts";
+export type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
+export type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
 
 /** An effect in doubt. */
 export type Doubt = Omit<StoredDoubt, "dedupKey">;

@@ -35,16 +35,9 @@ function jsonOf({ parent, children, onChildFailure }: AnyFlow): string {
   }
 }
 
-function submissionOf(child: AnyFlow["children"][number] | AnyFlow["parent"], place: string) {
-  const {
-    job,
-    payload,
-    idempotencyKey,
-    name,
-    ...options
-  }: Partial<AnyFlow["children"][number]> & {
-    readonly job: JobName;
-  } = child;
+type AnyJob = Partial<AnyFlow["children"][number]> & { readonly job: JobName };
+
+function submissionOf({ job, payload, idempotencyKey, name, ...options }: AnyJob, place: string) {
   const instant = (option: "runAt" | "startBy") => isoOption(`${place}/options/${option}`, options[option]);
   return {
     type: typeof job === "string" ? job : job.type,

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
 import { withOperator } from "../connections.ts";
-import { usage } from "../exit-code.ts";
 import { requireKnown } from "../known-names.ts";
+import { parseWhole } from "../option-values.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import type { Lines } from "../screen/text.ts";
@@ -26,9 +26,7 @@ export function addAuditCommands(program: Command): void {
 }
 
 async function list({ job, queue, limit, ...options }: ListOptions): Promise<void> {
-  const most = Number(limit);
-  if (!Number.isSafeInteger(most) || most < 1 || most > LIMIT_MAX)
-    throw usage(`--limit: expected 1 to ${LIMIT_MAX}, got "${limit}"`);
+  const most = parseWhole("--limit", limit, `1 to ${LIMIT_MAX}`, LIMIT_MAX);
   await withOperator(async (operator) => {
     await requireKnown(operator, { queue });
     const read = () => operator.auditTrail(most, { jobId: job, queue });

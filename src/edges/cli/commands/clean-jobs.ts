@@ -8,7 +8,7 @@ import { usage } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf, requireScope } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { type ConsentOptions, isWanted, requireConsent } from "../screen/confirm.ts";
-import { print, printJson } from "../screen/output.ts";
+import { printOutcome } from "../screen/output.ts";
 import { interruptible } from "../system/signals.ts";
 
 interface CleanOptions extends FilterOptions, ConsentOptions {
@@ -58,8 +58,7 @@ async function clean(options: CleanOptions): Promise<void> {
     const isEmpty = isExact && count === 0;
     if (!(await isWanted(options, { lines, value, isEmpty, question: "Delete them?" }))) return;
     const outcome = await deleteAll(operator, wanted, reason);
-    if (json) printJson(outcome);
-    else print(describeOutcome(outcome));
+    printOutcome(json, outcome, describeOutcome(outcome));
   });
 }
 

@@ -12,7 +12,7 @@ import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filte
 import { requireKnown } from "../known-names.ts";
 import { canAsk, isConfirmed } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
-import { print, printHint, printJson } from "../screen/output.ts";
+import { printHint, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import type { Lines } from "../screen/text.ts";
@@ -109,8 +109,7 @@ async function resolve(
   const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
   const job = await withOperator((operator) => resolveOrAsk(operator, id, effect, resolution));
   if (job === undefined) return;
-  if (options.json) printJson({ id, effect, as, job });
-  else print(`${id} ${effect}: ${as}; ${fates[job]}`);
+  printOutcome(options.json, { id, effect, as, job }, `${id} ${effect}: ${as}; ${fates[job]}`);
 }
 
 /** If its first run may still be under way, asks again. @returns undefined for a no */

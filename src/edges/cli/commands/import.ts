@@ -7,7 +7,7 @@ import { username } from "../../username.ts";
 import { withSubmitPath } from "../connections.ts";
 import { exitCode, usage } from "../exit-code.ts";
 import { requireDeclared } from "../known-names.ts";
-import { print, printError, printJson } from "../screen/output.ts";
+import { printError, printOutcome } from "../screen/output.ts";
 import { printable } from "../screen/text.ts";
 import { interruptible } from "../system/signals.ts";
 
@@ -63,8 +63,7 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
         return importQueue({ queue, path, application, settings, onIssue, onProgress }, request);
       });
       const left = await queue.counts();
-      if (json) printJson({ dryRun, ...report, left });
-      else print(describe(report, left, dryRun));
+      printOutcome(json, { dryRun, ...report, left }, describe(report, left, dryRun));
       if (report.issues > 0) process.exitCode = exitCode.failed;
     } finally {
       await queue.stop();

@@ -13,8 +13,9 @@ import { withOperator } from "../connections.ts";
 import { exitCode, usage } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
+import { parseWhole } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
-import { print, printError, printHint, printJson, write } from "../screen/output.ts";
+import { printError, printHint, printJson, printOutcome, write } from "../screen/output.ts";
 import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Lines, printable } from "../screen/text.ts";
@@ -86,7 +87,7 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
       delete: (id: string) => operator.delete(id, by.by, reason).then(() => "deleted"),
     };
     for (const id of ids) {
-      await printOutcome(id, json, () => acts[act](id));
+      await printEach(id, json, () => acts[act](id));
       if (act === "retry") await hintDoubts(operator, id);
     }
   });
@@ -94,7 +95,7 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
 
 async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
   const filterAt = filterOf(options);
-  const most = parseLimit(limit);
+  const most = parseWhole("--limit", limit, "a number of jobs, at least 1");
   await withOperator(async (operator) => {
     const wanted = async () => filterAt(await operator.now());
     await requireKnown(operator, options);
@@ -156,22 +157,15 @@ async function hintDoubts(operator: Operator, id: string): Promise<void> {
 }
 
 /** Prints a refusal instead of throwing it, so that the other jobs go on. */
-async function printOutcome(id: string, json: true | undefined, act: () => Promise<string>): Promise<void> {
+async function printEach(id: string, json: true | undefined, act: () => Promise<string>): Promise<void> {
   try {
     const outcome = await act();
-    if (json) printJson({ id, outcome });
-    else print(`${id}: ${outcome}`);
+    printOutcome(json, { id, outcome }, `${id}: ${outcome}`);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.retryable) throw error;
     printError(`${printable(id)}: ${printable(error.message)}`);
     process.exitCode = exitCode.failed;
   }
-}
-
-function parseLimit(limit: string): number {
-  const most = Number(limit);
-  if (Number.isSafeInteger(most) && most > 0) return most;
-  throw usage(`--limit: expected a number of jobs, at least 1, got "${limit}"`);
 }
 
 interface ExportOptions extends FilterOptions {

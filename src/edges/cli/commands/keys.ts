@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { apiKeyEntry, apiKeyName, scopeList } from "../../../platform/config/api-keys.ts";
 import { usage } from "../exit-code.ts";
-import { print, printJson } from "../screen/output.ts";
+import { printOutcome } from "../screen/output.ts";
 
 interface CreateOptions {
   readonly name: string;
@@ -44,10 +44,6 @@ function create({ name, scope, json }: CreateOptions): void {
 
   const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString("base64url")}`;
   const entry = apiKeyEntry({ name, scopes, sha256: createHash("sha256").update(key).digest() });
-  if (json) printJson({ name, scopes: [...scopes], key, entry });
-  else print(describe(key, entry));
-}
-
-function describe(key: string, entry: string): string {
-  return `The key, for its owner. It is not shown again:\n  ${key}\n\nIts entry for HOLDFAST_API_KEYS, comma-separated from others:\n  ${entry}`;
+  const text = `The key, for its owner. It is not shown again:\n  ${key}\n\nIts entry for HOLDFAST_API_KEYS, comma-separated from others:\n  ${entry}`;
+  printOutcome(json, { name, scopes: [...scopes], key, entry }, text);
 }

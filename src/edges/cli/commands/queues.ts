@@ -5,7 +5,8 @@ import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../features/queu
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { print, printHint, printJson } from "../screen/output.ts";
+import { parseWhole } from "../option-values.ts";
+import { printHint, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
@@ -102,8 +103,7 @@ type Operate = Parameters<typeof withOperator<QueueView>>[0];
 
 async function withQueue(json: true | undefined, act: Operate): Promise<void> {
   const queue = await withOperator(act);
-  if (json) printJson(queue);
-  else print(described(queue));
+  printOutcome(json, queue, described(queue));
 }
 
 function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): Lines {
@@ -147,9 +147,8 @@ interface LimitOptions extends Json {
 async function limit(name: string, { concurrency, rate, declared, json }: LimitOptions): Promise<void> {
   const isLimited = concurrency !== undefined || rate !== undefined;
   if (isLimited === (declared === true)) throw usage("expected --concurrency, --rate or both, or --declared");
-  const count = concurrency === undefined ? undefined : Number(concurrency);
-  if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1))
-    throw usage(`--concurrency: expected a whole number from 1, got "${concurrency}"`);
+  const count =
+    concurrency === undefined ? undefined : parseWhole("--concurrency", concurrency, "a whole number from 1");
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (rate !== undefined && parsed === undefined)
     throw usage(`--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
@@ -159,14 +158,12 @@ async function limit(name: string, { concurrency, rate, declared, json }: LimitO
 }
 
 async function partition(name: string, partitions: string, { json }: Json): Promise<void> {
-  const count = Number(partitions);
-  if (!Number.isInteger(count) || count < 1 || count > PARTITIONS_MAX)
-    throw usage(`<partitions>: expected 1 to ${PARTITIONS_MAX}, got "${partitions}"`);
+  const count = parseWhole("<partitions>", partitions, `1 to ${PARTITIONS_MAX}`, PARTITIONS_MAX);
   await withOperator(async (operator, { queues }) => {
     if (!queues.includes(name)) throw usage(`there is no queue "${name}"; declared: ${queues.join(", ")}`);
     const division = await operator.queues.divide(name, count);
-    if (json) printJson({ queue: name, ...division, still: division.still ?? null });
-    else print(divided(name, division));
+    const value = { queue: name, ...division, still: division.still ?? null };
+    printOutcome(json, value, divided(name, division));
   });
 }
 

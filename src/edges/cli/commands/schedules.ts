@@ -6,8 +6,8 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { parseNumber, readJson, readSource } from "../option-values.ts";
-import { print, printJson } from "../screen/output.ts";
+import { parseNumber, parseWhole, readJson, readSource } from "../option-values.ts";
+import { printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
@@ -117,8 +117,7 @@ async function definitionOf(options: PutOptions): Promise<RuntimeScheduleDefinit
 
 async function remove(name: string, { json }: Json): Promise<void> {
   await withOperator(({ schedules }) => schedules.delete(name, { by: username() }));
-  if (json) printJson({ name, outcome: "deleted" });
-  else print(`deleted ${name}`);
+  printOutcome(json, { name, outcome: "deleted" }, `deleted ${name}`);
 }
 
 interface Json {
@@ -135,8 +134,7 @@ async function change(
   act: Parameters<typeof withOperator<ScheduleStatus>>[0],
 ): Promise<void> {
   const schedule = await withOperator(act);
-  if (json) printJson(schedule);
-  else print(describe([schedule]));
+  printOutcome(json, schedule, describe([schedule]));
 }
 
 interface ListOptions extends ShowOptions {
@@ -150,19 +148,13 @@ async function list({ next, limit, prefix, cursor, ...options }: ListOptions): P
   const query = {
     prefix,
     cursor,
-    next: parseCount("--next", next, 1_000),
-    limit: parseCount("--limit", limit, 500),
+    next: parseWhole("--next", next, "a number from 1 to 1000", 1_000),
+    limit: parseWhole("--limit", limit, "a number from 1 to 500", 500),
   };
   await withOperator(async ({ schedules }) => {
     const read = () => schedules.list(query);
     await show({ read, describe: describePage, json: (found) => found.schedules }, options);
   });
-}
-
-function parseCount(option: string, text: string, max: number): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 1 && count <= max) return count;
-  throw usage(`${option}: expected a number from 1 to ${max}, got "${text}"`);
 }
 
 function describePage({ schedules, nextCursor }: SchedulePage): Lines {
@@ -204,8 +196,7 @@ async function explain(
     throw usage(`--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withOperator(async ({ schedules }) => {
     const { text, ...explanation } = await schedules.explain(name, instant).catch(asUsage);
-    if (json) printJson(explanation);
-    else print(`${name} at ${new Date(instant).toISOString()}: ${text}`);
+    printOutcome(json, explanation, `${name} at ${new Date(instant).toISOString()}: ${text}`);
   });
 }
 

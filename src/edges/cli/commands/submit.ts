@@ -4,7 +4,7 @@ import { withSubmitPath } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { requireDeclared } from "../known-names.ts";
 import { parseNumber, readJson, readSource } from "../option-values.ts";
-import { print, printHint, printJson } from "../screen/output.ts";
+import { printHint, printOutcome } from "../screen/output.ts";
 
 interface SubmitCommandOptions {
   readonly key?: string;
@@ -70,11 +70,8 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
     requireDeclared(application, type ?? "");
     return await submitter.submit(submission);
   });
-  if (options.json) printJson(receipt);
-  else {
-    print(outcomeText(receipt));
-    printHint(`follow it: holdfast status ${receipt.id} --watch`);
-  }
+  printOutcome(options.json, receipt, outcomeText(receipt));
+  if (!options.json) printHint(`follow it: holdfast status ${receipt.id} --watch`);
 }
 
 function outcomeText({ id, duplicate, replaces, replacedBy }: Receipt): string {
@@ -107,11 +104,9 @@ async function submitFlow(
   const flow = readJson("--flow", await readSource("--flow", file === "-" ? file : `@${file}`));
   const { openFlowSubmitter } = await import("../../../features/flows/flow-submitter.ts");
   const receipt = await withSubmitPath((path, application) => openFlowSubmitter(application, path)(flow));
-  if (options.json) printJson(receipt);
-  else
-    print(
-      `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}, with ${receipt.children} children`,
-    );
+  const { id, duplicate, children } = receipt;
+  const text = `${duplicate ? "duplicate of" : "accepted"} ${id}, with ${children} children`;
+  printOutcome(options.json, receipt, text);
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {

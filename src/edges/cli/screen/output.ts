@@ -55,6 +55,12 @@ export function printJson(...values: readonly unknown[]): void {
   process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));
 }
 
+/** Prints an outcome: as JSON, or for people. */
+export function printOutcome(json: true | undefined, value: unknown, lines: Lines): void {
+  if (json) printJson(value);
+  else print(lines);
+}
+
 export function textFor(lines: Lines): string {
   const on = screen();
   return `${linesOf(lines)
