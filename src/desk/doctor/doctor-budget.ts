@@ -5,7 +5,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
 import { readMemory } from "../overview/redis-load.ts";
 import { mebibytes } from "./doctor-redis.ts";
-import { type Finding, finding } from "./finding.ts";
+import { type Finding, finding, findings } from "./finding.ts";
 
 /** Workers look each second; what is over by more for longer must stay. */
 const TOLERATED = 1.1;
@@ -21,10 +21,10 @@ export async function diagnoseBudgets(
   const partitions = stores.partitionsOf(application.queues);
   const shares = (await Promise.all(partitions.map(readShares))).flat();
   if (shares.length === 0 && (await hasEnded(partitions))) return [uncounted()];
-  return [
-    ...budgets.map((budget) => within(budget, shares)),
-    ...(keepBytes === undefined ? [] : await roomFor(keepBytes, stores, shares)),
-  ];
+  return findings(
+    budgets.map((budget) => within(budget, shares)),
+    keepBytes === undefined ? undefined : await roomFor(keepBytes, stores, shares),
+  );
 }
 
 async function hasEnded(partitions: readonly QueueStore[]): Promise<boolean> {
@@ -58,18 +58,16 @@ async function roomFor(
   keepBytes: number,
   { client }: QueueStores,
   shares: readonly Share[],
-): Promise<Finding[]> {
+): Promise<Finding | undefined> {
   const memories = await Promise.all(serversOf(client).map(readMemory));
   const sum = (of: "used" | "acceptsUntil") =>
     memories.reduce((total, memory) => total + (memory[of] ?? 0), 0);
-  if (memories.some(({ limit }) => limit === undefined)) return [];
+  if (memories.some(({ limit }) => limit === undefined)) return undefined;
   const others = Math.max(0, sum("used") - bytesOf(shares));
   const room = sum("acceptsUntil") - others;
   const found = `${mebibytes(keepBytes)}, and ${mebibytes(Math.max(0, room))} are left for ended jobs`;
-  return [
-    finding("room for ended jobs", keepBytes > room ? "warn" : "ok", found, {
-      reason: "Redis refuses new jobs (STORE_FULL) before a worker removes an ended one",
-      remedy: "lower HOLDFAST_KEEP_BYTES below that, or give Redis more memory",
-    }),
-  ];
+  return finding("room for ended jobs", keepBytes > room ? "warn" : "ok", found, {
+    reason: "Redis refuses new jobs (STORE_FULL) before a worker removes an ended one",
+    remedy: "lower HOLDFAST_KEEP_BYTES below that, or give Redis more memory",
+  });
 }

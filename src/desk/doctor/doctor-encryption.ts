@@ -8,13 +8,10 @@ const NAME = "encryption keys";
 /** Checks whether all processes have the keys that are in use, and this configuration, too. */
 export async function diagnoseKeys(client: RedisConnection, settings: Settings): Promise<Finding> {
   const { encryptsWith, lacking, processes } = await readKeysInUse(client, settings);
-  if (lacking.length > 0) return keysFinding(`not here: ${lacking.join(", ")}`);
   const found = encryptsWith.length === 0 ? "nothing is encrypted" : `in use: ${encryptsWith.join(", ")}`;
-  return ok(NAME, `${found}; ${processes} ${processes === 1 ? "process" : "processes"}`);
-}
-
-function keysFinding(found: string): Finding {
-  return finding(NAME, "bad", found, {
+  if (lacking.length === 0)
+    return ok(NAME, `${found}; ${processes} ${processes === 1 ? "process" : "processes"}`);
+  return finding(NAME, "bad", `not here: ${lacking.join(", ")}`, {
     code: "ENCRYPTION_KEYS_DIFFER",
     reason: "a process without a key that others encrypt with does no work",
     remedy: "give every process all keys that are in use: HOLDFAST_ENCRYPTION_KEYS",

@@ -10,7 +10,7 @@ import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
 import { readLoss } from "../read-loss.ts";
 import { countEncryptionKeys } from "./encryption-in-use.ts";
-import { type Finding, finding, ok } from "./finding.ts";
+import { type Finding, finding, findings, ok } from "./finding.ts";
 
 const OVERDUE_AFTER_MS = 30_000;
 
@@ -20,18 +20,17 @@ export async function diagnoseQueue(
   settings: Settings,
 ): Promise<Finding[]> {
   const reading = await readQueue(partitions);
-  return [
+  const { all: keys } = settings.HOLDFAST_ENCRYPTION_KEYS;
+  return findings(
     workers(reading),
-    ...brokenWorkers(reading),
-    ...pause(reading),
-    ...limit(reading),
+    brokenWorkers(reading),
+    pause(reading),
+    limit(reading),
     await delayedJobs(partitions, reading),
     doubts(reading),
-    ...shortened(await Promise.all(partitions.map(stuckDoubts))),
-    ...shortened(
-      await Promise.all(partitions.map((store) => encryption(store, settings.HOLDFAST_ENCRYPTION_KEYS.all))),
-    ),
-  ];
+    shortened(await Promise.all(partitions.map(stuckDoubts))),
+    shortened(await Promise.all(partitions.map((store) => encryption(store, keys)))),
+  );
 }
 
 /** One finding of each partition: the first stands for all that are well. */
@@ -101,15 +100,14 @@ function brokenWorkers({ workers: known }: QueueReading): Finding[] {
     );
 }
 
-function pause({ queue }: QueueReading): Finding[] {
-  if (!queue.isPaused) return [];
+function pause({ queue }: QueueReading): Finding | undefined {
+  if (!queue.isPaused) return undefined;
   const { reason = "", by = "", since } = queue.paused ?? {};
   const found = reason === "" ? "paused by another tool" : `paused by ${by} since ${since}: ${reason}`;
-  const advice = {
+  return finding(`queue ${queue.name}`, "warn", found, {
     reason: "none of its jobs starts until it is resumed",
     remedy: `holdfast queues resume ${queue.name}`,
-  };
-  return [finding(`queue ${queue.name}`, "warn", found, advice)];
+  });
 }
 
 const LONG_MS = 3_600_000;
@@ -117,24 +115,21 @@ const LONG_MS = 3_600_000;
 /** A limit that somebody set by hand, and one that jobs will wait for hours. */
 function limit({
   queue: { name, limits, limitedBy, clearsInMs, waiting, prioritized },
-}: QueueReading): Finding[] {
+}: QueueReading): Finding | undefined {
   const isSlow = (clearsInMs ?? 0) > LONG_MS;
-  if (limitedBy === null && !isSlow) return [];
+  if (limitedBy === null && !isSlow) return undefined;
   const { rate, concurrency } = limits;
-  const texts = [rate, concurrency === null ? null : `${concurrency} at a time`].filter(
-    (text) => text !== null,
-  );
+  const texts = [rate, concurrency && `${concurrency} at a time`].filter(Boolean);
   const by = limitedBy === null ? "as declared" : `by ${limitedBy}`;
   const slow = isSlow ? `; the last starts in ${durationText(clearsInMs ?? 0)}` : "";
   const found = `limited to ${texts.join(", ")} ${by}, ${counted(waiting + prioritized, "job")} waiting${slow}`;
-  const advice = {
+  return finding(`limit of ${name}`, "warn", found, {
     reason: "its jobs start no faster than that, however many workers run",
     remedy:
       limitedBy === null
         ? `holdfast queues limit ${name} --rate RATE, with a higher one if downstream bears it`
         : `holdfast queues limit ${name} --declared`,
-  };
-  return [finding(`limit of ${name}`, "warn", found, advice)];
+  });
 }
 
 async function delayedJobs(

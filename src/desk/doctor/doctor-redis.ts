@@ -14,7 +14,7 @@ import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redi
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";
 import { findRefusedWrites, type RefusedWrites } from "../write-probe.ts";
-import { byLimits, type Finding, finding, ok } from "./finding.ts";
+import { byLimits, type Finding, finding, findings, ok } from "./finding.ts";
 
 const PINGS = 9;
 const MEBIBYTE = 1_048_576;
@@ -39,15 +39,15 @@ export async function diagnoseRedis(client: RedisConnection, expectations: Expec
   if (first === undefined) throw redisUnavailable();
   const [slowest = first] = servers.toSorted((a, b) => pingMsOf(b) - pingMsOf(a));
   const full = fullest(servers.map(({ memory }) => memory));
-  return [
-    ...checks.map((check) => requirement(check, durability)),
-    ...notRequired(servers, durability),
+  return findings(
+    checks.map((check) => requirement(check, durability)),
+    notRequired(servers, durability),
     writes(await findRefusedWrites(client)),
     lastWrite(servers),
     memory(full, servers.find((server) => server.memory === full)?.info ?? first.info),
     latency(slowest),
     clock(first.samples),
-  ];
+  );
 }
 
 export async function diagnoseMasters(client: RedisConnection): Promise<Finding[]> {
@@ -91,12 +91,11 @@ function requirement(check: RedisCheck, durability: Durability): Finding {
 function notRequired(servers: readonly ServerReading[], durability: Durability): Finding[] {
   const { level } = durability;
   const why = `HOLDFAST_DURABILITY=${durabilityText(durability)} asks for none`;
-  const persistence = ok("persistence", `${why}: a restart of Redis may lose everything`);
-  const replicas = ok(
-    "replicas",
-    `${servers.reduce((sum, { info }) => sum + onlineReplicas(info), 0)} online; ${why}`,
+  const online = servers.reduce((sum, { info }) => sum + onlineReplicas(info), 0);
+  return findings(
+    level === "memory" && ok("persistence", `${why}: a restart of Redis may lose everything`),
+    level !== "replica" && ok("replicas", `${online} online; ${why}`),
   );
-  return [...(level === "memory" ? [persistence] : []), ...(level === "replica" ? [] : [replicas])];
 }
 
 function writes(refused: RefusedWrites | undefined): Finding {

@@ -10,7 +10,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { counted } from "./doctor-queue.ts";
-import { type Finding, finding } from "./finding.ts";
+import { type Finding, finding, findings } from "./finding.ts";
 
 /** Finds schedules that are paused, and ticks that nobody enqueued. */
 export async function diagnoseSchedules(
@@ -21,12 +21,12 @@ export async function diagnoseSchedules(
   const { schedules } = application;
   const missedTicks = openMissedTicks(openScheduleReader(stores, settings));
   const missed = schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)));
-  return [
-    ...(await diagnoseSchedulers(schedules, stores, settings)),
-    ...(await diagnosePauses(schedules, stores, settings)),
-    ...(await Promise.all(missed)).flat(),
-    ...(await diagnoseStored(application, stores, settings)),
-  ];
+  return findings(
+    await diagnoseSchedulers(schedules, stores, settings),
+    await diagnosePauses(schedules, stores, settings),
+    ...(await Promise.all(missed)),
+    await diagnoseStored(application, stores, settings),
+  );
 }
 
 /** The index says it: there can be thousands. */
@@ -34,43 +34,37 @@ async function diagnoseStored(
   application: Application,
   stores: QueueStores,
   settings: Settings,
-): Promise<Finding[]> {
+): Promise<Finding | undefined> {
   const stored = openStoredSchedules(stores, application, settings);
   const { count, first } = await stored.overdue(await redisNow(stores.client));
-  if (first === undefined) return [];
-  return [
-    finding("stored schedules", "bad", `${count} overdue for a minute, ${first} the longest`, {
-      reason: "no scheduler is running, or it could not reach Redis",
-      remedy: "start one: holdfast scheduler",
-    }),
-  ];
+  if (first === undefined) return undefined;
+  return finding("stored schedules", "bad", `${count} overdue for a minute, ${first} the longest`, {
+    reason: "no scheduler is running, or it could not reach Redis",
+    remedy: "start one: holdfast scheduler",
+  });
 }
 
 async function diagnoseSchedulers(
   schedules: readonly Schedule[],
   { client }: QueueStores,
   { HOLDFAST_PREFIX: prefix }: Settings,
-): Promise<Finding[]> {
-  if (schedules.length === 0) return [];
+): Promise<Finding | undefined> {
+  if (schedules.length === 0) return undefined;
   const count = await countSchedulers(client, prefix, await redisNow(client));
-  return [
-    finding("schedulers", count === 0 ? "bad" : "ok", `${count} running`, {
-      reason: `nobody enqueues the ticks of ${counted(schedules.length, "schedule")}`,
-      remedy: "start one: holdfast scheduler",
-    }),
-  ];
+  return finding("schedulers", count === 0 ? "bad" : "ok", `${count} running`, {
+    reason: `nobody enqueues the ticks of ${counted(schedules.length, "schedule")}`,
+    remedy: "start one: holdfast scheduler",
+  });
 }
 
-function missedTick({ name, catchUp }: Schedule, [latest, ...others]: readonly number[]): Finding[] {
-  if (latest === undefined) return [];
+function missedTick({ name, catchUp }: Schedule, [latest, ...others]: readonly number[]) {
+  if (latest === undefined) return undefined;
   const found = `${counted(others.length + 1, "tick")} not enqueued, the latest at ${isoTime(latest)}`;
   // A running scheduler would have caught it up.
-  return [
-    finding(`ticks of ${name}`, catchUp.mode === "none" ? "warn" : "bad", found, {
-      reason: "no scheduler was running when they were due, or it could not reach Redis",
-      remedy: `holdfast scheduler if none runs; holdfast schedules explain ${name} --at ${isoTime(latest)}`,
-    }),
-  ];
+  return finding(`ticks of ${name}`, catchUp.mode === "none" ? "warn" : "bad", found, {
+    reason: "no scheduler was running when they were due, or it could not reach Redis",
+    remedy: `holdfast scheduler if none runs; holdfast schedules explain ${name} --at ${isoTime(latest)}`,
+  });
 }
 
 async function diagnosePauses(
@@ -79,13 +73,12 @@ async function diagnosePauses(
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ): Promise<Finding[]> {
   const pausesOf = await openSchedulePauses(stores, prefix, retentionMs).all();
-  return schedules.flatMap(({ name }): Finding[] => {
+  return schedules.flatMap(({ name }) => {
     const pause = lasting(pausesOf(name));
     if (pause === undefined) return [];
-    const advice = {
+    return finding(`pause of ${name}`, "warn", pauseText(pause), {
       reason: "its ticks are skipped, and will not be caught up",
       remedy: `holdfast schedules resume ${name}`,
-    };
-    return [finding(`pause of ${name}`, "warn", pauseText(pause), advice)];
+    });
   });
 }

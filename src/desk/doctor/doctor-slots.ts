@@ -2,12 +2,12 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { UNSAID } from "../../platform/redis/fitness/redis-checks.ts";
 import { findOpenQueues, type OpenQueue } from "../overview/open-queues.ts";
-import { type Finding, finding } from "./finding.ts";
+import { type Finding, finding, findings } from "./finding.ts";
 
 /** Names the queues that stand still because a cluster's slot is being moved, or was left half moved. */
 export async function diagnoseSlots(stores: QueueStores, queues: readonly string[]): Promise<Finding[]> {
   const { open, isSaid } = await findOpenQueues(stores, [...queues, INTERNAL_QUEUE]);
-  return [...(isSaid ? [] : [unsaid()]), ...open.map(openSlot)];
+  return findings(!isSaid && unsaid(), open.map(openSlot));
 }
 
 function unsaid(): Finding {

@@ -12,7 +12,7 @@ import { readInfo } from "../../platform/redis/fitness/info.ts";
 import { readSettings } from "../../platform/redis/fitness/redis-checks.ts";
 import { openSentinels } from "../ask-sentinels.ts";
 import { counted } from "./doctor-queue.ts";
-import { type Finding, finding, ok } from "./finding.ts";
+import { type Finding, finding, findings, ok } from "./finding.ts";
 
 type Topology = Awaited<ReturnType<typeof readTopology>>;
 /** A server that takes writes: one, or those of a cluster. */
@@ -74,14 +74,14 @@ async function readSentinels(client: Redis) {
 export async function diagnoseTopology(client: RedisConnection, durability: Durability): Promise<Finding[]> {
   const topology = await readTopology(client);
   const { masters, sentinel } = topology;
-  return [
+  return findings(
     ok("topology", `${nameOf(topology)}; ${durabilityText(durability)}: ${survives(topology, durability)}`),
-    ...(durability.level === "replica" ? [promotion(topology, durability)] : []),
-    ...(durability.level === "disk-despite-failover" ? [despiteFailover()] : []),
-    ...(topology.kind === "server" ? idleReplicas(masters, durability) : []),
-    ...(sentinel === undefined ? [] : sentinels(sentinel)),
-    ...(topology.kind === "cluster" ? [coverage(masters), ...nodeTimeout(masters), openSlots(masters)] : []),
-  ];
+    durability.level === "replica" && promotion(topology, durability),
+    durability.level === "disk-despite-failover" && despiteFailover(),
+    topology.kind === "server" && idleReplicas(masters, durability),
+    sentinel && sentinels(sentinel),
+    topology.kind === "cluster" && findings(coverage(masters), nodeTimeout(masters), openSlots(masters)),
+  );
 }
 
 function nameOf({ kind, masters, sentinel }: Topology): string {
@@ -136,14 +136,12 @@ function despiteFailover(): Finding {
 }
 
 /** Behind one URL nobody can see what promotes a replica. */
-function idleReplicas([master]: readonly Master[], { level }: Durability): Finding[] {
-  if (level !== "disk" || master === undefined || master.replicas === 0) return [];
-  return [
-    finding("replicas behind one URL", "warn", counted(master.replicas, "replica"), {
-      reason: "if something promotes one without a person, acknowledged jobs are lost and effects run twice",
-      remedy: "HOLDFAST_DURABILITY=replica:1, and a REDIS_URL that names the Sentinels or the cluster",
-    }),
-  ];
+function idleReplicas([master]: readonly Master[], { level }: Durability): Finding | undefined {
+  if (level !== "disk" || master === undefined || master.replicas === 0) return undefined;
+  return finding("replicas behind one URL", "warn", counted(master.replicas, "replica"), {
+    reason: "if something promotes one without a person, acknowledged jobs are lost and effects run twice",
+    remedy: "HOLDFAST_DURABILITY=replica:1, and a REDIS_URL that names the Sentinels or the cluster",
+  });
 }
 
 function sentinels({
@@ -184,17 +182,16 @@ function coverage(masters: readonly Master[]): Finding {
  * A master that was paused, and has been replaced meanwhile, first acknowledges what was under way when it wakes up. By then a
  * worker must have given up the connection.
  */
-function nodeTimeout(masters: readonly Master[]): Finding[] {
+function nodeTimeout(masters: readonly Master[]): Finding | undefined {
   const known = masters.flatMap(({ replicas, nodeTimeoutMs }) => (replicas > 0 ? (nodeTimeoutMs ?? []) : []));
-  if (known.length === 0) return [];
+  if (known.length === 0) return undefined;
   const shortest = Math.min(...known);
-  return [
-    finding("cluster-node-timeout", shortest > RETRYING_SILENCE_MS ? "ok" : "warn", durationText(shortest), {
-      reason:
-        "a master that was paused for longer, and was replaced, acknowledges one write of each worker when it wakes up",
-      remedy: `CONFIG SET cluster-node-timeout 15000, on every node: longer than the ${durationText(RETRYING_SILENCE_MS)} after which workers give up a silent server`,
-    }),
-  ];
+  const verdict = shortest > RETRYING_SILENCE_MS ? "ok" : "warn";
+  return finding("cluster-node-timeout", verdict, durationText(shortest), {
+    reason:
+      "a master that was paused for longer, and was replaced, acknowledges one write of each worker when it wakes up",
+    remedy: `CONFIG SET cluster-node-timeout 15000, on every node: longer than the ${durationText(RETRYING_SILENCE_MS)} after which workers give up a silent server`,
+  });
 }
 
 /** Half of a slot's keys are on either node, and scripts that reach undeclared keys see the other half as absent. */

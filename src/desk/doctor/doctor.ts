@@ -15,7 +15,7 @@ import { diagnoseReplicas } from "./doctor-replicas.ts";
 import { diagnoseSchedules } from "./doctor-schedules.ts";
 import { diagnoseSlots } from "./doctor-slots.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, findings } from "./finding.ts";
 
 /** Checks whether Redis keeps what it acknowledges, and has what it acknowledged: what readiness depends on. */
 export async function diagnoseStore(
@@ -45,8 +45,8 @@ export async function diagnoseSystem(
   const readable = await findReadableQueues(stores, queues);
   const isOpen = readable.length < queues.length;
   // While a slot is open, nobody can read what is in it; that is a finding of its own.
-  const unlessOpen = async (check: Promise<Finding[]>) =>
-    isOpen ? await check.catch(() => []) : await check;
+  const unlessOpen = async (check: Promise<Finding | Finding[] | undefined>) =>
+    isOpen ? await check.catch(() => undefined) : await check;
   // All at once: one that fails before somebody waits for it would end the process.
   const checks = [
     diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY),
@@ -62,7 +62,7 @@ export async function diagnoseSystem(
       ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
     ].map(unlessOpen),
   ];
-  return (await Promise.all(checks)).flat();
+  return findings(...(await Promise.all(checks)));
 }
 
 /**

@@ -28,6 +28,11 @@ export function finding(
   return verdict === "ok" ? ok(name, found) : { name, verdict, found, code: null, ...advice };
 }
 
+/** Those that were found. */
+export function findings(...found: readonly (Finding | readonly Finding[] | false | undefined)[]): Finding[] {
+  return found.flat().filter((one) => one !== undefined && one !== false);
+}
+
 export function byLimits(
   value: number,
   limits: { readonly warn: number; readonly bad: number },
