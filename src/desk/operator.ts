@@ -53,9 +53,9 @@ export interface Operator extends JobOperator, DoubtOperator {
   /** Redis's time, in milliseconds since 1970. Ages count from it: the caller's clock may be wrong. */
   now(): Promise<number>;
   /** The job types and queues that the application declares, or that Redis remembers. */
-  knownNames(): Promise<KnownNames>;
+  knownNames(): Promise<{ readonly types: readonly string[]; readonly queues: readonly string[] }>;
   /** The job types that the application declares. */
-  types(): Promise<JobType[]>;
+  types(): Promise<{ readonly type: string; readonly queue: string }[]>;
   /** What happens now: queues, types, workers, Redis, and what is wrong. */
   overview(): Promise<Overview>;
   /** Checks whether Redis keeps what it acknowledges: what readiness depends on. */
@@ -84,16 +84,6 @@ export interface Operator extends JobOperator, DoubtOperator {
 export interface AuditFilter {
   readonly jobId?: string | undefined;
   readonly queue?: string | undefined;
-}
-
-export interface JobType {
-  readonly type: string;
-  readonly queue: string;
-}
-
-export interface KnownNames {
-  readonly types: readonly string[];
-  readonly queues: readonly string[];
 }
 
 /** A person waits for it, and it may be a slow Redis that brought them here. */

@@ -76,18 +76,16 @@ const LISTED_EFFECTS_MAX = 20;
 export function openJobLists(stores: QueueStores, application: ListedApplication): JobLists {
   const readJobs = openListedReader(stores, application);
 
-  const withBoth = async (ids: readonly string[], filter: JobFilter) =>
-    withKeyPart(stores, await withErrorText(stores, ids, filter), filter);
-
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
-    const some = await withBoth(ids, filter);
+    const some = await withTexts(stores, ids, filter);
     return (await readJobs(some)).filter((job) => matchesFilter(job, filter));
   }
 
   /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
     const { messagePattern, idempotencyKey } = filter;
-    if (messagePattern === undefined && idempotencyKey === undefined) return await withBoth(ids, filter);
+    if (messagePattern === undefined && idempotencyKey === undefined)
+      return await withTexts(stores, ids, filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
   }
 
@@ -131,24 +129,18 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
   };
 }
 
-/** Redis reads neither encrypted messages nor all letters. This is quicker than reading all of the jobs. */
-async function withErrorText(
+/**
+ * Redis reads neither encrypted messages nor all letters, and finds a part of a key anywhere in a submission. This is quicker than reading
+ * all of the jobs.
+ */
+async function withTexts(
   stores: QueueStores,
-  ids: readonly string[],
-  { errorText }: JobFilter,
+  all: readonly string[],
+  { errorText, keyPart }: JobFilter,
 ): Promise<readonly string[]> {
-  if (errorText === undefined || ids.length === 0) return ids;
-  const failures = await readFailures(stores, ids);
-  return ids.filter((_, at) => containsText(failures[at]?.message ?? "", errorText));
-}
-
-/** The same for keys: Redis finds a text anywhere in a submission, and in none that is encrypted. */
-async function withKeyPart(
-  stores: QueueStores,
-  ids: readonly string[],
-  { keyPart }: JobFilter,
-): Promise<readonly string[]> {
-  if (keyPart === undefined || ids.length === 0) return ids;
+  const failures = errorText === undefined ? [] : await readFailures(stores, all);
+  const ids = all.filter((_, at) => containsText(failures[at]?.message ?? "", errorText ?? ""));
+  if (keyPart === undefined) return ids;
   const keys = await Promise.all(ids.map((id) => readKey(stores.of(queueOfId(id) ?? ""), id)));
   return ids.filter((_, at) => keys[at]?.includes(keyPart));
 }
@@ -252,9 +244,7 @@ async function readKey(store: QueueStore, id: string): Promise<string | undefine
   return envelope === null ? undefined : submitted(store, id, envelope).idempotencyKey;
 }
 
-type ReadJobs = (ids: readonly string[]) => Promise<ListedJob[]>;
-
-function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication): ReadJobs {
+function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication) {
   const readStatus = openStatusReader(stores, LISTED_EFFECTS_MAX);
   const read = async (id: string): Promise<ListedJob | undefined> => {
     const queue = queueOfId(id);
@@ -266,5 +256,6 @@ function openListedReader(stores: QueueStores, { jobs: types }: ListedApplicatio
     const result = redact(status.result, redactionOf(types, status.type).result);
     return { ...status, result, idempotencyKey };
   };
-  return async (ids) => (await Promise.all(ids.map(read))).filter((job) => job !== undefined);
+  return async (ids: readonly string[]) =>
+    (await Promise.all(ids.map(read))).filter((job) => job !== undefined);
 }

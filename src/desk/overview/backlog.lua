@@ -11,19 +11,12 @@
 ]]
 -- @include ../../core/bullmq/job-state.lua
 -- @include ../../platform/redis/now.lua
+-- @include ./ready-since.lua
 
 local prefix, now = ARGV[1], nowMs()
 local function key(name) return prefix .. name end
 
--- Since when a job can run: the end of its delay, or where it ran before, the start of its latest attempt.
-local function readySince(id)
-  local job = id and redis.pcall("HMGET", prefix .. id, "timestamp", "opts", "processedOn")
-  local submitted = job and tonumber(job[1])
-  if not submitted then return now end
-  local isReadable, opts = pcall(cjson.decode, job[2] or "{}")
-  local delay = isReadable and type(opts) == "table" and tonumber(opts.delay) or 0
-  return math.max(submitted + delay, tonumber(job[3] or 0) or 0)
-end
+local function sinceOf(id) return id and readySince(prefix, id) or now end
 
 -- As BullMQ counts: starts of the current time of a rate, and jobs that are active.
 local function limited()
@@ -37,9 +30,9 @@ end
 
 local due = redis.call("ZRANGE", key("delayed"), 0, 0, "WITHSCORES")[2]
 local since = math.min(
-  readySince(redis.call("LINDEX", key("wait"), -1)),
-  readySince(redis.call("LINDEX", key("paused"), -1)),
-  readySince(redis.call("ZRANGE", key("prioritized"), 0, 0)[1]),
+  sinceOf(redis.call("LINDEX", key("wait"), -1)),
+  sinceOf(redis.call("LINDEX", key("paused"), -1)),
+  sinceOf(redis.call("ZRANGE", key("prioritized"), 0, 0)[1]),
   due and math.floor(due / DUE_SCALE) or now
 )
 local held = heldCount(prefix)

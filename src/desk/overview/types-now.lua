@@ -8,18 +8,9 @@
   the first one could run, or runs. Lists: wait, paused, prioritized, held, active
 ]]
 -- @include ../../core/bullmq/job-state.lua
+-- @include ./ready-since.lua
 
 local prefix, most = ARGV[1], tonumber(ARGV[2])
-
--- Since when a job can run: the end of its delay, or where it ran before, the start of its latest attempt.
-local function since(id)
-  local job = redis.pcall("HMGET", prefix .. id, "timestamp", "opts", "processedOn")
-  local submitted = tonumber(job[1])
-  if not submitted then return 0 end
-  local isReadable, opts = pcall(cjson.decode, job[2] or "{}")
-  local delay = isReadable and type(opts) == "table" and tonumber(opts.delay) or 0
-  return math.max(submitted + delay, tonumber(job[3] or 0) or 0)
-end
 
 -- The next to run, first.
 local function nextOf(name)
@@ -42,7 +33,7 @@ local function typesOf(name)
     if type(found) == "string" then
       if not counts[found] then
         order[#order + 1] = found
-        counts[found], first[found] = 0, since(id)
+        counts[found], first[found] = 0, readySince(prefix, id) or 0
       end
       counts[found] = counts[found] + 1
     end

@@ -1,17 +1,9 @@
 import { unreachable } from "./answer.ts";
 
-/** A signal that a timer aborts, or the caller's own signal. */
-export interface Timer {
-  readonly signal: AbortSignal;
-  /** Aborts with `API_UNREACHABLE` after these milliseconds, unless it is set again or stopped before. */
-  set(ms: number): void;
-  /** Stops the timer, and leaves the signal as it is. */
-  stop(): void;
-  /** Ends whatever still uses the signal. */
-  end(): void;
-}
+export type Timer = ReturnType<typeof openTimer>;
 
-export function openTimer(caller?: AbortSignal): Timer {
+/** A signal that a timer aborts, or the caller's own signal. */
+export function openTimer(caller?: AbortSignal) {
   const controller = new AbortController();
   const abort = () => controller.abort(caller?.reason);
   if (caller?.aborted === true) abort();
@@ -20,12 +12,15 @@ export function openTimer(caller?: AbortSignal): Timer {
   const stop = () => clearTimeout(timer);
   return {
     signal: controller.signal,
+    /** Stops the timer, and leaves the signal as it is. */
     stop,
-    set(ms) {
+    /** Aborts with `API_UNREACHABLE` after these milliseconds, unless it is set again or stopped before. */
+    set(ms: number): void {
       stop();
       timer = setTimeout(() => controller.abort(unreachable(`nothing came within ${Math.round(ms)} ms`)), ms);
     },
-    end() {
+    /** Ends whatever still uses the signal. */
+    end(): void {
       stop();
       caller?.removeEventListener("abort", abort);
       controller.abort();

@@ -1,9 +1,8 @@
-import type { FastifyInstance } from "fastify";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { createEvents } from "../../core/events.ts";
 import type { Application } from "../../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { openSubmitPath, type SubmitPath } from "../../core/submit/submit-path.ts";
+import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
 import { measureEffects, measureSubmissions } from "../../desk/job-metrics.ts";
@@ -20,34 +19,24 @@ import { type Environment, readSettings, type Settings } from "../../platform/co
 import type { Logger } from "../../platform/lib/logger.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
-import { createMetrics, type Metrics } from "../../platform/telemetry/metrics.ts";
+import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import { username } from "../username.ts";
 import { createServer } from "./server.ts";
 import { openSubscribers } from "./subscribers.ts";
 
-/** An API that is connected to Redis and that no client can reach yet. */
-export interface AssembledApi {
-  readonly server: FastifyInstance;
-  readonly path: SubmitPath;
-  readonly settings: Settings;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  /** To be stopped after the server. */
-  readonly parts: readonly Running[];
-}
-
-export interface AssembleOptions {
-  readonly env: Environment | undefined;
-  readonly logger: Logger | undefined;
-  /** Whether the process, its HTTP server and its files are another application's. */
-  readonly isMounted: boolean;
-}
-
-/** @throws HoldfastError as `startApi`, except `START_FAILED` */
+/**
+ * Connects an API to Redis, which no client can reach yet.
+ *
+ * @param isMounted whether the process, its HTTP server and its files are another application's
+ * @returns also its parts, to be stopped after the server
+ * @throws HoldfastError as `startApi`, except `START_FAILED`
+ */
 export async function assembleApi(
   application: Application,
-  { env, logger, isMounted }: AssembleOptions,
-): Promise<AssembledApi> {
+  env: Environment | undefined,
+  logger: Logger | undefined,
+  isMounted: boolean,
+) {
   const metrics = createMetrics();
   const events = createEvents();
   measureSubmissions(events, metrics, [...application.jobs.keys()]);
@@ -80,7 +69,8 @@ export async function assembleApi(
   const overview = openOverviewWatch(overviews);
   const used = { application, settings, log, ...path, subscribers, operator, overview, metrics };
   const server = await createServer(used, isMounted);
-  return { server, path, settings, metrics, log, parts: [path, audit, subscribers, overview] };
+  const parts: readonly Running[] = [path, audit, subscribers, overview];
+  return { server, path, settings, metrics, log, parts };
 }
 
 /** Logs what is on record from now on, a change of the API keys included. */

@@ -30,7 +30,7 @@ export async function startApi(
   env?: Environment,
   { logger }: WithLogger = {},
 ): Promise<Api> {
-  const api = await assembleApi(application, { env, logger, isMounted: false });
+  const api = await assembleApi(application, env, logger, false);
   const { server, path, settings, metrics, log } = api;
   let health: MetricsServer | undefined;
   const stop = stopOnce(async () => {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ActStatus } from "../../../desk/acts/acts.ts";
+import type { Operator } from "../../../desk/operator.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { print, printJson } from "../screen/output.ts";
@@ -17,21 +18,18 @@ export function addActsCommands(program: Command): void {
     .option("--limit <n>", "how many at most, 1 to 200", "20")
     .option("--json", "print one JSON object a line")
     .action(list);
-  acts
-    .command("show")
-    .description("print how far an act is")
+  addOne(acts.command("show").description("print how far an act is"), ({ acts }, id) => acts.read(id));
+  addOne(acts.command("stop").description("stop an act; what it has done stays done"), ({ acts }, id) =>
+    acts.stop(id, username()),
+  );
+}
+
+function addOne(command: Command, use: (operator: Operator, id: string) => Promise<ActStatus>): void {
+  command
     .argument("<id>", "the act's id")
     .option("--json", "print it as JSON")
     .action(async (id: string, { json }: Json) => {
-      await withOperator(async (operator) => show([await operator.acts.read(id)], json));
-    });
-  acts
-    .command("stop")
-    .description("stop an act; what it has done stays done")
-    .argument("<id>", "the act's id")
-    .option("--json", "print it as JSON")
-    .action(async (id: string, { json }: Json) => {
-      await withOperator(async (operator) => show([await operator.acts.stop(id, username())], json));
+      await withOperator(async (operator) => show([await use(operator, id)], json));
     });
 }
 

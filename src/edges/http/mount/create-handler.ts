@@ -61,7 +61,7 @@ export async function createHandler(
   { prefix: given = "", env, logger }: HandlerOptions = {},
 ): Promise<Handler> {
   const prefix = readPrefix(given);
-  const { server, parts, log } = await assembleApi(application, { env, logger, isMounted: true });
+  const { server, parts, log } = await assembleApi(application, env, logger, true);
   // Node waits for these when a server closes, but this server is not ours to close.
   const unanswered = createOpenRequests(STOP_MS);
   let isStopping = false;
