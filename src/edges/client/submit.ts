@@ -34,8 +34,9 @@ export async function submitMany(
   signal?: AbortSignal,
 ): Promise<SubmitResult[]> {
   const items = submissions.map((submission) => itemOf(job, submission));
-  for (const batch of batchesOf(items.filter(isOpen))) await sendBatch(api, batch, signal);
-  return items.map(({ result }) => result ?? notAnswered());
+  for (const batch of batchesOf(items.filter(({ result }) => result === undefined)))
+    await sendBatch(api, batch, signal);
+  return items.map(({ result }) => result ?? notHoldfast("no result"));
 }
 
 /** Sends again what may still be accepted. What fails with the whole request fails with each of its jobs. */
@@ -97,10 +98,6 @@ function itemOf(job: JobName, submission: Submission<unknown>): Item {
   }
 }
 
-function isOpen({ result }: Item): boolean {
-  return result === undefined;
-}
-
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(job: JobName, submission: Submission<unknown>): string {
   const { payload, idempotencyKey, delayMs, priority, startWithinMs, tags, debounce } = submission;
@@ -134,8 +131,4 @@ function receiptOf(answer: unknown): Receipt {
       ...(replacedBy !== undefined && { replacedBy }),
     };
   throw notHoldfast("no receipt");
-}
-
-function notAnswered(): HoldfastError {
-  return notHoldfast("no result");
 }

@@ -4,8 +4,7 @@ import { withOperator } from "../connections.ts";
 import { requireKnown } from "../known-names.ts";
 import { parseWhole } from "../option-values.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, tableOf } from "../screen/table.ts";
-import type { Lines } from "../screen/text.ts";
+import { listOf } from "../screen/table.ts";
 
 interface ListOptions extends ShowOptions {
   readonly job?: string;
@@ -34,18 +33,14 @@ async function list({ job, queue, limit, ...options }: ListOptions): Promise<voi
   });
 }
 
-const columns: readonly ColumnOf<AuditEntry>[] = [
+const describe = listOf<AuditEntry>("nothing was done by hand, as far as is known", [
   ["when", ({ at }) => at],
   ["what", ({ as }) => as],
   ["on", onWhat],
   ["jobs", ({ count }) => count, 1],
   ["by", ({ by }) => by],
   ["why", ({ evidence }) => evidence],
-];
-
-function describe(entries: readonly AuditEntry[]): Lines {
-  return entries.length === 0 ? "nothing was done by hand, as far as is known" : tableOf(columns, entries);
-}
+]);
 
 function onWhat({ jobId, effect, queue, schedule }: AuditEntry): string {
   if (schedule !== "") return `schedule ${schedule}`;

@@ -20,9 +20,7 @@ export function addCompletionCommand(program: Command): void {
 
 Job types and queues are those of the application in the folder where the script is made.`,
     )
-    .action(async (shell: Shell) =>
-      print(completionScript(shell, completionsOf(program, await application()))),
-    );
+    .action(async (shell: Shell) => print(scripts[shell](completionsOf(program, await application()))));
 }
 
 /** Without an application, the commands can still be completed. */
@@ -85,11 +83,7 @@ function namesOf({ short, long }: Option): string[] {
   return [short, long].filter((name) => name !== undefined);
 }
 
-/** The script for a shell. Everything is in it: completing runs nothing of Holdfast. */
-function completionScript(shell: Shell, completions: Completions): string {
-  return scripts[shell](completions);
-}
-
+/** Everything is in the script: completing runs nothing of Holdfast. */
 const scripts: Readonly<Record<Shell, (completions: Completions) => string>> = {
   bash: (completions) => `# eval "$(holdfast completion bash)" in ~/.bashrc
 ${wordsInPosix(completions)}

@@ -14,8 +14,7 @@ import { canAsk, isConfirmed } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { printHint, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, tableOf } from "../screen/table.ts";
-import type { Lines } from "../screen/text.ts";
+import { listOf } from "../screen/table.ts";
 
 interface ResolveOptions extends ManyOptions {
   readonly as: string;
@@ -76,7 +75,7 @@ async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOption
   });
 }
 
-const columns: readonly ColumnOf<Doubt>[] = [
+const describe = listOf<Doubt>("nothing is in doubt", [
   ["job", ({ jobId }) => jobId],
   ["type", ({ type }) => type, 3],
   ["key", ({ idempotencyKey }) => idempotencyKey, 2],
@@ -84,11 +83,7 @@ const columns: readonly ColumnOf<Doubt>[] = [
   ["since", ({ since }) => since, 1],
   ["why", (doubt) => doubt.reason + hints(doubt)],
   ["what it sent", ({ evidence }) => evidenceText(evidence), 4],
-];
-
-function describe(doubts: readonly Doubt[]): Lines {
-  return doubts.length === 0 ? "nothing is in doubt" : tableOf(columns, doubts);
-}
+]);
 
 function hints(doubt: Doubt): string {
   const late = doubt.report === null ? "" : ` (its worker reported ${doubt.report}, too late)`;

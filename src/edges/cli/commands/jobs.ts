@@ -17,8 +17,8 @@ import { parseWhole } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
 import { printError, printHint, printJson, printOutcome, write } from "../screen/output.ts";
 import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, tableOf } from "../screen/table.ts";
-import { type Lines, printable } from "../screen/text.ts";
+import { listOf } from "../screen/table.ts";
+import { printable } from "../screen/text.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 
 type OrderedFilter = JobFilter & { readonly order: JobOrder | undefined };
@@ -123,7 +123,7 @@ async function readJobs(operator: Operator, wanted: OrderedFilter, most: number)
   return found;
 }
 
-const columns: readonly ColumnOf<ListedJob>[] = [
+const describe = listOf<ListedJob>("no jobs", [
   ["id", ({ id }) => id],
   ["type", ({ type }) => type, 4],
   ["state", ({ state }) => stateCell(state)],
@@ -131,11 +131,7 @@ const columns: readonly ColumnOf<ListedJob>[] = [
   ["submitted", ({ submittedAt }) => submittedAt, 2],
   ["key", ({ idempotencyKey }) => idempotencyKey, 3],
   ["error", ({ error }) => error && `${error.code}: ${error.message}`],
-];
-
-function describe(jobs: readonly ListedJob[]): Lines {
-  return jobs.length === 0 ? "no jobs" : tableOf(columns, jobs);
-}
+]);
 
 async function showOne(id: string, { json }: { readonly json?: true }): Promise<void> {
   await withOperator(async (operator) => {

@@ -9,7 +9,7 @@ import { usage } from "../exit-code.ts";
 import { readJson, readSource } from "../option-values.ts";
 import { print } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, tableOf } from "../screen/table.ts";
+import { listOf } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
 const REASON = ["--reason <text>", "kept in the audit log"] as const;
@@ -115,7 +115,7 @@ async function listParked({ code, type, after, limit, ...options }: ParkedOption
   });
 }
 
-const columns: readonly ColumnOf<ParkedRow>[] = [
+const describeParked = listOf<ParkedRow>("no row is parked", [
   ["id", ({ id }) => id],
   ["type", ({ type }) => type],
   ["key", ({ idempotencyKey }) => idempotencyKey],
@@ -123,11 +123,7 @@ const columns: readonly ColumnOf<ParkedRow>[] = [
   ["behind", ({ behind }) => behind || null, 2],
   ["code", ({ problem }) => toned(problem.code, "bad")],
   ["problem", ({ problem }) => problem.message],
-];
-
-function describeParked(rows: readonly ParkedRow[]): Lines {
-  return rows.length === 0 ? "no row is parked" : tableOf(columns, rows);
-}
+]);
 
 interface ReleaseOptions {
   readonly code?: string;

@@ -1,5 +1,5 @@
 import { screen } from "./screen.ts";
-import { type Cell, cutTo, printable, textOf, toned, widthOf } from "./text.ts";
+import { type Cell, cutTo, type Lines, printable, textOf, toned, widthOf } from "./text.ts";
 
 /** A column of a table. A heading alone means that it is always shown. */
 export interface Column {
@@ -64,6 +64,14 @@ export function tableOf<Row>(
       return typeof cell === "number" ? String(cell) : cell;
     });
   return tableLines(headings, rows.map(cellsOf), width);
+}
+
+/** Describes a list: as a table, or by a sentence where there are none. */
+export function listOf<Row>(
+  none: string,
+  columns: readonly ColumnOf<Row>[],
+): (rows: readonly Row[]) => Lines {
+  return (rows) => (rows.length === 0 ? none : tableOf(columns, rows));
 }
 
 interface Measured extends Column {
