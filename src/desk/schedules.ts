@@ -131,6 +131,11 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
     return status;
   }
 
+  const changed =
+    (act: Act & { readonly as: string }, step: () => Promise<void>) => async (schedule: Schedule) => {
+      await onRecord(store, entryOf(store, schedule.name, act), step);
+      return await statusOf(schedule);
+    };
   // Each call as a whole must be done in time.
   const onFound = <T>(name: string, use: (schedule: Schedule) => Promise<T>) => inTime(find(name).then(use));
   return {
@@ -151,19 +156,15 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
     run: (name, act = { by: LIBRARY }, request) =>
       onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
     pause: (name, act) =>
-      onFound(name, async (schedule) => {
-        await onRecord(store, entryOf(store, name, { as: "schedule-paused", ...act }), () =>
-          reader.pauses.pause(name, act),
-        );
-        return await statusOf(schedule);
-      }),
+      onFound(
+        name,
+        changed({ as: "schedule-paused", ...act }, () => reader.pauses.pause(name, act)),
+      ),
     resume: (name, act = { by: LIBRARY }) =>
-      onFound(name, async (schedule) => {
-        await onRecord(store, entryOf(store, name, { as: "schedule-resumed", ...act }), () =>
-          reader.pauses.resume(name),
-        );
-        return await statusOf(schedule);
-      }),
+      onFound(
+        name,
+        changed({ as: "schedule-resumed", ...act }, () => reader.pauses.resume(name)),
+      ),
   };
 }
 

@@ -3,11 +3,7 @@ import type { StatedSettings } from "../../platform/config/variables.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { readInfo, replicaLines } from "../../platform/redis/fitness/info.ts";
-import {
-  checkSettings,
-  type Expectations,
-  type RedisCheck,
-} from "../../platform/redis/fitness/redis-checks.ts";
+import { checkSettings, type Expectations } from "../../platform/redis/fitness/redis-checks.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { connectTo } from "../ask-sentinels.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -22,7 +18,10 @@ export async function diagnoseReplicas(
   return (await checkReplicaSettings(client, stated)).map((replica) => diagnoseReplica(replica, verdict));
 }
 
-function diagnoseReplica({ address, flaws }: ReplicaChecks, verdict: "warn" | "bad"): Finding {
+function diagnoseReplica(
+  { address, flaws }: Awaited<ReturnType<typeof checkReplica>>,
+  verdict: "warn" | "bad",
+): Finding {
   const name = `replica ${address}`;
   if (flaws === undefined)
     return finding(name, "warn", "cannot be asked from here", {
@@ -36,19 +35,10 @@ function diagnoseReplica({ address, flaws }: ReplicaChecks, verdict: "warn" | "b
   });
 }
 
-export interface ReplicaChecks {
-  readonly address: string;
-  /** The settings that do not hold; undefined where it cannot be asked. */
-  readonly flaws: readonly RedisCheck[] | undefined;
-}
-
 const ANSWERED_WITHIN_MS = 500;
 
 /** Checks the settings of all replicas: any of them can be the master tomorrow. */
-async function checkReplicaSettings(
-  client: RedisConnection,
-  stated: StatedSettings,
-): Promise<ReplicaChecks[]> {
+async function checkReplicaSettings(client: RedisConnection, stated: StatedSettings) {
   const checked = serversOf(client).map(async (master) => {
     const info = await readInfo(master);
     const replicas = replicaLines(info).map(addressIn);
@@ -63,11 +53,8 @@ function addressIn(replica: string) {
   return { host, port: Number(port) };
 }
 
-async function checkReplica(
-  { options }: Redis,
-  at: ReturnType<typeof addressIn>,
-  stated: StatedSettings,
-): Promise<ReplicaChecks> {
+/** Finds its settings that do not hold; undefined where it cannot be asked. */
+async function checkReplica({ options }: Redis, at: ReturnType<typeof addressIn>, stated: StatedSettings) {
   const replica = connectTo(options, at, { connectTimeout: ANSWERED_WITHIN_MS });
   const address = `${at.host}:${at.port}`;
   try {

@@ -19,11 +19,6 @@ import {
   requireYoung,
 } from "./import-parts.ts";
 
-interface Plan {
-  readonly name: string;
-  readonly definition: RuntimeScheduleDefinition;
-}
-
 /** More ticks than that do not fall due between two steps. */
 const MISSED_MAX = 1_000;
 
@@ -99,7 +94,7 @@ function planOf(
   { application, settings, validate }: ImportParts,
   type: string,
   { id, nextRun, fields }: BullmqScheduler,
-): Plan {
+) {
   const { data = "{}", opts = "{}", limit, ic, endDate } = fields;
   if (ic === undefined)
     throw unfit("a repeatable job of `queue.add`, whose payload BullMQ keeps only with its next job");

@@ -23,13 +23,7 @@ export interface BulkOptions extends FilterOptions, ConsentOptions {
 
 type Scope = Pick<ActRequest, "act" | "filter" | "all">;
 
-interface Preview {
-  readonly groups: readonly MatchingGroup[];
-  readonly total: number;
-  readonly leftAlone: number;
-  /** Whether more were not counted. */
-  readonly hasMore: boolean;
-}
+type Preview = Awaited<ReturnType<typeof previewOf>>;
 
 const pastTense: Readonly<Record<ActName, string>> = {
   retry: "retried",
@@ -76,7 +70,8 @@ function requireRate(act: ActName, rate: string | undefined): void {
   throw usage(`jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
 }
 
-async function previewOf(operator: Operator, scope: Scope, isWhole: boolean): Promise<Preview> {
+/** @returns also whether there are more, which were not counted */
+async function previewOf(operator: Operator, scope: Scope, isWhole: boolean) {
   const { countOf, mergeGroups } = await import("../../desk/acts/act-matches.ts");
   const found: MatchingGroup[] = [];
   let leftAlone = 0;

@@ -19,7 +19,7 @@ async function confirm(question: string): Promise<boolean> {
   }
 }
 
-/** How a command that acts on many is told what a person wants. */
+/** The options of a command that acts on many. */
 export interface ConsentOptions {
   readonly dryRun?: true;
   readonly yes?: true;

@@ -5,17 +5,15 @@ import { durabilityText } from "../../../platform/config/variables.ts";
 import { examplePayload } from "./example-payload.ts";
 import { jsonLine } from "./output.ts";
 
-interface FirstScreen {
-  readonly settings: Settings;
-  readonly application: Pick<Application, "jobs">;
-  readonly apiUrl: string;
-}
-
 export const getMailServer =
   "docker run -p 127.0.0.1:1025:1025 -p 127.0.0.1:8025:8025 axllent/mailpit, and SMTP_URL=smtp://127.0.0.1:1025";
 
 /** What `up` prints: what runs where, and a request to copy. */
-export function firstScreen({ settings, application, apiUrl }: FirstScreen): string {
+export function firstScreen(
+  settings: Settings,
+  application: Pick<Application, "jobs">,
+  apiUrl: string,
+): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
   const redis = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
   const key = settings.HOLDFAST_API_KEYS.length === 0 ? "" : "-H 'authorization: Bearer YOUR_KEY' ";

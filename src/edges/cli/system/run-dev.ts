@@ -78,7 +78,7 @@ async function reload(
 
 async function printScreen(settings: Settings, apiUrl: string): Promise<void> {
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  process.stdout.write(firstScreen({ settings, application, apiUrl }));
+  process.stdout.write(firstScreen(settings, application, apiUrl));
   print("  Change a file of your application, and it is loaded anew.\n");
 }
 

@@ -23,8 +23,7 @@ export async function runUp(): Promise<void> {
   try {
     const { startRoles } = await startLocalSystem(settings, parts, log);
     const apiUrl = await startRoles(parts);
-    const screen = firstScreen({ settings, application, apiUrl });
-    if (!isStopping) process.stdout.write(screen);
+    if (!isStopping) process.stdout.write(firstScreen(settings, application, apiUrl));
     await stopRequested;
     process.stdout.write("\nStopping…\n");
   } catch (error) {
