@@ -1,11 +1,7 @@
 import { z } from "zod";
 import type { Partitions } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import {
-  type Application,
-  dividedFaults,
-  type QueueLimits,
-} from "../../core/job/define-config.ts";
+import { type Application, dividedFaults, type QueueLimits } from "../../core/job/define-config.ts";
 import type { JobContract } from "../../core/job/define-job.ts";
 import { declarations } from "../../features/declared.ts";
 import { addMark } from "../../features/history/marks.ts";

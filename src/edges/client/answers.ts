@@ -5,7 +5,6 @@ import type { Finding } from "../../desk/doctor/finding.ts";
 import type { Doubt as StoredDoubt } from "../../desk/doubts/doubts.ts";
 import type { Returned } from "./operation-types.ts";
 
-export type { ListedJob } from "../../features/job-status.ts";
 export type { ResolvedJob } from "../../core/job/resolution.ts";
 export type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 export type { ActStatus } from "../../desk/acts/acts.ts";
@@ -16,6 +15,7 @@ export type { JobPage } from "../../desk/jobs/job-operator.ts";
 export type { QueueView } from "../../desk/queues/queues.ts";
 export type { ExplainedTick } from "../../desk/schedules.ts";
 export type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
+export type { ListedJob } from "../../features/job-status.ts";
 export type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
 
 /** An effect in doubt. */
