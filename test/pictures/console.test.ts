@@ -130,8 +130,22 @@ function optionsOf({ device, colorScheme }: { device: Device; colorScheme: Theme
   return { viewport: viewports[device], colorScheme, timezoneId: "Europe/Berlin" };
 }
 
-function openOn(screen: { device: Device; colorScheme: Theme }): Promise<ConsolePage> {
-  return openConsole(browser, api.url, optionsOf(screen));
+async function openOn(screen: { device: Device; colorScheme: Theme }): Promise<ConsolePage> {
+  const opened = await openConsole(browser, api.url, optionsOf(screen));
+  await opened.page.route(/\/jobs/, async (route) => {
+    const accepted = await route.request().headerValue("accept");
+    if (/text\/(html|event-stream)/.test(accepted ?? "")) return await route.fallback();
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: asInstalled(await answer.text()) });
+  });
+  return opened;
+}
+
+/** Stacks as operators see them: of an application that has Holdfast installed, wherever these sources are. */
+function asInstalled(text: string): string {
+  return text
+    .replaceAll(`${process.cwd()}/src/`, "/app/node_modules/holdfast/dist/")
+    .replaceAll(`${process.cwd()}/test/support/`, "/app/jobs/");
 }
 
 async function untilSettled(page: ConsolePage["page"]): Promise<void> {
