@@ -126,6 +126,47 @@ describe("a child of two flows that has failed", () => {
   });
 });
 
+describe("a shared child that is removed before the sweep has come to all of its parents", () => {
+  // The sweep looks at 50 parents in a second.
+  const BOOKS = 120;
+
+  it.each([
+    ["by a person", {}],
+    ["by a budget", { HOLDFAST_KEEP_BYTES: "1000" }],
+  ])("%s, leaves them its result", async (_, variables) => {
+    const library = await openLibrary({ HOLDFAST_CONCURRENCY: "50", ...variables });
+    const { producer, bad, bound: ran } = library;
+    const operator = await operatorOf(library);
+    await library.startWorker();
+    const books: string[] = [];
+    for (let at = 0; at < BOOKS; at += 1) {
+      books.push((await producer.submitFlow(sharingBook(`book ${at}`, "fail", "bad"))).id);
+      // The next one finds that it has failed.
+      if (books.length === 1) await untilState(producer, books[0] ?? "", "failed");
+    }
+    for (const id of books) await untilState(producer, id, "failed");
+    const shared = await idOf(operator, "bad");
+    const pause = { reason: "all wait for it", by: "test" };
+    await operator.queues.pause("default", pause);
+    bad.clear();
+    for (const id of [shared, ...books]) await operator.retry(id);
+    await operator.queues.resume("default");
+    const { completed } = library.keys;
+    const store = library.connect();
+    if (!("HOLDFAST_KEEP_BYTES" in variables)) {
+      await until("it has completed", async () => (await store.zscore(completed, shared)) !== null);
+      await operator.delete(shared, "test");
+    }
+    await until("it is gone", async () => (await producer.status(shared)) === undefined);
+
+    await until("all have ended", async () => {
+      const found = await Promise.all(books.map((id) => producer.status(id)));
+      return found.every((book) => book === undefined || /completed|failed/.test(book.state));
+    });
+    expect(ran).toHaveLength(BOOKS);
+  });
+});
+
 describe("a parent that waits for a child that has ended", () => {
   /** A book whose chapter has ended and does not know it any more, as builds before this one left it. */
   async function unnoticed(policy: Policy, chapter: string) {
