@@ -6,10 +6,12 @@ import { z } from "zod";
 import { bullmqQueueName, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
+import { loadScript } from "../../src/platform/redis/script.ts";
 import ratedApplication, { call, definition } from "../support/fixtures/rated.config.ts";
 import { latch } from "../support/latch.ts";
 import { launchRole, withProcesses } from "../support/processes.ts";
 import { plainStores } from "../support/queue-stores.ts";
+import { startRedisServer } from "../support/redis-server.ts";
 import { createService, type Service, untilState, type Variables } from "../support/service.ts";
 import { mostStartsIn, type Start, startsOf } from "../support/starts.ts";
 import { until } from "../support/until.ts";
@@ -358,6 +360,58 @@ describe("a rate", () => {
     ).rejects.toMatchObject({
       code: "INVALID_PAYLOAD",
       message: expect.stringContaining("rate.key: expected to return 1 to 255 characters, got 0 characters"),
+    });
+  });
+});
+
+describe("the sweep", () => {
+  const LOOKED = 20;
+  const GIVEN = 4;
+  const script = loadScript(
+    new URL("../../src/features/rate/in-worker.ts", import.meta.url).href,
+    "sweep-rates.lua",
+  );
+
+  it("bounds what it looks at and gives in all keys together, and finds what is gone all the same", async () => {
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const { service, submit } = rated({ rate: "200/1h", variables: { REDIS_URL: server.url } });
+    const ids = await submit("a", numbered(210));
+    await submit("b", numbered(210));
+    const store = service.connect();
+    const { start } = keysOf(service);
+    const rates = `${start}rates`;
+    const hashes = await store.zrange(rates, 0, "-1");
+    const sweep = async () => {
+      for (const hash of hashes) await store.zadd(rates, "XX", 0, hash);
+      const [, given] = (await script.run(store, [rates], [start, 50, LOOKED, GIVEN])) as [number, number];
+      return given;
+    };
+    const readJobs = async () =>
+      Number(/cmdstat_hmget:calls=(\d+)/.exec(await store.info("commandstats"))?.[1] ?? 0);
+    for (const hash of hashes) {
+      // As if they had waited for longer.
+      const tokens = await store.zrangebyscore(`${start}rate:${hash}`, "-inf", "(0");
+      await store.zadd(`${start}rate:${hash}`, ...tokens.flatMap((id) => [-(Date.now() - 10_000), id]));
+    }
+
+    const before = await readJobs();
+    expect(await sweep()).toBe(0);
+    // Each key's first held job is read, too.
+    expect((await readJobs()) - before).toBe(LOOKED + hashes.length);
+
+    for (const place of [0, 199]) {
+      await service.openBareQueue("calls").remove(ids[place] ?? "");
+      await until("the next one has its place", async () => (await sweep()) === 1);
+    }
+
+    for (const hash of hashes) await store.zremrangebyscore(`${start}rate:${hash}`, "-inf", "(0");
+    expect(await sweep()).toBe(GIVEN);
+    // What it could not give is looked at by the next sweep.
+    expect(await store.zcount(rates, "-inf", Date.now())).toBe(hashes.length);
+    await until("all have got theirs", async () => {
+      await sweep();
+      return (await store.exists(rates)) === 0;
     });
   });
 });

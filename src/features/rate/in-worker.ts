@@ -6,8 +6,10 @@ import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep
 const SWEEP_EVERY_MS = 1_000;
 /** Workers claim jobs that are due; one that has died was the only one that knew when. */
 const LATE_MS = 200;
-/** Occupies Redis for about a millisecond. */
+/** Together they occupy Redis for some milliseconds. */
 const KEYS_MAX = 50;
+const LOOKED_MAX = 200;
+const GIVEN_MAX = 100;
 
 const script = loadScript(import.meta.url, "sweep-rates.lua");
 
@@ -22,7 +24,8 @@ function startRateSweep(partition: SweptPartition): Running {
     { key: `${keys.start}held:due`, afterMs: LATE_MS },
   ];
   const sweepSome = async () => {
-    const [looked, given] = (await script.run(client, [rates], [keys.start, KEYS_MAX])) as [number, number];
+    const args = [keys.start, KEYS_MAX, LOOKED_MAX, GIVEN_MAX];
+    const [looked, given] = (await script.run(client, [rates], args)) as [number, number];
     if (given > 0)
       partition.log.info({ queue, jobs: given }, "held jobs got what others of their key had not used");
     return looked === KEYS_MAX;

@@ -6,11 +6,11 @@
 -- The sweep goes on with the rest.
 local LET_IN_STEPS = 100
 
--- Returns how many jobs got a token. Those that may start at once are let in by the next claim.
-local function giveTokens(prefix, hash, now)
+-- Returns how many jobs got a token, at most `steps`. Those that may start at once are let in by the next claim.
+local function giveTokens(prefix, hash, now, steps)
   local key, count = rateKey(prefix, hash), 0
   redis.call("ZREMRANGEBYSCORE", key, "(0", now)
-  for _ = 1, LET_IN_STEPS do
+  for _ = 1, steps or LET_IN_STEPS do
     local id = redis.call("ZRANGEBYSCORE", key, FIRST_HELD, "+inf", "LIMIT", 0, 1)[1]
     if not id then
       redis.call("ZREM", prefix .. "rates", hash)

@@ -5,6 +5,7 @@
 
   KEYS[1] keys where a job is held; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2] how many keys to look at
+  ARGV[3] how many tokens to look at, and   ARGV[4] how many to give, in all of these keys together
 
   Returns how many it looked at, and how many jobs got a token
 ]]
@@ -19,38 +20,34 @@ local LOOK_MS_EACH = 2
 local prefix, now, count = ARGV[1], nowMs(), 0
 local lookAfterMs = math.max(LOOK_MS, LOOK_MS_EACH * redis.call("ZCARD", KEYS[1]))
 
--- A worker that knows no rates has started it, unless nil.
-local function startedAt(id, mayStartAt)
-  local at = tonumber(redis.call("HGET", prefix .. id, STARTED_AT))
-  return at and at >= mayStartAt and at
-end
-
-local function hasGone(id)
-  if not jobExists(prefix, id) then return true end
-  return hasEnded((jobState(prefix, id)))
-end
-
 -- Looks at a job that could have started for a while.
 local function dropToken(key, id, mayStartAt)
-  local asks = redis.call("HGET", prefix .. id, "asks")
-  local started = asks and startedAt(id, mayStartAt)
-  if started then
-    redis.call("ZADD", key, started + rateIn(asks).windowMs, id)
-  elseif hasGone(id) then
+  local asks, startedAt = unpack(redis.call("HMGET", prefix .. id, "asks", STARTED_AT))
+  if asks and (tonumber(startedAt) or 0) >= mayStartAt then
+    -- A worker that knows no rates has started it.
+    redis.call("ZADD", key, startedAt + rateIn(asks).windowMs, id)
+  elseif not asks or hasCompleted(prefix, id) or hasFailed(prefix, id) then
     redis.call("ZREM", key, id)
   end
 end
 
-local function dropTokens(key)
-  local waiting = redis.call("ZRANGEBYSCORE", key, LOOK_MS - now, "(0", "WITHSCORES")
+-- Where more than `most` wait, it looks at some of them: which, the time decides.
+local function dropTokens(key, most)
+  local first = redis.call("ZCOUNT", key, "-inf", "(" .. string.format("%.0f", LOOK_MS - now))
+  local last = redis.call("ZCOUNT", key, "-inf", "(0") - 1
+  if last < first then return end
+  first = first + redis.call("TIME")[2] % math.ceil((last + 1 - first) / most) * most
+  local waiting = redis.call("ZRANGE", key, first, math.min(last, first + most - 1), "WITHSCORES")
   for at = 1, #waiting, 2 do dropToken(key, waiting[at], -waiting[at + 1]) end
 end
 
 letDueIn(prefix, now)
 local keys = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])
+local looks, steps = math.ceil(ARGV[3] / #keys), math.ceil(ARGV[4] / #keys)
 for _, hash in ipairs(keys) do
-  dropTokens(rateKey(prefix, hash))
-  count = count + giveTokens(prefix, hash, now)
-  redis.call("ZADD", KEYS[1], "XX", now + lookAfterMs, hash)
+  dropTokens(rateKey(prefix, hash), looks)
+  local given = giveTokens(prefix, hash, now, steps)
+  count = count + given
+  redis.call("ZADD", KEYS[1], "XX", given == steps and now or now + lookAfterMs, hash)
 end
 return { #keys, count }
