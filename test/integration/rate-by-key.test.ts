@@ -312,19 +312,45 @@ describe("a rate", () => {
     expect(order.indexOf(ids[19] ?? "")).toBeLessThan(10);
   });
 
-  it("takes a changed limit for the jobs from then on", async () => {
-    const before = rated({ rate: "4/300ms" });
+  const changed = (from: string, to: string) => {
+    const before = rated({ rate: from });
     const { service } = before;
-    const after = rated({ rate: "1/300ms", variables: { HOLDFAST_PREFIX: service.env.HOLDFAST_PREFIX } });
+    const after = rated({ rate: to, variables: { HOLDFAST_PREFIX: service.env.HOLDFAST_PREFIX } });
+    return { before, after, service };
+  };
+
+  it.each([
+    ["1/1h", "4/300ms", 4, 300],
+    ["1/1h", "1/100ms", 1, 100],
+    ["2/1h", "100/1s", 100, 1_000],
+  ])(
+    "that is raised from %s to %s lets held jobs in by that, in order",
+    async (from, to, limit, windowMs) => {
+      const { before, after, service } = changed(from, to);
+      await before.service.startWorker();
+      const old = await before.submit("a", numbered(12, "old"));
+      await untilCompleted(service, old.slice(0, 1));
+      const young = await after.submit("a", numbered(3, "new"));
+      const producer = await service.createProducer();
+      expect((await producer.status(old[6] ?? ""))?.held).toMatchObject({ limit, windowMs });
+      await untilCompleted(service, [...old, ...young]);
+      const all = await starts(service);
+      expect(all.map(({ id }) => id)).toEqual([...old, ...young]);
+      expect(mostStartsIn(all, windowMs)).toBeLessThanOrEqual(limit);
+      await expectNothingHeld(service);
+    },
+  );
+
+  it("that is lowered holds the jobs that were held before", async () => {
+    const { before, after, service } = changed("4/300ms", "1/300ms");
     const old = await before.submit("a", numbered(8, "old"));
     const young = await after.submit("a", numbered(4, "new"));
     await service.startWorker();
     await untilCompleted(service, [...old, ...young]);
-    expect(mostStartsIn(await starts(service, old), 300)).toBe(4);
     const all = await starts(service);
     expect(all.map(({ id }) => id)).toEqual([...old, ...young]);
-    expect(mostStartsIn(await starts(service, young), 300)).toBe(1);
-    expect((all[8]?.at ?? 0) - (all[7]?.at ?? 0)).toBeGreaterThanOrEqual(300);
+    expect(mostStartsIn(all.slice(4), 300)).toBe(1);
+    expect((all[4]?.at ?? 0) - (all[3]?.at ?? 0)).toBeGreaterThanOrEqual(300);
   });
 
   it("is refused in a queue that has partitions", async () => {

@@ -11,8 +11,7 @@ end
 -- `mayStartAt`: since when it has the token, if not from now on.
 local function start(prefix, key, id, rate, mayStartAt, now)
   redis.call("ZADD", key, now + rate.windowMs, id)
-  -- Nobody is held where there are no more than the tokens. After a limit was raised the sweep finds them.
-  if redis.call("ZCARD", key) > rate.limit then
+  if lastHeld(key) then
     giveTokens(prefix, rate.hash, now)
   elseif now - mayStartAt > KEPT_MS / 2 then
     keep(key, rate.windowMs)

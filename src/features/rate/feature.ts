@@ -13,7 +13,7 @@ export interface KeyedRate<Payload = unknown> {
   key(payload: Payload): string;
   /**
    * A number of starts, 1 to 10,000, and a time of at most a day in `ms`, `s`, `m` or `h`, such as `"10/1s"`. A changed limit applies to
-   * jobs submitted from then on.
+   * jobs submitted from then on, and to those of their key that are held.
    */
   readonly limit: string;
 }

@@ -10,6 +10,7 @@ local LET_IN_STEPS = 100
 local function giveTokens(prefix, hash, now, steps)
   local key, count = rateKey(prefix, hash), 0
   redis.call("ZREMRANGEBYSCORE", key, "(0", now)
+  local latest = heldRate(prefix, key)
   for _ = 1, steps or LET_IN_STEPS do
     local id = redis.call("ZRANGEBYSCORE", key, FIRST_HELD, "+inf", "LIMIT", 0, 1)[1]
     if not id then
@@ -22,9 +23,11 @@ local function giveTokens(prefix, hash, now, steps)
       -- Another tool has removed it, or put it in line.
       redis.call("ZREM", key, id)
     else
-      local rate = rateIn(asks)
-      local mayStartAt = takeToken(key, id, rate.limit, now)
+      local own = rateIn(asks)
+      local rate = latest or own
+      local mayStartAt = takeToken(key, id, rate, now)
       if not mayStartAt then return count end
+      if rate.limit ~= own.limit or rate.windowMs ~= own.windowMs then writeAsks(prefix, id, rate, own.number) end
       letInAt(prefix, id, mayStartAt)
       count = count + 1
     end
@@ -38,5 +41,5 @@ local function giveBack(prefix, id, rate, now)
   local score = tonumber(redis.call("ZSCORE", key, id))
   if not score or (score > 0 and score < FIRST_HELD) then return end
   if -score > now then redis.call("ZADD", key, -score, id) else redis.call("ZREM", key, id) end
-  if score < 0 and isAnyHeld(key) then giveTokens(prefix, rate.hash, now) end
+  if score < 0 and lastHeld(key) then giveTokens(prefix, rate.hash, now) end
 end

@@ -5,7 +5,7 @@ placeFeatures[#placeFeatures + 1] = function(job, extras)
   local rate = extras.rate
   if not rate then return end
   rate.number = countAsking(job.prefix)
-  redis.call("HSET", job.key, "asks", table.concat({ rate.hash, rate.limit, rate.windowMs, rate.number }, " "))
+  writeAsks(job.prefix, job.id, rate, rate.number)
   if job.isHeld or job.mayRunAt > job.now then return end
   return not admit(job.prefix, job.id, rate, job.now, job.maxEvents)
 end

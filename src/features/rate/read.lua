@@ -15,7 +15,8 @@ readFeatures[#readFeatures + 1] = {
       return { rate.hash, redis.call("ZCOUNT", key, "(" .. score, "(0"), rate.limit, rate.windowMs, -place }
     elseif place >= FIRST_HELD then
       local behind = redis.call("ZCOUNT", key, "-inf", "(0") + redis.call("ZCOUNT", key, FIRST_HELD, "(" .. score)
-      return { rate.hash, behind, rate.limit, rate.windowMs }
+      local latest = heldRate(prefix, key) or rate
+      return { rate.hash, behind, latest.limit, latest.windowMs }
     end
   end,
 }

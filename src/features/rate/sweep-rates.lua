@@ -33,7 +33,7 @@ end
 
 -- Where more than `most` wait, it looks at some of them: which, the time decides.
 local function dropTokens(key, most)
-  local first = redis.call("ZCOUNT", key, "-inf", "(" .. string.format("%.0f", LOOK_MS - now))
+  local first = redis.call("ZCOUNT", key, "-inf", "(" .. LOOK_MS - now)
   local last = redis.call("ZCOUNT", key, "-inf", "(0") - 1
   if last < first then return end
   first = first + redis.call("TIME")[2] % math.ceil((last + 1 - first) / most) * most
@@ -41,11 +41,30 @@ local function dropTokens(key, most)
   for at = 1, #waiting, 2 do dropToken(key, waiting[at], -waiting[at + 1]) end
 end
 
+-- Jobs that an earlier limit gave a later start are held again, in order; their tokens cool on. The latest start first.
+local function askAgain(key, most)
+  local latest = heldRate(prefix, key)
+  if not latest then return end
+  local found = redis.call("ZRANGEBYSCORE", key, "-inf", "(" .. -now, "WITHSCORES", "LIMIT", 0, most)
+  for at = 1, #found, 2 do
+    local id, mayStartAt = found[at], -found[at + 1]
+    local asks = redis.call("HGET", prefix .. id, "asks")
+    local own = asks and rateIn(asks)
+    if own and own.limit == latest.limit and own.windowMs == latest.windowMs then return end
+    if own then
+      local readyAt = math.min(mayStartAt, now + latest.windowMs)
+      redis.call("ZADD", key, FIRST_HELD + own.number, id, readyAt, id .. ":" .. mayStartAt)
+      redis.call("ZREM", prefix .. "held:due", id)
+    end
+  end
+end
+
 letDueIn(prefix, now)
 local keys = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])
 local looks, steps = math.ceil(ARGV[3] / #keys), math.ceil(ARGV[4] / #keys)
 for _, hash in ipairs(keys) do
   dropTokens(rateKey(prefix, hash), looks)
+  askAgain(rateKey(prefix, hash), steps)
   local given = giveTokens(prefix, hash, now, steps)
   count = count + given
   redis.call("ZADD", KEYS[1], "XX", given == steps and now or now + lookAfterMs, hash)

@@ -7,7 +7,8 @@
   Scores: below 0, the job has a token, and may start from -score on, in milliseconds since 1970; above, a token cools until then; from
   FIRST_HELD on, jobs are held, in order of submission. Members are ids of jobs; `<id>:<which>` is the token of an earlier start.
 
-  A job's field `asks` is its key's hash, limit, window in milliseconds, and its number in order of submission.
+  A job's field `asks` is its key's hash, limit, window in milliseconds, and its number in order of submission. All held jobs of a key go by
+  the limit and window of the one that was submitted last, and note them when they get a token.
   `rates` has the keys where a job is held, scored by when the sweep looks at them. Other keys expire.
 ]]
 -- @include ../../core/bullmq/held.lua
@@ -27,9 +28,21 @@ local function rateKey(prefix, hash)
   return prefix .. "rate:" .. hash
 end
 
-local function isAnyHeld(key)
-  local last = redis.call("ZREVRANGE", key, 0, 0, "WITHSCORES")[2]
-  return last and tonumber(last) >= FIRST_HELD
+local function writeAsks(prefix, id, rate, number)
+  redis.call("HSET", prefix .. id, "asks", table.concat({ rate.hash, rate.limit, rate.windowMs, number }, " "))
+end
+
+-- The held job of a key that was submitted last; nil where none is held.
+local function lastHeld(key)
+  local id, score = unpack(redis.call("ZREVRANGE", key, 0, 0, "WITHSCORES"))
+  return id and tonumber(score) >= FIRST_HELD and id or nil
+end
+
+-- What the held jobs of a key go by; nil where none is held, or another tool has removed the last one.
+local function heldRate(prefix, key)
+  local id = lastHeld(key)
+  local asks = id and redis.call("HGET", prefix .. id, "asks")
+  return asks and rateIn(asks)
 end
 
 -- The key must outlive its cooling tokens.
@@ -38,14 +51,14 @@ local function keep(key, ms, isNew)
 end
 
 -- Gives a job a token: a new one, or the first that cools while so few others are in use. Returns when the job may start, nil where there
--- is none; and how many tokens there were.
-local function takeToken(key, id, limit, now)
+-- is none; and how many tokens there were. One that cools for a longer window, as of a limit before, is ready after this one.
+local function takeToken(key, id, rate, now)
   local count, mayStartAt = redis.call("ZCOUNT", key, "-inf", BELOW_HELD), now
-  if count >= limit then
-    local cooling = redis.call("ZRANGEBYSCORE", key, "(0", BELOW_HELD, "WITHSCORES", "LIMIT", count - limit, 1)
+  if count >= rate.limit then
+    local cooling = redis.call("ZRANGEBYSCORE", key, "(0", BELOW_HELD, "WITHSCORES", "LIMIT", count - rate.limit, 1)
     if not cooling[1] then return nil, count end
     redis.call("ZREM", key, cooling[1])
-    mayStartAt = tonumber(cooling[2])
+    mayStartAt = math.min(tonumber(cooling[2]), now + rate.windowMs)
   end
   redis.call("ZADD", key, -mayStartAt, id)
   return mayStartAt, count
@@ -54,14 +67,14 @@ end
 -- Gives a job that has no token one, or holds it. Returns whether it may start now.
 local function admit(prefix, id, rate, now, maxEvents)
   local key, mayStartAt = rateKey(prefix, rate.hash), nil
-  local count = redis.call("ZCARD", key)
-  if count < rate.limit then
-    -- Whatever cools there and whoever is held: there is one more token.
+  local count, isBehind = redis.call("ZCARD", key), lastHeld(key)
+  if not isBehind and count < rate.limit then
+    -- Whatever cools there: there is one more token.
     redis.call("ZADD", key, -now, id)
     mayStartAt = now
-  else
+  elseif not isBehind then
     redis.call("ZREMRANGEBYSCORE", key, "(0", now)
-    if not isAnyHeld(key) then mayStartAt, count = takeToken(key, id, rate.limit, now) end
+    mayStartAt, count = takeToken(key, id, rate, now)
   end
   if not mayStartAt then
     redis.call("ZADD", key, FIRST_HELD + rate.number, id)
