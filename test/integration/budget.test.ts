@@ -352,6 +352,9 @@ describe("what people see of a budget", () => {
     expect(await diagnosed(undefined)).toEqual([]);
     expect(await diagnosed("1000000")).toEqual(["budget of ended jobs: ok"]);
     expect(await diagnosed("1000")).toEqual(["budget of ended jobs: warn"]);
+    const stores = plainStores(system.redis, system.service.env.HOLDFAST_PREFIX);
+    const [over] = await diagnoseBudgets(system.application, stores, { HOLDFAST_KEEP_BYTES: 1_000 });
+    expect(over?.reason).toMatch(/failed jobs alone take .+: no completed one stays/);
 
     await system.redis.config("SET", "maxmemory", "100mb");
     expect(await diagnosed("10000000")).toEqual(["budget of ended jobs: ok", "room for ended jobs: ok"]);

@@ -44,10 +44,17 @@ function uncounted(): Finding {
 
 function within({ type, bytes }: Budget, shares: readonly Share[]): Finding {
   const used = bytesOf(shares, type);
+  const failed = bytesOf(
+    shares.filter(({ state }) => state === "failed"),
+    type,
+  );
   const name = type === undefined ? "budget of ended jobs" : `budget of ended jobs of ${type}`;
   const isOver = used > bytes * TOLERATED;
   return finding(name, isOver ? "warn" : "ok", `${mebibytes(used)} of ${mebibytes(bytes)}`, {
-    reason: "failed jobs of the last day and jobs in doubt stay, and no job goes while no worker runs",
+    reason:
+      failed > bytes
+        ? `failed jobs alone take ${mebibytes(failed)}: no completed one stays`
+        : "failed jobs of the last day and jobs in doubt stay, and no job goes while no worker runs",
     remedy:
       "see that a worker runs; resolve doubts, and holdfast jobs clean --state failed; or raise the budget",
   });
