@@ -341,6 +341,13 @@ describe("a rate", () => {
     },
   );
 
+  it("with a shorter window does not wait for the end of the one before", async () => {
+    const { before, after, service } = changed("1/1h", "1/100ms");
+    await service.startWorker();
+    await untilCompleted(service, await before.submit("a", ["old"]));
+    await untilCompleted(service, await after.submit("a", ["new"]));
+  });
+
   it("that is lowered holds the jobs that were held before", async () => {
     const { before, after, service } = changed("4/300ms", "1/300ms");
     const old = await before.submit("a", numbered(8, "old"));
