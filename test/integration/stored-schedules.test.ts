@@ -332,6 +332,52 @@ describe("schedulers of several versions of the application", () => {
   });
 });
 
+describe("a version that no scheduler can read", () => {
+  it("is left to others for ten seconds, then it no longer keeps the versions after it from ticking", async () => {
+    const at = stage();
+    const operator = await at.createOperator();
+    const redis = at.connect();
+    const due = `${at.env.HOLDFAST_PREFIX}:{stored_schedules}:due`;
+    const untilLookedAt = async () => {
+      const from = await operator.now();
+      await until(
+        "a scheduler has looked",
+        async () => Number(await redis.zscore(due, "acme")) > from + SECOND,
+      );
+    };
+    await operator.schedules.put("acme", everySecond);
+    await at.makeUnreadable("acme");
+    await at.startScheduler();
+    await untilLookedAt();
+    await operator.schedules.put("acme", { ...everySecond, type: "invoice" });
+    await untilLookedAt();
+    const { done, versions } = await at.stored.read("acme");
+    expect(done).toBe(versions[0]?.since);
+
+    const [first] = await at.untilTicked("acme", 12);
+    const since = versions[1]?.since ?? 0;
+    expect(first).toMatchObject({ type: "invoice", at: secondsAfter(since, since + SECOND)[0] });
+  });
+
+  it("holds back its own ticks alone while it is in force, and is forgotten when it is changed", async () => {
+    const at = stage();
+    const operator = await at.createOperator();
+    for (const type of ["report", "invoice"]) {
+      await operator.schedules.put("acme", { ...everySecond, type });
+      await at.makeUnreadable("acme");
+    }
+    await at.bringPutForward("acme", 20 * SECOND);
+    await at.startScheduler();
+    const { versions } = await at.stored.read("acme");
+    await until(
+      "the first one is done",
+      async () => (await at.stored.read("acme")).done === versions[1]?.since,
+    );
+    await operator.schedules.put("acme", everySecond);
+    expect((await at.stored.read("acme")).versions.map(({ version }) => version)).toEqual([2, 3]);
+  });
+});
+
 describe("two schedulers, killed in turn", () => {
   it(`enqueue each tick of stored schedules once (seed ${seed})`, withProcesses, async () => {
     const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
