@@ -70,22 +70,40 @@ describe("PUT and DELETE /schedules/:name", () => {
     });
   });
 
-  it("keep a payload's secrets from who reads what was put", async () => {
+  it("keep a payload's secrets from who reads what was put, and refuse what was read in their place", async () => {
     const secret = defineJob({
       type: "report",
-      payload: z.object({ tenant: z.string() }),
+      payload: z.object({ tenant: z.string(), users: z.array(z.object({ token: z.string() })) }),
       result: z.unknown(),
       retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
       timeoutMs: 60_000,
-      redact: { payload: ["/tenant"] },
+      redact: { payload: ["/tenant", "/users/*/token"] },
     });
-    const { url } = await stage(defineConfig({ jobs: [secret], handlers: async () => [] })).startApi();
-    await call(`${url}/schedules/acme-daily`, "PUT", daily);
+    const at = stage(defineConfig({ jobs: [secret], handlers: async () => [] }));
+    const { url } = await at.startApi();
+    const put = (payload: object) => call(`${url}/schedules/acme-daily`, "PUT", { ...daily, payload });
+    const tenant = "acme";
+    expect(await put({ tenant, users: [{ token: "s3cret" }] })).toMatchObject({ status: 200 });
+    const stored = await at.stored.read("acme-daily");
 
-    expect(await createClient({ url }).scheduleDefinition("acme-daily")).toEqual({
+    const read = await createClient({ url }).scheduleDefinition("acme-daily");
+    expect(read).toEqual({
       ...daily,
-      payload: { tenant: "[redacted]" },
+      payload: { tenant: "[redacted]", users: [{ token: "[redacted]" }] },
     });
+    for (const [payload, pointer] of [
+      [read.payload, "/payload/tenant"],
+      [{ tenant, users: [{ token: "s3cret" }, { token: "[redacted]" }] }, "/payload/users"],
+    ] as const) {
+      expect(await put(payload as object)).toMatchObject({
+        status: 400,
+        body: {
+          code: "INVALID_PAYLOAD",
+          errors: [{ pointer, message: 'expected the secret, got "[redacted]", which stands for it' }],
+        },
+      });
+    }
+    expect(await at.stored.read("acme-daily")).toEqual(stored);
   });
 
   it("refuse a name that the application declares, and nothing changes", async () => {
