@@ -178,6 +178,36 @@ describe("a schedule that is deleted", () => {
   });
 });
 
+describe("pauses of schedules that were put", () => {
+  it("are shown by the doctor, and end when the schedule is deleted and its name is put again", async () => {
+    const at = stage();
+    const operator = await at.createOperator();
+    const found = async () =>
+      (await operator.doctor()).filter(({ name }) => name.startsWith("pause")).map(({ found }) => found);
+    const paused: (string | undefined)[] = [];
+    for (const name of ["beta", "acme", "gone"]) {
+      await operator.schedules.put(name, everySecond);
+      const status = await operator.schedules.pause(name, { reason: "moving", by: "ann" });
+      paused.push(status.paused?.since);
+    }
+    await operator.schedules.pause("declared", { reason: "moving", by: "bob" });
+    await operator.schedules.delete("gone");
+    expect(await found()).toEqual([
+      expect.stringMatching(/^paused by bob since .*: moving$/),
+      `2, beta the longest: paused by ann since ${paused[0]}: moving`,
+    ]);
+
+    await operator.schedules.delete("beta");
+    expect(await found()).toContain(`1, acme the longest: paused by ann since ${paused[1]}: moving`);
+    expect(await operator.schedules.put("beta", everySecond)).toMatchObject({ paused: null });
+    expect(await operator.schedules.put("acme", { ...everySecond, everyMs: 2_000 })).toMatchObject({
+      paused: { by: "ann" },
+    });
+    await at.startScheduler();
+    await at.untilTicked("beta");
+  });
+});
+
 describe("an outage of all schedulers", () => {
   it("is caught up as the schedule says, and explained", async () => {
     const at = stage();

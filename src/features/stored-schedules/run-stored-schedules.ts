@@ -72,7 +72,7 @@ async function runBatch(found: readonly StoredSchedule[], batch: Batch): Promise
   if (found.length === 0) return Number.POSITIVE_INFINITY;
   // Read after the versions, so a pause that began before a tick is seen.
   const pausesOf = await batch.pauses.all();
-  const pauses = { ...batch.pauses, of: async (name: string) => pausesOf(name) };
+  const pauses = { ...batch.pauses, of: async (name: string) => pausesOf.get(name) ?? [] };
   const tools = { ...batch, pauses };
   const advances = await Promise.all(found.map((stored) => runDue(stored, tools)));
   await batch.stored.advance(advances);
