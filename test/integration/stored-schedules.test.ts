@@ -178,36 +178,6 @@ describe("a schedule that is deleted", () => {
   });
 });
 
-describe("pauses of schedules that were put", () => {
-  it("are shown by the doctor, and end when the schedule is deleted and its name is put again", async () => {
-    const at = stage();
-    const operator = await at.createOperator();
-    const found = async () =>
-      (await operator.doctor()).filter(({ name }) => name.startsWith("pause")).map(({ found }) => found);
-    const paused: (string | undefined)[] = [];
-    for (const name of ["beta", "acme", "gone"]) {
-      await operator.schedules.put(name, everySecond);
-      const status = await operator.schedules.pause(name, { reason: "moving", by: "ann" });
-      paused.push(status.paused?.since);
-    }
-    await operator.schedules.pause("declared", { reason: "moving", by: "bob" });
-    await operator.schedules.delete("gone");
-    expect(await found()).toEqual([
-      expect.stringMatching(/^paused by bob since .*: moving$/),
-      `2, beta the longest: paused by ann since ${paused[0]}: moving`,
-    ]);
-
-    await operator.schedules.delete("beta");
-    expect(await found()).toContain(`1, acme the longest: paused by ann since ${paused[1]}: moving`);
-    expect(await operator.schedules.put("beta", everySecond)).toMatchObject({ paused: null });
-    expect(await operator.schedules.put("acme", { ...everySecond, everyMs: 2_000 })).toMatchObject({
-      paused: { by: "ann" },
-    });
-    await at.startScheduler();
-    await at.untilTicked("beta");
-  });
-});
-
 describe("an outage of all schedulers", () => {
   it("is caught up as the schedule says, and explained", async () => {
     const at = stage();
@@ -359,52 +329,6 @@ describe("schedulers of several versions of the application", () => {
     const jobs = await at.untilTicked("new", 3);
     const first = Math.ceil(((versions[0]?.since ?? 0) + 1) / (2 * SECOND)) * 2 * SECOND;
     expect(jobs.slice(0, 3).map((job) => job.at)).toEqual([first, first + 2 * SECOND, first + 4 * SECOND]);
-  });
-});
-
-describe("a version that no scheduler can read", () => {
-  it("is left to others for ten seconds, then it no longer keeps the versions after it from ticking", async () => {
-    const at = stage();
-    const operator = await at.createOperator();
-    const redis = at.connect();
-    const due = `${at.env.HOLDFAST_PREFIX}:{stored_schedules}:due`;
-    const untilLookedAt = async () => {
-      const from = await operator.now();
-      await until(
-        "a scheduler has looked",
-        async () => Number(await redis.zscore(due, "acme")) > from + SECOND,
-      );
-    };
-    await operator.schedules.put("acme", everySecond);
-    await at.makeUnreadable("acme");
-    await at.startScheduler();
-    await untilLookedAt();
-    await operator.schedules.put("acme", { ...everySecond, type: "invoice" });
-    await untilLookedAt();
-    const { done, versions } = await at.stored.read("acme");
-    expect(done).toBe(versions[0]?.since);
-
-    const [first] = await at.untilTicked("acme", 12);
-    const since = versions[1]?.since ?? 0;
-    expect(first).toMatchObject({ type: "invoice", at: secondsAfter(since, since + SECOND)[0] });
-  });
-
-  it("holds back its own ticks alone while it is in force, and is forgotten when it is changed", async () => {
-    const at = stage();
-    const operator = await at.createOperator();
-    for (const type of ["report", "invoice"]) {
-      await operator.schedules.put("acme", { ...everySecond, type });
-      await at.makeUnreadable("acme");
-    }
-    await at.bringPutForward("acme", 20 * SECOND);
-    await at.startScheduler();
-    const { versions } = await at.stored.read("acme");
-    await until(
-      "the first one is done",
-      async () => (await at.stored.read("acme")).done === versions[1]?.since,
-    );
-    await operator.schedules.put("acme", everySecond);
-    expect((await at.stored.read("acme")).versions.map(({ version }) => version)).toEqual([2, 3]);
   });
 });
 
