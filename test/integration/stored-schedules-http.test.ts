@@ -137,6 +137,7 @@ describe("PUT and DELETE /schedules/:name", () => {
       "/endsAt",
     ],
     ["an instant", { ...daily, startsAt: "tomorrow" }, "INVALID_REQUEST", "/startsAt"],
+    ["one of our time", { ...everySecond, startsAt: "9999-12-31T23:59:59Z" }, "INVALID_REQUEST", "/startsAt"],
     [
       "at most 1,000 ticks",
       { ...daily, catchUp: { mode: "all", max: 1_001 } },
@@ -300,7 +301,11 @@ describe("holdfast schedules put and delete", withProcesses, () => {
     const listed = await schedules("list", "--prefix", "acme-", "--limit", "1");
     expect(listed.stdout).toContain("acme-nightly");
     expect(listed.stdout).toContain("there are more: --cursor acme-nightly");
+    const first = await schedules("list", "--prefix", "acme-", "--limit", "1", "--json");
+    expect(JSON.parse(first.stdout)).toMatchObject({ name: "acme-nightly" });
+    expect(first.stderr).toBe("there are more: --cursor acme-nightly\n");
     const rest = await schedules("list", "--prefix", "acme-", "--cursor", "acme-nightly", "--json");
+    expect(rest.stderr).toBe("");
     expect(JSON.parse(rest.stdout)).toMatchObject({ name: "acme-often" });
     expect(await schedules("delete", "acme-often")).toMatchObject({
       code: 0,
@@ -312,6 +317,9 @@ describe("holdfast schedules put and delete", withProcesses, () => {
   it.each([
     ["a declared name", ["every-second", "--every-ms", "1000"], 1, /declares the schedule/],
     ["a number", ["acme", "--every-ms", "often"], 2, /--every-ms: expected a number/],
+    ["a mode", ["acme", "--every-ms", "1000", "--catch-up", ""], 1, /mode/],
+    ["a window", ["acme", "--every-ms", "1000", "--catch-up-window-ms", ""], 2, /expected a number/],
+    ["a time for each option", ["acme", "--every-ms", ""], 2, /--every-ms: expected a number/],
     ["a time", ["acme"], 1, /expected cron and timeZone, or everyMs/],
     ["a policy", ["acme", "--every-ms", "1000", "--overlap", "never"], 1, /overlap/],
   ])("refuse %s", async (_what, args, code, message) => {

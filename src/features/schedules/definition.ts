@@ -23,6 +23,8 @@ const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
 const instant = (description: string) =>
   z.iso
     .datetime({ offset: true })
+    // Later ticks could not be written as four digits and a date.
+    .refine((text) => text < "9000", "expected an instant before the year 9000")
     .optional()
     .meta({ description, examples: ["2026-12-01T00:00:00Z"] });
 
