@@ -116,7 +116,7 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
   const reader = openScheduleReader(stores, settings);
   const stored = openStoredSchedules(stores, application, settings);
   const store = stores.of(INTERNAL_QUEUE);
-  const { put, remove } = openChanges(parts, stored);
+  const { put, remove } = openChanges(parts, stored, reader);
 
   async function find(name: string): Promise<Schedule> {
     const found = schedules.find((schedule) => schedule.name === name);
@@ -209,7 +209,11 @@ async function definitionInForce(stored: StoredSchedules, name: string): Promise
   return { ...definition, payload: redact(payload, redactionOf(jobs, definition.type).payload) };
 }
 
-function openChanges({ stores, application, settings }: ScheduleParts, stored: StoredSchedules) {
+function openChanges(
+  { stores, application, settings }: ScheduleParts,
+  stored: StoredSchedules,
+  { pauses }: Pick<ScheduleReader, "pauses">,
+) {
   const { schedules } = application;
   const retentionMs = settings.HOLDFAST_RETENTION_MS;
   const checks = { application, retentionMs, validate: openValidator(features) };
@@ -219,6 +223,8 @@ function openChanges({ stores, application, settings }: ScheduleParts, stored: S
       if (isDeclared(schedules, name)) throw declaredElsewhere(name);
       const checked = checkDefinition(name, storedForm(definition), checks);
       await onRecord(store, entryOf(store, name, { as: "schedule-put", ...act }), async () => {
+        // A pause was of the one that had this name before.
+        if (inForce(await stored.read(name)) === undefined) await pauses.resume(name);
         await stored.put(name, checked);
       });
     },

@@ -70,22 +70,40 @@ describe("PUT and DELETE /schedules/:name", () => {
     });
   });
 
-  it("keep a payload's secrets from who reads what was put", async () => {
+  it("keep a payload's secrets from who reads what was put, and refuse what was read in their place", async () => {
     const secret = defineJob({
       type: "report",
-      payload: z.object({ tenant: z.string() }),
+      payload: z.object({ tenant: z.string(), users: z.array(z.object({ token: z.string() })) }),
       result: z.unknown(),
       retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
       timeoutMs: 60_000,
-      redact: { payload: ["/tenant"] },
+      redact: { payload: ["/tenant", "/users/*/token"] },
     });
-    const { url } = await stage(defineConfig({ jobs: [secret], handlers: async () => [] })).startApi();
-    await call(`${url}/schedules/acme-daily`, "PUT", daily);
+    const at = stage(defineConfig({ jobs: [secret], handlers: async () => [] }));
+    const { url } = await at.startApi();
+    const put = (payload: object) => call(`${url}/schedules/acme-daily`, "PUT", { ...daily, payload });
+    const tenant = "acme";
+    expect(await put({ tenant, users: [{ token: "s3cret" }] })).toMatchObject({ status: 200 });
+    const stored = await at.stored.read("acme-daily");
 
-    expect(await createClient({ url }).scheduleDefinition("acme-daily")).toEqual({
+    const read = await createClient({ url }).scheduleDefinition("acme-daily");
+    expect(read).toEqual({
       ...daily,
-      payload: { tenant: "[redacted]" },
+      payload: { tenant: "[redacted]", users: [{ token: "[redacted]" }] },
     });
+    for (const [payload, pointer] of [
+      [read.payload, "/payload/tenant"],
+      [{ tenant, users: [{ token: "s3cret" }, { token: "[redacted]" }] }, "/payload/users"],
+    ] as const) {
+      expect(await put(payload as object)).toMatchObject({
+        status: 400,
+        body: {
+          code: "INVALID_PAYLOAD",
+          errors: [{ pointer, message: 'expected the secret, got "[redacted]", which stands for it' }],
+        },
+      });
+    }
+    expect(await at.stored.read("acme-daily")).toEqual(stored);
   });
 
   it("refuse a name that the application declares, and nothing changes", async () => {
@@ -99,6 +117,9 @@ describe("PUT and DELETE /schedules/:name", () => {
 
   it.each([
     ["five fields", { ...daily, cron: "0 0 7 * * *" }, "INVALID_REQUEST", "/cron"],
+    ["fields and not a date", { ...daily, cron: "2099-11-29T05:47:44" }, "INVALID_REQUEST", "/cron"],
+    ["fields and not a nickname", { ...daily, cron: "@daily" }, "INVALID_REQUEST", "/cron"],
+    ["fields within their bounds", { ...daily, cron: "61 * * * *" }, "INVALID_REQUEST", "/cron"],
     ["a date that exists", { ...daily, cron: "0 0 30 2 *" }, "INVALID_REQUEST", "/cron"],
     ["a known zone", { ...daily, timeZone: "Europe/Atlantis" }, "INVALID_REQUEST", "/timeZone"],
     ["cron with its zone", { ...daily, timeZone: undefined }, "INVALID_REQUEST", ""],
@@ -116,6 +137,7 @@ describe("PUT and DELETE /schedules/:name", () => {
       "/endsAt",
     ],
     ["an instant", { ...daily, startsAt: "tomorrow" }, "INVALID_REQUEST", "/startsAt"],
+    ["one of our time", { ...everySecond, startsAt: "9999-12-31T23:59:59Z" }, "INVALID_REQUEST", "/startsAt"],
     [
       "at most 1,000 ticks",
       { ...daily, catchUp: { mode: "all", max: 1_001 } },
@@ -279,7 +301,11 @@ describe("holdfast schedules put and delete", withProcesses, () => {
     const listed = await schedules("list", "--prefix", "acme-", "--limit", "1");
     expect(listed.stdout).toContain("acme-nightly");
     expect(listed.stdout).toContain("there are more: --cursor acme-nightly");
+    const first = await schedules("list", "--prefix", "acme-", "--limit", "1", "--json");
+    expect(JSON.parse(first.stdout)).toMatchObject({ name: "acme-nightly" });
+    expect(first.stderr).toBe("there are more: --cursor acme-nightly\n");
     const rest = await schedules("list", "--prefix", "acme-", "--cursor", "acme-nightly", "--json");
+    expect(rest.stderr).toBe("");
     expect(JSON.parse(rest.stdout)).toMatchObject({ name: "acme-often" });
     expect(await schedules("delete", "acme-often")).toMatchObject({
       code: 0,
@@ -291,6 +317,9 @@ describe("holdfast schedules put and delete", withProcesses, () => {
   it.each([
     ["a declared name", ["every-second", "--every-ms", "1000"], 1, /declares the schedule/],
     ["a number", ["acme", "--every-ms", "often"], 2, /--every-ms: expected a number/],
+    ["a mode", ["acme", "--every-ms", "1000", "--catch-up", ""], 1, /mode/],
+    ["a window", ["acme", "--every-ms", "1000", "--catch-up-window-ms", ""], 2, /expected a number/],
+    ["a time for each option", ["acme", "--every-ms", ""], 2, /--every-ms: expected a number/],
     ["a time", ["acme"], 1, /expected cron and timeZone, or everyMs/],
     ["a policy", ["acme", "--every-ms", "1000", "--overlap", "never"], 1, /overlap/],
   ])("refuse %s", async (_what, args, code, message) => {

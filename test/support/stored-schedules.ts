@@ -62,7 +62,9 @@ export function stage(of: Application = application, variables: Variables = {}) 
   const service = createService(of, variables);
   const queues = of.queues.map((queue) => service.openBareQueue(queue));
   const prefix = service.env.HOLDFAST_PREFIX;
-  const stores = plainStores(service.connect(), prefix);
+  const redis = service.connect();
+  const stores = plainStores(redis, prefix);
+  const hashOf = (name: string) => `${prefix}:{stored_schedules}:of:${name}`;
 
   /** The jobs of a schedule's ticks, wherever they are, the oldest tick first. */
   async function jobsOf(name: string): Promise<TickJob[]> {
@@ -82,14 +84,21 @@ export function stage(of: Application = application, variables: Variables = {}) 
     ...service,
     jobsOf,
     stored: openStoredSchedules(stores, of, readSettings(service.env)),
-    /** As if it had been put earlier, and no scheduler had run since. */
+    /** As if it had been put and changed earlier, and no scheduler had run since. */
     async bringPutForward(name: string, ms: number): Promise<void> {
-      const redis = service.connect();
-      const key = `${prefix}:{stored_schedules}:of:${name}`;
-      const { version = "", done, ...versions } = await redis.hgetall(key);
-      const [since, ...definition] = (versions[version] ?? "").split(" ");
-      const earlier = { [version]: [Number(since) - ms, ...definition].join(" ") };
-      await redis.hset(key, { done: Number(done) - ms, ...earlier });
+      const { version: _, done, ...versions } = await redis.hgetall(hashOf(name));
+      const earlier = Object.entries(versions).map(([version, text]) => {
+        const [since, ...definition] = text.split(" ");
+        return [version, [Number(since) - ms, ...definition].join(" ")];
+      });
+      await redis.hset(hashOf(name), { done: Number(done) - ms, ...Object.fromEntries(earlier) });
+    },
+    /** As if the version in force had a zone that is unknown here. */
+    async makeUnreadable(name: string): Promise<void> {
+      const version = await redis.hget(hashOf(name), "version");
+      const text = await redis.hget(hashOf(name), version ?? "");
+      const unknown = { cron: "* * * * *", timeZone: "Europe/Atlantis", type: "report", payload: null };
+      await redis.hset(hashOf(name), version ?? "", `${text?.split(" ")[0]} ${JSON.stringify(unknown)}`);
     },
     /** @param count how many jobs of ticks there are at least */
     untilTicked: (name: string, count = 1) =>

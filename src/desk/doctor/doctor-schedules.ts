@@ -5,6 +5,7 @@ import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { lasting, openSchedulePauses, pauseText } from "../../features/schedules/pauses.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
 import { countSchedulers } from "../../features/schedules/scheduler-heartbeat.ts";
+import { inForce } from "../../features/stored-schedules/stored-schedule.ts";
 import { openStoredSchedules } from "../../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
@@ -25,6 +26,7 @@ export async function diagnoseSchedules(
     await diagnoseSchedulers(schedules, stores, settings),
     await diagnosePauses(schedules, stores, settings),
     ...(await Promise.all(missed)),
+    await diagnoseStoredPauses(application, stores, settings),
     await diagnoseStored(application, stores, settings),
   );
 }
@@ -72,13 +74,40 @@ async function diagnosePauses(
   stores: QueueStores,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ): Promise<Finding[]> {
-  const pausesOf = await openSchedulePauses(stores, prefix, retentionMs).all();
+  const pauses = await openSchedulePauses(stores, prefix, retentionMs).all();
   return schedules.flatMap(({ name }) => {
-    const pause = lasting(pausesOf(name));
+    const pause = lasting(pauses.get(name));
     if (pause === undefined) return [];
     return finding(`pause of ${name}`, "warn", pauseText(pause), {
       reason: "its ticks are skipped, and will not be caught up",
       remedy: `holdfast schedules resume ${name}`,
     });
+  });
+}
+
+/** One finding for all that were put: there can be thousands. */
+async function diagnoseStoredPauses(
+  application: Application,
+  stores: QueueStores,
+  settings: Settings,
+): Promise<Finding | undefined> {
+  const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
+  const stored = openStoredSchedules(stores, application, settings);
+  const all = [...(await openSchedulePauses(stores, prefix, retentionMs).all())];
+  const paused = all.map(async ([name, pauses]) => {
+    const pause = lasting(pauses);
+    const isDeclared = application.schedules.some((declared) => declared.name === name);
+    // Whoever is deleted stays paused until the name is put again.
+    if (pause === undefined || isDeclared || inForce(await stored.read(name)) === undefined) return [];
+    return [{ name, pause }];
+  });
+  const found = (await Promise.all(paused)).flat().sort((a, b) => a.pause.since - b.pause.since);
+  const [longest] = found;
+  if (longest === undefined) return undefined;
+  const { name, pause } = longest;
+  const text = `${found.length}, ${name} the longest: ${pauseText(pause)}`;
+  return finding("pauses of stored schedules", "warn", text, {
+    reason: "their ticks are skipped, and will not be caught up",
+    remedy: `holdfast schedules list shows each; holdfast schedules resume ${name}`,
   });
 }

@@ -6,6 +6,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
 import { nameSchema } from "../declaration.ts";
 import { between, cronTimetable, everyTimetable, type Timetable } from "./timetable.ts";
+import { openZone } from "./zone.ts";
 
 /** One due instant of a schedule. */
 export interface Tick {
@@ -229,11 +230,14 @@ function every(name: string, everyMs: number): Timetable {
 
 function byCron(name: string, cron: string, timeZone: string): Timetable {
   try {
+    openZone(timeZone);
+  } catch {
+    throw invalid(name, "timeZone", `expected a name of the IANA database, got "${timeZone}"`);
+  }
+  try {
     const timetable = cronTimetable(cron, timeZone);
     if (timetable.next(Date.now()) !== undefined) return timetable;
-  } catch (cause) {
-    if (cause instanceof RangeError)
-      throw invalid(name, "timeZone", `expected a name of the IANA database, got "${timeZone}"`);
+  } catch {
     throw invalid(name, "cron", `expected five fields such as "0 9 * * 1-5", got "${cron}"`);
   }
   throw invalid(name, "cron", `expected a pattern with a date that exists, got "${cron}"`);

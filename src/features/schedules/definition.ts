@@ -2,8 +2,10 @@ import { z } from "zod";
 import type { Application } from "../../core/job/define-config.ts";
 import type { JobContract } from "../../core/job/define-job.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
+import { REDACTED, replaceAt, stepsOf } from "../../core/job/redaction.ts";
 import type { ProducibleJob } from "../../core/job/submit-options.ts";
 import type { Validate } from "../../core/submit/validate.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
 import { windowFault } from "./check-schedules.ts";
@@ -21,6 +23,8 @@ const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
 const instant = (description: string) =>
   z.iso
     .datetime({ offset: true })
+    // Later ticks could not be written as four digits and a date.
+    .refine((text) => text < "9000", "expected an instant before the year 9000")
     .optional()
     .meta({ description, examples: ["2026-12-01T00:00:00Z"] });
 
@@ -128,11 +132,27 @@ export function checkDefinition(
   { application, validate, retentionMs }: DefinitionChecks,
 ): RuntimeScheduleDefinition {
   const definition = parseInput(scheduleDefinitionSchema, input);
-  const schedule = requested(name, definition, contractOf(application, definition.type));
+  const contract = contractOf(application, definition.type);
+  const schedule = requested(name, definition, contract);
   const tooLong = windowFault(schedule, retentionMs);
   if (tooLong !== undefined) throw invalid("/catchUp/windowMs", tooLong);
+  refuseRedacted(definition.payload, contract.redact.payload);
   validate(application, submissionOf(schedule, 0), keyFault);
   return definition;
+}
+
+/** What people read of a payload must not take the place of its secrets. */
+function refuseRedacted(payload: unknown, pointers: readonly string[]): void {
+  for (const pointer of pointers)
+    replaceAt(payload, stepsOf(pointer), (value) => {
+      if (value !== REDACTED) return value;
+      const [known] = `/payload${pointer}`.split("/*");
+      throw invalid(
+        known ?? "",
+        `expected the secret, got "${REDACTED}", which stands for it`,
+        "INVALID_PAYLOAD",
+      );
+    });
 }
 
 /** A fault that is the application's in its code is the request's here. */
@@ -175,8 +195,8 @@ const UNKNOWN = {
   requiredVariables: [],
 } as const;
 
-function invalid(pointer: string, message: string): HoldfastError {
-  return new HoldfastError("INVALID_REQUEST", `${pointer || "/"}: ${message}`, {
+function invalid(pointer: string, message: string, code: ErrorCode = "INVALID_REQUEST"): HoldfastError {
+  return new HoldfastError(code, `${pointer || "/"}: ${message}`, {
     issues: [{ pointer, message }],
   });
 }

@@ -38,10 +38,10 @@ export function openSchedulePauses(
       const name = field.slice(0, field.indexOf(":"));
       all.set(name, [...(all.get(name) ?? []), JSON.parse(json)]);
     }
-    return (name: string) => all.get(name) ?? [];
+    return all;
   }
 
-  const read = async (name: string) => (await readAll())(name);
+  const read = async (name: string) => (await readAll()).get(name) ?? [];
 
   /** @param changed returns what to write, of those that last */
   async function change(
@@ -58,7 +58,7 @@ export function openSchedulePauses(
 
   return {
     of: (name: string) => inTime(read(name)),
-    /** Reads those of all schedules at once. @returns those of one of them */
+    /** Those of all schedules, by name, also of schedules that are gone. */
     all: () => inTime(readAll()),
     /** A pause that lasts already gets the new reason. */
     pause: (name: string, { reason, by }: Pick<SchedulePause, "reason" | "by">) =>
@@ -70,7 +70,7 @@ export function openSchedulePauses(
 
 const isLasting = ({ until }: SchedulePause) => until === undefined;
 
-export function lasting(pauses: readonly SchedulePause[]): SchedulePause | undefined {
+export function lasting(pauses: readonly SchedulePause[] = []): SchedulePause | undefined {
   return pauses.find(isLasting);
 }
 

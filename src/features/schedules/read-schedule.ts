@@ -46,7 +46,7 @@ export async function readSchedules(
   return await Promise.all(
     schedules.map(async (schedule) => {
       const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
-      const pauses = pausesOf(name);
+      const pauses = pausesOf.get(name) ?? [];
       const pause = lasting(pauses);
       const [last] = await readTicks(reader, schedule, schedule.timetable.latest(1, now), { now, pauses });
       return {

@@ -135,7 +135,10 @@ describe("a timetable", () => {
     );
   });
 
-  it.each(["", "* * * *", "0 0 0 * * *", "61 * * * *", "every day"])("refuses the pattern %j", (pattern) => {
+  it.each([
+    ...["", "* * * *", "0 0 0 * * *", "61 * * * *", "every day", "@daily"],
+    ...["2099-11-29T05:47:44", "2099-11-29T05:47:44Z", "2099-11-29 05:47:44"],
+  ])("refuses the pattern %j", (pattern) => {
     expect(() => cronTimetable(pattern, "UTC")).toThrow();
   });
 

@@ -33,6 +33,8 @@ export function everyTimetable(everyMs: number): Timetable {
  */
 export function cronTimetable(pattern: string, timeZone: string): Timetable {
   const zone = openZone(timeZone);
+  // Croner also accepts a date, which would be no pattern once it is past, and names such as `@daily`.
+  if (pattern.trim().split(/\s+/).length !== 5) throw new Error("expected five fields");
   // Croner matches clock times written as UTC, and converts nothing.
   const cron = new Cron(pattern, { timezone: "UTC", mode: "5-part", paused: true });
   return {

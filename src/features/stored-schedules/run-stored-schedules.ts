@@ -72,7 +72,7 @@ async function runBatch(found: readonly StoredSchedule[], batch: Batch): Promise
   if (found.length === 0) return Number.POSITIVE_INFINITY;
   // Read after the versions, so a pause that began before a tick is seen.
   const pausesOf = await batch.pauses.all();
-  const pauses = { ...batch.pauses, of: async (name: string) => pausesOf(name) };
+  const pauses = { ...batch.pauses, of: async (name: string) => pausesOf.get(name) ?? [] };
   const tools = { ...batch, pauses };
   const advances = await Promise.all(found.map((stored) => runDue(stored, tools)));
   await batch.stored.advance(advances);
@@ -101,10 +101,12 @@ async function submitDue(
   tools: Batch,
 ): Promise<{ readonly at: number; readonly retryMs: number } | undefined> {
   const { now, onTimeFrom, events } = tools;
-  for (const { schedule, until, fault } of versions.filter((version) => version.until > done)) {
+  for (const { schedule, since, until, fault } of versions.filter((version) => version.until > done)) {
     if (fault !== undefined) {
-      events.emit("tick.failed", tickOf(schedule, now), fault);
-      return { at: done + 1, retryMs: NOT_HERE_MS };
+      events.emit("tick.failed", tickOf(schedule, Math.min(now, until)), fault);
+      // Others had time to read it, and the versions after it must not wait for ever.
+      if (now - until > ON_TIME_MS) continue;
+      return { at: Math.max(done, since) + 1, retryMs: NOT_HERE_MS };
     }
     const due = dueAfter(schedule, done, Math.min(now, until));
     const wanted = wantedOf(schedule, due, onTimeFrom, now);

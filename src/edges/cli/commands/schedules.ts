@@ -7,7 +7,7 @@ import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { parseNumber, parseWhole, readJson, readSource } from "../option-values.ts";
-import { printOutcome } from "../screen/output.ts";
+import { printError, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
@@ -100,16 +100,17 @@ async function put(name: string, { json, ...options }: PutOptions): Promise<void
 /** Whatever is wrong with it, the operator says. */
 async function definitionOf(options: PutOptions): Promise<RuntimeScheduleDefinition> {
   const { payload, everyMs, catchUp, catchUpMax, catchUpWindowMs, ...rest } = options;
-  const window = catchUpWindowMs && parseNumber("--catch-up-window-ms", catchUpWindowMs);
+  const number = (option: string, member: string, text: string | undefined) =>
+    text === undefined ? {} : { [member]: parseNumber(option, text) };
   const policy = {
-    ...(catchUp && { mode: catchUp }),
-    ...(catchUpMax && { max: parseNumber("--catch-up-max", catchUpMax) }),
-    ...(window && { windowMs: window }),
+    ...(catchUp !== undefined && { mode: catchUp }),
+    ...number("--catch-up-max", "max", catchUpMax),
+    ...number("--catch-up-window-ms", "windowMs", catchUpWindowMs),
   };
   const definition: object = {
     ...rest,
     payload: readJson("--payload", await readSource("--payload", payload)),
-    ...(everyMs && { everyMs: parseNumber("--every-ms", everyMs) }),
+    ...number("--every-ms", "everyMs", everyMs),
     ...(Object.keys(policy).length > 0 && { catchUp: policy }),
   };
   return definition as RuntimeScheduleDefinition;
@@ -153,14 +154,19 @@ async function list({ next, limit, prefix, cursor, ...options }: ListOptions): P
   };
   await withOperator(async ({ schedules }) => {
     const read = () => schedules.list(query);
-    await show({ read, describe: describePage, json: (found) => found.schedules }, options);
+    const page = { read, describe: describePage, json: (found: SchedulePage) => found.schedules };
+    const { nextCursor } = await show(page, options);
+    // Its lines are schedules alone.
+    if (options.json && nextCursor !== null) printError(moreText(nextCursor));
   });
 }
 
 function describePage({ schedules, nextCursor }: SchedulePage): Lines {
   if (nextCursor === null) return describe(schedules);
-  return [...linesOf(describe(schedules)), [`there are more: --cursor ${nextCursor}`]];
+  return [...linesOf(describe(schedules)), [moreText(nextCursor)]];
 }
+
+const moreText = (nextCursor: string) => `there are more: --cursor ${nextCursor}`;
 
 function describe(schedules: readonly ScheduleStatus[]): Lines {
   if (schedules.length === 0) return "there are no schedules";
