@@ -32,9 +32,10 @@ export async function measureDatabaseEffect(
     database.transaction(async (tx) => {
       fence += 1;
       const key = randomUUID();
-      await claim(database, tx, { key, fence }, "begun");
+      const known = await claim(database, tx, { key, fence }, "begun");
+      if (known.state !== "claimed") throw new Error(known.state);
       await tx.query(INSERT);
-      await finish(database, tx, key, "null");
+      await finish(database, tx, known.schema, key, "null");
     });
   const costs: EffectCost[] = [];
   for (const count of lanes) costs.push(await compare(plain, withEffect, count));

@@ -78,12 +78,13 @@ class TransactionRun<Tx, T> {
 
   async #inTransaction(tx: Tx, call: EffectCall): Promise<T> {
     const known = await claim(this.#database, tx, call, "begun");
-    if (known !== undefined) return resultOf<T>(known);
+    if (known.state !== "claimed") return resultOf<T>(known);
     const result = await this.#work(tx, call);
     const json = resultJson(result);
     if (json === undefined) throw new PermanentError("The effect's result is not JSON of at most 16 KiB");
     call.signal.throwIfAborted();
-    if (!(await finish(this.#database, tx, call.key, json))) throw new InDoubtError(NO_TRANSACTION);
+    if (!(await finish(this.#database, tx, known.schema, call.key, json)))
+      throw new InDoubtError(NO_TRANSACTION);
     this.#progress = "committing";
     return result;
   }
@@ -99,7 +100,7 @@ const NO_TRANSACTION =
   "the transaction that claimed the effect's row had ended before its work: the work has ended it, or the client began none";
 
 /** @throws unless the effect is done */
-function resultOf<T>(known: Known): T {
+function resultOf<T>(known: Exclude<Known, { readonly state: "claimed" }>): T {
   switch (known.state) {
     case "done":
       return known.result as T;
@@ -127,6 +128,6 @@ async function probe<Tx, T>(database: Database<Tx>, call: EffectCall): Promise<P
     .catch((error) => {
       throw new SnoozeError(ASK_AGAIN_MS, `The database did not answer the probe: ${messageOf(error)}`);
     });
-  if (known === undefined || known.state === "not-done") return "not-done";
+  if (known.state === "claimed" || known.state === "not-done") return "not-done";
   return known.state === "done" ? { done: known.result as T } : "unknown";
 }

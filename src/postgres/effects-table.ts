@@ -33,12 +33,12 @@ const CLAIM = `
   where given.fence > coalesce((select fence from holdfast_effects where key = 'horizon'), 0)
   on conflict (key) do update set fence = excluded.fence, state = excluded.state
   where known.state = 'not-done' and known.fence < excluded.fence
-  returning case current_setting('synchronous_commit')
-    when 'off' then set_config('synchronous_commit', 'on', true) end as durability`;
+  returning (select relnamespace::regnamespace::text from pg_class where pg_class.oid = known.tableoid) as schema,
+    case current_setting('synchronous_commit') when 'off' then set_config('synchronous_commit', 'on', true) end as durability`;
 
-/** In the transaction that claimed the row, and in no other. */
-const FINISH = `
-  update holdfast_effects set state = 'done', result = $1::text
+/** In the transaction that claimed the row, and in no other. The work may have set its `search_path`. */
+const finishIn = (schema: string) => `
+  update ${schema}.holdfast_effects set state = 'done', result = $1::text
   where key = $2::text and state = 'begun' and xmin = pg_current_xact_id()::xid
   returning key`;
 
@@ -46,21 +46,35 @@ const READ = "select state, result from holdfast_effects where key = $1::text";
 
 const WAIT_AT_MOST = "select set_config('lock_timeout', $1::text, true)";
 
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** A doubt that nobody has resolved for so long is left to a person. */
+export const REMEMBERED_MS = 30 * DAY_MS;
+const BATCH = 1_000;
+
+/** Of a run's fence. The database's clock only bounds it: if Redis's was ahead for a while, nothing later is below it. */
+const HORIZON = `least($1::text::bigint, (extract(epoch from now()) * 1000)::bigint) - ${REMEMBERED_MS}`;
+
 /** Only forwards. */
-const MOVE_HORIZON =
-  "update holdfast_effects set fence = $1::text::bigint where key = 'horizon' and fence < $2::text::bigint returning key";
+const MOVE_HORIZON = `
+  update holdfast_effects set fence = given.horizon from (select ${HORIZON} as horizon) as given
+  where key = 'horizon' and fence < given.horizon
+  returning key`;
 
 const FORGET = `
   with old as (
-    select key from holdfast_effects where fence < $1::text::bigint and state <> 'horizon'
-    order by fence limit $2::text::int for update skip locked
+    select key from holdfast_effects where fence < ${HORIZON} - ${DAY_MS} and state <> 'horizon'
+    order by fence limit ${BATCH} for update skip locked
   ), gone as (
     delete from holdfast_effects using old where holdfast_effects.key = old.key returning 1
   )
   select count(*)::text as count from gone`;
 
-/** An effect's row as it is, because it could not be claimed; "none" where its fence is below the horizon. */
-export type Known = { readonly state: "done"; readonly result: unknown } | { readonly state: Open };
+/** An effect's row: claimed, in which schema, or as it is, because it could not be claimed; "none" where its fence is below the horizon. */
+export type Known =
+  | { readonly state: "claimed"; readonly schema: string }
+  | { readonly state: "done"; readonly result: unknown }
+  | { readonly state: Open };
 type Open = "begun" | "not-done" | "none";
 
 /** One run of an effect. */
@@ -69,31 +83,32 @@ export interface EffectRow {
   readonly fence: number;
 }
 
-/** @returns undefined if the row was claimed */
 export async function claim<Tx>(
   database: Database<Tx>,
   tx: Tx,
   { key, fence }: EffectRow,
   as: "begun" | "not-done",
-): Promise<Known | undefined> {
-  const claimed = await database.query(tx, CLAIM, [key, String(fence), as]);
-  if (claimed.length > 0) return undefined;
+): Promise<Known> {
+  const [claimed] = await database.query(tx, CLAIM, [key, String(fence), as]);
+  if (claimed !== undefined) return { state: "claimed", schema: String(claimed.schema) };
   const [row] = await database.query(tx, READ, [key]);
   if (row?.state !== "done") return { state: (row?.state ?? "none") as Open };
   return { state: "done", result: JSON.parse(String(row.result)) };
 }
 
 /**
+ * @param schema of the table in which it was claimed
  * @param result JSON
  * @returns whether the transaction still is the one that claimed the row
  */
 export async function finish<Tx>(
   database: Database<Tx>,
   tx: Tx,
+  schema: string,
   key: string,
   result: string,
 ): Promise<boolean> {
-  return (await database.query(tx, FINISH, [result, key])).length > 0;
+  return (await database.query(tx, finishIn(schema), [result, key])).length > 0;
 }
 
 /** Statements of this transaction fail if they wait longer for another one. @param ms at least 1 */
@@ -101,29 +116,22 @@ export async function waitAtMost<Tx>(database: Database<Tx>, tx: Tx, ms: number)
   await database.query(tx, WAIT_AT_MOST, [String(ms)]);
 }
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-/** A doubt that nobody has resolved for so long is left to a person. */
-export const REMEMBERED_MS = 30 * DAY_MS;
-const BATCH = 1_000;
 /** By database: when its rows are looked at next, by this process's monotonic clock. */
 const nextLooks = new WeakMap<object, number>();
 
 /**
- * Deletes rows that are a day below the horizon, and moves the horizon on; at most once a minute while it keeps up. Fences are Redis's time,
- * so no other clock decides. A failure is left to the next time: rows only take room.
+ * Deletes rows that are a day below the horizon, and moves the horizon on; at most once a minute while it keeps up. Fences are Redis's time. A failure is left to the next time: rows only take room.
  *
  * @param fence of a run that has just ended
  */
 export async function forgetOld<Tx>(database: Database<Tx>, fence: number): Promise<void> {
   if (performance.now() < (nextLooks.get(database) ?? 0)) return;
   nextLooks.set(database, performance.now() + MINUTE_MS);
-  const horizon = fence - REMEMBERED_MS;
   try {
     const isFull = await database.transaction(async (tx) => {
       // In one transaction: no statement that begins later sees the rows gone, and the horizon below them.
-      const [gone] = await database.query(tx, FORGET, [String(horizon - DAY_MS), String(BATCH)]);
-      await database.query(tx, MOVE_HORIZON, [String(horizon), String(horizon - MINUTE_MS)]);
+      const [gone] = await database.query(tx, FORGET, [String(fence)]);
+      await database.query(tx, MOVE_HORIZON, [String(fence)]);
       return gone?.count === String(BATCH);
     });
     if (isFull) nextLooks.delete(database);

@@ -269,6 +269,8 @@ it("A database effect is durable where the database is told not to be", async ()
 });
 
 describe("an effect's row", () => {
+  const claimed = { state: "claimed", schema: "public" };
+
   async function openRows() {
     const { pool } = await openDatabase();
     const database = fromPg(pool);
@@ -279,11 +281,11 @@ describe("an effect's row", () => {
 
   it("goes from a run that is not done to a later one, never back", async () => {
     const { claimAs } = await openRows();
-    expect(await claimAs("not-done", 5)).toBeUndefined();
+    expect(await claimAs("not-done", 5)).toEqual(claimed);
     expect(await claimAs("begun", 4)).toEqual({ state: "not-done" });
     expect(await claimAs("begun", 5)).toEqual({ state: "not-done" });
     expect(await claimAs("not-done", 5)).toEqual({ state: "not-done" });
-    expect(await claimAs("begun", 6)).toBeUndefined();
+    expect(await claimAs("begun", 6)).toEqual(claimed);
     expect(await claimAs("not-done", 7)).toEqual({ state: "begun" });
   });
 
@@ -304,8 +306,35 @@ describe("an effect's row", () => {
     expect(rows).toEqual([{ oldest: 31 }]);
     expect(await claimAs("not-done", now - 31 * day)).toEqual({ state: "none" });
     expect(await claimAs("begun", now - 31 * day)).toEqual({ state: "none" });
-    expect(await claimAs("not-done", now - 29 * day)).toBeUndefined();
+    expect(await claimAs("not-done", now - 29 * day)).toEqual(claimed);
   });
+});
+
+it("A Redis whose clock was ahead stops no later effect, and makes nothing be forgotten", async () => {
+  const { url, pool } = await openDatabase();
+  const database = fromPg(openPool(url));
+  await pool.query("insert into holdfast_effects values ('known', $1, 'done', '1')", [
+    Date.now() - REMEMBERED_MS / 2,
+  ]);
+  await forgetOld(database, Date.now() + 10 * REMEMBERED_MS);
+
+  const { ended } = await start({ database });
+
+  expect(await ended()).toMatchObject({ state: "completed" });
+  expect((await pool.query("select from holdfast_effects where key = 'known'")).rows).toHaveLength(1);
+});
+
+it("Work may set its search_path, also to a schema with a table of effects", async () => {
+  const url = await createDatabase(inject("postgresUrl"));
+  const pool = openPool(`${url}?options=-c%20search_path%3D%22MyApp%22`);
+  await pool.query(`create schema "MyApp"; create schema tenant; ${TABLES}`);
+  await pool.query(`begin; set local search_path = tenant; ${databaseEffectSql()} commit`);
+  const { ended, runs } = await start({
+    database: fromPg(pool),
+    work: (tx) => tx.query("set local search_path = tenant"),
+  });
+  expect(await ended()).toMatchObject({ state: "completed" });
+  expect({ runs: runs(), effects: await effectsIn(pool) }).toEqual({ runs: 1, effects: ["done"] });
 });
 
 it("The example of docs/database.md writes its rows, and can be tested alone", async () => {
