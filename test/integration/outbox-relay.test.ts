@@ -3,6 +3,8 @@ import { outbox } from "holdfast/postgres";
 import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { createClaimer } from "../../src/features/outbox/claim.ts";
+import { withDatabase } from "../../src/features/outbox/database.ts";
 import { anyJob } from "../support/application.ts";
 import { scrape } from "../support/metrics.ts";
 import { createOutboxService, type OutboxService } from "../support/outbox.ts";
@@ -81,6 +83,14 @@ describe("a relay", () => {
 
     const counts = await service.openBareQueue().getJobCounts("waiting");
     expect(counts.waiting).toBe(keys.length);
+  });
+
+  it("submits a job without a payload", async () => {
+    const service = await createOutboxService(application);
+    await service.commit((tx) => outbox.add(tx, note, undefined, { idempotencyKey: "bare" }));
+    await service.startRelay();
+
+    await untilEmpty(service);
   });
 
   it("learns of a row by its notification", async () => {
@@ -167,6 +177,56 @@ describe("a row that can never be accepted", () => {
   });
 });
 
+/** Rows of `kibibytes` KiB, without an ordering key if there is none for them. */
+const insertLarge = (service: OutboxService, kibibytes: number, orderingKeys: readonly (string | null)[]) =>
+  service.pool.query(
+    `INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key)
+      SELECT 'note', to_json(repeat('x', $1::int * 1024)), n::text, key FROM unnest($2::text[]) WITH ORDINALITY AS given (key, n)`,
+    [kibibytes, orderingKeys],
+  );
+
+describe("large rows", () => {
+  it("are read as far as they have a mebibyte together, each kind, and every key has its turn", async () => {
+    const service = await createOutboxService(application);
+    await insertLarge(service, 600, [null, null, "a", "a", "b", "b", "c"]);
+    await withDatabase(service.databaseUrl, async (database) => {
+      const claim = createClaimer(database);
+      const look = async () => {
+        const { chains, hasMore } = await claim([], 8);
+        return [hasMore, ...chains.flat().map(({ idempotency_key: key }) => key)];
+      };
+      expect([await look(), await look(), await look(), await look()]).toEqual([
+        [true, "1", "3", "4"],
+        [true, "1", "5", "6"],
+        [true, "1", "7"],
+        [true, "1", "3", "4"],
+      ]);
+    });
+
+    await service.startRelay();
+    await untilEmpty(service);
+
+    const waiting = await service.openBareQueue().getJobs("waiting", 0, -1, true);
+    const order = waiting.map(({ data }) => Number(data.key));
+    expect(order).toHaveLength(7);
+    expect(order.indexOf(3)).toBeLessThan(order.indexOf(4));
+    expect(order.indexOf(5)).toBeLessThan(order.indexOf(6));
+  });
+
+  it("are parked unread beyond 16 MiB, and refused by outbox.add", async () => {
+    const service = await createOutboxService(application);
+    await insertLarge(service, 16 * 1024, [null]);
+    await insert(service, { type: "note", payload: "1", idempotency_key: "small" });
+    await service.startRelay();
+
+    expect(await untilParked(service, 1)).toMatchObject([{ problem: { code: "OUTBOX_ROW_TOO_LARGE" } }]);
+    await until("the other one is accepted", async () => (await service.rows()).length === 1);
+    expect(() => outbox.sql(note, "x".repeat(16 * 1_048_576), { idempotencyKey: "large" })).toThrow(
+      expect.objectContaining({ code: "OUTBOX_ROW_TOO_LARGE" }),
+    );
+  });
+});
+
 describe("rows of one ordering key", () => {
   it("keep their order over many relays, and others do not wait for them", async () => {
     const service = await createOutboxService(application);
@@ -223,9 +283,11 @@ describe("rows of one ordering key", () => {
       SELECT 'note', '1', 'parked-' || n, 'a' || n, 'parked' FROM generate_series(1, 450) n`);
     await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key)
       SELECT 'note', '1', 'behind-' || n, 'a' || n FROM generate_series(1, 450) n`);
-    await service.startRelay();
+    await insert(service, { type: "note", payload: "1", idempotency_key: "free", ordering_key: "z" });
+    const first = await withDatabase(service.databaseUrl, (database) => createClaimer(database)([], 8));
+    expect(first).toMatchObject({ chains: [[{ idempotency_key: "free" }]], hasMore: false });
 
-    await service.commit((tx) => outbox.add(tx, note, 1, { idempotencyKey: "free", orderingKey: "z" }));
+    await service.startRelay();
 
     await until("the free one is accepted", async () => (await jobsOf(service)).length === 1);
   });

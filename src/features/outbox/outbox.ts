@@ -4,7 +4,7 @@ import type { ProducibleJob, SubmitOptions } from "../../core/job/submit-options
 import { submissionOf } from "../../core/submit/submission.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { INSERT, outboxMigration, type Statement } from "./table.ts";
+import { INSERT, outboxMigration, ROW_BYTES_MAX, type Statement, tooLarge } from "./table.ts";
 import { runIn, type Transaction } from "./transactions.ts";
 
 export interface OutboxOptions extends SubmitOptions {
@@ -20,7 +20,7 @@ export interface Outbox {
    *
    * @param tx a transaction of pg, postgres, Drizzle, Prisma, Knex, Kysely, TypeORM or MikroORM
    * @throws HoldfastError `INVALID_PAYLOAD`, `INVALID_REQUEST`, `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID` as a submission;
-   *   `USAGE` for what is no transaction; and what the library throws
+   *   `OUTBOX_ROW_TOO_LARGE` beyond 16 MiB of JSON; `USAGE` for what is no transaction; and what the library throws
    * @example
    * await db.transaction(async (tx) => {
    *   await tx.insert(orders).values(order);
@@ -50,6 +50,8 @@ export function createOutbox(validate: Validate): Outbox {
     const { payloadJson } = validate({ jobs: new Map([[job.type, job as JobContract]]) }, sent);
     const sentOptions = Object.keys(sent.options).length === 0 ? null : JSON.stringify(sent.options);
     const key = checkedOrderingKey(orderingKey);
+    const bytes = Buffer.byteLength(payloadJson ?? "") + Buffer.byteLength(sentOptions ?? "");
+    if (bytes > ROW_BYTES_MAX) throw tooLarge(bytes);
     return {
       text: INSERT,
       values: [job.type, payloadJson ?? null, options.idempotencyKey, sentOptions, key],

@@ -7,9 +7,9 @@ import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
 import { orStop, type Running, stopOnce } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
 import { wait } from "../../platform/lib/wait.ts";
-import { type ClaimedRow, createClaimer } from "./claim.ts";
+import { BYTES_MAX, type ClaimedRow, createClaimer } from "./claim.ts";
 import { connectDatabase, type Database, requireOutbox } from "./database.ts";
-import { IDLE_MAX_MS, TABLE } from "./table.ts";
+import { IDLE_MAX_MS, TABLE, tooLarge } from "./table.ts";
 
 /** What became of a row. `deferred`: Redis could not accept it, and it waits. */
 export type RowOutcome = "accepted" | "duplicate" | "parked" | "deferred";
@@ -25,10 +25,9 @@ export interface RelayOptions {
   readonly log: Logger;
 }
 
-/** Rows of one look, as many as make about a megabyte; as many again in chains. */
+/** Rows that one look locks; as many again in chains. */
 const LIMIT_MIN = 8;
 const LIMIT_MAX = 1_024;
-const CHARACTERS_MAX = 1_048_576;
 /** Rows that Redis accepts at a time: each waits no longer for its answer than a single one. */
 const IN_FLIGHT_MAX = 128;
 /** A notification wakes the relay at once; a lost one costs at most this. */
@@ -126,26 +125,22 @@ async function relayRows(
     }
     await database.query("BEGIN");
     const readAt = performance.now();
-    const { chains, hasMore } = await claim(pauses.types(), limit);
+    const { chains, hasMore, isCut } = await claim(pauses.types(), limit);
     const submitting = { ...relaying, readAt, stop };
     const ends = (await mapInFlight(chains, IN_FLIGHT_MAX, (chain) => submitChain(chain, submitting))).flat();
     await finish(database, ends, keepMs);
     await database.query("COMMIT");
     onLook();
     for (const { row, outcome } of ends) onRow(row, outcome, row.age_ms + performance.now() - readAt);
-    limit = nextLimit(limit, chains);
+    limit = isCut ? Math.max(LIMIT_MIN, Math.floor(limit / 4)) : nextLimit(limit, chains.flat());
     const isIdle = !hasMore && ends.every(({ outcome }) => outcome === "deferred");
     if (isIdle) await waker.untilWoken(Math.min(POLL_MS, pauses.shortestMs()));
   }
 }
 
-/** Large payloads are read in small numbers. */
-function nextLimit(limit: number, chains: readonly (readonly ClaimedRow[])[]): number {
-  const lengths = chains.flat().map(({ payload }) => payload?.length ?? 0);
-  const characters = lengths.reduce((sum, length) => sum + length, 0);
-  if (characters > CHARACTERS_MAX) return Math.max(LIMIT_MIN, Math.floor(limit / 4));
-  const isWorthMore = lengths.length >= limit && characters < CHARACTERS_MAX / 4;
-  return isWorthMore ? Math.min(2 * limit, LIMIT_MAX) : limit;
+function nextLimit(limit: number, rows: readonly ClaimedRow[]): number {
+  const total = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  return rows.length >= limit && total < BYTES_MAX / 4 ? Math.min(2 * limit, LIMIT_MAX) : limit;
 }
 
 interface RowEnd {
@@ -181,6 +176,7 @@ async function submitRow(
   const ageMs = row.age_ms + performance.now() - readAt;
   try {
     if (ageMs > ageMaxMs(retentionMs)) throw tooOld();
+    if (row.is_too_large) throw tooLarge(row.bytes);
     const { id, duplicate } = await submit(submissionOfRow(row));
     pauses.end(row.type);
     return { row, outcome: duplicate ? "duplicate" : "accepted", jobId: id };
@@ -208,7 +204,7 @@ function submissionOfRow({ type, payload, idempotency_key: idempotencyKey, optio
   return {
     type,
     idempotencyKey,
-    ...(payload !== null && { payload: read(payload, "/payload") }),
+    payload: payload === null ? undefined : read(payload, "/payload"),
     ...(options !== null && { options: read(options, "/options") }),
   };
 }

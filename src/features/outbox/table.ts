@@ -1,3 +1,5 @@
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+
 /** The outbox's table, the channel of its notifications, and its only index. */
 export const TABLE = "holdfast_outbox";
 
@@ -6,6 +8,14 @@ export const VERSION = 1;
 
 /** How long a relay's or an operator's transaction may be idle before the server ends it, in milliseconds: then others get its rows. */
 export const IDLE_MAX_MS = 30_000;
+
+/** Of the JSON of a row, in bytes: a relay holds it several times over while it submits it. */
+export const ROW_BYTES_MAX = 16 * 1_048_576;
+
+export function tooLarge(bytes: number): HoldfastError {
+  const message = `expected at most ${ROW_BYTES_MAX} bytes of JSON, got ${bytes}`;
+  return new HoldfastError("OUTBOX_ROW_TOO_LARGE", message);
+}
 
 /** The table's comment, by which its version is known. */
 export const COMMENT = `Holdfast outbox, version ${VERSION}`;
