@@ -273,6 +273,7 @@ describe("the doctor", () => {
   const findings = async (service: OutboxService, variables?: Variables) =>
     Object.fromEntries((await examine(service, variables)).map(({ name, verdict }) => [name, verdict]));
   const well = {
+    "outbox database": "ok",
     "outbox table": "ok",
     "outbox index": "ok",
     "outbox trigger": "ok",
@@ -317,6 +318,16 @@ describe("the doctor", () => {
     expect(await verdict(46_000)).toBe("warn");
     expect(await verdict(3_604_000)).toBe("warn");
     expect(await verdict(3_605_000)).toBe("ok"); // an hour for a person, and the time of a submission
+  });
+
+  it("finds a database that takes no changes", async () => {
+    const service = await createOutboxService(application);
+    const name = new URL(service.databaseUrl).pathname.slice(1);
+    await service.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+
+    expect(await examine(service)).toContainEqual(
+      expect.objectContaining({ name: "outbox database", verdict: "bad", found: "read-only" }),
+    );
   });
 
   it("finds dead rows that nothing vacuums, until they are vacuumed", async () => {

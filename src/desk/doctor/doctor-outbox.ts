@@ -63,12 +63,13 @@ function unknownVersion(): Finding {
 }
 
 interface Parts {
+  readonly writable: boolean;
   readonly index: boolean;
   readonly trigger: boolean;
   readonly privileges: boolean;
 }
 
-const parts = `SELECT
+const parts = `SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' AS writable,
   EXISTS (SELECT 1 FROM pg_index WHERE indrelid = '${TABLE}'::regclass AND indisvalid
     AND indexrelid = to_regclass('${TABLE}_next')) AS index,
   EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = '${TABLE}'::regclass AND tgname = '${TABLE}_added' AND tgenabled <> 'D') AS trigger,
@@ -77,10 +78,15 @@ const parts = `SELECT
 
 async function diagnoseParts(database: Database): Promise<Finding[]> {
   const [found] = await database.query<Parts>(parts);
-  const { index, trigger, privileges } = found ?? { index: false, trigger: false, privileges: false };
+  const none = { writable: false, index: false, trigger: false, privileges: false };
+  const { writable, index, trigger, privileges } = found ?? none;
   const again = "run holdfast outbox init --apply again";
   const text = (isThere: boolean) => (isThere ? "there" : "missing");
   return [
+    finding("outbox database", writable ? "ok" : "bad", writable ? "takes changes" : "read-only", {
+      reason: "no transaction adds a row, and no relay submits one",
+      remedy: "let DATABASE_URL name the primary; see default_transaction_read_only",
+    }),
     finding("outbox index", index ? "ok" : "bad", text(index), {
       reason: "each look of a relay reads the whole table",
       remedy: again,
