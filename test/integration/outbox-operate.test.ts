@@ -212,8 +212,66 @@ describe("parked rows", withProcesses, () => {
       expect.arrayContaining([
         `outbox-released row ${first}: typo`,
         `outbox-discarded row ${second}: a test`,
+        "outbox-discarded-failed row 77",
       ]),
     );
+  });
+
+  it("are all released, many at a time, though one statement would take longer than people wait", async () => {
+    const service = await createOutboxService(application);
+    const operator = await service.createOperator();
+    await service.pool.query(`INSERT INTO holdfast_outbox (type, idempotency_key, state, problem)
+      SELECT 'note', n, 'parked', json_build_object('code', CASE WHEN n % 10 = 0 THEN 'OTHER' ELSE 'MANY' END)
+      FROM generate_series(1, 60000) n`);
+    await service.pool.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END $$;
+      CREATE TRIGGER slow AFTER UPDATE ON holdfast_outbox FOR EACH STATEMENT EXECUTE FUNCTION slow()`);
+
+    expect(await operator.outbox.releaseAll("MANY", { by: "test" })).toBe(54_000);
+
+    const { rows } = await service.pool.query("SELECT state, count(*)::int FROM holdfast_outbox GROUP BY 1");
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        { state: "parked", count: 6_000 },
+        { state: "waiting", count: 54_000 },
+      ]),
+    );
+  });
+
+  it("are not asked for, nor mended, by what PostgreSQL cannot hold", async () => {
+    const service = await createOutboxService(application);
+    const { url } = await service.startApi();
+    const post = (path: string, body: unknown) => call(`${url}/outbox/${path}`, "POST", body);
+
+    for (const answer of [
+      await get(`${url}/outbox/parked?code=a%00`),
+      await get(`${url}/outbox/parked?type=a%00`),
+      await post("release", { code: "a\0" }),
+      await post("parked/1/release", { type: "a\0" }),
+      await post("parked/1/release", { idempotencyKey: "a\0" }),
+      await post("parked/1/release", { idempotencyKey: "" }),
+    ])
+      expect(answer).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST" } });
+    const { outbox: calls } = await service.createOperator();
+    for (const called of [
+      calls.parked({ code: "a\0", limit: 1 }),
+      calls.releaseAll("a\0", { by: "test" }),
+      calls.release("1", { idempotencyKey: "a\0" }, { by: "test" }),
+    ])
+      await expect(called).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+  });
+
+  it("are not listed from what is no id, nor as what is no number of them", async () => {
+    const { env } = createService(testApplication, { DATABASE_URL: inject("postgresUrl") });
+    for (const [option, value] of [
+      ["--limit", "x"],
+      ["--limit", "1000"],
+      ["--after", "x"],
+    ] as const)
+      expect(await run(["outbox", "parked", option, value], env)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(option),
+      });
   });
 
   it("answer that there is no outbox where none is configured, and that the database is away where it is", async () => {

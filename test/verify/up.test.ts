@@ -140,6 +140,16 @@ describe("holdfast up in an empty folder", withProcesses, () => {
     await slowly("the row is gone", async () => (await client.query("TABLE holdfast_outbox")).rowCount === 0);
   });
 
+  it("says why no relay runs where DATABASE_URL names a database without an outbox", async () => {
+    const variables = {
+      DATABASE_URL: await createDatabase(inject("postgresUrl")),
+      HOLDFAST_LOG_LEVEL: "info",
+    };
+    const { up } = await startUp(await emptyFolder(), variables);
+
+    expect(up.stderr).toMatch(/holdfast outbox init --apply.*"msg":"no relay runs"/);
+  });
+
   it("restarts whatever dies, and reports it", async () => {
     const folder = await emptyFolder();
     const { up, jobs } = await startUp(folder);

@@ -32,7 +32,7 @@ export const auditEntrySchema = z.object({
   schedule: z.string().meta({ description: "Empty for what is about none." }),
   as: z.string().meta({
     description:
-      "What was done. Jobs: retried, cancelled, cancelling, deleted; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues and schedules with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted",
+      "What was done. Jobs: retried, cancelled, cancelling, deleted; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues, schedules and the outbox with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted",
   }),
   count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
   evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
@@ -108,10 +108,10 @@ export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewE
  * Acts, on record before it: a process that dies in between leaves an entry too many, never an act without one. If the act fails, a
  * second entry says so, unless Redis is away.
  */
-export async function onRecord(store: QueueStore, entry: NewEntry, act: () => Promise<void>): Promise<void> {
+export async function onRecord<T>(store: QueueStore, entry: NewEntry, act: () => Promise<T>): Promise<T> {
   await appendToAuditLog(store, entry);
   try {
-    await act();
+    return await act();
   } catch (error) {
     await appendToAuditLog(store, { ...entry, as: `${entry.as}-failed` }).catch(() => {});
     throw error;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mendingSchema, parkedQuerySchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
+import { codeSchema, mendingSchema, parkedQuerySchema, parkedRowSchema } from "../outbox/outbox-operator.ts";
 import { depthSchema } from "../outbox/read-outbox.ts";
 import { change, read } from "./operation.ts";
 
@@ -60,7 +60,7 @@ export const outboxOperations = {
     path: "/outbox/release",
     summary: "Release all rows that were parked with a code",
     input: z
-      .strictObject({ code: z.string().min(1).max(64), reason })
+      .strictObject({ code: codeSchema, reason })
       .meta({ examples: [{ code: "UNKNOWN_JOB_TYPE", reason: "the relay knows the type now" }] }),
     answer: z.object({ released: z.int() }).describe("They wait for a relay."),
     errors,

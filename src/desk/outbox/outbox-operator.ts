@@ -1,10 +1,12 @@
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { Database } from "../../features/outbox/database.ts";
 import { TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { type Act, appendToAuditLog, storedReason } from "../audit/audit-log.ts";
-import { depthOf, inOutbox, type OutboxDepth } from "./read-outbox.ts";
+import { parseInput } from "../../platform/lib/parse-input.ts";
+import { type Act, onRecord, storedReason } from "../audit/audit-log.ts";
+import { inOutbox, type OutboxDepth, readDepth, readInOutbox } from "./read-outbox.ts";
 
 /** A row that cannot be accepted as it is. Its payload stays in the database. */
 export const parkedRowSchema = z.object({
@@ -23,17 +25,19 @@ export const parkedRowSchema = z.object({
 });
 export type ParkedRow = Readonly<z.output<typeof parkedRowSchema>>;
 
+/** As PostgreSQL can hold it. */
+const text = z
+  .string()
+  .max(64)
+  .refine((value) => !value.includes("\0"), "expected no NUL");
+
+export const codeSchema = text.min(1);
+
 export const parkedQuerySchema = z.strictObject({
-  code: z
-    .string()
-    .max(64)
+  code: text
     .optional()
     .meta({ description: "Only rows that were parked with this code.", examples: ["UNKNOWN_JOB_TYPE"] }),
-  type: z
-    .string()
-    .max(64)
-    .optional()
-    .meta({ description: "Only rows of this job type.", examples: ["send-receipt"] }),
+  type: text.optional().meta({ description: "Only rows of this job type.", examples: ["send-receipt"] }),
   after: z
     .string()
     .regex(/^\d{1,18}$/)
@@ -44,15 +48,22 @@ export const parkedQuerySchema = z.strictObject({
 export type ParkedQuery = Readonly<z.output<typeof parkedQuerySchema>>;
 
 export const mendingSchema = z.strictObject({
-  type: z.string().max(64).optional(),
+  type: text.optional(),
   payload: z.unknown().optional(),
-  idempotencyKey: z.string().max(510).optional(),
+  idempotencyKey: z
+    .string()
+    .max(510)
+    .refine((key) => keyFault(key) === undefined, { error: ({ input }) => keyFault(String(input)) })
+    .optional(),
   options: z.record(z.string(), z.unknown()).optional(),
 });
 /** What replaces a member of a row before it is released. */
 export type Mending = Readonly<z.output<typeof mendingSchema>>;
 
-/** What an operator can do with the outbox. All calls fail with `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE` where there is none, or it is away. */
+/**
+ * What an operator can do with the outbox. All calls fail with `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE` where there is none, or it is away;
+ * with `INVALID_REQUEST` for what no row can have.
+ */
 export interface OutboxOperator {
   depth(): Promise<OutboxDepth>;
   /** The oldest first. */
@@ -63,7 +74,7 @@ export interface OutboxOperator {
    * @throws HoldfastError `OUTBOX_ROW_NOT_FOUND`
    */
   release(id: string, mending: Mending, act: Act): Promise<void>;
-  /** Releases all rows that were parked with a code. @returns how many */
+  /** Releases all rows that were parked with a code, 50,000 at a time: after a failure, call it again. @returns how many */
   releaseAll(code: string, act: Act): Promise<number>;
   /** Deletes a parked row: its job will not exist, and the rows behind it go on. @throws HoldfastError `OUTBOX_ROW_NOT_FOUND` */
   discard(id: string, act: Act): Promise<void>;
@@ -86,52 +97,66 @@ const releaseRow = `UPDATE ${TABLE} SET ${waiting}, type = coalesce($2, type), p
     idempotency_key = coalesce($4, idempotency_key), options = coalesce($5::json, options)
   WHERE id = $1::bigint AND state = 'parked' RETURNING id`;
 
+const discardRow = `DELETE FROM ${TABLE} WHERE id = $1::bigint AND state = 'parked' RETURNING id`;
+
+const AT_ONCE = 50_000;
+/** In the order of ids: a row that a relay parks again meanwhile is not released again. */
+const releaseNext = `WITH next AS (SELECT id FROM ${TABLE} WHERE state = 'parked' AND id > $1::bigint AND problem->>'code' = $2
+    ORDER BY id LIMIT ${AT_ONCE}),
+  released AS (UPDATE ${TABLE} parked SET ${waiting} FROM next WHERE parked.id = next.id AND state = 'parked' RETURNING 1)
+  SELECT (SELECT count(*)::int FROM released) AS count, (SELECT max(id)::text FROM next) AS last`;
+
 const ID = /^\d{1,18}$/;
 
 /** @param audit where acts are recorded */
 export function openOutboxOperator(url: string | undefined, audit: QueueStore): OutboxOperator {
-  const record = (as: string, what: string, { by, reason }: Act) =>
-    appendToAuditLog(audit, {
-      as,
-      evidence: storedReason(audit, reason === undefined ? what : `${what}: ${reason}`),
-      by,
-    });
-  const changeOne = async (id: string, change: (database: Database) => Promise<readonly unknown[]>) => {
-    const changed = ID.test(id) ? await inOutbox(url, change) : [];
-    if (changed.length === 0)
-      throw new HoldfastError("OUTBOX_ROW_NOT_FOUND", `No row with this id is parked: ${id}`);
+  const recorded = <T>(as: string, what: string, { by, reason }: Act, act: () => Promise<T>) => {
+    const evidence = storedReason(audit, reason === undefined ? what : `${what}: ${reason}`);
+    return onRecord(audit, { as, evidence, by }, act);
   };
+  const changeOne = (as: string, id: string, act: Act, statement: string, values: readonly unknown[] = []) =>
+    recorded(as, `row ${id}`, act, async () => {
+      const change = async (database: Database) =>
+        await woken(database, await database.query(statement, [id, ...values]));
+      const changed = ID.test(id) ? await inOutbox(url, change) : [];
+      if (changed.length === 0)
+        throw new HoldfastError("OUTBOX_ROW_NOT_FOUND", `No row with this id is parked: ${id}`);
+    });
   return {
-    depth: () => inOutbox(url, depthOf),
-    parked: async ({ after = "0", code, type, limit }) => {
-      const values = [ID.test(after) ? after : "0", code ?? null, type ?? null, limit];
-      return [...(await inOutbox(url, (database) => database.query<ParkedRow>(parkedRows, values)))];
+    depth: () => readDepth(url),
+    async parked({ limit, ...query }) {
+      const { after = "0", code, type } = parseInput(parkedQuerySchema.omit({ limit: true }), query);
+      const values = [after, code ?? null, type ?? null, limit];
+      return [...(await readInOutbox(url, (database) => database.query<ParkedRow>(parkedRows, values)))];
     },
-    async release(id, { type, payload, idempotencyKey, options }, act) {
+    async release(id, mending, act) {
+      const { type, payload, idempotencyKey, options } = parseInput(mendingSchema, mending);
       const json = [payload, options].map((value) => (value === undefined ? null : JSON.stringify(value)));
-      const values = [id, type ?? null, json[0], idempotencyKey ?? null, json[1]];
-      await record("outbox-released", `row ${id}`, act);
-      await changeOne(
-        id,
-        async (database) => await woken(database, await database.query(releaseRow, values)),
-      );
+      const values = [type ?? null, json[0], idempotencyKey ?? null, json[1]];
+      await changeOne("outbox-released", id, act, releaseRow, values);
     },
     async releaseAll(code, act) {
-      await record("outbox-released", `all rows parked with ${code}`, act);
-      const released = await inOutbox(url, async (database) => {
-        const statement = `UPDATE ${TABLE} SET ${waiting} WHERE state = 'parked' AND problem->>'code' = $1 RETURNING id`;
-        return await woken(database, await database.query(statement, [code]));
-      });
-      return released.length;
+      parseInput(codeSchema, code);
+      const release = () => inOutbox(url, (database) => releaseParkedWith(database, code));
+      return await recorded("outbox-released", `all rows parked with ${code}`, act, release);
     },
-    async discard(id, act) {
-      await record("outbox-discarded", `row ${id}`, act);
-      await changeOne(id, async (database) => {
-        const statement = `DELETE FROM ${TABLE} WHERE id = $1::bigint AND state = 'parked' RETURNING id`;
-        return await woken(database, await database.query(statement, [id]));
-      });
-    },
+    discard: (id, act) => changeOne("outbox-discarded", id, act, discardRow),
   };
+}
+
+async function releaseParkedWith(database: Database, code: string): Promise<number> {
+  let released = 0;
+  let after: string | null = "0";
+  while (after !== null) {
+    const batches: readonly { readonly count: number; readonly last: string | null }[] = await database.query(
+      releaseNext,
+      [after, code],
+    );
+    await woken(database, batches);
+    released += batches[0]?.count ?? 0;
+    after = batches[0]?.last ?? null;
+  }
+  return released;
 }
 
 async function woken<Rows>(database: Database, changed: Rows): Promise<Rows> {

@@ -1,11 +1,5 @@
 import { z } from "zod";
-import {
-  type Database,
-  isPostgres,
-  outboxFault,
-  requireOutbox,
-  withDatabase,
-} from "../../features/outbox/database.ts";
+import { type Database, isPostgres, requireOutbox, withDatabase } from "../../features/outbox/database.ts";
 import { RELAY_NAME } from "../../features/outbox/relay.ts";
 import { TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -41,7 +35,7 @@ const depth = `SELECT ${counted("waiting")} AS waiting, ${counted("parked")} AS 
 
 /** @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
 export async function readDepth(url: string | undefined): Promise<OutboxDepth> {
-  return await inOutbox(url, depthOf);
+  return await readInOutbox(url, depthOf);
 }
 
 export async function depthOf(database: Database): Promise<OutboxDepth> {
@@ -50,17 +44,21 @@ export async function depthOf(database: Database): Promise<OutboxDepth> {
   return found;
 }
 
-/** Works with the outbox, within 1.5 s. @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
+/** Works with the outbox; a statement ends within 10 s. @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
 export async function inOutbox<T>(
   url: string | undefined,
   use: (database: Database) => Promise<T>,
 ): Promise<T> {
   if (url === undefined) throw new HoldfastError("OUTBOX_NOT_FOUND", "DATABASE_URL is not set");
-  const work = withDatabase(url, async (database) => {
+  return await withDatabase(url, async (database) => {
     await requireOutbox(database);
     return await use(database);
   });
-  return await withDeadline(work, READ_MAX_MS, late);
+}
+
+/** The same, within 1.5 s: for what changes nothing, since it may go on after that. */
+export async function readInOutbox<T>(...work: Parameters<typeof inOutbox<T>>): Promise<T> {
+  return await withDeadline(inOutbox(...work), READ_MAX_MS, late);
 }
 
 function late(): HoldfastError {
@@ -68,15 +66,18 @@ function late(): HoldfastError {
 }
 
 /**
- * Whether a relay has something to do there: `DATABASE_URL` is a name that applications use for databases without an outbox, too. While the
- * database is away, a relay waits for it.
+ * Why no relay has anything to do there: `DATABASE_URL` is a name that applications use for databases without an outbox, too. Undefined if
+ * one may have; while the database is away, a relay waits for it.
  */
-export async function mayHaveOutbox(url: string | undefined): Promise<boolean> {
-  if (url === undefined || !isPostgres(url)) return false;
+export async function whyNoOutbox(url: string | undefined): Promise<string | undefined> {
+  if (url === undefined || !isPostgres(url)) return "DATABASE_URL names no PostgreSQL";
   try {
-    return (await withDeadline(withDatabase(url, outboxFault), READ_MAX_MS, late)) !== "absent";
+    await readInOutbox(url, async () => {});
+    return undefined;
   } catch (error) {
-    return error instanceof HoldfastError && error.code === "DATABASE_UNAVAILABLE";
+    if (!(error instanceof HoldfastError)) return "DATABASE_URL is no valid URL";
+    const isWithout = error.code === "OUTBOX_NOT_FOUND" || error.code === "CONFIG_INVALID";
+    return isWithout ? error.message : undefined;
   }
 }
 
@@ -90,9 +91,9 @@ export function openOutboxSight(url: string | undefined): () => boolean {
     const now = performance.now();
     if (url !== undefined && now - seenAt > SEEN_FOR_MS) {
       seenAt = now;
-      void mayHaveOutbox(url).then(
-        (found) => {
-          isThere = found;
+      void whyNoOutbox(url).then(
+        (reason) => {
+          isThere = reason === undefined;
         },
         () => {},
       );

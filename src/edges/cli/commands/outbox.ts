@@ -6,7 +6,7 @@ import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { readJson, readSource } from "../option-values.ts";
+import { parseWhole, readJson, readSource } from "../option-values.ts";
 import { print } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { listOf } from "../screen/table.ts";
@@ -108,7 +108,8 @@ interface ParkedOptions extends ShowOptions {
 }
 
 async function listParked({ code, type, after, limit, ...options }: ParkedOptions): Promise<void> {
-  const most = Math.min(200, Math.max(1, Number(limit) || 50));
+  const most = parseWhole("--limit", limit, "a number from 1 to 200", 200);
+  if (after !== undefined) parseWhole("--after", after, "the id of a row");
   await withOutbox(async (calls) => {
     const read = () => calls.parked({ code, type, after, limit: most });
     await show({ read, describe: describeParked, json: (rows) => rows }, options);

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { mayHaveOutbox } from "../../../desk/outbox/read-outbox.ts";
+import { whyNoOutbox } from "../../../desk/outbox/read-outbox.ts";
 import { childEnvironment, type Settings } from "../../../platform/config/settings.ts";
 import type { VariableName } from "../../../platform/config/variables.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -25,12 +25,13 @@ export async function startLocalSystem(settings: Settings, parts: Running[], log
   const graceMs = settings.HOLDFAST_STOP_GRACE_MS;
   const { HOLDFAST_METRICS_PORT: port } = settings;
   const api = apiChild(laterMetricsPort(port, 2));
+  const noRelay = await whyNoOutbox(settings.DATABASE_URL);
+  if (noRelay !== undefined && settings.DATABASE_URL !== undefined)
+    log.info({ reason: noRelay }, "no relay runs");
   const others = [
     roleChild("worker", {}, graceMs),
     roleChild("scheduler", laterMetricsPort(port, 1), graceMs),
-    ...((await mayHaveOutbox(settings.DATABASE_URL))
-      ? [roleChild("relay", laterMetricsPort(port, 3), 0)]
-      : []),
+    ...(noRelay === undefined ? [roleChild("relay", laterMetricsPort(port, 3), 0)] : []),
   ];
   return {
     /** Starts API, worker, scheduler and relay; after their stop, starts them again with the same port for the API. @returns the API's URL */
