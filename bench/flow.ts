@@ -41,7 +41,7 @@ const full = {
   drained: { jobs: 20_000, rounds: 15 },
   scheduled: { schedules: 10_000, seconds: 60 },
   budget: { bytes: 300 * 1024 * 1024, keepBytes: 50 * 1024 * 1024 },
-  rated: { jobs: 20_000, rounds: 3 },
+  rated: { jobs: 10_000, rounds: 5 },
 };
 const quick = {
   waiting: 10_000,
