@@ -55,10 +55,10 @@ const BATCH = 1_000;
 /** Of a run's fence. The database's clock only bounds it: if Redis's was ahead for a while, nothing later is below it. */
 const HORIZON = `least($1::text::bigint, (extract(epoch from now()) * 1000)::bigint) - ${REMEMBERED_MS}`;
 
-/** Only forwards. */
+/** Only forwards, and by a minute at least: many processes would wait for each other's transactions. */
 const MOVE_HORIZON = `
   update holdfast_effects set fence = given.horizon from (select ${HORIZON} as horizon) as given
-  where key = 'horizon' and fence < given.horizon
+  where key = 'horizon' and fence < given.horizon - ${MINUTE_MS}
   returning key`;
 
 const FORGET = `

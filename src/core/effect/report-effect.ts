@@ -52,7 +52,7 @@ export async function afterFailure(
 function judge(effect: EffectRun, thrown: unknown, record: OutgoingRecord): NotDone | "unknown" {
   const { id, options, declaration, attempt } = effect;
   try {
-    return verdictOn(thrown, record, [options.classify, declaration.classify], declaration.onError);
+    return verdictOn(thrown, record, [options, declaration], declaration.onError);
   } catch (fault) {
     attempt
       .log()

@@ -27,19 +27,19 @@ export const notDone: NotDone = { verdict: "not-done" };
  * Decides what a failed run of an effect means: it did not happen, or nobody can know.
  *
  * @param record what the run was seen to send
- * @param classifiers are asked in turn. One that returns anything but a verdict proves nothing
+ * @param judges whose classifiers are asked in turn. One that returns anything but a verdict proves nothing
  * @param onError what the declaration says of errors that nothing explains
  * @throws what a classifier throws
  */
 export function verdictOn(
   thrown: unknown,
   record: OutgoingRecord,
-  classifiers: readonly (Classify | undefined)[],
+  judges: readonly { readonly classify?: Classify }[],
   onError: "in-doubt" | "not-done" = "in-doubt",
 ): NotDone | "unknown" {
   const seen = record.seen();
   let verdict: unknown;
-  for (const classifier of classifiers) verdict ??= classifier?.(thrown, seen);
+  for (const judge of judges) verdict ??= judge.classify?.(thrown, seen);
   return readVerdict(verdict ?? classify(thrown, record, onError));
 }
 

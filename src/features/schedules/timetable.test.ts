@@ -136,7 +136,7 @@ describe("a timetable", () => {
   });
 
   it.each([
-    ...["", "* * * *", "0 0 0 * * *", "61 * * * *", "every day", "@daily"],
+    ...["", "* * * *", "0 0 0 * * *", "61 * * * *", "every day", "@often"],
     ...["2099-11-29T05:47:44", "2099-11-29T05:47:44Z", "2099-11-29 05:47:44"],
   ])("refuses the pattern %j", (pattern) => {
     expect(() => cronTimetable(pattern, "UTC")).toThrow();

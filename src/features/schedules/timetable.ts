@@ -22,19 +22,23 @@ export function everyTimetable(everyMs: number): Timetable {
   };
 }
 
+/** Such as `@daily`. */
+const NICKNAME = /^\s*@[a-z]+\s*$/i;
+
 /**
  * Ticks once for each clock time of a zone that the pattern matches.
  *
  * It matches clock times first and converts them to instants after, so `instantOf` alone decides what a change of the clocks
  * means.
  *
- * @param pattern five fields: minute, hour, day of month, month, day of week
+ * @param pattern five fields: minute, hour, day of month, month, day of week; or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`
  * @throws Error when the pattern or the zone is not valid
  */
 export function cronTimetable(pattern: string, timeZone: string): Timetable {
   const zone = openZone(timeZone);
-  // Croner also accepts a date, which would be no pattern once it is past, and names such as `@daily`.
-  if (pattern.trim().split(/\s+/).length !== 5) throw new Error("expected five fields");
+  // Croner also accepts a date, which would be no pattern once it is past.
+  if (!NICKNAME.test(pattern) && pattern.trim().split(/\s+/).length !== 5)
+    throw new Error("expected five fields");
   // Croner matches clock times written as UTC, and converts nothing.
   const cron = new Cron(pattern, { timezone: "UTC", mode: "5-part", paused: true });
   return {

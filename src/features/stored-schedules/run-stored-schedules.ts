@@ -104,8 +104,8 @@ async function submitDue(
   for (const { schedule, since, until, fault } of versions.filter((version) => version.until > done)) {
     if (fault !== undefined) {
       events.emit("tick.failed", tickOf(schedule, Math.min(now, until)), fault);
-      // Others had time to read it, and the versions after it must not wait for ever.
-      if (now - until > ON_TIME_MS) continue;
+      // Others had time to read it while this scheduler was there, and the versions after it must not wait for ever.
+      if (now - Math.max(until, onTimeFrom) > ON_TIME_MS) continue;
       return { at: Math.max(done, since) + 1, retryMs: NOT_HERE_MS };
     }
     const due = dueAfter(schedule, done, Math.min(now, until));
