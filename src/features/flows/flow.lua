@@ -98,8 +98,9 @@ end
 -- The parents of a job, as BullMQ stores them: first the one that BullMQ knows, too.
 local function parentsOf(prefix, id)
   local text, others = unpack(redis.call("HMGET", prefix .. id, "parent", "parents"))
+  if not text then return {} end
   -- What another tool has written there must not stop whoever removes ended jobs.
-  local isJson, known = pcall(cjson.decode, text or "")
+  local isJson, known = pcall(cjson.decode, text)
   if not isJson or type(known) ~= "table" or type(known.id) ~= "string" then return {} end
   local parents = { known }
   for other in string.gmatch(others or "", "%S+") do
