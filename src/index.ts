@@ -9,9 +9,9 @@ import type { createProducer as CreateProducer } from "./desk/create-producer.ts
 import type { createOperator as CreateOperator } from "./desk/operator.ts";
 import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
+export type { Application } from "./core/job/application.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
-export type { Application } from "./core/job/define-config.ts";
-export type { JobContract, JobHandler } from "./core/job/define-job.ts";
+export type { JobContract, JobHandler } from "./core/job/contract.ts";
 export type {
   EffectCall,
   EffectDeclaration,

@@ -8,7 +8,7 @@ import { inLanes } from "./waiting.ts";
 
 const LANES = 30;
 
-/** Every second lane submits by the API, so that either build reads what the other wrote. */
+/** Every second job is submitted by the API, which changes its build; the others by this build's library. */
 const BY_API = 2;
 
 /** @param checkout of another build of this package, built, with its own laboratory */

@@ -1,4 +1,4 @@
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import type { JobStatus } from "../core/job/job-status.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
 import { submissionOf } from "../core/submit/submission.ts";

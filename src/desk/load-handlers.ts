@@ -1,5 +1,5 @@
-import type { Application } from "../core/job/define-config.ts";
-import type { JobHandler } from "../core/job/define-job.ts";
+import type { Application } from "../core/job/application.ts";
+import type { JobHandler } from "../core/job/contract.ts";
 import { repeated } from "../features/declaration.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 

@@ -1,7 +1,7 @@
 import { type ConnectedQueues, connectQueues } from "../core/bullmq/store/connect-queues.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { createEvents, type Events } from "../core/events.ts";
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";

@@ -1,4 +1,4 @@
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 
 /** The environment variables that jobs require, each with the types that require it. */
 export function requiredVariables({ jobs }: Pick<Application, "jobs">): ReadonlyMap<string, string[]> {

@@ -1,5 +1,5 @@
 import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import type { Submitter } from "../core/submit/submitter.ts";

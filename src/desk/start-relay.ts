@@ -1,5 +1,5 @@
 import { createEvents } from "../core/events.ts";
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
 import { startRelay as relayRows } from "../features/outbox/relay.ts";

@@ -1,5 +1,5 @@
 import { createEvents } from "../core/events.ts";
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { openValidator } from "../core/submit/validate.ts";
 import { features } from "../features/index.ts";

@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import { createEvents } from "../core/events.ts";
+import type { Application } from "../core/job/application.ts";
 import type { Attempt } from "../core/job/attempt.ts";
-import type { Application } from "../core/job/define-config.ts";
-import type { JobHandler } from "../core/job/define-job.ts";
+import type { JobHandler } from "../core/job/contract.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "../core/run/consume-queue.ts";
 import { callHook, untilHooksEnd } from "../core/run/hook.ts";

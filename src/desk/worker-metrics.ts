@@ -1,6 +1,6 @@
 import type { ConnectedQueues } from "../core/bullmq/store/connect-queues.ts";
 import type { Events } from "../core/events.ts";
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { createMetrics } from "../platform/telemetry/metrics.ts";
 import { measureAttempts, measureEffects, measureSubmissions } from "./job-metrics.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import type { DividedCheck } from "../core/job/application.ts";
+import type { JobContract, JobHandler } from "../core/job/contract.ts";
 import type { ApplicationDeclarations } from "../core/job/declarations.ts";
-import type { DividedCheck } from "../core/job/define-config.ts";
-import type { JobContract, JobHandler } from "../core/job/define-job.ts";
 import type { Schema } from "../platform/lib/schema.ts";
 import type { QueueDefinition } from "./queue-settings.ts";
 

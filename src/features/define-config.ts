@@ -1,5 +1,5 @@
+import { type Application, dividedFaults } from "../core/job/application.ts";
 import type { ApplicationDeclarations } from "../core/job/declarations.ts";
-import { type Application, dividedFaults } from "../core/job/define-config.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { type ApplicationDefinition, repeated, withDefaults } from "./declaration.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { AttemptFunction } from "../core/job/attempt.ts";
+import type { JobContract } from "../core/job/contract.ts";
 import type { ContractDeclarations, JobDeclarations } from "../core/job/declarations.ts";
-import type { JobContract } from "../core/job/define-job.ts";
 import {
   type Declared,
   effectDeclarationSchema,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { JobContract } from "../core/job/define-job.ts";
+import type { JobContract } from "../core/job/contract.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Declaration } from "./declaration.ts";
 

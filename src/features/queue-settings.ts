@@ -1,4 +1,4 @@
-import type { QueueSettings, Rate } from "../core/job/define-config.ts";
+import type { QueueSettings, Rate } from "../core/job/application.ts";
 
 /** Settings of one queue. */
 export interface QueueDefinition {

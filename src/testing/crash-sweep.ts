@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { JobHandler } from "../core/job/define-job.ts";
+import type { JobHandler } from "../core/job/contract.ts";
 import type { Environment } from "../platform/config/settings.ts";
 import { SweepLane } from "./sweep-lane.ts";
 import { SweepReport, type SweptBoundary } from "./sweep-report.ts";

@@ -3,8 +3,8 @@ import type { AttemptOutcome, ClaimedJob } from "../core/bullmq/claim/claimed-jo
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import { openEffects } from "../core/effect/effects.ts";
 import { createEvents } from "../core/events.ts";
+import type { JobContract, JobHandler } from "../core/job/contract.ts";
 import { dedupKeyOf } from "../core/job/dedup-key.ts";
-import type { JobContract, JobHandler } from "../core/job/define-job.ts";
 import { type Failure, failureOf } from "../core/job/failure.ts";
 import { keyFault } from "../core/job/idempotency-key.ts";
 import { newJobId } from "../core/job/job-id.ts";

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { JobContract } from "../core/job/define-job.ts";
+import type { JobContract } from "../core/job/contract.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { defineConfig } from "../features/define-config.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { Application } from "../core/job/define-config.ts";
+import type { Application } from "../core/job/application.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
 import { openSubmitPath, type SubmitPath } from "../core/submit/submit-path.ts";
 import { startWorker } from "../desk/start-worker.ts";

@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import type { QueueLimits } from "../job/define-config.ts";
+import type { QueueLimits } from "../job/application.ts";
 import { bullmqQueueName } from "./store/queue-keys.ts";
 import type { QueueStore } from "./store/queue-store.ts";
 

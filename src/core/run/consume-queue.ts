@@ -8,9 +8,9 @@ import { openEffects } from "../effect/effects.ts";
 import { doubtUnreported, Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
 import type { ConsumedPartition, Feature, FeatureInWorker } from "../feature.ts";
+import type { Application } from "../job/application.ts";
+import type { JobContract, JobHandler } from "../job/contract.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
-import type { Application } from "../job/define-config.ts";
-import type { JobContract, JobHandler } from "../job/define-job.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 

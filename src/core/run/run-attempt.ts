@@ -11,7 +11,7 @@ import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
 import type { Events } from "../events.ts";
 import { failpoint } from "../failpoints.ts";
-import type { JobContract, JobHandler } from "../job/define-job.ts";
+import type { JobContract, JobHandler } from "../job/contract.ts";
 import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
 import { failed, faultOf } from "./attempt-fault.ts";

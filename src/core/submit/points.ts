@@ -3,7 +3,7 @@ import type { RedisConnection } from "../../platform/redis/connection.ts";
 import type { JobAdder } from "../bullmq/add/job-adder.ts";
 import type { NewJob } from "../bullmq/add/new-job.ts";
 import type { QueueStore, QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
-import type { JobContract } from "../job/define-job.ts";
+import type { JobContract } from "../job/contract.ts";
 import type { FeatureOptions, Receipt } from "../job/submit-options.ts";
 
 /** What a feature adds to submissions. */

@@ -5,7 +5,7 @@ import type { ConnectionMode } from "../../platform/redis/connection.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
 import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
-import type { Application } from "../job/define-config.ts";
+import type { Application } from "../job/application.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
 /** Everything a process needs to submit jobs, connected. */

@@ -2,7 +2,7 @@ import { malformed } from "../../platform/lib/parse-json.ts";
 import { createJobAdder } from "../bullmq/add/job-adder.ts";
 import type { Layouts } from "../bullmq/store/partitions.ts";
 import type { QueueStores } from "../bullmq/store/queue-store.ts";
-import type { JobContract } from "../job/define-job.ts";
+import type { JobContract } from "../job/contract.ts";
 import { type KeyHolder, queueOfId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import type { AddJob, OpenAdder, WayIn } from "./points.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { JobContract } from "../../core/job/define-job.ts";
+import type { JobContract } from "../../core/job/contract.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { JobState } from "../../core/job/job-state.ts";
 import { defineJob } from "../../features/define-job.ts";

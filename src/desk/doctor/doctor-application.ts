@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { changedQueues, readQueueMemory } from "../../features/former-queues/queue-memory.ts";
 import { applicationVariables, readEnv, shownValue } from "../../platform/config/application-env.ts";
 import { readVariable, type Settings } from "../../platform/config/settings.ts";

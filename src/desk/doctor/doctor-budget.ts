@@ -1,5 +1,5 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { type Budget, budgetsOf, bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { serversOf } from "../../platform/redis/connection.ts";

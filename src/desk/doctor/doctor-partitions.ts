@@ -1,6 +1,6 @@
 import { Cluster } from "ioredis";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, findings, ok } from "./finding.ts";

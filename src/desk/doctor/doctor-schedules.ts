@@ -1,5 +1,5 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { Schedule } from "../../features/schedules/define-schedule.ts";
 import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { lasting, openSchedulePauses, pauseText } from "../../features/schedules/pauses.ts";

@@ -1,5 +1,5 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { findReadableQueues } from "../overview/open-queues.ts";

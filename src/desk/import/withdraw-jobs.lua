@@ -10,13 +10,15 @@
 
   Returns the ids of those withdrawn
 ]]
+-- @include ../../core/bullmq/names.lua
+
 local start, type, depth = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call("TIME")
 local now = time[1] .. string.format("%03d", math.floor(time[2] / 1000))
 
 -- As BullMQ does when a job is removed: another one with this deduplication id may be added.
 local function releaseDeduplication(id, deduplication)
-  local key = deduplication and start .. "de:" .. deduplication
+  local key = deduplication and holderKey(start, deduplication)
   if key and redis.call("GET", key) == id then redis.call("DEL", key, start .. "dn:" .. deduplication) end
 end
 
@@ -41,7 +43,7 @@ for at = 4, #ARGV do
     local score = redis.call("ZSCORE", KEYS[1], id)
     local from = takeOut(id)
     if from then
-      local due = score and string.format("%.0f", math.floor(tonumber(score) / 4096)) or "0"
+      local due = score and string.format("%.0f", math.floor(tonumber(score) / DUE_SCALE)) or "0"
       redis.call("RENAME", key, start .. "holdfast:job:" .. id)
       redis.call("HSET", KEYS[7], id, now .. " " .. due .. " " .. type)
       redis.call("DEL", key .. ":logs")

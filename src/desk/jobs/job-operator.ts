@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import { cancelJob, type StoredAct } from "../../features/cancel-job.ts";

@@ -8,6 +8,7 @@
   Returns JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
     times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
 ]]
+-- @include ../../core/bullmq/names.lua
 -- @include ../../platform/redis/now.lua
 
 local prefix, now = ARGV[1], nowMs()
@@ -29,7 +30,7 @@ end
 local function times()
   local found = {}
   for _, id in ipairs(redis.call("ZREVRANGE", prefix .. "completed", 0, ARGV[3] - 1)) do
-    local job = redis.pcall("HMGET", prefix .. id, "timestamp", "delay", "processedOn", "finishedOn", "ats", "flow")
+    local job = redis.pcall("HMGET", prefix .. id, SUBMITTED_AT, "delay", STARTED_AT, ENDED_AT, DELIVERIES, "flow")
     -- Only a job's first delivery shows how long it waited; a parent's shows how long its children took.
     if job[1] and job[3] and job[4] and job[5] == "1" and not job[6] then
       append(found, table.concat({ job[1], job[2] or "0", job[3], job[4] }, ","))
@@ -41,7 +42,7 @@ end
 local function active()
   local found = {}
   for _, id in ipairs(redis.call("LRANGE", prefix .. "active", -ARGV[4], -1)) do
-    local job = redis.pcall("HMGET", prefix .. id, "name", "pb", "processedOn")
+    local job = redis.pcall("HMGET", prefix .. id, "name", "pb", STARTED_AT)
     if job[1] then append(found, id, job[1], job[2] or "", job[3] or "0") end
   end
   return found

@@ -1,6 +1,6 @@
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Rate } from "../../core/job/define-config.ts";
+import type { Rate } from "../../core/job/application.ts";
 import { readControl } from "../../features/queue-control/queue-control.ts";
 import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../features/workers/heartbeat.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";

@@ -1,5 +1,5 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";

@@ -1,5 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
 import { estimatesOf } from "../../features/history/history.ts";
 import { HistoryCounts } from "../../features/history/history-counts.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Partitions } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { type Application, dividedFaults, type QueueLimits } from "../../core/job/define-config.ts";
-import type { JobContract } from "../../core/job/define-job.ts";
+import { type Application, dividedFaults, type QueueLimits } from "../../core/job/application.ts";
+import type { JobContract } from "../../core/job/contract.ts";
 import { declarations } from "../../features/declared.ts";
 import { addMark } from "../../features/history/marks.ts";
 import { type Override, type Pause, readControl } from "../../features/queue-control/queue-control.ts";

@@ -1,4 +1,4 @@
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { SubmitPath } from "../../core/submit/submit-path.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { readSettings, type Settings } from "../../platform/config/settings.ts";

@@ -1,4 +1,4 @@
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { errorCodes } from "../../platform/errors/error-codes.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { variables } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { needsTypeScript } from "./needs-typescript.ts";

@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { createEvents } from "../../core/events.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";

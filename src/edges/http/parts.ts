@@ -1,5 +1,5 @@
 import type { QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import type { Operator } from "../../desk/operator.ts";
 import type { OverviewWatch } from "../../desk/overview/watch-overview.ts";

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { MetricsServer } from "../../desk/metrics-server.ts";
 import { serveReadiness } from "../../desk/readiness.ts";
 import type { Environment, Settings } from "../../platform/config/settings.ts";

@@ -1,8 +1,8 @@
 import { SetMetadata } from "@nestjs/common";
 import { MetadataScanner, type ModulesContainer } from "@nestjs/core";
+import type { Application } from "../../core/job/application.ts";
 import type { Attempt } from "../../core/job/attempt.ts";
-import type { Application } from "../../core/job/define-config.ts";
-import type { JobContract, JobHandler } from "../../core/job/define-job.ts";
+import type { JobContract, JobHandler } from "../../core/job/contract.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 /** The metadata of a method that handles a job: its contract. */

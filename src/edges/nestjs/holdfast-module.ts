@@ -1,6 +1,6 @@
 import type { DynamicModule, FactoryProvider, ModuleMetadata } from "@nestjs/common";
 import { ModulesContainer } from "@nestjs/core";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { HoldfastOperator, HoldfastProducer, stoppedLast } from "./connections.ts";
 import { HoldfastHealth } from "./health.ts";
 import type { HoldfastModuleOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import type { DynamicModule, INestApplicationContext, Type } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { RUN_ELSEWHERE } from "./holdfast-module.ts";
 import { HoldfastWorker } from "./worker.ts";
 

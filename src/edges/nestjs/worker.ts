@@ -1,6 +1,6 @@
 import type { ModulesContainer } from "@nestjs/core";
-import type { Application } from "../../core/job/define-config.ts";
-import type { JobHandler } from "../../core/job/define-job.ts";
+import type { Application } from "../../core/job/application.ts";
+import type { JobHandler } from "../../core/job/contract.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { findHandlers } from "./handles-job.ts";
 import { nestLogger } from "./nest-logger.ts";

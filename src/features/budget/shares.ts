@@ -1,5 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 
 /** How much ended jobs may take, in bytes. */
 export interface Budget {

@@ -1,5 +1,5 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { SubmitPath } from "../../core/submit/submit-path.ts";
 import type { FlowReceipt } from "./flow.ts";
 import { type CheckJob, type ValidFlow, validateFlow } from "./flow-input.ts";

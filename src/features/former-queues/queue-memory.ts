@@ -1,4 +1,4 @@
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import type { Prelude } from "../../core/submit/points.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";

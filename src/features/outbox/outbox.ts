@@ -1,4 +1,4 @@
-import type { JobContract } from "../../core/job/define-job.ts";
+import type { JobContract } from "../../core/job/contract.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { ProducibleJob, SubmitOptions } from "../../core/job/submit-options.ts";
 import { submissionOf } from "../../core/submit/submission.ts";

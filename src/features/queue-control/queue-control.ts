@@ -1,6 +1,6 @@
 import { type Partitions, readLimits, withBullmq } from "../../core/bullmq/queue-control.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { QueueLimits, Rate } from "../../core/job/define-config.ts";
+import type { QueueLimits, Rate } from "../../core/job/application.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 const script = loadScript(import.meta.url, "pause-note.lua");

@@ -67,7 +67,8 @@ end
 -- Gives a job that has no token one, or holds it. Returns whether it may start now.
 local function admit(prefix, id, rate, now, maxEvents)
   local key, mayStartAt = rateKey(prefix, rate.hash), nil
-  local count, isBehind = redis.call("ZCARD", key), lastHeld(key)
+  local count = redis.call("ZCARD", key)
+  local isBehind = count > 0 and lastHeld(key)
   if not isBehind and count < rate.limit then
     -- Whatever cools there: there is one more token.
     redis.call("ZADD", key, -now, id)

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
-import type { JobContract } from "../../core/job/define-job.ts";
+import type { JobContract } from "../../core/job/contract.ts";
 import { SCHEDULE_KEY_START } from "../../core/job/idempotency-key.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";

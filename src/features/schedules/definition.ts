@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Application } from "../../core/job/define-config.ts";
-import type { JobContract } from "../../core/job/define-job.ts";
+import type { Application } from "../../core/job/application.ts";
+import type { JobContract } from "../../core/job/contract.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import { REDACTED, replaceAt, stepsOf } from "../../core/job/redaction.ts";
 import type { ProducibleJob } from "../../core/job/submit-options.ts";

@@ -1,4 +1,4 @@
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";

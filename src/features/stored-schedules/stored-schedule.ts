@@ -1,5 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/define-config.ts";
+import type { Application } from "../../core/job/application.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 import type { Schedule } from "../schedules/define-schedule.ts";

@@ -7,7 +7,7 @@ import type { ConnectionMode, RedisConnection } from "../../../platform/redis/co
 import { type KeysInUse, openKeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import { type Clock, openClock } from "../../../platform/redis/fitness/clock.ts";
 import { type Fitness, watchFitness } from "../../../platform/redis/fitness/fitness.ts";
-import { type Application, type DividedCheck, dividedFaults } from "../../job/define-config.ts";
+import { type Application, type DividedCheck, dividedFaults } from "../../job/application.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
 

@@ -14,7 +14,7 @@ import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import { openWriters } from "../../../platform/redis/writers.ts";
-import type { Application, QueueSettings } from "../../job/define-config.ts";
+import type { Application, QueueSettings } from "../../job/application.ts";
 import { Layouts, partitionNames, queueOfPartition } from "./partitions.ts";
 import { queueKeys } from "./queue-keys.ts";
 

@@ -1,5 +1,5 @@
 import { Argument, type Command, type Option } from "commander";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import { jobStates } from "../../../core/job/job-state.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { loadApplication } from "../load-application.ts";

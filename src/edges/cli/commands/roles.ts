@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import { endOnBlockedLoop } from "../../../features/blocked-loop/loop-watch.ts";
 import { type Environment, readRoleSettings, roleEnvironment } from "../../../platform/config/settings.ts";
 import type { WithLogger } from "../../../platform/lib/logger.ts";

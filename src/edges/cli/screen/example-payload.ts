@@ -1,4 +1,4 @@
-import type { JobContract } from "../../../core/job/define-job.ts";
+import type { JobContract } from "../../../core/job/contract.ts";
 import { check, type JsonSchema, jsonSchemaOf } from "../../../platform/lib/schema.ts";
 
 const DEPTH_MAX = 8;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import type { Settings } from "../../../platform/config/settings.ts";
 import { durabilityText } from "../../../platform/config/variables.ts";
 import { examplePayload } from "./example-payload.ts";

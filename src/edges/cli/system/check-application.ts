@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import { loadHandlers } from "../../../desk/load-handlers.ts";
 import { requiredVariables } from "../../../desk/required-variables.ts";
 import { readEnv } from "../../../platform/config/application-env.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Application } from "../../../core/job/define-config.ts";
-import type { JobContract } from "../../../core/job/define-job.ts";
+import type { Application } from "../../../core/job/application.ts";
+import type { JobContract } from "../../../core/job/contract.ts";
 import { submissionSchemaOf } from "../../../core/submit/submission.ts";
 import { features } from "../../../features/index.ts";
 import type { ErrorCode } from "../../../platform/errors/error-codes.ts";

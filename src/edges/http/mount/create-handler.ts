@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import type { Environment } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../../../platform/lib/logger.ts";

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import type { Receipt } from "../../../core/job/submit-options.ts";
 import {
   type ReceiptBody,

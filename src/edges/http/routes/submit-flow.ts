@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import type { Application } from "../../../core/job/define-config.ts";
+import type { Application } from "../../../core/job/application.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operations/receipt.ts";
 import { CHILDREN_MAX, childSchemaOf, flowSchema } from "../../../features/flows/flow-input.ts";
 import { openFlowSubmitter } from "../../../features/flows/flow-submitter.ts";

@@ -1,6 +1,6 @@
 import type { Schema } from "../../platform/lib/schema.ts";
+import type { JobContract, JobHandler } from "./contract.ts";
 import type { ApplicationDeclarations } from "./declarations.ts";
-import type { JobContract, JobHandler } from "./define-job.ts";
 
 /** A valid application. */
 export interface Application extends ApplicationDeclarations {
