@@ -1,4 +1,5 @@
 import {
+  cpSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import type { outbox } from "holdfast/postgres";
+import { bundle } from "../../scripts/lib/bundle.mjs";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 import { patiently } from "./inside/patiently.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -36,7 +38,7 @@ export interface Library {
   readonly outbox: typeof outbox;
 }
 
-/** A text that occurs exactly once in a module of `dist/`, or in a Lua script of `src/`, and its replacement. */
+/** A text that occurs exactly once in a module of `build/`, or in a Lua script of `src/`, and its replacement. */
 export type Edit = readonly [file: string, from: string, to: string];
 
 /** A change to a copy of the build that removes one protection. */
@@ -67,6 +69,7 @@ export function install(mutation?: Mutation, hasFlowControl = false): Installati
     rmSync(file); // the whole copy keeps its own
     writeFileSync(file, text);
   }
+  bundle(directory);
   return installationIn(directory);
 }
 
@@ -87,6 +90,7 @@ function copyFrom(checkout: string): string {
 
 function copyWhole(hasFlowControl: boolean): string {
   const directory = copyFrom(root);
+  cpSync(join(root, "build"), join(directory, "build"), { recursive: true });
   if (hasFlowControl) writeFileSync(join(directory, "lab/flow-control"), "");
   return directory;
 }
@@ -147,7 +151,7 @@ export function edit(directory: string, [name, from, to]: Edit, changed: Changed
   const places = isLua ? modulesWith(name) : new Map([[name, 1]]);
   if (places.size === 0) throw new Error(`no module has ${name}`);
   for (const [module, times] of places) {
-    const file = join(directory, "dist", module);
+    const file = join(directory, "build", module);
     const parts = (changed.get(file) ?? readFileSync(file, "utf8")).split(find);
     if (parts.length - 1 !== times) throw new Error(`${name}: expected exactly once: ${from}`);
     changed.set(file, parts.join(replace));
@@ -159,9 +163,9 @@ function modulesWith(script: string): ReadonlyMap<string, number> {
   const source = readFileSync(join(root, "src", script), "utf8");
   const afterIncludes = source.split(/^-- @include .*\n/m).at(-1) ?? "";
   const body = quoted(withoutComments(afterIncludes.replace(/^#!lua.*\n/, "")));
-  const counts = readdirSync(join(root, "dist"), { recursive: true, encoding: "utf8" })
+  const counts = readdirSync(join(root, "build"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".js"))
-    .map((name) => [name, readFileSync(join(root, "dist", name), "utf8").split(body).length - 1] as const);
+    .map((name) => [name, readFileSync(join(root, "build", name), "utf8").split(body).length - 1] as const);
   return new Map(counts.filter(([, count]) => count > 0));
 }
 

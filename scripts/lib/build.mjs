@@ -1,10 +1,10 @@
-// Builds dist/: the compiled src/, and the console.
+// Builds dist/: src/, compiled into the modules of build/ and joined, and the console.
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
-import { buildCommonJs } from "./common-js.mjs";
+import { buildCommonJs, copyTypes } from "./common-js.mjs";
 import { filesUnder } from "./files.mjs";
 import { must } from "./run.mjs";
 import { Failure } from "./script.mjs";
@@ -13,8 +13,8 @@ import { buildVendored } from "./vendor.mjs";
 /** The native compiler: six times as fast. `typescript` itself stays at 6 for TypeDoc and others, which use its API. */
 export const compiler = "node_modules/typescript7/bin/tsc";
 
-/** Kept in dist/, so that removing dist/ also resets incremental builds. */
-const buildInfo = "dist/.tsbuildinfo";
+/** Kept in build/, so that removing build/ also resets incremental builds. */
+const buildInfo = "build/.tsbuildinfo";
 
 /** Independent parts of the build; `stampFile` records the sources of the last build. */
 const parts = [
@@ -24,10 +24,14 @@ const parts = [
     make: async () => {
       await compile();
       await inlineLua();
+      removeLastBuild();
       copyAssets();
+      copyTypes();
+      copyReference();
       await buildVendored();
       await buildCommonJs();
-      copyReference();
+      const { bundle } = await import("./bundle.mjs"); // needs packages
+      bundle(".");
     },
   },
   {
@@ -53,7 +57,7 @@ export async function build() {
 
 /** Builds from scratch, which also removes output without a source. */
 export async function rebuild() {
-  rmSync("dist", { recursive: true, force: true });
+  for (const folder of ["build", "dist"]) rmSync(folder, { recursive: true, force: true });
   await build();
 }
 
@@ -83,13 +87,13 @@ const luaComments = /^--\[\[[\s\S]*?\]\]\n|^ *--.*\n/gm;
 
 /** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/platform/redis/read-lua.ts`. */
 async function inlineLua() {
-  const { includeLua } = await import(pathToFileURL("dist/platform/redis/include-lua.js").href);
+  const { includeLua } = await import(pathToFileURL("build/platform/redis/include-lua.js").href);
   const luaOf = (file) => includeLua(pathToFileURL(file)).replace(luaComments, "");
   const names =
     /(?<=\b(?:load(?:Script|DeclaringScript)|readLua)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
-  for (const file of filesUnder("dist").filter((file) => file.endsWith(".js"))) {
+  for (const file of filesUnder("build").filter((file) => file.endsWith(".js"))) {
     const text = readFileSync(file, "utf8");
-    const folder = path.join("src", path.dirname(path.relative("dist", file)));
+    const folder = path.join("src", path.dirname(path.relative("build", file)));
     const inlined = text.replace(
       names,
       (_call, comma, name) => `""${comma}${JSON.stringify(luaOf(path.join(folder, name)))}`,
@@ -98,7 +102,14 @@ async function inlineLua() {
       throw new Failure(`${file} names a Lua file otherwise than loadScript(import.meta.url, "NAME.lua")`);
     if (inlined !== text) writeFileSync(file, inlined);
   }
-  writeFileSync("dist/platform/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
+  writeFileSync("build/platform/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
+}
+
+/** All but the console, which is built for itself. */
+function removeLastBuild() {
+  if (!existsSync("dist")) return;
+  const ours = readdirSync("dist").filter((entry) => !/^(console|\.console-stamp)$/.test(entry));
+  for (const entry of ours) rmSync(path.join("dist", entry), { recursive: true });
 }
 
 /** Files that the compiler ignores and the program reads at run time: pages, style sheets. */

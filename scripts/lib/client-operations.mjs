@@ -8,7 +8,7 @@ const common = ["INVALID_REQUEST", "IDEMPOTENCY_KEY_INVALID", "STORE_UNAVAILABLE
 
 /** The source of the client's operations. */
 export async function clientOperations() {
-  const { operations } = await import("../../dist/desk/operations/operations.js");
+  const { operations } = await import("../../build/desk/operations/operations.js");
   const called = Object.entries(operations).filter(([, operation]) => !operation.isCalledByHand);
   const source = `// Written by \`npm run docs\` from src/desk/operations.
 

@@ -1,18 +1,19 @@
 // The package once more, as CommonJS: Jest requires no ES modules. Everything else loads the ES modules, also by `require`, so that each class
 // and registry is there once: see `module-sync` and `module` in package.json.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { packageEntries } from "./package-entries.mjs";
+import { modulesOfEntries } from "./package-entries.mjs";
+import { linkToVendored } from "./vendor.mjs";
 
 const folder = "dist/cjs";
 const imports = /\b(?:from|import)\s*\(?\s*"(\.[^"]+\.(?:js|ts))"/g;
+const url = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;\n';
 
-/** Writes CommonJS of each compiled module that an entry reaches, and its types. */
+/** Writes CommonJS of each compiled module that an entry reaches. */
 export async function buildCommonJs() {
   const { transform } = await import("esbuild"); // not installed yet when this file is first loaded
-  rmSync(folder, { recursive: true, force: true });
-  for (const file of reachedModules()) {
-    const { code } = await transform(readFileSync(file, "utf8"), {
+  for (const module of reached(modulesOfEntries(), (file) => file)) {
+    const { code } = await transform(readFileSync(path.join("build", module), "utf8"), {
       format: "cjs",
       platform: "node",
       target: "node20.19",
@@ -20,39 +21,37 @@ export async function buildCommonJs() {
       supported: { "dynamic-import": false },
       define: { "import.meta.url": "moduleUrl" },
     });
-    const target = path.join(folder, path.relative("dist", file));
-    const linked = code.replace(/(?<=require\(")(\.\.\/)+vendor\//g, "../$&"); // both builds share it
-    mkdirSync(path.dirname(target), { recursive: true });
-    writeFileSync(target, code.includes("moduleUrl") ? `${urlOf(file, target)}${linked}` : linked);
+    const target = path.join(folder, module);
+    write(target, linkToVendored(code.includes("moduleUrl") ? `${url}${code}` : code, target));
   }
-  for (const file of reachedTypes()) cpSync(file, path.join(folder, path.relative("dist", file)));
-  writeFileSync(path.join(folder, "package.json"), '{ "type": "commonjs" }\n');
+  write(path.join(folder, "package.json"), '{ "type": "commonjs" }\n');
 }
 
-/** That of the ES module: pages and threads are beside that. */
-function urlOf(file, target) {
-  const relative = path.relative(path.dirname(target), file);
-  return `const moduleUrl = require("node:url").pathToFileURL(require("node:path").join(__dirname, "${relative}")).href;\n`;
+/** Writes the types that an entry reaches, for both builds. */
+export function copyTypes() {
+  const entries = modulesOfEntries().map(typesOf);
+  for (const module of reached(entries, typesOf))
+    for (const build of ["dist", folder])
+      write(path.join(build, module), readFileSync(path.join("build", module), "utf8"));
 }
 
-function reachedModules() {
-  return reached(".js", (file) => file);
+function typesOf(module) {
+  return module.replace(/\.[jt]s$/, ".d.ts");
 }
 
-function reachedTypes() {
-  return reached(".d.ts", (file) => file.replace(/\.[jt]s$/, ".d.ts"));
-}
-
-function reached(ending, asFile) {
-  const entries = packageEntries().map(({ source }) =>
-    path.join("dist", path.relative("src", source)).replace(/\.ts$/, ending),
-  );
-  const files = new Set(entries);
+/** All that modules of `build/` import, and they themselves. */
+function reached(modules, asFile) {
+  const files = new Set(modules);
   for (const file of files) {
-    for (const [, specifier] of readFileSync(file, "utf8").matchAll(imports)) {
-      const found = path.join(path.dirname(file), asFile(specifier));
-      if (existsSync(found)) files.add(found);
+    for (const [, specifier] of readFileSync(path.join("build", file), "utf8").matchAll(imports)) {
+      const found = asFile(path.join(path.dirname(file), specifier));
+      if (existsSync(path.join("build", found))) files.add(found);
     }
   }
   return files;
+}
+
+function write(file, text) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }

@@ -4,7 +4,7 @@ import { register } from "tsx/esm/api";
 
 /** Holdfast's variables with their documentation. */
 async function readVariables() {
-  const { variables } = await import("../../dist/platform/config/variables.js");
+  const { variables } = await import("../../build/platform/config/variables.js");
   return Object.entries(variables).map(([name, { bare, meaning, ...variable }]) => ({
     name,
     ...variable,
@@ -15,7 +15,7 @@ async function readVariables() {
 
 /** The variables of the jobs in jobs/. */
 async function readJobVariables() {
-  const { applicationVariables } = await import("../../dist/platform/config/application-env.js");
+  const { applicationVariables } = await import("../../build/platform/config/application-env.js");
   const unregister = register();
   const { env } = await import(pathToFileURL("jobs/env.ts").href);
   await unregister();

@@ -2,7 +2,7 @@
 
 /** Every code with its HTTP status, and whether a retry can help. */
 export async function errorCodesTable() {
-  const { errorCodes } = await import("../../dist/platform/errors/error-codes.js");
+  const { errorCodes } = await import("../../build/platform/errors/error-codes.js");
   const rows = Object.entries(errorCodes).map(
     ([code, { httpStatus, retryable, title }]) =>
       `| \`${code}\` | ${httpStatus} | ${retryable ? "yes" : "no"} | ${title} |`,

@@ -2,11 +2,11 @@
 
 /** The OpenAPI document, as `GET /openapi.json` returns it. */
 export async function describeApi() {
-  const { createServer } = await import("../../dist/edges/http/server.js");
-  const { readSettings } = await import("../../dist/platform/config/settings.js");
-  const { loadApplication } = await import("../../dist/edges/cli/load-application.js");
-  const { createLogger } = await import("../../dist/platform/telemetry/create-logger.js");
-  const { createMetrics } = await import("../../dist/platform/telemetry/metrics.js");
+  const { createServer } = await import("../../build/edges/http/server.js");
+  const { readSettings } = await import("../../build/platform/config/settings.js");
+  const { loadApplication } = await import("../../build/edges/cli/load-application.js");
+  const { createLogger } = await import("../../build/platform/telemetry/create-logger.js");
+  const { createMetrics } = await import("../../build/platform/telemetry/metrics.js");
 
   const application = await loadApplication("holdfast.config.ts");
   const inert = {

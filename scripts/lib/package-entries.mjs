@@ -9,3 +9,8 @@ export function packageEntries() {
     .filter(([, target]) => typeof target === "object")
     .map(([entry, target]) => ({ name: path.posix.join(name, entry), source: target["holdfast-source"] }));
 }
+
+/** Their compiled modules, in `build/`. */
+export function modulesOfEntries() {
+  return packageEntries().map(({ source }) => path.relative("src", source).replace(/\.ts$/, ".js"));
+}

@@ -1,7 +1,6 @@
 // Packages that are built into dist/vendor/ instead of being installed: their own dependencies stay out of people's projects.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { filesUnder } from "./files.mjs";
 
 /**
  * What is imported of each. BullMQ brings an install script, which pnpm 11 and later refuse; Fastify a package that refuses Node.js 20 under
@@ -29,7 +28,7 @@ const folder = "dist/vendor";
 /** The packages that are built in, by name; their own dependencies are built in with them. */
 export const vendoredPackages = [...new Set(Object.keys(vendored).map(packageOf))];
 
-/** Builds them, and links the compiled modules to them. */
+/** Builds them. */
 export async function buildVendored() {
   const inputs = await Promise.all(Object.keys(vendored).map(bundle));
   const folders = new Set(
@@ -40,8 +39,6 @@ export async function buildVendored() {
   const packages = [...folders].sort().map((where) => ({ where, ...readPackage(where) }));
   writeFileSync(path.join(folder, "licenses.md"), packages.map(licenceOf).join("\n"));
   writeFileSync(path.join(folder, "bom.cdx.json"), `${JSON.stringify(billOf(packages), null, 1)}\n`);
-  for (const file of filesUnder("dist").filter((file) => /\.js$/.test(file) && !file.startsWith(folder)))
-    link(file);
 }
 
 /** BullMQ's other store, which Holdfast does not use: a quarter of its code, and every process would keep its text in memory. */
@@ -96,13 +93,13 @@ function entryOf(specifier) {
   return `const bundle = require("./${fileOf(specifier).replace(/\.cjs$/, ".bundle.cjs")}");\n${exported}\n`;
 }
 
-function link(file) {
-  const text = readFileSync(file, "utf8");
-  const linked = text.replace(/(\bfrom |\bimport\()"([^"]+)"/g, (found, before, specifier) => {
+/** The text of a file of `dist/`, which loads what is built in from there. */
+export function linkToVendored(text, file, dist = "dist") {
+  return text.replace(/(\bfrom |\bimport ?\(?|\brequire\()"([^"]+)"/g, (found, before, specifier) => {
     if (!Object.hasOwn(vendored, specifier)) return found;
-    return `${before}"${path.relative(path.dirname(file), path.join(folder, fileOf(specifier)))}"`;
+    const link = path.relative(path.dirname(file), path.join(dist, "vendor", fileOf(specifier)));
+    return `${before}"${link.startsWith(".") ? link : `./${link}`}"`;
   });
-  if (linked !== text) writeFileSync(file, linked);
 }
 
 function fileOf(specifier) {

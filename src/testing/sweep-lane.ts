@@ -2,7 +2,6 @@ import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { JobContract } from "../core/job/contract.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
@@ -11,6 +10,7 @@ import { features } from "../features/index.ts";
 import { openStatusReader } from "../features/job-status.ts";
 import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { packageFile } from "../platform/lib/package-file.ts";
 import { orStop } from "../platform/lib/running.ts";
 import type { SweptBoundary, SweptDeeds } from "./sweep-report.ts";
 import { boundariesIn, countSeen, keylessIn, repeatedCalls, repeatedEffects } from "./sweep-report.ts";
@@ -236,7 +236,7 @@ interface SweepProcess {
 }
 
 /** From the build, also where this file is run from its source. */
-const SCRIPT = fileURLToPath(new URL("../../dist/testing/swept/worker.js", import.meta.url));
+const SCRIPT = "dist/testing/swept/worker.js";
 
 /**
  * Starts one, and lets it load the application.
@@ -244,7 +244,7 @@ const SCRIPT = fileURLToPath(new URL("../../dist/testing/swept/worker.js", impor
  * @param application a path
  */
 function startSweepProcess(application: string, env: NodeJS.ProcessEnv): SweepProcess {
-  const child = fork(SCRIPT, [application], {
+  const child = fork(packageFile(SCRIPT), [application], {
     env,
     execArgv: [],
     stdio: ["ignore", "ignore", "pipe", "ipc"],

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { packageFile } from "../../platform/lib/package-file.ts";
 
 export interface OwnPackage {
   readonly version: string;
@@ -8,5 +9,5 @@ export interface OwnPackage {
 }
 
 export function readOwnPackage(): OwnPackage {
-  return JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as OwnPackage;
+  return JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as OwnPackage;
 }

@@ -1,12 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "../../platform/lib/logger.ts";
+import { packageFile } from "../../platform/lib/package-file.ts";
 
-/** Where the build puts the console. The path is right from `src/edges/http/` and from `dist/edges/http/`. */
-const BUILT = fileURLToPath(new URL("../../../dist/console/", import.meta.url));
 const BASE = '<base href="./" />';
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
@@ -14,11 +12,12 @@ const headers = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-re
 
 /** Serves the operator's console at `/console/`, if it was built. */
 export async function addConsole(server: FastifyInstance, log: Logger): Promise<void> {
-  if (!existsSync(`${BUILT}index.html`)) {
+  const built = packageFile("dist/console/");
+  if (!existsSync(`${built}index.html`)) {
     log.warn("no console: it is not built");
     return;
   }
-  const page = readFileSync(`${BUILT}index.html`, "utf8");
+  const page = readFileSync(`${built}index.html`, "utf8");
   await server.register(async (console) => {
     // The files are public code. The data comes from other routes, which ask for a key.
     console.addHook("onRoute", (route) => {
@@ -26,7 +25,7 @@ export async function addConsole(server: FastifyInstance, log: Logger): Promise<
       route.schema = { ...route.schema, hide: true };
     });
     await console.register(fastifyStatic, {
-      root: `${BUILT}assets`,
+      root: `${built}assets`,
       prefix: "/console/assets/",
       decorateReply: false,
       index: false,

@@ -1,12 +1,9 @@
-import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import swagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
+import { packageFile } from "../../platform/lib/package-file.ts";
 import { basePathOf } from "./mount/base-path.ts";
 import { describeAccess, shareComponents } from "./openapi.ts";
-
-/** Where the build puts the page. The path is right from `src/edges/http/` and from `dist/edges/http/`. */
-const BUILT = fileURLToPath(new URL("../../../dist/edges/http/reference/", import.meta.url));
 
 /** Allows only what this service sends; the page makes style elements. */
 const POLICY = [
@@ -62,7 +59,7 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       route.schema = { ...route.schema, hide: true };
     });
     await docs.register(fastifyStatic, {
-      root: BUILT,
+      root: packageFile("dist/edges/http/reference/"),
       prefix: "/docs/",
       decorateReply: false,
       preCompressed: true,

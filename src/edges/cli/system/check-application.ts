@@ -7,10 +7,9 @@ import { requiredVariables } from "../../../desk/required-variables.ts";
 import { readEnv } from "../../../platform/config/application-env.ts";
 import { childEnvironment, readSettings, requireVariables } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { packageFile } from "../../../platform/lib/package-file.ts";
 import { loadApplication } from "../load-application.ts";
 import { getMailServer } from "../screen/first-screen.ts";
-
-const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
 
 /** What loading the application in a process of its own has shown. */
 export interface CheckedApplication {
@@ -21,7 +20,7 @@ export interface CheckedApplication {
 
 /** Checks the application in a new process, because a module is loaded once in a process. */
 export async function checkInProcess(): Promise<CheckedApplication> {
-  const child = fork(BIN, ["check-application"], {
+  const child = fork(packageFile("bin/holdfast"), ["check-application"], {
     env: childEnvironment({}),
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true,

@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { whyNoOutbox } from "../../../desk/outbox/read-outbox.ts";
 import { childEnvironment, type Settings } from "../../../platform/config/settings.ts";
 import type { VariableName } from "../../../platform/config/variables.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
+import { packageFile } from "../../../platform/lib/package-file.ts";
 import { PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from "../../../platform/lib/private-files.ts";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
 import { embeddedStoreUrl } from "../../../platform/redis/connect.ts";
@@ -58,7 +58,6 @@ async function startChild<Ready>(
   return child;
 }
 
-const BIN = fileURLToPath(new URL("../../../../bin/holdfast", import.meta.url));
 const STORE_START_MS = 60_000;
 /** How long a child without jobs gets to stop cleanly. */
 const STOP_MS = 10_000;
@@ -120,7 +119,7 @@ async function storeChild(dataDir: string): Promise<ChildSpec<void>> {
 
 /** Detached, so that Ctrl-C reaches only the supervisor, which stops the children in order. */
 function forkRole(args: readonly string[], replaced: Replaced = {}): ChildProcess {
-  return fork(BIN, args, {
+  return fork(packageFile("bin/holdfast"), args, {
     env: childEnvironment(replaced),
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     detached: true,
