@@ -62,6 +62,7 @@ describe("the published package", withProcesses, () => {
         ".",
         "bin",
         "dist",
+        "dist/chunks",
         "dist/cjs",
         "dist/console",
         "dist/vendor",
