@@ -33,9 +33,9 @@ const changes: readonly [string, string][] = [
 
 /** Runs a quarter-hourly schedule for a day around each change, with pauses and clock jumps. */
 export async function runAcrossChanges({ installation }: Testbed, random: Random): Promise<Crossed> {
-  const dist = (file: string) => import(pathToFileURL(join(installation.directory, "dist", file)).href);
-  const agenda: Agenda = await dist("features/schedules/agenda.js");
-  const contract: { defineSchedule: typeof defineSchedule } = await dist(
+  const module = (file: string) => import(pathToFileURL(join(installation.directory, "build", file)).href);
+  const agenda: Agenda = await module("features/schedules/agenda.js");
+  const contract: { defineSchedule: typeof defineSchedule } = await module(
     "features/schedules/define-schedule.js",
   );
   const job = (await installation.library()).application.jobs.get("tick");
