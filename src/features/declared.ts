@@ -10,8 +10,11 @@ import { declaredSchedules } from "./schedules/declared.ts";
 export type {} from "./budget/feature.ts";
 // Whoever reads the public types needs what features add to them.
 export type {} from "./debounce/feature.ts";
+export type {} from "./debounce/status.ts";
 export type {} from "./fairness/feature.ts";
 export type {} from "./flows/feature.ts";
+export type {} from "./flows/status.ts";
+export type {} from "./held-status.ts";
 export type {} from "./hooks/feature.ts";
 export type {} from "./lanes/feature.ts";
 export type {} from "./next-jobs/feature.ts";
@@ -19,6 +22,7 @@ export type {} from "./rate/feature.ts";
 export type {} from "./retention/retention.ts";
 export type {} from "./schedules/declared.ts";
 export type {} from "./tags/feature.ts";
+export type {} from "./tags/status.ts";
 
 /** What features let contracts and applications declare. Apart from the list of features: every process loads its contracts. */
 export const declarations: readonly Declaration[] = [

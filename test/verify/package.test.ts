@@ -37,6 +37,20 @@ async function unpack(folder: string, tarball: string): Promise<void> {
   }
 }
 
+const entries = ["", "/client", "/evidence", "/nestjs", "/postgres", "/server", "/testing", "/worker"].map(
+  (entry) => `holdfast${entry}`,
+);
+
+/** Optional peers, and Node.js's types. */
+async function addPeers(folder: string): Promise<void> {
+  for (const name of ["@nestjs", "@types", "pg", "reflect-metadata", "rxjs"]) {
+    const link = join(folder, "node_modules", name);
+    await symlink(join(root, "node_modules", name), link).catch((error: { code: string }) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  }
+}
+
 describe("the published package", withProcesses, () => {
   let packed: Awaited<ReturnType<typeof pack>>;
   beforeAll(async () => {
@@ -105,16 +119,52 @@ describe("the published package", withProcesses, () => {
 
   it("gives CommonJS the instances that ES modules get", async () => {
     const { folder } = packed;
-    const entries = ["", "/worker", "/server", "/client", "/evidence", "/testing"];
+    await addPeers(folder);
     const compare = `for (const entry of ${JSON.stringify(entries)}) {
-      const required = require("holdfast" + entry);
-      import("holdfast" + entry).then((imported) => {
+      const required = require(entry);
+      import(entry).then((imported) => {
         for (const name of Object.keys(imported)) console.log(name, imported[name] === required[name]);
       });
     }`;
     const { stdout } = await exec(process.execPath, ["-e", compare], { cwd: folder });
     expect(stdout).toContain("PermanentError true");
+    expect(stdout).toContain("HoldfastModule true");
     expect(stdout).not.toContain("false");
+  });
+
+  it("gives classes the names that they are exported by, which frameworks log", async () => {
+    const { folder } = packed;
+    await addPeers(folder);
+    const list = `for (const entry of ${JSON.stringify(entries)})
+      for (const [name, value] of Object.entries(require(entry)))
+        if (/^class\\b/.test(value)) console.log(name, value.name);`;
+    const { stdout } = await exec(process.execPath, ["-e", list], { cwd: folder });
+    const classes = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" "));
+    expect(classes.map(([name]) => name)).toContain("HoldfastModule");
+    for (const [name, own] of classes) expect(own).toBe(name);
+  });
+
+  it("has types that need nothing else, and say what a job's status has", async () => {
+    const { folder } = packed;
+    await addPeers(folder);
+    const names = entries.map((entry, index) => `import * as entry${index} from "${entry}";`);
+    const used = `export const entries = [${entries.map((_, index) => `entry${index}`).join()}];
+type Status = NonNullable<Awaited<ReturnType<entry0.Producer["status"]>>>;
+export const members: (keyof Status)[] = ["tags", "children", "parentId", "held", "replaced"];`;
+    await writeFile(join(folder, "all.mts"), [...names, used].join("\n"));
+    const compilerOptions = { strict: true, skipLibCheck: false, noEmit: true, types: ["node"] };
+    const resolution = { target: "es2022", lib: ["es2023", "dom"], module: "nodenext" };
+    await writeFile(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, ...resolution }, include: ["all.mts"] }),
+    );
+    const compiler = join(root, "node_modules/typescript7/bin/tsc");
+    const check = exec(process.execPath, [compiler, "-p", "."], { cwd: folder });
+    const { stdout } = await check.catch((error: { stdout: string }) => error);
+    expect(stdout.split("\n").filter((line) => /^(all\.mts|node_modules\/holdfast)/.test(line))).toEqual([]);
   });
 
   it("has the same names in the build that Jest requires, which needs no ES module", async () => {

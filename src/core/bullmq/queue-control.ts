@@ -22,7 +22,11 @@ export async function readLimits({
   };
 }
 
-/** Runs `act` with BullMQ's own object of each partition. BullMQ is loaded then: producers have no use for it. */
+/**
+ * Runs `act` with BullMQ's own object of each partition. BullMQ is loaded then: producers have no use for it.
+ *
+ * @internal The published types name no package that is built in.
+ */
 export async function withBullmq(
   partitions: readonly QueueStore[],
   act: (queue: Queue) => Promise<unknown>,

@@ -27,7 +27,7 @@ export class HoldfastModule {
    * @example imports: [HoldfastModule.forRoot(application)]
    */
   static forRoot(application: Application, options: HoldfastModuleOptions = {}): DynamicModule {
-    return HoldfastModule.forRootAsync(application, { useFactory: () => options });
+    return moduleOf(application, { useFactory: () => options });
   }
 
   /**
@@ -39,30 +39,35 @@ export class HoldfastModule {
    *   useFactory: (config: ConfigService) => ({ env: { REDIS_URL: config.getOrThrow("REDIS_URL") } }),
    * })
    */
-  static forRootAsync(
-    application: Application,
-    { imports = [], inject = [], useFactory }: HoldfastModuleAsyncOptions,
-  ): DynamicModule {
-    const options: FactoryProvider = { provide: OPTIONS, inject, useFactory };
-    const worker: DynamicModule = {
-      module: HoldfastWorkerModule,
-      providers: [
-        {
-          provide: HoldfastWorker,
-          inject: [ModulesContainer, OPTIONS, { token: RUN_ELSEWHERE, optional: true }],
-          useFactory: (modules: ModulesContainer, given: HoldfastModuleOptions, isRunElsewhere = false) =>
-            new HoldfastWorker(modules, application, given, isRunElsewhere),
-        },
-      ],
-    };
-    return {
-      module: HoldfastModule,
-      global: true,
-      imports: [...imports, worker],
-      providers: [options, ...connections(application)],
-      exports: [OPTIONS, HoldfastProducer, HoldfastOperator, HoldfastHealth],
-    };
+  static forRootAsync(application: Application, options: HoldfastModuleAsyncOptions): DynamicModule {
+    return moduleOf(application, options);
   }
+}
+
+/** Outside of the class: one that names itself gets another name in the build, and Nest logs that. */
+function moduleOf(
+  application: Application,
+  { imports = [], inject = [], useFactory }: HoldfastModuleAsyncOptions,
+): DynamicModule {
+  const options: FactoryProvider = { provide: OPTIONS, inject, useFactory };
+  const worker: DynamicModule = {
+    module: HoldfastWorkerModule,
+    providers: [
+      {
+        provide: HoldfastWorker,
+        inject: [ModulesContainer, OPTIONS, { token: RUN_ELSEWHERE, optional: true }],
+        useFactory: (modules: ModulesContainer, given: HoldfastModuleOptions, isRunElsewhere = false) =>
+          new HoldfastWorker(modules, application, given, isRunElsewhere),
+      },
+    ],
+  };
+  return {
+    module: HoldfastModule,
+    global: true,
+    imports: [...imports, worker],
+    providers: [options, ...connections(application)],
+    exports: [OPTIONS, HoldfastProducer, HoldfastOperator, HoldfastHealth],
+  };
 }
 
 /** Loaded when they connect: tests of handlers import the module, too. */

@@ -22,6 +22,7 @@ export class BullmqJob {
   readonly #store: QueueStore;
   #envelope: JobEnvelope | undefined;
 
+  /** @internal The published types name no package that is built in. */
   constructor(job: Job<unknown, unknown, string>, lockToken: string, lease: Lease, store: QueueStore) {
     this.id = job.id ?? "";
     this.lease = lease;
