@@ -7,8 +7,11 @@ const CAUSED_BY = "\ncaused by: ";
 const FRAME = /^\s+at /;
 /** Frames of packages, Holdfast's among them, and of Node.js: rarely where the fault is. */
 const FOREIGN = /[\\/]node_modules[\\/]|[\\/]holdfast[\\/]dist[\\/]|\(?node:|<anonymous>\)?$/;
-/** Where an attempt calls its handler, in a checkout of Holdfast, and the folder that all of its code is in. */
-const ATTEMPT = /(?<home>[^\s(]*[\\/](?:src|dist)[\\/])core[\\/]run[\\/]run-attempt\.[jt]s/;
+/** Where handlers and effects are called, in a checkout of Holdfast: the folder that all of its code is in, as source and built. */
+const HOMES = [
+  /(?<home>[^\s(]*[\\/]src[\\/])core[\\/]run[\\/]run-attempt\.ts/,
+  /at (?:async )?(?:foreign|inScope) \((?<home>.*[\\/]dist[\\/])chunks[\\/][0-9A-Z]{8}\.js/,
+];
 
 /** What an error was caused by, outermost first: the first lines of each, without frames. */
 export function causesOf(trace: string): string[] {
@@ -26,8 +29,8 @@ export function causesOf(trace: string): string[] {
 /** Where an error came from: the application's frames, and the rest folded. */
 export function Trace({ trace }: { readonly trace: string }) {
   const frames = trace.split("\n").filter((line) => FRAME.test(line));
-  const { home } = ATTEMPT.exec(trace)?.groups ?? {};
-  const isForeign = (line: string) => FOREIGN.test(line) || (home !== undefined && line.includes(home));
+  const homes = HOMES.flatMap((home) => home.exec(trace)?.groups?.home ?? []);
+  const isForeign = (line: string) => FOREIGN.test(line) || homes.some((home) => line.includes(home));
   const own = frames.filter((line) => !isForeign(line));
   const foreign = frames.length - own.length;
   return (

@@ -22,7 +22,18 @@ function askBank(): never {
   throw new Error("the bank closed the connection");
 }
 
+const built = anyJob({ type: "built" });
+/** As a worker of a checkout's build throws. */
+const builtStack = `Error: declined
+    at charge (file:///srv/shop/dist/chunks/charge.js:4:9)
+    at file:///srv/hf/dist/chunks/Y3ZJCYTL.js:2759:34
+    at foreign (file:///srv/hf/dist/chunks/AVIHHZCQ.js:30:18)
+    at underDeadline (file:///srv/hf/dist/chunks/BYLKSG76.js:125:18)`;
+
 const application = applicationOf(
+  built.handler(async () => {
+    throw Object.assign(new Error("declined"), { stack: builtStack });
+  }),
   charging.handler(async () => {
     try {
       askBank();
@@ -46,6 +57,20 @@ async function served() {
 }
 
 describe("a job's page", () => {
+  it("folds the frames of a built checkout, whatever its folder is called", async () => {
+    const { url, producer } = await served();
+    const { id } = await producer.submit(built, 1, { idempotencyKey: "order-42" });
+    await untilState(producer, id, "failed");
+    const { page, open } = await openConsole(browser, url);
+    await open(`jobs/${id}`);
+
+    const error = page.getByRole("region", { name: "Error" });
+    await error.getByText("Whole stack, with 3 frames of Holdfast, packages and Node.js").waitFor();
+    expect(await error.locator(".frames li").allTextContents()).toEqual([
+      "at charge (file:///srv/shop/dist/chunks/charge.js:4:9)",
+    ]);
+  });
+
   it("shows waiting and running as bars, the cause beside the error, and copies", async () => {
     const { id, url } = await served();
     const context = { permissions: ["clipboard-read", "clipboard-write"] };
