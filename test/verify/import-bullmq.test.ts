@@ -168,6 +168,8 @@ describe("holdfast import bullmq", () => {
     );
     const [nightly] = (await queue.getJobSchedulers()).filter(({ key }) => key === "Nightly report");
 
+    const dry = await at.import("--type", "greeting", "--dry-run", "--json");
+    expect(JSON.parse(dry.stdout)).toMatchObject({ jobs: 2, schedules: 2, issues: 2 });
     const { code, stdout, stderr } = await at.import("--type", "greeting", "--json");
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({

@@ -9,7 +9,7 @@ import {
 import { submissionOf } from "../../features/schedules/run-schedule.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { openScheduleOperator, type ScheduleOperator } from "../schedules.ts";
-import type { BullmqScheduler, Withdrawn } from "./bullmq-queue.ts";
+import type { BullmqQueue, BullmqScheduler, Withdrawn } from "./bullmq-queue.ts";
 import {
   type ImportParts,
   type ImportReport,
@@ -47,9 +47,17 @@ export async function importSchedulers(
       parts.onIssue({ what: "schedule", id: scheduler.id, ...problemOf(error) });
       continue;
     }
-    if (request.dryRun) report.schedules += 1;
-    else if (await queue.withdrawScheduler(scheduler.id, request.type)) await putWithdrawn();
+    if (request.dryRun) {
+      report.schedules += 1;
+      report.jobs += await countNextRun(queue, scheduler);
+    } else if (await queue.withdrawScheduler(scheduler.id, request.type)) await putWithdrawn();
   }
+}
+
+/** 1 where BullMQ has the job of a scheduler's next run, which is imported like the others. */
+async function countNextRun(queue: BullmqQueue, { id, nextRun }: BullmqScheduler): Promise<number> {
+  const [job] = await queue.read([`repeat:${id}:${nextRun}`]);
+  return job?.kind === "scheduled" ? 1 : 0;
 }
 
 async function putOne(
