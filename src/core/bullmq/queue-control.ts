@@ -22,11 +22,7 @@ export async function readLimits({
   };
 }
 
-/**
- * Runs `act` with BullMQ's own object of each partition. BullMQ is loaded then: producers have no use for it.
- *
- * @internal The published types name no package that is built in.
- */
+/** Runs `act` with BullMQ's own object of each partition, loaded then: producers have none. @internal No published type names BullMQ. */
 export async function withBullmq(
   partitions: readonly QueueStore[],
   act: (queue: Queue) => Promise<unknown>,
