@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { parseFailure } from "../../core/job/failure.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
@@ -12,23 +13,26 @@ export interface MatchingJob extends StoredKind {
   readonly code: ErrorCode | null;
 }
 
-/** Matching jobs of one type and code. */
-export interface MatchingGroup {
-  readonly type: string;
-  /** Null where they have not failed. */
-  readonly code: ErrorCode | null;
-  readonly count: number;
-  /** At most three. */
-  readonly exampleIds: readonly string[];
-}
+const matchingGroupSchema = z.object({
+  type: z.string(),
+  code: z.string().nullable().meta({ description: "Null where they have not failed." }),
+  count: z.int(),
+  exampleIds: z.array(z.string()),
+});
+/** Matching jobs of one type and code, at most three of them named. */
+export type MatchingGroup = Readonly<z.output<typeof matchingGroupSchema>>;
 
-export interface Matches {
-  readonly matching: readonly MatchingGroup[];
-  /** Jobs that were cancelled or are in doubt. A retry leaves them as they are, unless their code is given. */
-  readonly leftAlone: number;
-  /** Null at the end. */
-  readonly nextCursor: string | null;
-}
+export const matchesSchema = z.object({
+  matching: z
+    .array(matchingGroupSchema)
+    .meta({ description: "The same by type and code, most frequent first." }),
+  leftAlone: z.int().meta({
+    description:
+      "Jobs that were cancelled or are in doubt. A retry leaves them as they are, unless their code is given.",
+  }),
+  nextCursor: z.string().nullable().meta({ description: "Null if all were counted." }),
+});
+export type Matches = Readonly<z.output<typeof matchesSchema>>;
 
 const SLICE = 500;
 const TIME_MAX_MS = 800;

@@ -2,8 +2,10 @@ import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { findStoredName } from "../../core/effect/ledger/ledger-texts.ts";
 import { jobStatusSchema } from "../../features/job-status.ts";
-import { readDoubtedRuns } from "./pending-runs.ts";
+import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 
+/** The run that left an effect in doubt. */
 export const doubtedRunShape = {
   mayStillRun: z.boolean().meta({
     description:
@@ -13,6 +15,8 @@ export const doubtedRunShape = {
     description: "When its worker was last seen; null once it has stopped, or was not seen for ten minutes.",
   }),
 };
+
+export type DoubtedRun = Readonly<z.output<z.ZodObject<typeof doubtedRunShape>>>;
 
 export const detailedEffectsSchema = z
   .array(jobStatusSchema.shape.effects.element.extend(z.object(doubtedRunShape).partial().shape))
@@ -36,4 +40,27 @@ export async function withDoubtedRuns(
     stored.map((name) => `${dedupKey}/${name}`),
   );
   return effects.map((effect) => ({ ...effect, ...runs[doubted.indexOf(effect)] }));
+}
+
+/** Occupies Redis for about a millisecond. */
+const SLICE = 250;
+
+const script = loadScript(import.meta.url, "pending-runs.lua");
+
+/** @param members effects as the list of doubts has them, `<deduplication key>/<stored name>` */
+export async function readDoubtedRuns(
+  { client, keys }: QueueStore,
+  members: readonly string[],
+): Promise<DoubtedRun[]> {
+  const runs: DoubtedRun[] = [];
+  for (let at = 0; at < members.length; at += SLICE) {
+    const args = [keys.ledgerStart, ...members.slice(at, at + SLICE)];
+    const reply = await script.run(client, [keys.workersSeen], args);
+    for (const [mayRun, seenAt] of reply as [number, string][])
+      runs.push({
+        mayStillRun: mayRun === 1,
+        workerSeenAt: seenAt === "" ? null : nearestTime(Number(seenAt)),
+      });
+  }
+  return runs;
 }

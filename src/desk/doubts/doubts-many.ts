@@ -11,7 +11,14 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
 import { containsText } from "../jobs/job-filter.ts";
 import { storeOf } from "../jobs/job-operator.ts";
-import { countDoubts, type Doubt, type DoubtCount, listDoubts, openDoubtResolver } from "./doubts.ts";
+import {
+  countDoubts,
+  type Doubt,
+  type DoubtCount,
+  doubtSchema,
+  listDoubts,
+  openDoubtResolver,
+} from "./doubts.ts";
 import { wouldBeNamed } from "./provider-export.ts";
 
 const text = (max: number, description: string, example: string) =>
@@ -72,51 +79,84 @@ async function findDoubts(
   return { found, isAll: lists.every(({ length }) => length < most) };
 }
 
-export interface DoubtId {
-  readonly jobId: string;
-  readonly effect: string;
-}
+export const RESOLVED_AT_ONCE_MAX = 1_000;
+export const confirmSchema = z
+  .boolean()
+  .optional()
+  .meta({
+    description: "Say not-done although the first run may still be under way, and act later.",
+    examples: [false],
+  });
+
+const doubtIdSchema = z.strictObject({ jobId: z.string().max(200), effect: z.string().max(512) });
+export type DoubtId = Readonly<z.output<typeof doubtIdSchema>>;
 
 /** Doubts to resolve with one piece of evidence: those named, those that match, or all. */
-export interface ManyDoubts {
+export const manyDoubtsSchema = z
+  .strictObject({
+    ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
+    filter: doubtFilterSchema.optional(),
+    all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
+    as: z.enum(["done", "not-done"]).meta({ examples: ["done"] }),
+    evidence: z
+      .string()
+      .min(1)
+      .max(2_000)
+      .meta({
+        description: "How you know. Kept in the audit log with each.",
+        examples: ["The provider's export of 12:00"],
+      }),
+    confirm: confirmSchema,
+    completeUntil: instantInBody(
+      "Only with not-done: until when an export is complete that does not name them. Those in doubt since a minute before, or later, stay.",
+    ),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Change nothing, and answer what would be resolved." }),
+    before: instantInBody(
+      "`before` of the first call, as long as some remain: doubts that began since then stay.",
+    ),
+  })
+  .meta({
+    examples: [
+      {
+        filter: { type: "invoice", effect: "charge" },
+        as: "done",
+        evidence: "In the provider's export of 12:00",
+        dryRun: true,
+      },
+    ],
+  });
+type ManyRequest = z.output<typeof manyDoubtsSchema>;
+/** The same with who does it. `before` and `completeUntil` are milliseconds since 1970. */
+export type ManyDoubts = Readonly<Omit<ManyRequest, "ids" | "dryRun">> & {
   readonly ids?: readonly DoubtId[] | undefined;
-  readonly filter?: DoubtFilter | undefined;
-  readonly all?: true | undefined;
-  readonly as: "done" | "not-done";
-  readonly evidence: string;
-  readonly by: string;
-  /** Says `not-done` also where the first run may still be under way. @default false: those stay in doubt */
-  readonly confirm?: boolean | undefined;
-  /**
-   * Only with `not-done`: until when an export is complete that does not name them, in milliseconds since 1970. Those in doubt since a minute
-   * before, or later, stay. @default not an export
-   */
-  readonly completeUntil?: number | undefined;
-  /** Changes nothing. @default false */
+  /** @default false */
   readonly dryRun?: boolean | undefined;
-  /** Doubts from then on stay, in milliseconds since 1970: `before` of the first call. @default now */
-  readonly before?: number | undefined;
-}
+  readonly by: string;
+};
 
-export interface ManyResolved {
-  /** How many it is about. */
-  readonly count: number;
-  readonly resolved: number;
-  /** Those that were no longer in doubt, or whose run may still be under way. */
-  readonly skipped: readonly (DoubtId & { readonly code: string })[];
-  /** How many it would go on with. */
-  readonly remaining: number;
-  /** If not, there are at least as many as `count` and `remaining` say. */
-  readonly isExact: boolean;
-  readonly before: number;
-  /** Of a dry run: at most 1,000 of them. */
-  readonly doubts: readonly Doubt[];
-}
+export const manyResolvedSchema = z.object({
+  count: z.int().meta({ description: "How many matched at the beginning of this call." }),
+  resolved: z.int(),
+  skipped: z.array(doubtIdSchema.extend({ code: z.string() })).meta({
+    description:
+      "Those that were no longer in doubt; and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
+  }),
+  remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
+  isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
+  before: z.iso.datetime(),
+  doubts: z.array(doubtSchema).meta({ description: "Of a dry run: at most 1,000 of them." }),
+});
+/** The same, `before` in milliseconds since 1970. */
+export type ManyResolved = Readonly<
+  Omit<z.output<typeof manyResolvedSchema>, "before" | "doubts"> & { before: number; doubts: Doubt[] }
+>;
 
 /** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
 type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
 
-export const RESOLVED_AT_ONCE_MAX = 1_000;
 /** How many scripts are on their way to Redis at once. */
 const AT_A_TIME = 50;
 

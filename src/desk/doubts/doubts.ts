@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
@@ -12,37 +13,38 @@ import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-do
 import type { Events } from "../../core/events.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound } from "../../core/job/job-id.ts";
+import { evidenceDescription } from "../../core/job/job-status.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
-import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
+import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { readIdentity, readSubmission, submitted } from "../jobs/job-record.ts";
-import { type DoubtedRun, readDoubtedRuns } from "./pending-runs.ts";
+import { type DoubtedRun, doubtedRunShape, readDoubtedRuns } from "./doubted-runs.ts";
 
 /** An effect in doubt: nobody can know whether it happened. */
-export interface Doubt extends DoubtedRun {
-  readonly jobId: string;
-  /** Null where the retention has removed the job. */
-  readonly type: string | null;
-  readonly idempotencyKey: string | null;
-  /** The effect's name, with `/index` if it has one. */
-  readonly effect: string;
-  /** The effect's identity downstream; null if its name cannot be decrypted. */
-  readonly effectKey: string | null;
-  readonly queue: string;
-  readonly dedupKey: string;
-  readonly since: string;
-  /** Why nobody can know. */
-  readonly reason: string;
-  /** The delivery of the job that ran it. */
-  readonly start: number;
-  readonly worker: string;
-  /** What its worker reported too late. It counts as evidence, not as fact. */
-  readonly report: "done" | "not-done" | null;
-  /** What its process saw it send; empty where nothing was seen, which does not mean that nothing was sent. */
-  readonly evidence: readonly Outgoing[];
-}
+export const doubtSchema = z.object({
+  jobId: z.string(),
+  type: z.string().nullable().meta({ description: "Null where the retention has removed the job." }),
+  idempotencyKey: z.string().nullable(),
+  effect: z.string().meta({ description: "With /index if the effect has one." }),
+  effectKey: z.string().nullable().meta({
+    description:
+      "The effect's key, which it may have passed downstream: look for it there. Null if the effect's name cannot be decrypted.",
+  }),
+  queue: z.string(),
+  since: z.iso.datetime(),
+  reason: z.string().meta({ description: "Why nobody can know." }),
+  start: z.int().meta({ description: "The job's start that ran it." }),
+  worker: z.string(),
+  report: z
+    .enum(["done", "not-done"])
+    .nullable()
+    .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
+  evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
+  ...doubtedRunShape,
+});
+export type Doubt = Readonly<z.output<typeof doubtSchema>> & { readonly dedupKey: string };
 
 interface Entry {
   readonly job: string;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { countOf } from "../acts/act-matches.ts";
+import { countOf, matchesSchema } from "../acts/act-matches.ts";
 import { actMembers, reasonSchema } from "../acts/act-on-many.ts";
 import { actStatusSchema } from "../acts/acts.ts";
 import { change, read } from "./operation.ts";
@@ -40,24 +40,10 @@ const requestSchema = z
 
 const previewSchema = z.object({
   count: z.int().meta({ description: "How many jobs it is about." }),
-  matching: z
-    .array(
-      z.object({
-        type: z.string(),
-        code: z.string().nullable().meta({ description: "Null where they have not failed." }),
-        count: z.int(),
-        exampleIds: z.array(z.string()),
-      }),
-    )
-    .meta({ description: "The same by type and code, most frequent first." }),
-  leftAlone: z.int().meta({
-    description:
-      "Jobs that were cancelled or are in doubt. A retry leaves them as they are, unless their code is given.",
-  }),
+  ...matchesSchema.shape,
   before: z.iso
     .datetime()
     .meta({ description: "Jobs that end, or to cancel: are submitted, from then on are left out." }),
-  nextCursor: z.string().nullable().meta({ description: "Null if all were counted." }),
 });
 const receiptSchema = z.object({ id: z.string(), duplicate: z.boolean(), statusUrl: z.string() });
 const listQuerySchema = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) });

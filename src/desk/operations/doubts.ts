@@ -1,11 +1,13 @@
 import { z } from "zod";
-import { evidenceDescription } from "../../core/job/job-status.ts";
 import { resolvedJobs } from "../../core/job/resolution.ts";
-import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
-import { doubtedRunShape } from "../doubts/doubted-runs.ts";
-import type { Doubt } from "../doubts/doubts.ts";
-import { doubtFilterQuery, doubtFilterSchema, RESOLVED_AT_ONCE_MAX } from "../doubts/doubts-many.ts";
+import { type Doubt, doubtSchema } from "../doubts/doubts.ts";
+import {
+  confirmSchema,
+  doubtFilterQuery,
+  manyDoubtsSchema,
+  manyResolvedSchema,
+} from "../doubts/doubts-many.ts";
 import { change, read } from "./operation.ts";
 
 const PAGE_MAX = 200;
@@ -15,36 +17,7 @@ const querySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
   offset: z.coerce.number().int().min(0).max(100_000).default(0),
 });
-const doubtSchema = z.object({
-  jobId: z.string(),
-  type: z.string().nullable().meta({ description: "Null where the retention has removed the job." }),
-  idempotencyKey: z.string().nullable(),
-  effect: z.string().meta({ description: "With /index if the effect has one." }),
-  effectKey: z.string().nullable().meta({
-    description:
-      "The effect's key, which it may have passed downstream: look for it there. Null if the effect's name cannot be decrypted.",
-  }),
-  queue: z.string(),
-  since: z.iso.datetime(),
-  reason: z.string().meta({ description: "Why nobody can know." }),
-  start: z.int().meta({ description: "The job's start that ran it." }),
-  worker: z.string(),
-  report: z
-    .enum(["done", "not-done"])
-    .nullable()
-    .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
-  evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
-  ...doubtedRunShape,
-});
 const pageSchema = z.object({ doubts: z.array(doubtSchema) });
-
-const confirmSchema = z
-  .boolean()
-  .optional()
-  .meta({
-    description: "Say not-done although the first run may still be under way, and act later.",
-    examples: [false],
-  });
 
 const resolutionSchema = z
   .strictObject({
@@ -57,65 +30,6 @@ const resolutionSchema = z
     confirm: confirmSchema,
   })
   .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
-
-const doubtIdSchema = z.strictObject({ jobId: z.string().max(200), effect: z.string().max(512) });
-const manySchema = z
-  .strictObject({
-    ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
-    filter: doubtFilterSchema.optional(),
-    all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
-    as: z.enum(["done", "not-done"]).meta({ examples: ["done"] }),
-    evidence: z
-      .string()
-      .min(1)
-      .max(2_000)
-      .meta({
-        description: "How you know. Kept in the audit log with each.",
-        examples: ["The provider's export of 12:00"],
-      }),
-    confirm: confirmSchema,
-    completeUntil: z.iso
-      .datetime({ offset: true })
-      .optional()
-      .meta({
-        description:
-          "Only with not-done: until when an export is complete that does not name them. Those in doubt since a minute before, or later, stay.",
-        examples: ["2026-11-24T03:40:00Z"],
-      }),
-    dryRun: z
-      .boolean()
-      .default(false)
-      .meta({ description: "Change nothing, and answer what would be resolved." }),
-    before: z.iso
-      .datetime()
-      .optional()
-      .meta({
-        description: "`before` of the first call, as long as some remain: doubts that began since then stay.",
-        examples: ["2026-11-24T15:00:00Z"],
-      }),
-  })
-  .meta({
-    examples: [
-      {
-        filter: { type: "invoice", effect: "charge" },
-        as: "done",
-        evidence: "In the provider's export of 12:00",
-        dryRun: true,
-      },
-    ],
-  });
-const manyResolvedSchema = z.object({
-  count: z.int().meta({ description: "How many matched at the beginning of this call." }),
-  resolved: z.int(),
-  skipped: z.array(doubtIdSchema.extend({ code: z.string() })).meta({
-    description:
-      "Those that were no longer in doubt; and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
-  }),
-  remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
-  isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
-  before: z.iso.datetime(),
-  doubts: z.array(doubtSchema).meta({ description: "Of a dry run: at most 1,000 of them." }),
-});
 
 const resolvedSchema = z.object({
   id: z.string(),
@@ -148,12 +62,11 @@ export const doubtOperations = {
     summary: "Resolve many effects in doubt with one piece of evidence",
     description:
       "Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. Each becomes done or not done as by a call of its own. Safe to send again: what is resolved stays so.",
-    input: manySchema,
+    input: manyDoubtsSchema,
     answer: manyResolvedSchema.describe("What was resolved, or would be."),
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
-    async run(operator, { input: { before, completeUntil, ...wanted }, by }) {
-      const instants = { before: msOf(before), completeUntil: msOf(completeUntil) };
-      const answer = await operator.resolveMany({ ...wanted, by, ...instants });
+    async run(operator, { input, by }) {
+      const answer = await operator.resolveMany({ ...input, by });
       return { ...answer, before: isoTime(answer.before), doubts: answer.doubts.map(shown) };
     },
   }),
@@ -182,10 +95,6 @@ export const doubtOperations = {
     },
   }),
 };
-
-function msOf(instant: string | undefined): number | undefined {
-  return instant === undefined ? undefined : Date.parse(instant);
-}
 
 function shown({ dedupKey: _, ...doubt }: Doubt) {
   return doubt;

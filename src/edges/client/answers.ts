@@ -1,8 +1,6 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
 
-import type { ActPreview as StoredActPreview } from "../../desk/acts/acts.ts";
 import type { Finding } from "../../desk/doctor/finding.ts";
-import type { Doubt as StoredDoubt } from "../../desk/doubts/doubts.ts";
 import type { Returned } from "./operation-types.ts";
 
 export type { ResolvedJob } from "../../core/job/resolution.ts";
@@ -19,16 +17,13 @@ export type { ListedJob } from "../../features/job-status.ts";
 export type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
 
 /** An effect in doubt. */
-export type Doubt = Omit<StoredDoubt, "dedupKey">;
+export type Doubt = Returned<"doubts">[number];
 
 /** What became of many doubts, with `before` in ISO 8601. */
 export type ManyDoubtsResolved = Returned<"resolveDoubts">;
 
 /** What an act on many jobs would do, with `before` in ISO 8601. */
-export type ActPreview = Omit<StoredActPreview, "before"> & {
-  readonly before: string;
-  readonly count: number;
-};
+export type ActPreview = Extract<Returned<"startAct">, { nextCursor: unknown }>;
 
 /** Whether the API can keep its promises now; if not, why. */
 export interface Health {
