@@ -7,12 +7,8 @@ import { type Environment, readSettings, requireVariables } from "../platform/co
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
-import { createMetrics } from "../platform/telemetry/metrics.ts";
-import { measureSubmissions } from "./job-metrics.ts";
 import { measureOutbox } from "./outbox/outbox-metrics.ts";
-import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
-import { serveReadiness } from "./readiness.ts";
-import type { MeasuredRole } from "./start-worker.ts";
+import { type MeasuredRole, serveMetrics } from "./role-metrics.ts";
 
 /**
  * Starts a relay: it submits the rows of the outbox in PostgreSQL. Several do no harm: they share the rows.
@@ -34,15 +30,13 @@ export async function startRelay(
   const { DATABASE_URL: databaseUrl = "", HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "relay");
   const events = createEvents();
-  const types = [...application.jobs.keys()];
-  const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
   const path = await openSubmitPath(application, settings, features, { log, events });
-  const measure = metrics && measureOutbox(metrics, types, databaseUrl);
-  if (metrics !== undefined) {
-    measureSubmissions(events, metrics, types);
-    measureRedis(metrics, path.stores, application.queues);
-    measureClock(metrics, path.clock);
-  }
+  let measure: ReturnType<typeof measureOutbox> | undefined;
+  const serving = serveMetrics({ application, connected: path, settings, events }, (metrics) => {
+    measure = measureOutbox(metrics, [...application.jobs.keys()], databaseUrl);
+  });
+  const metricsServer = await orStop(path, serving);
+  const parts = metricsServer === undefined ? [path] : [metricsServer, path];
   const starting = relayRows({
     databaseUrl,
     submit: path.submitter.submit,
@@ -54,14 +48,11 @@ export async function startRelay(
       if (outcome === "parked") log.error({ row: row.id, type: row.type }, "row parked");
     },
   });
-  const relay = await orStop(path, starting);
-  const parts = [path, relay];
-  const serving = metrics && serveReadiness(metrics, path, application.queues, settings);
-  const metricsServer = serving && (await orStop({ stop: () => stopAll(parts) }, serving));
+  const relay = await orStop({ stop: () => stopAll(parts) }, starting);
   const metricsUrl = metricsServer?.url;
   log.info({ metricsUrl }, "relay ready");
   return {
     metricsUrl,
-    stop: stopOnce(() => stopAll(metricsServer === undefined ? parts : [metricsServer, ...parts])),
+    stop: stopOnce(() => stopAll([...parts, relay])),
   };
 }

@@ -17,11 +17,7 @@ import { type Environment, readSettings } from "../platform/config/settings.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
-import { createMetrics } from "../platform/telemetry/metrics.ts";
-import { measureSubmissions } from "./job-metrics.ts";
-import { measureClock, measureRedis } from "./overview/queue-metrics.ts";
-import { serveReadiness } from "./readiness.ts";
-import type { MeasuredRole } from "./start-worker.ts";
+import { type MeasuredRole, serveMetrics } from "./role-metrics.ts";
 
 /**
  * Starts a scheduler: it submits each schedule's job at each of its ticks, of those that were put at run time too.
@@ -40,28 +36,24 @@ export async function startScheduler(
   { logger }: WithLogger = {},
 ): Promise<MeasuredRole> {
   const settings = readSettings(env);
-  const { schedules, queues } = application;
+  const { schedules } = application;
   checkSchedules(schedules, settings.HOLDFAST_RETENTION_MS);
   const log = logger ?? createLogger(settings.HOLDFAST_LOG_LEVEL, "scheduler");
   const events = createEvents();
   logTicks(events, log);
   const names = schedules.map(({ name }) => name);
-  const metrics = settings.HOLDFAST_METRICS_PORT === undefined ? undefined : createMetrics();
   const path = await openSubmitPath(application, settings, features, { log, events });
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const stored = openStoredSchedules(path.stores, application, settings);
   const reader = openScheduleReader(path.stores, settings);
   const { pauses, ticks } = reader;
   const missedTicks = openMissedTicks(reader);
-  if (metrics !== undefined) {
-    measureSubmissions(events, metrics, [...application.jobs.keys()]);
+  const serving = serveMetrics({ application, connected: path, settings, events }, (metrics) => {
     measureTicks(events, metrics, names);
     measureOverdue(metrics, stored, path.clock);
-    measureRedis(metrics, path.stores, queues);
-    measureClock(metrics, path.clock);
     measureMissedTicks(metrics, missedTicks, schedules, path.clock);
-  }
-  const metricsServer = metrics && (await orStop(path, serveReadiness(metrics, path, queues, settings)));
+  });
+  const metricsServer = await orStop(path, serving);
   const stop = new AbortController();
   const overlaps = openOverlaps(path.stores, prefix, retentionMs);
   const tools = {

@@ -14,20 +14,16 @@ import { type Environment, readSettings, requireVariables } from "../platform/co
 import type { Concurrency } from "../platform/config/variables.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
-import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
+import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
 import { runAct } from "./acts/run-act.ts";
+import { measureAttempts, measureEffects } from "./job-metrics.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { loadHandlers } from "./load-handlers.ts";
+import { metricDefinitions } from "./metric-definitions.ts";
 import { requiredVariables } from "./required-variables.ts";
-import { startWorkerMetrics } from "./worker-metrics.ts";
-
-/** A role that can serve metrics. */
-export interface MeasuredRole extends Running {
-  /** Undefined unless `HOLDFAST_METRICS_PORT` is set. */
-  readonly metricsUrl: string | undefined;
-}
+import { type MeasuredRole, serveMetrics } from "./role-metrics.ts";
 
 /** A running worker. */
 export interface WorkerRole extends MeasuredRole {
@@ -68,9 +64,13 @@ export async function startWorker(
   const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
   const path = await orStop(loaded, connecting);
   const { stores } = path;
-  const slots = new Map(claimed.map((queue) => [queue, slotsOf(queue, application, settings)]));
-  const measuring = startWorkerMetrics(application, path, slots, settings, events);
-  const metrics = await orStop(loaded, orStop(path, measuring));
+  const serving = serveMetrics({ application, connected: path, settings, events }, (metrics) => {
+    measureAttempts(events, metrics, application.jobs);
+    measureEffects(events, metrics, application.jobs.values());
+    const slots = metrics.of(metricDefinitions).gauge("holdfast_worker_slots");
+    for (const queue of claimed) slots.labels(queue).set(slotsOf(queue, application, settings));
+  });
+  const metrics = await orStop(loaded, orStop(path, serving));
   const worker: WorkerParts = {
     name: `${hostname()}:${process.pid}`,
     application,

@@ -11,7 +11,7 @@ import {
 import { startWorker } from "holdfast/worker";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { MeasuredRole } from "../../src/desk/start-worker.ts";
+import type { MeasuredRole } from "../../src/desk/role-metrics.ts";
 import { anyJob } from "../support/application.ts";
 import { get, post } from "../support/http.ts";
 import { latch } from "../support/latch.ts";

@@ -5,11 +5,11 @@ import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
-import { measureEffects, measureSubmissions } from "../../desk/job-metrics.ts";
+import { measureEffects } from "../../desk/job-metrics.ts";
 import { internalSubmitter, openOperator } from "../../desk/operator.ts";
-import { measureClock, measureRedis } from "../../desk/overview/queue-metrics.ts";
 import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
+import { measureRole } from "../../desk/role-metrics.ts";
 import { features } from "../../features/index.ts";
 import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
 import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
@@ -39,7 +39,6 @@ export async function assembleApi(
 ) {
   const metrics = createMetrics();
   const events = createEvents();
-  measureSubmissions(events, metrics, [...application.jobs.keys()]);
   measureEffects(events, metrics, application.jobs.values());
   const configured = readSettings(env);
   const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
@@ -49,8 +48,7 @@ export async function assembleApi(
     as: isMounted ? "guest" : "role",
   });
   const settings = { ...configured, HOLDFAST_DURABILITY: path.durability };
-  measureRedis(metrics, path.stores, application.queues);
-  measureClock(metrics, path.clock);
+  measureRole(metrics, { application, connected: path, events });
   const missedTicks = openMissedTicks(openScheduleReader(path.stores, settings));
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
   measureOverdue(metrics, openStoredSchedules(path.stores, application, settings), path.clock);
