@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { compiler } from "./build.mjs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
 import { filesUnder } from "./files.mjs";
-import { longFunctions, outgrown } from "./house.mjs";
+import { longFunctions, outgrown, strayIncludes } from "./house.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
@@ -27,6 +27,7 @@ const checks = [
     name: "imports",
     run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),
   },
+  { name: "includes of Lua", run: () => faultsOf(strayIncludes()) },
   { name: "the rest without a feature", run: async () => faultsOf(await faultsWithout(anyFeature())) },
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },

@@ -81,6 +81,18 @@ function importsOutOfCore(modules) {
   return ofModules.filter(({ to }) => isOutside(to)).length + ofLua.filter(isOutside).length;
 }
 
+/** A line for each Lua file that includes what is further out, or another feature's. What features share is beside their folders. */
+export function strayIncludes() {
+  const isPoint = (file) => file.startsWith("src/features/points/");
+  const isStray = (file, to) =>
+    isOutwards(file, to) || ![undefined, featureOf(file)].includes(featureOf(file) && featureOf(to));
+  return sourceFiles()
+    .filter((file) => file.endsWith(".lua") && !isPoint(file))
+    .flatMap((file) => includedBy(file).map((to) => ({ file, to })))
+    .filter(({ file, to }) => !isPoint(to) && isStray(file, to))
+    .map(({ file, to }) => `${file} includes ${to}`);
+}
+
 /** The pairs with the fewest imports first, each with the imports that carry it. */
 export function pairsReport() {
   return [...pairsOf(readModules())]
@@ -199,13 +211,15 @@ function pairsOf(modules) {
   return groupBy(imports, ({ from, to }) => `${roomOf(from)} → ${roomOf(to)}`);
 }
 
-/** By the ranks of the checkout's own import rules. */
 function importsUphill(pairs) {
+  return [...pairs.values()].flat().filter(({ from, to }) => isOutwards(from, to));
+}
+
+/** By the ranks of the checkout's own import rules. */
+function isOutwards(from, to) {
   const { forbidden } = createRequire(path.resolve("package.json"))("./.dependency-cruiser.cjs");
   const ranks = forbidden.filter(({ name }) => name.startsWith("rank-"));
-  return [...pairs.values()].flat().filter(({ from, to }) => {
-    return ranks.some((rank) => new RegExp(rank.from.path).test(from) && new RegExp(rank.to.path).test(to));
-  });
+  return ranks.some((rank) => new RegExp(rank.from.path).test(from) && new RegExp(rank.to.path).test(to));
 }
 
 /** The files that are loaded from there on, without types alone, and the Lua that they name. */

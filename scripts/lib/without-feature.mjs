@@ -44,7 +44,6 @@ const stillNamedIn = {
   "former-queues": ["src/desk/doctor/doctor-application.ts", "src/desk/operator.ts"],
   debounce: ["src/edges/cli/screen/job-text.ts", "src/edges/client/submit.ts"],
   tags: [
-    "src/features/budget/count-ended.lua",
     "src/desk/jobs/export-jobs.ts",
     "src/desk/jobs/job-filter.ts",
     "src/desk/jobs/job-lists.ts",

@@ -13,7 +13,10 @@
 -- @include ./shares.lua
 -- @include ../ended-since.lua
 -- @include ../job-bytes.lua
--- @include ../tags/tags.lua
+
+-- Each returns of how many of a feature's sets a job is a member.
+local membersOfFeatures = {}
+-- @include ../points/members.lua
 
 -- Without any worker for this long, all is counted anew.
 local KEPT_MS = 604800000
@@ -38,7 +41,9 @@ end
 local function count(state, id, endedAt, perMember)
   local type = redis.call("HGET", prefix .. id, "name")
   if not type then return end
-  local name, members = state .. ":" .. type, 2 + #tagsOf(prefix, id)
+  -- Of BullMQ's set and of the one in which it is counted.
+  local name, members = state .. ":" .. type, 2
+  for _, membersOf in ipairs(membersOfFeatures) do members = members + membersOf(prefix, id) end
   local score = scoreOf(endedAt, jobBytes(prefix, id) + members * perMember)
   -- It has ended before, and another tool has retried it.
   uncount(prefix, name, id)

@@ -1,0 +1,2 @@
+-- Of how many sets of features a job is a member.
+-- @include ../tags/members.lua
