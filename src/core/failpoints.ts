@@ -1,9 +1,10 @@
+/** Those of features, by name: each adds its own. */
+// biome-ignore lint/suspicious/noEmptyInterface: features add to it
+export interface FeatureFailpoints {}
+
 /** Named places between two steps, where the fault laboratory injects faults. Without its hook each costs one comparison. */
 export type Failpoint =
-  | "submit:claimed"
-  | "flow:opened"
-  | "flow:child"
-  | "flow:added"
+  | keyof FeatureFailpoints
   | "reserve:before"
   | "reserve:after"
   | "commit:before"

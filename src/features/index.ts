@@ -11,7 +11,7 @@ import { logs } from "./logs/feature.ts";
 import { nextJobs } from "./next-jobs/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
-import { declaredSchedules } from "./schedules/declared.ts";
+import { schedules } from "./schedules/feature.ts";
 import { tags } from "./tags/feature.ts";
 
 /** All features, in the order in which the path of a job calls them. Those without a `feature.ts` do nothing but in workers. */
@@ -31,7 +31,7 @@ export const features: readonly Feature[] = [
   flows,
   tags,
   debounce,
-  { name: "schedules", ...declaredSchedules },
+  schedules,
   formerQueues,
   history,
   nextJobs,

@@ -11,12 +11,3 @@ export function keyFault(key: string): string | undefined {
   if (CONTROL.test(key)) return "expected no control characters";
   return undefined;
 }
-
-/** How the keys of schedules begin. A client that could use them could keep a tick's job from being made. */
-export const SCHEDULE_KEY_START = "schedule:";
-
-/** @returns what is wrong with a key that somebody outside chose */
-export function clientKeyFault(key: string): string | undefined {
-  if (!key.startsWith(SCHEDULE_KEY_START)) return keyFault(key);
-  return `expected a key that does not begin with "${SCHEDULE_KEY_START}": those are the ticks of schedules`;
-}

@@ -5,7 +5,7 @@ import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 import { check, type SchemaIssue, schemaIssues } from "../../platform/lib/schema.ts";
 import type { Application } from "../job/application.ts";
 import type { JobContract } from "../job/contract.ts";
-import { clientKeyFault, type keyFault } from "../job/idempotency-key.ts";
+import { keyFault } from "../job/idempotency-key.ts";
 import type { JobPart, SubmitPoints } from "./points.ts";
 import { canonicalOptions, NO_OPTIONS, type SubmissionOptions, submissionSchemaOf } from "./submission.ts";
 
@@ -37,7 +37,7 @@ type Fault = Issue & { readonly code: ErrorCode };
  * Checks everything about a submission that can be checked without Redis.
  *
  * @param input what the client sent, parsed from JSON
- * @param keyFaultOf what is wrong with a key: one that Holdfast made itself may be any
+ * @param keyFaultOf what is wrong with a key: one that Holdfast made itself may be any @default it may be none of a feature's own
  * @throws HoldfastError with the gravest code and every issue
  */
 export type Validate = (
@@ -48,6 +48,14 @@ export type Validate = (
 
 export function openValidator(features: readonly SubmitPoints[]): Validate {
   const schema = submissionSchemaOf(features);
+  const ownKeys = features.flatMap(({ clientKeyFaultOf }) => clientKeyFaultOf ?? []);
+  const clientKeyFault = (key: string) => {
+    for (const faultOf of ownKeys) {
+      const fault = faultOf(key);
+      if (fault !== undefined) return fault;
+    }
+    return keyFault(key);
+  };
   return (application, input, keyFaultOf = clientKeyFault) => {
     const sent = isObject(input) ? input : {};
     const shape = schema.safeParse(input);

@@ -27,6 +27,14 @@ import {
   isFlowOpen,
 } from "./flows.ts";
 
+declare module "../../core/failpoints.ts" {
+  interface FeatureFailpoints {
+    "flow:opened": true;
+    "flow:child": true;
+    "flow:added": true;
+  }
+}
+
 /** A job of a flow, with all but its id. */
 interface Member {
   readonly contract: JobContract;

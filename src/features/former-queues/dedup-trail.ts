@@ -6,6 +6,12 @@ import type { OpenAdder } from "../../core/submit/points.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { type DedupKeys, openDedupKeys } from "./dedup-keys.ts";
 
+declare module "../../core/failpoints.ts" {
+  interface FeatureFailpoints {
+    "submit:claimed": true;
+  }
+}
+
 interface TrailQueue {
   readonly adder: JobAdder;
   readonly dedupKeys: DedupKeys;

@@ -1,7 +1,6 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
 import type { JobContract } from "../../core/job/contract.ts";
-import { SCHEDULE_KEY_START } from "../../core/job/idempotency-key.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
 import { nameSchema } from "../declaration.ts";
@@ -207,16 +206,6 @@ export function jitterOf({ name, jitterMs }: Schedule, at: number): number {
   if (jitterMs === 0) return 0;
   const random = Number.parseInt(hash("sha256", `${name}\0${at}`, "hex").slice(0, 12), 16) / 2 ** 48;
   return Math.floor(random * (jitterMs + 1));
-}
-
-/** A tick's idempotency key. It is a schedule's only state. */
-export function tickKey(schedule: Schedule, at: number): string {
-  return `${SCHEDULE_KEY_START}${schedule.name}:${new Date(at).toISOString()}`;
-}
-
-/** The idempotency key of a run on request. */
-export function runNowKey(schedule: Schedule, request: string): string {
-  return `${SCHEDULE_KEY_START}${schedule.name}:now:${request}`;
 }
 
 function every(name: string, everyMs: number): Timetable {

@@ -8,12 +8,13 @@ import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { findDedupKeyHolder } from "../dedup-key-holder.ts";
-import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
+import { type Schedule, scheduleAt } from "./define-schedule.ts";
 import { type OverlapExplanation, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePause } from "./pauses.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "./schedule-status.ts";
 import { countSchedulers } from "./scheduler-heartbeat.ts";
 import { GRACE_MS, openTickJobs } from "./tick-jobs.ts";
+import { tickKey } from "./tick-keys.ts";
 
 export type ScheduleReader = ReturnType<typeof openScheduleReader>;
 

@@ -6,11 +6,12 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
 import { newlyDue, startingPoint, stillWanted } from "./agenda.ts";
-import { jitterOf, runNowKey, type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
+import { jitterOf, type Schedule, scheduleAt } from "./define-schedule.ts";
 import type { TickEvent } from "./log-ticks.ts";
 import type { MissedTicks } from "./missed-ticks.ts";
 import { metText, type OverlapState, type Overlaps } from "./overlap.ts";
 import { pauseAt, pauseText, type SchedulePauses } from "./pauses.ts";
+import { runNowKey, tickKey } from "./tick-keys.ts";
 
 /** What schedules run with. */
 export interface SchedulerTools {

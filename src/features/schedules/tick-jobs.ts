@@ -1,7 +1,8 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { findDedupKeyHolder } from "../dedup-key-holder.ts";
-import { type Schedule, scheduleAt, tickKey } from "./define-schedule.ts";
+import { type Schedule, scheduleAt } from "./define-schedule.ts";
+import { tickKey } from "./tick-keys.ts";
 
 /** So much later a tick is missed: until then its scheduler may be retrying. */
 export const GRACE_MS = 60_000;

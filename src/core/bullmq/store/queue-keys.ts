@@ -14,7 +14,7 @@ export function queueKeys(prefix: string, queue: string) {
     /** What all keys of the queue begin with. Scripts complete it. */
     start: key(""),
     job: (id: string) => key(id),
-    /** Of a parent, as BullMQ has them; flow.lua explains them. */
+    /** Of a parent, as BullMQ has them. */
     children: (id: string) => ({
       dependencies: key(`${id}:dependencies`),
       processed: key(`${id}:processed`),
@@ -23,7 +23,7 @@ export function queueKeys(prefix: string, queue: string) {
     }),
     jobLogs: (id: string) => key(`${id}:logs`),
     waiting: key("wait"),
-    /** Parents of flows, until their children have ended. */
+    /** Parents, until their children have ended. */
     "waiting-children": key("waiting-children"),
     paused: key("paused"),
     prioritized: key("prioritized"),
@@ -31,7 +31,7 @@ export function queueKeys(prefix: string, queue: string) {
     active: key("active"),
     completed: key("completed"),
     failed: key("failed"),
-    /** The jobs that are held in their lanes, before parents that wait for children. */
+    /** The jobs that are held, as held.lua says, before parents that wait for children. */
     held: key("waiting-children"),
     events: key("events"),
     meta: key("meta"),
