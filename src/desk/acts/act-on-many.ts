@@ -5,8 +5,7 @@ import type { JobState } from "../../core/job/job-state.ts";
 import { defineJob } from "../../features/define-job.ts";
 import { parseRate, RATE_EXPECTED } from "../../features/queue-settings.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { type JobFilter, type JobFilterText, jobFilterSchema } from "../jobs/job-filter.ts";
-import type { JobOrder } from "../jobs/job-order.ts";
+import { type JobFilter, type JobFilterText, type JobOrder, jobFilterSchema } from "../jobs/job-filter.ts";
 
 export const actNames = ["retry", "cancel", "delete"] as const;
 export type ActName = (typeof actNames)[number];

@@ -3,6 +3,7 @@ import { queueOfId } from "../../core/job/job-id.ts";
 import type { JobState } from "../../core/job/job-state.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { appendToAuditLog, storedReason } from "../audit/audit-log.ts";
+import { counted } from "../counted.ts";
 import { deleteJob } from "../jobs/delete-job.ts";
 import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
@@ -58,7 +59,7 @@ export async function cleanJobs(
   const why = `${describeFilter(filter)}${reason === undefined ? "" : `: ${reason}`}`;
   for (const [queue, count] of deletedIn) {
     const store = stores.of(queue);
-    const evidence = storedReason(store, `${count} ${count === 1 ? "job" : "jobs"} deleted: ${why}`);
+    const evidence = storedReason(store, `${counted(count, "job")} deleted: ${why}`);
     await appendToAuditLog(store, { as: "deleted", evidence, by, count });
   }
   const deleted = [...deletedIn.values()].reduce((sum, some) => sum + some, 0);

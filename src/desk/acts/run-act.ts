@@ -11,9 +11,8 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import { recordAct, storedReason } from "../audit/audit-log.ts";
 import { deleteJob } from "../jobs/delete-job.ts";
-import { describeFilter, type JobFilter } from "../jobs/job-filter.ts";
+import { describeFilter, type JobFilter, type JobOrder } from "../jobs/job-filter.ts";
 import type { JobLists } from "../jobs/job-lists.ts";
-import type { JobOrder } from "../jobs/job-order.ts";
 import { retryJob } from "../jobs/retry-job.ts";
 import {
   countMatches,

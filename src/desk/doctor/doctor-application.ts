@@ -8,9 +8,9 @@ import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
 import { writeFault } from "../../platform/lib/private-files.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
+import { counted } from "../counted.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
 import { requiredVariables } from "../required-variables.ts";
-import { counted } from "./doctor-queue.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
 export function diagnoseSettings(application: Application, settings: Settings): Finding[] {

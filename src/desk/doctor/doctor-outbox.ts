@@ -7,8 +7,8 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { counted } from "../counted.ts";
 import { depthOf } from "../outbox/read-outbox.ts";
-import { counted } from "./doctor-queue.ts";
 import { mebibytes } from "./doctor-redis.ts";
 import { byLimits, type Finding, finding, ok } from "./finding.ts";
 

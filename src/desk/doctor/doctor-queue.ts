@@ -6,10 +6,11 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Loss } from "../../platform/redis/fitness/epoch.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+import { counted } from "../counted.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
 import { readLoss } from "../read-loss.ts";
-import { countEncryptionKeys } from "./encryption-in-use.ts";
 import { type Finding, finding, findings, ok } from "./finding.ts";
 
 const OVERDUE_AFTER_MS = 30_000;
@@ -190,7 +191,14 @@ async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Pr
   );
 }
 
-/** @param noun singular */
-export function counted(count: number, noun: string): string {
-  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+const encryptedWith = loadScript(import.meta.url, "encrypted-with.lua");
+/** Of the waiting jobs, those with priority and the delayed ones. */
+const READ_OF_EACH = 100;
+
+/** Counts the next jobs of a queue by the id of the key that they are encrypted with; "" for those that are not encrypted. */
+async function countEncryptionKeys({ client, keys }: QueueStore): Promise<Map<string, number>> {
+  const reply = (await encryptedWith.run(client, [keys.waiting], [keys.start, READ_OF_EACH])) as string[];
+  const counts = new Map<string, number>();
+  for (let at = 0; at < reply.length; at += 2) counts.set(reply[at] ?? "", Number(reply[at + 1]));
+  return counts;
 }

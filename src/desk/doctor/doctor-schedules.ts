@@ -10,7 +10,7 @@ import { openStoredSchedules } from "../../features/stored-schedules/stored-sche
 import type { Settings } from "../../platform/config/settings.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
-import { counted } from "./doctor-queue.ts";
+import { counted } from "../counted.ts";
 import { type Finding, finding, findings } from "./finding.ts";
 
 /** Finds schedules that are paused, and ticks that nobody enqueued. */

@@ -11,7 +11,7 @@ import {
 import { readInfo } from "../../platform/redis/fitness/info.ts";
 import { readSettings } from "../../platform/redis/fitness/redis-checks.ts";
 import { openSentinels } from "../ask-sentinels.ts";
-import { counted } from "./doctor-queue.ts";
+import { counted } from "../counted.ts";
 import { type Finding, finding, findings, ok } from "./finding.ts";
 
 type Topology = Awaited<ReturnType<typeof readTopology>>;

@@ -229,3 +229,7 @@ export function describeFilter({ state, ...filter }: JobFilter): string {
   const texts = wantedOf(filter).map(([{ text }, wanted]) => text(wanted));
   return [state === undefined ? "jobs" : `${state} jobs`, ...texts].join(" ");
 }
+
+export const jobOrders = ["newest", "oldest"] as const;
+/** By the end of ended jobs, by the submission of tagged ones; of the others, `newest` is who will run last. */
+export type JobOrder = (typeof jobOrders)[number];

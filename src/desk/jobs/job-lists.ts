@@ -10,8 +10,7 @@ import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
-import { containsText, type JobFilter, matchesFilter } from "./job-filter.ts";
-import type { JobOrder } from "./job-order.ts";
+import { containsText, type JobFilter, type JobOrder, matchesFilter } from "./job-filter.ts";
 import { readEnvelopeJson, readFailures, submitted } from "./job-record.ts";
 import { redact, redactionOf } from "./redact.ts";
 

@@ -11,9 +11,8 @@ import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "../acts/c
 import { type Act, LIBRARY, storedReason } from "../audit/audit-log.ts";
 import { deleteJob } from "./delete-job.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
-import type { JobFilter } from "./job-filter.ts";
+import type { JobFilter, JobOrder } from "./job-filter.ts";
 import { type JobLists, type JobTotal, jobTotalSchema } from "./job-lists.ts";
-import type { JobOrder } from "./job-order.ts";
 import { retryJob } from "./retry-job.ts";
 
 export interface JobQuery extends JobFilter {

@@ -3,9 +3,8 @@ import { jobNotFound } from "../../core/job/job-id.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
-import { jobFilterQuery } from "../jobs/job-filter.ts";
+import { jobFilterQuery, jobOrders } from "../jobs/job-filter.ts";
 import { jobPageSchema } from "../jobs/job-operator.ts";
-import { jobOrders } from "../jobs/job-order.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 
 const querySchema = z.strictObject({

@@ -3,6 +3,7 @@ import type { SingleBar } from "cli-progress";
 import type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 import type { ActName, ActRequest } from "../../desk/acts/act-on-many.ts";
 import type { ActPreview, ActStatus } from "../../desk/acts/acts.ts";
+import { counted } from "../../desk/counted.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
@@ -55,7 +56,7 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
       lines: describe(preview, act),
       value: { act, count, isExact: !hasMore, leftAlone, matching },
       isEmpty: count === 0,
-      question: `${act[0]?.toUpperCase()}${act.slice(1)} ${jobs(count)}?`,
+      question: `${act[0]?.toUpperCase()}${act.slice(1)} ${counted(count, "job")}?`,
     });
     if (!isAgreed) return;
     const { id } = await operator.acts.start({ ...scope, reason, rate }, username());
@@ -97,16 +98,12 @@ function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName):
     exampleIds.join(" "),
   ]);
   const lines = total === 0 ? [] : [table(["jobs", "type", "code", "examples"], rows)];
-  lines.push(`${hasMore ? "at least " : ""}${jobs(total)} to ${act}`);
+  lines.push(`${hasMore ? "at least " : ""}${counted(total, "job")} to ${act}`);
   if (leftAlone > 0)
     lines.push(
-      `(${jobs(leftAlone)} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,
+      `(${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,
     );
   return lines.join("\n");
-}
-
-function jobs(count: number): string {
-  return `${count} ${count === 1 ? "job" : "jobs"}`;
 }
 
 /** Shows how far an act is until it has ended. Leaving it does not stop the act. */

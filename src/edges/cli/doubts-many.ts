@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { counted } from "../../desk/counted.ts";
 import type { Doubt } from "../../desk/doubts/doubts.ts";
 import type { DoubtId, ManyDoubts } from "../../desk/doubts/doubts-many.ts";
 import {
@@ -13,6 +14,7 @@ import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
+import { requireText } from "./option-values.ts";
 import { type ConsentOptions, canAsk, isConfirmed, isWanted, requireConsent } from "./screen/confirm.ts";
 import { seenText } from "./screen/job-text.ts";
 import { print, printHint, printJson } from "./screen/output.ts";
@@ -59,7 +61,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
       ...(count > doubts.length ? [[`and ${count - doubts.length} more`]] : []),
     ];
     const value = { as, count, isExact, doubts: doubts.map(shown) };
-    const question = `Resolve ${effects(count)} as ${textOf(as)}?`;
+    const question = `Resolve ${counted(count, "effect")} as ${textOf(as)}?`;
     if (!(await isWanted(options, { lines, value, isEmpty: count === 0, question }))) return;
     const confirm = as === "not-done" && (await mayConfirm(options, doubts));
     const outcome = await resolveAll(operator, { ...wanted, confirm, before });
@@ -72,7 +74,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
 export async function importExport(file: string, options: ImportOptions): Promise<void> {
   const { evidence, column, rest } = options;
   requireConsent(options);
-  if (evidence.trim() === "") throw usage("--evidence: expected a text");
+  requireText("--evidence", evidence);
   if (rest !== undefined && rest !== "not-done") throw usage(`--rest: expected not-done, got "${rest}"`);
   if (rest !== undefined && doubtFilterOf(options).until === undefined)
     throw usage("--rest: needs --until, the instant until which the export is complete");
@@ -112,7 +114,9 @@ function planLines({ done, notDone, left }: ImportPlan<Doubt>): readonly (readon
   const rest = left > 0 ? `; ${left} ${left === 1 ? "stays" : "stay"} in doubt` : "";
   return [
     ...proposedLines([...proposed(done, "done"), ...proposed(notDone, "not-done")]),
-    [`${done.length} of ${effects(count)} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`],
+    [
+      `${done.length} of ${counted(count, "effect")} in doubt ${done.length === 1 ? "is" : "are"} in the export${rest}`,
+    ],
   ];
 }
 
@@ -138,7 +142,7 @@ async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[
   const pending = doubts.filter(({ mayStillRun }) => mayStillRun);
   if (pending.length === 0 || confirm) return confirm === true;
   const [first] = pending;
-  const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${effects(pending.length)} may still be under way (${first && seenText(first)})`;
+  const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${counted(pending.length, "effect")} may still be under way (${first && seenText(first)})`;
   if (yes || !canAsk()) return false;
   return await isConfirmed(`${found}. Resolve these, too?`, LEFT_IN_DOUBT);
 }
@@ -194,12 +198,14 @@ function printResolved(as: As, outcome: Resolved): void {
   print(describeResolved(as, outcome));
   const { pending } = outcome;
   if (pending === 0) return;
-  print(`${effects(pending)} may still be under way, and ${pending === 1 ? "stays" : "stay"} in doubt`);
+  print(
+    `${counted(pending, "effect")} may still be under way, and ${pending === 1 ? "stays" : "stay"} in doubt`,
+  );
   printHint("to resolve these as well: --confirm");
 }
 
 function describeResolved(as: As, { resolved, skipped }: Resolved): string {
-  return `${effects(resolved)} resolved as ${textOf(as)}${skipped > 0 ? `; ${skipped} had been resolved already` : ""}`;
+  return `${counted(resolved, "effect")} resolved as ${textOf(as)}${skipped > 0 ? `; ${skipped} had been resolved already` : ""}`;
 }
 
 function proposedLines(rows: readonly Proposed[]): readonly (readonly Cell[])[] {
@@ -218,10 +224,6 @@ const columns: readonly ColumnOf<Proposed>[] = [
 
 function textOf(as: As): string {
   return as === "done" ? "done" : "not done";
-}
-
-function effects(count: number): string {
-  return `${count} ${count === 1 ? "effect" : "effects"}`;
 }
 
 /**

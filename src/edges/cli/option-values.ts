@@ -22,6 +22,11 @@ export function parseWhole(
   throw usage(`${option}: expected ${expected}, got "${text}"`);
 }
 
+/** @throws HoldfastError `USAGE` */
+export function requireText(option: string, text: string): void {
+  if (text.trim() === "") throw usage(`${option}: expected a text`);
+}
+
 /** Reads a value, `@` and a file with it, or `-` for standard input. @throws HoldfastError `USAGE` */
 export async function readSource(option: string, source: string): Promise<string> {
   if (source === "-") return await text(process.stdin);

@@ -3,12 +3,8 @@ import type { ActStatus } from "../../../desk/acts/acts.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
-import { print, printJson } from "../screen/output.ts";
+import { type Json, print, printJson } from "../screen/output.ts";
 import { table } from "../screen/table.ts";
-
-interface Json {
-  readonly json?: true;
-}
 
 export function addActsCommands(program: Command): void {
   const acts = program.command("acts").description("see and stop acts on many jobs");

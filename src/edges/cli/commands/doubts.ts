@@ -10,6 +10,7 @@ import { importExport, LEFT_IN_DOUBT, type ManyOptions, resolveMatching } from "
 import { usage } from "../exit-code.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
+import { requireText } from "../option-values.ts";
 import { canAsk, isConfirmed } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { printHint, printOutcome } from "../screen/output.ts";
@@ -97,7 +98,7 @@ async function resolve(
 ): Promise<void> {
   const { as, evidence, result } = options;
   if (as !== "done" && as !== "not-done") throw usage(`--as: expected done or not-done, got "${as}"`);
-  if (evidence.trim() === "") throw usage("--evidence: expected a text");
+  requireText("--evidence", evidence);
   if (id === undefined) return await resolveMatching({ ...options, as });
   if (effect === undefined) throw usage("expected <id> and <effect>, or a filter");
   const json = result === undefined ? undefined : compactJson(result);

@@ -2,8 +2,7 @@ import { type Command, Option } from "commander";
 import { jobNotFound } from "../../../core/job/job-id.ts";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
 import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
-import type { JobFilter } from "../../../desk/jobs/job-filter.ts";
-import { type JobOrder, jobOrders } from "../../../desk/jobs/job-order.ts";
+import { type JobFilter, type JobOrder, jobOrders } from "../../../desk/jobs/job-filter.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import type { ListedJob } from "../../../features/job-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -15,7 +14,7 @@ import { addFilterOptions, type FilterOptions, filterOf } from "../filter-option
 import { requireKnown } from "../known-names.ts";
 import { parseWhole } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
-import { printError, printHint, printJson, printOutcome, write } from "../screen/output.ts";
+import { type Json, printError, printHint, printJson, printOutcome, write } from "../screen/output.ts";
 import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
 import { listOf } from "../screen/table.ts";
 import { printable } from "../screen/text.ts";
@@ -133,7 +132,7 @@ const describe = listOf<ListedJob>("no jobs", [
   ["error", ({ error }) => error && `${error.code}: ${error.message}`],
 ]);
 
-async function showOne(id: string, { json }: { readonly json?: true }): Promise<void> {
+async function showOne(id: string, { json }: Json): Promise<void> {
   await withOperator(async (operator) => {
     const job = await operator.detail(id);
     if (job === undefined) throw jobNotFound();

@@ -1,19 +1,16 @@
 import type { Command } from "commander";
+import { counted } from "../../../desk/counted.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../features/queue-settings.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { parseWhole } from "../option-values.ts";
-import { printHint, printOutcome } from "../screen/output.ts";
+import { parseWhole, requireText } from "../option-values.ts";
+import { type Json, printHint, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
-
-interface Json {
-  readonly json?: true;
-}
 
 const AS_JSON = ["--json", "print the queue as JSON"] as const;
 
@@ -133,7 +130,7 @@ function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): st
 }
 
 async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
-  if (reason.trim() === "") throw usage("--reason: expected a text");
+  requireText("--reason", reason);
   await withQueue(json, (operator) => operator.queues.pause(name, { reason, by: username() }));
   printHint(`to let its jobs start again: holdfast queues resume ${name}`);
 }
@@ -169,7 +166,7 @@ async function partition(name: string, partitions: string, { json }: Json): Prom
 
 function divided(name: string, { before, after, still }: Division): string {
   if (still !== undefined) return `${name} keeps its earlier partitions in mind: ${still}`;
-  const now = `${name} has ${after.partitions} ${after.partitions === 1 ? "partition" : "partitions"}`;
+  const now = `${name} has ${counted(after.partitions, "partition")}`;
   if (before.partitions !== after.partitions) return `${now}; it had ${before.partitions}`;
   return before.former.length === after.former.length
     ? `${now} already`

@@ -6,8 +6,8 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { parseNumber, parseWhole, readJson, readSource } from "../option-values.ts";
-import { printError, printOutcome } from "../screen/output.ts";
+import { parseNumber, parseWhole, readJson, readSource, requireText } from "../option-values.ts";
+import { type Json, printError, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
@@ -121,12 +121,8 @@ async function remove(name: string, { json }: Json): Promise<void> {
   printOutcome(json, { name, outcome: "deleted" }, `deleted ${name}`);
 }
 
-interface Json {
-  readonly json?: true;
-}
-
 async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
-  if (reason.trim() === "") throw usage("--reason: expected a text");
+  requireText("--reason", reason);
   await change(json, ({ schedules }) => schedules.pause(name, { reason, by: username() }));
 }
 
@@ -193,10 +189,7 @@ function becameOf({ jobId, state, overlap, isBeforeFirst, isMissed }: PastTick):
   return state ?? overlap ?? (jobId === null ? "not enqueued" : "gone");
 }
 
-async function explain(
-  name: string,
-  { at, json }: { readonly at: string; readonly json?: true },
-): Promise<void> {
+async function explain(name: string, { at, json }: Json & { readonly at: string }): Promise<void> {
   const instant = Date.parse(at);
   if (Number.isNaN(instant))
     throw usage(`--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);

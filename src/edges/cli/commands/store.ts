@@ -3,7 +3,7 @@ import { readSettings } from "../../../platform/config/settings.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
-import { usage } from "../exit-code.ts";
+import { requireText } from "../option-values.ts";
 import { print } from "../screen/output.ts";
 
 export function addRedisCommands(program: Command): void {
@@ -25,7 +25,7 @@ export function addRedisCommands(program: Command): void {
 }
 
 async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
-  if (evidence.trim() === "") throw usage("--evidence: expected a text");
+  requireText("--evidence", evidence);
   const accepted = await withOperator((operator) => operator.acceptLoss({ evidence, by: username() }));
   print(
     accepted.length === 0

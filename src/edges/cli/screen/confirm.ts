@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { exitCode, usage } from "../exit-code.ts";
-import { print, printError, printJson, textFor } from "./output.ts";
+import { type Json, print, printError, printJson, textFor } from "./output.ts";
 import type { Lines } from "./text.ts";
 
 export function canAsk(): boolean {
@@ -20,10 +20,9 @@ async function confirm(question: string): Promise<boolean> {
 }
 
 /** The options of a command that acts on many. */
-export interface ConsentOptions {
+export interface ConsentOptions extends Json {
   readonly dryRun?: true;
   readonly yes?: true;
-  readonly json?: true;
 }
 
 /** @param command what the error begins with @throws HoldfastError `USAGE` where nobody can be asked */

@@ -55,6 +55,11 @@ export function printJson(...values: readonly unknown[]): void {
   process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));
 }
 
+/** What `--json` gives. */
+export interface Json {
+  readonly json?: true | undefined;
+}
+
 /** Prints an outcome: as JSON, or for people. */
 export function printOutcome(json: true | undefined, value: unknown, lines: Lines): void {
   if (json) printJson(value);

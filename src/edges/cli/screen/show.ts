@@ -5,13 +5,12 @@ import type { Command } from "commander";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { isoTime } from "../../../platform/lib/iso-time.ts";
 import { untilStopRequested } from "../system/signals.ts";
-import { print, printError, printJson, textFor } from "./output.ts";
+import { type Json, print, printError, printJson, textFor } from "./output.ts";
 import { pagerCommand, screen } from "./screen.ts";
 import { cutTo, type Lines, linesOf } from "./text.ts";
 
 /** What the options of `addShowOptions` give. */
-export interface ShowOptions {
-  readonly json?: true | undefined;
+export interface ShowOptions extends Json {
   readonly watch?: true | undefined;
 }
 
