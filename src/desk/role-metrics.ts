@@ -26,7 +26,7 @@ export interface MeasuredParts {
  * Serves a role's metrics, and whether it is ready.
  *
  * @param measureOwn measures what only this role does
- * @returns undefined unless `HOLDFAST_METRICS_PORT` is set: otherwise measuring would cost for nothing
+ * @returns undefined unless `HOLDFAST_METRICS_PORT` is set: then nothing is measured either
  * @throws HoldfastError `START_FAILED` when the port is in use
  */
 export async function serveMetrics(

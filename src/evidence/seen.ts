@@ -64,7 +64,7 @@ function isRead({ method }: Outgoing): boolean {
   return READS.has(method?.toUpperCase() ?? "");
 }
 
-/** An open connection may still send, and of HTTP/2 nothing is seen but its errors: only a connection that was never made is sure. */
+/** An open connection may still send, and of HTTP/2 only errors are seen: only a connection that was never made proves anything. */
 function isNeverSent({ sent, ended }: Outgoing): boolean {
   return sent === null && ended !== null && NEVER_SENT.has(ended);
 }

@@ -20,7 +20,7 @@ declare module "../core/job/job-status.ts" {
   }
 }
 
-/** As the Lua of each feature that holds jobs says by what this one is held. */
+/** What the Lua of a feature returns of a job that it holds. */
 type Read = readonly [lane: string, behind: number, limit: number, windowMs?: number, until?: number];
 
 /** What a job waits for that is held, and for its turn. */

@@ -14,7 +14,7 @@ import { retention } from "./retention/feature.ts";
 import { schedules } from "./schedules/feature.ts";
 import { tags } from "./tags/feature.ts";
 
-/** All features, in the order in which the path of a job calls them. Those without a `feature.ts` do nothing but in workers. */
+/** All features, in the order in which the path of a job calls them. Those without a `feature.ts` run in workers alone. */
 export const features: readonly Feature[] = [
   logs,
   { name: "workers", inWorker: () => import("./workers/in-worker.ts") },

@@ -21,8 +21,8 @@ comment on table holdfast_effects is 'Holdfast database effects, version 1';
 }
 
 /**
- * Claims an effect's row: for a run as `begun`, for its probe as `not-done`. It waits for a transaction that has the row. A lower fence never
- * claims it from a higher one, nobody claims it from what was done, and nothing below the horizon is claimed.
+ * Claims an effect's row: for a run as `begun`, for its probe as `not-done`. It waits for a transaction that has the row. A lower fence
+ * never claims it from a higher one, nobody claims a row that is done, and no row below the horizon is claimed.
  *
  * An effect that Redis records as done must not be lost by a crash of PostgreSQL: `synchronous_commit = off` would lose it.
  */
@@ -52,7 +52,10 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 export const REMEMBERED_MS = 30 * DAY_MS;
 const BATCH = 1_000;
 
-/** Of a run's fence. The database's clock only bounds it: if Redis's was ahead for a while, nothing later is below it. */
+/**
+ * Made of a run's fence, which is Redis's time. The database's clock bounds it: if Redis's clock was ahead for a while, no later fence is
+ * below it.
+ */
 const HORIZON = `least($1::text::bigint, (extract(epoch from now()) * 1000)::bigint) - ${REMEMBERED_MS}`;
 
 /** Only forwards, and by a minute at least: many processes would wait for each other's transactions. */

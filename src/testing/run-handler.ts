@@ -283,7 +283,7 @@ function recordSubmissions(): Recorder {
   return {
     submitted: () => [...known.values()].map(({ content, ...submission }) => submission),
     checkNext(job, input) {
-      // What a handler has is a whole contract, or it could not be submitted by a worker.
+      // A handler has a whole contract, or no worker could submit its job.
       const application = { jobs: new Map([[job.type, job as JobContract]]) };
       const checked = later(() => validate(application, input));
       return async () => record(checked());
@@ -324,7 +324,7 @@ export function recordingLog(lines: LoggedLine[]): Logger {
   return Object.assign(log, { child: () => log }) as Logger;
 }
 
-/** Here no name of Holdfast's own is in the way of the handler's. */
+/** No field of Holdfast's own can hide one of the handler's here. */
 function asNamed(fields: object): LoggedLine["fields"] {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name.replace(/^handler\./, ""), value]),

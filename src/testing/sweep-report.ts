@@ -44,7 +44,7 @@ export class SweepReport {
   readonly boundaries: readonly SweptBoundary[];
   /** Effects that are declared `repeat` and never used their keys: nothing downstream can recognise that they run again. */
   readonly keylessEffects: readonly string[];
-  /** Whether the handler did nothing that a sweep sees: then nothing is known. */
+  /** Whether the handler did nothing that a sweep can see: then the report proves nothing. */
   readonly sawNothing: boolean;
 
   constructor(type: string, boundaries: readonly SweptBoundary[], { seen, keylessEffects }: SweptDeeds) {

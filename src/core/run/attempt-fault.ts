@@ -11,7 +11,7 @@ import type { Scrub } from "../job/redaction.ts";
 
 /**
  * Closes the effects of an attempt that has thrown, and says why it really ends. An effect's outcome outranks the handler's: a
- * swallowed doubt is a doubt. Before the job fails for good, it looks for a doubt of which neither has spoken.
+ * swallowed doubt is a doubt. Before the job fails for good, it looks for a doubt that neither of them has named.
  *
  * @param now Redis's clock
  */
@@ -58,7 +58,10 @@ async function boundSnoozes(fault: unknown, job: ClaimedJob, now: number): Promi
   }
 }
 
-/** Whether the job fails for good with this. One that is in doubt or cancelled says so itself; without its lock, nothing does. */
+/**
+ * Whether the job fails for good with this fault, so that it must look for a doubt. A doubt and a cancellation speak for themselves, and
+ * without its lock nothing fails a job.
+ */
 function endsJob(fault: unknown, { attemptsMade, maxAttempts, lease }: ClaimedJob): boolean {
   if (isCode(fault, "EFFECT_IN_DOUBT") || isCode(fault, "CANCELLED") || !lease.isLocked()) return false;
   if (withoutFailure(fault) !== undefined) return false;

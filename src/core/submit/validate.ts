@@ -37,7 +37,7 @@ type Fault = Issue & { readonly code: ErrorCode };
  * Checks everything about a submission that can be checked without Redis.
  *
  * @param input what the client sent, parsed from JSON
- * @param keyFaultOf what is wrong with a key: one that Holdfast made itself may be any @default it may be none of a feature's own
+ * @param keyFaultOf what is wrong with a key: `keyFault` for one that Holdfast made @default refuses also those that features reserve
  * @throws HoldfastError with the gravest code and every issue
  */
 export type Validate = (

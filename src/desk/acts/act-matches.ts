@@ -45,7 +45,7 @@ function isLeftAlone(act: ActName, filter: JobFilter, { code }: Pick<MatchingJob
   return act === "retry" && onlyByCode.has(code) && filter.code !== code;
 }
 
-/** The jobs that an act is to be done with: without those that it leaves alone, or that have ended, or are about to, as it wants. */
+/** The jobs that an act is done with: not those that it leaves alone, nor, for a cancellation, those that are cancelled already. */
 export function wantedOf(
   act: ActName,
   filter: JobFilter,

@@ -6,7 +6,7 @@ export type CountCancelled = (store: QueueStore, failed: number) => Promise<numb
 
 /** Counting reads every failed job, so it is rare. */
 const EVERY_MS = 10_000;
-/** When as many failed jobs are kept as may be, their number stays the same while others fail. */
+/** Once the most failed jobs are kept, their number stays the same although others fail. */
 const UNCHANGED_EVERY_MS = 60_000;
 const TIME_MAX_MS = 1_000;
 

@@ -103,7 +103,7 @@ class ActRun {
   /** @returns whether it has met every job that matches */
   async #pass(): Promise<boolean> {
     const { act, rate } = this.#attempt.payload;
-    // One that goes on where another worker was has not seen what moved before.
+    // A worker that goes on after another has not seen what moved before.
     let isWhole = this.progress.cursor === null;
     // What would run next is cancelled first.
     if (act === "cancel" && rate !== undefined && this.progress.phase === 0) return await this.#firstPass();
@@ -120,7 +120,7 @@ class ActRun {
     return isWhole;
   }
 
-  /** In the order in which jobs run. Where workers retry jobs all the time that has no end, so it stops when it finds none. */
+  /** Walks in the order in which jobs run. While workers keep retrying jobs this would never end, so it stops when it finds none. */
   async #firstPass(): Promise<false> {
     const { phase } = this.progress;
     for (let idle = 0; this.progress.phase === phase && idle < IDLE_BATCHES_MAX; ) {
@@ -292,7 +292,7 @@ class ActRun {
   }
 }
 
-/** From outside of the act's attempt, or at its end: the attempt itself reports no more then. */
+/** Called outside of the act's attempt, or at its end, when the attempt itself reports nothing more. */
 async function storeProgress(store: QueueStore, id: string, value: object): Promise<void> {
   const text = JSON.stringify(store.encryptValue(id, "progress", value));
   await store.client.hset(store.keys.job(id), "progress", text);

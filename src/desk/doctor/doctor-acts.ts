@@ -3,7 +3,7 @@ import { durationText } from "../../platform/lib/duration-text.ts";
 import { readActBacklog } from "../acts/act-backlog.ts";
 import { type Finding, finding, ok } from "./finding.ts";
 
-/** So much later an act is late: a worker starts it at once, unless two others run. */
+/** An act that waits longer is late: a worker starts it at once, unless two others run. */
 const LATE_MS = 30_000;
 
 export async function diagnoseActs(stores: QueueStores): Promise<Finding | undefined> {

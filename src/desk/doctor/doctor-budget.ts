@@ -7,7 +7,7 @@ import { readMemory } from "../overview/redis-load.ts";
 import { mebibytes } from "./doctor-redis.ts";
 import { type Finding, finding, findings } from "./finding.ts";
 
-/** Workers look each second; what is over by more for longer must stay. */
+/** Workers look each second: what stays above a budget by more than this cannot be removed. */
 const TOLERATED = 1.1;
 
 /** Checks each budget of ended jobs, and whether Redis is full before they reach the one for all. */

@@ -48,7 +48,7 @@ export async function diagnoseLosses(stores: QueueStores, queues: readonly strin
   return (await Promise.all(found)).flat();
 }
 
-/** The same for acts on many jobs, whose queue is no other check's. */
+/** The same for the queue of acts on many jobs, which no other check looks at. */
 export async function diagnoseLostActs(stores: QueueStores): Promise<Finding[]> {
   const found = await diagnoseLoss(stores.of(INTERNAL_QUEUE));
   return found.verdict === "ok" ? [] : [{ ...found, name: "what acts on many jobs have acknowledged" }];

@@ -47,7 +47,7 @@ export async function diagnoseSystem(
   // While a slot is open, nobody can read what is in it; that is a finding of its own.
   const unlessOpen = async (check: Promise<Finding | Finding[] | undefined>) =>
     isOpen ? await check.catch(() => undefined) : await check;
-  // All at once: one that fails before somebody waits for it would end the process.
+  // All are awaited at once: a check that failed before it was awaited would end the process.
   const checks = [
     diagnoseTopology(stores.client, settings.HOLDFAST_DURABILITY),
     diagnoseMasters(stores.client),

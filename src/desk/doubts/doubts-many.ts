@@ -212,7 +212,7 @@ function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | Doubt
   return doubt.mayStillRun && !confirm ? [{ jobId, effect, code: "RUN_MAY_BE_PENDING" }] : [];
 }
 
-/** Named ones are resolved as they are, because their evidence is about them; not so by what an export does not name. */
+/** Named ones are resolved without a look, because the evidence is about them, unless it is that an export does not name them. */
 async function wantedOf(
   partitions: readonly QueueStore[],
   { ids, filter = {}, dryRun, completeUntil }: ManyDoubts,

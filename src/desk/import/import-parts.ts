@@ -52,7 +52,7 @@ export interface ImportReport {
 /** What a submission may take once it was begun, with everything around it. */
 const SUBMIT_MAX_MS = 60_000;
 
-/** What was withdrawn as long ago as keys are remembered may have been accepted, and become a second job. */
+/** A job that was withdrawn longer ago than keys are remembered may have been accepted, and would become a second job. */
 export function requireYoung(ageMs: number, { HOLDFAST_RETENTION_MS: retentionMs }: Settings): void {
   if (ageMs <= retentionMs - Math.min(SUBMIT_MAX_MS, retentionMs / 2)) return;
   const message =

@@ -72,7 +72,7 @@ local function positionFromTail(id, deliveries)
   return position and length - 1 - position
 end
 
--- Workers take from the tail: where both are gone, so is what was before them; or it is read again.
+-- Workers take from the tail: if both are gone, so is what was before them, or it is read again.
 local function firstFromTail()
   if anchor == "" then return 0 end
   local first = positionFromTail(anchor, anchorDeliveries)

@@ -231,5 +231,5 @@ export function describeFilter({ state, ...filter }: JobFilter): string {
 }
 
 export const jobOrders = ["newest", "oldest"] as const;
-/** By the end of ended jobs, by the submission of tagged ones; of the others, `newest` is who will run last. */
+/** By end for ended jobs, by submission for tagged ones. Of other jobs, `newest` is the one that will run last. */
 export type JobOrder = (typeof jobOrders)[number];

@@ -56,7 +56,7 @@ export async function inOutbox<T>(
   });
 }
 
-/** The same, within 1.5 s: for what changes nothing, since it may go on after that. */
+/** The same, within 1.5 s: only for reads, because the statement may go on after that. */
 export async function readInOutbox<T>(...work: Parameters<typeof inOutbox<T>>): Promise<T> {
   return await withDeadline(inOutbox(...work), READ_MAX_MS, late);
 }

@@ -16,7 +16,7 @@ interface Reading {
   readonly backlogs: ReadonlyMap<string, Backlog>;
 }
 
-/** Reads Redis at each scrape. While it is away, only that is reported, within 1.5 s: an old number would look like a new one. */
+/** Reads Redis at each scrape. While Redis is away, it reports only that, within 1.5 s: an old number would look like a new one. */
 export function measureRedis(metrics: Metrics, stores: QueueStores, queues: readonly string[]): void {
   const up = metrics.of(metricDefinitions).gauge("holdfast_store_up").labels();
   const report = reporter(metrics, queues);

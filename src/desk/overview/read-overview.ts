@@ -78,7 +78,7 @@ export function openOverviewReader(options: OverviewOptions) {
   };
 }
 
-/** Completed and failed jobs are counted over as long; a rate of two seconds beside them would be all spikes. */
+/** Completed and failed jobs are counted over the same time; beside them a rate over two seconds would be all spikes. */
 const RATE_WINDOW_MS = 10_000;
 
 interface Sample {

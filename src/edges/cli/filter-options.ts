@@ -103,7 +103,7 @@ export function addDoubtFilter(command: Command): Command {
 }
 
 /**
- * @param now Redis's clock, in milliseconds since 1970; before it is known, any instant checks the options
+ * @param now Redis's clock, in milliseconds since 1970; before that is known, any instant will do to check the options
  * @throws HoldfastError `USAGE`
  */
 export function doubtFilterOf(options: DoubtFilterOptions, now = Date.now()): DoubtFilter {

@@ -154,7 +154,7 @@ function shown({ at, begun, departure }: Entry): Outgoing {
   };
 }
 
-/** Of HTTP/2 nothing is seen but that its connection is open, or its request has failed. */
+/** Of HTTP/2 one sees only that its connection is open, or that its request has failed. */
 function sentOf({ method, written, isOpen }: Departure, ended: string | null): Outgoing["sent"] {
   if (isOpen) return written ?? "not seen";
   const isUnseen = method !== null && ended !== null && !NEVER_SENT.has(ended);

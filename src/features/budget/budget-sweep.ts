@@ -40,7 +40,7 @@ export function startBudgetSweep({ application, settings, stores, log }: WorkerP
     const counted = stores
       .partitionsOf(application.queues)
       .map((store) => countEnded(store, worker, mayGoOn));
-    // The jobs of one that cannot be read now are not counted: nothing goes because of them.
+    // A partition that cannot be read now is left out: no job is removed because of its jobs.
     const partitions = (await Promise.allSettled(counted)).flatMap((result) =>
       result.status === "fulfilled" ? [result.value] : [],
     );

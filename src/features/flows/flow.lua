@@ -63,7 +63,7 @@ local function awaitChildren(prefix, id, now)
   emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
--- A flow of a build that did not note it: what the child says, and otherwise as most flows.
+-- Older builds did not note it with the parent: then the child says it. If it does not, a failed child fails its parent, as in most flows.
 local function childFailsParent(prefix, id, known)
   local onChildFailure = redis.call("HGET", prefix .. id, "onChildFailure")
   if onChildFailure then return onChildFailure == "fail" end

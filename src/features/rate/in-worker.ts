@@ -4,7 +4,7 @@ import { loadScript } from "../../platform/redis/script.ts";
 import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 
 const SWEEP_EVERY_MS = 1_000;
-/** Workers claim jobs that are due; one that has died was the only one that knew when. */
+/** A held job that is due for this long was let in by no claim: the worker that waited for its time has died. */
 const LATE_MS = 200;
 /** Together they occupy Redis for some milliseconds. */
 const KEYS_MAX = 50;
@@ -15,7 +15,7 @@ const script = loadScript(import.meta.url, "sweep-rates.lua");
 
 export const inWorker: FeatureInWorker = { inPartition: (partition) => [startRateSweep(partition)] };
 
-/** Sweeps the rate keys of a queue each second: gives on what nobody used. */
+/** Sweeps the rate keys of a queue each second: passes on tokens that nobody used. */
 function startRateSweep(partition: SweptPartition): Running {
   const { client, queue, keys } = partition.store;
   const rates = `${keys.start}rates`;

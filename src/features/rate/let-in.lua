@@ -35,7 +35,7 @@ local function giveTokens(prefix, hash, now, steps)
   return count
 end
 
--- A job has ended that has not started with its token, or is held: others have its place.
+-- Passes on the token of a job that ended, or is held, before it started.
 local function giveBack(prefix, id, rate, now)
   local key = rateKey(prefix, rate.hash)
   local score = tonumber(redis.call("ZSCORE", key, id))

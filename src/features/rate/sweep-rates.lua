@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[
-  Does what no claim did: lets in held jobs whose time has come, and gives on the tokens of jobs that have ended, were removed, or were started by another
+  Does what no claim did: lets in held jobs whose time has come, and passes on the tokens of jobs that have ended, were removed, or were started by another
   tool. Looks at the keys where a job is held, the most overdue first. Atomic for each key. Any number of workers may run it at once.
 
   KEYS[1] keys where a job is held; all other keys share its slot

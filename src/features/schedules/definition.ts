@@ -180,7 +180,7 @@ export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, 
 export function contractOf({ jobs, queues }: Application, type: string): JobContract {
   const known = jobs.get(type);
   if (known !== undefined) return known;
-  // Whatever it is called: that it is unknown is said by whoever checks the submission.
+  // For any name: whoever checks the submission says that the type is unknown.
   return { ...UNKNOWN, type, queue: queues[0] ?? "default" } as unknown as JobContract;
 }
 

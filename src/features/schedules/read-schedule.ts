@@ -133,7 +133,7 @@ async function explainAbsence(
     return { kind: "forgotten", why: `it is longer ago than keys are remembered (${kept})` };
   }
   if (mode === "none" || ageMs > windowMs) {
-    // Of one that was put it is known since when it is there. Any other may have run since, and never before, as far as is known.
+    // When a schedule was put is known. Of a declared one, only its jobs show when it began to run.
     const isBeforeFirst =
       schedule.stored === undefined &&
       !(await ticks.ranBefore(schedule, at, now)) &&

@@ -4,7 +4,7 @@ import { findDedupKeyHolder } from "../dedup-key-holder.ts";
 import { type Schedule, scheduleAt } from "./define-schedule.ts";
 import { tickKey } from "./tick-keys.ts";
 
-/** So much later a tick is missed: until then its scheduler may be retrying. */
+/** A tick without a job counts as missed after this time: until then its scheduler may be retrying. */
 export const GRACE_MS = 60_000;
 
 const LOOKED_BACK = 1_024;

@@ -29,7 +29,7 @@ const DEFERRED_MS = 250;
 const SLOT = { member: "0", score: 0 };
 /** Seconds for which a claim waits, at the least, where the lock is short. */
 const SHORTEST_BLOCK = 1;
-/** Seconds after which BullMQ gives up a claim that Redis has not answered in time, and one more for the next. */
+/** Seconds beyond its block after which BullMQ gives up a claim that Redis has not answered, and one more to claim again. */
 const ANSWER_MARGIN = 2;
 
 /**
@@ -118,7 +118,7 @@ export class ClaimingWorker extends Worker<unknown, unknown, string> {
     }
   }
 
-  /** Resolves when no attempt has run for so long: a claim that was under way can begin one. */
+  /** Resolves when no attempt has run for `ms`: a claim that was under way can still begin one. */
   async untilIdle(ms: number): Promise<void> {
     const { leases } = this.#consumed;
     do {

@@ -3,7 +3,7 @@ export class Slots {
   readonly size: number;
   /** Also while a claim is under way. */
   #used = 0;
-  /** Partitions that want a slot more, the one that waits longest first. */
+  /** Partitions that wait for another slot, the one that waits longest first. */
   readonly #waiting: SlotShare[] = [];
 
   constructor(size: number) {
@@ -18,7 +18,7 @@ export class Slots {
     return new SlotShare(this);
   }
 
-  /** @returns whether there is a slot; else one is kept for the share when there is one */
+  /** @returns whether there is a slot; if not, a later one is kept for the share */
   take(share: SlotShare): boolean {
     if (this.#used < this.size) {
       this.#used += 1;

@@ -11,7 +11,7 @@ import { type Application, type DividedCheck, dividedFaults } from "../../job/ap
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
 
-/** What a feature may have against an application, given what Redis knows. */
+/** What a feature checks of an application against what Redis knows. */
 export interface ApplicationCheck extends DividedCheck {
   /** @throws HoldfastError, and the process does not start */
   readonly requireFit?: (application: Application, client: RedisConnection, prefix: string) => Promise<void>;

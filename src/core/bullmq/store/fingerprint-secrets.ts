@@ -19,7 +19,7 @@ export interface FingerprintSecrets {
 
 /**
  * Each queue has a copy beside its keys. In a cluster the two can only be lost together, so a repeated key never looks used for
- * other content. Whatever is lost alone is copied again from what is left.
+ * other content. If one of them is lost, it is copied again from the other.
  */
 export function openFingerprintSecrets(
   access: RedisAccess,
@@ -40,7 +40,7 @@ export function openFingerprintSecrets(
     return {
       ...copy,
       get() {
-        // Looked after here; the queue's own is enough for a submission.
+        // So that it is stored again if it was lost; the queue's own is enough for a submission.
         common.get().catch(() => {});
         return copy.get();
       },
@@ -63,7 +63,7 @@ export function openFingerprintSecrets(
   };
 }
 
-/** The secret that belongs to no queue. If Redis has lost it, it is a queue's. */
+/** The secret that belongs to no queue. If Redis has lost it, it is restored from a queue's copy. */
 export function openCommonSecret(
   access: RedisAccess,
   prefix: string,

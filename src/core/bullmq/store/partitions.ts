@@ -3,7 +3,7 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 /** How many partitions a queue has, and had before. */
 export interface Layout {
   readonly partitions: number;
-  /** The numbers before, the oldest first, while keys that were used then are remembered. */
+  /** Earlier numbers, the oldest first, as long as keys that were used then are remembered. */
   readonly former: readonly number[];
 }
 

@@ -3,7 +3,7 @@
 
   A paused worker can go on where it stopped, and an effect that ignores its signal goes on by itself. It is over once its worker has
   said so (`isOver`, or a late `report`), and where its worker is not among those seen: it has stopped, or was not seen for ten
-  minutes (heartbeat.lua). Of a worker of another queue nothing is known here.
+  minutes (heartbeat.lua). Nothing is known here of another queue's workers.
 
   Returns whether it may, and when its worker was seen last, false where it is not among them
 ]]
