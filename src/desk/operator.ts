@@ -207,7 +207,10 @@ export function openOperator(parts: OperatorParts): Operator {
   };
 }
 
-/** The same calls, nested ones too, each after a step. All of them are asynchronous. */
+/**
+ * The same calls, nested ones too, each after a step: a call that knew an old layout would pause or count some partitions of a queue, and
+ * not the others. All of them are asynchronous.
+ */
 function callsAfter<Calls extends object>(step: () => Promise<void>, calls: Calls): Calls {
   const after = (call: unknown) => {
     if (typeof call !== "function") return callsAfter(step, call as object);

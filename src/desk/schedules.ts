@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
 import type { Application } from "../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
@@ -21,7 +22,12 @@ import {
   type ScheduleReader,
 } from "../features/schedules/read-schedule.ts";
 import { runNow } from "../features/schedules/run-schedule.ts";
-import type { PastTick, ScheduleStatus, TickExplanation } from "../features/schedules/schedule-status.ts";
+import {
+  type PastTick,
+  type ScheduleStatus,
+  scheduleStatusSchema,
+  type TickExplanation,
+} from "../features/schedules/schedule-status.ts";
 import { definitionOf, inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
 import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../platform/config/settings.ts";
@@ -43,11 +49,11 @@ export interface ScheduleQuery {
 }
 
 /** Those that the application declares, on the first page alone, then those that were put at run time, in order of their names. */
-export interface SchedulePage {
-  readonly schedules: readonly ScheduleStatus[];
-  /** Null on the last page. */
-  readonly nextCursor: string | null;
-}
+export const schedulePageSchema = z.object({
+  schedules: z.array(scheduleStatusSchema),
+  nextCursor: z.string().nullable().meta({ description: "Null on the last page." }),
+});
+export type SchedulePage = Readonly<z.output<typeof schedulePageSchema>>;
 
 /** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that is neither declared nor was put. */
 export interface ScheduleOperator {

@@ -35,7 +35,7 @@ export interface Submitter {
    *   `DECRYPTION_FAILED`: the same key is safe to send again
    */
   submit(input: unknown, request?: string): Promise<Receipt>;
-  /** The same with a key that Holdfast made: of a tick, or of a job that another one submits. Clients may not use those of ticks. */
+  /** The same with a key that Holdfast made, which may be one that a feature reserves. */
   submitOwn(input: unknown, request?: string): Promise<Receipt>;
   /**
    * Checks a submission at once, so that its caller may change it afterwards.

@@ -1,18 +1,19 @@
+import { z } from "zod";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 
-export interface Finding {
-  /** What was checked, e.g. `appendfsync`. */
-  readonly name: string;
-  /** `bad`: a promise does not hold. `warn`: it holds, and somebody should look. */
-  readonly verdict: "ok" | "warn" | "bad";
-  readonly found: string;
-  /** What it can lead to; null if all is well. */
-  readonly reason: string | null;
-  /** What to do about it; null if all is well. */
-  readonly remedy: string | null;
-  /** With which code work is refused because of it; null if all is well, or nothing is refused. */
-  readonly code: ErrorCode | null;
-}
+export const findingSchema = z.object({
+  name: z.string().meta({ description: "What was checked, e.g. `appendfsync`." }),
+  verdict: z
+    .enum(["ok", "warn", "bad"])
+    .meta({ description: "`bad`: a promise does not hold. `warn`: it holds, and somebody should look." }),
+  found: z.string(),
+  reason: z.string().nullable().meta({ description: "What it can lead to; null if all is well." }),
+  remedy: z.string().nullable().meta({ description: "What to do about it; null if all is well." }),
+  code: z.string().nullable().meta({
+    description: "With which code work is refused because of it; null if nothing is refused.",
+  }) as z.ZodType as z.ZodType<ErrorCode | null>,
+});
+export type Finding = Readonly<z.output<typeof findingSchema>>;
 
 export function ok(name: string, found: string): Finding {
   return { name, verdict: "ok", found, reason: null, remedy: null, code: null };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { scheduleDefinitionSchema } from "../../features/schedules/definition.ts";
 import { pastTickSchema, scheduleStatusSchema } from "../../features/schedules/schedule-status.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
-import type { ExplainedTick } from "../schedules.ts";
+import { type ExplainedTick, schedulePageSchema } from "../schedules.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { pauseReason } from "./pause-reason.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "./receipt.ts";
@@ -31,12 +31,7 @@ export const scheduleOperations = {
       limit: count(500, 100, "How many of those that were put at run time, at most."),
       next: count(100, 5, "How many future ticks to list."),
     }),
-    answer: z
-      .object({
-        schedules: z.array(scheduleStatusSchema),
-        nextCursor: z.string().nullable().meta({ description: "Null on the last page." }),
-      })
-      .describe("One page of schedules."),
+    answer: schedulePageSchema.describe("One page of schedules."),
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
     run: ({ schedules }, { input }) => schedules.list(input),
   }),

@@ -1,26 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import type { Finding } from "../../../desk/doctor/finding.ts";
+import { type Finding, findingSchema } from "../../../desk/doctor/finding.ts";
 import type { ApiParts } from "../parts.ts";
 
 const liveSchema = z.object({ status: z.literal("live") });
 const readySchema = z.object({
   status: z.enum(["ready", "not ready"]),
   reasons: z.array(z.string()).meta({ description: "What is missing, and how to fix it; empty when ready." }),
-  checks: z
-    .array(
-      z.object({
-        name: z.string(),
-        verdict: z.enum(["ok", "warn", "bad"]),
-        found: z.string(),
-        reason: z.string().nullable(),
-        remedy: z.string().nullable(),
-        code: z.string().nullable().meta({
-          description: "With which code work is refused because of it; null if nothing is refused.",
-        }),
-      }),
-    )
-    .meta({ description: "The checks of Redis; `holdfast doctor` checks more." }),
+  checks: z.array(findingSchema).meta({ description: "The checks of Redis; `holdfast doctor` checks more." }),
 });
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: Redis answers and meets the requirements. */
