@@ -48,14 +48,9 @@ export type Validate = (
 
 export function openValidator(features: readonly SubmitPoints[]): Validate {
   const schema = submissionSchemaOf(features);
-  const ownKeys = features.flatMap(({ clientKeyFaultOf }) => clientKeyFaultOf ?? []);
-  const clientKeyFault = (key: string) => {
-    for (const faultOf of ownKeys) {
-      const fault = faultOf(key);
-      if (fault !== undefined) return fault;
-    }
-    return keyFault(key);
-  };
+  const faultsOf = [...features.flatMap(({ clientKeyFaultOf }) => clientKeyFaultOf ?? []), keyFault];
+  const clientKeyFault = (key: string) =>
+    faultsOf.map((faultOf) => faultOf(key)).find((fault) => fault !== undefined);
   return (application, input, keyFaultOf = clientKeyFault) => {
     const sent = isObject(input) ? input : {};
     const shape = schema.safeParse(input);
