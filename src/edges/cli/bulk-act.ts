@@ -11,7 +11,8 @@ import { exitCode, usage } from "./exit-code.ts";
 import { type FilterOptions, filterOf, requireScope } from "./filter-options.ts";
 import { type ConsentOptions, isWanted, requireConsent } from "./screen/confirm.ts";
 import { print, printError, printJson } from "./screen/output.ts";
-import { table } from "./screen/table.ts";
+import { type ColumnOf, tableOf } from "./screen/table.ts";
+import type { Lines } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
 
 export interface BulkOptions extends FilterOptions, ConsentOptions {
@@ -90,20 +91,20 @@ async function previewOf(operator: Operator, scope: Scope, isWhole: boolean) {
   return { groups, total: countOf(groups), leftAlone, hasMore };
 }
 
-function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName): string {
-  const rows = groups.map(({ type, code, count, exampleIds }) => [
-    String(count),
-    type,
-    code ?? "",
-    exampleIds.join(" "),
-  ]);
-  const lines = total === 0 ? [] : [table(["jobs", "type", "code", "examples"], rows)];
-  lines.push(`${hasMore ? "at least " : ""}${counted(total, "job")} to ${act}`);
-  if (leftAlone > 0)
-    lines.push(
-      `(${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`,
-    );
-  return lines.join("\n");
+const columns: readonly ColumnOf<MatchingGroup>[] = [
+  ["jobs", ({ count }) => count],
+  ["type", ({ type }) => type],
+  ["code", ({ code }) => code],
+  ["examples", ({ exampleIds }) => exampleIds.join(" "), 1],
+];
+
+function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName): Lines {
+  const left = `(${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`;
+  return [
+    ...(total === 0 ? [] : tableOf(columns, groups)),
+    [`${hasMore ? "at least " : ""}${counted(total, "job")} to ${act}`],
+    ...(leftAlone > 0 ? [[left]] : []),
+  ];
 }
 
 /** Shows how far an act is until it has ended. Leaving it does not stop the act. */

@@ -3,8 +3,9 @@ import type { ActStatus } from "../../../desk/acts/acts.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
+import { parseWhole } from "../option-values.ts";
 import { type Json, print, printJson } from "../screen/output.ts";
-import { table } from "../screen/table.ts";
+import { listOf } from "../screen/table.ts";
 
 export function addActsCommands(program: Command): void {
   const acts = program.command("acts").description("see and stop acts on many jobs");
@@ -30,7 +31,7 @@ function addOne(command: Command, use: (operator: Operator, id: string) => Promi
 }
 
 async function list({ limit, json }: Json & { readonly limit: string }): Promise<void> {
-  const most = Math.min(200, Math.max(1, Number(limit) || 20));
+  const most = parseWhole("--limit", limit, "a number from 1 to 200", 200);
   await withOperator(async (operator) => show(await operator.acts.list(most), json));
 }
 
@@ -39,15 +40,11 @@ function show(acts: readonly ActStatus[], json: true | undefined): void {
   else print(describe(acts));
 }
 
-function describe(acts: readonly ActStatus[]): string {
-  if (acts.length === 0) return "no acts";
-  const rows = acts.map(({ id, act, jobs, state, done, skipped, total, by, reason, startedAt }) => [
-    id,
-    `${act} ${jobs}`,
-    state,
-    `${done + skipped}/${total ?? "?"}`,
-    startedAt,
-    `${by}: ${reason}`,
-  ]);
-  return table(["id", "act", "state", "jobs", "started", "by"], rows);
-}
+const describe = listOf<ActStatus>("no acts", [
+  ["id", ({ id }) => id],
+  ["act", ({ act, jobs }) => `${act} ${jobs}`],
+  ["state", ({ state }) => state],
+  ["jobs", ({ done, skipped, total }) => `${done + skipped}/${total ?? "?"}`],
+  ["started", ({ startedAt }) => startedAt, 1],
+  ["by", ({ by, reason }) => `${by}: ${reason}`],
+]);
