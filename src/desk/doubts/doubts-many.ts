@@ -79,7 +79,7 @@ async function findDoubts(
   return { found, isAll: lists.every(({ length }) => length < most) };
 }
 
-export const RESOLVED_AT_ONCE_MAX = 1_000;
+const RESOLVED_AT_ONCE_MAX = 1_000;
 export const confirmSchema = z
   .boolean()
   .optional()
