@@ -28,6 +28,7 @@ export interface MeasuredParts {
  * @param measureOwn measures what only this role does
  * @returns undefined unless `HOLDFAST_METRICS_PORT` is set: then nothing is measured either
  * @throws HoldfastError `START_FAILED` when the port is in use
+ * @internal The published types name no package that is built in.
  */
 export async function serveMetrics(
   parts: MeasuredParts,
@@ -41,7 +42,7 @@ export async function serveMetrics(
   return await serveReadiness(metrics, connected, application.queues, settings);
 }
 
-/** Measures what each role does. */
+/** Measures what each role does. @internal As above. */
 export function measureRole(
   metrics: Metrics,
   { application, connected, events }: Omit<MeasuredParts, "settings">,

@@ -160,7 +160,7 @@ describe("the overview", () => {
     expect(await workers.locator(".worker-load").count()).toBe(2);
     const types = page.getByRole("region", { name: "Types, table" });
     await until("what failed is known", async () => (await types.locator("a.bad").count()) === 1);
-    expect(await types.getByRole("rowheader").allTextContents()).toEqual(["charging", "idle"]);
+    expect(await types.getByRole("rowheader").allTextContents()).toEqual(["charging", "built", "idle"]);
     await types.getByRole("button", { name: "Running" }).click();
     expect(await types.locator("tr", { hasText: "idle" }).locator("td:not(.zero)").count()).toBe(0);
     await types.getByRole("button", { name: "Type" }).click();
