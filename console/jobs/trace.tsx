@@ -7,10 +7,10 @@ const CAUSED_BY = "\ncaused by: ";
 const FRAME = /^\s+at /;
 /** Frames of packages, Holdfast's among them, and of Node.js: rarely where the fault is. */
 const FOREIGN = /[\\/]node_modules[\\/]|[\\/]holdfast[\\/]dist[\\/]|\(?node:|<anonymous>\)?$/;
-/** Where handlers and effects are called, in a checkout of Holdfast: the folder that all of its code is in, as source and built. */
+/** In a checkout of Holdfast: the folder that all of its code is in, as source and built. */
 const HOMES = [
   /(?<home>[^\s(]*[\\/]src[\\/])core[\\/]run[\\/]run-attempt\.ts/,
-  /at (?:async )?(?:foreign|inScope) \((?<home>.*[\\/]dist[\\/])chunks[\\/][0-9A-Z]{8}\.js/,
+  /(?<home>[^\s(]*[\\/]dist[\\/])chunks[\\/]holdfast-[0-9A-Z]{8}\.js/,
 ];
 
 /** What an error was caused by, outermost first: the first lines of each, without frames. */

@@ -4,8 +4,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeF
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
-import { buildCommonJs, copyTypes } from "./common-js.mjs";
+import { buildCommonJs } from "./common-js.mjs";
 import { filesUnder } from "./files.mjs";
+import { reachedFrom, typesOfEntries } from "./package-entries.mjs";
 import { must } from "./run.mjs";
 import { Failure } from "./script.mjs";
 import { buildVendored } from "./vendor.mjs";
@@ -117,6 +118,12 @@ function copyAssets() {
   for (const file of filesUnder("src").filter((file) => !/\.(ts|md|lua)$/.test(file))) {
     cpSync(file, path.join("dist", path.relative("src", file)));
   }
+}
+
+/** The types that an entry of the package reaches, for both builds. */
+function copyTypes() {
+  for (const types of reachedFrom(typesOfEntries()))
+    for (const folder of ["dist", "dist/cjs"]) cpSync(path.join("build", types), path.join(folder, types));
 }
 
 /** The program of the reference page, compressed once for all browsers. Version 1.44 is the last one that installs on Node.js 20. */

@@ -1,4 +1,4 @@
-// Joins the compiled modules of build/ into what dist/ ships: a few files load faster and take less memory than hundreds.
+// Joins the compiled modules of build/ into what dist/ ships: fewer files load faster and take less memory.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { buildSync } from "esbuild";
@@ -23,7 +23,7 @@ export function bundle(root) {
     entryPoints: [...modulesOfEntries(), ...loadedByPath].map((module) => path.join("build", module)),
     outbase: "build",
     outdir: "dist",
-    chunkNames: "chunks/[hash]",
+    chunkNames: "chunks/holdfast-[hash]",
     bundle: true,
     splitting: true,
     packages: "external",

@@ -1,6 +1,8 @@
 // The entries of the package that people import.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+
+const imports = /\b(?:from|import)\s*\(?\s*"(\.[^"]+\.(?:js|ts))"/g;
 
 /** Each entry's name and its TypeScript source. */
 export function packageEntries() {
@@ -13,4 +15,26 @@ export function packageEntries() {
 /** Their compiled modules, in `build/`. */
 export function modulesOfEntries() {
   return packageEntries().map(({ source }) => path.relative("src", source).replace(/\.ts$/, ".js"));
+}
+
+/** Their types. */
+export function typesOfEntries() {
+  return modulesOfEntries().map(typesOf);
+}
+
+function typesOf(module) {
+  return module.replace(/\.[jt]s$/, ".d.ts");
+}
+
+/** Modules of `build/` and all that they import; or types, and theirs. */
+export function reachedFrom(files) {
+  const reached = new Set(files);
+  for (const file of reached) {
+    for (const [, specifier] of readFileSync(path.join("build", file), "utf8").matchAll(imports)) {
+      const imported = path.join(path.dirname(file), specifier);
+      const found = file.endsWith(".d.ts") ? typesOf(imported) : imported;
+      if (existsSync(path.join("build", found))) reached.add(found);
+    }
+  }
+  return reached;
 }

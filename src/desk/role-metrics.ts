@@ -42,7 +42,7 @@ export async function serveMetrics(
   return await serveReadiness(metrics, connected, application.queues, settings);
 }
 
-/** Measures what each role does. @internal As above. */
+/** Measures what each role does. @internal The published types name no package that is built in. */
 export function measureRole(
   metrics: Metrics,
   { application, connected, events }: Omit<MeasuredParts, "settings">,

@@ -60,12 +60,12 @@ export interface DeclaredMember {
   readonly otherwise?: unknown;
 }
 
-/** Returns each member as it is declared, or what stands instead. */
-export function withDefaults(members: DeclaredMembers, declared: object): Readonly<Record<string, unknown>> {
+/** Returns each member as it is declared, or what stands instead: `Declared`, as the features that have these members say. */
+export function withDefaults<Declared extends object>(members: DeclaredMembers, declared: object): Declared {
   const given: Readonly<Record<string, unknown>> = { ...declared };
   return Object.fromEntries(
     Object.entries(members).map(([name, { otherwise }]) => [name, given[name] ?? otherwise]),
-  );
+  ) as Declared;
 }
 
 /** Of job types, effects, queues and schedules. */

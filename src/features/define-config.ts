@@ -35,7 +35,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
   const members = Object.assign({}, ...declarations.map(({ ofApplication }) => ofApplication));
   return {
-    ...(withDefaults(members, definition) as unknown as ApplicationDeclarations),
+    ...withDefaults<ApplicationDeclarations>(members, definition),
     jobs: new Map(jobs.map((job) => [job.type, job])),
     queues,
     queueSettings: new Map(

@@ -126,7 +126,7 @@ export function defineJob<
   const contract: ReturnType<typeof defineJob<Type, PayloadIn, Payload, Result, P>> = {
     ...definition,
     // What features declare is checked by their schemas.
-    ...(withDefaults(jobMembers, definition) as unknown as ContractDeclarations<Payload>),
+    ...withDefaults<ContractDeclarations<Payload>>(jobMembers, definition),
     effects: definition.effects ?? {},
     queue: definition.queue ?? DEFAULT_QUEUE,
     formerQueues: definition.formerQueues ?? [],

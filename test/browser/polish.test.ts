@@ -26,9 +26,9 @@ const built = anyJob({ type: "built" });
 /** As a worker of a checkout's build throws. */
 const builtStack = `Error: declined
     at charge (file:///srv/shop/dist/chunks/charge.js:4:9)
-    at file:///srv/hf/dist/chunks/Y3ZJCYTL.js:2759:34
-    at foreign (file:///srv/hf/dist/chunks/AVIHHZCQ.js:30:18)
-    at underDeadline (file:///srv/hf/dist/chunks/BYLKSG76.js:125:18)`;
+    at file:///srv/hf/dist/chunks/holdfast-Y3ZJCYTL.js:2759:34
+    at foreign (file:///srv/hf/dist/chunks/holdfast-AVIHHZCQ.js:30:18)
+    at underDeadline (file:///srv/hf/dist/chunks/holdfast-BYLKSG76.js:125:18)`;
 
 const application = applicationOf(
   built.handler(async () => {

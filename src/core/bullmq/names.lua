@@ -2,7 +2,7 @@
 -- with.
 -- @include ./encodings.lua
 
-local DELIVERIES, STARTED_AT, ENDED_AT, SUBMITTED_AT, OPTIONS = "ats", "processedOn", "finishedOn", "timestamp", "opts"
+local DELIVERIES, STARTED_AT, ENDED_AT, SUBMITTED_AT, OPTIONS, WORKER = "ats", "processedOn", "finishedOn", "timestamp", "opts", "pb"
 
 -- The key that holds what has a deduplication key.
 local function holderKey(prefix, dedupKey)
@@ -27,5 +27,5 @@ end
 -- The worker that had an active job, by the job's key; "" where another one has claimed it since.
 local function lostWorker(job)
   local isClaimed = redis.call("EXISTS", job .. ":lock") == 1
-  return not isClaimed and redis.call("HGET", job, "pb") or ""
+  return not isClaimed and redis.call("HGET", job, WORKER) or ""
 end

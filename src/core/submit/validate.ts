@@ -48,9 +48,14 @@ export type Validate = (
 
 export function openValidator(features: readonly SubmitPoints[]): Validate {
   const schema = submissionSchemaOf(features);
-  const faultsOf = [...features.flatMap(({ clientKeyFaultOf }) => clientKeyFaultOf ?? []), keyFault];
-  const clientKeyFault = (key: string) =>
-    faultsOf.map((faultOf) => faultOf(key)).find((fault) => fault !== undefined);
+  const reserved = features.flatMap(({ clientKeyFaultOf }) => clientKeyFaultOf ?? []);
+  const clientKeyFault = (key: string) => {
+    for (const faultOf of reserved) {
+      const fault = faultOf(key);
+      if (fault !== undefined) return fault;
+    }
+    return keyFault(key);
+  };
   return (application, input, keyFaultOf = clientKeyFault) => {
     const sent = isObject(input) ? input : {};
     const shape = schema.safeParse(input);

@@ -11,9 +11,11 @@ export const findingSchema = z.object({
   remedy: z.string().nullable().meta({ description: "What to do about it; null if all is well." }),
   code: z.string().nullable().meta({
     description: "With which code work is refused because of it; null if nothing is refused.",
-  }) as z.ZodType as z.ZodType<ErrorCode | null>,
+  }),
 });
-export type Finding = Readonly<z.output<typeof findingSchema>>;
+export type Finding = Readonly<Omit<z.output<typeof findingSchema>, "code">> & {
+  readonly code: ErrorCode | null;
+};
 
 export function ok(name: string, found: string): Finding {
   return { name, verdict: "ok", found, reason: null, remedy: null, code: null };

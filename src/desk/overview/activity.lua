@@ -42,7 +42,7 @@ end
 local function active()
   local found = {}
   for _, id in ipairs(redis.call("LRANGE", prefix .. "active", -ARGV[4], -1)) do
-    local job = redis.pcall("HMGET", prefix .. id, "name", "pb", STARTED_AT)
+    local job = redis.pcall("HMGET", prefix .. id, "name", WORKER, STARTED_AT)
     if job[1] then append(found, id, job[1], job[2] or "", job[3] or "0") end
   end
   return found
