@@ -48,14 +48,8 @@ export type Validate = (
 
 export function openValidator(features: readonly SubmitPoints[]): Validate {
   const schema = submissionSchemaOf(features);
-  const reserved = features.flatMap(({ clientKeyFaultOf }) => clientKeyFaultOf ?? []);
-  const clientKeyFault = (key: string) => {
-    for (const faultOf of reserved) {
-      const fault = faultOf(key);
-      if (fault !== undefined) return fault;
-    }
-    return keyFault(key);
-  };
+  const reservedFaultOf = features.find((feature) => feature.clientKeyFaultOf)?.clientKeyFaultOf;
+  const clientKeyFault = (key: string) => reservedFaultOf?.(key) ?? keyFault(key);
   return (application, input, keyFaultOf = clientKeyFault) => {
     const sent = isObject(input) ? input : {};
     const shape = schema.safeParse(input);
