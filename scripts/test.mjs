@@ -8,6 +8,6 @@ const chosen = process.argv.slice(2);
 await runScript(async () => {
   const phases = await startPhases();
   if (chosen.length > 0) await phases.runVitest("tests", chosen);
-  else await runFirstTier(phases);
+  else await runFirstTier(phases, { isQuick: true });
   return phases.end();
 });

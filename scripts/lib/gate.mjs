@@ -18,7 +18,7 @@ const bounds = { rings: { platform: 5_960, core: 7_430 }, siblings: 25 };
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 
-/** The longest first, so that the others run beside it. */
+/** `isSlow`: not for every change. */
 const checks = [
   { name: "types", run: () => checkTypes(".", "types") },
   { name: "types of the console", run: () => checkTypes("console", "console-types") },
@@ -28,11 +28,19 @@ const checks = [
     run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),
   },
   { name: "includes of Lua", run: () => faultsOf(strayIncludes()) },
-  { name: "the rest without a feature", run: async () => faultsOf(await faultsWithout(anyFeature())) },
+  {
+    name: "the rest without a feature",
+    isSlow: true,
+    run: async () => faultsOf(await faultsWithout(anyFeature())),
+  },
   { name: "dead code", run: () => tool("knip") },
   { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
-  { name: "docstrings", run: () => capture(process.execPath, ["scripts/site.mjs", "--check"]) },
+  {
+    name: "docstrings",
+    isSlow: true,
+    run: () => capture(process.execPath, ["scripts/site.mjs", "--check"]),
+  },
   { name: "OpenAPI", run: lintOpenApi },
   {
     name: "size",
@@ -41,12 +49,12 @@ const checks = [
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs", "ARCHITECTURE.md", "README.md"])) },
   { name: "BullMQ's names in src/core/bullmq alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
-  { name: "package", run: async () => faultsOf(await packageFaults()) },
+  { name: "package", isSlow: true, run: async () => faultsOf(await packageFaults()) },
 ];
 
-/** Runs every check and prints a line for each, and the output of a failing one. Returns whether all passed. */
-export async function passGate() {
-  const waiting = [...checks];
+/** Runs every check, or the quick ones, and prints a line for each, and the output of a failing one. Returns whether all passed. */
+export async function passGate({ isQuick }) {
+  const waiting = checks.filter(({ isSlow }) => !(isQuick && isSlow));
   const passed = [];
   const lane = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {

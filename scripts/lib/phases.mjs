@@ -84,11 +84,12 @@ export async function startPhases() {
 }
 
 /**
- * Runs the gate, and the tests that every change needs. Not side by side: tests have deadlines. Both, so that one run shows every failure. The
+ * Runs the gate, of which `npm test` takes the quick checks alone, and the tests that every change needs. Not side by side: tests have deadlines. Both, so that one run shows every failure. The
  * gate is first: meanwhile the disk gets over an install.
  */
-export async function runFirstTier({ run, runTests }) {
-  await run("check", () => printed(capture(process.execPath, ["scripts/check.mjs"])));
+export async function runFirstTier({ run, runTests }, { isQuick }) {
+  const gate = ["scripts/check.mjs", ...(isQuick ? ["--quick"] : [])];
+  await run("check", () => printed(capture(process.execPath, gate)));
   await untilDiskIsQuick();
   await runTests("tests", { projects: ["unit", "integration"], workers: 5, isShown: true });
 }

@@ -4,7 +4,7 @@ import slowest from "../slowest.json" with { type: "json" };
 
 /**
  * Begins with the files that last longest, which `test/slowest.json` lists: one that began last would run alone at the end. Vitest learns
- * their durations, but not in a new checkout. The others follow as Vitest sorts them, those of the unit tests last.
+ * their durations, but not in a new checkout. The others follow as Vitest sorts them. All unit tests are last.
  */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -13,8 +13,8 @@ export class SlowestFirst extends BaseSequencer {
       const index = slowest.indexOf(relative(this.ctx.config.root, moduleId));
       return index === -1 ? slowest.length : index;
     };
-    // A process is shared by files of one project that follow each other.
-    const projects = (file: TestSpecification) => Number(file.project.name === "unit");
-    return sorted.sort((a, b) => rank(a) - rank(b) || projects(a) - projects(b));
+    // Files of one project that follow each other share a process; a new one imports everything again, which takes seconds.
+    const project = (file: TestSpecification) => Number(file.project.name === "unit");
+    return sorted.sort((a, b) => project(a) - project(b) || rank(a) - rank(b));
   }
 }
