@@ -6,8 +6,8 @@
   time there. Its field `heldAs` is when it may run: milliseconds since 1970. `held:due` has those that the next claim after that time
   lets in, in order; the whole part of a score is that time.
 
-  A job's field `asks` is what features need to know of it when it is claimed. `asking` counts the jobs that ever had one; without it a
-  claim looks at neither the field nor `held:due`.
+  A job's field `asks` is what features need to know of it when it is claimed. `asking`, in the queue's settings, counts the jobs that ever
+  had one; without it a claim looks at neither the field nor `held:due`.
 ]]
 -- @include ./add/emit.lua
 -- @include ./encodings.lua
@@ -16,7 +16,7 @@ local HELD_OFFSET = 0x10000000000000
 
 -- Returns the number of the job among those that ask.
 local function countAsking(prefix)
-  return redis.call("INCR", prefix .. "asking")
+  return redis.call("HINCRBY", prefix .. "meta", "asking", 1)
 end
 
 local function holdJob(prefix, id, mayRunAt, now, maxEvents)

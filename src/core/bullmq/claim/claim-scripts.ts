@@ -6,12 +6,20 @@ import { readLua } from "../../../platform/redis/read-lua.ts";
 /** BullMQ's scripts that claim a job, alone or as they store how another ended. Each gets Redis's time as ARGV[2]. */
 const claiming: ReadonlySet<string> = new Set(["moveToActive", "moveToFinished", "moveToDelayed"]);
 
-/** What they do themselves, and the functions of claim.lua that do more. */
+/** What they do themselves, and what more they do where jobs ask: claim.lua. */
 const replaced = [
-  ['rcall("RPOPLPUSH", ', "takeWaiting("],
-  ['rcall("ZPOPMIN", ', "takePrioritized("],
-  ['rcall("DEL", priorityCounterKey)', "forgetTurns(priorityCounterKey)"],
-  ["= getNextDelayedTimestamp(delayedKey)", "= nextDueAt(getNextDelayedTimestamp(delayedKey), delayedKey)"],
+  [
+    'local queueAttributes = rcall("HMGET", queueMetaKey, "paused", "concurrency", "max", "duration")',
+    'local queueAttributes = rcall("HMGET", queueMetaKey, "paused", "concurrency", "max", "duration", "asking") isAsking = queueAttributes[5]',
+  ],
+  ['rcall("RPOPLPUSH", ', '(isAsking and asking().takeWaiting or rcall)("RPOPLPUSH", '],
+  ['rcall("ZPOPMIN", ', '(isAsking and asking().takePrioritized or rcall)("ZPOPMIN", '],
+  // What it counts is forgotten where no prioritized job is left.
+  ['rcall("DEL", priorityCounterKey)', 'if not mayBeMore then rcall("DEL", priorityCounterKey) end'],
+  [
+    "local nextTimestamp = getNextDelayedTimestamp(delayedKey)",
+    "local nextTimestamp = getNextDelayedTimestamp(delayedKey) if isAsking then nextTimestamp = asking().nextDueAt(nextTimestamp, delayedKey) end",
+  ],
 ] as const;
 
 const point = readLua(import.meta.url, "claim.lua");
