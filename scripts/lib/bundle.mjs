@@ -6,12 +6,7 @@ import { modulesOfEntries } from "./package-entries.mjs";
 import { linkToVendored } from "./vendor.mjs";
 
 /** What is loaded by its path: by `bin/holdfast`, by a crash sweep, and by the laboratory, which hooks into the code it tests. */
-const loadedByPath = [
-  "edges/cli/main.js",
-  "edges/cli/system/collector.js",
-  "testing/swept/worker.js",
-  "core/failpoints.js",
-];
+const loadedByPath = ["edges/cli/main.js", "testing/swept/worker.js", "core/failpoints.js"];
 
 /**
  * Writes the ES modules of a checkout, or of a copy with its build. Each module is in one file only, whichever entries reach it, so that each

@@ -249,7 +249,7 @@ function withIncluded(file) {
 }
 
 function includedBy(file) {
-  const names = readFileSync(file, "utf8").matchAll(/^-- @include (\S+)$/gm);
+  const names = readFileSync(file, "utf8").matchAll(/^ *-- @include (\S+)$/gm);
   return [...names].map(([, name]) => path.join(path.dirname(file), name));
 }
 

@@ -4,12 +4,12 @@ import { proofTiles } from "./proof.mjs";
 import { withGeneratedSections } from "./sections.mjs";
 import { pathOnSite, siteFiles } from "./site-pages.mjs";
 
-/** Guides by what people look for, as far as there is a page. */
+/** Guides by what people look for. */
 const guides = {
   frameworks: [
     ["docs/nestjs.md", "NestJS"],
     ["docs/nextjs.md", "Next.js"],
-    ["docs/produce.md#how-do-i-keep-a-producer-in-a-server", "Express, Fastify and Next.js servers"],
+    ["docs/servers.md", "Express, Fastify and Hono"],
     ["docs/http.md#how-do-i-mount-it-in-my-application", "API and console inside your server"],
     ["docs/client.md", "Browsers, edge functions and other services"],
     ["docs/database.md", "PostgreSQL: submit in a transaction"],

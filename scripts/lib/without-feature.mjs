@@ -127,7 +127,7 @@ function brokenIncludes(copy) {
   return filesUnder(path.join(copy, "src"))
     .filter((file) => file.endsWith(".lua"))
     .flatMap((file) =>
-      [...readFileSync(file, "utf8").matchAll(/^-- @include (\S+)$/gm)]
+      [...readFileSync(file, "utf8").matchAll(/^ *-- @include (\S+)$/gm)]
         .filter(([, name]) => !existsSync(path.join(path.dirname(file), name)))
         .map(([include]) => ({
           file: path.relative(copy, file),

@@ -1,5 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defineJob, type Operator, PermanentError } from "holdfast";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +8,7 @@ import { get } from "../support/http.ts";
 import { START_MS, withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { launchInTerminal } from "../support/terminal.ts";
 import { until } from "../support/until.ts";
 
@@ -81,7 +81,7 @@ describe("Ctrl-C in a progress bar", withProcesses, () => {
   });
 
   it("shows the cursor again, and says that a file is safe to submit again", async () => {
-    const file = join(await mkdtemp(join(tmpdir(), "holdfast-lines-")), "jobs.ndjson");
+    const file = join(await temporaryFolder(), "jobs.ndjson");
     const line = (index: number) => JSON.stringify({ idempotencyKey: `line-${index}`, payload: index });
     await writeFile(file, Array.from({ length: 200_000 }, (_, index) => line(index)).join("\n"));
     const submitting = launchInTerminal(["submit", "greeting", "--from", file], service.env, size);
@@ -179,7 +179,7 @@ describe("--json", withProcesses, () => {
     expect(lineOf(one.stdout)).toEqual({ id: inDoubt[0], effect: "send", as: "done", job: "retried" });
 
     const [named] = await operator.doubts(0, 1);
-    const file = join(await mkdtemp(join(tmpdir(), "holdfast-export-")), "export.csv");
+    const file = join(await temporaryFolder(), "export.csv");
     await writeFile(file, `key\n${named?.effectKey}\n`);
     const options = ["doubts", "import", file, "--evidence", "the export", "--json"];
     const dry = lineOf((await command(...options, "--dry-run")).stdout);

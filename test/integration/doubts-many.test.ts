@@ -1,5 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defineJob } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,6 +11,7 @@ import { get, post } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";
 import { run } from "../support/run-command.ts";
 import { applicationOf, createService } from "../support/service.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 
 const COUNT = 30;
@@ -148,7 +148,7 @@ describe("a provider's export", () => {
     withProcesses,
     async () => {
       const [first, second, third] = (await doubts("&type=refund")) as [Listed, Listed, Listed];
-      const directory = await mkdtemp(join(tmpdir(), "holdfast-export-"));
+      const directory = await temporaryFolder();
       const file = join(directory, "export.csv");
       await writeFile(file, `id,reference\n1,${first.effectKey}\n2,${second.effectKey}\n3,unknown\n`);
       const evidence = "the export of 12:00";
@@ -211,7 +211,7 @@ describe("a provider's export", () => {
   );
 
   it("is read as CSV and as NDJSON, every cell or one column", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "holdfast-export-"));
+    const directory = await temporaryFolder();
     const file = async (name: string, text: string) => {
       await writeFile(join(directory, name), text);
       return join(directory, name);

@@ -26,7 +26,6 @@ import { exitCode, exitCodeOf } from "./exit-code.ts";
 import { readOwnPackage } from "./own-package.ts";
 import { endOnLostOutput, printError, untilWritten } from "./screen/output.ts";
 import { chooseScreen } from "./screen/screen.ts";
-import { tuneForWork } from "./system/collector.ts";
 
 /**
  * Runs one command and ends the process.
@@ -74,10 +73,7 @@ function program(): Command {
     .showHelpAfterError("(add --help for help)")
     .option("--no-color", "no colors, like NO_COLOR=1; FORCE_COLOR=1 prints them even without a terminal")
     .option("--no-pager", "never open a pager, like PAGER=cat")
-    .hook("preAction", (command) => {
-      tuneForWork();
-      chooseScreen(command.opts());
-    })
+    .hook("preAction", (command) => chooseScreen(command.opts()))
     .addHelpText(
       "after",
       "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis or the database out of reach.",

@@ -7,9 +7,15 @@
 -- @include ./line.lua
 -- @include ../../../platform/redis/now.lua
 
--- Each takes a new job, which says whether one before held it, and its extras; returns whether the job is held, and so is not put in line.
-local placeFeatures = {}
--- @include ../../../features/points/place.lua
+local placeFeatures
+-- Few jobs have extras, and each run of a script makes its functions anew.
+local function featuresThatPlace()
+  if placeFeatures then return placeFeatures end
+  -- Each takes a new job, which says whether one before held it, and its extras; returns whether the job is held, and so is not put in line.
+  placeFeatures = {}
+  -- @include ../../../features/points/place.lua
+  return placeFeatures
+end
 
 local queueStart, events, placedAt, submittedAt, mayRun, eventsMax
 local newWaiting, hasReady, hasDelayed = {}, false, false
@@ -49,7 +55,7 @@ end
 local function placeExtras(id, mayRunAt, extras)
   local job = { id = id, prefix = queueStart, key = queueStart .. id, mayRunAt = mayRunAt, now = placedAt, submittedAt = submittedAt,
     maxEvents = eventsMax, isHeld = false }
-  for _, place in ipairs(placeFeatures) do job.isHeld = place(job, extras) or job.isHeld end
+  for _, place in ipairs(featuresThatPlace()) do job.isHeld = place(job, extras) or job.isHeld end
   return job.isHeld
 end
 

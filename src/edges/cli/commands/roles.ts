@@ -5,7 +5,7 @@ import { type Environment, readRoleSettings, roleEnvironment } from "../../../pl
 import type { WithLogger } from "../../../platform/lib/logger.ts";
 import type { Running } from "../../../platform/lib/running.ts";
 import { loadApplication } from "../load-application.ts";
-import { tuneForLoading, tuneForServing, tuneForWork } from "../system/collector.ts";
+import { tuneForServing } from "../system/collector.ts";
 import { endOnFault, openProcessLog } from "../system/process-log.ts";
 import { untilStopRequested } from "../system/signals.ts";
 import { notifyReady } from "../system/supervisor.ts";
@@ -48,7 +48,6 @@ type StartRole = (application: Application, env: Environment, options: WithLogge
  * @param load runs before the application is loaded: afterwards every module passes through tsx, and takes twice as long
  */
 async function runRole(role: string, load: () => Promise<StartRole>): Promise<void> {
-  tuneForLoading();
   // First, so that a signal during the start counts too.
   const stopRequested = untilStopRequested();
   const { HOLDFAST_CONFIG, HOLDFAST_LOG_LEVEL, HOLDFAST_LOCK_MS } = readRoleSettings();
@@ -59,7 +58,6 @@ async function runRole(role: string, load: () => Promise<StartRole>): Promise<vo
   const running = await start(application, roleEnvironment(), { logger });
   // Only now: loading code can block the loop for longer than a short lock.
   endOnBlockedLoop({ role, silentMs: HOLDFAST_LOCK_MS });
-  tuneForWork();
   if (role === "api") tuneForServing();
   notifyReady(running);
   try {

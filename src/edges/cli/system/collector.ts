@@ -1,24 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 
 /** V8 only warns about unknown flags; a test fails. */
-export const collectorFlags = {
-  loading: ["--semi-space-growth-factor=1", "--heap-growing-percent=15"],
-  working: ["--semi-space-growth-factor=2", "--heap-growing-percent=0"],
-  serving: ["--no-allocation-site-pretenuring", "--heap-growing-percent=100"],
-};
-
-/**
- * Tunes V8's garbage collector for the time in which code is loaded. By default both generations grow then to make room for garbage, and an
- * idle process never gives that back: 10 to 20 MB. `npm run compat` measures idle processes.
- */
-export function tuneForLoading(): void {
-  setFlags(collectorFlags.loading);
-}
-
-/** Back to V8's defaults. */
-export function tuneForWork(): void {
-  setFlags(collectorFlags.working);
-}
+export const collectorFlags = ["--no-allocation-site-pretenuring", "--heap-growing-percent=100"];
 
 /**
  * Tunes V8's garbage collector for a server that keeps thousands of requests open for minutes (subscribers) and answers a
@@ -32,9 +15,5 @@ export function tuneForWork(): void {
  * Flags of the command line still count, e.g. the maximum heap size.
  */
 export function tuneForServing(): void {
-  setFlags(collectorFlags.serving);
-}
-
-function setFlags(flags: readonly string[]): void {
-  for (const flag of flags) setFlagsFromString(flag);
+  for (const flag of collectorFlags) setFlagsFromString(flag);
 }
