@@ -14,7 +14,7 @@ import { oldWordsIn } from "./words.mjs";
 const longestFile = 450;
 const longestFunction = 60;
 /** In lines. */
-const bounds = { rings: { platform: 5_960, core: 7_430 }, siblings: 25 };
+const bounds = { rings: { platform: 5_960, core: 7_450 }, siblings: 25 };
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 

@@ -6,24 +6,28 @@
 ]]
 -- @include ./job-state.lua
 
--- Each has a name, the fields that it needs, and a function that takes prefix, id, whether the job is held, and the values of those
--- fields; it returns nothing for most jobs.
-local readFeatures = {}
--- @include ../../features/points/read.lua
-
 local FIELDS = { "name", "dedupKey", "timestamp", "opts", "atm", "progress", "processedOn", "finishedOn", "returnvalue", "failedReason" }
 local OWN_FIELDS = #FIELDS
-for _, feature in ipairs(readFeatures) do
-  for _, field in ipairs(feature.fields) do FIELDS[#FIELDS + 1] = field end
+-- @include ../../features/points/fields.lua
+
+local readFeatures
+-- Few jobs need them, and each run of a script makes its functions anew.
+local function featuresThatRead()
+  if readFeatures then return readFeatures end
+  -- Each has a name, and a function that takes prefix, id, whether the job is held, and the values of features' fields by their names.
+  readFeatures = {}
+  -- @include ../../features/points/read.lua
+  return readFeatures
 end
 
 local function readForFeatures(prefix, id, isHeld, values)
-  local read, at = {}, OWN_FIELDS + 1
-  for _, feature in ipairs(readFeatures) do
-    local last = at + #feature.fields - 1
-    local value = feature.read(prefix, id, isHeld, unpack(values, at, last))
+  local read, fields, isAny = {}, {}, isHeld
+  for at = OWN_FIELDS + 1, #FIELDS do isAny = isAny or values[at] end
+  if not isAny then return read end
+  for at = OWN_FIELDS + 1, #FIELDS do fields[FIELDS[at]] = values[at] end
+  for _, feature in ipairs(featuresThatRead()) do
+    local value = feature.read(prefix, id, isHeld, fields)
     if value then read[#read + 1], read[#read + 2] = feature.name, value end
-    at = last + 1
   end
   return read
 end

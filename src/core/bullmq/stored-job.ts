@@ -29,28 +29,34 @@ export interface StoredJob {
   readonly ofFeatures: Readonly<Record<string, unknown>>;
 }
 
-/** The values that read-job.lua returns, and at their end what features read: name, value, name, … */
-const NAMES = [
-  "state",
-  "dueAt",
-  "type",
-  "dedupKey",
-  "submittedAt",
-  "options",
-  "attemptsMade",
-  "progress",
-  "startedAt",
-  "finishedAt",
-  "result",
-  "failure",
-] as const satisfies readonly (keyof StoredJob)[];
-
-/** In the order of their names. */
-export type JobValues = readonly [...StoredJob[(typeof NAMES)[number]][], readonly unknown[]];
+/** The values that read-job.lua returns, in its order, and at their end what features read: name, value, name, … */
+export type JobValues = readonly [
+  ...[state: JobState, dueAt: number | null, type: string, dedupKey: Text, submittedAt: Text, options: Text],
+  ...[attemptsMade: Text, progress: Text, startedAt: Text, finishedAt: Text, result: Text, failure: Text],
+  read: readonly unknown[],
+];
 
 export function storedJob(id: string, values: JobValues): StoredJob {
-  const read = Object.fromEntries(NAMES.map((name, at) => [name, values[at]]));
-  return { id, ...read, ofFeatures: byName(values[NAMES.length] as readonly unknown[]) } as StoredJob;
+  const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;
+  const [progress, startedAt, finishedAt, result, failure, read] = more;
+  const ofFeatures = byName(read);
+  // One literal: every read of a status makes one, and a spread would take five times as long.
+  return {
+    id,
+    state,
+    dueAt,
+    type,
+    dedupKey,
+    submittedAt,
+    options,
+    attemptsMade,
+    progress,
+    startedAt,
+    finishedAt,
+    result,
+    failure,
+    ofFeatures,
+  };
 }
 
 /** @param read name, value, name, … */

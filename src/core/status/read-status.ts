@@ -121,7 +121,7 @@ function statusOf(
   const reading = new Reading();
   const submitted = reading.time("submittedAt", job.submittedAt, isoTime(submittedAt(id)));
   const options = optionsIn(reading, job.options);
-  const status = {
+  const own = {
     id,
     type: job.type,
     state,
@@ -139,13 +139,12 @@ function statusOf(
     ...outcomeOf(reading, store, job),
     effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
     ...countsOf(effects, counts),
-    ...ofFeatures(parts, job, options),
   };
+  const status = Object.assign(
+    own,
+    ...parts.map((part) => part.of(job.ofFeatures[part.name], options)),
+  ) as JobStatus;
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
-}
-
-function ofFeatures(parts: readonly StatusPart[], { ofFeatures: read }: StoredJob, options: JobOptions) {
-  return Object.assign({}, ...parts.map((part) => part.of(read[part.name], options))) as FeatureStatus;
 }
 
 /** Only where some are left out. */

@@ -3,9 +3,8 @@
 
 readFeatures[#readFeatures + 1] = {
   name = "debounce",
-  fields = { "debounce" },
-  read = function(_, _, _, note)
-    local _, _, replaced = parseNote(note or "")
+  read = function(_, _, _, fields)
+    local _, _, replaced = parseNote(fields.debounce or "")
     if replaced and replaced ~= "0" then return tonumber(replaced) end
   end,
 }

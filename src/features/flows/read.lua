@@ -8,8 +8,8 @@ end
 
 readFeatures[#readFeatures + 1] = {
   name = "flows",
-  fields = { "parentKey", "flow" },
-  read = function(prefix, id, _, parentKey, flow)
+  read = function(prefix, id, _, fields)
+    local parentKey, flow = fields.parentKey, fields.flow
     if parentKey or flow then return { parentKey, flow and childrenOf(prefix .. id, flow) } end
   end,
 }

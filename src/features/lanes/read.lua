@@ -3,7 +3,6 @@
 
 readFeatures[#readFeatures + 1] = {
   name = "held",
-  fields = {},
   read = function(prefix, id, isHeld)
     if not isHeld then return end
     local lane, limit = laneOf(prefix, id)

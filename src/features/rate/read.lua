@@ -3,9 +3,8 @@
 
 readFeatures[#readFeatures + 1] = {
   name = "held",
-  fields = { "asks" },
-  read = function(prefix, id, isHeld, asks)
-    local rate = isHeld and asks and rateIn(asks)
+  read = function(prefix, id, isHeld, fields)
+    local rate = isHeld and fields.asks and rateIn(fields.asks)
     if not rate then return end
     local key = rateKey(prefix, rate.hash)
     local score = redis.call("ZSCORE", key, id)

@@ -1,0 +1,47 @@
+--[[
+  What BullMQ's keys say of a job. Included by scripts of every room, so that none of them spells a name of BullMQ's.
+  `prefix` is what all keys of the queue begin with.
+]]
+-- @include ./claim/deliveries.lua
+-- @include ./job-state.lua
+
+local function jobExists(prefix, id)
+  return redis.call("EXISTS", prefix .. id) == 1
+end
+
+local function jobType(prefix, id)
+  return redis.call("HGET", prefix .. id, "name")
+end
+
+-- In milliseconds; 0 where it has not.
+local function endedAt(prefix, id)
+  return tonumber(redis.call("HGET", prefix .. id, "finishedOn")) or 0
+end
+
+local function hasEnded(state)
+  return state == "completed" or state == "failed"
+end
+
+-- Jobs that ended in this state, the latest first, each followed by when it ended.
+local function latestEnded(prefix, state, first, last)
+  return redis.call("ZREVRANGE", prefix .. state, first, last, "WITHSCORES")
+end
+
+local function failureReason(prefix, id)
+  return redis.call("HGET", prefix .. id, "failedReason") or ""
+end
+
+-- The code that a failure's text begins with; nil where it is none of ours.
+local function failureCode(reason)
+  return string.match(reason, "^([A-Z_]+): ")
+end
+
+-- How many jobs are held: they have scores below zero among those that wait for children.
+local function heldCount(prefix)
+  return redis.call("ZCOUNT", prefix .. "waiting-children", "-inf", "(0")
+end
+
+-- A job has it once it has asked for an effect.
+local function dedupKeyOf(prefix, id)
+  return redis.call("HGET", prefix .. id, "dedupKey")
+end

@@ -1,0 +1,2 @@
+-- The note of its window.
+FIELDS[#FIELDS + 1] = "debounce"

@@ -1,0 +1,2 @@
+-- Its rate.
+FIELDS[#FIELDS + 1] = "asks"
