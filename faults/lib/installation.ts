@@ -161,7 +161,7 @@ export function edit(directory: string, [name, from, to]: Edit, changed: Changed
 /** The build writes a script into each module that loads it, or one that includes it: how often, by the whole build. */
 function modulesWith(script: string): ReadonlyMap<string, number> {
   const source = readFileSync(join(root, "src", script), "utf8");
-  const afterIncludes = source.split(/^-- @include .*\n/m).at(-1) ?? "";
+  const afterIncludes = source.split(/^ *-- @include .*\n/m).at(-1) ?? "";
   const body = quoted(withoutComments(afterIncludes.replace(/^#!lua.*\n/, "")));
   const counts = readdirSync(join(root, "build"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".js"))
