@@ -145,12 +145,18 @@ interface Under {
 
 async function onTestbed(context: Context, plan: Plan, { server, url, mutation }: Under): Promise<Seen> {
   let kills = 0;
-  const inject = async (_: unknown, onInjected: () => void) => {
+  const outages: Promise<void>[] = [];
+  const outage = async (onInjected: () => void) => {
     await server.kill();
     kills += 1;
     onInjected();
     await sleep(context.random.between(...DOWN_MS));
     await server.restart();
+  };
+  const inject = (_: unknown, onInjected: () => void) => {
+    const over = outage(onInjected);
+    outages.push(over);
+    return over;
   };
   const options = { workers: plan.workers, concurrency: 4, env: { LAB_DATABASE: url }, inject };
   return await withTestbed({ ...options, ...(mutation && { mutation }) }, async (testbed) => {
@@ -163,6 +169,8 @@ async function onTestbed(context: Context, plan: Plan, { server, url, mutation }
       await untilEnded(testbed, accepted?.id, ENDS_WITHIN_MS);
     });
     const notEnded = (await allEnded(testbed, ENDS_WITHIN_MS)).size;
+    // A job whose work is committed can end while PostgreSQL is away.
+    await Promise.all(outages);
     return { ...(await judge(testbed, url)), notEnded, deaths: testbed.deaths.length, kills };
   });
 }
