@@ -145,7 +145,7 @@ interface Under {
 
 async function onTestbed(context: Context, plan: Plan, { server, url, mutation }: Under): Promise<Seen> {
   let kills = 0;
-  const outages: Promise<void>[] = [];
+  let outages = Promise.resolve();
   const outage = async (onInjected: () => void) => {
     await server.kill();
     kills += 1;
@@ -153,10 +153,10 @@ async function onTestbed(context: Context, plan: Plan, { server, url, mutation }
     await sleep(context.random.between(...DOWN_MS));
     await server.restart();
   };
+  // One after the other: two could start a server each on the same files.
   const inject = (_: unknown, onInjected: () => void) => {
-    const over = outage(onInjected);
-    outages.push(over);
-    return over;
+    outages = outages.then(() => outage(onInjected));
+    return outages;
   };
   const options = { workers: plan.workers, concurrency: 4, env: { LAB_DATABASE: url }, inject };
   return await withTestbed({ ...options, ...(mutation && { mutation }) }, async (testbed) => {
@@ -170,7 +170,7 @@ async function onTestbed(context: Context, plan: Plan, { server, url, mutation }
     });
     const notEnded = (await allEnded(testbed, ENDS_WITHIN_MS)).size;
     // A job whose work is committed can end while PostgreSQL is away.
-    await Promise.all(outages);
+    await outages;
     return { ...(await judge(testbed, url)), notEnded, deaths: testbed.deaths.length, kills };
   });
 }

@@ -92,7 +92,7 @@ async function startOnFreePort(
     if (typeof server !== "string") return { server, port };
     printed = server;
     // The port is taken, or a process of the killed server has not noticed yet.
-    if (!/already in use|still in use|is another postmaster/.test(printed)) break;
+    if (!/already in use|still in use|is another postmaster/i.test(printed)) break;
     await sleep(TRY_AGAIN_MS);
   }
   throw new Error(`PostgreSQL did not start:\n${printed}`);
