@@ -1,5 +1,5 @@
-// npm run verify: `npm test` with the whole gate, then a sixth of the other tests and of the fault laboratory, another sixth each time, and short runs of the
-// fuzzing and the table of truth. `-- --all` runs all of them, `-- --part N` the same sixth of the tests again.
+// npm run verify: `npm test` with the whole gate, then a sixth of the other tests and of the fault laboratory, another sixth each time, and
+// short runs of the fuzzing and the table of truth. `-- --all` runs all of them, `-- --part N` the same sixth of the tests again.
 import { captureEvidence } from "./lib/evidence.mjs";
 import { runFaults } from "./lib/faults.mjs";
 import { captureFuzz } from "./lib/fuzz.mjs";

@@ -84,8 +84,10 @@ export async function startPhases() {
 }
 
 /**
- * Runs the gate, of which `npm test` takes the quick checks alone, and the tests that every change needs. Not side by side: tests have deadlines. Both, so that one run shows every failure. The
+ * Runs the gate, and the tests that every change needs. Not side by side: tests have deadlines. Both, so that one run shows every failure. The
  * gate is first: meanwhile the disk gets over an install.
+ *
+ * @param isQuick whether the gate leaves out its slow checks
  */
 export async function runFirstTier({ run, runTests }, { isQuick }) {
   const gate = ["scripts/check.mjs", ...(isQuick ? ["--quick"] : [])];

@@ -11,7 +11,7 @@
 
   Returns "cancelled", "cancelling", "ended" or "missing"
 ]]
--- @include ../core/bullmq/facts.lua
+-- @include ../core/bullmq/job-facts.lua
 -- @include ./take-out.lua
 -- @include ../core/bullmq/record-act.lua
 

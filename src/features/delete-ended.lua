@@ -1,5 +1,5 @@
 -- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers. Included by other scripts.
--- @include ../core/bullmq/facts.lua
+-- @include ../core/bullmq/job-facts.lua
 -- @include ./remove-ended-job.lua
 -- @include ../platform/redis/now.lua
 

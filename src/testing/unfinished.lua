@@ -7,7 +7,7 @@
 
   Returns { jobs that wait, run or are due, a number that grows with each job and each end of one }
 ]]
--- @include ../core/bullmq/facts.lua
+-- @include ../core/bullmq/job-facts.lua
 -- @include ../features/lanes/lanes.lua
 -- @include ../platform/redis/now.lua
 

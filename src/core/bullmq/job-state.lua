@@ -1,5 +1,5 @@
 --[[
-  The state of a job. Included by other scripts; facts.lua has what else they ask. `prefix` is what all keys of the queue begin with.
+  The state of a job. Included by other scripts; job-facts.lua has what else they ask. `prefix` is what all keys of the queue begin with.
 ]]
 -- @include ./encodings.lua
 

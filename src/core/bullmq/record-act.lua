@@ -1,7 +1,7 @@
 --[[
   What people do to a job: a line in the queue's audit log, and with the job, which keeps the newest.
 ]]
--- @include ./facts.lua
+-- @include ./job-facts.lua
 -- @include ../../platform/redis/now.lua
 
 local AUDIT_MAX = 100000

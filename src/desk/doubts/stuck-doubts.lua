@@ -11,7 +11,7 @@
   jobs with an effect reserved or in doubt, whether there was more to look at (0 or 1) }
 ]]
 -- @include ../../core/effect/ledger/entries.lua
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 
 local prefix, endedBy = ARGV[1], nowMs() - ARGV[5]
 local first, last = tonumber(ARGV[3]), ARGV[3] + ARGV[4] - 1

@@ -2,7 +2,7 @@
   What stays the same in the messages of one kind of failure: without numbers, ids, hex, UUIDs, times, addresses and quoted parts. Works on
   bytes, and does the same as message-pattern.ts; a test compares both. Included by other scripts.
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 
 local MESSAGE_MAX, PATTERN_MAX = 900, 200
 local WORD, HEX = "[0-9A-Za-z_]", "[0-9A-Fa-f]"

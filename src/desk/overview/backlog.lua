@@ -9,7 +9,7 @@
     milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children,
     0 without limits, 1 with some, 2 while one of them keeps the next job from starting }
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 -- @include ../../platform/redis/now.lua
 -- @include ./ready-since.lua
 

@@ -7,7 +7,7 @@
   Returns for each list: its length, how many jobs were looked at, then for each type its name, how many of those, and since when
   the first one could run, or runs. Lists: wait, paused, prioritized, held, active
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 -- @include ./ready-since.lua
 
 local prefix, most = ARGV[1], tonumber(ARGV[2])

@@ -1,7 +1,7 @@
 --[[
   Replaces what a job is to do that waits. Included by add-debounced.lua.
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 -- @include ../../core/bullmq/names.lua
 -- @include ../take-out.lua
 -- @include ./window.lua

@@ -2,7 +2,7 @@
   Makes a job that exists, or existed, a child of a flow's parent. Included by other scripts.
 ]]
 -- @include ./flow.lua
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 
 -- The latest parents are kept: any number of flows can have a failed child.
 local PARENTS_MAX = 1000

@@ -7,7 +7,7 @@
   Returns the ids of the parents
 ]]
 -- @include ./flow.lua
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 
 local prefix, id = ARGV[1], ARGV[2]
 local awaiting = {}

@@ -2,7 +2,7 @@
   What became of a parent's children, as BullMQ's sets of jobs have it: BullMQ reports an end to one parent alone. Included by other scripts.
 ]]
 -- @include ./flow.lua
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 
 -- Children that a step looks at: about 2 ms of Redis's time if all have ended.
 local CHILDREN_READ = 1000

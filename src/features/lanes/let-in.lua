@@ -3,7 +3,7 @@
 
   Room is derived from BullMQ's sets by whoever looks, not counted: a job that has ended leaves its lane, whoever ended it.
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 -- @include ../../core/bullmq/names.lua
 -- @include ../../core/bullmq/put-in-line.lua
 -- @include ./lanes.lua

@@ -9,7 +9,7 @@
 
   Returns how many it looked at, and how many jobs got a token
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 -- @include ../../core/bullmq/let-due-in.lua
 -- @include ../../core/bullmq/names.lua
 -- @include ../../platform/redis/now.lua

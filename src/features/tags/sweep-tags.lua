@@ -10,7 +10,7 @@
 
   Returns how many tags it looked at, at how many entries, and how many of those it removed
 ]]
--- @include ../../core/bullmq/facts.lua
+-- @include ../../core/bullmq/job-facts.lua
 -- @include ./tags.lua
 -- @include ../../platform/redis/now.lua
 

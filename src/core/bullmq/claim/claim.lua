@@ -2,13 +2,13 @@
   Stands in front of those of BullMQ's scripts that claim jobs (claim-scripts.ts). Before a worker gets a job, held jobs whose time has come
   are let in, and features may hold that job back and give the worker the next one. ARGV[2] is Redis's time there.
 
-  Most queues have no job that asks (../held.lua), and each run of a script makes its functions anew: then these cost one field of the
-  queue's settings, which BullMQ's script reads anyway.
+  Most queues have no job that asks (../held.lua). Their claims read one more of the queue's settings, which BullMQ's script reads anyway,
+  and make one function: each run of a script makes its functions anew, so the others are inside of it.
 ]]
 
 -- Some milliseconds of Redis's time.
 local CLAIM_STEPS = 100
--- Set by BullMQ's script when it has read the queue's settings. A worker asks again at once where there `mayBeMore`.
+-- `isAsking`: set by BullMQ's script as it reads the queue's settings. `mayBeMore`: the worker asks again at once.
 local isAsking, mayBeMore, claims
 
 -- What a claim does in place of BullMQ's commands.

@@ -11,7 +11,7 @@
 ]]
 -- @include ./entries.lua
 -- @include ./ledger.lua
--- @include ../../bullmq/facts.lua
+-- @include ../../bullmq/job-facts.lua
 -- @include ../../bullmq/claim/lease.lua
 
 local effect, dedupKey, id, prefix = ARGV[1], ARGV[4], ARGV[5], ARGV[8]
