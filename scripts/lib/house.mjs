@@ -124,22 +124,11 @@ function featureOf(file) {
   return room === "features" && feature !== "points" && below !== undefined ? feature : undefined;
 }
 
-/** A line for each ring that has more lines than its bound, and for each folder with more source files than `siblings`. */
-export function outgrown({ rings, siblings }) {
-  const byRing = groupBy(sourceFiles(), roomOf);
-  const lines = Object.entries(rings).map(([ring, most]) => ({
-    ring,
-    lines: linesOf(byRing.get(ring)),
-    most,
-  }));
-  return [
-    ...lines
-      .filter(({ lines, most }) => lines > most)
-      .map(({ ring, lines, most }) => `src/${ring} has ${lines} lines; ${most} are the most`),
-    ...foldersBySize()
-      .filter(([, files]) => files.length > siblings)
-      .map(([folder, files]) => `${folder} has ${files.length} source files; ${siblings} are the most`),
-  ];
+/** A line for each folder that has more than `most` source files. */
+export function crowdedFolders(most) {
+  return foldersBySize()
+    .filter(([, files]) => files.length > most)
+    .map(([folder, files]) => `${folder} has ${files.length} source files; ${most} are the most`);
 }
 
 /** A line for each function that is longer than `most` lines. */

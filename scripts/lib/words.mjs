@@ -4,10 +4,6 @@ import { pathToFileURL } from "node:url";
 import { filesUnder } from "./files.mjs";
 
 const replacements = [
-  [
-    /\b(re)?t(ells?|elling|old)(?![a-z])|\bteller\b|T(ells?|old)(?![a-z])/,
-    "return, report, notify, write or show",
-  ],
   [/\b[Tt]aken\b|[a-z]Taken|TakenJob|taken[A-Z]/, "claimed (a job), in use (a port)"],
   [
     /\b[Ss]ettl(e|es|ed|ing)(?![a-z])|(?<!all)(?<!All)Settle[ds]?(?![a-z])/,
