@@ -127,11 +127,13 @@ async function neededKeys(
       for (const [, partition = "", kind, key = ""] of keys)
         if (kind === "ledger" || (await isHolderOf(stores.of(partition), key)))
           return `keys that were used before are remembered in ${partition}`;
+      // One needed job is enough, but a key outranks it, so the scan goes on.
+      if (job !== undefined) continue;
       const jobs = found.filter(([, , kind]) => kind === undefined);
       const needed = jobs.map(([, partition = "", , id = ""]) =>
         neededJob(stores.of(partition), id, isHere(partition)),
       );
-      job ??= (await Promise.all(needed)).find((why) => why !== undefined);
+      job = (await Promise.all(needed)).find((why) => why !== undefined);
     }
   }
   return job;
