@@ -1,4 +1,4 @@
-import { HoldfastError, RetryAfterError } from "holdfast";
+import { HoldfastError, NotDoneError, RetryAfterError } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { anyJob } from "../support/application.ts";
 import { get } from "../support/http.ts";
@@ -85,13 +85,10 @@ describe("an odd value from a handler", () => {
   it.each([
     ["1e20", () => new RetryAfterError(1e20), YEAR_MS],
     ["infinite", () => new RetryAfterError(Number.POSITIVE_INFINITY), YEAR_MS],
-    [
-      "of any error of ours",
-      () => new HoldfastError("HANDLER_FAILED", "x", { retryAfterMs: 1e300 }),
-      YEAR_MS,
-    ],
+    ["of an effect's word", () => new NotDoneError("x", { retryAfterMs: 1e300 }), YEAR_MS],
+    ["of an error that is no word", () => new HoldfastError("STORE_UNFIT", "x", { retryAfterMs: 1e300 }), 0],
     ["a text", () => new RetryAfterError("an hour" as unknown as number), 0],
-    ["NaN", () => new HoldfastError("HANDLER_FAILED", "x", { retryAfterMs: Number.NaN }), 0],
+    ["NaN", () => new NotDoneError("x", { retryAfterMs: Number.NaN }), 0],
   ])(
     "as the wait for the next attempt, counts as 0 to a year, and hides no job: %s",
     async (_, make, waitMs) => {

@@ -14,6 +14,7 @@ import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { failpoint } from "../failpoints.ts";
 import { effectKeyOf } from "../job/dedup-key.ts";
 import type { EffectCall, EffectOptions, ProbeAnswer } from "../job/effect.ts";
+import { wordOf } from "../job/failure.ts";
 import type { Resolution } from "../job/resolution.ts";
 import { type EffectRun, emit, inDoubt, notReserved, reservedEffect, resultJson } from "./effect-run.ts";
 import type { Reservation } from "./ledger/ledger.ts";
@@ -37,7 +38,7 @@ export async function actOnce(effect: EffectRun): Promise<unknown> {
     case "done":
       return storedResult(effect, reservation.result);
     case "busy":
-      throw effectBusy(effect.id, reservation);
+      throw blockedBy(effect, effectBusy(effect.id, reservation));
     case "in-doubt":
       emit(effect, "effect.in-doubt");
       await askProbe(effect, reservation.fence);
@@ -45,7 +46,7 @@ export async function actOnce(effect: EffectRun): Promise<unknown> {
     case "unreadable":
       throw blockedBy(effect, keyMissing(reservation.key));
     case "not-leased":
-      throw notBegun(effect, "LOCK_LOST", "Another worker has claimed the job");
+      throw attempt.job.lease.own(notBegun(effect, "LOCK_LOST", "Another worker has claimed the job"));
     case "cancelled":
       throw blockedBy(effect, notBegun(effect, "CANCELLED", "Cancelled by an operator"));
     case "forgotten":
@@ -104,7 +105,12 @@ async function runReserved(
   const { id, name, declaration, attempt } = effect;
   const { job } = attempt;
   const timedOut = () =>
-    new HoldfastError("EFFECT_TIMED_OUT", `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`);
+    job.lease.own(
+      new HoldfastError(
+        "EFFECT_TIMED_OUT",
+        `Effect "${id}" took longer than its ${declaration.timeoutMs} ms`,
+      ),
+    );
   let begun: Begun | undefined;
   let result: unknown;
   try {
@@ -159,9 +165,10 @@ function storedResult(effect: EffectRun, json: string | null): unknown {
 async function askProbe(effect: EffectRun, fence: number): Promise<void> {
   const { id, declaration, options, attempt } = effect;
   if (declaration.inDoubt !== "probe" || options.probe === undefined)
-    throw inDoubt(id, "an earlier attempt never reported");
+    throw blockedBy(effect, inDoubt(id, "an earlier attempt never reported"));
   const answer = await callProbe(effect, options.probe, fence);
-  if (answer === "unknown") throw inDoubt(id, "the probe does not know", { retryable: true });
+  if (answer === "unknown")
+    throw blockedBy(effect, inDoubt(id, "the probe does not know", { retryable: true }));
   const resolution = resolutionOf(answer);
   const resolved = await report(effect, () => attempt.ledger.resolve(id, resolution));
   if (resolved.kind === "resolved") emit(effect, "effect.resolved");
@@ -191,7 +198,7 @@ async function callProbe(
   } catch (error) {
     attempt.log().warn({ effect: id, reason: attempt.scrub(messageOf(error)) }, "probe failed");
     if (!(error instanceof SnoozeError)) return "unknown";
-    throw blockedBy(effect, error);
+    throw blockedBy(effect, wordOf(error));
   }
 }
 

@@ -8,13 +8,7 @@ import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } fro
 import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import {
-  type AttemptEnd,
-  type EffectContext,
-  type EffectOptionsInUse,
-  type EffectRun,
-  inDoubt,
-} from "./effect-run.ts";
+import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -70,17 +64,17 @@ class AttemptEffects implements Effects, AttemptEnd {
     options: EffectOptionsInUse = {},
   ): Promise<T | undefined> => {
     const declaration = this.#declared(name);
-    const id = effectId(name, options);
-    requireProbe(name, declaration, options);
+    const fault = optionsFault(declaration, options);
+    if (fault !== undefined) throw this.#refusal(`effect "${name}": ${fault}`);
+    const id = options.index === undefined ? name : `${name}/${options.index}`;
     const first = this.#underWay.get(id);
     if (first !== undefined) {
-      if (isInside(first.run))
-        throw new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
+      if (isInside(first.run)) throw this.#refusal(`Effect "${id}" is called from inside itself`);
       return (await first.work) as T | undefined;
     }
     const attempt = this.#context();
     const effect = { id, name, reservationId: randomUUID(), declaration, options, run, attempt, end: this };
-    const work = this.#act(effect);
+    const work = actOnce(effect);
     this.#underWay.set(id, { run: effect, work });
     try {
       return (await work) as T | undefined;
@@ -94,7 +88,8 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 
   block(error: unknown): void {
-    this.#blocked ??= error instanceof HoldfastError ? error : redisFault(error);
+    const fault = this.#context().job.lease.own(redisFault(error));
+    this.#blocked ??= fault;
   }
 
   waitFor(report: Promise<unknown>): void {
@@ -145,63 +140,35 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 
   #declared(name: string): EffectDeclaration {
-    if (this.#isClosed)
-      throw new HoldfastError("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
+    if (this.#isClosed) throw this.#own("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
     const declaration = Object.hasOwn(this.#declarations, name) ? this.#declarations[name] : undefined;
     if (declaration !== undefined) return declaration;
-    throw new HoldfastError("PERMANENT_FAILURE", `The job declares no effect "${name}"`);
+    throw this.#refusal(`The job declares no effect "${name}"`);
   }
 
-  async #act(effect: EffectRun): Promise<unknown> {
-    try {
-      return await actOnce(effect);
-    } catch (error) {
-      if (isBlocking(error)) this.block(error);
-      throw error;
-    }
+  /** The handler calls an effect as it must not. Its own class would be an effect's word. */
+  #refusal(message: string): HoldfastError {
+    return this.#own("PERMANENT_FAILURE", message);
   }
-}
 
-const blocking: ReadonlySet<ErrorCode> = new Set([
-  "EFFECT_IN_DOUBT",
-  "EFFECT_BUSY",
-  "STORE_ROLLED_BACK",
-  "STORE_UNFIT",
-]);
-
-function isBlocking(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && blocking.has(error.code);
+  #own(code: ErrorCode, message: string): HoldfastError {
+    return this.#context().job.lease.own(new HoldfastError(code, message));
+  }
 }
 
 /** @param options may be anything, where untyped code gives them */
-function effectId(name: string, options: unknown): string {
+function optionsFault({ inDoubt }: EffectDeclaration, options: unknown): string | undefined {
   if (typeof options !== "object" || options === null)
-    throw optionsInvalid(name, `options: expected an object, got ${textOf(options)}`);
-  const { index }: { readonly index?: unknown } = options;
-  if (index === undefined) return name;
-  const fault = indexFault(index);
-  if (fault !== undefined) throw optionsInvalid(name, `index: ${fault}`);
-  return `${name}/${index}`;
-}
-
-/** Untyped code may leave the probe out: then nothing could resolve a doubt, and the declaration would be a lie. */
-function requireProbe(
-  name: string,
-  { inDoubt }: EffectDeclaration,
-  { probe }: { readonly probe?: unknown },
-): void {
-  if (inDoubt !== "probe" || typeof probe === "function") return;
-  throw optionsInvalid(
-    name,
-    `probe: expected a function, since the effect is declared "probe", got ${textOf(probe)}`,
-  );
+    return `options: expected an object, got ${textOf(options)}`;
+  const { index, probe }: { readonly index?: unknown; readonly probe?: unknown } = options;
+  const fault = index === undefined ? undefined : indexFault(index);
+  if (fault !== undefined) return `index: ${fault}`;
+  // Without it nothing could resolve a doubt, and the declaration would be a lie.
+  if (inDoubt !== "probe" || typeof probe === "function") return undefined;
+  return `probe: expected a function, since the effect is declared "probe", got ${textOf(probe)}`;
 }
 
 function indexFault(index: unknown): string | undefined {
   if (typeof index !== "string") return `expected a string, got ${textOf(index)}`;
   return index.length > INDEX_MAX ? `expected at most ${INDEX_MAX} characters` : keyFault(index);
-}
-
-function optionsInvalid(name: string, fault: string): HoldfastError {
-  return new HoldfastError("PERMANENT_FAILURE", `effect "${name}": ${fault}`);
 }

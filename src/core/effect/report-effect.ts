@@ -1,5 +1,5 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
-import { NotDoneError } from "../../evidence/attempt-errors.ts";
+import { InDoubtError, NotDoneError } from "../../evidence/attempt-errors.ts";
 import type { NotDone } from "../../evidence/classifier.ts";
 import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
@@ -89,9 +89,12 @@ async function putInDoubt(effect: EffectRun, thrown: unknown, begun: Begun): Pro
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {
     effect.end.leaveOpen();
-    return asError(thrown);
+    if (!(thrown instanceof InDoubtError)) return asError(thrown);
+    return attempt.job.lease.own(inDoubt(id, reason, { cause: thrown, retryable: true }));
   }
-  return inDoubt(id, reason, { cause: thrown, retryable: declaration.inDoubt === "probe" });
+  const fault = inDoubt(id, reason, { cause: thrown, retryable: declaration.inDoubt === "probe" });
+  effect.end.block(fault);
+  return fault;
 }
 
 const LOOK_EVERY_MS = 200;
@@ -134,9 +137,11 @@ export async function sendCommit(effect: EffectRun, result: unknown): Promise<vo
   await endOfTurn();
   void sent;
   if (json !== undefined) return;
-  throw new HoldfastError(
-    "RESULT_INVALID",
-    `Effect "${effect.id}" is done and recorded, but its result is not JSON of at most ${EFFECT_RESULT_MAX_BYTES} bytes`,
+  throw effect.attempt.job.lease.own(
+    new HoldfastError(
+      "RESULT_INVALID",
+      `Effect "${effect.id}" is done and recorded, but its result is not JSON of at most ${EFFECT_RESULT_MAX_BYTES} bytes`,
+    ),
   );
 }
 

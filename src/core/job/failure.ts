@@ -1,6 +1,8 @@
+import { NotDoneError, PermanentError, RetryAfterError, SnoozeError } from "../../evidence/attempt-errors.ts";
+import { textIn } from "../../evidence/error-tree.ts";
 import { type ErrorCode, errorCodes, isErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { asError } from "../../platform/lib/thrown.ts";
+import { asError, messageOf } from "../../platform/lib/thrown.ts";
 
 /** Why an attempt failed, as Redis keeps it and the status shows it. */
 export interface Failure {
@@ -23,6 +25,27 @@ export function failureOf(thrown: unknown, scrub = (text: string) => text): Fail
   if (error instanceof HoldfastError && isErrorCode(error.code))
     return { ...failure(error.code, message), retryable: error.retryable === true };
   return failure("HANDLER_FAILED", message);
+}
+
+/**
+ * An error by which a handler, an effect or a probe says what follows. Its class counts, never its code: classes of another copy of Holdfast
+ * are none.
+ *
+ * @returns the error, or one with the code of its class if the application has changed that; undefined for every other error
+ */
+export function wordOf(thrown: unknown): HoldfastError | undefined {
+  const code = wordCode(thrown);
+  if (code === undefined || !(thrown instanceof HoldfastError)) return undefined;
+  if (textIn(thrown, "code") === code) return thrown;
+  return new HoldfastError(code, messageOf(thrown), { cause: thrown, retryAfterMs: thrown.retryAfterMs });
+}
+
+function wordCode(thrown: unknown): ErrorCode | undefined {
+  if (thrown instanceof PermanentError) return "PERMANENT_FAILURE";
+  if (thrown instanceof SnoozeError) return "SNOOZED";
+  if (thrown instanceof RetryAfterError) return "HANDLER_FAILED";
+  if (!(thrown instanceof NotDoneError)) return undefined;
+  return textIn(thrown, "code") === "PERMANENT_FAILURE" ? "PERMANENT_FAILURE" : "HANDLER_FAILED";
 }
 
 /** BullMQ's `reason`: `CODE: message`, readable in BullMQ's own tools. */

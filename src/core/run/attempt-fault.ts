@@ -1,12 +1,13 @@
 import { InDoubtError, PermanentError } from "../../evidence/attempt-errors.ts";
-import type { ErrorCode } from "../../platform/errors/error-codes.ts";
+import { textIn } from "../../evidence/error-tree.ts";
+import { type ErrorCode, isErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { delayMsOf } from "../../platform/lib/delay-ms.ts";
 import { traceOf } from "../../platform/lib/thrown.ts";
 import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import { isNotReserved } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
-import { failureOf } from "../job/failure.ts";
+import { failureOf, wordOf } from "../job/failure.ts";
 import type { Scrub } from "../job/redaction.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function faultOf(
 ): Promise<unknown> {
   await effects.close();
   if (isCode(thrown, "CANCELLED")) return thrown;
-  const fault = await boundSnoozes(effects.blocked() ?? withoutDoubt(thrown), job, now);
+  const fault = await boundSnoozes(effects.blocked() ?? thrown, job, now);
   if (!endsJob(fault, job)) return fault;
   try {
     await effects.checkLeftOpen(fault);
@@ -33,12 +34,39 @@ export async function faultOf(
   return effects.blocked() ?? fault;
 }
 
+/**
+ * What an error means that a handler threw. By its code only if Holdfast made it for this very attempt: the same code from a client, from
+ * another copy of the package, or from another job's attempt whose promise the handlers share, is an ordinary failure.
+ */
+export function handlerFault(thrown: Error, { lease }: Pick<ClaimedJob, "lease">): Error {
+  if (lease.isOwn(thrown)) return thrown;
+  if (thrown instanceof InDoubtError) return withoutDoubt(thrown);
+  const word = wordOf(thrown);
+  if (word !== undefined) return word;
+  const code = textIn(thrown, "code");
+  return thrown instanceof HoldfastError || isErrorCode(code) ? new PassedOn(thrown, code) : thrown;
+}
+
 /** Only an effect can be in doubt. A handler's own `InDoubtError` leaves nothing to list or resolve. */
-function withoutDoubt(thrown: unknown): unknown {
-  if (!(thrown instanceof InDoubtError)) return thrown;
+function withoutDoubt(thrown: InDoubtError): PermanentError {
   return new PermanentError(`Thrown outside of an effect, so nothing can be in doubt: ${thrown.message}`, {
     cause: thrown,
   });
+}
+
+/** An error with one of Holdfast's codes that is not this attempt's own: its message says the code, and nothing else follows from it. */
+class PassedOn extends HoldfastError {
+  constructor(thrown: Error, code: string) {
+    const message = code === "HANDLER_FAILED" ? thrown.message : `${code}: ${thrown.message}`;
+    super("HANDLER_FAILED", message, { cause: thrown });
+    // Its own frames would say nothing.
+    this.stack = `${this.name}: ${message}`;
+  }
+}
+
+/** What a handler threw, for hooks. */
+export function thrownBy(fault: unknown): unknown {
+  return fault instanceof PassedOn ? fault.cause : fault;
 }
 
 const SNOOZES_MAX = 100;

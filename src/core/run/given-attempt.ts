@@ -27,6 +27,15 @@ export interface AttemptPart {
   readonly given?: (job: ClaimedJob, abort: Abort) => Partial<AttemptMembers>;
 }
 
+/** Makes the faults of something that handlers await their attempt's own. */
+export async function ownFaults<T>({ lease }: Pick<ClaimedJob, "lease">, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof HoldfastError ? lease.own(error) : error;
+  }
+}
+
 /** What a handler gets. */
 export function givenAttempt(own: Parts, parts: readonly AttemptPart[]): Attempt {
   const members = Object.assign(
@@ -74,7 +83,7 @@ async function reportProgress({ job, abort, log }: Parts, value: number | object
   const size = Buffer.byteLength(json);
   if (size > PROGRESS_MAX_BYTES)
     throw badProgress(`expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
-  const reason = await job.progress(JSON.parse(json));
+  const reason = await ownFaults(job, job.progress(JSON.parse(json)));
   if (reason !== undefined) log().warn({ reason }, "progress could not be stored");
 }
 

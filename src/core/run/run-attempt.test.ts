@@ -183,7 +183,10 @@ describe("an attempt while Redis does not answer", () => {
   });
 
   it("fails if its handler throws the same code for reasons of its own", async () => {
-    const failed = { kind: "failed", failure: { code: "STORE_UNAVAILABLE" } };
+    const failed = {
+      kind: "failed",
+      failure: { code: "HANDLER_FAILED", message: "STORE_UNAVAILABLE: away" },
+    };
     expect(
       await run(async () => {
         throw away();

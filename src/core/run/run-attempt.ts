@@ -4,17 +4,18 @@ import { underDeadline } from "../../platform/lib/deadline.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { check, pathOf, schemaIssues } from "../../platform/lib/schema.ts";
-import { foreign, messageOf } from "../../platform/lib/thrown.ts";
+import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { failAttemptSpan } from "../../platform/telemetry/tracing.ts";
 import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { EffectContext } from "../effect/effect-run.ts";
 import type { Effects } from "../effect/effects.ts";
 import type { Events } from "../events.ts";
 import { failpoint } from "../failpoints.ts";
+import type { Attempt } from "../job/attempt.ts";
 import type { JobContract, JobHandler } from "../job/contract.ts";
 import { asItIs, type Scrub, scrubberOf } from "../job/redaction.ts";
 import { startsAllowed } from "../job/retry-policy.ts";
-import { failed, faultOf } from "./attempt-fault.ts";
+import { failed, faultOf, handlerFault, thrownBy } from "./attempt-fault.ts";
 import { type AttemptPart, givenAttempt } from "./given-attempt.ts";
 
 /** How long a job waits for a worker that has its handler. */
@@ -50,7 +51,7 @@ export async function runAttempt(tools: AttemptTools, job: ClaimedJob): Promise<
     const end = failed(thrown, scrubOf(tools.handlers.get(job.type)?.job, job));
     if (end.kind === "failed") {
       failAttemptSpan(end.failure);
-      tools.events.emit("attempt.failed", job, end.failure, thrown);
+      tools.events.emit("attempt.failed", job, end.failure, thrownBy(thrown));
     }
     return end;
   });
@@ -143,12 +144,20 @@ function runHandler(
 ): Promise<unknown> {
   const { timeoutMs } = handler.job;
   const late = () =>
-    new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`);
+    job.lease.own(new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`));
   return underDeadline(job.lease, timeoutMs, late, (abort) => {
     effectsEnd.abortWith(abort);
     const attempt = givenAttempt({ job, payload, abort, ...own }, parts);
-    return foreign(() => handler.run(attempt));
+    return calledHandler(handler, attempt, job);
   });
+}
+
+async function calledHandler(handler: JobHandler, attempt: Attempt, job: ClaimedJob): Promise<unknown> {
+  try {
+    return await handler.run(attempt);
+  } catch (thrown) {
+    throw handlerFault(asError(thrown), job);
+  }
 }
 
 /** The attempt's own log, made on first use. */

@@ -1,5 +1,6 @@
 import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
 import type { ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
+import type { Lease } from "../../core/bullmq/claim/lease.ts";
 import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { AttemptMembers } from "../../core/job/attempt.ts";
@@ -28,7 +29,7 @@ export function childrenInAttempts(store: QueueStore): Required<AttemptPart> {
     given: (job, abort) =>
       givenChildren(() => {
         const children = childrenOf(job);
-        return children === undefined ? [] : children.pages();
+        return children === undefined ? [] : children.pages(job.lease);
       }, abort),
   };
 }
@@ -91,7 +92,7 @@ function openChildren(store: QueueStore, parentId: string, declared: readonly De
       return counts[0] + counts[1];
     },
     /** Reads them page by page, in no order. @throws HoldfastError `STORE_UNAVAILABLE`, `DECRYPTION_FAILED` */
-    async *pages(): AsyncGenerator<readonly Child[], void> {
+    async *pages(lease: Lease): AsyncGenerator<readonly Child[], void> {
       const seen = new Set<string>();
       try {
         for await (const page of entries(keys.processed, seen))
@@ -106,7 +107,7 @@ function openChildren(store: QueueStore, parentId: string, declared: readonly De
           });
       } catch (error) {
         // The texts of Redis name keys and addresses: they must not become a job's error.
-        throw redisFault(error);
+        throw lease.own(redisFault(error));
       }
     },
   };

@@ -1,7 +1,7 @@
 import type { ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
 import type { FeatureInWorker } from "../../core/feature.ts";
 import type { ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
-import type { AttemptPart } from "../../core/run/given-attempt.ts";
+import { type AttemptPart, ownFaults } from "../../core/run/given-attempt.ts";
 import { type SentSubmission, submissionOf } from "../../core/submit/submission.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -19,7 +19,8 @@ export type CheckNext = (job: ProducibleJob<unknown>, input: SentSubmission) => 
 /** What a handler gets. */
 export function givenSubmit(checkNext: CheckNext): NonNullable<AttemptPart["given"]> {
   return (job, abort) => ({
-    submit: (next, payload, options) => submitNext({ job, abort, checkNext }, next, payload, options),
+    submit: (next, payload, options) =>
+      ownFaults(job, submitNext({ job, abort, checkNext }, next, payload, options)),
   });
 }
 

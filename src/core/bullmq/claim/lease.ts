@@ -12,6 +12,7 @@ export class Lease extends Abort {
   #isLost = false;
   #reports: readonly Promise<unknown>[] = [];
   #onEnd: readonly (() => void)[] = [];
+  #faults: WeakSet<object> | undefined;
 
   /** @param lockMs how long Redis keeps a lock that is not renewed */
   constructor(lockMs: number) {
@@ -36,6 +37,18 @@ export class Lease extends Abort {
 
   protected override look(): void {
     this.isLocked();
+  }
+
+  /** Marks a fault as made by Holdfast for this very attempt: only then does its code decide how the attempt ends. */
+  own<Fault extends HoldfastError>(fault: Fault): Fault {
+    this.#faults ??= new WeakSet();
+    this.#faults.add(fault);
+    return fault;
+  }
+
+  /** Whether it is this attempt's own fault, or why its lease was aborted. */
+  isOwn(thrown: object): boolean {
+    return thrown === this.reason || this.#faults?.has(thrown) === true;
   }
 
   /** Keeps the attempt's end from being sent again before this report, which Redis has refused, is answered. */
