@@ -190,9 +190,9 @@ describe("large rows", () => {
     const service = await createOutboxService(application);
     await insertLarge(service, 600, [null, null, "a", "a", "b", "b", "c"]);
     await withDatabase(service.databaseUrl, async (database) => {
-      const claim = createClaimer(database);
+      const claimer = createClaimer(database);
       const look = async () => {
-        const { chains, hasMore } = await claim([], 8);
+        const { chains, hasMore } = await claimer.look([], 8);
         return [hasMore, ...chains.flat().map(({ idempotency_key: key }) => key)];
       };
       expect([await look(), await look(), await look(), await look()]).toEqual([
@@ -284,7 +284,7 @@ describe("rows of one ordering key", () => {
     await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key)
       SELECT 'note', '1', 'behind-' || n, 'a' || n FROM generate_series(1, 450) n`);
     await insert(service, { type: "note", payload: "1", idempotency_key: "free", ordering_key: "z" });
-    const first = await withDatabase(service.databaseUrl, (database) => createClaimer(database)([], 8));
+    const first = await withDatabase(service.databaseUrl, (database) => createClaimer(database).look([], 8));
     expect(first).toMatchObject({ chains: [[{ idempotency_key: "free" }]], hasMore: false });
 
     await service.startRelay();

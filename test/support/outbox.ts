@@ -29,8 +29,9 @@ export async function createOutboxService(
   application: Application,
   variables: Variables = {},
   serverUrl = inject("postgresUrl"),
+  given?: string,
 ): Promise<OutboxService> {
-  const databaseUrl = await createDatabase(serverUrl);
+  const databaseUrl = given ?? (await createDatabase(serverUrl));
   await migrate(databaseUrl);
   const service = createService(application, { DATABASE_URL: databaseUrl, ...variables });
   const pool = new pg.Pool({ connectionString: databaseUrl });

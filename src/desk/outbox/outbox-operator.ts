@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { Database } from "../../features/outbox/database.ts";
-import { TABLE } from "../../features/outbox/table.ts";
+import { CODE_OF_PROBLEM } from "../../features/outbox/problem.ts";
+import { NAMES_BYTES_MAX, TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
 import { type Act, onRecord, storedReason } from "../audit/audit-log.ts";
@@ -82,14 +83,25 @@ export interface OutboxOperator {
 
 const waiting = "state = 'waiting', changed_at = clock_timestamp(), problem = NULL";
 
-const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+/** Other programs can have written `infinity`. */
+const iso = (column: string) =>
+  `to_char(least(greatest(${column}, '1970-01-01Z'), '9999-12-31Z') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-const parkedRows = `SELECT id::text, type, idempotency_key AS "idempotencyKey", ordering_key AS "orderingKey",
-    ${iso("created_at")} AS "createdAt", ${iso("changed_at")} AS "parkedAt", problem,
+/** The beginning of a text that is too large to be listed, and its size; nothing of a row that PostgreSQL cannot give. */
+const shown = (column: string) =>
+  `CASE WHEN ${CODE_OF_PROBLEM} = 'OUTBOX_ROW_UNREADABLE' THEN '(unreadable)' WHEN octet_length(${column}) > ${NAMES_BYTES_MAX} THEN left(${column}, 100) || '... (' || octet_length(${column}) || ' bytes)' ELSE ${column} END`;
+
+const PROBLEM_BYTES_MAX = 65_536;
+/** Earlier versions kept problems of any size. */
+const problem = `CASE WHEN octet_length(problem::text) <= ${PROBLEM_BYTES_MAX} THEN problem ELSE
+    json_build_object('code', ${CODE_OF_PROBLEM}, 'message', left(problem::text, 1000)) END`;
+
+const parkedRows = `SELECT id::text, ${shown("type")} AS type, ${shown("idempotency_key")} AS "idempotencyKey", ${shown("ordering_key")} AS "orderingKey",
+    ${iso("created_at")} AS "createdAt", ${iso("changed_at")} AS "parkedAt", ${problem} AS problem,
     (SELECT count(*)::int FROM (SELECT 1 FROM ${TABLE} next WHERE next.state = 'waiting'
       AND next.ordering_key = parked.ordering_key AND next.id > parked.id LIMIT 1000) counted) AS behind
   FROM ${TABLE} parked
-  WHERE state = 'parked' AND id > $1::bigint AND ($2::text IS NULL OR problem->>'code' = $2) AND ($3::text IS NULL OR type = $3)
+  WHERE state = 'parked' AND id > $1::bigint AND ($2::text IS NULL OR ${CODE_OF_PROBLEM} = $2) AND ($3::text IS NULL OR type = $3)
   ORDER BY parked.id LIMIT $4`;
 
 /** A member that is not mended stays. */
@@ -100,9 +112,9 @@ const releaseRow = `UPDATE ${TABLE} SET ${waiting}, type = coalesce($2, type), p
 const discardRow = `DELETE FROM ${TABLE} WHERE id = $1::bigint AND state = 'parked' RETURNING id`;
 
 const AT_ONCE = 50_000;
-/** In the order of ids: a row that a relay parks again meanwhile is not released again. */
-const releaseNext = `WITH next AS (SELECT id FROM ${TABLE} WHERE state = 'parked' AND id > $1::bigint AND problem->>'code' = $2
-    ORDER BY id LIMIT ${AT_ONCE}),
+/** In the order of ids: a row that a relay parks again meanwhile is not released again. What somebody else has locked stays. */
+const releaseNext = `WITH next AS (SELECT id FROM ${TABLE} WHERE state = 'parked' AND id > $1::bigint AND ${CODE_OF_PROBLEM} = $2
+    ORDER BY id LIMIT ${AT_ONCE} FOR UPDATE SKIP LOCKED),
   released AS (UPDATE ${TABLE} parked SET ${waiting} FROM next WHERE parked.id = next.id AND state = 'parked' RETURNING 1)
   SELECT (SELECT count(*)::int FROM released) AS count, (SELECT max(id)::text FROM next) AS last`;
 

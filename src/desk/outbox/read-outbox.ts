@@ -28,8 +28,8 @@ const counted = (state: string) =>
 
 /** Rows are added about in the order of their ids: of each ordering key, and of those without, the first is the oldest. */
 const depth = `SELECT ${counted("waiting")} AS waiting, ${counted("parked")} AS parked,
-  coalesce((SELECT extract(epoch FROM clock_timestamp() - min(changed_at)) * 1000 FROM
-    (SELECT changed_at FROM ${TABLE} WHERE state = 'waiting' LIMIT ${COUNTED_MAX}) waiting), 0)::float8 AS "oldestWaitingMs",
+  coalesce((SELECT extract(epoch FROM clock_timestamp() - min(greatest(changed_at, '1970-01-01Z'))) * 1000 FROM
+    (SELECT changed_at FROM ${TABLE} WHERE state = 'waiting' AND changed_at <= '9999-12-31Z' LIMIT ${COUNTED_MAX}) waiting), 0)::float8 AS "oldestWaitingMs",
   (SELECT count(*)::int FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()) AS relays,
   pg_stat_get_tuples_inserted('${TABLE}'::regclass)::float8 AS added, pg_stat_get_tuples_deleted('${TABLE}'::regclass)::float8 AS removed`;
 

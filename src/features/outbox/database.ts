@@ -3,7 +3,7 @@ import { withDeadline } from "../../platform/lib/deadline.ts";
 import { COMMENT, outboxMigration, TABLE, VERSION } from "./table.ts";
 
 const CONNECT_MS = 5_000;
-const QUERY_MS = 10_000;
+export const QUERY_MS = 10_000;
 /** A lost network acknowledges no end. */
 const END_MS = 1_000;
 
@@ -122,7 +122,9 @@ function versionUnknown(): HoldfastError {
 export async function migrate(url: string): Promise<void> {
   await withDatabase(url, async (database) => {
     // One at a time: PostgreSQL fails the second of two `CREATE … IF NOT EXISTS`.
-    await database.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('${TABLE}'))`);
+    await database.query(
+      `BEGIN; SET LOCAL lock_timeout = 5000; SELECT pg_advisory_xact_lock(hashtext('${TABLE}'))`,
+    );
     const found = await readVersion(database);
     if (found !== undefined && found.comment !== null && found.comment !== COMMENT) throw versionUnknown();
     await database.query(`${outboxMigration}COMMIT`);

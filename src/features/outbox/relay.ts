@@ -7,9 +7,10 @@ import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
 import { orStop, type Running, stopOnce } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
 import { wait } from "../../platform/lib/wait.ts";
-import { BYTES_MAX, type ClaimedRow, createClaimer } from "./claim.ts";
-import { connectDatabase, type Database, requireOutbox } from "./database.ts";
-import { IDLE_MAX_MS, TABLE, tooLarge } from "./table.ts";
+import { BYTES_MAX, type ClaimedRow, createClaimer, type Look, rowFault } from "./claim.ts";
+import { connectDatabase, type Database, QUERY_MS, requireOutbox } from "./database.ts";
+import { problemOf } from "./problem.ts";
+import { IDLE_MAX_MS, NAMES_BYTES_MAX, namesTooLarge, TABLE, tooLarge } from "./table.ts";
 
 /** What became of a row. `deferred`: Redis could not accept it, and it waits. */
 export type RowOutcome = "accepted" | "duplicate" | "parked" | "deferred";
@@ -38,6 +39,8 @@ const PAUSE_MAX_MS = 5_000;
 const SUBMIT_MAX_MS = 5_000;
 /** How long a row may wait because one relay hangs, in milliseconds: the server ends its session, and another relay tries. */
 export const SILENCE_MAX_MS = IDLE_MAX_MS + PAUSE_MAX_MS + SUBMIT_MAX_MS;
+/** A look that has lasted so long begins no further row: else a slow Redis would outlast the session. */
+const LOOK_MAX_MS = IDLE_MAX_MS / 3;
 const TRIM_EVERY_MS = 60_000;
 const TRIM_MAX = 1_000;
 
@@ -76,7 +79,8 @@ async function openSession(url: string, waker: Waker): Promise<Database> {
     await requireOutbox(database);
     // The session of a relay that is paused or cut off must not keep its rows. A lost deletion is repeated, so it needs no fsync.
     await database.query(
-      `SET idle_in_transaction_session_timeout = ${IDLE_MAX_MS}; SET lock_timeout = 2000; SET synchronous_commit = off`,
+      `SET idle_in_transaction_session_timeout = ${IDLE_MAX_MS}; SET lock_timeout = 2000;
+        SET statement_timeout = ${QUERY_MS - 1_000}; SET synchronous_commit = off`,
     );
     await database.listen(waker.wake);
   };
@@ -114,8 +118,8 @@ async function relayRows(
   relaying: Relaying,
   onLook: () => void,
 ): Promise<void> {
-  const { keepMs, pauses, waker, onRow } = relaying;
-  const claim = createClaimer(database);
+  const { keepMs, waker, pauses, onRow } = relaying;
+  const find = createFinder(database, relaying, stop);
   let limit = LIMIT_MIN;
   let trimAt = keepMs > 0 ? 0 : Number.POSITIVE_INFINITY;
   while (!stop.aborted) {
@@ -123,9 +127,8 @@ async function relayRows(
       const isMore = (await trim(database, keepMs)) === TRIM_MAX;
       trimAt = performance.now() + (isMore ? 0 : TRIM_EVERY_MS);
     }
-    await database.query("BEGIN");
     const readAt = performance.now();
-    const { chains, hasMore, isCut } = await claim(pauses.types(), limit);
+    const { chains, hasMore, isCut } = await find(limit);
     const submitting = { ...relaying, readAt, stop };
     const ends = (await mapInFlight(chains, IN_FLIGHT_MAX, (chain) => submitChain(chain, submitting))).flat();
     await finish(database, ends, keepMs);
@@ -136,6 +139,30 @@ async function relayRows(
     const isIdle = !hasMore && ends.every(({ outcome }) => outcome === "deferred");
     if (isIdle) await waker.untilWoken(Math.min(POLL_MS, pauses.shortestMs()));
   }
+}
+
+/** A look begins a transaction. One that fails because of a row is followed by looks at each row alone, until that row is parked. */
+function createFinder(database: Database, { pauses, log }: Relaying, stop: AbortSignal) {
+  const { look, lookAtEach } = createClaimer(database);
+  let isAtEach = false;
+  return async (limit: number): Promise<Look> => {
+    while (!isAtEach) {
+      try {
+        await database.query("BEGIN");
+        return await look(pauses.types(), limit);
+      } catch (error) {
+        if (rowFault(error) === undefined) throw error;
+        log.warn({ reason: messageOf(error) }, "a row cannot be read: the relay looks at each alone");
+        await database.query("ROLLBACK");
+        await wait(FIRST_PAUSE_MS, stop);
+        isAtEach = true;
+      }
+    }
+    await database.query("BEGIN");
+    const found = await lookAtEach(pauses.types(), LIMIT_MIN);
+    isAtEach = found.hasMore && found.chains.flat().every((row) => row.unreadable === undefined);
+    return found;
+  };
 }
 
 function nextLimit(limit: number, rows: readonly ClaimedRow[]): number {
@@ -162,6 +189,7 @@ async function submitChain(chain: readonly ClaimedRow[], submitting: Submitting)
   for (const [index, row] of chain.entries()) {
     // The first of a chain is submitted anyway: a relay that stops finishes what it has begun.
     if (index > 0 && (submitting.stop.aborted || submitting.pauses.has(row.type))) break;
+    if (performance.now() - submitting.readAt > LOOK_MAX_MS) break;
     const end = await submitRow(row, submitting);
     ends.push(end);
     if (end.outcome === "parked" || end.outcome === "deferred") break;
@@ -175,7 +203,10 @@ async function submitRow(
 ): Promise<RowEnd> {
   const ageMs = row.age_ms + performance.now() - readAt;
   try {
-    if (ageMs > ageMaxMs(retentionMs)) throw tooOld();
+    if (row.unreadable !== undefined) throw unreadable(row.unreadable);
+    // A row from the future says nothing about its age.
+    if (Math.abs(ageMs) > ageMaxMs(retentionMs)) throw tooOld();
+    if (row.name_bytes > NAMES_BYTES_MAX) throw namesTooLarge(row.name_bytes);
     if (row.is_too_large) throw tooLarge(row.bytes);
     const { id, duplicate } = await submit(submissionOfRow(row));
     pauses.end(row.type);
@@ -199,6 +230,10 @@ function tooOld(): HoldfastError {
   return new HoldfastError("OUTBOX_ROW_TOO_OLD", message);
 }
 
+function unreadable(code: string): HoldfastError {
+  return new HoldfastError("OUTBOX_ROW_UNREADABLE", `PostgreSQL cannot give the row: ${code}`);
+}
+
 /** By the rules of the API's bodies. @throws HoldfastError `INVALID_REQUEST`, `INVALID_PAYLOAD` */
 function submissionOfRow({ type, payload, idempotency_key: idempotencyKey, options }: ClaimedRow): unknown {
   return {
@@ -213,12 +248,6 @@ function read(json: string, at: string): unknown {
   const { value, issues } = parseJson(json);
   if (issues.length === 0) return value;
   throw malformed(issues.map(({ pointer, message }) => ({ pointer: at + pointer, message })));
-}
-
-function problemOf(error: unknown): string {
-  const { code, message, issues } =
-    error instanceof HoldfastError ? error : { code: "INTERNAL", message: messageOf(error), issues: [] };
-  return JSON.stringify({ code, message, ...(issues.length > 0 && { issues }) });
 }
 
 async function finish(database: Database, ends: readonly RowEnd[], keepMs: number): Promise<void> {

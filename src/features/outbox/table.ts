@@ -12,8 +12,16 @@ export const IDLE_MAX_MS = 30_000;
 /** Of the JSON of a row, in bytes: a relay holds it several times over while it submits it. */
 export const ROW_BYTES_MAX = 16 * 1_048_576;
 
+/** Of the type and the keys of a row together, in bytes: `outbox.add` cannot reach it. */
+export const NAMES_BYTES_MAX = 4_096;
+
 export function tooLarge(bytes: number): HoldfastError {
   const message = `expected at most ${ROW_BYTES_MAX} bytes of JSON, got ${bytes}`;
+  return new HoldfastError("OUTBOX_ROW_TOO_LARGE", message);
+}
+
+export function namesTooLarge(bytes: number): HoldfastError {
+  const message = `expected type, idempotency key and ordering key of at most ${NAMES_BYTES_MAX} bytes together, got ${bytes}`;
   return new HoldfastError("OUTBOX_ROW_TOO_LARGE", message);
 }
 

@@ -45,6 +45,7 @@ export const errorCodes = {
   OUTBOX_ROW_TOO_OLD: final(409, "The row is older than its key is remembered"),
   METHOD_NOT_ALLOWED: final(405, "The resource does not support this method"),
   REQUEST_TIMED_OUT: retryable(408, "The request did not arrive in time"),
+  OUTBOX_ROW_UNREADABLE: final(422, "The database cannot give the row"),
   OUTBOX_ROW_TOO_LARGE: final(413, "The row is too large for a relay"),
   BODY_TOO_LARGE: final(413, "The body is too large"),
   UNSUPPORTED_MEDIA_TYPE: final(415, "The body must be JSON"),
