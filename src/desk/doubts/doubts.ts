@@ -6,7 +6,7 @@ import {
   declaredName,
   decryptEffectText,
   effectName,
-  isEncryptedName,
+  isUnreadableName,
   readEvidence,
 } from "../../core/effect/ledger/ledger-texts.ts";
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
@@ -83,9 +83,9 @@ async function readDoubt(
   const cut = member.indexOf("/");
   const dedupKey = member.slice(0, cut);
   const name = member.slice(cut + 1);
-  const json = await client.hget(keys.ledger(dedupKey), `e:${name}`);
+  const [json, keyIds] = await client.hmget(keys.ledger(dedupKey), `e:${name}`, "keys");
   // It was resolved after the list was read.
-  if (json === null) return undefined;
+  if (json == null) return undefined;
   const entry = entryIn(json);
   const { type, envelope } = await readSubmission(store, entry.job);
   const effect = effectName(store, { dedupKey, name });
@@ -94,7 +94,7 @@ async function readDoubt(
     type,
     idempotencyKey: envelope === null ? null : submitted(store, entry.job, envelope).idempotencyKey,
     effect,
-    effectKey: isEncryptedName(effect) ? null : effectKeyOf(dedupKey, effect),
+    effectKey: isUnreadableName(store, { dedupKey, name }, keyIds) ? null : effectKeyOf(dedupKey, effect),
     queue: queueOfPartition(queue),
     dedupKey,
     since: nearestTime(entry.at),

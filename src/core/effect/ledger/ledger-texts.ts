@@ -51,7 +51,7 @@ export function readEvidence(store: QueueStore, effect: StoredEffect, text: stri
  * Finds the name of an effect in a ledger. An index comes from the payload, so it is encrypted; always to the same text,
  * since a later attempt must find it again. A name from before a change of keys stays: it is looked for first.
  *
- * @param effect as declared, with `/index` where it has one; a stored name is returned as it is
+ * @param effect as declared, with `/index` where it has one; or its stored name, as people see it where it cannot be decrypted
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
 export async function findStoredName(
@@ -60,7 +60,8 @@ export async function findStoredName(
   effect: string,
 ): Promise<string> {
   const { name, index } = partsOf(effect);
-  if (index === undefined || keyIdOf(index) !== undefined) return effect;
+  if (index === undefined) return effect;
+  // Any text can be an index, also one that reads like an encrypted one: only the ledger says whether it is a stored name.
   const [newest, ...older] = codec
     .formsOf(index, indexAssociatedData(dedupKey, name))
     .map((form) => `${name}/${form}`);
@@ -70,26 +71,45 @@ export async function findStoredName(
   return older.find((_, at) => known[at] !== null) ?? newest;
 }
 
-/** Returns an effect's name as people know it; the stored name where it cannot be decrypted. */
-export function effectName({ codec }: QueueStore, { dedupKey, name: stored }: StoredEffect): string {
+/** Returns an effect's name as people know it; the stored name where it is plain, or cannot be decrypted. */
+export function effectName(store: QueueStore, stored: StoredEffect): string {
+  return decryptedName(store, stored) ?? stored.name;
+}
+
+/** @returns undefined where it cannot be decrypted, or is plain and only reads like an encrypted one */
+function decryptedName({ codec }: QueueStore, { dedupKey, name: stored }: StoredEffect): string | undefined {
   const { name, index } = partsOf(stored);
-  if (index === undefined) return stored;
+  if (index === undefined || keyIdOf(index) === undefined) return stored;
   try {
     return `${name}/${codec.decrypt(index, indexAssociatedData(dedupKey, name))}`;
   } catch (error) {
-    if (error instanceof HoldfastError) return stored;
+    if (error instanceof HoldfastError) return undefined;
     throw error;
   }
+}
+
+/** The id of the key with which the index of a stored name is encrypted; "" where that is not encrypted. */
+export function keyIdOfName(stored: string, effect: string): string {
+  return stored === effect ? "" : (keyIdOf(partsOf(stored).index ?? "") ?? "");
+}
+
+/**
+ * Whether the name of an effect is encrypted with a key that this process lacks.
+ *
+ * @param keyIds the ids of the keys with which indexes of its ledger are encrypted, as the ledger notes them
+ */
+export function isUnreadableName(
+  store: QueueStore,
+  stored: StoredEffect,
+  keyIds: string | null | undefined,
+): boolean {
+  const id = keyIdOfName(stored.name, "");
+  return keyIds?.includes(` ${id} `) === true && decryptedName(store, stored) === undefined;
 }
 
 /** An effect's name without its index. */
 export function declaredName(effect: string): string {
   return partsOf(effect).name;
-}
-
-/** Whether a name is a stored one that could not be decrypted. */
-export function isEncryptedName(effect: string): boolean {
-  return keyIdOf(partsOf(effect).index ?? "") !== undefined;
 }
 
 function partsOf(effect: string): { name: string; index: string | undefined } {

@@ -12,6 +12,7 @@ import {
   effectName,
   encryptEffectText,
   findStoredName,
+  keyIdOfName,
   type StoredEffect,
 } from "./ledger-texts.ts";
 import { type Resolved, resolveDoubt } from "./resolve-doubt.ts";
@@ -196,8 +197,10 @@ export class Ledger {
     const inherited = former === undefined ? [] : await this.#inherit(effect, former);
     const name = this.#nameOf(effect);
     const args = [dedupKey, name, reservationId, lockToken, String(delivery), deadlineMs, repeatMs];
-    const keyIds = effect.includes("/") ? ` ${store.codec.keyIds.join(" ")} ` : "-";
-    const reservation = await this.#queue.reserve([...args, jobId, worker, keyIds, ...inherited]);
+    const keyIds = effect.includes("/")
+      ? [` ${store.codec.keyIds.join(" ")} `, keyIdOfName(name, effect)]
+      : ["-", ""];
+    const reservation = await this.#queue.reserve([...args, jobId, worker, ...keyIds, ...inherited]);
     if (reservation.kind === "reserved") {
       const { fence } = reservation;
       unreported.set(reservationId, { dedupKey, name, reservationId, jobId, delivery, fence });

@@ -9,8 +9,8 @@
   ARGV[3], ARGV[4] id and count of the epoch that the worker has seen
   ARGV[5] JSON, for each effect: [deduplication key, effect, reservation id, lock token, delivery count as text, milliseconds
     until the attempt gives up, milliseconds for which the effect may be repeated (0: never), job id, worker, the ids of this
-    worker's encryption keys between spaces ("-" where the effect has no index), and where the ledger of another queue of its
-    type knows the effect, its entry there and its result]
+    worker's encryption keys between spaces ("-" where the effect has no index), the id of the key with which its index is encrypted
+    ("" for none), and where the ledger of another queue of its type knows the effect, its entry there and its result]
 
   Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
           { "reserved", fence }    the effect may start; the fence grows with each reservation
@@ -53,17 +53,26 @@ local function copyDone(ledger, effect, elsewhere, resultThere)
   if resultThere ~= "" then redis.call("HSET", ledger, "r:" .. effect, resultThere) end
 end
 
+local ENCRYPTED_MIN = 54
+-- A build before noted also what only reads like a key's id, from the payload.
+local function hasIndexOf(ledger, id)
+  local start = "/hf1." .. id .. "."
+  for _, field in ipairs(redis.call("HKEYS", ledger)) do
+    local slash = string.find(field, "/", 1, true)
+    if slash and string.sub(field, slash, slash + #start - 1) == start and #field - slash - #start >= ENCRYPTED_MIN - 1 then return true end
+  end
+  return false
+end
+
 -- An index that another key has encrypted is not found under any name that this worker knows: the effect may be there.
 local function missingKey(ledger, keyIds)
   if keyIds == "-" then return nil end
   for id in string.gmatch(redis.call("HGET", ledger, "keys") or "", "%S+") do
-    if not string.find(keyIds, " " .. id .. " ", 1, true) then return id end
+    if not string.find(keyIds, " " .. id .. " ", 1, true) and hasIndexOf(ledger, id) then return id end
   end
 end
 
-local function noteKey(ledger, effect)
-  local id = string.match(effect, "/hf1%.([%w_-]+)%.")
-  if not id then return end
+local function noteKey(ledger, id)
   local noted = redis.call("HGET", ledger, "keys") or " "
   if not string.find(noted, " " .. id .. " ", 1, true) then redis.call("HSET", ledger, "keys", noted .. id .. " ") end
 end
@@ -92,7 +101,7 @@ local function doubt(entry, ledger, dedupKey, effect, jobId, open)
   return { "in-doubt", entry.fence or 0 }
 end
 
-local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, keyIds, elsewhere, resultThere)
+local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, keyIds, keyId, elsewhere, resultThere)
   local isLeased, isCancelled, noted = readLease(ARGV[2], jobId, lockToken, delivery)
   if not isLeased then return { "not-leased" } end
   if isCancelled then return { "cancelled" } end
@@ -110,7 +119,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   elseif not noted or countJoined(ledger, jobs) == 0 then
     join(KEYS[3], ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
   end
-  if not known and keyIds ~= "-" then noteKey(ledger, effect) end
+  if not known and keyId ~= "" then noteKey(ledger, keyId) end
   local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
   local isInherited = entry and not known
 
