@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { cannotListen, createHostGuard, type HostGuard, isLoopback, urlOf } from "../platform/lib/hosts.ts";
+import { oneAtATime } from "../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../platform/lib/running.ts";
+import { inTurn } from "../platform/lib/turns.ts";
 import { METRICS_TYPE, type Metrics } from "../platform/telemetry/metrics.ts";
 
 /** Serves a role's metrics and health to what watches it. */
@@ -37,9 +39,12 @@ export async function startMetricsServer(
 ): Promise<MetricsServer> {
   const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
   const guard = isLoopback(host) ? createHostGuard(allowedHosts) : () => undefined;
-  const server = createServer(limits, (request, response) => {
-    void answerTo(request, { metrics, notReady }, guard).then((answer) => send(response, answer));
-  });
+  const sources = { metrics, notReady: oneAtATime(notReady) };
+  const server = createServer(limits, (request, response) =>
+    inTurn(request, response, () => {
+      void answerTo(request, sources, guard).then((answer) => send(response, answer));
+    }),
+  );
   server.listen(port, host);
   await once(server, "listening").catch((error: unknown) => {
     throw cannotListen(host, port, "HOLDFAST_METRICS_PORT", error);

@@ -59,6 +59,17 @@ describe("an API with keys", () => {
       expect(await get(root + path)).toMatchObject({ status: 200 });
     }
   });
+
+  it("sends its reference once to a client that keeps it", async () => {
+    const url = `${root}/openapi.json`;
+    const tag = (await get(url)).headers.get("etag") ?? "";
+
+    for (const known of [tag, `"other", W/${tag}`, "*"]) {
+      const { status, headers } = await call(url, "GET", undefined, { "if-none-match": known });
+      expect([status, headers.get("etag")]).toEqual([304, tag]);
+    }
+    expect((await call(url, "GET", undefined, { "if-none-match": '"other"' })).status).toBe(200);
+  });
 });
 
 describe("what is on record", () => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { Agent, request } from "node:http";
+import { Agent, createServer, request } from "node:http";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import express from "express";
 import { createHandler, type HandlerOptions } from "holdfast/server";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -11,6 +12,7 @@ import { call, get, post, sendRaw } from "../support/http.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
 import { hostNames, listen, mountIn, PREFIX } from "../support/mounts.ts";
 import { createService } from "../support/service.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 
 const ann = bearer("ann-key");
@@ -181,6 +183,22 @@ describe("a mount without API keys", () => {
     );
     url.hostname = elsewhere?.address ?? "";
     expect(await sendRaw(url.href, head("localhost"))).toMatch(/^HTTP\/1\.1 421 .*HOLDFAST_API_KEYS/s);
+  });
+});
+
+describe("a mount on a Unix socket, without API keys", () => {
+  it("serves whoever may open the socket", async () => {
+    const { node } = await handle({ prefix: PREFIX });
+    const socketPath = join(await temporaryFolder(), "api.sock");
+    const server = createServer(node).listen(socketPath);
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+
+    const asked = request({ socketPath, path: `${PREFIX}/jobs`, headers: { host: "localhost" } }).end();
+    const [answer] = await once(asked, "response");
+    answer.resume();
+
+    expect(answer.statusCode).toBe(200);
   });
 });
 

@@ -3,6 +3,7 @@ import swagger, { type SwaggerTransform, type SwaggerTransformObject } from "@fa
 import type { FastifyInstance, FastifySchema } from "fastify";
 import { COMPONENT_NAME } from "../../desk/operations/operation.ts";
 import { packageFile } from "../../platform/lib/package-file.ts";
+import { type Document, documentOf, sendDocument } from "./body/document.ts";
 import { problemResponses } from "./body/problem.ts";
 import { basePathOf } from "./mount/base-path.ts";
 
@@ -53,6 +54,27 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
       },
     },
   });
+  await addReference(server);
+  const documents = new Map<string, Document>();
+  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, (request, reply) => {
+    const base = basePathOf(request.raw);
+    const document = documents.get(base) ?? describeUnder(server, base);
+    // An application can mount the API at any number of paths.
+    if (documents.size < DOCUMENTS_MAX) documents.set(base, document);
+    return sendDocument(request, reply, document);
+  });
+}
+
+const DOCUMENTS_MAX = 16;
+
+function describeUnder(server: FastifyInstance, base: string): Document {
+  const document = server.swagger();
+  if (base === "") return documentOf(document);
+  return documentOf({ ...document, servers: [{ url: base, description: "This server" }] });
+}
+
+/** The reference for people, at `/docs/`. */
+async function addReference(server: FastifyInstance): Promise<void> {
   await server.register(async (docs) => {
     // The reference is public code; calling what it describes takes a key.
     docs.addHook("onRoute", (route) => {
@@ -71,11 +93,6 @@ export async function addDocs(server: FastifyInstance): Promise<void> {
     });
     // Relative, because a proxy may have stripped a prefix.
     docs.get("/docs", (_request, reply) => reply.redirect("docs/"));
-  });
-  server.get("/openapi.json", { config: { scope: "public" }, schema: { hide: true } }, async ({ raw }) => {
-    const base = basePathOf(raw);
-    const document = server.swagger();
-    return base === "" ? document : { ...document, servers: [{ url: base, description: "This server" }] };
   });
 }
 

@@ -12,6 +12,7 @@ import { createConnections, requireOneOfEach } from "./guard/connections.ts";
 import { limitRates } from "./guard/rate-limits.ts";
 import { openSessions } from "./guard/sessions.ts";
 import { boundUnread } from "./guard/slow-readers.ts";
+import { dropGivenUp, takeTurns } from "./guard/turns.ts";
 import { measureRequests } from "./http-metrics.ts";
 import { watchMethods } from "./methods.ts";
 import { readHostBodies } from "./mount/host-bodies.ts";
@@ -69,6 +70,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   );
   if (isMounted) readHostBodies(server);
   else connections.watch(server);
+  takeTurns(server);
   requireOneOfEach(server);
   guardHosts(server, hostGuard);
   boundUnread(server);
@@ -78,6 +80,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   guardRoutes(server, parts.settings.HOLDFAST_API_KEYS, sessions);
   limitRates(server, parts);
   readJsonBodies(server);
+  dropGivenUp(server);
   await addDocs(server);
   await addConsole(server, parts.log);
   const refuseOtherMethods = watchMethods(server);

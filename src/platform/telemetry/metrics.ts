@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { oneAtATime } from "../lib/one-at-a-time.ts";
 
 export interface MetricDefinition {
   readonly kind: "counter" | "gauge" | "histogram";
@@ -37,7 +38,7 @@ export interface Metrics {
   of<D extends MetricDefinitions>(definitions: D): MetricsOf<D>;
   /** Runs `read` at each scrape, to set gauges. It must end in time and not throw. */
   beforeScrape(read: () => Promise<void> | void): void;
-  /** @returns all metrics, as text of the type `METRICS_TYPE` */
+  /** Concurrent callers share one scrape. @returns all metrics, as text of the type `METRICS_TYPE` */
   scrape(): Promise<string>;
 }
 
@@ -72,12 +73,12 @@ export function createMetrics(): Metrics {
       };
     },
     beforeScrape: (read) => void reads.push(read),
-    async scrape() {
+    scrape: oneAtATime(async () => {
       await Promise.all(reads.map((read) => read()));
       // Last, so that they are as new as the other counters.
       for (const flush of flushes) flush();
       return `${await registry.metrics()}\n${await processMetrics.metrics()}`;
-    },
+    }),
   };
 }
 

@@ -32,6 +32,8 @@ export class EventStream<State extends object> {
     const { heartbeatMs = HEARTBEAT_MS, blockedMaxMs = BLOCKED_MAX_MS } = options;
     this.#response = response;
     this.#toEvent = toEvent;
+    // Its client has left: no event will end the heartbeat.
+    if (response.destroyed) return;
     // Jittered, so that clients that came together spread out.
     const heartbeat = setInterval(() => this.#beat(blockedMaxMs), heartbeatMs * (1 - Math.random() / 5));
     response.on("close", () => clearInterval(heartbeat));
@@ -48,12 +50,13 @@ export class EventStream<State extends object> {
 
   /** Sends a last text and ends the stream. */
   end(text: string): void {
-    if (this.#response.writableEnded) return;
+    if (this.#response.writableEnded || this.#response.destroyed) return;
     this.#blockedSince ??= performance.now();
     this.#response.end(text);
   }
 
   #write(text: string): void {
+    if (this.#response.destroyed) return;
     if (!this.#response.write(text)) this.#blockedSince = performance.now();
   }
 

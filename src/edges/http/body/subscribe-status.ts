@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { hasEnded, type JobStatus } from "../../../core/job/job-status.ts";
+import { onRequestBehind } from "../../../platform/lib/turns.ts";
 import type { OpenRequests } from "../guard/open-requests.ts";
+import { discardRequestsBehind } from "../guard/turns.ts";
 import type { Subscribers } from "../subscribers.ts";
 import { EventStream, eventIdOf, statusEvent } from "./event-stream.ts";
 
@@ -13,20 +15,21 @@ export interface SubscribeParts {
 const SOCKET_MARGIN_MS = 10_000;
 
 /**
- * Waits until the job ends, is gone, or the time is up.
+ * Waits until the job ends, is gone, or the time is up. It does not let another request on its connection wait behind it.
  *
- * @returns `status`: undefined if the job is gone; `inFull`: false if the server stopped before the job ended or the time was up
+ * @returns `status`: undefined if the job is gone; `inFull`: false if it ended before the job did or the time was up
  * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_SUBSCRIBERS`
  */
 export async function waitForEnd(
   { subscribers, openRequests }: SubscribeParts,
   id: string,
-  { raw: response }: FastifyReply,
+  { raw: response, request }: FastifyReply,
   waitMs: number,
 ) {
   const startedAt = performance.now();
   let finish = () => {};
   let isTimeUp = false;
+  let stopListening = () => {};
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
   });
@@ -43,12 +46,14 @@ export async function waitForEnd(
     if (isOver(subscription.status) || leftMs <= 0) return { status: subscription.status, inFull: true };
     response.socket?.setTimeout(waitMs + SOCKET_MARGIN_MS);
     openRequests.keepOpen(response, finish);
+    stopListening = onRequestBehind(request.raw, finish);
     await finished;
     // The subscription reports the end only; other changes need a read.
     const status = isOver(subscription.status) ? subscription.status : await subscription.refresh();
     return { status, inFull: isTimeUp || isOver(status) };
   } finally {
     clearTimeout(timer);
+    stopListening();
     subscription.leave();
   }
 }
@@ -78,6 +83,7 @@ export async function streamStatus(
     return reply.code(204).header("Cache-Control", "no-store").send();
   }
   reply.hijack();
+  discardRequestsBehind(request.raw);
   stream = new EventStream(reply.raw, statusEvent);
   send(status);
   openRequests.keepOpen(reply.raw, () => {

@@ -35,8 +35,6 @@ export function boundUnread(server: FastifyInstance, { bytes: most, graceMs }: U
 
   function cutSlowest(): void {
     isDue = false;
-    // A pipelined answer whose turn never came is not closed with its connection.
-    for (const response of unread.keys()) if (response.req.socket.destroyed) unread.delete(response);
     let total = 0;
     for (const { bytes } of unread.values()) total += bytes();
     const now = performance.now();

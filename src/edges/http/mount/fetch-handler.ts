@@ -3,6 +3,7 @@ import { request as ask, createServer, type IncomingMessage, type RequestListene
 import { type Duplex, duplexPair, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
+import { markInMemory } from "./in-memory.ts";
 
 /** About one connection; it says nothing about the message. */
 const HOP_BY_HOP = new Set([
@@ -72,6 +73,7 @@ function connectTo(accept: (side: Duplex) => void): Duplex {
   // A side that is destroyed hangs up; one that has ended lets the other read the rest.
   client.on("close", () => client.writableFinished || server.destroy());
   server.on("close", () => server.writableFinished || client.destroy());
+  markInMemory(server);
   // Time-outs are the host's.
   accept(Object.assign(server, { setTimeout: () => server }));
   return client;

@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
@@ -45,7 +43,6 @@ export function addExportRoute(server: FastifyInstance, { operator }: ApiParts):
     { config: { scope: "read" }, schema: exportJobsSchema },
     async ({ query }, reply) => {
       const { format, ...filter } = parseInput(querySchema, query);
-      await untilNext(reply.raw);
       const pages = exportJobs(operator, filter, format);
       // Before the head is sent, a failure can still be a problem.
       const first = await pages.next();
@@ -58,11 +55,6 @@ export function addExportRoute(server: FastifyInstance, { operator }: ApiParts):
         .send(file);
     },
   );
-}
-
-/** Resolves when an answer is the next of its connection: of many requests sent at once, one is read for at a time. */
-async function untilNext(response: ServerResponse): Promise<void> {
-  if (response.socket === null) await once(response, "socket");
 }
 
 async function* joined(first: string, others: AsyncIterable<string>): AsyncGenerator<string> {

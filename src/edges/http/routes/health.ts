@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { type Finding, findingSchema } from "../../../desk/doctor/finding.ts";
+import { oneAtATime } from "../../../platform/lib/one-at-a-time.ts";
 import type { ApiParts } from "../parts.ts";
 
 const liveSchema = z.object({ status: z.literal("live") });
@@ -12,7 +13,7 @@ const readySchema = z.object({
 
 /** `GET /health/live`: the process runs. `GET /health/ready`: Redis answers and meets the requirements. */
 export function addHealthRoutes(server: FastifyInstance, { operator, rejection }: ApiParts): void {
-  async function diagnose(): Promise<{ reasons: string[]; checks: Finding[] }> {
+  const diagnose = oneAtATime(async (): Promise<{ reasons: string[]; checks: Finding[] }> => {
     try {
       const checks = await operator.checkRedis();
       const bad = checks.filter(({ verdict }) => verdict === "bad");
@@ -20,7 +21,7 @@ export function addHealthRoutes(server: FastifyInstance, { operator, rejection }
     } catch {
       return { reasons: [rejection() ?? "The store cannot be reached"], checks: [] };
     }
-  }
+  });
 
   server.get(
     "/health/live",

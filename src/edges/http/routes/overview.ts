@@ -1,10 +1,11 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Overview, overviewSchema } from "../../../desk/overview/overview.ts";
 import { EventStream, eventOf } from "../body/event-stream.ts";
 import { problemResponses } from "../body/problem.ts";
 import { acceptsEventStream } from "../body/request-headers.ts";
 import { createOpenRequests } from "../guard/open-requests.ts";
+import { discardRequestsBehind } from "../guard/turns.ts";
 import type { ApiParts } from "../parts.ts";
 
 /** One client's events: the first has the whole history, each later one only the points added since. */
@@ -40,13 +41,14 @@ export function addOverviewRoutes(server: FastifyInstance, { overview, subscribe
   const openRequests = createOpenRequests();
   server.addHook("preClose", openRequests.stop);
 
-  async function stream(reply: FastifyReply): Promise<FastifyReply> {
+  async function stream({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const countOut = subscribers.admit();
     const first = await overview.read().catch((error: unknown) => {
       countOut();
       throw error;
     });
     reply.hijack();
+    discardRequestsBehind(raw);
     const events = new EventStream(reply.raw, overviewEvents());
     events.send(first);
     const leave = overview.onView((view) => events.send(view));
@@ -62,7 +64,8 @@ export function addOverviewRoutes(server: FastifyInstance, { overview, subscribe
     "/overview",
     { config: { scope: "read" }, schema: readOverviewSchema },
     async (request, reply) => {
-      if (request.method === "GET" && acceptsEventStream(request.headers.accept)) return await stream(reply);
+      if (request.method === "GET" && acceptsEventStream(request.headers.accept))
+        return await stream(request, reply);
       return reply.header("Cache-Control", "no-store").send(await overview.read());
     },
   );

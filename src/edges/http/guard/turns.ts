@@ -1,0 +1,39 @@
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance } from "fastify";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { inTurn, onRequestBehind } from "../../../platform/lib/turns.ts";
+
+/** Begins a connection's requests one after the other, and none that its client has given up. Call it before adding other hooks. */
+export function takeTurns(server: FastifyInstance): void {
+  server.addHook("onRequest", ({ raw }, reply, done) => inTurn(raw, reply.raw, done));
+}
+
+/**
+ * For a stream, which ends its connection: no request behind it is ever answered. Their bodies are read all the same, because a client that
+ * leaves is noticed only so.
+ */
+export function discardRequestsBehind(request: IncomingMessage): void {
+  onRequestBehind(request, (behind) => behind.resume());
+}
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** Does not begin what its client has given up. Call it after adding other hooks. */
+export function dropGivenUp(server: FastifyInstance): void {
+  server.addHook("preHandler", ({ raw, method }, _reply, done) => {
+    const begin = () => done(isGivenUp(raw) ? givenUp() : undefined);
+    if (SAFE.has(method)) begin();
+    // A client that leaves right after its request is noticed after the event that brought the request.
+    else setImmediate(begin);
+  });
+}
+
+/** Some sockets are only like Node's, and know less of themselves. */
+function isGivenUp({ readableAborted, socket }: IncomingMessage): boolean {
+  return readableAborted || socket.destroyed || socket.writable === false;
+}
+
+/** Nobody reads it. */
+function givenUp(): HoldfastError {
+  return new HoldfastError("REQUEST_TIMED_OUT", "The client has given up its request; nothing was begun");
+}

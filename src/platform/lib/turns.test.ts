@@ -1,0 +1,82 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { until } from "../../../test/support/until.ts";
+import { inTurn, onRequestBehind } from "./turns.ts";
+
+const message = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+/** A server that answers when it is told to, and a client that has sent these requests at once. */
+async function serve(...paths: readonly string[]) {
+  const begun: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
+  let seen = 0;
+  const server = createServer((request, response) => {
+    seen++;
+    inTurn(request, response, () => void begun.push({ request, response }));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.on("error", () => {});
+  socket.write(paths.map(message).join(""));
+  return { begun, socket, closed, paths: () => begun.map(({ request }) => request.url), seen: () => seen };
+}
+
+describe("requests of one connection", () => {
+  it("are begun one after the other, in their order", async () => {
+    const { begun, socket, paths, seen } = await serve("/1", "/2", "/3");
+    await until("all are parsed", () => seen() === 3);
+    expect(paths()).toEqual(["/1"]);
+
+    begun[0]?.response.end("first");
+    await until("the second is begun", () => begun.length === 2);
+    expect(paths()).toEqual(["/1", "/2"]);
+    begun[1]?.response.end("second");
+    await until("the third is begun", () => begun.length === 3);
+
+    expect(String(socket.read())).toMatch(/first.*second$/s);
+  });
+
+  it("are not begun once their client has left", async () => {
+    const { begun, socket, paths, seen } = await serve("/1", "/2");
+    await until("both are parsed", () => seen() === 2);
+
+    socket.resetAndDestroy();
+    const [first] = begun;
+    await until("the server has noticed", () => first?.response.destroyed);
+    first?.response.end();
+    await new Promise(setImmediate);
+
+    expect(paths()).toEqual(["/1"]);
+  });
+
+  it("tell a long one that they wait, at once or later", async () => {
+    const { begun, socket, seen } = await serve("/1", "/2");
+    await until("both are parsed", () => seen() === 2);
+    const waiting: unknown[] = [];
+    const [first] = begun;
+    const stop = first && onRequestBehind(first.request, ({ url }) => void waiting.push(url));
+
+    socket.write(message("/3"));
+    await until("the third is parsed", () => seen() === 3);
+    stop?.();
+    socket.write(message("/4"));
+    await until("the fourth is parsed", () => seen() === 4);
+
+    expect(waiting).toEqual(["/2", "/3"]);
+  });
+
+  it("close it where they are thousands", async () => {
+    const { closed, paths } = await serve(...Array<string>(5_000).fill("/"));
+
+    await closed;
+
+    expect(paths()).toEqual(["/"]);
+  });
+});
