@@ -20,7 +20,7 @@ export interface Mailer {
    * An aborted signal closes the connection; the server may or may not have accepted the mail.
    *
    * @param progress is updated during delivery, also if it fails
-   * @throws what nodemailer throws; `classifyMail` says what it proves
+   * @throws what nodemailer throws; `unlessBegun` and the classifier `smtp` say what it proves
    */
   send(message: MailMessage, signal: AbortSignal, progress?: SmtpProgress): Promise<{ messageId: string }>;
 }

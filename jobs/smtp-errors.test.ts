@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { NotDoneError } from "holdfast";
+import { smtp } from "holdfast/evidence";
 import { describe, expect, it, vi } from "vitest";
 import { connection, seen } from "../test/support/seen.ts";
 import { type SmtpScript, startScriptedSmtp } from "../test/support/smtp-script.ts";
 import { createMailer } from "./mailer.ts";
-import { classifyMail, type SmtpProgress } from "./smtp-errors.ts";
+import { type SmtpProgress, unlessBegun } from "./smtp-errors.ts";
 import { composeWelcomeEmail } from "./welcome-email/compose.ts";
 
 const message = composeWelcomeEmail({ email: "anoop@example.com", name: "Anoop", message: "Hello!" }, "key");
@@ -13,10 +15,12 @@ const message = composeWelcomeEmail({ email: "anoop@example.com", name: "Anoop",
 async function outcomeOf(url: string, signal = new AbortController().signal) {
   const progress: SmtpProgress = { dataBegun: false };
   try {
-    await createMailer(url, "holdfast@localhost").send(message, signal, progress);
+    await unlessBegun(progress, createMailer(url, "holdfast@localhost").send(message, signal, progress));
     return "sent";
   } catch (error) {
-    const verdict = classifyMail(progress)(error, seen(connection("tcp")));
+    if (error instanceof NotDoneError)
+      return error.code === "PERMANENT_FAILURE" ? "not-done, for good" : "not-done";
+    const verdict = smtp(error, seen(connection("tcp")));
     // The core knows an abort as unknown.
     if (typeof verdict !== "object") return verdict ?? "unknown";
     return verdict.permanent === true ? `${verdict.verdict}, for good` : verdict.verdict;

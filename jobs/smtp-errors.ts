@@ -1,5 +1,4 @@
-import type { Classify } from "holdfast";
-import { smtp } from "holdfast/evidence";
+import { NotDoneError } from "holdfast";
 
 /** How far the delivery of a mail has come, which decides what a failure means. */
 export interface SmtpProgress {
@@ -7,14 +6,27 @@ export interface SmtpProgress {
   dataBegun: boolean;
 }
 
+const BAD_SEQUENCE = 503;
+
 /**
- * What a failed delivery proves. Before the message was begun nothing was sent, whatever went wrong, which nodemailer's errors do not say.
- * After that `smtp` decides.
+ * Says of a delivery that failed before its message was begun that nothing was sent, whatever went wrong, which nodemailer's errors do not say.
+ * After that the classifier `smtp` decides.
+ *
+ * @throws NotDoneError with what nodemailer threw as its cause; for good if the server answered 5xx
  */
-export function classifyMail(progress: Readonly<SmtpProgress>): Classify {
-  return (error, seen) => {
-    const verdict = smtp(error, seen);
-    const isNotDone = verdict !== undefined && verdict !== "unknown";
-    return progress.dataBegun || isNotDone ? verdict : "not-done";
-  };
+export async function unlessBegun<T>(progress: Readonly<SmtpProgress>, delivery: Promise<T>): Promise<T> {
+  try {
+    return await delivery;
+  } catch (cause) {
+    if (progress.dataBegun) throw cause;
+    throw new NotDoneError(cause instanceof Error ? cause.message : String(cause), {
+      permanent: isForGood(cause),
+      cause,
+    });
+  }
+}
+
+function isForGood(error: unknown): boolean {
+  const { responseCode }: { readonly responseCode?: unknown } = Object(error);
+  return typeof responseCode === "number" && responseCode >= 500 && responseCode !== BAD_SEQUENCE;
 }

@@ -158,6 +158,7 @@ describe("a digest's doubts", () => {
       idempotencyKey: null,
       effectKey: "k",
       evidence: [],
+      hint: null,
       ...owner,
     };
     const doubts = [

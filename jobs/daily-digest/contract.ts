@@ -1,4 +1,5 @@
 import { defineJob } from "holdfast";
+import { smtp } from "holdfast/evidence";
 import { z } from "zod";
 
 /** Mails the operator what became of the jobs in a span of time, and what is in doubt. */
@@ -18,6 +19,6 @@ export const dailyDigest = defineJob({
   // About half an hour, so that a restart of the mail server does not lose the digest.
   retry: { attempts: 6, backoff: { kind: "exponential", delayMs: 60_000, jitter: 0.2 } },
   timeoutMs: 60_000,
-  effects: { send: { timeoutMs: 15_000, inDoubt: "hold" } },
+  effects: { send: { timeoutMs: 15_000, inDoubt: "hold", classify: smtp } },
   requiredVariables: ["SMTP_URL"],
 });

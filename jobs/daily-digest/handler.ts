@@ -2,7 +2,7 @@ import { createOperator, defineConfig, readEnv } from "holdfast";
 import { contracts } from "../contracts.ts";
 import { env } from "../env.ts";
 import { mailer } from "../mailer.ts";
-import { classifyMail, type SmtpProgress } from "../smtp-errors.ts";
+import { type SmtpProgress, unlessBegun } from "../smtp-errors.ts";
 import { collectDigest, type Digest, type Span } from "./collect.ts";
 import { composeDigest, messageIdFrom } from "./compose.ts";
 import { dailyDigest } from "./contract.ts";
@@ -16,11 +16,8 @@ export const dailyDigestHandler = dailyDigest.handler(async ({ payload, effect, 
   const progress: SmtpProgress = { dataBegun: false };
   const { messageId } = await effect(
     "send",
-    ({ key, signal }) => mailer.send(composeDigest(digest, to, key), signal, progress),
-    {
-      classify: classifyMail(progress),
-      assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }),
-    },
+    ({ key, signal }) => unlessBegun(progress, mailer.send(composeDigest(digest, to, key), signal, progress)),
+    { assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }) },
   );
   log.info("daily digest sent", { messageId });
   return { messageId };

@@ -1,4 +1,4 @@
-import { type Classify, PermanentError, RetryAfterError } from "holdfast";
+import { type Classify, HoldfastError, PermanentError, RetryAfterError } from "holdfast";
 import { http } from "holdfast/evidence";
 import type { Answer } from "./post.ts";
 
@@ -27,9 +27,12 @@ export function requireAccepted(answer: Answer): void {
     : new RetryAfterError(waitMs, message, { cause });
 }
 
-/** What an answer that may be another one next time proves: the receiver of a 503 may have accepted the event, whenever it wants to see it again. */
+/**
+ * What an answer that may be another one next time proves: the receiver of a 503 may have accepted the event, whenever it wants to see it again.
+ * So the answer is read, not the word with which it is passed on.
+ */
 export const classifyAnswer: Classify = (error, seen) =>
-  http(error instanceof Error ? error.cause : undefined, seen);
+  http(error instanceof HoldfastError ? error.cause : error, seen);
 
 /**
  * Reads `Retry-After` (RFC 9110, 10.2.3), bounded to between a second and an hour.

@@ -1,4 +1,5 @@
 import { defineJob } from "holdfast";
+import { smtp } from "holdfast/evidence";
 import { z } from "zod";
 
 const example = {
@@ -19,6 +20,6 @@ export const welcomeEmail = defineJob({
   result: z.strictObject({ messageId: z.string() }),
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
   timeoutMs: 30_000,
-  effects: { send: { timeoutMs: 15_000, inDoubt: "hold" } },
+  effects: { send: { timeoutMs: 15_000, inDoubt: "hold", classify: smtp } },
   requiredVariables: ["SMTP_URL"],
 });

@@ -1,5 +1,5 @@
 import { mailer } from "../mailer.ts";
-import { classifyMail, type SmtpProgress } from "../smtp-errors.ts";
+import { type SmtpProgress, unlessBegun } from "../smtp-errors.ts";
 import { composeWelcomeEmail, messageIdFrom } from "./compose.ts";
 import { welcomeEmail } from "./contract.ts";
 
@@ -7,11 +7,9 @@ export const welcomeEmailHandler = welcomeEmail.handler(async ({ payload, effect
   const progress: SmtpProgress = { dataBegun: false };
   const { messageId } = await effect(
     "send",
-    ({ key, signal }) => mailer.send(composeWelcomeEmail(payload, key), signal, progress),
-    {
-      classify: classifyMail(progress),
-      assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }),
-    },
+    ({ key, signal }) =>
+      unlessBegun(progress, mailer.send(composeWelcomeEmail(payload, key), signal, progress)),
+    { assumedResult: ({ key }) => ({ messageId: messageIdFrom(key) }) },
   );
   log.info("welcome email sent", { messageId });
   return { messageId };

@@ -8,6 +8,7 @@ import { consumeQueue, slotsOf, type WorkerParts } from "../core/run/consume-que
 import { callHook, untilHooksEnd } from "../core/run/hook.ts";
 import type { WorkerOptions, WorkerQueues } from "../core/run/worker-options.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
+import { watchOutgoing } from "../evidence/outgoing/watch-outgoing.ts";
 import { features } from "../features/index.ts";
 import { readEnv } from "../platform/config/application-env.ts";
 import { type Environment, readSettings, requireVariables } from "../platform/config/settings.ts";
@@ -60,6 +61,7 @@ export async function startWorker(
   if (application.env !== undefined) readEnv(application.env, env);
   const modules = await Promise.all(features.map((feature) => feature.inWorker?.()));
   const inWorker = modules.flatMap((module) => module?.inWorker ?? []);
+  watchOutgoing();
   const handlers = await orStop(loaded, loadHandlers(application));
   const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });
   const path = await orStop(loaded, connecting);

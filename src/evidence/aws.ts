@@ -2,11 +2,6 @@ import type { Classify } from "./classifier.ts";
 import { classifierOf, has, verdictOfAnswer, verdictWithoutAnswer } from "./classifier.ts";
 import { memberOf, textIn } from "./error-tree.ts";
 import { statusOf } from "./http.ts";
-import type { Seen } from "./outgoing/outgoing.ts";
-
-/** Where the SDK fetches credentials: instance metadata, containers, pods, and the token service. */
-const CREDENTIALS =
-  /^(169\.254\.169\.254|169\.254\.170\.(2|23)|\[fd00:ec2::(23|254)\]|sts(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?)(:\d+)?$/;
 
 /**
  * The AWS SDK, version 3. 4xx is refused, throttling included, so not done. 5xx, an idempotency token that was used for something else, and
@@ -20,10 +15,6 @@ export const aws: Classify = classifierOf(
     if (status === undefined) return verdictWithoutAnswer(error);
     if (/idempot/i.test(textIn(node, "name"))) return "unknown";
     const headers = memberOf(node, "$response", "headers");
-    return verdictOfAnswer({ status, headers }, withoutCredentials(seen));
+    return verdictOfAnswer({ status, headers }, seen);
   },
 );
-
-function withoutCredentials({ outgoing, isComplete }: Seen): Seen {
-  return { outgoing: outgoing.filter(({ host }) => !CREDENTIALS.test(host)), isComplete };
-}

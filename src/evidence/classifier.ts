@@ -1,8 +1,8 @@
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { delayMsOf } from "../platform/lib/delay-ms.ts";
-import { type ErrorNode, errorTree, memberOf, textIn } from "./error-tree.ts";
+import { type ErrorNode, errorCode, errorTree, memberOf, NEVER_SENT, textIn } from "./error-tree.ts";
 import type { Seen } from "./outgoing/outgoing.ts";
-import { isRefusal, provesRefusal } from "./seen.ts";
+import { isNothingSent, isRefusal, provesRefusal } from "./seen.ts";
 
 /** What an error proves about an effect: it did not happen, or nothing. */
 export type EffectVerdict = "not-done" | "unknown" | NotDone;
@@ -19,6 +19,10 @@ export interface NotDone {
 /**
  * Says what an error proves; `undefined` where it does not recognise the error.
  *
+ * It reads an answer that the effect got. So its "not done" counts only if the record agrees: everything that the effect sent was refused, or it
+ * is one act, which was answered; all of it has ended, and nothing else in the process speaks against it. Code that knows by itself that the
+ * effect did not happen throws a `NotDoneError` instead.
+ *
  * @param error as it was thrown
  * @param seen what this effect was seen to send: clients send again by themselves, so the last error alone proves nothing about
  *   the requests before it
@@ -33,8 +37,8 @@ interface Recognised {
 }
 
 /**
- * A classifier of the errors of one library, wherever they are wrapped. What Holdfast's own errors say is never overruled, e.g. a
- * `NotDoneError` with such an error as its cause.
+ * A classifier of the errors of one library, wherever they are wrapped, and of connections that were never made. What Holdfast's own errors say
+ * is never overruled, e.g. a `NotDoneError` with such an error as its cause.
  */
 export function classifierOf(
   isRecognised: (node: ErrorNode) => boolean,
@@ -44,8 +48,23 @@ export function classifierOf(
     if (isOwn(error)) return undefined;
     const nodes = errorTree(error);
     const node = nodes.find(isRecognised);
-    return node && verdictOf({ node, nodes, seen });
+    return (node && verdictOf({ node, nodes, seen })) ?? verdictOnConnection(nodes, seen);
   };
+}
+
+/** A connection that was never made is the system's error, which is the same for every library. */
+function verdictOnConnection(nodes: readonly ErrorNode[], seen: Seen): EffectVerdict | undefined {
+  if (!nodes.some(isNeverMade)) return undefined;
+  return isNothingSent(seen) ? "not-done" : "unknown";
+}
+
+function isNeverMade(node: ErrorNode): boolean {
+  return textIn(node, "syscall") === "connect" || NEVER_SENT.has(errorCode(node));
+}
+
+/** No answer came: the system's error inside says why. Without one it is a time-out, an abort or an answer that cannot be read. */
+export function verdictWithoutAnswer({ nodes }: Recognised): EffectVerdict | undefined {
+  return nodes.some((one) => /^[A-Z][A-Z0-9_]+$/.test(textIn(one, "code"))) ? undefined : "unknown";
 }
 
 /** An answer over HTTP. */
@@ -68,14 +87,6 @@ export function verdictOfAnswer(
 export function notDone({ retryAfterMs, permanent }: Omit<NotDone, "verdict"> = {}): EffectVerdict {
   if (permanent === true) return { verdict: "not-done", permanent };
   return retryAfterMs === undefined ? "not-done" : { verdict: "not-done", retryAfterMs };
-}
-
-/**
- * No answer came. Whether the connection was never made can be seen from the system's error inside, which is the same for every library;
- * without one it is a time-out, an abort or an answer that cannot be read.
- */
-export function verdictWithoutAnswer({ nodes }: Recognised): EffectVerdict | undefined {
-  return nodes.some((one) => /^[A-Z][A-Z0-9_]+$/.test(textIn(one, "code"))) ? undefined : "unknown";
 }
 
 /** Whether it is Holdfast's own error. A proxy may throw when it is asked. */

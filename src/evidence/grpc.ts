@@ -1,7 +1,7 @@
 import type { Classify, EffectVerdict } from "./classifier.ts";
 import { classifierOf } from "./classifier.ts";
 import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
-import { isNothing, isOneConnection } from "./seen.ts";
+import { isNothingSent, isOneCall } from "./seen.ts";
 
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
@@ -26,20 +26,18 @@ const REFUSED: ReadonlySet<unknown> = new Set([
 /** What the client itself says of an answer that it cannot use, with the same codes. */
 const ANSWERED =
   /^(Received message|No message received|Too (many|few) responses|Not enough responses|Bandwidth exhausted|Protocol not secure)/;
-const NEVER_CONNECTED = /\bNo connection established\b|^Name resolution failed\b/;
 
 /**
  * `@grpc/grpc-js`, one unary call without a retry policy in its service config. What the server refuses is not done: INVALID_ARGUMENT,
  * NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, RESOURCE_EXHAUSTED. So is UNAVAILABLE
- * where no connection was established. Everything else is unknown.
+ * where the effect was seen to try a connection and none was made. Everything else is unknown.
  *
- * Calls over HTTP/2 are not seen, so nothing shows that a client sent one again: set no retry policy.
+ * What the error says of connections proves nothing: a server passes on what its own client said.
  */
 export const grpc: Classify = classifierOf(isOfGrpc, ({ node, seen }): EffectVerdict => {
-  const details = textIn(node, "details");
   const code = memberOf(node, "code");
-  const isRefused = REFUSED.has(code) && !ANSWERED.test(details) && isOneConnection(seen);
-  const isNeverSent = code === UNAVAILABLE && NEVER_CONNECTED.test(details) && isNothing(seen);
+  const isRefused = REFUSED.has(code) && !ANSWERED.test(textIn(node, "details")) && isOneCall(seen);
+  const isNeverSent = code === UNAVAILABLE && isNothingSent(seen);
   return isRefused || isNeverSent ? "not-done" : "unknown";
 });
 

@@ -79,7 +79,10 @@ describe("a refusal proves something only together with everything else that the
     ["may have been carried out before", answered("DELETE", 409)],
     ["became a socket", answered("GET", 101)],
     ["was sent over a connection that is not HTTP", connection("tls", "all")],
-    ["failed over HTTP/2, of which no more is seen", { ...unanswered("POST", "UND_ERR_SOCKET"), sent: null }],
+    [
+      "failed over HTTP/2, of which no more is seen",
+      { ...unanswered("POST", "UND_ERR_SOCKET"), sent: "not seen" },
+    ],
     ["may be under way on an open connection", { ...connection("tls", null), ended: null }],
   ])("unknown if another request %s", (_, earlier) => {
     expect(refusedAfter(earlier)).toBe("unknown");

@@ -7,6 +7,7 @@
 export { aws } from "./aws.ts";
 export type { Classify, EffectVerdict, NotDone } from "./classifier.ts";
 export { combine } from "./classifier.ts";
+export { connection } from "./connection.ts";
 export { grpc } from "./grpc.ts";
 export { http } from "./http.ts";
 export { anthropic, openai } from "./language-models.ts";

@@ -8,6 +8,8 @@ const forGood = { verdict: "not-done", permanent: true };
 const later = (retryAfterMs: number) => ({ verdict: "not-done", retryAfterMs });
 const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" });
 
+const neverMade = seen({ ...connection("tcp", null), ended: "ECONNREFUSED" });
+
 function errorWith(members: object, message = "no"): Error {
   return Object.assign(new Error(message), members);
 }
@@ -130,7 +132,8 @@ describe("the AWS SDK 3.1169.0", () => {
 
   it("leaves connections to the system's error", () => {
     const refused = awsError("Error", undefined, { code: "ECONNREFUSED", syscall: "connect" });
-    expect(aws(refused, nothing)).toBeUndefined();
+    expect(aws(refused, neverMade)).toBe("not-done");
+    expect(aws(refused, nothing)).toBe("unknown");
     expect(aws(awsError("TimeoutError"), nothing)).toBe("unknown");
   });
 });
@@ -192,44 +195,45 @@ describe.each([
 });
 
 describe("@grpc/grpc-js 1.14.7", () => {
+  const oneCall = seen(answered("POST", 200));
   const grpcError = (code: number, details = "no") => errorWith({ code, details, metadata: {} });
 
   it.each([3, 5, 7, 8, 9, 11, 12, 16])("knows code %i as not done", (code) => {
-    expect(grpc(grpcError(code), nothing)).toBe("not-done");
-    expect(grpc(grpcError(code), seen(connection("tls")))).toBe("not-done");
-  });
-
-  it.each([1, 2, 4, 6, 10, 13, 14, 15])("knows nothing after code %i", (code) => {
+    expect(grpc(grpcError(code), oneCall)).toBe("not-done");
     expect(grpc(grpcError(code), nothing)).toBe("unknown");
   });
 
+  it.each([1, 2, 4, 6, 10, 13, 14, 15])("knows nothing after code %i", (code) => {
+    expect(grpc(grpcError(code), oneCall)).toBe("unknown");
+  });
+
   it("knows what its own client says of an answer that it cannot use", () => {
-    expect(grpc(grpcError(8, "Received message larger than max (5000000 vs 4194304)"), nothing)).toBe(
+    expect(grpc(grpcError(8, "Received message larger than max (5000000 vs 4194304)"), oneCall)).toBe(
       "unknown",
     );
     expect(
-      grpc(grpcError(8, "Received message that decompresses to a size larger than 4194304"), nothing),
+      grpc(grpcError(8, "Received message that decompresses to a size larger than 4194304"), oneCall),
     ).toBe("unknown");
-    expect(grpc(grpcError(12, "No message received"), nothing)).toBe("unknown");
-    expect(grpc(grpcError(12, "Too many responses received"), nothing)).toBe("unknown");
-    expect(grpc(grpcError(8, "Attempted to send message with a size larger than 4"), nothing)).toBe(
+    expect(grpc(grpcError(12, "No message received"), oneCall)).toBe("unknown");
+    expect(grpc(grpcError(12, "Too many responses received"), oneCall)).toBe("unknown");
+    expect(grpc(grpcError(8, "Attempted to send message with a size larger than 4"), oneCall)).toBe(
       "not-done",
     );
   });
 
-  it("knows that nothing was sent without a connection", () => {
+  it("knows that nothing was sent where no connection was made, whatever the text says", () => {
     const refused =
       "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ";
-    expect(grpc(grpcError(14, refused), nothing)).toBe("not-done");
-    expect(grpc(grpcError(14, "Name resolution failed for target dns:nowhere.invalid"), nothing)).toBe(
-      "not-done",
-    );
-    expect(grpc(grpcError(14, "Connection dropped"), nothing)).toBe("unknown");
+    expect(grpc(grpcError(14, refused), neverMade)).toBe("not-done");
+    expect(grpc(grpcError(14, "Connection dropped"), neverMade)).toBe("not-done");
+    for (const sent of [nothing, oneCall, seen(connection("tcp"))])
+      expect(grpc(grpcError(14, refused), sent)).toBe("unknown");
   });
 
   it("knows nothing where the effect sent something else", () => {
-    expect(grpc(grpcError(5), seen(answered("POST", 200)))).toBe("unknown");
-    expect(grpc(grpcError(5), seen(connection("tcp"), connection("tcp")))).toBe("unknown");
+    expect(grpc(grpcError(5), seen(answered("POST", 200), answered("POST", 200)))).toBe("unknown");
+    expect(grpc(grpcError(5), seen(answered("POST", 404)))).toBe("unknown");
+    expect(grpc(grpcError(5), seen(answered("POST", 200), connection("tcp")))).toBe("unknown");
   });
 });
 

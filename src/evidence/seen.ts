@@ -1,11 +1,13 @@
-import { NEVER_SENT } from "./error-tree.ts";
 import type { Outgoing, Seen } from "./outgoing/outgoing.ts";
 
 /** They only read. */
-const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+export const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 /** 4xx that do not say whether an earlier, an equal, or this request was carried out. */
 const UNCLEAR: ReadonlySet<number> = new Set([408, 409, 423, 425, 499]);
 const SWITCHING_PROTOCOLS = 101;
+/** Where the AWS SDK fetches credentials: instance metadata, containers, pods, and the token service. */
+const CREDENTIALS =
+  /^(169\.254\.169\.254|169\.254\.170\.(2|23)|\[fd00:ec2::(23|254)\]|sts(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?)(:\d+)?$/;
 
 /** Whether a server that answers with this status has refused the request. */
 export function isRefusal(status: number): boolean {
@@ -20,51 +22,44 @@ export function provesRefusal(status: number, { outgoing, isComplete }: Seen): b
   return (
     isComplete &&
     outgoing.some((one) => isRequest(one) && one.status === status) &&
-    outgoing.every(isHarmless)
+    outgoing.every((one) => whatItDid(one) !== "acted")
   );
 }
 
+/** Whether each connection and request that was seen was never sent; where nothing is seen, nothing is proved. */
+export function isNothingSent({ outgoing, isComplete }: Seen): boolean {
+  return isComplete && outgoing.length > 0 && outgoing.every(isNeverSent);
+}
+
+/** Whether this effect used one connection that carries no HTTP, and did nothing over HTTP. */
+export function isOneConnection({ outgoing, isComplete }: Seen): boolean {
+  const acted = outgoing.filter((one) => whatItDid(one) === "acted");
+  return isComplete && acted.length === 1 && !acted.some(isRequest);
+}
+
+/** Whether this effect sent one request over HTTP, which was answered 200, and nothing else. */
+export function isOneCall({ outgoing, isComplete }: Seen): boolean {
+  const sent = outgoing.filter((one) => !isNeverSent(one));
+  return isComplete && sent.length === 1 && sent.every((one) => isRequest(one) && one.status === 200);
+}
+
 /**
- * Whether this effect used at most one connection of its own protocol, and did nothing over HTTP. A pool's older connection is not always
- * seen; a mail, statement or call on a connection of its own is.
+ * What one request or connection did, for all that can be known.
+ *
+ * @param actsBy the method by which the effect acts, although others only read with it
  */
-export function isOneConnection(seen: Seen): boolean {
-  return connectionsMade(seen) <= 1;
-}
-
-/** Whether this effect did nothing over HTTP, and made no other connection. */
-export function isNothing(seen: Seen): boolean {
-  return connectionsMade(seen) === 0;
-}
-
-function connectionsMade({ outgoing, isComplete }: Seen): number {
-  if (!isComplete || !outgoing.filter(isRequest).every(isHarmless)) return Number.POSITIVE_INFINITY;
-  return countOnce(outgoing.filter((one) => !isRequest(one) && !isNeverSent(one)));
-}
-
-/** A connection that is upgraded to TLS can be seen twice: plain by its host's name, then encrypted by its address. */
-function countOnce(used: readonly Outgoing[]): number {
-  const encrypted = used.filter(({ protocol }) => protocol === "tls");
-  const ports = new Set(used.map(({ host }) => host.slice(host.lastIndexOf(":"))));
-  return ports.size === 1 ? Math.max(encrypted.length, used.length - encrypted.length) : used.length;
-}
-
-function isHarmless(one: Outgoing): boolean {
-  if (!isRequest(one)) return isNeverSent(one);
-  if (one.status !== null)
-    return isRefusal(one.status) || (isRead(one) && one.status !== SWITCHING_PROTOCOLS);
-  return isRead(one) || isNeverSent(one);
+export function whatItDid(one: Outgoing, actsBy?: "GET"): "acted" | "refused" | "nothing" {
+  if (isNeverSent(one) || CREDENTIALS.test(one.host)) return "nothing";
+  if (one.status !== null && isRefusal(one.status)) return "refused";
+  const isRead = isRequest(one) && one.method !== actsBy && READS.has(one.method?.toUpperCase() ?? "");
+  return isRead && one.status !== SWITCHING_PROTOCOLS ? "nothing" : "acted";
 }
 
 function isRequest({ method }: Outgoing): boolean {
   return method !== null;
 }
 
-function isRead({ method }: Outgoing): boolean {
-  return READS.has(method?.toUpperCase() ?? "");
-}
-
-/** An open connection may still send, and of HTTP/2 only errors are seen: only a connection that was never made proves anything. */
-function isNeverSent({ sent, ended }: Outgoing): boolean {
-  return sent === null && ended !== null && NEVER_SENT.has(ended);
+/** An open connection may still send: only one that has ended proves anything. */
+function isNeverSent({ sent, status, ended }: Outgoing): boolean {
+  return sent === null && status === null && ended !== null;
 }

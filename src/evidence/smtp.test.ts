@@ -5,6 +5,7 @@ import { type SmtpScript, startScriptedSmtp } from "../../test/support/smtp-scri
 import { smtp } from "./index.ts";
 
 const oneMail = seen(connection("tcp"));
+const neverMade = seen({ ...connection("tcp", null), ended: "ECONNREFUSED" });
 const forGood = { verdict: "not-done", permanent: true };
 
 async function errorOf(url: string, options: object = {}): Promise<unknown> {
@@ -71,8 +72,9 @@ describe.concurrent("nodemailer", () => {
     const server = await startScriptedSmtp({});
     await server.stop();
     const errors = await Promise.all([errorOf(server.url), errorOf("smtp://mail.invalid")]);
-    expect(errors.map((error) => smtp(error, nothing))).toEqual(["not-done", "not-done"]);
-    expect(errors.map((error) => smtp(error, oneMail))).toEqual(["unknown", "unknown"]);
+    expect(errors.map((error) => smtp(error, neverMade))).toEqual(["not-done", "not-done"]);
+    for (const sent of [oneMail, nothing])
+      expect(errors.map((error) => smtp(error, sent))).toEqual(["unknown", "unknown"]);
   });
 });
 
@@ -91,19 +93,21 @@ describe("a refused mail", () => {
       responseCode: 421,
       command: "CONN",
     });
-    expect(smtp(greeting, seen(connection("tcp"), connection("tcp", null)))).toBe("unknown");
+    const waiting = { ...connection("tcp", null), ended: null };
+    expect(smtp(greeting, seen(connection("tcp"), waiting))).toBe("unknown");
     const slow = Object.assign(new Error("slow"), {
       code: "ETIMEDOUT",
       command: "CONN",
       timeoutType: "CONNECT_TIMEOUT",
     });
-    expect(smtp(slow, seen(connection("tcp"), connection("tcp", null)))).toBe("unknown");
+    expect(smtp(slow, seen(connection("tcp"), waiting))).toBe("unknown");
     expect(smtp(slow, seen(connection("tcp", null)))).toBe("not-done");
     expect(smtp(refused, { ...oneMail, isComplete: false })).toBe("unknown");
+    expect(smtp(refused, nothing)).toBe("unknown");
   });
 
   it("is found inside of other errors; others are left to others", () => {
-    expect(smtp(new Error("mail failed", { cause: refused }), nothing)).toEqual(forGood);
+    expect(smtp(new Error("mail failed", { cause: refused }), oneMail)).toEqual(forGood);
     for (const other of [
       { code: "ETIMEDOUT" },
       { code: "EPIPE", command: { name: "get" } },

@@ -1,7 +1,7 @@
 import type { Classify } from "./classifier.ts";
 import { classifierOf, notDone } from "./classifier.ts";
 import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
-import { isNothing, isOneConnection } from "./seen.ts";
+import { isNothingSent, isOneConnection } from "./seen.ts";
 
 /** nodemailer's codes for what it finds out before it connects. */
 const BEFORE_CONNECTION: ReadonlySet<string> = new Set(["ECONFIG", "EDNS", "EMAXRECIPIENTS"]);
@@ -40,7 +40,8 @@ const BAD_SEQUENCE = 503;
 export const smtp: Classify = classifierOf(
   (node) => replyCode(node) !== undefined || isOfNodemailer(node),
   ({ node, nodes, seen }) => {
-    if (isNeverConnected(node, nodes)) return isNothing(seen) ? "not-done" : "unknown";
+    if (isNeverConnected(node, nodes) || isNothingSent(seen))
+      return isNothingSent(seen) ? "not-done" : "unknown";
     if (!isOneConnection(seen)) return "unknown";
     const reply = replyCode(node) ?? 0;
     if (reply >= 400 && reply <= 599) return notDone({ permanent: reply >= 500 && reply !== BAD_SEQUENCE });

@@ -1,7 +1,7 @@
 import type { Classify } from "./classifier.ts";
 import { classifierOf, has } from "./classifier.ts";
 import { type ErrorNode, memberOf, textIn } from "./error-tree.ts";
-import { isNothing, isOneConnection } from "./seen.ts";
+import { isNothingSent, isOneConnection } from "./seen.ts";
 
 /**
  * Classes of SQLSTATE that refuse a statement, or roll its transaction back: data, constraints, states of transactions, authorisation, names,
@@ -27,12 +27,14 @@ const NO_CONNECTION =
  * `pg`, `postgres` and `mysql2`, also inside of query builders. A refused statement is rolled back, so not done. A lost connection, a server
  * that stops, and 40003 and 08007 (also in COMMIT) are unknown.
  *
- * One statement, or one transaction, is one effect: nothing is known here of a statement that was committed before the refused one.
+ * The effect is one statement, or one transaction: nothing is known here of a statement that was committed before the refused one. Nor of one that
+ * a pool has sent for somebody else, so that a refusal counts only if the effect itself was seen to use one connection.
  */
 export const sql: Classify = classifierOf(
   (node) => isOfPostgres(node) || isOfMysql(node) || isLost(node) || isWithoutConnection(node),
   ({ node, seen }) => {
-    const isProved = isWithoutConnection(node) ? isNothing(seen) : isRefused(node) && isOneConnection(seen);
+    const isOfConnection = isWithoutConnection(node) || memberOf(node, "fatal") === true;
+    const isProved = (isOfConnection && isNothingSent(seen)) || (isRefused(node) && isOneConnection(seen));
     return isProved ? "not-done" : "unknown";
   },
 );

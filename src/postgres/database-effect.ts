@@ -1,8 +1,7 @@
 import { resultJson } from "../core/effect/effect-run.ts";
 import type { EffectCall, ProbeAnswer, RunEffect } from "../core/job/effect.ts";
 import { InDoubtError, NotDoneError, PermanentError, SnoozeError } from "../evidence/attempt-errors.ts";
-import type { EffectVerdict } from "../evidence/classifier.ts";
-import type { Seen } from "../evidence/outgoing/outgoing.ts";
+import { vouchNotDone } from "../evidence/outgoing/own-word.ts";
 import { sql } from "../evidence/sql.ts";
 import { messageOf } from "../platform/lib/thrown.ts";
 import type { Database } from "./database.ts";
@@ -46,7 +45,7 @@ export async function databaseEffect<Name extends string, Probed extends string,
   const run = new TransactionRun(database, work);
   const result = await effect<T>(name, (call) => run.begin(call), {
     ...(index !== undefined && { index }),
-    classify: (error, seen) => run.classify(error, seen),
+    classify: sql,
     probe: (call) => probe(database, call),
   });
   if (run.fence !== undefined) await forgetOld(database, run.fence);
@@ -57,7 +56,7 @@ export async function databaseEffect<Name extends string, Probed extends string,
 class TransactionRun<Tx, T> {
   readonly #database: Database<Tx>;
   readonly #work: (tx: Tx, call: EffectCall) => Promise<T>;
-  #progress: "running" | "committing" | "rolled back" = "running";
+  #progress: "running" | "committing" = "running";
   fence: number | undefined;
 
   constructor(database: Database<Tx>, work: (tx: Tx, call: EffectCall) => Promise<T>) {
@@ -71,7 +70,7 @@ class TransactionRun<Tx, T> {
       return await this.#database.transaction((tx) => this.#inTransaction(tx, call));
     } catch (error) {
       // A client commits only what has resolved.
-      if (this.#progress === "running") this.#progress = "rolled back";
+      if (this.#progress === "running" && !(error instanceof InDoubtError)) vouchNotDone(error, call.key);
       throw error;
     }
   }
@@ -87,12 +86,6 @@ class TransactionRun<Tx, T> {
       throw new InDoubtError(NO_TRANSACTION);
     this.#progress = "committing";
     return result;
-  }
-
-  /** An error before the commit proves that nothing happened. An error of the commit proves it only if PostgreSQL refused it. */
-  classify(error: unknown, seen: Seen): EffectVerdict {
-    if (error instanceof InDoubtError || this.#progress === "running") return "unknown";
-    return this.#progress === "rolled back" ? "not-done" : (sql(error, seen) ?? "unknown");
   }
 }
 

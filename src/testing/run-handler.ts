@@ -12,6 +12,7 @@ import type { Receipt } from "../core/job/submit-options.ts";
 import { runAttempt } from "../core/run/run-attempt.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
 import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
+import { watchOutgoing } from "../evidence/outgoing/watch-outgoing.ts";
 import { givenChildren } from "../features/flows/children.ts";
 import type { Child } from "../features/flows/flow.ts";
 import { features } from "../features/index.ts";
@@ -112,6 +113,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   options: RunHandlerOptions<NoInfer<EffectName>> = {},
 ): Promise<HandlerRun<Result>> {
   const { attempt = 1, idempotencyKey = "test", effects: scripts = {}, children = [] } = options;
+  watchOutgoing();
   requireDeclared(handler.job.effects, scripts);
   requirePossible(handler, attempt, idempotencyKey);
   const progress: unknown[] = [];

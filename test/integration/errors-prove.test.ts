@@ -3,6 +3,7 @@ import { createServer, request, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { runInNewContext } from "node:vm";
 import { defineJob, InDoubtError, NotDoneError, PermanentError, RetryAfterError } from "holdfast";
+import { connection, smtp } from "holdfast/evidence";
 import { runHandler } from "holdfast/testing";
 import { createTransport } from "nodemailer";
 import { Agent, RetryAgent, fetch as undiciFetch } from "undici";
@@ -137,7 +138,12 @@ describe("an error that leaves an effect", () => {
   it("reaches classifiers as it was thrown, the call's before the declaration's", async () => {
     const thrown = new DOMException("slow", "TimeoutError");
     const seen: unknown[] = [];
-    const { error, effect } = await run(() => Promise.reject(thrown), {
+    const downstream = await startDownstream((response) => response.end("no"));
+    const refused = async () => {
+      await (await fetch(downstream.url, { method: "POST" })).text();
+      throw thrown;
+    };
+    const { error, effect } = await run(refused, {
       declaration: {
         classify: (given) => {
           seen.push(given);
@@ -192,6 +198,8 @@ describe("an error that leaves an effect", () => {
 });
 
 describe("a connection that was never made", () => {
+  /** The effect is one connection. */
+  const ofConnection = { declaration: { classify: connection } };
   const post = { method: "POST", body: "x" } as const;
 
   it.each([
@@ -217,7 +225,8 @@ describe("a connection that was never made", () => {
     ],
   ])("proves that nothing was sent: %s", async (_, act) => {
     const port = await closedPort();
-    const { code, effect } = await run(() => act(port));
+    const { code, effect } = await run(() => act(port), ofConnection);
+    expect(await run(() => act(port))).toMatchObject({ effect: "in-doubt" });
     expect({ code, effect }).toEqual({ code: "HANDLER_FAILED", effect: "not-done" });
   });
 
@@ -227,7 +236,7 @@ describe("a connection that was never made", () => {
     const { effect, sent } = await run(async () => {
       await (await fetch(downstream.url, post)).text();
       await fetch(`http://127.0.0.1:${port}/next`, post);
-    });
+    }, ofConnection);
     expect(effect).toBe("in-doubt");
     expect(sent).toEqual([
       expect.stringMatching(/^POST 127\.0\.0\.1:\d+\/charges: sent, answered 200 after/),
@@ -250,6 +259,7 @@ describe("a connection that was never made", () => {
     });
     const { effect, sent } = await run(
       async () => void (await undiciFetch(downstream.url, { ...post, dispatcher })),
+      ofConnection,
     );
     expect(downstream.acts()).toBe(1);
     expect(effect).toBe("in-doubt");
@@ -274,7 +284,7 @@ describe("a connection that was never made", () => {
       pooled.write("INSERT");
       await once(pooled, "close").catch(() => {});
       await once(connect(port, "127.0.0.1"), "connect");
-    });
+    }, ofConnection);
     expect(received).toEqual(["INSERT"]);
     expect(effect).toBe("in-doubt");
     expect(sent[0]).toMatch(/^tcp 127\.0\.0\.1:\d+: sent, connection reset/);
@@ -301,7 +311,7 @@ describe("a connection that was never made", () => {
       writeOutside();
       await outside;
       await once(connect(port, "127.0.0.1"), "connect");
-    });
+    }, ofConnection);
     expect(effect).toBe("in-doubt");
   });
 
@@ -323,17 +333,20 @@ describe("a connection that was never made", () => {
     const { effect } = await run(async () => {
       sendOutside();
       await sent.catch(post);
-    });
+    }, ofConnection);
     expect(downstream.acts()).toBe(1);
     expect(effect).toBe("in-doubt");
   });
 
   it("is recognised where the client replaces the system's code, as nodemailer does", async () => {
     const port = await closedPort();
-    const { effect } = await run(async () => {
-      const mail = { from: "a@example.com", to: "b@example.com", text: "hello" };
-      await createTransport({ host: "127.0.0.1", port }).sendMail(mail);
-    });
+    const { effect } = await run(
+      async () => {
+        const mail = { from: "a@example.com", to: "b@example.com", text: "hello" };
+        await createTransport({ host: "127.0.0.1", port }).sendMail(mail);
+      },
+      { declaration: { classify: smtp } },
+    );
     expect(effect).toBe("not-done");
   });
 });
@@ -372,6 +385,7 @@ describe("what an effect is seen to send", () => {
             void (await fetch(index % 2 === 0 ? downstream.url : `http://127.0.0.1:${port}`, {
               method: "POST",
             })),
+          { declaration: { classify: connection } },
         ),
       ),
     );

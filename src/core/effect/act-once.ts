@@ -12,11 +12,18 @@ import { keyMissing } from "../../platform/redis/encryption/codec.ts";
 import { isUnanswered } from "../../platform/redis/redis-errors.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { failpoint } from "../failpoints.ts";
-import { effectKeyOf } from "../job/dedup-key.ts";
 import type { EffectCall, EffectOptions, ProbeAnswer } from "../job/effect.ts";
 import { wordOf } from "../job/failure.ts";
 import type { Resolution } from "../job/resolution.ts";
-import { type EffectRun, emit, inDoubt, notReserved, reservedEffect, resultJson } from "./effect-run.ts";
+import {
+  type EffectRun,
+  emit,
+  inDoubt,
+  keyOf,
+  notReserved,
+  reservedEffect,
+  resultJson,
+} from "./effect-run.ts";
 import type { Reservation } from "./ledger/ledger.ts";
 import { afterFailure, type Begun, report, sendCommit } from "./report-effect.ts";
 
@@ -145,10 +152,6 @@ function callEffect(effect: EffectRun, call: EffectCall, record: OutgoingRecord)
   const attributes = { "holdfast.job.id": attempt.job.id, "holdfast.effect": id };
   watchOutgoing();
   return inSpan(`effect ${name}`, attributes, () => inScope(effect, record, () => run(call)), attempt.scrub);
-}
-
-function keyOf({ id, attempt: { ledger } }: EffectRun): string {
-  return effectKeyOf(ledger.dedupKey, id);
 }
 
 function storedResult(effect: EffectRun, json: string | null): unknown {

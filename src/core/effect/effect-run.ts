@@ -5,6 +5,7 @@ import type { Logger } from "../../platform/lib/logger.ts";
 import { redisFault } from "../../platform/redis/redis-errors.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { EffectEventName, Events } from "../events.ts";
+import { effectKeyOf } from "../job/dedup-key.ts";
 import type { EffectCall, EffectDeclaration, EffectOptions } from "../job/effect.ts";
 import type { EffectLedger, ReservedEffect } from "./ledger/ledger.ts";
 
@@ -53,6 +54,11 @@ export interface EffectRun {
 
 export function reservedEffect({ id, reservationId, attempt: { job } }: EffectRun): ReservedEffect {
   return { effect: id, reservationId, jobId: job.id, lockToken: job.lockToken, delivery: job.delivery };
+}
+
+/** What the effect passes downstream; unique to it. */
+export function keyOf({ id, attempt: { ledger } }: EffectRun): string {
+  return effectKeyOf(ledger.dedupKey, id);
 }
 
 export function emit({ name, attempt: { job, events } }: EffectRun, event: EffectEventName): void {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { leavesEffect } from "../../evidence/outgoing/own-word.ts";
 import { isInside } from "../../evidence/outgoing/scope.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -8,7 +9,7 @@ import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } fro
 import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt } from "./effect-run.ts";
+import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt, keyOf } from "./effect-run.ts";
 
 /** The effects of one attempt. */
 export interface Effects {
@@ -78,6 +79,10 @@ class AttemptEffects implements Effects, AttemptEnd {
     this.#underWay.set(id, { run: effect, work });
     try {
       return (await work) as T | undefined;
+    } catch (error) {
+      // Before any caller that has joined gets it.
+      leavesEffect(error, keyOf(effect));
+      throw error;
     } finally {
       this.#underWay.delete(id);
     }

@@ -1,11 +1,11 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
 import { InDoubtError, NotDoneError } from "../../evidence/attempt-errors.ts";
 import type { NotDone } from "../../evidence/classifier.ts";
+import { hintFor } from "../../evidence/hint.ts";
 import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
-import { currentScope } from "../../evidence/outgoing/scope.ts";
-import { notDone, verdictOn } from "../../evidence/outgoing/verdict.ts";
+import { notDone, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
@@ -16,6 +16,7 @@ import {
   type EffectRun,
   emit,
   inDoubt,
+  keyOf,
   reservedEffect,
   resultJson,
 } from "./effect-run.ts";
@@ -42,22 +43,22 @@ export async function afterFailure(
 ): Promise<Error> {
   if (begun === undefined) return await release(effect, thrown, notDone);
   const verdict = judge(effect, thrown, begun.record);
-  const error =
-    verdict === "unknown" ? await putInDoubt(effect, thrown, begun) : await release(effect, thrown, verdict);
-  currentScope()?.record.addInnerError(error);
-  return error;
+  return verdict.verdict === "unknown"
+    ? await putInDoubt(effect, thrown, begun, verdict)
+    : await release(effect, thrown, verdict);
 }
 
 /** The effect's own classifier is asked first, then that of its declaration. One that throws proves nothing. */
-function judge(effect: EffectRun, thrown: unknown, record: OutgoingRecord): NotDone | "unknown" {
+function judge(effect: EffectRun, thrown: unknown, record: OutgoingRecord): NotDone | Unknown {
   const { id, options, declaration, attempt } = effect;
+  const classifiers = [options.classify, declaration.classify];
   try {
-    return verdictOn(thrown, record, [options, declaration], declaration.onError);
+    return verdictOn({ thrown, record, key: keyOf(effect), classifiers, declared: declaration });
   } catch (fault) {
     attempt
       .log()
       .warn({ effect: id, reason: attempt.scrub(messageOf(fault)) }, "the effect's classifier failed");
-    return "unknown";
+    return { verdict: "unknown" };
   }
 }
 
@@ -76,16 +77,24 @@ function withAdvice(thrown: unknown, { retryAfterMs, permanent }: NotDone): Erro
   return new NotDoneError(messageOf(thrown), { retryAfterMs, permanent, cause: thrown });
 }
 
-async function putInDoubt(effect: EffectRun, thrown: unknown, begun: Begun): Promise<Error> {
+async function putInDoubt(
+  effect: EffectRun,
+  thrown: unknown,
+  begun: Begun,
+  { because, isUnexplained }: Unknown,
+): Promise<Error> {
   const { id, reservationId, declaration, attempt } = effect;
   const { ledger, scrub } = attempt;
   const reason = scrub(messageOf(thrown));
   const evidence = begun.record.seen().outgoing.map((one) => scrubbed(one, scrub));
-  const doubt = await report(effect, () => ledger.doubt(id, reservationId, { reason, evidence }));
+  const hint = isUnexplained === true ? hintFor(thrown, begun.record) : undefined;
+  const doubt = await report(effect, () => ledger.doubt(id, reservationId, { reason, evidence, hint }));
   if (doubt === "in-doubt") emit(effect, "effect.in-doubt");
   // Not awaited: the run may never be over. If it is, this report is sent before the attempt's end.
   ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
-  attempt.log().warn({ effect: id, reason, sent: evidence.map(outgoingText) }, "effect in doubt");
+  const advice = hint && `${hint.why}; "classify: ${hint.classify}" proves that nothing happened`;
+  const why = { ...(because !== undefined && { because }), ...(advice !== undefined && { advice }) };
+  attempt.log().warn({ effect: id, reason, sent: evidence.map(outgoingText), ...why }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {
     effect.end.leaveOpen();
@@ -98,11 +107,18 @@ async function putInDoubt(effect: EffectRun, thrown: unknown, begun: Begun): Pro
 }
 
 const LOOK_EVERY_MS = 200;
+/** What is written to a connection may need no answer. As long as a worker that is not seen counts as running. */
+const CONNECTION_OVER_MS = 10 * 60_000;
 
-/** Resolves once the function has returned, and each request that it was seen to send was answered or has failed. */
+/**
+ * Resolves once the function has returned, and all that it was seen to send was answered or has ended: requests without limit, other connections
+ * for ten minutes at most.
+ */
 async function untilOver({ record, run }: Begun): Promise<void> {
   await run.catch(() => {});
-  while (record.isUnderWay()) await sleep(LOOK_EVERY_MS, undefined, { ref: false });
+  const until = performance.now() + CONNECTION_OVER_MS;
+  const isOver = () => !(performance.now() < until ? record.isUnderWay() : record.isRequestUnderWay());
+  while (!isOver()) await sleep(LOOK_EVERY_MS, undefined, { ref: false });
 }
 
 function scrubbed(outgoing: Outgoing, scrub: EffectContext["scrub"]): Outgoing {

@@ -7,6 +7,7 @@ const common = {
   timeoutMs: z.number().int().min(1).max(DAY_MS),
   classify: z.custom<Classify>((value) => typeof value === "function", "expected a function").optional(),
   onError: z.enum(["in-doubt", "not-done"]).optional(),
+  actsBy: z.literal("GET").optional(),
 };
 
 export const effectDeclarationSchema = z.discriminatedUnion("inDoubt", [
@@ -68,6 +69,13 @@ interface EffectErrors {
    * @default "in-doubt"
    */
   readonly onError?: "in-doubt" | "not-done";
+  /**
+   * Says that this effect acts by `GET`. Otherwise classifiers take each `GET` for a read that proves nothing either way, so that a first one
+   * which acted, and whose answer was lost, would not count.
+   *
+   * @default none: it acts by another method
+   */
+  readonly actsBy?: "GET";
 }
 
 export type EffectDeclarations = Readonly<Record<string, EffectDeclaration>>;

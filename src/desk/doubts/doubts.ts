@@ -22,6 +22,13 @@ import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { readIdentity, readSubmission, submitted } from "../jobs/job-record.ts";
 import { type DoubtedRun, doubtedRunShape, readDoubtedRuns } from "./doubted-runs.ts";
 
+const hintSchema = z.object({
+  classify: z
+    .string()
+    .meta({ description: "The classifier of `holdfast/evidence` that proves it.", examples: ["http"] }),
+  why: z.string().meta({ description: "What it reads.", examples: ["refused, nothing seen sent"] }),
+});
+
 /** An effect in doubt: nobody can know whether it happened. */
 export const doubtSchema = z.object({
   jobId: z.string(),
@@ -42,6 +49,10 @@ export const doubtSchema = z.object({
     .nullable()
     .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
   evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
+  hint: hintSchema.nullable().meta({
+    description:
+      "With this line in its declaration, the effect would have been not done. Null where none would help.",
+  }),
   ...doubtedRunShape,
 });
 export type Doubt = Readonly<z.output<typeof doubtSchema>> & { readonly dedupKey: string };
@@ -54,6 +65,7 @@ interface Entry {
   readonly worker: string;
   readonly report?: "done" | "not-done";
   readonly seen?: string;
+  readonly hint?: unknown;
 }
 
 /**
@@ -105,6 +117,7 @@ async function readDoubt(
     worker: entry.worker,
     report: entry.report ?? null,
     evidence: readEvidence(store, { dedupKey, name }, entry.seen),
+    hint: hintSchema.safeParse(entry.hint).data ?? null,
   };
 }
 

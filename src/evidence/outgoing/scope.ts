@@ -23,19 +23,21 @@ export async function inScope<T>(run: object, record: OutgoingRecord, work: () =
   try {
     return await scopes.run(scope, work);
   } finally {
+    record.isRunning = false;
     running -= 1;
     if (running === 0) scopes.disable();
   }
 }
 
 /** The scope of the code that calls this; undefined outside of all effects. */
-export function currentScope(): EffectScope | undefined {
+function currentScope(): EffectScope | undefined {
   return running === 0 ? undefined : scopes.getStore();
 }
 
-/** Whether any effect of this process runs. */
-export function isAnyRunning(): boolean {
-  return running > 0;
+/** The record of the effect that calls this; undefined outside of all effects, and in what one has left behind. */
+export function currentRecord(): OutgoingRecord | undefined {
+  const record = currentScope()?.record;
+  return record?.isRunning === true ? record : undefined;
 }
 
 /** Whether the code that calls this runs inside of that effect. */

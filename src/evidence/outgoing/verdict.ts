@@ -1,15 +1,10 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import {
-  InDoubtError,
-  NotDoneError,
-  PermanentError,
-  RetryAfterError,
-  SnoozeError,
-} from "../attempt-errors.ts";
-import type { Classify, EffectVerdict, NotDone } from "../classifier.ts";
-import { errorCode, errorTree, NEVER_SENT, saysUnanswered } from "../error-tree.ts";
+import { InDoubtError } from "../attempt-errors.ts";
+import { type Classify, isOwn, type NotDone } from "../classifier.ts";
+import { errorTree, saysUnanswered } from "../error-tree.ts";
+import { disagreement } from "./agreement.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
-import { isWrittenSince } from "./watch-outgoing.ts";
+import { isOfAnotherEffect, isOwnWord } from "./own-word.ts";
 
 const OUR_ABORTS: ReadonlySet<string> = new Set([
   "ATTEMPT_TIMED_OUT",
@@ -23,69 +18,72 @@ const OUR_ABORTS: ReadonlySet<string> = new Set([
 /** It did not happen, and nothing more is known. */
 export const notDone: NotDone = { verdict: "not-done" };
 
-/**
- * Decides what a failed run of an effect means: it did not happen, or nobody can know.
- *
- * @param record what the run was seen to send
- * @param judges whose classifiers are asked in turn. One that returns anything but a verdict proves nothing
- * @param onError what the declaration says of errors that nothing explains
- * @throws what a classifier throws
- */
-export function verdictOn(
-  thrown: unknown,
-  record: OutgoingRecord,
-  judges: readonly { readonly classify?: Classify }[],
-  onError: "in-doubt" | "not-done" = "in-doubt",
-): NotDone | "unknown" {
-  const seen = record.seen();
-  let verdict: unknown;
-  for (const judge of judges) verdict ??= judge.classify?.(thrown, seen);
-  return readVerdict(verdict ?? classify(thrown, record, onError));
+/** Nobody can know whether it happened. */
+export interface Unknown {
+  readonly verdict: "unknown";
+  /** Why a classifier's "not done" was not believed. */
+  readonly because?: string | undefined;
+  /** Nothing recognised the error. */
+  readonly isUnexplained?: boolean;
 }
 
-function readVerdict(verdict: unknown): NotDone | "unknown" {
-  if (verdict === "not-done") return notDone;
-  const { verdict: word, retryAfterMs, permanent }: Partial<NotDone> = Object(verdict);
-  if (word !== "not-done") return "unknown";
+/** What a run of an effect is judged by. */
+export interface Trial {
+  /** As the effect's function threw it. */
+  readonly thrown: unknown;
+  /** What the run was seen to send. */
+  readonly record: OutgoingRecord;
+  /** The effect's. */
+  readonly key: string;
+  /** They are asked in turn. One that returns anything but a verdict proves nothing. */
+  readonly classifiers: readonly (Classify | undefined)[];
+  /** What the declaration says. */
+  readonly declared: { readonly onError?: "in-doubt" | "not-done"; readonly actsBy?: "GET" };
+}
+
+/**
+ * Decides what a failed run of an effect means: it did not happen, or nobody can know. An error proves nothing by itself. It does if it is the
+ * effect's own word, or if a classifier says what it means and the record of what was sent agrees.
+ *
+ * @throws what a classifier throws
+ */
+export function verdictOn(trial: Trial): NotDone | Unknown {
+  const { thrown, record, key, classifiers, declared } = trial;
+  const seen = record.seen();
+  let said: unknown;
+  for (const classify of classifiers) said ??= classify?.(thrown, seen);
+  if (said === undefined || said === null) return verdictWithoutClassifier(trial);
+  const verdict = readVerdict(said);
+  if (verdict.verdict === "unknown" || isOwnWord(thrown, key)) return verdict;
+  const because = isOfAnotherEffect(thrown, key)
+    ? "it is the error of another effect"
+    : disagreement(record, declared.actsBy);
+  return because === undefined ? verdict : { verdict: "unknown", because };
+}
+
+function readVerdict(said: unknown): NotDone | Unknown {
+  if (said === "not-done") return notDone;
+  const { verdict, retryAfterMs, permanent }: Partial<NotDone> = Object(said);
+  if (verdict !== "not-done") return { verdict: "unknown" };
   return {
-    verdict: word,
+    verdict,
     retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : undefined,
     permanent: permanent === true,
   };
 }
 
-/**
- * What an error proves that no classifier has recognised. An error proves nothing, unless it is the effect's own word, or the connection was
- * never made.
- */
-function classify(error: unknown, record: OutgoingRecord, onError: "in-doubt" | "not-done"): EffectVerdict {
-  if (error instanceof InDoubtError) return "unknown";
-  if (isWord(error) && !record.isOfInnerEffect(error)) return "not-done";
-  if (provesNeverSent(error, record)) return "not-done";
-  return onError === "not-done" && !isUnanswered(error) ? "not-done" : "unknown";
-}
-
-/** By which an effect says that it did not happen. */
-function isWord(error: unknown): error is HoldfastError {
-  return (
-    error instanceof NotDoneError ||
-    error instanceof PermanentError ||
-    error instanceof RetryAfterError ||
-    error instanceof SnoozeError
-  );
+function verdictWithoutClassifier({ thrown, record, key, declared }: Trial): NotDone | Unknown {
+  if (isOwn(thrown) && thrown instanceof InDoubtError) return { verdict: "unknown" };
+  if (isOwnWord(thrown, key)) return notDone;
+  const isVouchedFor =
+    declared.onError === "not-done" &&
+    !isUnanswered(thrown) &&
+    !record.isUnderWay() &&
+    !isOfAnotherEffect(thrown, key);
+  return isVouchedFor ? notDone : { verdict: "unknown", isUnexplained: true };
 }
 
 function isUnanswered(error: unknown): boolean {
   if (error instanceof HoldfastError) return OUR_ABORTS.has(error.code);
   return errorTree(error).some(saysUnanswered);
-}
-
-/**
- * Whether an error says that no connection was made, and this run of the effect has sent nothing before: clients send again by themselves,
- * and only their last error is seen. Where the connection itself was not seen, nothing is proved.
- */
-function provesNeverSent(error: unknown, record: OutgoingRecord): boolean {
-  const isRefused = errorTree(error).some((node) => NEVER_SENT.has(errorCode(node)));
-  if (!isRefused || !record.hasOnlyFailed) return false;
-  return !isWrittenSince(record.hosts, record.startedAt);
 }

@@ -1,7 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientRequest } from "node:http";
 import { Socket } from "node:net";
-import { targetOf } from "../../evidence/outgoing/watch-outgoing.ts";
+import { targetOf } from "../../evidence/outgoing/watch-sockets.ts";
 import type { OutsideCall } from "./orders.ts";
 
 /** RFC 9110 calls them safe. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Hint } from "../../../evidence/hint.ts";
 import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
@@ -39,6 +40,8 @@ export interface ReservationTimes {
 interface DoubtReport {
   readonly reason: string;
   readonly evidence: readonly Outgoing[];
+  /** What its declaration lacked. */
+  readonly hint?: Hint | undefined;
 }
 
 export type Released = "released" | "in-doubt" | "refused";
@@ -239,13 +242,14 @@ export class Ledger {
     return outcome;
   }
 
-  doubt(effect: string, reservationId: string, { reason, evidence }: DoubtReport): Promise<Doubted> {
+  doubt(effect: string, reservationId: string, { reason, evidence, hint }: DoubtReport): Promise<Doubted> {
     const args = [
       this.#nameOf(effect),
       reservationId,
       this.#encrypt(effect, "reason", reason),
       this.dedupKey,
       this.#encrypt(effect, "seen", JSON.stringify(evidence)),
+      hint === undefined ? "" : JSON.stringify(hint),
     ];
     return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
   }

@@ -1,0 +1,93 @@
+import type { Departure } from "./departure.ts";
+import { type Line, lines } from "./line.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
+import { haveCommonPeer, haveHost } from "./peers.ts";
+
+/** Requests over HTTP that have neither an answer nor an end, of all contexts. */
+const open = new Set<Departure>();
+
+/** What ended without an answer. */
+interface Lost {
+  readonly at: number;
+  readonly peers: readonly string[];
+  readonly record: OutgoingRecord | undefined;
+}
+let lost: Lost[] = [];
+const LOST_MAX = 1_000;
+/** What was lost before is no longer kept. */
+let keptSince = Number.NEGATIVE_INFINITY;
+
+/** When each way out that cannot be followed was last used outside of all running effects, by its name; of UDP also by its host. */
+const strayUses = new Map<string, { readonly at: number; readonly host: string | undefined }>();
+const STRAY_MAX = 1_000;
+
+export function noteBegun(request: Departure): void {
+  open.add(request);
+}
+
+/** Called when a request has an answer, or an end. */
+export function noteOver(request: Departure): void {
+  if (open.delete(request) && request.isLost) noteLost(request.peers, request.record);
+}
+
+export function noteClosed(line: Line): void {
+  const { use } = line;
+  // Requests say themselves how they ended.
+  if (use?.isRequest === true) return;
+  use?.end(line.ended ?? "closed");
+  if (line.isLost) noteLost(line.peers, line.isStray ? undefined : use?.record);
+}
+
+function noteLost(peers: readonly string[], record: OutgoingRecord | undefined): void {
+  lost.push({ at: performance.now(), peers, record });
+  if (lost.length < 2 * LOST_MAX) return;
+  keptSince = lost[LOST_MAX - 1]?.at ?? keptSince;
+  lost = lost.slice(LOST_MAX);
+}
+
+/** Something left on a way that cannot be followed. @param host of whom it reaches, where that can be told */
+export function noteUnfollowed(way: string, record: OutgoingRecord | undefined, host?: string): void {
+  if (record !== undefined) {
+    record.unfollowed ??= way;
+    return;
+  }
+  const key = host === undefined ? way : `${way} ${host}`;
+  strayUses.delete(key);
+  strayUses.set(key, { at: performance.now(), host });
+  const [oldest] = strayUses.size > STRAY_MAX ? strayUses.keys() : [];
+  if (oldest !== undefined) strayUses.delete(oldest);
+}
+
+/**
+ * What speaks against it that an effect did nothing, of all that the process did since the effect began; undefined if nothing does. Neighbours
+ * that are answered, and requests that other running effects wait for, do not.
+ */
+export function speaksAgainst(record: OutgoingRecord): string | undefined {
+  const { startedAt, peers } = record;
+  if (startedAt < keptSince) return "too much was lost meanwhile to know what";
+  const isOthers = (other: OutgoingRecord | undefined) => other !== record;
+  const isPeer = (others: readonly string[]) => others.length === 0 || haveCommonPeer(peers, others);
+  if (lost.some((one) => one.at >= startedAt && isOthers(one.record) && isPeer(one.peers)))
+    return "something else that was sent there meanwhile was not answered";
+  const isStray = (other: OutgoingRecord | undefined) => other === undefined || !other.isRunning;
+  const isStrayRequest = (one: Departure) => isOthers(one.record) && isStray(one.record) && one.isUnderWay;
+  const isStrayLine = (line: Line) =>
+    isLineUnderWay(line) && (line.isStray || (isOthers(line.use?.record) && isStray(line.use?.record)));
+  const strays = [...[...open].filter(isStrayRequest), ...[...lines].filter(isStrayLine)];
+  if (strays.some((one) => isPeer(one.peers))) return "something of no running effect is under way there";
+  return strayUseSince(startedAt, peers);
+}
+
+/** Whether something may still leave on it; of requests over HTTP more is known. */
+function isLineUnderWay(line: Line): boolean {
+  const { use, ended, isOpen, isUnanswered } = line;
+  if (ended !== null || use?.isRequest === true) return false;
+  return !isOpen || isUnanswered;
+}
+
+function strayUseSince(since: number, peers: readonly string[]): string | undefined {
+  for (const [way, { at, host }] of strayUses)
+    if (at >= since && (host === undefined || haveHost(peers, host)))
+      return `outside of all effects, the process used ${way}, which cannot be followed`;
+  return undefined;
+}

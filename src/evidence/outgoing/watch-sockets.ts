@@ -1,0 +1,126 @@
+import { Socket } from "node:net";
+import { isOwnSocket } from "../../platform/redis/cluster/own-sockets.ts";
+import { Departure } from "./departure.ts";
+import { dropLine, type Line, lineOf, openLine } from "./line.ts";
+import { currentRecord } from "./scope.ts";
+import { noteClosed, noteUnfollowed } from "./traffic.ts";
+import { withoutLookups } from "./watch-names.ts";
+
+/** The channel for sockets has neither those of TLS nor those that a pool opened before, so they are watched at their methods. */
+export function watchSockets(): void {
+  const { connect, _write, _writev, _final } = Socket.prototype;
+  Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
+    noteConnection(this, targetOf(args));
+    return withoutLookups(() => Reflect.apply(connect, this, args));
+  } as typeof connect;
+  Socket.prototype._write = function (this: Socket, ...args: Parameters<typeof _write>) {
+    if (lineOf(this) !== null) noteWrite(this, sizeOf(args[0]));
+    return Reflect.apply(_write, this, args);
+  };
+  if (_writev !== undefined)
+    Socket.prototype._writev = function (this: Socket, ...args: Parameters<typeof _writev>) {
+      if (lineOf(this) !== null)
+        noteWrite(
+          this,
+          args[0].reduce((sum, { chunk }) => sum + sizeOf(chunk), 0),
+        );
+      return Reflect.apply(_writev, this, args);
+    };
+  if (_final !== undefined)
+    Socket.prototype._final = function (this: Socket, ...args: Parameters<typeof _final>) {
+      const line = lineOf(this);
+      if (line) line.isEndedHere = !this.readableEnded;
+      return Reflect.apply(_final, this, args);
+    };
+}
+
+function sizeOf(chunk: unknown): number {
+  return Number((chunk as { readonly length?: unknown }).length) || 1;
+}
+
+function noteConnection(socket: Socket, name: string): void {
+  const line = openLine(socket, name, noteClosed);
+  const record = currentRecord();
+  if (record !== undefined) use(line, record);
+}
+
+/** The line carries something of this effect's from now on. */
+function use(line: Line, record: ReturnType<typeof currentRecord>): Departure {
+  const { protocol, host } = line;
+  const departure = new Departure(record, line, { kind: "connection", protocol, host });
+  record?.add(departure);
+  line.use = departure;
+  return departure;
+}
+
+function noteWrite(socket: Socket, bytes: number): void {
+  const line = lineOf(socket) ?? adopt(socket);
+  if (line === undefined || isUnasked(line)) return;
+  const { use: known } = line;
+  if (known?.isRequest === true && isCarrying(known)) {
+    known.written ??= "part";
+    return;
+  }
+  const record = currentRecord();
+  line.noteWrite(bytes, record === undefined);
+  // What a client does with an answer runs in the context in which the connection was opened: it belongs to the one who asked.
+  const goesOn = record === undefined && known?.record?.isRunning === true;
+  const isSame = known !== undefined && !known.isRequest && known.record === record;
+  const departure = goesOn || isSame ? known : use(line, record);
+  departure.markWritten();
+  if (line.peers.length === 0 && line.isOpen) noteUnfollowed("a socket whose peer cannot be told", record);
+}
+
+const SWITCHING_PROTOCOLS = 101;
+
+/** Whether what is written belongs to a request over HTTP, which has events of its own. */
+function isCarrying({ ended, status }: Departure): boolean {
+  return ended === null && status !== SWITCHING_PROTOCOLS;
+}
+
+/** Holdfast's own connections are known by their client, which has its socket only once it is made. */
+function isUnasked({ socket, use: known }: Line): boolean {
+  if (known?.written != null || !isOwnSocket(socket)) return false;
+  known?.record?.remove(known);
+  dropLine(socket);
+  return true;
+}
+
+/** Of a socket that was not seen to connect: opened before, made of another one, or not a connection to anybody. */
+function adopt(
+  socket: Socket & { readonly server?: unknown; readonly _parent?: Socket | null },
+): Line | undefined {
+  if (isOwnSocket(socket) || isStandardStream(socket) || socket.server != null) {
+    dropLine(socket);
+    return undefined;
+  }
+  const parent = lineOf(socket._parent);
+  const line = openLine(socket, parent?.name, noteClosed);
+  if (!parent) return line;
+  // It was upgraded: the encrypted one says all that follows.
+  const { use: known } = parent;
+  if (known !== undefined && !known.isRequest) known.record?.remove(known);
+  dropLine(parent.socket);
+  return line;
+}
+
+interface Target {
+  readonly path?: string | null | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+}
+
+/** Reads the arguments of `Socket.connect`: options, a port and a host, a path, or what `net.connect` makes of them. */
+export function targetOf([first, second]: readonly unknown[]): string {
+  const given: unknown = Array.isArray(first) ? first[0] : first;
+  if (typeof given === "string" && !/^\d+$/.test(given)) return given;
+  if (typeof given !== "object" || given === null)
+    return `${typeof second === "string" ? second : "localhost"}:${given}`;
+  const { path, host, port = "" }: Target = given;
+  return path ?? `${host || "localhost"}:${port}`;
+}
+
+/** In a pipe and in a terminal, what a process prints is written to a socket. */
+function isStandardStream({ fd }: Socket & { readonly fd?: unknown }): boolean {
+  return fd === 1 || fd === 2;
+}

@@ -1,0 +1,55 @@
+import childProcess, { ChildProcess } from "node:child_process";
+import dgram from "node:dgram";
+import { syncBuiltinESMExports } from "node:module";
+import { BroadcastChannel, MessagePort, Worker } from "node:worker_threads";
+import { currentRecord } from "./scope.ts";
+import { noteUnfollowed } from "./traffic.ts";
+
+type Call = (this: unknown, ...args: unknown[]) => unknown;
+
+/** The ways out that cannot be followed: of these one sees only that they were used. */
+export function watchUnfollowed(): void {
+  for (const name of ["send", "sendto"]) wrap(dgram.Socket.prototype, name, udpTo);
+  const note = (way: string) => () => noteUnfollowed(way, currentRecord());
+  const ofProcesses = note("a child process");
+  for (const name of ["spawnSync", "execSync", "execFileSync"]) wrap(childProcess, name, ofProcesses);
+  wrap(ChildProcess.prototype, "spawn", ofProcesses, (child) => wrap(child as object, "send", ofProcesses));
+  wrap(process, "send", note("a message to another process"));
+  const ofThreads = note("a message to a thread");
+  for (const { prototype } of [Worker, MessagePort, BroadcastChannel])
+    wrap(prototype, "postMessage", ofThreads);
+  syncBuiltinESMExports();
+}
+
+/** @param note is called before the method @param after is called with its object once it has returned */
+function wrap(
+  owner: object,
+  name: string,
+  note: (self: unknown, args: readonly unknown[]) => void,
+  after?: (self: unknown) => void,
+): void {
+  const members = owner as Record<string, unknown>;
+  const call = members[name];
+  if (typeof call !== "function") return;
+  members[name] = function (this: unknown, ...args: unknown[]) {
+    note(this, args);
+    const result = Reflect.apply(call as Call, this, args);
+    after?.(this);
+    return result;
+  };
+}
+
+function udpTo(socket: unknown, args: readonly unknown[]): void {
+  noteUnfollowed("UDP", currentRecord(), hostIn(socket as dgram.Socket, args));
+}
+
+/** `send(message, [offset, length,] [port, address,] callback)`: the address is the last text but the message. */
+function hostIn(socket: dgram.Socket, args: readonly unknown[]): string | undefined {
+  const named = args.slice(1).findLast((arg) => typeof arg === "string");
+  if (typeof named === "string") return named;
+  try {
+    return socket.remoteAddress().address;
+  } catch {
+    return "localhost";
+  }
+}
