@@ -1,6 +1,7 @@
 // How to test a job. `node --import tsx --test examples/testing/*.test.ts`; Vitest and Jest do it the same way.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NotDoneError } from "holdfast";
 import { crashSweep, runHandler, startTestHoldfast } from "holdfast/testing";
 import application from "../../holdfast.config.ts";
 import { dailyDigest } from "../../jobs/daily-digest/contract.ts";
@@ -12,7 +13,7 @@ const payload = { email: "anoop@example.com", name: "Anoop", message: "You are l
 
 // #region handler
 test("a mail that is refused is tried again", async () => {
-  const refused = { throws: new Error("451 try later") };
+  const refused = { throws: new NotDoneError("451 try later") };
 
   const run = await runHandler(welcomeEmailHandler, payload, { effects: { send: refused } });
 

@@ -19,7 +19,7 @@ import type { Resolution } from "../core/job/resolution.ts";
  * What becomes of an effect in a test, instead of running its function.
  *
  * `done`: an earlier attempt did it, and this is its result; `undefined` if a person resolved it as done and nobody knows the result.
- * `inDoubt`: an earlier attempt left it in doubt. `throws`: its function throws this.
+ * `inDoubt`: an earlier attempt left it in doubt. `throws`: its function throws this, and has sent nothing.
  */
 export type EffectScript =
   | { readonly done: unknown }

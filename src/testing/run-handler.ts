@@ -39,7 +39,7 @@ export interface RunHandlerOptions<EffectName extends string = string> {
    *
    * @default none
    * @example { send: { done: { messageId: "<1@example.com>" } } }
-   * @example { charge: { throws: new Error("the card is declined") }, "notify/ann": { inDoubt: true } }
+   * @example { charge: { throws: new NotDoneError("the card is declined") }, "notify/ann": { inDoubt: true } }
    */
   readonly effects?: { readonly [Name in EffectName | `${EffectName}/${string}`]?: EffectScript };
   /**
