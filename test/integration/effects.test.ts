@@ -6,6 +6,7 @@ import {
   NotDoneError,
   type RunEffect,
 } from "holdfast";
+import { connection } from "holdfast/evidence";
 import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";

@@ -108,7 +108,15 @@ describe.each<Origin>(["a handler", "a client", "another copy of the package"])(
       );
       const proved = actingJob("proved").handler(
         async ({ payload, effect }) =>
-          await effect("act", () => throwCode(payload as ErrorCode), { classify: () => "not-done" }),
+          await effect(
+            "act",
+            async () => {
+              // A classifier counts only where something was seen.
+              await fetch("http://127.0.0.1:2/", { method: "POST" }).catch(() => {});
+              await throwCode(payload as ErrorCode);
+            },
+            { classify: () => "not-done" },
+          ),
       );
       const service = createService(applicationOf(doubted, proved));
       await service.startWorker();
