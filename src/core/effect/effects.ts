@@ -9,7 +9,13 @@ import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } fro
 import { failureOf, formatFailure } from "../job/failure.ts";
 import { keyFault } from "../job/idempotency-key.ts";
 import { actOnce, effectBusy } from "./act-once.ts";
-import { type AttemptEnd, type EffectContext, type EffectOptionsInUse, inDoubt, keyOf } from "./effect-run.ts";
+import {
+  type AttemptEnd,
+  type EffectContext,
+  type EffectOptionsInUse,
+  inDoubt,
+  keyOf,
+} from "./effect-run.ts";
 
 /** The effects of one attempt. */
 export interface Effects {

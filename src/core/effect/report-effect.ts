@@ -1,7 +1,7 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
 import { InDoubtError, NotDoneError } from "../../evidence/attempt-errors.ts";
 import type { NotDone } from "../../evidence/classifier.ts";
-import { hintFor } from "../../evidence/hint.ts";
+import { hintFor } from "../../evidence/outgoing/hint.ts";
 import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { outgoingText } from "../../evidence/outgoing/outgoing-text.ts";

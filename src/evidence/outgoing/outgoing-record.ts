@@ -1,12 +1,12 @@
 import { READS } from "../seen.ts";
-import type { Departure } from "./departure.ts";
+import type { Departure, Sender } from "./departure.ts";
 import { OUTGOING_MAX, type Seen } from "./outgoing.ts";
 
 /** How an answer ends that is not whole, unless the effect itself stopped reading it. */
 const CUT_OFF: ReadonlySet<string | null> = new Set(["truncated", "ECONNRESET", "UND_ERR_SOCKET"]);
 
 /** What one run of an effect is seen to send. */
-export class OutgoingRecord {
+export class OutgoingRecord implements Sender {
   readonly startedAt = performance.now();
   /** Whether the effect's function has not returned yet. */
   isRunning = true;

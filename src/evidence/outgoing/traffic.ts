@@ -1,5 +1,4 @@
-import type { Departure } from "./departure.ts";
-import { type Line, lines } from "./line.ts";
+import { type Departure, type Line, lines, type Sender } from "./departure.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 import { haveCommonPeer, haveHost } from "./peers.ts";
 
@@ -10,7 +9,7 @@ const open = new Set<Departure>();
 interface Lost {
   readonly at: number;
   readonly peers: readonly string[];
-  readonly record: OutgoingRecord | undefined;
+  readonly record: Sender | undefined;
 }
 let lost: Lost[] = [];
 const LOST_MAX = 1_000;
@@ -38,7 +37,7 @@ export function noteClosed(line: Line): void {
   if (line.isLost) noteLost(line.peers, line.isStray ? undefined : use?.record);
 }
 
-function noteLost(peers: readonly string[], record: OutgoingRecord | undefined): void {
+function noteLost(peers: readonly string[], record: Sender | undefined): void {
   lost.push({ at: performance.now(), peers, record });
   if (lost.length < 2 * LOST_MAX) return;
   keptSince = lost[LOST_MAX - 1]?.at ?? keptSince;
@@ -46,7 +45,7 @@ function noteLost(peers: readonly string[], record: OutgoingRecord | undefined):
 }
 
 /** Something left on a way that cannot be followed. @param host of whom it reaches, where that can be told */
-export function noteUnfollowed(way: string, record: OutgoingRecord | undefined, host?: string): void {
+export function noteUnfollowed(way: string, record: Sender | undefined, host?: string): void {
   if (record !== undefined) {
     record.unfollowed ??= way;
     return;
@@ -65,11 +64,11 @@ export function noteUnfollowed(way: string, record: OutgoingRecord | undefined, 
 export function speaksAgainst(record: OutgoingRecord): string | undefined {
   const { startedAt, peers } = record;
   if (startedAt < keptSince) return "too much was lost meanwhile to know what";
-  const isOthers = (other: OutgoingRecord | undefined) => other !== record;
+  const isOthers = (other: Sender | undefined) => other !== record;
   const isPeer = (others: readonly string[]) => others.length === 0 || haveCommonPeer(peers, others);
   if (lost.some((one) => one.at >= startedAt && isOthers(one.record) && isPeer(one.peers)))
     return "something else that was sent there meanwhile was not answered";
-  const isStray = (other: OutgoingRecord | undefined) => other === undefined || !other.isRunning;
+  const isStray = (other: Sender | undefined) => other === undefined || !other.isRunning;
   const isStrayRequest = (one: Departure) => isOthers(one.record) && isStray(one.record) && one.isUnderWay;
   const isStrayLine = (line: Line) =>
     isLineUnderWay(line) && (line.isStray || (isOthers(line.use?.record) && isStray(line.use?.record)));

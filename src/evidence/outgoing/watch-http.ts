@@ -2,8 +2,7 @@ import { subscribe } from "node:diagnostics_channel";
 import { Agent, ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { errorCode } from "../error-tree.ts";
-import { Departure } from "./departure.ts";
-import { lineOf } from "./line.ts";
+import { Departure, lineOf } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
 import { noteBegun, noteOver } from "./traffic.ts";
 

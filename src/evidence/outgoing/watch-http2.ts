@@ -3,8 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:h
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { errorCode } from "../error-tree.ts";
-import { Departure } from "./departure.ts";
-import { type Line, lineOf } from "./line.ts";
+import { Departure, type Line, lineOf } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
 import { noteBegun, noteOver } from "./traffic.ts";
 

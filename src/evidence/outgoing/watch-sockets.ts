@@ -1,7 +1,6 @@
 import { Socket } from "node:net";
 import { isOwnSocket } from "../../platform/redis/cluster/own-sockets.ts";
-import { Departure } from "./departure.ts";
-import { dropLine, type Line, lineOf, openLine } from "./line.ts";
+import { Departure, dropLine, type Line, lineOf, openLine } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
 import { noteClosed, noteUnfollowed } from "./traffic.ts";
 import { withoutLookups } from "./watch-names.ts";

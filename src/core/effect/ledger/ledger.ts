@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Hint } from "../../../evidence/hint.ts";
+import type { Hint } from "../../../evidence/outgoing/hint.ts";
 import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";

@@ -1,16 +1,16 @@
-import { aws } from "./aws.ts";
-import type { Classify } from "./classifier.ts";
-import { connection } from "./connection.ts";
-import { grpc } from "./grpc.ts";
-import { http } from "./http.ts";
-import { openai } from "./language-models.ts";
-import { octokit } from "./octokit.ts";
-import { disagreement } from "./outgoing/agreement.ts";
-import type { Outgoing } from "./outgoing/outgoing.ts";
-import type { OutgoingRecord } from "./outgoing/outgoing-record.ts";
-import { smtp } from "./smtp.ts";
-import { sql } from "./sql.ts";
-import { stripe } from "./stripe.ts";
+import { aws } from "../aws.ts";
+import type { Classify } from "../classifier.ts";
+import { connection } from "../connection.ts";
+import { grpc } from "../grpc.ts";
+import { http } from "../http.ts";
+import { openai } from "../language-models.ts";
+import { octokit } from "../octokit.ts";
+import { smtp } from "../smtp.ts";
+import { sql } from "../sql.ts";
+import { stripe } from "../stripe.ts";
+import { disagreement } from "./agreement.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** What a declaration lacked: with this classifier the effect would have been not done. */
 export interface Hint {
