@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { request } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { application } from "../support/application.ts";
 import { call } from "../support/http.ts";
@@ -95,6 +97,19 @@ describe("a limit of an API key", () => {
     });
     expect(answer.headers.get("retry-after")).toBeNull();
     expect(await submit(url, ann, 10)).toMatchObject({ status: 200 });
+  });
+
+  it("that is used up refuses a batch before its body is read", async () => {
+    const { url } = await limited("ann=1/60").startApi();
+    await list(url, ann);
+
+    const headers = { ...ann, "content-type": "application/json", "content-length": "4000000" };
+    const asked = request(`${url}/jobs/batch`, { method: "POST", headers });
+    onTestFinished(() => void asked.on("error", () => {}).destroy());
+    asked.write('{"jobs":[');
+    const [answer] = await once(asked, "response");
+
+    expect(answer.statusCode).toBe(429);
   });
 
   it("does not affect keys without limits, public routes or metrics", async () => {

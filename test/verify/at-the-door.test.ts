@@ -184,3 +184,66 @@ describe("streams of events, pipelined", withProcesses, () => {
     await until("all are forgotten", async () => (await subscribers()) === 0, 5_000);
   });
 });
+
+describe("large bodies", withProcesses, () => {
+  const MIB = 1_048_576;
+  const headOf = (bytes: number) =>
+    `POST /jobs/batch HTTP/1.1\r\nhost: a\r\nauthorization: ${ann.authorization}\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`;
+  const names = () => Array.from({ length: 400_000 }, (_, index) => `"${index.toString(36)}":0`).join(",");
+
+  it("of a key that has used up its limit are refused unread", async () => {
+    const { url, port, pid } = await startApi({ HOLDFAST_RATE_LIMITS: "ann=1/3600" });
+    await call(`${url}/jobs`, "GET", undefined, ann);
+    const body = `{"jobs":[{${names()}}]}`;
+    const begun = performance.now();
+
+    const strain = await strainOf(pid, url, async () => {
+      const sent = headOf(body.length) + body;
+      const answers = await peer.send({ port, connections: 6, sent, readBytes: 300, forMs: 20_000 });
+      for (const { received } of answers) expect(received).toMatch(/^HTTP\/1\.1 429 /);
+    });
+
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expectLittle(strain);
+  });
+
+  it.each([
+    ["a hundred thousands of names", () => `{"jobs":[{${names()}}]}`],
+    [
+      "numbers that take long to check",
+      () => `{"jobs":[[${"1e1,".repeat(200_000)}0],[${"1e1,".repeat(200_000)}0]]}`,
+    ],
+    [
+      "deep lists",
+      () => `{"jobs":[${`[${`${"[".repeat(60)}${"]".repeat(60)},`.repeat(2_000)}0],`.repeat(14)}0]}`,
+    ],
+    ["more jobs than may be", () => `{"jobs":[${"{},".repeat(1_300_000)}0]}`],
+  ])("let others have their turn: %s", async (_, make) => {
+    const { url, port, pid } = await startApi();
+    const body = make();
+
+    const strain = await strainOf(pid, url, () =>
+      peer.send({ port, connections: 3, sent: headOf(body.length) + body, readBytes: 300, forMs: 20_000 }),
+    );
+
+    expect(Math.round(strain.slowestMs), "liveness, in milliseconds").toBeLessThan(LITTLE.ms);
+  });
+
+  it("that never end hold little together, and starve nobody", async () => {
+    const { url, port, pid } = await startApi();
+    const sent = headOf(4 * MIB) + "[".repeat(3 * MIB);
+
+    const strain = await strainOf(pid, url, async () => {
+      await peer.send({ port, connections: 256, sent, leave: "stay", forMs: 3_000 });
+      const large = { type: "echo", payload: "x".repeat(900_000), idempotencyKey: "large" };
+      await until(
+        "another body is read",
+        async () => (await post(`${url}/jobs`, large, ann)).status < 300,
+        5_000,
+      );
+    });
+
+    await peer.release();
+    expect(Math.round(strain.grownMiB), "growth of memory, in MiB").toBeLessThan(4 * LITTLE.memory);
+  });
+});

@@ -8,6 +8,7 @@ import { addConsole } from "./console.ts";
 import { addDocs } from "./docs.ts";
 import { guardRoutes } from "./guard/access.ts";
 import { guardHosts, hostGuardOf } from "./guard/allowed-hosts.ts";
+import { boundBodies } from "./guard/body-budget.ts";
 import { createConnections, requireOneOfEach } from "./guard/connections.ts";
 import { limitRates } from "./guard/rate-limits.ts";
 import { openSessions } from "./guard/sessions.ts";
@@ -79,6 +80,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   const sessions = openSessions(parts);
   guardRoutes(server, parts.settings.HOLDFAST_API_KEYS, sessions);
   limitRates(server, parts);
+  boundBodies(server);
   readJsonBodies(server);
   dropGivenUp(server);
   await addDocs(server);

@@ -58,6 +58,7 @@ export const errorCodes = {
   DATABASE_UNAVAILABLE: retryable(503, "The database cannot be reached"),
   CLOCK_WRONG: retryable(503, "The process's clock differs from Redis's"),
   ENCRYPTION_KEYS_DIFFER: retryable(503, "The process's encryption keys do not fit those in use"),
+  TOO_MANY_BODIES: retryable(503, "Too many request bodies at once"),
   TOO_MANY_SUBSCRIBERS: retryable(503, "Too many subscribers"),
   DECRYPTION_FAILED: retryable(500, "Stored data cannot be decrypted"),
   INTERNAL: retryable(500, "Something went wrong in Holdfast"),

@@ -18,7 +18,9 @@ export interface ParsedJson {
  */
 export function parseJson(text: string, partsAt = 0): ParsedJson {
   const value: unknown = JSON.parse(text);
-  return { value, issues: new Scan(text, partsAt).issues };
+  const scan = new Scan(text, partsAt);
+  scan.run(text.length);
+  return { value, issues: scan.issues };
 }
 
 /** The error for an input with these issues. */
@@ -52,9 +54,24 @@ const EXACT_DIGITS = 15;
 
 const poisonous: ReadonlySet<string> = new Set(["__proto__", "constructor"]);
 
-/** One pass over a text that is known to be JSON. Every submission pays for it. */
-class Scan {
+/** A list in the text, e.g. `jobs` of `{"jobs": […]}`. */
+export interface ListOfParts {
+  readonly name: string;
+  /** Longer lists are refused. */
+  readonly max: number;
+}
+
+/** Where one of the list's values is in the text, with the space around it. */
+export type Range = readonly [from: number, to: number];
+
+/** One pass over a JSON text. Every submission pays for it. What it finds in a text that is no JSON means nothing. */
+export class Scan {
   readonly issues: Issue[] = [];
+  /** The values of the list. */
+  readonly parts: Range[] = [];
+  #at = 0;
+  readonly #list: ListOfParts | undefined;
+  #partFrom = 0;
   readonly #text: string;
   readonly #partsAt: number;
   /** The name or index in each open object or list. */
@@ -64,37 +81,68 @@ class Scan {
   #awaitsName = false;
   #issuesOfPart = 0;
 
-  constructor(text: string, partsAt: number) {
+  constructor(text: string, partsAt: number, list?: ListOfParts) {
     this.#text = text;
     this.#partsAt = partsAt;
-    for (let at = 0; at < text.length; at++) at = this.#pass(at, text.charCodeAt(at));
+    this.#list = list;
+  }
+
+  /**
+   * Goes on, by about so many characters.
+   *
+   * @returns whether it is at the end
+   * @throws HoldfastError `INVALID_REQUEST` for a list that is too long
+   */
+  run(characters: number): boolean {
+    const text = this.#text;
+    const end = Math.min(text.length, this.#at + characters);
+    let at = this.#at;
+    for (; at < end; at++) at = this.#pass(at, text.charCodeAt(at));
+    this.#at = at;
+    return at >= text.length;
   }
 
   /** @returns the last position of the token that begins here */
   #pass(at: number, char: number): number {
     if (char === QUOTE) return this.#passString(at);
     if (char === MINUS || (char >= ZERO && char <= NINE)) return this.#passNumber(at);
-    if (char === COMMA) this.#next();
-    else if (char === OBJECT) this.#open(new Set());
-    else if (char === LIST) this.#open(undefined);
-    else if (char === OBJECT_END || char === LIST_END) this.#close();
+    if (char === COMMA) this.#next(at);
+    else if (char === OBJECT) this.#open(new Set(), at);
+    else if (char === LIST) this.#open(undefined, at);
+    else if (char === OBJECT_END || char === LIST_END) this.#close(at);
     return at;
   }
 
-  #open(names: Set<string> | undefined): void {
+  #open(names: Set<string> | undefined, at: number): void {
     if (this.#path.length === DEPTH_MAX + this.#partsAt) this.#report(`expected at most ${DEPTH_MAX} levels`);
     this.#names.push(names);
     this.#path.push(0);
     this.#awaitsName = names !== undefined;
+    if (this.#isInList()) this.#partFrom = at + 1;
   }
 
-  #close(): void {
+  #close(at: number): void {
+    if (this.#isInList()) this.#endPart(at);
     this.#names.pop();
     this.#path.pop();
     this.#awaitsName = false;
   }
 
-  #next(): void {
+  /** Whether the values here are those of the list. */
+  #isInList(): boolean {
+    if (this.#list === undefined || this.#path.length !== 2) return false;
+    return this.#path[0] === this.#list.name && this.#names[1] === undefined;
+  }
+
+  #endPart(at: number): void {
+    const { name, max } = this.#list ?? { name: "", max: 0 };
+    if (this.parts.push([this.#partFrom, at]) > max)
+      throw malformed([{ pointer: jsonPointer([name]), message: `expected at most ${max} items` }]);
+    this.#partFrom = at + 1;
+  }
+
+  #next(at: number): void {
+    if (this.#isInList()) this.#endPart(at);
     const last = this.#path.length - 1;
     const step = this.#path[last];
     if (this.#names[last] !== undefined) this.#awaitsName = true;
@@ -111,6 +159,7 @@ class Scan {
   #endOfString(from: number): number {
     for (let end = this.#text.indexOf('"', from + 1); ; end = this.#text.indexOf('"', end + 1)) {
       let before = end - 1;
+      if (end < 0) return this.#text.length;
       while (this.#text.charCodeAt(before) === BACKSLASH) before--;
       if ((end - before) % 2 === 1) return end;
     }

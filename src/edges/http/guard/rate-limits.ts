@@ -38,8 +38,15 @@ export function limitRates(
   const { HOLDFAST_RATE_LIMITS: limits, HOLDFAST_PREFIX: prefix } = settings;
   if (limits.size === 0) return;
 
-  async function charge(request: FastifyRequest, reply: FastifyReply, cost: number): Promise<void> {
+  /** @param paid what was charged before; given back if the rest is refused */
+  async function charge(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    whole: number,
+    paid = 0,
+  ): Promise<void> {
     const { apiKey, routeOptions } = request;
+    const cost = whole - paid;
     if (apiKey === undefined || cost === 0) return;
     const { scope: routeScope } = routeOptions.config;
     const ofKey = limits.get(apiKey.name) ?? limits.get("*") ?? [];
@@ -47,23 +54,28 @@ export function limitRates(
     if (counted.length === 0) return;
     const keys = counted.map((limit) => allowanceKey(prefix, apiKey.name, nameOf(limit)));
     const args = counted.flatMap(({ count, seconds }) => [count, seconds * 1_000]);
-    const spent = (await inTime(spend.run(client, keys, [cost, ...args]), DEADLINE_MS)) as number[];
+    const run = (by: number) =>
+      inTime(spend.run(client, keys, [by, ...args]), DEADLINE_MS) as Promise<number[]>;
+    const spent = await run(cost);
     const usages = counted.map((limit, index) => ({
       ...limit,
       used: spent[2 * index + 1] ?? 0,
       resetMs: spent[2 * index + 2] ?? 0,
     }));
     setHeaders(reply, usages);
-    if (spent[0] !== 1) throw usedUp(usages, cost);
+    if (spent[0] === 1) return;
+    if (paid > 0) await run(-paid);
+    throw usedUp(usages, whole, paid);
   }
 
   server.addHook("onRequest", async (request, reply) => {
     const { cost = 1 } = request.routeOptions.config;
-    if (typeof cost === "number") await charge(request, reply, cost);
+    // No body is read for a key that has used up its limits.
+    await charge(request, reply, typeof cost === "number" ? cost : 1);
   });
   server.addHook("preHandler", async (request, reply) => {
     const { cost } = request.routeOptions.config;
-    if (typeof cost === "function") await charge(request, reply, cost(request.body));
+    if (typeof cost === "function") await charge(request, reply, cost(request.body), 1);
   });
 }
 
@@ -81,7 +93,7 @@ function setHeaders(reply: FastifyReply, usages: readonly Usage[]): void {
   reply.headers({ "RateLimit-Policy": policies.join(", "), RateLimit: remaining.join(", ") });
 }
 
-function usedUp(usages: readonly Usage[], cost: number): HoldfastError {
+function usedUp(usages: readonly Usage[], cost: number, paid: number): HoldfastError {
   const tooSmall = usages.find(({ count }) => cost > count);
   if (tooSmall !== undefined) {
     const { count, seconds } = tooSmall;
@@ -90,7 +102,7 @@ function usedUp(usages: readonly Usage[], cost: number): HoldfastError {
       `This request counts ${cost}, but the limit is ${count} in ${seconds} s: send smaller batches`,
     );
   }
-  const exceeded = usages.filter(({ count, used }) => used + cost > count);
+  const exceeded = usages.filter(({ count, used }) => used + cost - paid > count);
   const named = exceeded.map(({ count, seconds, scope }) => `${count} in ${seconds} s (${scope ?? "all"})`);
   return new HoldfastError("RATE_LIMITED", `The key's limit is used up: ${named.join(", ")}`, {
     retryAfterMs: Math.max(1, ...exceeded.map(({ resetMs }) => resetMs)),

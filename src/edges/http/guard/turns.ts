@@ -28,8 +28,8 @@ export function dropGivenUp(server: FastifyInstance): void {
   });
 }
 
-/** Some sockets are only like Node's, and know less of themselves. */
-function isGivenUp({ readableAborted, socket }: IncomingMessage): boolean {
+/** Whether the client has left. Some sockets are only like Node's, and know less of themselves. */
+export function isGivenUp({ readableAborted, socket }: IncomingMessage): boolean {
   return readableAborted || socket.destroyed || socket.writable === false;
 }
 

@@ -10,7 +10,6 @@ import {
 } from "../../../desk/operations/receipt.ts";
 import { HoldfastError, type Problem } from "../../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../../platform/lib/parse-input.ts";
-import { malformed } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
 import { asHoldfastError, prepareProblem, problemResponses, problemSchema } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
@@ -31,7 +30,7 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
   server.post(
     "/jobs/batch",
     {
-      config: { scope: "submit", isBatch: true, cost: jobsIn },
+      config: { scope: "submit", isBatch: true, list: { name: "jobs", max: BATCH_MAX }, cost: jobsIn },
       bodyLimit: BODY_MAX_BYTES,
       schema: describe(application),
     },
@@ -40,8 +39,8 @@ export function addBatchRoute(server: FastifyInstance, { application, submitter,
       const { jobs } = parseInput(batchSchema, request.body);
       const refused = (thrown: unknown): BatchResult => prepareProblem(log, asHoldfastError(thrown), reply);
       const submit = async (job: unknown, index: number): Promise<Receipt> => {
-        const issues = request.issuesOfJobs?.get(index);
-        if (issues !== undefined) throw malformed(issues);
+        const refusal = request.refusedJobs?.get(index);
+        if (refusal !== undefined) throw refusal;
         return await submitter.submit(job);
       };
       const accepted = (receipt: Receipt): BatchResult => ({

@@ -23,7 +23,11 @@ export function addFlowRoute(server: FastifyInstance, { application, stores, sub
   const submitFlow = openFlowSubmitter(application, { stores, submitter });
   server.post(
     "/flows",
-    { config: { scope: "submit", cost: jobsIn }, bodyLimit: BODY_MAX_BYTES, schema: describe(application) },
+    {
+      config: { scope: "submit", list: { name: "children", max: CHILDREN_MAX }, cost: jobsIn },
+      bodyLimit: BODY_MAX_BYTES,
+      schema: describe(application),
+    },
     async (request, reply) => {
       const { children, ...parent } = await submitFlow(request.body);
       if (parent.duplicate) reply.header("Idempotency-Replayed", "true");
