@@ -16,6 +16,7 @@ import type { Concurrency } from "../platform/config/variables.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
+import { watchUnhandled } from "../platform/lib/stray-rejections.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
 import { runAct } from "./acts/run-act.ts";
@@ -88,7 +89,10 @@ export async function startWorker(
   const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
   consumers.push(consumeQueue(INTERNAL_QUEUE, internalParts(worker, application), fail));
   const running = { application, settings, stores, events, log, options, queues: claimed };
-  const parts = inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? []);
+  const watching = watchUnhandled((what) =>
+    log.error({ what }, "a handler did not wait for what has failed"),
+  );
+  const parts = [watching, ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? [])];
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onStart } of inWorker) onStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");

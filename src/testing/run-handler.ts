@@ -21,6 +21,7 @@ import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
 import type { Logger } from "../platform/lib/logger.ts";
+import { watchUnhandled } from "../platform/lib/stray-rejections.ts";
 import {
   type EffectScript,
   knownEffects,
@@ -127,6 +128,9 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   const events = createEvents();
   const effects: RecordedEffects[] = [];
   const { checkNext, submitted } = recordSubmissions();
+  const watching = watchUnhandled((what) =>
+    logs.push({ level: "error", message: "not waited for", fields: { what } }),
+  );
   const outcome = await runAttempt(
     {
       handlers: new Map([[job.type, handler]]),
@@ -145,7 +149,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
       },
     },
     job,
-  );
+  ).finally(() => watching.stop());
   return {
     ...endOf<Result>(handler, attempt, outcome),
     effects: effects.flatMap((all) => all.recorded()),

@@ -3,6 +3,7 @@ import { leavesEffect } from "../../evidence/outgoing/own-word.ts";
 import { isInside } from "../../evidence/outgoing/scope.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { textOf } from "../../platform/lib/thrown.ts";
 import { redisFault, untilAnswered } from "../../platform/redis/redis-errors.ts";
 import type { EffectCall, EffectDeclaration, EffectDeclarations, RunEffect } from "../job/effect.ts";
@@ -70,27 +71,31 @@ class AttemptEffects implements Effects, AttemptEnd {
     run: (call: EffectCall) => Promise<T>,
     options: EffectOptionsInUse = {},
   ): Promise<T | undefined> => {
-    const declaration = this.#declared(name);
-    const fault = optionsFault(declaration, options);
-    if (fault !== undefined) throw this.#refusal(`effect "${name}": ${fault}`);
-    const id = options.index === undefined ? name : `${name}/${options.index}`;
-    const first = this.#underWay.get(id);
-    if (first !== undefined) {
-      if (isInside(first.run)) throw this.#refusal(`Effect "${id}" is called from inside itself`);
-      return (await first.work) as T | undefined;
-    }
-    const attempt = this.#context();
-    const effect = { id, name, reservationId: randomUUID(), declaration, options, run, attempt, end: this };
-    const work = actOnce(effect);
-    this.#underWay.set(id, { run: effect, work });
     try {
-      return (await work) as T | undefined;
+      const declaration = this.#declared(name, options);
+      const id = options.index === undefined ? name : `${name}/${options.index}`;
+      const first = this.#underWay.get(id);
+      if (first !== undefined) {
+        if (isInside(first.run)) throw this.#refusal(`Effect "${id}" is called from inside itself`);
+        return (await first.work) as T | undefined;
+      }
+      const attempt = this.#context();
+      const effect = { id, name, reservationId: randomUUID(), declaration, options, run, attempt, end: this };
+      const work = actOnce(effect);
+      this.#underWay.set(id, { run: effect, work });
+      try {
+        return (await work) as T | undefined;
+      } catch (error) {
+        // Before any caller that has joined gets it.
+        leavesEffect(error, keyOf(effect));
+        throw error;
+      } finally {
+        this.#underWay.delete(id);
+      }
     } catch (error) {
-      // Before any caller that has joined gets it.
-      leavesEffect(error, keyOf(effect));
+      const { job } = this.#context();
+      job.lease.rejected(`effect "${name}"`, job.id, error);
       throw error;
-    } finally {
-      this.#underWay.delete(id);
     }
   };
 
@@ -150,11 +155,19 @@ class AttemptEffects implements Effects, AttemptEnd {
     return this.#opened;
   }
 
-  #declared(name: string): EffectDeclaration {
+  #declared(name: string, options: unknown): EffectDeclaration {
     if (this.#isClosed) throw this.#own("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
     const declaration = Object.hasOwn(this.#declarations, name) ? this.#declarations[name] : undefined;
-    if (declaration !== undefined) return declaration;
-    throw this.#refusal(`The job declares no effect "${name}"`);
+    if (declaration === undefined) throw this.#refusal(this.#undeclared(name));
+    const fault = optionsFault(declaration, options);
+    if (fault !== undefined) throw this.#refusal(`effect "${name}": ${fault}`);
+    return declaration;
+  }
+
+  #undeclared(name: string): string {
+    const names = Object.keys(this.#declarations);
+    const advice = names.length === 0 ? "it declares none" : suggestion(name, names);
+    return `The job declares no effect "${name}"; ${advice}`;
   }
 
   /** The handler calls an effect as it must not. Its own class would be an effect's word. */

@@ -27,11 +27,20 @@ export interface AttemptPart {
   readonly given?: (job: ClaimedJob, abort: Abort) => Partial<AttemptMembers>;
 }
 
-/** Makes the faults of something that handlers await their attempt's own. */
-export async function ownFaults<T>({ lease }: Pick<ClaimedJob, "lease">, work: Promise<T>): Promise<T> {
+/**
+ * Makes the faults of something that handlers await their attempt's own.
+ *
+ * @param what it is, for a handler that does not wait for it
+ */
+export async function ownFaults<T>(
+  { id, lease }: Pick<ClaimedJob, "id" | "lease">,
+  what: string,
+  work: Promise<T>,
+): Promise<T> {
   try {
     return await work;
   } catch (error) {
+    lease.rejected(what, id, error);
     throw error instanceof HoldfastError ? lease.own(error) : error;
   }
 }
@@ -53,7 +62,8 @@ class GivenAttempt implements Omit<Attempt, keyof AttemptMembers> {
   readonly idempotencyKey: string;
   readonly attempt: number;
   readonly effect: Effects["effect"];
-  readonly progress = (value: number | object): Promise<void> => reportProgress(this.#parts, value);
+  readonly progress = (value: number | object): Promise<void> =>
+    ownFaults(this.#parts.job, "progress", reportProgress(this.#parts, value));
 
   constructor(parts: Parts) {
     const { job, payload, effects } = parts;
@@ -83,7 +93,7 @@ async function reportProgress({ job, abort, log }: Parts, value: number | object
   const size = Buffer.byteLength(json);
   if (size > PROGRESS_MAX_BYTES)
     throw badProgress(`expected at most ${PROGRESS_MAX_BYTES} bytes, got ${size}`);
-  const reason = await ownFaults(job, job.progress(JSON.parse(json)));
+  const reason = await job.progress(JSON.parse(json));
   if (reason !== undefined) log().warn({ reason }, "progress could not be stored");
 }
 

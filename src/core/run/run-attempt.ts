@@ -75,8 +75,9 @@ async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unkno
     const result = await runHandler(handler, job, payload, own);
     await effects.close();
     if (effects.blocked() === undefined) await effects.checkLeftOpen();
-    const blocked = effects.blocked();
-    if (blocked !== undefined) throw blocked;
+    const unawaited = job.lease.unawaited();
+    const fault = effects.blocked() ?? (unawaited && (await unawaited));
+    if (fault !== undefined) throw fault;
     return checkResult(handler.job, result);
   } catch (error) {
     throw await faultOf(error, effects, job, tools.now());

@@ -20,7 +20,11 @@ export type CheckNext = (job: ProducibleJob<unknown>, input: SentSubmission) => 
 export function givenSubmit(checkNext: CheckNext): NonNullable<AttemptPart["given"]> {
   return (job, abort) => ({
     submit: (next, payload, options) =>
-      ownFaults(job, submitNext({ job, abort, checkNext }, next, payload, options)),
+      ownFaults(
+        job,
+        `submit of "${next.type}"`,
+        submitNext({ job, abort, checkNext }, next, payload, options),
+      ),
   });
 }
 

@@ -1,5 +1,8 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { Abort } from "../../../platform/lib/abort.ts";
+import { ifUnhandled } from "../../../platform/lib/stray-rejections.ts";
+import { messageOf } from "../../../platform/lib/thrown.ts";
 
 /**
  * A worker's right to run one job, as its process knows it. Aborted, with a `HoldfastError` as reason, when it is lost, the job is
@@ -13,6 +16,8 @@ export class Lease extends Abort {
   #reports: readonly Promise<unknown>[] = [];
   #onEnd: readonly (() => void)[] = [];
   #faults: WeakSet<object> | undefined;
+  #hasRejected = false;
+  #unawaited: HoldfastError | undefined;
 
   /** @param lockMs how long Redis keeps a lock that is not renewed */
   constructor(lockMs: number) {
@@ -49,6 +54,27 @@ export class Lease extends Abort {
   /** Whether it is this attempt's own fault, or why its lease was aborted. */
   isOwn(thrown: object): boolean {
     return thrown === this.reason || this.#faults?.has(thrown) === true;
+  }
+
+  /**
+   * Notes that a promise which the handler was given has failed. If nobody waits for it, that fails the attempt, and not the process.
+   *
+   * @param what was asked for, e.g. `effect "charge"`
+   */
+  rejected(what: string, jobId: string, thrown: unknown): void {
+    this.#hasRejected = true;
+    if (typeof thrown !== "object" || thrown === null) return;
+    ifUnhandled(thrown, () => {
+      const message = `${what} failed, and the handler did not wait for it: ${messageOf(thrown)}`;
+      this.#unawaited ??= this.own(new HoldfastError("HANDLER_FAILED", message, { cause: thrown }));
+      return `${what} of job ${jobId}`;
+    });
+  }
+
+  /** The failure of something that the handler did not wait for. Called when nothing of the attempt is under way any more. */
+  unawaited(): Promise<HoldfastError | undefined> | undefined {
+    // Node.js finds unhandled rejections at the end of a turn of the event loop.
+    return this.#hasRejected ? endOfTurn().then(() => this.#unawaited) : undefined;
   }
 
   /** Keeps the attempt's end from being sent again before this report, which Redis has refused, is answered. */
