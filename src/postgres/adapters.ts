@@ -1,4 +1,12 @@
 import type { Database, Row } from "./database.ts";
+import {
+  emitsEvents,
+  outliveConnection,
+  outliveKyselyConnection,
+  outliveTransaction,
+  refusingInDrizzle,
+  refusingOnceOver,
+} from "./lost-connections.ts";
 
 // Structural types: no client's own types are needed to read these declarations.
 
@@ -68,8 +76,14 @@ export function fromPostgres<Tx extends PostgresTransaction>(sql: Begins<Tx>): D
   return {
     // It unwraps arrays of promises, so what the work returns is kept apart.
     transaction: async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
-      const { result } = (await sql.begin(async (tx) => ({ result: await work(tx) }))) as { result: T };
-      return result;
+      type Kept = { result: T };
+      const begin = (run: (tx: Tx) => Promise<Kept>) => sql.begin(run) as Promise<Kept>;
+      const kept = await outliveTransaction(
+        begin,
+        async (tx) => ({ result: await work(tx) }),
+        refusingOnceOver,
+      );
+      return kept.result;
     },
     query: async (tx, text, values) => await tx.unsafe(text, [...values]),
   };
@@ -89,11 +103,13 @@ interface DrizzleTransaction<Statement> {
  * @example const database = fromDrizzle(drizzle(pool), sql);
  */
 export function fromDrizzle<Statement, Tx extends DrizzleTransaction<Statement>>(
-  db: { transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> },
+  db: { readonly $client?: unknown; transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> },
   sql: SqlTag<Statement>,
 ): Database<Tx> {
+  const pool: unknown = db.$client;
+  if (emitsEvents(pool) && "totalCount" in pool) pool.on("acquire", outliveConnection);
   return {
-    transaction: (work) => db.transaction(work),
+    transaction: (work) => outliveTransaction((run) => db.transaction(run), work, refusingInDrizzle),
     query: async (tx, text, values) => rowsOf(await tx.execute(tagged(sql, text, values))),
   };
 }
@@ -101,6 +117,14 @@ export function fromDrizzle<Statement, Tx extends DrizzleTransaction<Statement>>
 /** As its driver returns them: `pg` returns an object, `postgres` an array. */
 function rowsOf(result: unknown): readonly Row[] {
   return Array.isArray(result) ? result : (result as { rows: Row[] }).rows;
+}
+
+interface KyselyTransactions<Tx> {
+  transaction(): { execute<T>(work: (tx: Tx) => Promise<T>): Promise<T> };
+}
+
+interface KyselyConnection<Tx> extends KyselyTransactions<Tx> {
+  executeQuery(query: never): Promise<unknown>;
 }
 
 interface KyselyStatement<Tx> {
@@ -114,11 +138,17 @@ interface KyselyStatement<Tx> {
  * @example const database = fromKysely(db, sql);
  */
 export function fromKysely<Tx>(
-  db: { transaction(): { execute<T>(work: (tx: Tx) => Promise<T>): Promise<T> } },
+  db: KyselyTransactions<Tx> & {
+    connection(): { execute<T>(work: (connection: KyselyConnection<Tx>) => Promise<T>): Promise<T> };
+  },
   sql: SqlTag<KyselyStatement<NoInfer<Tx>>>,
 ): Database<Tx> {
   return {
-    transaction: (work) => db.transaction().execute(work),
+    transaction: (work) =>
+      db.connection().execute(async (connection) => {
+        await outliveKyselyConnection(connection);
+        return await connection.transaction().execute(work);
+      }),
     query: async (tx, text, values) => (await tagged(sql, text, values).execute(tx)).rows as Row[],
   };
 }

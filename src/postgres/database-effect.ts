@@ -5,7 +5,7 @@ import { vouchNotDone } from "../evidence/outgoing/own-word.ts";
 import { sql } from "../evidence/sql.ts";
 import { messageOf } from "../platform/lib/thrown.ts";
 import type { Database } from "./database.ts";
-import { claim, finish, forgetOld, type Known, waitAtMost } from "./effects-table.ts";
+import { claim, finish, forgetOld, type Known, rowOf, waitAtMost } from "./effects-table.ts";
 
 export interface DatabaseEffectOptions {
   /**
@@ -76,13 +76,14 @@ class TransactionRun<Tx, T> {
   }
 
   async #inTransaction(tx: Tx, call: EffectCall): Promise<T> {
-    const known = await claim(this.#database, tx, call, "begun");
+    const row = await rowOf(this.#database, tx, call);
+    const known = await claim(this.#database, tx, row, "begun");
     if (known.state !== "claimed") return resultOf<T>(known);
     const result = await this.#work(tx, call);
     const json = resultJson(result);
     if (json === undefined) throw new PermanentError("The effect's result is not JSON of at most 16 KiB");
     call.signal.throwIfAborted();
-    if (!(await finish(this.#database, tx, known.schema, call.key, json)))
+    if (!(await finish(this.#database, tx, known.schema, row.key, json)))
       throw new InDoubtError(NO_TRANSACTION);
     this.#progress = "committing";
     return result;
@@ -92,6 +93,9 @@ class TransactionRun<Tx, T> {
 const NO_TRANSACTION =
   "the transaction that claimed the effect's row had ended before its work: the work has ended it, or the client began none";
 
+const OF_ANOTHER =
+  "an earlier version of Holdfast has written a row with this key, and does not say whether for this HOLDFAST_PREFIX or another one";
+
 /** @throws unless the effect is done */
 function resultOf<T>(known: Exclude<Known, { readonly state: "claimed" }>): T {
   switch (known.state) {
@@ -99,6 +103,8 @@ function resultOf<T>(known: Exclude<Known, { readonly state: "claimed" }>): T {
       return known.result as T;
     case "begun":
       throw new InDoubtError(NO_TRANSACTION);
+    case "not-ours":
+      throw new InDoubtError(OF_ANOTHER);
     case "not-done":
       throw new NotDoneError("A later attempt has found this run not done, so it may not begin any more");
     case "none":
@@ -116,7 +122,7 @@ async function probe<Tx, T>(database: Database<Tx>, call: EffectCall): Promise<P
   const known = await database
     .transaction(async (tx) => {
       await waitAtMost(database, tx, WAIT_MS);
-      return await claim(database, tx, call, "not-done");
+      return await claim(database, tx, await rowOf(database, tx, call), "not-done");
     })
     .catch((error) => {
       throw new SnoozeError(ASK_AGAIN_MS, `The database did not answer the probe: ${messageOf(error)}`);

@@ -1,3 +1,4 @@
+import type { EffectCall } from "../core/job/effect.ts";
 import type { Database } from "./database.ts";
 
 /**
@@ -42,7 +43,13 @@ const finishIn = (schema: string) => `
   where key = $2::text and state = 'begun' and xmin = pg_current_xact_id()::xid
   returning key`;
 
-const READ = "select state, result from holdfast_effects where key = $1::text";
+const READ = "select state, result, fence::text as fence from holdfast_effects where key = $1::text";
+
+/** Effects that began before this one may end after it. */
+const OWN = `
+  update holdfast_effects
+  set result = json_build_object('installation', $1::text, 'since', $2::text::bigint - 600000)::text
+  where key = 'horizon' and result is null`;
 
 const WAIT_AT_MOST = "select set_config('lock_timeout', $1::text, true)";
 
@@ -78,15 +85,68 @@ export type Known =
   | { readonly state: "claimed"; readonly schema: string }
   | { readonly state: "done"; readonly result: unknown }
   | { readonly state: Open };
-type Open = "begun" | "not-done" | "none";
+type Open = "begun" | "not-done" | "none" | "not-ours";
 
 /** One run of an effect. */
 export interface EffectRow {
   readonly key: string;
   readonly fence: number;
+  /** Of an installation that does not own the table: under which key an earlier version wrote the row, until when. */
+  readonly former?: { readonly key: string; readonly until: number };
+}
+
+interface Owner {
+  readonly installation: string;
+  readonly since: number;
+}
+
+/** Of tables, once a transaction has found one that was committed. */
+const owners = new WeakMap<object, Owner>();
+
+/**
+ * The installation that first used the table owns the effects' plain keys, which are those of earlier versions: these and later ones find
+ * each other's rows. Every other one writes its name before them.
+ */
+export async function rowOf<Tx>(
+  database: Database<Tx>,
+  tx: Tx,
+  { key, fence, installation }: Pick<EffectCall, "key" | "fence" | "installation">,
+): Promise<EffectRow> {
+  let owner = owners.get(database) ?? (await readOwner(database, tx));
+  if (owner === undefined) {
+    // Whoever comes second waits for the transaction of the first.
+    await database.query(tx, OWN, [installation, String(fence)]);
+    owner = await readOwner(database, tx);
+  } else owners.set(database, owner);
+  if (owner === undefined || owner.installation === installation) return { key, fence };
+  return { key: `${installation}:${key}`, fence, former: { key, until: owner.since } };
+}
+
+async function readOwner<Tx>(database: Database<Tx>, tx: Tx): Promise<Owner | undefined> {
+  const [row] = await database.query(tx, READ, ["horizon"]);
+  return typeof row?.result === "string" ? JSON.parse(row.result) : undefined;
 }
 
 export async function claim<Tx>(
+  database: Database<Tx>,
+  tx: Tx,
+  row: EffectRow,
+  as: "begun" | "not-done",
+): Promise<Known> {
+  const known = await claimKey(database, tx, row, as);
+  const { fence, former } = row;
+  if (former === undefined || known.state !== "claimed") return known;
+  // A run of an earlier version, which may be paused, cannot begin after its probe.
+  if (as === "not-done") await claimKey(database, tx, { key: former.key, fence }, as);
+  const found = await readRow(database, tx, former.key);
+  if (found === undefined || found.known.state === "not-done") return known;
+  // A probe asks for a run that was; a run has a fence that nobody had.
+  if (as === "not-done" && found.fence === fence) return found.known;
+  // Nobody knows for whom an earlier version wrote it; a later one did for the owner.
+  return found.fence < former.until ? { state: "not-ours" } : known;
+}
+
+async function claimKey<Tx>(
   database: Database<Tx>,
   tx: Tx,
   { key, fence }: EffectRow,
@@ -94,9 +154,17 @@ export async function claim<Tx>(
 ): Promise<Known> {
   const [claimed] = await database.query(tx, CLAIM, [key, String(fence), as]);
   if (claimed !== undefined) return { state: "claimed", schema: String(claimed.schema) };
+  return (await readRow(database, tx, key))?.known ?? { state: "none" };
+}
+
+async function readRow<Tx>(database: Database<Tx>, tx: Tx, key: string) {
   const [row] = await database.query(tx, READ, [key]);
-  if (row?.state !== "done") return { state: (row?.state ?? "none") as Open };
-  return { state: "done", result: JSON.parse(String(row.result)) };
+  if (row === undefined) return undefined;
+  const known: Known =
+    row.state === "done"
+      ? { state: "done", result: JSON.parse(String(row.result)) }
+      : { state: row.state as Open };
+  return { known, fence: Number(row.fence) };
 }
 
 /**

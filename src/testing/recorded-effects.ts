@@ -136,6 +136,8 @@ export type KnownEffect =
 /** A ledger in memory, for one attempt without competitors: no locks, no deadlines, no other queue. */
 export class MemoryLedger implements EffectLedger {
   readonly dedupKey: string;
+  /** The default. */
+  readonly installation = "holdfast";
   readonly #known: Map<string, KnownEffect>;
   /** As in Redis, at least the time. */
   #fence = Date.now();

@@ -6,8 +6,8 @@ import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { openPool as openExamplePool, writeInvoiceHandler } from "../../examples/database.ts";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
-import { dedupKeyOf } from "../../src/core/job/dedup-key.ts";
-import { claim, forgetOld, REMEMBERED_MS } from "../../src/postgres/effects-table.ts";
+import { dedupKeyOf, effectKeyOf } from "../../src/core/job/dedup-key.ts";
+import { claim, forgetOld, REMEMBERED_MS, rowOf } from "../../src/postgres/effects-table.ts";
 import { startCommitProxy } from "../support/commit-proxy.ts";
 import { latch } from "../support/latch.ts";
 import { createDatabase, startPostgres } from "../support/postgres.ts";
@@ -266,6 +266,80 @@ it("A database effect is durable where the database is told not to be", async ()
   await ended();
   expect((await durable.query("show synchronous_commit")).rows).toEqual([{ synchronous_commit: "off" }]);
   expect((await pool.query("select durability from seen")).rows).toEqual([{ durability: "on" }]);
+});
+
+describe("two installations that share a database", () => {
+  const key = effectKeyOf(dedupKeyOf("order", "k"), "order");
+  const byEarlierVersion = (pool: pg.Pool, fence: number) =>
+    pool.query("insert into holdfast_effects values ($1, $2, 'done', '7')", [key, fence]);
+  const ownedBy = (pool: pg.Pool, installation: string, since: number) =>
+    pool.query("update holdfast_effects set result = $1 where key = 'horizon'", [
+      JSON.stringify({ installation, since }),
+    ]);
+  const MINUTE_MS = 60_000;
+
+  it("each do the work of equal jobs, also at the same time, and know their own rows again", async () => {
+    const { url, pool } = await openDatabase();
+    const both = await Promise.all([1, 2].map(() => start({ database: fromPg(openPool(url)) })));
+    for (const { ended } of both)
+      expect(await ended()).toMatchObject({ state: "completed", result: { run: 1 } });
+    expect(await ordersIn(pool)).toEqual([1, 1]);
+
+    const database = fromPg(openPool(url));
+    for (const { service } of both) {
+      const call = { key, fence: Date.now() + MINUTE_MS, installation: service.env.HOLDFAST_PREFIX };
+      const known = await database.transaction(async (tx) =>
+        claim(database, tx, await rowOf({ ...database }, tx, call), "begun"),
+      );
+      expect(known).toEqual({ state: "done", result: 1 });
+    }
+  });
+
+  it("find the rows of earlier versions: the first one all of them", async () => {
+    const { url, pool } = await openDatabase();
+    await byEarlierVersion(pool, Date.now() - MINUTE_MS);
+    const { ended, runs } = await start({ database: fromPg(openPool(url)) });
+    expect(await ended()).toMatchObject({ state: "completed", result: { run: 7 } });
+    expect(runs()).toBe(0);
+    // Which in turn find its rows: the owner's keys are as they were.
+    expect(await effectsIn(pool)).toEqual(["done"]);
+  });
+
+  it("take no other's row for theirs: what an earlier version wrote for nobody knows whom is in doubt", async () => {
+    const { url, pool } = await openDatabase();
+    await byEarlierVersion(pool, Date.now() - MINUTE_MS);
+    await ownedBy(pool, "other", Date.now());
+    const { ended, runs } = await start({ database: fromPg(openPool(url)) });
+    expect(await ended()).toMatchObject({ state: "failed", error: { code: "EFFECT_IN_DOUBT" } });
+    expect(runs()).toBe(0);
+  });
+
+  it("do their own work beside a row that the owner has written since", async () => {
+    const { url, pool } = await openDatabase();
+    await ownedBy(pool, "other", Date.now() - 2 * MINUTE_MS);
+    await byEarlierVersion(pool, Date.now() - MINUTE_MS);
+    const { ended } = await start({ database: fromPg(openPool(url)) });
+    expect(await ended()).toMatchObject({ state: "completed", result: { run: 1 } });
+  });
+
+  it("ask for the run of an earlier version, which then never begins", async () => {
+    const { url, pool } = await openDatabase();
+    const fence = Date.now();
+    await ownedBy(pool, "other", fence - 2 * MINUTE_MS);
+    const database = fromPg(openPool(url));
+    const ask = async (askedFence: number) => {
+      const call = { key, fence: askedFence, installation: "mine" };
+      return await database.transaction(async (tx) =>
+        claim(database, tx, await rowOf(database, tx, call), "not-done"),
+      );
+    };
+    await byEarlierVersion(pool, fence);
+    expect(await ask(fence)).toEqual({ state: "done", result: 7 });
+    await pool.query("delete from holdfast_effects where state <> 'horizon'");
+    expect(await ask(fence)).toMatchObject({ state: "claimed" });
+    const earlier = await database.transaction((tx) => claim(database, tx, { key, fence }, "begun"));
+    expect(earlier).toEqual({ state: "not-done" });
+  });
 });
 
 describe("an effect's row", () => {

@@ -131,7 +131,7 @@ async function runReserved(
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(attempt.abort, leftMs, timedOut, (abort) => {
       const record = new OutgoingRecord();
-      const run = callEffect(effect, new GivenCall(keyOf(effect), abort, fence), record);
+      const run = callEffect(effect, new GivenCall(effect, abort, fence), record);
       begun = { record, run };
       return run;
     });
@@ -195,7 +195,7 @@ async function callProbe(
   const late = () => new HoldfastError("EFFECT_TIMED_OUT", `The probe of effect "${id}" took too long`);
   try {
     return await underDeadline(attempt.abort, declaration.timeoutMs, late, async (abort) => {
-      const call = new GivenCall(keyOf(effect), abort, fence);
+      const call = new GivenCall(effect, abort, fence);
       return declaredAnswer(await foreign(() => probe(call)));
     });
   } catch (error) {
@@ -219,10 +219,12 @@ function declaredAnswer(answer: ProbeAnswer<unknown>): ProbeAnswer<unknown> {
 class GivenCall implements EffectCall {
   readonly key: string;
   readonly fence: number;
+  readonly installation: string;
   readonly #abort: Abort;
 
-  constructor(key: string, abort: Abort, fence: number) {
-    this.key = key;
+  constructor(effect: EffectRun, abort: Abort, fence: number) {
+    this.key = keyOf(effect);
+    this.installation = effect.attempt.ledger.installation;
     this.fence = fence;
     this.#abort = abort;
   }

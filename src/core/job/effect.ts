@@ -89,6 +89,8 @@ export interface EffectCall {
    * number than it has seen: that call comes from a paused worker whose effect ran again elsewhere.
    */
   readonly fence: number;
+  /** The `HOLDFAST_PREFIX` of this Holdfast. In another one, the same job has the same key: where both use one account downstream, put it before the key. */
+  readonly installation: string;
   /**
    * Aborted when the effect's time is up, and when the attempt's signal is. `aborted` and `throwIfAborted()` look at the clock: after a
    * pause of the process they need not wait for a timer.

@@ -158,6 +158,8 @@ type FindFormer = (effect: string) => Promise<FormerEntry | undefined> | undefin
 /** The effects of one deduplication key, for an attempt. Each transition is one atomic compare-and-set in Redis. */
 export class Ledger {
   readonly dedupKey: string;
+  /** `HOLDFAST_PREFIX` */
+  readonly installation: string;
   readonly #queue: QueueLedgers;
   readonly #findFormer: FindFormer;
   /** Stored names of effects with an index, or from another queue. */
@@ -167,6 +169,7 @@ export class Ledger {
   constructor(queue: QueueLedgers, dedupKey: string, findFormer: FindFormer) {
     this.#queue = queue;
     this.dedupKey = dedupKey;
+    this.installation = queue.store.prefix;
     this.#findFormer = findFormer;
   }
 
