@@ -171,12 +171,17 @@ function isRefusal(error: unknown): boolean {
 /** An API that is alive answers sooner, however slow the machine. */
 const ANSWER_MS = 15_000;
 
-/** Submits through the API. @param url of the running API */
-export function apiSubmitter(url: () => Promise<string>): Submitter {
+/**
+ * Submits through the API.
+ *
+ * @param url of the running API
+ * @param key where it asks for one
+ */
+export function apiSubmitter(url: () => Promise<string>, key?: string): Submitter {
   return async (submission) => {
     const response = await fetch(`${await url()}/jobs`, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) },
       body: JSON.stringify(submission),
       signal: AbortSignal.timeout(ANSWER_MS),
     });

@@ -214,11 +214,15 @@ export const withoutSlotWatch = mutation("question to all masters", [
   "true",
 ]);
 
+const CONFIRMATION = "platform/redis/replicas/confirmation.js";
+
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
   "WAIT",
-  ["platform/redis/writers.js", '"wait", replicas, waitMs', '"wait", 0, 1'],
-  ["platform/redis/writers.js", 'typeof reached === "number" && reached >= replicas', "true"],
+  [CONFIRMATION, '"wait", wanted, waitMs', '"wait", 0, 1'],
+  [CONFIRMATION, "reached >= wanted ?", "true ?"],
+  [CONFIRMATION, '"wait", watch.wantedAt(master), waitMs', '"wait", 0, 1'],
+  [CONFIRMATION, "return found && replicasMissing(found);", "return undefined;"],
 );
 
 /** A client stays with its master until that one says that it is none. */

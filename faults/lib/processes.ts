@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { endWithUs } from "../../test/support/command.ts";
+import { inNamespace } from "../../test/support/redis-server.ts";
 
 export interface Ready {
   readonly url?: string;
@@ -16,10 +17,11 @@ export function neutralEnvironment(): NodeJS.ProcessEnv {
 const logs = new WeakMap<ChildProcess, string>();
 const LOG_SHOWN_MAX = 2_000;
 
-/** Starts a laboratory script as a child process that never outlives this one. */
+/** Starts a laboratory script as a child process that never outlives this one, in the network namespace that `LAB_NAMESPACE` names. */
 export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
   const log = openSync(logFile, "a");
-  const child = spawn(process.execPath, [script], {
+  const [program, ...args] = inNamespace([process.execPath, script], env.LAB_NAMESPACE);
+  const child = spawn(program, args, {
     env: { ...neutralEnvironment(), ...env },
     stdio: ["ignore", log, log, "ipc"],
   });

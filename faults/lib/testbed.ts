@@ -32,6 +32,8 @@ export interface TestbedOptions {
   readonly injectionMs?: () => number;
   /** Servers that stand in place of the testbed's own Redis, such as a cluster. Whoever started them stops them. */
   readonly servers?: Pick<RedisServer, "url">;
+  /** Where effects reach the witness. @default 127.0.0.1 */
+  readonly witnessHost?: string;
   /** Overrides of Redis's options, such as `["--appendfsync", "everysec"]`. */
   readonly store?: readonly string[];
   /** Added to Redis's environment. */
@@ -90,7 +92,7 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
     : await startStore(options, join(directory, "store"));
   const outages = createOutages(store);
   const proxy = options.proxied ? await startProxy(store.port) : undefined;
-  const witness = await startWitness(installation, directory);
+  const witness = await startWitness(installation, directory, options.witnessHost);
   const downstream = options.downstream
     ? await startDownstream(installation, directory, witness.url)
     : undefined;
@@ -154,7 +156,7 @@ async function startStore(options: TestbedOptions, usualDirectory: string): Prom
 /** What stands in place of one server cannot be killed as one. */
 function severalServers(url: string): RedisServer {
   const refuse = () => Promise.reject(new Error("These are several servers"));
-  return { url, port: 0, pid: 0, kill: refuse, restart: refuse, stop: async () => {} };
+  return { url, host: "", port: 0, pid: 0, kill: refuse, restart: refuse, stop: async () => {} };
 }
 
 function environment(directory: string, concurrency = 8): NodeJS.ProcessEnv {

@@ -23,10 +23,18 @@ export interface Witness {
 }
 
 /** Starts the process that effects notify. */
-export async function startWitness(installation: Installation, directory: string): Promise<Witness> {
+export async function startWitness(
+  installation: Installation,
+  directory: string,
+  host = "127.0.0.1",
+): Promise<Witness> {
   const file = join(directory, "witness.ndjson");
   const log = join(directory, "logs/witness.log");
-  const child = startProcess(installation.script("witness"), { LAB_WITNESS_FILE: file }, log);
+  const child = startProcess(
+    installation.script("witness"),
+    { LAB_WITNESS_FILE: file, LAB_WITNESS_HOST: host },
+    log,
+  );
   const { url = "" } = await readiness(child);
   return {
     url,

@@ -62,7 +62,7 @@ export async function startSentinelSet({
   try {
     const dataArgs = ["--repl-diskless-sync-delay", "0", ...args];
     const master = await start({ args: dataArgs });
-    const replicaArgs = [...dataArgs, "--replicaof", "127.0.0.1", String(master.port)];
+    const replicaArgs = [...dataArgs, "--replicaof", master.host, String(master.port)];
     const others = await Promise.all(Array.from({ length: replicas }, () => start({ args: replicaArgs })));
     const servers = [master, ...others];
     const masterClient = new Redis(master.url);
@@ -74,16 +74,18 @@ export async function startSentinelSet({
     const sentinels = await Promise.all(
       [0, 1, 2].map(async (index) => {
         const file = path.join(folder, `sentinel-${index}.conf`);
-        await writeFile(file, configuration(folder, master.port, sentinelLines));
+        await writeFile(file, configuration(folder, master, sentinelLines));
         return await start({ sentinelFile: file });
       }),
     );
     const password = sentinelLines.find((line) => line.startsWith("requirepass "))?.split(" ")[1];
-    const asking = sentinels.map(({ port }) => new Redis(port, { ...(password && { password }) }));
+    const asking = sentinels.map(
+      ({ host, port }) => new Redis(port, host, { ...(password && { password }) }),
+    );
     clients.push(...asking);
     for (const client of clients) client.on("error", () => {});
     await acquainted(asking, replicas);
-    const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    const hosts = sentinels.map(({ host, port }) => `${host}:${port}`).join(",");
     const askSentinel = async ([name = "", ...rest]: readonly string[]) =>
       await asking[0]?.call(name, ...rest);
     return {
@@ -106,10 +108,10 @@ export async function startSentinelSet({
   }
 }
 
-function configuration(folder: string, masterPort: number, lines: readonly string[]): string {
+function configuration(folder: string, { host, port }: RedisServer, lines: readonly string[]): string {
   return [
     `dir ${folder}`,
-    `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
+    `sentinel monitor ${NAME} ${host} ${port} 2`,
     `sentinel down-after-milliseconds ${NAME} 1500`,
     `sentinel failover-timeout ${NAME} 6000`,
     ...lines,

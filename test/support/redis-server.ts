@@ -12,6 +12,10 @@ export interface RedisServerOptions {
   readonly directory?: string;
   /** @default a free one */
   readonly port?: number;
+  /** The address that it listens on. @default 127.0.0.1 */
+  readonly host?: string;
+  /** The network namespace that it runs in. @default this process's */
+  readonly namespace?: string;
   /** More arguments, such as `["--maxmemory", "10mb"]`; they override the defaults below. */
   readonly args?: readonly string[];
   /** Added to its environment. */
@@ -23,6 +27,7 @@ export interface RedisServerOptions {
 /** A Redis or Valkey server that a test may damage. */
 export interface RedisServer {
   readonly url: string;
+  readonly host: string;
   readonly port: number;
   /** Of the running process; it changes with `restart()`. */
   readonly pid: number;
@@ -53,7 +58,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const tidyUp = async () => {
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };
-  const { sentinelFile } = options;
+  const { sentinelFile, host = "127.0.0.1" } = options;
   const own = sentinelFile === undefined ? ["--dir", directory, ...durable] : ["--sentinel"];
   const args = [...own, ...(options.args ?? [])];
   let { server, port } = await launchOnFreePort(args, options).catch(async (error) => {
@@ -62,7 +67,8 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   });
 
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${host}:${port}`,
+    host,
     port,
     get pid() {
       return server.pid;
@@ -81,21 +87,30 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
 
 async function launchOnFreePort(
   args: readonly string[],
-  { port: wantedPort, env, sentinelFile }: RedisServerOptions,
+  { port: wantedPort, env, sentinelFile, host = "127.0.0.1", namespace }: RedisServerOptions,
 ) {
   for (let tries = 0; tries < portTries; tries += 1) {
     const port = wantedPort ?? randomInt(ports.from, ports.to);
     // A configuration file is recognised only as the first argument.
     const file = sentinelFile === undefined ? [] : [sentinelFile];
-    const server = await launch([...file, "--bind", "127.0.0.1", "--port", String(port), ...args], env);
+    const command: [string, ...string[]] = [
+      findServer(),
+      ...file,
+      "--bind",
+      host,
+      "--port",
+      String(port),
+      ...args,
+    ];
+    const server = await launch(inNamespace(command, namespace), env);
     if (server !== "port in use") return { server, port };
   }
   throw new Error(`No free port for a Redis server: tried ${wantedPort ?? "random ones"} ${portTries} times`);
 }
 
 /** Resolves when the server itself reports that it is ready, so another server on the port is not mistaken for it. */
-async function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(findServer(), args, {
+async function launch([program, ...args]: readonly [string, ...string[]], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, ...env },
   });
@@ -116,6 +131,14 @@ async function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   await exited;
   if (printed.some((line) => line.includes("Address already in use"))) return "port in use";
   throw new Error(`The Redis server did not start:\n${printed.join("\n")}`);
+}
+
+/** The command that runs another one, as the same process, in a network namespace. */
+export function inNamespace(
+  command: readonly [string, ...string[]],
+  namespace: string | undefined,
+): readonly [string, ...string[]] {
+  return namespace === undefined ? command : ["ip", "netns", "exec", namespace, ...command];
 }
 
 /** The guard ends the server however this process ends, even by SIGKILL, because its pipe closes. */

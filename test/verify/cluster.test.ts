@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { diagnoseMasters } from "../../src/desk/doctor/doctor-redis.ts";
 import { diagnoseTopology } from "../../src/desk/doctor/doctor-topology.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
+import type { Durability } from "../../src/platform/config/variables.ts";
 import { reachRedis } from "../../src/platform/redis/connect.ts";
 import {
   type ConnectionMode,
@@ -13,7 +14,9 @@ import {
   whenReady,
 } from "../../src/platform/redis/connection.ts";
 import { redisNow } from "../../src/platform/redis/fitness/clock.ts";
-import { checkPromotion, promotionOf } from "../../src/platform/redis/fitness/redis-checks.ts";
+import { readInfo } from "../../src/platform/redis/fitness/info.ts";
+import { checkPromotion, promotionIn } from "../../src/platform/redis/fitness/replica-checks.ts";
+import { replicasOf } from "../../src/platform/redis/replicas/replica-watch.ts";
 import { application } from "../support/application.ts";
 import { get } from "../support/http.ts";
 import { withProcesses } from "../support/processes.ts";
@@ -63,7 +66,7 @@ async function reach(variables = {}) {
 }
 
 describe("a Redis Cluster", withProcesses, () => {
-  it("is refused at durability disk, because its masters have replicas, and asks for one where none is configured", async () => {
+  it("is refused at durability disk, because its masters have replicas, and asks for them where none is configured", async () => {
     const start = async (durability?: string) => {
       await using _ = await createProducer(
         application,
@@ -93,14 +96,20 @@ describe("a Redis Cluster", withProcesses, () => {
     await whenReady(client, 30_000);
     const [server] = serversOf(client) as [Redis];
 
-    const withoutReplicas = new Map([["connected_slaves", "0"]]);
+    const info = await readInfo(server);
 
-    expect(await promotionOf(server, withoutReplicas, "cluster")).toBe("unknown");
-    expect(checkPromotion("unknown")).toMatchObject({
+    const promotion = promotionIn("cluster", await replicasOf(client).read(server, info), info);
+    const checked = (durability: Durability) => checkPromotion(promotion, durability);
+
+    expect(promotion.by).toBe("unknown");
+    const refused = {
       holds: false,
       found: "(Redis does not say)",
       remedy: expect.stringContaining("CLUSTER NODES"),
-    });
+    };
+    expect(checked({ level: "disk", replicas: 0 })).toMatchObject([refused]);
+    expect(checked({ level: "replica", replicas: 0, isDefault: true })).toMatchObject([refused]);
+    expect(checked({ level: "replica", replicas: 1 })).toMatchObject([{ holds: true, isAccepted: true }]);
   });
 
   it("is named by the doctor with what it survives, and each master has its line", async () => {
@@ -115,7 +124,6 @@ describe("a Redis Cluster", withProcesses, () => {
         found:
           "Redis Cluster: 3 masters + 3 replicas; replica:1: survives the loss of a machine, whichever replica is promoted",
       },
-      { name: "promotion", verdict: "ok" },
       { name: "cluster-require-full-coverage", verdict: "warn", found: "yes" },
       { name: "cluster-node-timeout", verdict: "ok", found: "15 s" },
       { name: "open slots", verdict: "ok" },

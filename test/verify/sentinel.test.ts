@@ -59,7 +59,7 @@ function startWriting(key: string) {
 }
 
 describe("a Sentinel set", withProcesses, () => {
-  it("is refused at durability disk, which is lost with the master, and asks for a replica where none is configured", async () => {
+  it("is refused at durability disk, which is lost with the master, and asks for its replicas where none is configured", async () => {
     const env = testEnvironment({ REDIS_URL: url() });
     const start = async (durability?: string) => {
       await using _ = await createProducer(application, {
@@ -71,28 +71,28 @@ describe("a Sentinel set", withProcesses, () => {
     await expect(start("disk")).rejects.toMatchObject({
       code: "STORE_UNFIT",
       message: expect.stringMatching(
-        /^promotion: HOLDFAST_DURABILITY=disk expects that nothing promotes .*, found a Sentinel set; .* Remedy: HOLDFAST_DURABILITY=replica:1; disk-despite-failover accepts the risk\.$/,
+        /^promotion: HOLDFAST_DURABILITY=disk expects that nothing promotes .*, found a Sentinel set; .* Remedy: leave HOLDFAST_DURABILITY empty, .*; disk-despite-failover accepts the risk\.$/,
       ),
     });
     for (const durability of ["memory", "replica:2", undefined]) await start(durability);
   });
 
-  it("waits for a replica with each write where no durability is configured", async () => {
+  it("waits for each replica with each write where no durability is configured", async () => {
     const service = createService(application, { REDIS_URL: url() });
     const { url: api } = await service.startApi();
-    expect((await get(`${api}/overview`)).body).toMatchObject({ store: { durability: "replica:1" } });
+    expect((await get(`${api}/overview`)).body).toMatchObject({ store: { durability: "replica:2" } });
     const submit = (key: string) => post(`${api}/jobs`, { type: "echo", payload: 1, idempotencyKey: key });
     expect((await submit("confirmed")).status).toBe(202);
     const signal = (name: NodeJS.Signals) => {
-      for (const { pid } of set.servers.slice(1)) process.kill(pid, name);
+      for (const { pid } of set.servers.slice(2)) process.kill(pid, name);
     };
 
-    // A replica that is stopped cannot confirm.
+    // One of the two that is stopped cannot confirm.
     signal("SIGSTOP");
     const answer = await submit("unconfirmed").finally(() => signal("SIGCONT"));
 
     expect(answer).toMatchObject({ status: 503, body: { code: "STORE_UNAVAILABLE" } });
-    expect(answer.body.detail).toMatch(/^0 of 1 replica confirmed in time/);
+    expect(answer.body.detail).toMatch(/^[01] of 2 replicas confirmed in time/);
     await set.inSync();
   });
 
@@ -189,19 +189,25 @@ describe("a Sentinel set", withProcesses, () => {
         found:
           "Sentinel set main: master + 2 replicas; replica:2: survives the loss of a machine, whichever replica is promoted",
       },
-      { name: "promotion", verdict: "ok" },
       { name: "sentinels", verdict: "ok", found: "3, quorum 2; they promote a replica after 1.5 s" },
       { name: "min-replicas-max-lag", verdict: "warn", found: "10 s" },
     ]);
-    expect((await found("disk-despite-failover"))[1]).toMatchObject({
-      name: "failover",
+  });
+
+  it("says the price where fewer replicas confirm than can be promoted, in the log and the overview, and is ready", async () => {
+    const service = createService(application, { REDIS_URL: url(), HOLDFAST_DURABILITY: "replica:1" });
+    const { url: api } = await service.startApi();
+
+    const promotion = {
+      name: "promotion",
       verdict: "warn",
-      reason: expect.stringContaining("loses the last acknowledged jobs"),
-    });
-    expect((await found("replica:1"))[1]).toMatchObject({
-      verdict: "warn",
-      found: "1 of 2 replicas confirm each write",
-      remedy: expect.stringContaining("replica:2"),
+      found: "1 of 2 confirm; accepted by HOLDFAST_DURABILITY=replica:1",
+      reason: expect.stringContaining("effects run on both sides of a split network"),
+      remedy: expect.stringContaining("leave HOLDFAST_DURABILITY empty"),
+    };
+    expect(await get(`${api}/health/ready`)).toMatchObject({
+      status: 200,
+      body: { reasons: [], checks: expect.arrayContaining([expect.objectContaining(promotion)]) },
     });
   });
 

@@ -12,8 +12,9 @@ const server = createServer(async (request, response) => {
 server.keepAliveTimeout = 60_000;
 process.on("disconnect", () => process.exit(1));
 process.on("SIGTERM", () => process.exit(0));
-server.listen(0, "127.0.0.1", () => {
+const host = process.env.LAB_WITNESS_HOST ?? "127.0.0.1";
+server.listen(0, host, () => {
   const address = server.address();
   if (typeof address === "object" && address !== null)
-    process.send?.({ ready: true, url: `http://127.0.0.1:${address.port}/` });
+    process.send?.({ ready: true, url: `http://${host}:${address.port}/` });
 });

@@ -10,7 +10,8 @@ import {
 } from "../../platform/redis/fitness/clock.ts";
 import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { type Info, onlineReplicas, readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
-import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redis-checks.ts";
+import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
+import type { Expectations } from "../../platform/redis/fitness/redis-checks.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";
 import { findRefusedWrites, type RefusedWrites } from "../write-probe.ts";
@@ -78,12 +79,13 @@ function pingMsOf({ samples }: ServerReading): number {
 }
 
 function requirement(check: RedisCheck, durability: Durability): Finding {
-  const { setting, expected, found, holds, isStated, risk, remedy } = check;
+  const { setting, expected, found, holds, isStated, isAccepted, risk, remedy } = check;
   const shown = isStated ? `${found} (stated, not seen)` : found;
-  return finding(setting, holds ? "ok" : "bad", shown, {
+  const verdict = isAccepted ? "warn" : "ok";
+  return finding(setting, holds ? verdict : "bad", shown, {
     reason: `HOLDFAST_DURABILITY=${durabilityText(durability)} expects ${expected}: ${risk}`,
     remedy,
-    code: "STORE_UNFIT",
+    ...(!holds && { code: "STORE_UNFIT" }),
   });
 }
 

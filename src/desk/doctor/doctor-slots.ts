@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { UNSAID } from "../../platform/redis/fitness/redis-checks.ts";
+import { UNSAID } from "../../platform/redis/fitness/redis-check.ts";
 import { findOpenQueues, type OpenQueue } from "../overview/open-queues.ts";
 import { type Finding, finding, findings } from "./finding.ts";
 

@@ -76,8 +76,6 @@ export async function diagnoseTopology(client: RedisConnection, durability: Dura
   const { masters, sentinel } = topology;
   return findings(
     ok("topology", `${nameOf(topology)}; ${durabilityText(durability)}: ${survives(topology, durability)}`),
-    durability.level === "replica" && promotion(topology, durability),
-    durability.level === "disk-despite-failover" && despiteFailover(),
     topology.kind === "server" && idleReplicas(masters, durability),
     sentinel && sentinels(sentinel),
     topology.kind === "cluster" && findings(coverage(masters), nodeTimeout(masters), openSlots(masters)),
@@ -95,14 +93,14 @@ function nameOf({ kind, masters, sentinel }: Topology): string {
     : `one server + ${replicas}`;
 }
 
-function survives(topology: Topology, { level, replicas }: Durability): string {
+function survives(topology: Topology, { level, replicas, isDefault }: Durability): string {
   if (level === "memory") return "survives a crash of any process, but not of Redis";
   const canPromote = topology.kind !== "server" && mostReplicas(topology) > 0;
   if (level !== "replica" && !canPromote)
     return "survives a crash of Redis and of its machine, if the disk survives";
   if (level !== "replica")
     return `survives a crash of Redis and of its machine; a promotion loses what the promoted replica does not have yet, ${plannedWay(topology)}`;
-  if (replicas >= mostReplicas(topology))
+  if (isDefault || replicas >= mostReplicas(topology))
     return "survives the loss of a machine, whichever replica is promoted";
   return `survives the loss of a machine, if one of the ${replicas} that confirmed is promoted`;
 }
@@ -117,30 +115,12 @@ function mostReplicas({ masters, sentinel }: Topology): number {
   return Math.max(sentinel?.replicas ?? 0, ...masters.map(({ replicas }) => replicas));
 }
 
-/** Only a write that every replica has is there whichever of them is promoted. */
-function promotion(topology: Topology, { replicas }: Durability): Finding {
-  const there = mostReplicas(topology);
-  const found = `${replicas} of ${counted(there, "replica")} confirm each write`;
-  return finding("promotion", replicas >= there ? "ok" : "warn", found, {
-    reason: "a replica that did not confirm may be promoted, without acknowledged jobs",
-    remedy: `HOLDFAST_DURABILITY=replica:${there}, or forbid the promotion of the others (replica-priority 0; cluster-replica-no-failover yes)`,
-  });
-}
-
-function despiteFailover(): Finding {
-  return finding("failover", "warn", "accepted by HOLDFAST_DURABILITY=disk-despite-failover", {
-    reason:
-      "a promotion without a person loses the last acknowledged jobs, and while the network is split, effects run on both sides",
-    remedy: "HOLDFAST_DURABILITY=replica:1",
-  });
-}
-
 /** Behind one URL nobody can see what promotes a replica. */
 function idleReplicas([master]: readonly Master[], { level }: Durability): Finding | undefined {
   if (level !== "disk" || master === undefined || master.replicas === 0) return undefined;
   return finding("replicas behind one URL", "warn", counted(master.replicas, "replica"), {
     reason: "if something promotes one without a person, acknowledged jobs are lost and effects run twice",
-    remedy: "HOLDFAST_DURABILITY=replica:1, and a REDIS_URL that names the Sentinels or the cluster",
+    remedy: `a REDIS_URL that names the Sentinels or the cluster; or HOLDFAST_DURABILITY=replica:${master.replicas}`,
   });
 }
 

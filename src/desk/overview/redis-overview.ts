@@ -2,7 +2,8 @@ import { durabilityText } from "../../platform/config/variables.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
-import type { Expectations, RedisCheck } from "../../platform/redis/fitness/redis-checks.ts";
+import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
+import type { Expectations } from "../../platform/redis/fitness/redis-checks.ts";
 import type { RedisOverview } from "./overview.ts";
 import { fullest, measurePing, readMemory } from "./redis-load.ts";
 

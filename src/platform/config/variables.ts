@@ -68,10 +68,15 @@ export type Durability =
   | {
       readonly level: "memory" | "disk" | "disk-despite-failover";
       readonly replicas: 0;
-      /** Whether none is configured: then it is `replica:1` where a replica can be promoted. */
+      /** Whether none is configured. */
       readonly isDefault?: true;
     }
-  | { readonly level: "replica"; readonly replicas: number; readonly isDefault?: never };
+  | {
+      readonly level: "replica";
+      /** How many must confirm; where none is configured, those that can be promoted now, of the master that has most of them. */
+      readonly replicas: number;
+      readonly isDefault?: true;
+    };
 
 const durability = z
   .union([
@@ -87,7 +92,8 @@ const durability = z
 
 /** As `HOLDFAST_DURABILITY` spells it. */
 export function durabilityText({ level, replicas }: Durability): string {
-  return level === "replica" ? `replica:${replicas}` : level;
+  if (level !== "replica") return level;
+  return replicas === 0 ? "disk" : `replica:${replicas}`;
 }
 
 /** How many attempts a worker process runs at a time. */
@@ -180,7 +186,7 @@ export const variables = {
     schema: durability,
     expected: "memory, disk, replica or replica:N (N from 1 to 9), disk-despite-failover",
     meaning:
-      "What acknowledged means: in memory, fsynced to disk, or also on N replicas. If empty: disk; where a replica can be promoted, replica:1.",
+      "What acknowledged means: in memory, fsynced to disk, or also on N replicas. If empty: disk; where replicas can be promoted, replica:N with all of them.",
     fallback: "",
   }),
   HOLDFAST_STORE_TRUST: variable({

@@ -54,7 +54,8 @@ export async function connectRedis(
   const redis = await reachRedis(settings, mode, log);
   const check = async () => {
     const durability = await durabilityFor(redis.client, settings.HOLDFAST_DURABILITY);
-    await requireFitRedis(redis.client, { ...settings, HOLDFAST_DURABILITY: durability });
+    const prices = await requireFitRedis(redis.client, { ...settings, HOLDFAST_DURABILITY: durability });
+    for (const price of prices) log?.warn(price);
     return { ...redis, durability };
   };
   try {

@@ -6,6 +6,7 @@ import type { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
 import { duplicate, isReadOnly, modeOf, type RedisConnection, whenReady } from "./connection.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
+import { type Confirmation, confirmationOf } from "./replicas/confirmation.ts";
 import { isNoScript, type RedisCommand, type Script } from "./script.ts";
 
 /** The reply of a script that writes. */
@@ -31,11 +32,9 @@ export interface Writers extends Running {
  *
  * @throws HoldfastError `STORE_UNAVAILABLE` when Redis cannot be reached within 5 s
  */
-export async function openWriters(
-  client: RedisConnection,
-  { level, replicas }: Durability,
-): Promise<Writers> {
-  if (level === "replica") return await replicatedWriters(client, replicas);
+export async function openWriters(client: RedisConnection, durability: Durability): Promise<Writers> {
+  if (durability.level === "replica")
+    return await replicatedWriters(client, confirmationOf(client, durability));
   const write: Writer = async (script, keys, args) => ({
     reply: await script.run(client, keys, args),
     unconfirmed: undefined,
@@ -48,7 +47,7 @@ export async function openWriters(
  * still renewed and reads answered while a replica is away. The client resends nothing by itself, because on a new connection
  * `WAIT` has nothing to wait for. It must then reject what was lost, which ioredis only does with a bound of retries.
  */
-async function replicatedWriters(client: RedisConnection, replicas: number): Promise<Writers> {
+async function replicatedWriters(client: RedisConnection, confirmation: Confirmation): Promise<Writers> {
   const own = duplicate(client, {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -61,7 +60,7 @@ async function replicatedWriters(client: RedisConnection, replicas: number): Pro
     throw error;
   });
   return {
-    write: createGroupWriter({ client: own, replicas, isRetrying: modeOf(client) === "retrying" }),
+    write: createGroupWriter({ client: own, confirmation, isRetrying: modeOf(client) === "retrying" }),
     stop: stopOnce(async () => own.disconnect()),
   };
 }
@@ -69,8 +68,7 @@ async function replicatedWriters(client: RedisConnection, replicas: number): Pro
 interface GroupWriterOptions {
   /** Used for nothing else: `WAIT` blocks it. */
   readonly client: RedisConnection;
-  /** How many replicas must confirm. */
-  readonly replicas: number;
+  readonly confirmation: Confirmation;
   /** Whether a write whose reply was lost is sent again: nobody waits for it. */
   readonly isRetrying: boolean;
 }
@@ -105,7 +103,7 @@ function createGroupWriter(options: GroupWriterOptions): Writer {
   const groups = new Map<string, WriteGroup>();
   const send = (write: PendingWrite) => {
     const master = masterOf(options.client, write.keys);
-    const group = groups.get(master) ?? new WriteGroup(options, send);
+    const group = groups.get(master) ?? new WriteGroup(options, master, send);
     groups.set(master, group);
     group.add(write);
   };
@@ -123,12 +121,15 @@ function masterOf(client: RedisConnection, [key = ""]: readonly string[]): strin
 /** The writes to one master. */
 class WriteGroup {
   readonly #options: GroupWriterOptions;
+  /** `host:port` in a cluster. */
+  readonly #master: string;
   readonly #sendAgain: (write: PendingWrite) => void;
   #waiting: PendingWrite[] = [];
   #isSending = false;
 
-  constructor(options: GroupWriterOptions, sendAgain: (write: PendingWrite) => void) {
+  constructor(options: GroupWriterOptions, nodes: string, sendAgain: (write: PendingWrite) => void) {
     this.#options = options;
+    this.#master = nodes.replace(/;.*$/, "");
     this.#sendAgain = sendAgain;
   }
 
@@ -153,16 +154,14 @@ class WriteGroup {
   }
 
   async #sendTogether(writes: readonly PendingWrite[]): Promise<void> {
-    const { client, replicas } = this.#options;
+    const { client, confirmation } = this.#options;
     const waited = performance.now() - Math.min(...writes.map(({ askedAt }) => askedAt));
     const waitMs = Math.round(Math.max(WAIT_LEAST_MS, CONFIRMED_WITHIN_MS - waited));
     const scripts = writes.map(({ script, keys, args, isWhole }) =>
       script.command(client, keys, args, isWhole),
     );
-    const replies = await inRow(client, [...scripts, ["wait", replicas, waitMs]]);
-    const reached = replies[writes.length];
-    const isConfirmed = typeof reached === "number" && reached >= replicas;
-    const unconfirmed = isConfirmed ? undefined : replicasMissing(Number(reached) || 0, replicas);
+    const replies = await inRow(client, [...scripts, ...confirmation.commands(this.#master, waitMs)]);
+    const unconfirmed = await confirmation.unconfirmed(replies.slice(writes.length));
     for (const [index, write] of writes.entries()) this.#answer(write, replies[index], unconfirmed);
   }
 
@@ -214,10 +213,4 @@ async function learnSlot(client: RedisConnection, [key = ""]: readonly string[])
 /** No reply, or one from a master that is a replica now. */
 function isLost(error: Error): boolean {
   return error.name !== "ReplyError" || isReadOnly(error);
-}
-
-/** Redis has the write, or may have it; too few replicas confirmed it in time. */
-function replicasMissing(reached: number, wanted: number): HoldfastError {
-  const replicas = wanted === 1 ? "replica" : "replicas";
-  return redisUnavailable(undefined, `${reached} of ${wanted} ${replicas} confirmed in time`);
 }

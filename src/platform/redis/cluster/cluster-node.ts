@@ -9,6 +9,8 @@ export interface ClusterNode {
   readonly configEpoch: number;
   /** How many replicas it has, those that are down included. */
   readonly replicas: number;
+  /** Every other node that it knows. */
+  readonly others: readonly OtherNode[];
   /** How many of its slots are being moved, to it or away from it. */
   readonly openSlots: number;
   /** Of its slots that are being moved away: the id of the node that gets them. */
@@ -28,6 +30,19 @@ export interface KnownMaster {
   /** Whether the nodes have agreed that it cannot be reached. */
   readonly hasFailed: boolean;
   readonly servesSlots: boolean;
+}
+
+/** Another node, as one of them knows it. */
+export interface OtherNode {
+  readonly id: string;
+  /** `host:port`, without the host where it is not known. */
+  readonly address: string;
+  /** The id of its master; undefined for a master. */
+  readonly master: string | undefined;
+  readonly servesSlots: boolean;
+  readonly hasFailed: boolean;
+  /** Whether nothing promotes it: `cluster-replica-no-failover yes`. */
+  readonly isBarred: boolean;
 }
 
 /** `host:port` of a server, or its socket. */
@@ -66,11 +81,34 @@ export function parseClusterNodes(text: string): ClusterNode {
     isMaster: flags.split(",").includes("master"),
     configEpoch: Number(configEpoch),
     replicas: nodes.filter(([, , , master]) => master !== undefined && master === id).length,
+    others: nodes.filter(([, , of = ""]) => !/myself|handshake/.test(of)).map(otherNode),
     openSlots: open.length,
     migrating: new Map(open.filter(({ isLeaving }) => isLeaving).map(({ slot, other }) => [slot, other])),
     importing: new Set(open.filter(({ isLeaving }) => !isLeaving).map(({ slot }) => slot)),
     owns: (slot) => ranges.some(([first, last = first]) => first <= slot && slot <= last),
     masters: nodes.flatMap(knownMaster),
+  };
+}
+
+function otherNode([
+  id = "",
+  address = "",
+  flags = "",
+  master,
+  ,
+  ,
+  ,
+  ,
+  ...slots
+]: readonly string[]): OtherNode {
+  const known = flags.split(",");
+  return {
+    id,
+    address: address.replace(/[@,].*$/, ""),
+    master: known.includes("slave") ? master : undefined,
+    servesSlots: slots.length > 0,
+    hasFailed: known.includes("fail"),
+    isBarred: known.includes("nofailover"),
   };
 }
 

@@ -33,34 +33,33 @@ function sentinelsFailed(said: readonly string[], name: string): Error {
   return new Error(`No sentinel names the master: ${said.join("; ")}`);
 }
 
-/** A client for each sentinel that `REDIS_URL` names. */
+/** A client for each sentinel that is known. */
 export function sentinelClients(options: SentinelConnectionOptions): Redis[] {
-  const {
-    sentinels = [],
-    sentinelUsername: username,
-    sentinelPassword: password,
-    sentinelTLS: tls,
-  } = options;
-  return sentinels.map(({ host, port }) => {
-    const client = new Redis({
-      ...(host !== undefined && { host }),
-      ...(port !== undefined && { port }),
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-      ...(tls !== undefined && { tls }),
-      connectTimeout: CONNECT_MS,
-      commandTimeout: SENTINEL_ANSWER_MS,
-      // Sentinels refuse the commands of a ready check, and forget nothing that would have to be loaded.
-      enableReadyCheck: false,
-      autoResubscribe: false,
-      enableOfflineQueue: false,
-      disableClientInfo: true,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => RECONNECT_MS,
-    });
-    client.on("error", () => {});
-    return client;
+  return (options.sentinels ?? []).map((address) => sentinelClient(options, address));
+}
+
+export type SentinelAddress = NonNullable<SentinelConnectionOptions["sentinels"]>[number];
+
+export function sentinelClient(options: SentinelConnectionOptions, { host, port }: SentinelAddress): Redis {
+  const { sentinelUsername: username, sentinelPassword: password, sentinelTLS: tls } = options;
+  const client = new Redis({
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls }),
+    connectTimeout: CONNECT_MS,
+    commandTimeout: SENTINEL_ANSWER_MS,
+    // Sentinels refuse the commands of a ready check, and forget nothing that would have to be loaded.
+    enableReadyCheck: false,
+    autoResubscribe: false,
+    enableOfflineQueue: false,
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => RECONNECT_MS,
   });
+  client.on("error", () => {});
+  return client;
 }
 
 /**

@@ -10,7 +10,8 @@ import { addressOf } from "../cluster/cluster-node.ts";
 import { kindOf, type RedisConnection, serversOf, type TopologyKind } from "../connection.ts";
 import { inTime, redisUnavailable } from "../redis-errors.ts";
 import { readInfo } from "./info.ts";
-import { checkServer, checkVersion, type Expectations, type RedisCheck } from "./redis-checks.ts";
+import type { RedisCheck } from "./redis-check.ts";
+import { checkServer, checkVersion, type Expectations } from "./redis-checks.ts";
 
 /** Checks what the configured durability rests on. In a cluster every master is checked, and the worst is returned. */
 export async function checkRedis(client: RedisConnection, expectations: Expectations): Promise<RedisCheck[]> {
@@ -25,8 +26,14 @@ export async function checkRedis(client: RedisConnection, expectations: Expectat
 function worstOf(checked: RedisCheck[][], kind: TopologyKind): RedisCheck[] {
   const worst = new Map<string, RedisCheck>();
   for (const check of (kind === "cluster" ? withoutDemoted(checked) : checked).flat())
-    if (!worst.has(check.setting) || !check.holds) worst.set(check.setting, check);
+    if (gravityOf(check) > gravityOf(worst.get(check.setting))) worst.set(check.setting, check);
   return [...worst.values()];
+}
+
+function gravityOf(check: RedisCheck | undefined): number {
+  if (check === undefined) return 0;
+  if (!check.holds) return 3;
+  return check.isAccepted ? 2 : 1;
 }
 
 /** The client learns within seconds that a cluster has another master; until then it still lists the old one. */
@@ -37,10 +44,20 @@ function withoutDemoted(checked: RedisCheck[][]): RedisCheck[][] {
   return masters.length === 0 ? checked : masters;
 }
 
-/** @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy */
-export async function requireFitRedis(client: RedisConnection, expectations: Expectations): Promise<void> {
-  const flaws = (await checkRedis(client, expectations)).filter(({ holds }) => !holds);
-  if (flaws.length === 0) return;
+/**
+ * @returns what each promise costs that `HOLDFAST_DURABILITY` gives up by name
+ * @throws HoldfastError `STORE_UNFIT` that names every flaw, its risk and its remedy
+ */
+export async function requireFitRedis(
+  client: RedisConnection,
+  expectations: Expectations,
+): Promise<string[]> {
+  const checks = await checkRedis(client, expectations);
+  const flaws = checks.filter(({ holds }) => !holds);
+  if (flaws.length === 0)
+    return checks
+      .filter(({ isAccepted }) => isAccepted)
+      .map(({ setting, found, risk }) => `${setting}: ${found}: ${risk}`);
   throw new HoldfastError("STORE_UNFIT", flaws.map((flaw) => describeFlaw(flaw, expectations)).join("\n"));
 }
 

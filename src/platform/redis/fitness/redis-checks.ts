@@ -2,27 +2,12 @@ import slotOf from "cluster-key-slot";
 import { Cluster, type Redis } from "ioredis";
 import type { Settings } from "../../config/settings.ts";
 import type { Durability, StatedSettings } from "../../config/variables.ts";
-import { addressOf, readClusterNode } from "../cluster/cluster-node.ts";
-import { kindOf, type RedisConnection, serversOf, type TopologyKind } from "../connection.ts";
-import { type Info, onlineReplicas, readInfo, versionOf } from "./info.ts";
-
-/** One setting or state of Redis that the guarantees rest on. */
-export interface RedisCheck {
-  readonly setting: string;
-  readonly expected: string;
-  readonly found: string;
-  readonly holds: boolean;
-  /** Whether it cannot be read, and an operator states it. */
-  readonly isStated?: true;
-  /** Whether Redis itself, or `WAIT`, refuses each write while it does not hold. */
-  readonly isEnforced?: true;
-  /** What can happen otherwise. */
-  readonly risk: string;
-  readonly remedy: string;
-}
-
-/** What stands for a value that Redis keeps to itself. */
-export const UNSAID = "(Redis does not say)";
+import { addressOf } from "../cluster/cluster-node.ts";
+import { kindOf, type RedisConnection, serversOf } from "../connection.ts";
+import { replicasOf } from "../replicas/replica-watch.ts";
+import { type Info, readInfo, versionOf } from "./info.ts";
+import { type RedisCheck, UNSAID } from "./redis-check.ts";
+import { checkPromotion, checkReplicas, promotionIn } from "./replica-checks.ts";
 
 /** What a configuration expects of Redis. */
 export type Expectations = Pick<Settings, "HOLDFAST_DURABILITY" | "HOLDFAST_STORE_TRUST" | "HOLDFAST_PREFIX">;
@@ -33,21 +18,21 @@ export async function checkServer(
   server: Redis,
   { HOLDFAST_DURABILITY: durability, HOLDFAST_STORE_TRUST: stated, HOLDFAST_PREFIX: prefix }: Expectations,
 ): Promise<RedisCheck[]> {
-  const { level, replicas } = durability;
+  const { level } = durability;
   const kind = kindOf(client);
   const isOnDisk = level !== "memory";
   const info = await readInfo(server);
-  const isKnownSafe = level === "memory" || level === "replica";
-  const promotion = isKnownSafe ? "none" : await promotionOf(server, info, kind);
-  const isFenced = level === "disk-despite-failover" && promotion !== "none";
+  const replicas = await replicasOf(client).read(server, info);
+  const promotion = promotionIn(kind, replicas, info);
+  const isFenced = level === "disk-despite-failover" && promotion.by !== "none";
   return [
     checkVersion(info),
     checkRole(info),
     checkTopology(info, kind === "cluster"),
-    ...(level === "disk" ? [checkPromotion(promotion)] : []),
+    ...checkPromotion(promotion, durability),
     ...(await checkSettings(server, { isOnDisk, isFenced }, stated)),
     ...(isOnDisk ? [await checkLog(client, server, info, prefix)] : []),
-    ...(level === "replica" ? [checkReplicas(info, replicas)] : []),
+    ...checkReplicas(info, replicas, durability),
   ];
 }
 
@@ -224,49 +209,24 @@ function keyOn(client: RedisConnection, server: Redis, prefix: string): string |
   return undefined;
 }
 
-/** Whether something promotes a replica without a person. */
-export type Promotion = "none" | "sentinel" | "cluster" | "unknown";
-
-/** A cluster's master without a replica keeps its role, whatever happens. */
-export async function promotionOf(server: Redis, info: Info, kind: TopologyKind): Promise<Promotion> {
-  if (kind !== "cluster") return kind === "sentinel" ? "sentinel" : "none";
-  if (Number(info.get("connected_slaves") ?? 0) > 0) return "cluster";
-  const node = await readClusterNode(server);
-  if (node === undefined) return "unknown";
-  return node.replicas > 0 ? "cluster" : "none";
-}
-
-const found: Readonly<Record<Promotion, string>> = {
-  none: "none",
-  sentinel: "a Sentinel set",
-  cluster: "a cluster whose masters have replicas",
-  unknown: UNSAID,
-};
-
-/** Durability `disk` knows one disk. A promoted replica has another, and a master that was cut off goes on acknowledging. */
-export function checkPromotion(promotion: Promotion): RedisCheck {
-  return {
-    setting: "promotion",
-    expected: "that nothing promotes a replica without a person",
-    found: found[promotion],
-    holds: promotion === "none",
-    risk: "a promotion loses acknowledged jobs, and a network split repeats effects",
-    remedy:
-      promotion === "unknown"
-        ? "allow the user CLUSTER NODES, or HOLDFAST_DURABILITY=replica:1; disk-despite-failover accepts the risk"
-        : "HOLDFAST_DURABILITY=replica:1; disk-despite-failover accepts the risk",
-  };
-}
-
-/** Returns the durability in force: where none is configured, and a replica can be promoted, one replica must confirm. */
+/** Returns the durability in force: where none is configured, all replicas that can be promoted must confirm. */
 export async function durabilityFor(client: RedisConnection, configured: Durability): Promise<Durability> {
   if (configured.isDefault === undefined) return configured;
   const kind = kindOf(client);
-  const promotions = serversOf(client).map(async (server) =>
-    promotionOf(server, await readInfo(server), kind),
-  );
-  const isSafe = (await Promise.all(promotions)).every((promotion) => promotion === "none");
-  return isSafe ? { level: "disk", replicas: 0 } : { level: "replica", replicas: 1 };
+  const watch = replicasOf(client);
+  const promotions = serversOf(client).map(async (server) => {
+    const info = await readInfo(server);
+    return promotionIn(kind, await watch.read(server, info), info);
+  });
+  const isSafe = (await Promise.all(promotions)).every(({ by }) => by === "none");
+  if (isSafe) return { level: "disk", replicas: 0, isDefault: true };
+  return {
+    level: "replica",
+    isDefault: true,
+    get replicas() {
+      return watch.most;
+    },
+  };
 }
 
 const OLDEST_VERSION = 7;
@@ -307,18 +267,5 @@ function checkTopology(info: Info, isClusterExpected: boolean): RedisCheck {
     holds: isCluster === isClusterExpected,
     risk: "keys that this node does not hold cannot be reached",
     remedy: "REDIS_URL=redis://NODE:PORT,redis://NODE:PORT for a cluster, and one URL alone for one server",
-  };
-}
-
-function checkReplicas(info: Info, wanted: number): RedisCheck {
-  const online = onlineReplicas(info);
-  return {
-    setting: "replicas",
-    expected: `${wanted} online`,
-    found: String(online),
-    holds: online >= wanted,
-    isEnforced: true,
-    risk: "no job can be acknowledged as replicated",
-    remedy: "connect the missing replicas",
   };
 }
