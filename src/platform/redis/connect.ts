@@ -7,6 +7,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Logger } from "../lib/logger.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import { isOf, type RememberedNodes, readNodes } from "./cluster/node-file.ts";
 import {
   type ConnectionMode,
   isLoading,
@@ -77,13 +78,17 @@ export async function reachRedis(
   log?: Logger,
 ): Promise<ConnectedRedis> {
   const reporter = createReporter(log);
-  const client = openConnection(redisUrl(settings), mode, reporter.onError);
-  try {
-    await Promise.race([untilReady(client, settings, log), reporter.rejected]);
-  } catch (error) {
-    client.disconnect();
-    throw error;
-  }
+  const open = async ({ addresses }: Pick<RememberedNodes, "addresses">) => {
+    const client = openConnection(redisUrl(settings), mode, reporter.onError, addresses);
+    try {
+      await Promise.race([untilReady(client, settings, log), reporter.rejected]);
+      return client;
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
+  };
+  const client = await openKnown(settings, open);
   client.on("close", () => log?.warn("Redis is away; reconnecting"));
   client.on("ready", () => {
     reporter.onReady();
@@ -98,6 +103,18 @@ export async function reachRedis(
       client.disconnect();
     }),
   };
+}
+
+/** Begins with the nodes that an earlier process knew last, unless they lead to another Redis than theirs. */
+async function openKnown(
+  settings: Settings,
+  open: (nodes: Pick<RememberedNodes, "addresses">) => Promise<RedisConnection>,
+): Promise<RedisConnection> {
+  const remembered = readNodes(settings.HOLDFAST_DATA_DIR, redisUrl(settings));
+  const client = await open(remembered);
+  if (remembered.addresses.length === 0 || (await isOf(remembered, client))) return client;
+  client.disconnect();
+  return await open({ addresses: [] });
 }
 
 /** `REDIS_URL`, or the embedded server's. */

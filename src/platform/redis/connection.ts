@@ -1,14 +1,17 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
 import { addressOf } from "./cluster/cluster-node.ts";
+import { shareNodes } from "./cluster/known-nodes.ts";
 import { mendCluster } from "./cluster/mend-cluster.ts";
 import { own } from "./cluster/own-sockets.ts";
 import { explainSentinels } from "./cluster/sentinels.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import {
+  type Address,
   address,
   type ConnectionOptions,
   credentials,
+  nameOf,
   parseUrl,
   sentinelOptions,
   socketOptions,
@@ -34,11 +37,13 @@ const LOADING_ANSWER_MS = 1_000;
  * @param url `redis://`, `rediss://`, `unix://[user][:password]@/path`; several comma-separated nodes are a Redis Cluster;
  *   `sentinel://[user:password@]host:port,host:port/MASTER` is a Sentinel set
  * @param onError called for every lost or failed connection, with a text that holds no secret
+ * @param remembered more nodes of the cluster, or more sentinels, to begin with
  */
 export function openConnection(
   url: string,
   mode: ConnectionMode,
   onError: (error: Error) => void,
+  remembered: readonly Address[] = [],
 ): RedisConnection {
   const options: ConnectionOptions = {
     ...behaviour[mode],
@@ -48,9 +53,12 @@ export function openConnection(
     disableClientInfo: true,
     reconnectOnError: reconnectOnReadOnly(),
   };
-  const client = own(createClient(url, mode, options));
+  const client = own(createClient(url, mode, options, remembered));
   client.setMaxListeners(LISTENERS_MAX);
-  if (client instanceof Cluster) mendCluster(client);
+  if (client instanceof Cluster) {
+    mendCluster(client);
+    shareNodes(client);
+  }
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
 }
@@ -98,28 +106,42 @@ const redirections: Record<ConnectionMode, ClusterOptions> = {
 /** A process that sends nothing, and a subscriber, would not notice that another master has their slots. */
 const REFRESH_SLOTS_MS = 5_000;
 
-function createClient(url: string, mode: ConnectionMode, options: ConnectionOptions): RedisConnection {
-  if (url.startsWith("sentinel://")) return new Redis({ ...options, ...sentinelOptions(url) });
+function createClient(
+  url: string,
+  mode: ConnectionMode,
+  options: ConnectionOptions,
+  remembered: readonly Address[],
+): RedisConnection {
+  if (url.startsWith("sentinel://")) {
+    const { sentinels = [], ...named } = sentinelOptions(url);
+    return new Redis({ ...options, ...named, sentinels: unique([...sentinels, ...remembered]) });
+  }
   if (url.startsWith("unix://")) return new Redis({ ...options, ...socketOptions(url) });
-  if (url.includes(",")) return createCluster(url, mode, options);
+  if (url.includes(",")) return createCluster(url, mode, options, remembered);
   return new Redis(url, options);
 }
 
-function createCluster(url: string, mode: ConnectionMode, redisOptions: ConnectionOptions): Cluster {
+function unique<Node extends Partial<Address>>(nodes: readonly Node[]): Node[] {
+  return [...new Map(nodes.map((node) => [nameOf(node), node])).values()];
+}
+
+function createCluster(
+  url: string,
+  mode: ConnectionMode,
+  redisOptions: ConnectionOptions,
+  remembered: readonly Address[],
+): Cluster {
   const nodes = url.split(",").map((node) => parseUrl(node.includes("://") ? node : `redis://${node}`));
   const [first] = nodes;
   const tls = first?.protocol === "rediss:" ? { tls: {} } : {};
-  return new Cluster(
-    nodes.map((node) => address(node, 6379)),
-    {
-      ...redirections[mode],
-      redisOptions: { ...redisOptions, ...tls, ...credentials(first) },
-      enableOfflineQueue: redisOptions.enableOfflineQueue ?? true,
-      slotsRefreshInterval: REFRESH_SLOTS_MS,
-      // A certificate has the name, not the address that it resolves to.
-      dnsLookup: (name, callback) => callback(null, name),
-    },
-  );
+  return new Cluster(unique([...nodes.map((node) => address(node, 6379)), ...remembered]), {
+    ...redirections[mode],
+    redisOptions: { ...redisOptions, ...tls, ...credentials(first) },
+    enableOfflineQueue: redisOptions.enableOfflineQueue ?? true,
+    slotsRefreshInterval: REFRESH_SLOTS_MS,
+    // A certificate has the name, not the address that it resolves to.
+    dnsLookup: (name, callback) => callback(null, name),
+  });
 }
 
 /**

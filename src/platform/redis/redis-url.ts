@@ -58,7 +58,16 @@ export function credentials(url: URL | undefined): Pick<ConnectionOptions, "user
   return { ...(username && { username }), ...(password && { password }) };
 }
 
-export function address({ hostname, port }: URL, defaultPort: number): { host: string; port: number } {
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function nameOf({ host, port }: Partial<Address>): string {
+  return `${host}:${port}`;
+}
+
+export function address({ hostname, port }: URL, defaultPort: number): Address {
   // An IPv6 address has brackets in a URL, and nowhere else.
   return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port || defaultPort) };
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
+import { shareNodes } from "./known-nodes.ts";
 import { guardSlots, lookIfOpen } from "./slot-guard.ts";
 import { SlotWatch } from "./slot-watch.ts";
 
@@ -198,6 +199,7 @@ const mendCopies: Mend = (cluster, watch) => {
   cluster.duplicate = (...args) => {
     const other = duplicate(...args);
     mendCluster(other, watch);
+    shareNodes(other, cluster);
     return other;
   };
 };

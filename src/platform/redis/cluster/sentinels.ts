@@ -5,6 +5,8 @@ import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredi
 export const SENTINEL_ANSWER_MS = 1_000;
 const CONNECT_MS = 3_000;
 const RECONNECT_MS = 1_000;
+/** Sentinels that were added or replaced are listened to from then on. */
+const RENEWED_EVERY_MS = 2_000;
 
 /** Every connection to a Sentinel set has these. */
 export const sentinelTimeouts = { sentinelCommandTimeout: SENTINEL_ANSWER_MS, connectTimeout: CONNECT_MS };
@@ -70,26 +72,44 @@ export function sentinelClient(options: SentinelConnectionOptions, { host, port 
  * commands that are under way be acknowledged.
  */
 export class FailoverConnector extends SentinelConnector {
-  #watches: readonly Redis[] = [];
+  readonly #watches = new Map<string, Redis>();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(...args: ConstructorParameters<typeof SentinelConnector>) {
     super(...args);
-    sayWhy(this as unknown as Resolver);
+    sayWhy(insideOf(this));
   }
 
   override async connect(
     onEvent: Parameters<SentinelConnector["connect"]>[0],
   ): ReturnType<SentinelConnector["connect"]> {
+    // The list is shared, and kept up to date; what ioredis made of it is not.
+    for (const sentinel of this.options.sentinels ?? []) insideOf(this).sentinelIterator.add(sentinel);
     const stream = await super.connect(onEvent);
-    if (this.#watches.length === 0)
-      this.#watches = sentinelClients(this.options).map((sentinel) => this.#watch(sentinel));
+    this.#watchAll();
+    this.#timer ??= setInterval(() => this.#watchAll(), RENEWED_EVERY_MS).unref();
     return stream;
   }
 
   override disconnect(): void {
-    for (const sentinel of this.#watches) sentinel.disconnect();
-    this.#watches = [];
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const sentinel of this.#watches.values()) sentinel.disconnect();
+    this.#watches.clear();
     super.disconnect();
+  }
+
+  /** Listens to each sentinel that is known now. */
+  #watchAll(): void {
+    const known = new Map((this.options.sentinels ?? []).map((it) => [`${it.host}:${it.port}`, it]));
+    for (const [name, sentinel] of this.#watches) {
+      if (known.has(name)) continue;
+      sentinel.disconnect();
+      this.#watches.delete(name);
+    }
+    for (const [name, address] of known)
+      if (!this.#watches.has(name))
+        this.#watches.set(name, this.#watch(sentinelClient(this.options, address)));
   }
 
   #watch(sentinel: Redis): Redis {
@@ -125,8 +145,13 @@ export class FailoverConnector extends SentinelConnector {
 
 /** What ioredis does with each sentinel, though its types hide it. */
 interface Resolver {
+  readonly sentinelIterator: { add(sentinel: SentinelAddress): void };
   connectToSentinel(...args: readonly unknown[]): Redis;
   resolve(endpoint: unknown): Promise<unknown>;
+}
+
+function insideOf(connector: FailoverConnector): Resolver {
+  return connector as unknown as Resolver;
 }
 
 /** ioredis only says that the connection was closed, and not why: a certificate that is not trusted, for one. */

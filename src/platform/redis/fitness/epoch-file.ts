@@ -48,12 +48,17 @@ export function epochFile(dataDir: string, url: string, prefix: string): EpochFi
       }
       if (!isMade) makePrivateDirectory(directory);
       isMade = true;
-      // Containers that share the directory have the same process ids.
-      const draft = `${path}.${hostname()}.${process.pid}`;
-      writeFileSync(draft, JSON.stringify(Object.fromEntries(content)), { mode: PRIVATE_FILE_MODE });
-      renameSync(draft, path);
+      replaceFile(path, JSON.stringify(Object.fromEntries(content)));
     },
   };
+}
+
+/** At once, so that nobody reads half of it. */
+export function replaceFile(path: string, content: string): void {
+  // Containers that share the directory have the same process ids.
+  const draft = `${path}.${hostname()}.${process.pid}`;
+  writeFileSync(draft, content, { mode: PRIVATE_FILE_MODE });
+  renameSync(draft, path);
 }
 
 function digestOf(text: string): string {
@@ -89,6 +94,11 @@ function countsIn(directory: string): ReadonlyMap<string, number> {
 /** How files were named while the order of nodes counted; for one server they still are. */
 function withoutCredentials(url: string): string {
   return url.replaceAll(/\/\/[^@/]*@/g, "//");
+}
+
+/** What names a Redis in the data directory. */
+export function fileNameOf(url: string): string {
+  return `${digestOf(addressOf(url))}.json`;
 }
 
 function addressOf(url: string): string {

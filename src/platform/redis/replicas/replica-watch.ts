@@ -82,6 +82,12 @@ export class ReplicaWatch {
     return unconfirmedBy(seen.replicas, info, reached);
   }
 
+  /** The ids of the sentinels that are known. */
+  async sentinelIds(): Promise<readonly string[]> {
+    await Promise.all(serversOf(this.#client).map((server) => this.#ask(server)));
+    return this.#sentinels?.ids ?? [];
+  }
+
   #believed(info: Info): Seen | undefined {
     const seen = this.#seen.get(info.get("master_replid") ?? "");
     return seen !== undefined && performance.now() - seen.seenAt <= BELIEVED_MS ? seen : undefined;
