@@ -246,7 +246,7 @@ async function inTestbed(context: Context, split: Split, sides: TwoSides, server
     });
     const worker = testbed.startRole("worker", "left", left);
     await Promise.all([api.ready(), worker.ready()]);
-    const urlOf = async () => (await api.ready()).url ?? "";
+    const urlOf = async () => `http://${sides.aside.left}:${new URL((await api.ready()).url ?? "").port}`;
     const load = startLoad(testbed, context, apiSubmitter(urlOf, KEY));
     try {
       const splitAt = await splitOnce(context, testbed, split, { sides, servers });

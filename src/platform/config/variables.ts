@@ -151,7 +151,8 @@ export const variables = {
   HOLDFAST_DATA_DIR: variable({
     schema: text(".holdfast"),
     expected: "a directory",
-    meaning: "Files of the embedded server; the last seen epoch of Redis (to notice data loss), and its last known nodes.",
+    meaning:
+      "Files of the embedded server; the last seen epoch of Redis (to notice data loss), and its last known nodes.",
     fallback: ".holdfast",
   }),
   HOLDFAST_CONFIG: variable({

@@ -2,7 +2,7 @@ import type { Cluster } from "ioredis";
 import { type Address, nameOf } from "../redis-url.ts";
 
 /** Nodes of one cluster. All connections of a process to it share them, and begin with them. */
-export class KnownNodes {
+class KnownNodes {
   readonly #configured: readonly Address[];
   #known: readonly Address[];
 

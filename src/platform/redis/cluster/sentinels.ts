@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
+import { own } from "./own-sockets.ts";
 
 /** A sentinel that hangs, or that a firewall hides, is given up after this. */
 export const SENTINEL_ANSWER_MS = 1_000;
@@ -44,22 +45,24 @@ export type SentinelAddress = NonNullable<SentinelConnectionOptions["sentinels"]
 
 export function sentinelClient(options: SentinelConnectionOptions, { host, port }: SentinelAddress): Redis {
   const { sentinelUsername: username, sentinelPassword: password, sentinelTLS: tls } = options;
-  const client = new Redis({
-    ...(host !== undefined && { host }),
-    ...(port !== undefined && { port }),
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(tls !== undefined && { tls }),
-    connectTimeout: CONNECT_MS,
-    commandTimeout: SENTINEL_ANSWER_MS,
-    // Sentinels refuse the commands of a ready check, and forget nothing that would have to be loaded.
-    enableReadyCheck: false,
-    autoResubscribe: false,
-    enableOfflineQueue: false,
-    disableClientInfo: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => RECONNECT_MS,
-  });
+  const client = own(
+    new Redis({
+      ...(host !== undefined && { host }),
+      ...(port !== undefined && { port }),
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(tls !== undefined && { tls }),
+      connectTimeout: CONNECT_MS,
+      commandTimeout: SENTINEL_ANSWER_MS,
+      // Sentinels refuse the commands of a ready check, and forget nothing that would have to be loaded.
+      enableReadyCheck: false,
+      autoResubscribe: false,
+      enableOfflineQueue: false,
+      disableClientInfo: true,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => RECONNECT_MS,
+    }),
+  );
   client.on("error", () => {});
   return client;
 }
