@@ -21,6 +21,7 @@ export type {
 } from "./core/job/effect.ts";
 export type { JobState } from "./core/job/job-state.ts";
 export type { JobStatus } from "./core/job/job-status.ts";
+export type { Jsonified } from "./core/job/jsonified.ts";
 export type { Backoff, RetryPolicy } from "./core/job/retry-policy.ts";
 export type { Receipt, SubmitOptions } from "./core/job/submit-options.ts";
 export type { Producer } from "./desk/create-producer.ts";

@@ -1,4 +1,5 @@
 import type { JobStatus } from "../core/job/job-status.ts";
+import type { Jsonified } from "../core/job/jsonified.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
 import type { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
@@ -48,9 +49,9 @@ export interface Submission<PayloadIn> extends SubmitOptions {
 
 export type SubmitResult = Receipt | HoldfastError;
 
-/** The status of a job of one contract: `result` is null until the job has completed. */
+/** The status of a job of one contract: `result` is null until the job has completed, and then what JSON has kept of it. */
 export type JobStatusOf<Job extends ResultingJob<unknown>> = Omit<JobStatus, "result"> & {
-  readonly result: ResultOf<Job> | null;
+  readonly result: Jsonified<ResultOf<Job>> | null;
 };
 
 /** Reads the status of a job by its id, or, with its contract, one whose result has a type. */

@@ -9,6 +9,7 @@ import {
   type Policies,
   type ProbedNameOf,
 } from "../core/job/effect.ts";
+import type { ReturnedAsJson, SentAsJson } from "../core/job/jsonified.ts";
 import type { PointerInto } from "../core/job/redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "../core/job/retry-policy.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
@@ -120,7 +121,10 @@ export function defineJob<
   Result,
   const P extends Policies = Readonly<Record<never, never>>,
 >(
-  definition: JobDefinition<Type, PayloadIn, Payload, Result, P>,
+  definition: JobDefinition<Type, PayloadIn, Payload, Result, P> & {
+    readonly payload: SentAsJson<NoInfer<PayloadIn>>;
+    readonly result: ReturnedAsJson<NoInfer<Result>>;
+  },
 ): JobContract<Type, PayloadIn, Payload, Result, PlainNameOf<P>, ProbedNameOf<P>> {
   requireValid(definition);
   const contract: ReturnType<typeof defineJob<Type, PayloadIn, Payload, Result, P>> = {

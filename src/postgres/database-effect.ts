@@ -1,5 +1,6 @@
 import { resultJson } from "../core/effect/effect-run.ts";
 import type { EffectCall, ProbeAnswer, RunEffect } from "../core/job/effect.ts";
+import type { JsonHeld, Jsonified } from "../core/job/jsonified.ts";
 import { InDoubtError, NotDoneError, PermanentError, SnoozeError } from "../evidence/attempt-errors.ts";
 import { vouchNotDone } from "../evidence/outgoing/own-word.ts";
 import { sql } from "../evidence/sql.ts";
@@ -26,7 +27,7 @@ export interface DatabaseEffectOptions {
  * @param effect the handler's own
  * @param database made once, e.g. by `fromPg(pool)`
  * @param work gets the transaction and what every effect gets; its result is kept as JSON of at most 16 KiB, in Redis and in the row
- * @returns what `work` returned, in this attempt or an earlier one; `undefined` if a person resolved the effect as done without a result
+ * @returns what JSON has kept of what `work` returned, in this attempt or an earlier one; `undefined` if a person resolved the effect as done without a result
  * @throws what `work` throws
  * @throws InDoubtError if `work` has ended its transaction, or a doubt is older than 30 days
  * @example
@@ -39,9 +40,9 @@ export async function databaseEffect<Name extends string, Probed extends string,
   effect: RunEffect<Name, Probed>,
   database: Database<Tx>,
   name: NoInfer<Probed>,
-  work: (tx: Tx, call: EffectCall) => Promise<T>,
+  work: (tx: Tx, call: EffectCall) => Promise<T & JsonHeld<T>>,
   { index }: DatabaseEffectOptions = {},
-): Promise<T | undefined> {
+): Promise<Jsonified<T> | undefined> {
   const run = new TransactionRun(database, work);
   const result = await effect<T>(name, (call) => run.begin(call), {
     ...(index !== undefined && { index }),

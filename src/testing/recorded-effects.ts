@@ -85,7 +85,7 @@ export class RecordedEffects implements Effects {
     // Also while it runs: the handler need not wait for it.
     this.#recordings.set(id, record);
     try {
-      const result = await this.#inner.effect(name, body, options);
+      const result = (await this.#inner.effect<unknown>(name, body, options)) as T | undefined;
       this.#recordings.set(id, { ...record, result });
       return result;
     } catch (error) {

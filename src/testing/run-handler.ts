@@ -8,6 +8,7 @@ import { dedupKeyOf } from "../core/job/dedup-key.ts";
 import { type Failure, failureOf } from "../core/job/failure.ts";
 import { keyFault } from "../core/job/idempotency-key.ts";
 import { newJobId } from "../core/job/job-id.ts";
+import type { Jsonified } from "../core/job/jsonified.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
 import { runAttempt } from "../core/run/run-attempt.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
@@ -74,7 +75,7 @@ export type HandlerRun<Result = unknown> = Readonly<{
   logs: readonly LoggedLine[];
 }> &
   (
-    | { readonly state: "completed"; readonly result: Result; readonly error?: undefined }
+    | { readonly state: "completed"; readonly result: Jsonified<Result>; readonly error?: undefined }
     | {
         /** `delayed`: there would be another attempt. */
         readonly state: "delayed" | "failed";
@@ -237,7 +238,7 @@ function asStored(payload: unknown): unknown {
 function endOf<Result>({ job: { retry } }: JobHandler, attempt: number, outcome: AttemptOutcome) {
   switch (outcome.kind) {
     case "completed":
-      return { state: "completed", result: outcome.result as Result } as const;
+      return { state: "completed", result: storedResult(outcome.result) as Jsonified<Result> } as const;
     case "failed": {
       const { failure, trace: stack, retryAfterMs } = outcome;
       const state = failure.retryable && attempt < retry.attempts ? "delayed" : "failed";
@@ -249,6 +250,11 @@ function endOf<Result>({ job: { retry } }: JobHandler, attempt: number, outcome:
       // Only a worker that stops could cause that.
       throw new HoldfastError("INTERNAL", "The attempt was released");
   }
+}
+
+/** What a status shows of it. */
+function storedResult(result: unknown): unknown {
+  return JSON.parse(JSON.stringify(result ?? null));
 }
 
 /** A job that a handler submitted in a test. */

@@ -242,7 +242,7 @@ it("A result that cannot be kept rolls the work back, and fails the job for good
   const handler = order.handler(async ({ effect }) => {
     await databaseEffect(effect, database, "order", async (tx) => {
       await tx.query(INSERT, [1]);
-      return 1n;
+      return 1n as unknown;
     });
     return { run: 1 };
   });

@@ -162,6 +162,74 @@ probed.handler(async ({ effect }) => {
   await effect("pray", async () => 1);
 });
 
+// Payloads and results are JSON.
+defineJob({ ...wellFormed, payload: z.strictObject({ at: z.iso.datetime(), note: z.string().optional() }) });
+defineJob({ ...wellFormed, payload: z.strictObject({ at: z.coerce.date() }) }).handler(
+  async ({ payload }) => {
+    payload.at.getTime();
+  },
+);
+defineJob({ ...wellFormed, payload: z.iso.datetime().transform((text) => new Date(text)) });
+// @ts-expect-error a client sends a text, which this schema refuses
+defineJob({ ...wellFormed, payload: z.strictObject({ at: z.date() }) });
+// @ts-expect-error no bigint
+defineJob({ ...wellFormed, payload: z.bigint() });
+// @ts-expect-error no map
+defineJob({ ...wellFormed, result: z.map(z.string(), z.string()) });
+
+// An effect returns what JSON keeps of its result, in each attempt the same…
+const holding = defineJob({ ...wellFormed, effects: { act: { timeoutMs: 1, inDoubt: "hold" } } });
+interface Tree {
+  readonly name: string;
+  readonly children: readonly Tree[];
+}
+interface Charge {
+  readonly id: string;
+  readonly amount?: number;
+  readonly card: { readonly last4: string } | null;
+  refund(): void;
+}
+declare const tree: Tree;
+declare const charge: Charge;
+declare const anything: unknown;
+holding.handler(async ({ effect }) => {
+  (await effect("act", async () => new Date())) satisfies string | undefined;
+  // @ts-expect-error a date is a text
+  (await effect("act", async () => new Date()))?.getTime();
+  (await effect("act", async () => ({ at: new Date(), list: [new Date()] as const })))?.at satisfies
+    | string
+    | undefined;
+  (await effect("act", async () => {})) satisfies null | undefined;
+  (await effect("act", async () => tree)) satisfies Tree | undefined;
+  (await effect("act", async () => charge))?.card?.last4 satisfies string | undefined;
+  (await effect("act", async () => charge))?.amount satisfies number | undefined;
+  // @ts-expect-error a method is gone
+  (await effect("act", async () => charge))?.refund();
+  (await effect("act", async () => anything)) satisfies unknown;
+  (await effect("act", async () => ({ id: "x", no: undefined as string | undefined })))?.no satisfies
+    | string
+    | undefined;
+  (await effect("act", async ({ key }) => ({ key }), { assumedResult: () => 5 })) satisfies
+    | { key: string }
+    | 5
+    | number;
+  // …and nothing that JSON cannot hold.
+  // @ts-expect-error no bigint
+  await effect("act", async () => 5n);
+  // @ts-expect-error no map, however deep
+  await effect("act", async () => ({ found: [new Map<string, string>()] }));
+  // @ts-expect-error no set
+  await effect("act", async () => new Set([1]));
+  // @ts-expect-error no symbol
+  await effect("act", async () => Symbol("no"));
+  // @ts-expect-error no function
+  await effect("act", async () => () => 5);
+});
+probed.handler(async ({ effect }) => {
+  const at = await effect("ask", async () => new Date(), { probe: async () => ({ done: new Date() }) });
+  at satisfies string | undefined;
+});
+
 // …and a classifier returns a verdict.
 const effect = { timeoutMs: 1, inDoubt: "hold" } as const;
 defineJob({ ...wellFormed, effects: { a: { ...effect, classify: () => undefined } } });

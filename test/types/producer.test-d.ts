@@ -111,6 +111,19 @@ producer.status(counted, "id").then((found) => {
   // @ts-expect-error no such member
   found?.result?.total;
 });
+const dated = defineJob({
+  type: "dated",
+  payload: z.unknown(),
+  result: z.strictObject({ at: z.date() }),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+});
+// A status shows what JSON keeps of a result.
+producer.status(dated, "id").then((found) => {
+  found?.result?.at satisfies string | undefined;
+  // @ts-expect-error a date is a text
+  found?.result?.at.getTime();
+});
 // @ts-expect-error a contract alone says no job
 producer.status(counted);
 // @ts-expect-error without its contract a result is unknown

@@ -143,8 +143,7 @@ async function runReserved(
     if (begun !== undefined) warnOfRetries(job.type, name, begun.record, attempt.log);
   }
   await failpoint("commit:before", job.id);
-  await sendCommit(effect, result);
-  return result;
+  return await sendCommit(effect, result);
 }
 
 function callEffect(effect: EffectRun, call: EffectCall, record: OutgoingRecord): Promise<unknown> {

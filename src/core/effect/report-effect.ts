@@ -143,16 +143,16 @@ export async function report<R>({ attempt, end }: EffectRun, send: () => Promise
  * Sends the report that the effect is done, and does not wait for the reply.
  *
  * What the attempt does next, its own completion included, follows on the same connection, and a refused report breaks its
- * lease: it can neither begin another effect nor complete. If Redis replies with an error, the report is sent again and the
+ * lease: it can neither begin another effect nor complete. Returns what later attempts get, too: what JSON has kept of the result. If Redis replies with an error, the report is sent again and the
  * attempt waits for it; a completion that was on its way is not sent again before. A crash before Redis has the report leaves a doubt.
  */
-export async function sendCommit(effect: EffectRun, result: unknown): Promise<void> {
+export async function sendCommit(effect: EffectRun, result: unknown): Promise<unknown> {
   const json = resultJson(result);
   const sent = commitUntilAnswered(effect, json ?? "");
   // The ledger sends its batch at the end of this turn of the event loop.
   await endOfTurn();
   void sent;
-  if (json !== undefined) return;
+  if (json !== undefined) return JSON.parse(json);
   throw effect.attempt.job.lease.own(
     new HoldfastError(
       "RESULT_INVALID",

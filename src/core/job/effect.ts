@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Classify } from "../../evidence/classifier.ts";
+import type { JsonHeld, Jsonified } from "./jsonified.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -149,7 +150,8 @@ interface AssumedResult<Assumed> {
  */
 export interface RunEffect<Name extends string, Probed extends string = never> {
   /**
-   * Runs `run`, unless it was done before in any attempt; then returns the stored result, at most 16 KiB as JSON.
+   * Runs `run`, unless it was done before in any attempt. Returns what JSON keeps of its result, in every attempt the same: a `Date` is a
+   * text. At most 16 KiB as JSON; what JSON cannot hold (`bigint`, `Map`, `Set`, cycles, numbers that are not finite) is `RESULT_INVALID`.
    *
    * A second call of the same effect and index in this attempt joins the first. A call from inside its own `run` is refused,
    * because it would wait for itself.
@@ -163,20 +165,24 @@ export interface RunEffect<Name extends string, Probed extends string = never> {
    */
   <T, Assumed>(
     name: Name,
-    run: (call: EffectCall) => Promise<T>,
+    run: (call: EffectCall) => Promise<T & JsonHeld<T>>,
     options: EffectOptions<T> & AssumedResult<Assumed>,
-  ): Promise<T | Assumed>;
-  <T>(name: Name, run: (call: EffectCall) => Promise<T>, options?: EffectOptions<T>): Promise<T | undefined>;
+  ): Promise<Jsonified<T> | Assumed>;
+  <T>(
+    name: Name,
+    run: (call: EffectCall) => Promise<T & JsonHeld<T>>,
+    options?: EffectOptions<T>,
+  ): Promise<Jsonified<T> | undefined>;
   <T, Assumed>(
     name: Name | Probed,
-    run: (call: EffectCall) => Promise<T>,
+    run: (call: EffectCall) => Promise<T & JsonHeld<T>>,
     options: ProbedOptions<T> & AssumedResult<Assumed>,
-  ): Promise<T | Assumed>;
+  ): Promise<Jsonified<T> | Assumed>;
   <T>(
     name: Name | Probed,
-    run: (call: EffectCall) => Promise<T>,
+    run: (call: EffectCall) => Promise<T & JsonHeld<T>>,
     options: ProbedOptions<T>,
-  ): Promise<T | undefined>;
+  ): Promise<Jsonified<T> | undefined>;
 }
 
 /** What follows a doubt, by effect. */

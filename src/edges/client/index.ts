@@ -7,6 +7,7 @@
 
 export type { JobState } from "../../core/job/job-state.ts";
 export type { JobStatus } from "../../core/job/job-status.ts";
+export type { Jsonified } from "../../core/job/jsonified.ts";
 export type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
 export type {
   JobStatusOf,

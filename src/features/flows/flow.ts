@@ -1,4 +1,5 @@
 import type { Failure } from "../../core/job/failure.ts";
+import type { Jsonified } from "../../core/job/jsonified.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
 import type { NextOptions } from "../next-key.ts";
@@ -19,7 +20,7 @@ export type Child<Result = unknown> = {
   /** Its place among the children of the flow, from 0. */
   readonly index: number;
 } & (
-  | { readonly state: "completed"; readonly result: Result; readonly error?: undefined }
+  | { readonly state: "completed"; readonly result: Jsonified<Result>; readonly error?: undefined }
   | { readonly state: "failed"; readonly error: Failure; readonly result?: undefined }
 );
 

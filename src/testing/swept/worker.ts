@@ -156,7 +156,7 @@ function watchedAttempt<A extends Attempt<unknown, never>>(attempt: A, onEffect:
       }
       return await work;
     };
-    return places.run(place, () => ask(name, begin, options));
+    return places.run(place, () => ask<unknown>(name, begin, options)) as Promise<T | undefined>;
   };
   // Its own getters need the attempt itself.
   return new Proxy(attempt, {
