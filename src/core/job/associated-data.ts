@@ -2,7 +2,7 @@
 
 export function jobAssociatedData(
   jobId: string,
-  part: "data" | "result" | "progress" | "failure" | "trace" | "attempt" | "log",
+  part: "data" | "key" | "result" | "progress" | "failure" | "trace" | "attempt" | "log",
 ): string {
   return `job ${jobId} ${part}`;
 }

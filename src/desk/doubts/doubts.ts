@@ -15,11 +15,12 @@ import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound } from "../../core/job/job-id.ts";
 import { evidenceDescription } from "../../core/job/job-status.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
+import { readKey } from "../../core/status/read-keys.ts";
 import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
-import { readIdentity, readSubmission, submitted } from "../jobs/job-record.ts";
+import { readIdentity, readType } from "../jobs/job-record.ts";
 import { type DoubtedRun, doubtedRunShape, readDoubtedRuns } from "./doubted-runs.ts";
 
 const hintSchema = z.object({
@@ -99,12 +100,12 @@ async function readDoubt(
   // It was resolved after the list was read.
   if (json == null) return undefined;
   const entry = entryIn(json);
-  const { type, envelope } = await readSubmission(store, entry.job);
+  const [type, key] = await Promise.all([readType(store, entry.job), readKey(store, entry.job)]);
   const effect = effectName(store, { dedupKey, name });
   return {
     jobId: entry.job,
     type,
-    idempotencyKey: envelope === null ? null : submitted(store, entry.job, envelope).idempotencyKey,
+    idempotencyKey: key?.shown ?? null,
     effect,
     effectKey: isUnreadableName(store, { dedupKey, name }, keyIds) ? null : effectKeyOf(dedupKey, effect),
     queue: queueOfPartition(queue),

@@ -18,6 +18,7 @@
   whether entries may have been passed over (1 or 0), then the ids that match
 ]]
 -- @include ./message-pattern.lua
+-- @include ../../core/bullmq/own-key.lua
 
 local kind, offset, anchor, anchorScore = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local readMax, matchMax, prefix = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
@@ -168,11 +169,15 @@ local function hasError(id)
   return isEncrypted(message) or string.find(string.lower(message), filter.errorText, 1, true) ~= nil
 end
 
--- A submission begins with its key. One that is encrypted, and what its payload has of the same text, is looked at again.
+-- A submission begins with its key, which ends before this.
+local KEY_BYTES = 2048
+
+-- One that is encrypted, and what else has the same text, is looked at again.
 local function hasKeyPart(id)
-  local data = field(id, "data")
-  if not data then return false end
-  return string.sub(data, 1, 1) ~= "{" or string.find(data, filter.keyPart, 1, true) ~= nil
+  local text = ownKey(prefix, id) or field(id, "data")
+  if not text then return false end
+  if string.find(text, '^"hf1%.') then return true end
+  return string.find(string.sub(text, 1, KEY_BYTES), filter.keyPart, 1, true) ~= nil
 end
 
 local function isWithin(id, name, from, to)

@@ -1,17 +1,18 @@
 import { z } from "zod";
 import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
-import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import type { Redaction } from "../../core/job/redaction.ts";
+import { readKeys } from "../../core/status/read-keys.ts";
 import { findDedupKeyHolder } from "../../features/dedup-key-holder.ts";
 import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
 import { containsText, type JobFilter, type JobOrder, matchesFilter } from "./job-filter.ts";
-import { readEnvelopeJson, readFailures, submitted } from "./job-record.ts";
+import { readFailures } from "./job-record.ts";
 import { redact, redactionOf } from "./redact.ts";
 
 export interface ListedApplication {
@@ -76,7 +77,8 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
   const readJobs = openListedReader(stores, application);
 
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
-    const some = await withTexts(stores, ids, filter);
+    // The jobs' own texts have their keys.
+    const some = await withTexts(stores, ids, { ...filter, keyPart: undefined });
     return (await readJobs(some)).filter((job) => matchesFilter(job, filter));
   }
 
@@ -140,11 +142,27 @@ async function withTexts(
   const failures = errorText === undefined ? [] : await readFailures(stores, all);
   const ids = all.filter((_, at) => containsText(failures[at]?.message ?? "", errorText ?? ""));
   if (keyPart === undefined) return ids;
-  const keys = await Promise.all(ids.map((id) => readKey(stores.of(queueOfId(id) ?? ""), id)));
-  return ids.filter((_, at) => keys[at]?.includes(keyPart));
+  const keys = await readKeysOf(stores, ids);
+  return ids.filter((id) => keys.get(id)?.includes(keyPart));
 }
 
 type Matching<Item> = (ids: readonly string[], filter: JobFilter) => Promise<readonly Item[]>;
+
+/** A page of jobs with large results ends after about so many characters. */
+const PAGE_CHARACTERS = 2 * 1024 * 1024;
+/** Nobody knows yet how long each takes. */
+const FIRST_READ = 10;
+
+/** How large jobs are in an answer. Ids are not. */
+function charactersOf(items: readonly unknown[]): number {
+  const sizes = items.map((item) => (typeof item === "string" ? 0 : JSON.stringify(item).length));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** How many more may follow, if they are as those before. */
+function roomFor(items: number, used: number, most: number): number {
+  return Math.max(1, Math.ceil((most - used) / (used / items)));
+}
 
 async function walkLists<Item>(
   stores: QueueStores,
@@ -156,15 +174,28 @@ async function walkLists<Item>(
   const lists = listsOf(stores, application, filter, states).map((list) => ({ ...list, order }));
   let position: Position | undefined = cursor === undefined ? startOf(lists, 0) : parseCursor(lists, cursor);
   const found: Item[] = [];
-  let [scanned, mayMiss] = [0, false];
-  const endAt = performance.now() + TIME_MAX_MS;
-  const isEnough = () => found.length >= limit || scanned >= SCANNED_MAX || performance.now() > endAt;
+  let [scanned, mayMiss, characters, read] = [0, false, 0, 0];
+  const begunAt = performance.now();
+  const elapsedMs = () => performance.now() - begunAt;
+  const isEnough = () =>
+    found.length >= limit ||
+    characters >= PAGE_CHARACTERS ||
+    scanned >= SCANNED_MAX ||
+    elapsedMs() > TIME_MAX_MS;
   while (position !== undefined && !isEnough()) {
     const list: JobList | undefined = lists[position.list];
     if (list === undefined) break;
-    const most = Math.min(limit - found.length, READ_TOGETHER);
+    const most = Math.min(
+      limit - found.length,
+      READ_TOGETHER,
+      characters === 0 ? Infinity : roomFor(found.length, characters, PAGE_CHARACTERS),
+      read === 0 ? FIRST_READ : roomFor(read, elapsedMs(), TIME_MAX_MS),
+    );
     const slice = await findJobs(stores.of(list.queue), list, position.at, filter, most);
-    found.push(...(await matching(slice.ids, filter)));
+    const some = await matching(slice.ids, filter);
+    read += slice.ids.length;
+    found.push(...some);
+    characters += charactersOf(some);
     scanned += slice.scanned;
     mayMiss ||= slice.mayPassOver;
     position = slice.isEnd ? startOf(lists, position.list + 1) : { list: position.list, at: slice.next };
@@ -238,23 +269,28 @@ async function idsOfKey(
   return ids.filter((id) => id !== null);
 }
 
-async function readKey(store: QueueStore, id: string): Promise<string | undefined> {
-  const envelope = await readEnvelopeJson(store, id);
-  return envelope === null ? undefined : submitted(store, id, envelope).idempotencyKey;
+/** Idempotency keys as they are shown, by job. */
+async function readKeysOf(stores: QueueStores, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const queues = new Set(ids.map((id) => queueOfId(id) ?? ""));
+  const read = [...queues].map(async (queue) => {
+    const some = ids.filter((id) => queueOfId(id) === queue);
+    const keys = await readKeys(stores.of(queue), some);
+    return some.flatMap((id, at) => (keys[at] === undefined ? [] : [[id, keys[at].shown] as const]));
+  });
+  return new Map((await Promise.all(read)).flat());
 }
 
 function openListedReader(stores: QueueStores, { jobs: types }: ListedApplication) {
   const readStatus = openStatusReader(stores, LISTED_EFFECTS_MAX);
-  const read = async (id: string): Promise<ListedJob | undefined> => {
-    const queue = queueOfId(id);
-    if (queue === undefined) return undefined;
-    const store = stores.of(queue);
-    const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
-    if (status === undefined || envelope === null) return undefined;
-    const { idempotencyKey } = submitted(store, id, envelope);
-    const result = redact(status.result, redactionOf(types, status.type).result);
-    return { ...status, result, idempotencyKey };
+  return async (all: readonly string[]): Promise<ListedJob[]> => {
+    const ids = all.filter((id) => queueOfId(id) !== undefined);
+    const [statuses, keys] = await Promise.all([Promise.all(ids.map(readStatus)), readKeysOf(stores, ids)]);
+    return statuses.flatMap((status) => {
+      if (status === undefined) return [];
+      const idempotencyKey = keys.get(status.id);
+      if (idempotencyKey === undefined) return [];
+      const result = redact(status.result, redactionOf(types, status.type).result);
+      return [{ ...status, result, idempotencyKey }];
+    });
   };
-  return async (ids: readonly string[]) =>
-    (await Promise.all(ids.map(read))).filter((job) => job !== undefined);
 }

@@ -86,14 +86,9 @@ export async function readEnvelopeJson({ client, keys }: QueueStore, id: string)
   return await client.hget(keys.job(id), "data").catch(unlessWrongType);
 }
 
-/** Reads a job's type and the JSON of its envelope; null where the job is gone. */
-export async function readSubmission(
-  { client, keys }: QueueStore,
-  id: string,
-): Promise<{ readonly type: string | null; readonly envelope: string | null }> {
-  const fields = await client.hmget(keys.job(id), "name", "data").catch(unlessWrongType);
-  const [type = null, envelope = null] = fields ?? [];
-  return { type, envelope };
+/** Null where the job is gone. */
+export async function readType({ client, keys }: QueueStore, id: string): Promise<string | null> {
+  return await client.hget(keys.job(id), "name").catch(unlessWrongType);
 }
 
 /** Reads a job's type and deduplication key; null where the job is gone, or has asked for no effect. */

@@ -1,13 +1,13 @@
-import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
 import type { Partitions } from "../../core/bullmq/queue-control.ts";
 import { setLayout } from "../../core/bullmq/store/epochs.ts";
 import { type Layout, parseLayout, partitionNames, partitionOf } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfHolder, queueOfId } from "../../core/job/job-id.ts";
+import { readKey } from "../../core/status/read-keys.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
-import { readSubmission } from "../jobs/job-record.ts";
+import { readType } from "../jobs/job-record.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
 import { changedLayout, readLayout } from "./layouts.ts";
 import { carryControl } from "./queue-control.ts";
@@ -157,20 +157,11 @@ async function neededJob(
   const { client, keys, queue } = store;
   if (queueOfId(id) !== queue) return undefined;
   if ((await client.zscore(keys.completed, id)) !== null) return undefined;
-  const { type, envelope } = await readSubmission(store, id);
-  if (type === null || envelope === null) return undefined;
-  const key = keyIn(store, id, envelope);
-  if (key !== undefined && isHere(dedupKeyOf(type, key))) return undefined;
+  const [type, found] = await Promise.all([readType(store, id), readKey(store, id)]);
+  if (type === null || found === undefined) return undefined;
+  // One that cannot be read counts as needed.
+  if (found.key !== undefined && isHere(dedupKeyOf(type, found.key))) return undefined;
   return `jobs whose keys belong elsewhere are left in ${queue}, such as ${id}`;
-}
-
-/** Undefined where it cannot be read: then the job counts as needed. */
-function keyIn(store: QueueStore, id: string, envelope: string): string | undefined {
-  try {
-    return openEnvelope(store, id, JSON.parse(envelope)).key;
-  } catch {
-    return undefined;
-  }
 }
 
 function tooManyEarlier(queue: string, { partitions, former }: Layout): HoldfastError {

@@ -2,7 +2,7 @@
   Adds jobs, each unless another job has its deduplication key. While a job of the same debounce key waits that no worker has begun, a
   new one replaces what that job is to do, and moves it. Atomic: no job is claimed half replaced, and no key is held without its job.
 
-  Called as add-jobs.lua is. ARGV[5…] for each job: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds,
+  Called as add-jobs.lua is. ARGV[5…] for each job: id, name, data, key as envelope.ts has it, options, deduplication key and its milliseconds, delay in milliseconds,
     priority, extras as place-job.lua has them, with `debounce`: the hash of its debounce key, and the most milliseconds from the
     first submission of a window ("-": no limit); then the job for which the data is encrypted, or "" where it is not
 
@@ -13,7 +13,7 @@
 -- @include ../../core/bullmq/add/add-all.lua
 -- @include ./replace.lua
 
-local FIELDS = 10
+local FIELDS = 11
 
 -- Never at once: the job would be in no list before the end of this call.
 local function dueAt(firstAt, delayMs, mostMs)
@@ -21,7 +21,7 @@ local function dueAt(firstAt, delayMs, mostMs)
   return mostMs == "-" and due or math.max(placedAt + 1, math.min(due, firstAt + mostMs))
 end
 
-local function addDebounced(id, name, data, options, dedupKey, dedupKeyMs, delayMs, priority, extras, encryptedFor)
+local function addDebounced(id, name, data, key, options, dedupKey, dedupKeyMs, delayMs, priority, extras, encryptedFor)
   local hash, mostMs = string.match(extras, '"debounce":"(%x+) ([^"]+)')
   local waiting, isHeld, keptUntil, firstAt, replaced, knownPlace = readWindow(hash)
   local target = waiting or id
@@ -43,9 +43,9 @@ local function addDebounced(id, name, data, options, dedupKey, dedupKeyMs, delay
   local note = keptUntil .. " " .. firstAt .. " " .. (tonumber(replaced) or -1) + 1 .. " " .. place
   local due = dueAt(firstAt, delayMs, mostMs)
   if staysThere then
-    replaceContent(waiting, data, options, note, due, isHeld)
+    replaceContent(waiting, data, key, options, note, due, isHeld)
   else
-    placeJob(target, name, data, options, due - placedAt, priority, extras)
+    placeJob(target, name, data, key, options, due - placedAt, priority, extras)
     redis.call("HSET", queueStart .. target, "debounce", note)
   end
   return waiting and holder or false

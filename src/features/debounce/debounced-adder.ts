@@ -1,4 +1,4 @@
-import { envelopeJson, openEnvelope } from "../../core/bullmq/add/envelope.ts";
+import { storedEnvelope } from "../../core/bullmq/add/envelope.ts";
 import {
   type Holder,
   type JobAdder,
@@ -9,7 +9,7 @@ import {
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import type { QueueStore, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { readKey } from "../../core/status/read-keys.ts";
 import { inTime, redisFull, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
@@ -49,24 +49,14 @@ function encryptedFor(
   store: QueueStore,
   id: string,
   job: NewJob,
-  [ownId, name, , ...more]: ScriptArgs,
+  [ownId, name, , , ...more]: ScriptArgs,
 ): ScriptArgs {
-  return [ownId, name, store.encryptJson(id, "data", envelopeJson(job.envelope)), ...more];
+  return [ownId, name, ...storedEnvelope(store, id, job.envelope), ...more];
 }
 
 /** Adds to the receipt of a repeated submission which one has replaced it, as long as the job is kept. */
 export async function withReplacer(store: QueueStore, receipt: Receipt): Promise<Receipt> {
-  const data = await inTime(store.client.hget(store.keys.job(receipt.id), "data"));
-  const key = data === null ? undefined : keyIn(store, receipt.id, data);
+  const found = await inTime(readKey(store, receipt.id));
+  const key = found?.key;
   return key === undefined || key === receipt.idempotencyKey ? receipt : { ...receipt, replacedBy: key };
-}
-
-/** Undefined where this process cannot read it. */
-function keyIn(store: QueueStore, id: string, data: string): string | undefined {
-  try {
-    return openEnvelope(store, id, JSON.parse(data)).key;
-  } catch (error) {
-    if (error instanceof HoldfastError || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -29,9 +29,10 @@ local function keepWindow(hash, id, keptUntil, dedupKeyMs, delayMs)
 end
 
 -- A job that is in line already keeps its place there: looking for it in a long list would take Redis too long.
-local function replaceContent(id, data, options, note, due, isHeld)
+local function replaceContent(id, data, key, options, note, due, isHeld)
   local job = queueStart .. id
   redis.call("HSET", job, "data", data, OPTIONS, options, SUBMITTED_AT, submittedAt, "debounce", note)
+  if key == "" then redis.call("HDEL", job, "key") else redis.call("HSET", job, "key", submittedAt .. " " .. key) end
   if isHeld then
     redis.call("HSET", job, "heldAs", due)
   elseif moveDelayed(queueStart, id, due) then

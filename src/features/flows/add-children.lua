@@ -5,7 +5,7 @@
   KEYS[1] epoch; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
   ARGV[4] the parent, as BullMQ stores it with its children
-  ARGV[5…] for each child: id, name, data, options, deduplication key and its milliseconds, delay in milliseconds, priority,
+  ARGV[5…] for each child: id, name, data, key as envelope.ts has it, options, deduplication key and its milliseconds, delay in milliseconds, priority,
     extras as place-job.lua has them
 
   Returns for each child the id of the job that has its key: false where it is this one, now added; 0 where there is no room; 1 where another
@@ -16,7 +16,7 @@
 -- @include ../../platform/redis/fitness/epoch.lua
 -- @include ../../platform/redis/fitness/memory.lua
 
-local FIRST, FIELDS = 5, 9
+local FIRST, FIELDS = 5, 10
 local NO_ROOM, AWAITED_ELSEWHERE, CLOSED = 0, 1, 2
 local prefix = ARGV[1]
 

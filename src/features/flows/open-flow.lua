@@ -4,7 +4,7 @@
 
   KEYS[1] epoch; all other keys share its slot
   ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
-  ARGV[4…] id, name, data, options, deduplication key and its milliseconds, delay (0), priority,
+  ARGV[4…] id, name, data, key as envelope.ts has it, options, deduplication key and its milliseconds, delay (0), priority,
     extras as place-job.lua has them, of which none holds it
 
   Returns { the id of the job that has the key: false where it is this one, now added; 0 where there is no room; the epoch's count }.
@@ -20,7 +20,7 @@ local prefix = ARGV[1]
 local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
 if not isSeen then return "other-epoch" end
 
-local id, name, data, options, dedupKey, dedupKeyMs, _, priority, extras = unpack(ARGV, 4)
+local id, name, data, ownKey, options, dedupKey, dedupKeyMs, _, priority, extras = unpack(ARGV, 4)
 local key = holderKey(prefix, dedupKey)
 local holder = redis.call("GET", key)
 if holder then return { holder, count } end
@@ -28,7 +28,7 @@ if not hasRoom() then return { 0, count } end
 
 beginPlacing(prefix)
 redis.call("SET", key, id, "PX", dedupKeyMs)
-writeJob(id, name, data, options, 0, tonumber(priority))
+writeJob(id, name, data, ownKey, options, 0, tonumber(priority))
 if extras ~= "" then placeExtras(id, placedAt, cjson.decode(extras)) end
 openFlow(prefix .. id)
 awaitChildren(prefix, id, nowMs())

@@ -45,6 +45,8 @@ export function throwRedisFault(cause: unknown): never {
 
 const SLOT_OPEN = "The queue is being moved to another Redis master, or was left half moved";
 
+const TOO_SLOW = "The store did not answer in time: it cannot be reached, or is busy";
+
 /** With everything around it, the answer then comes within 2 s. */
 const DEADLINE_MS = 1_500;
 /** How long each step of a process's start waits for Redis, in milliseconds: nobody waits for an answer yet. */
@@ -58,7 +60,7 @@ export const START_DEADLINE_MS = 5_000;
  */
 export async function inTime<T>(work: Promise<T>, ms = DEADLINE_MS): Promise<T> {
   try {
-    return await withDeadline(work, ms, redisUnavailable);
+    return await withDeadline(work, ms, () => redisUnavailable(undefined, TOO_SLOW));
   } catch (error) {
     throw redisFault(error);
   }

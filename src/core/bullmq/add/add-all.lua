@@ -11,7 +11,7 @@ local FIRST = 5
 local function answerWithoutRoom(fields, count)
   local answers = {}
   for at = FIRST, #ARGV, fields do
-    answers[#answers + 1] = redis.call("GET", ARGV[1] .. "de:" .. ARGV[at + 4]) or 0
+    answers[#answers + 1] = redis.call("GET", ARGV[1] .. "de:" .. ARGV[at + 5]) or 0
   end
   answers[#answers + 1] = count
   return answers

@@ -17,6 +17,21 @@ export interface NewEnvelope extends Omit<JobEnvelope, "payload"> {
   readonly payloadJson: string | undefined;
 }
 
+/** The key of a larger submission is also a field of its own: who lists jobs does not read their payloads. */
+const SMALL_CHARACTERS = 1_024;
+
+/** @returns the fields `data` and `key` of a job; the latter is empty where the data is small */
+export function storedEnvelope(
+  store: QueueStore,
+  id: string,
+  envelope: NewEnvelope,
+): readonly [data: string, key: string] {
+  const json = envelopeJson(envelope);
+  const key =
+    json.length <= SMALL_CHARACTERS ? "" : store.encryptJson(id, "key", JSON.stringify(envelope.key));
+  return [store.encryptJson(id, "data", json), key];
+}
+
 export function envelopeJson({ key, payloadJson, children }: NewEnvelope): string {
   const payload = payloadJson === undefined ? "" : `,"payload":${payloadJson}`;
   const rest = children === undefined ? "" : `,"children":${JSON.stringify(children)}`;

@@ -5,7 +5,7 @@ import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { Backoff } from "../../job/retry-policy.ts";
 import { LayoutChanged } from "../store/partitions.ts";
 import type { QueueStore, WritableQueueStore } from "../store/queue-store.ts";
-import { envelopeJson } from "./envelope.ts";
+import { storedEnvelope } from "./envelope.ts";
 import type { NewJob } from "./new-job.ts";
 
 /** Adds jobs to one queue. */
@@ -105,6 +105,7 @@ export type ScriptArgs = readonly [
   id: string,
   name: string,
   data: string,
+  key: string,
   options: string,
   dedupKey: string,
   dedupKeyMs: number,
@@ -115,12 +116,11 @@ export type ScriptArgs = readonly [
 
 export function jobArgs(store: QueueStore, job: NewJob): ScriptArgs {
   const { id, type, timing, dedup } = job;
-  const data = store.encryptJson(id, "data", envelopeJson(job.envelope));
   const claim = [dedup.key, dedup.holdMs] as const;
   return [
     id,
     type,
-    data,
+    ...storedEnvelope(store, id, job.envelope),
     bullmqOptions(job),
     ...claim,
     timing.delayMs,

@@ -30,9 +30,11 @@ local function beginPlacing(prefix)
   end
 end
 
-local function writeJob(id, name, data, options, delay, priority)
+-- `key` is "" where it is read from the data as quickly.
+local function writeJob(id, name, data, key, options, delay, priority)
   local job = queueStart .. id
   redis.call("HSET", job, "name", name, "data", data, "opts", options, "timestamp", submittedAt)
+  if key ~= "" then redis.call("HSET", job, "key", submittedAt .. " " .. key) end
   if priority > 0 then redis.call("HSET", job, "priority", priority) end
   -- BullMQ also writes zeros, and reads an absent field as zero. The two fields are a tenth of a job's memory.
   if delay > 0 then redis.call("HSET", job, "delay", delay) end
@@ -60,10 +62,10 @@ local function placeExtras(id, mayRunAt, extras)
 end
 
 -- Writes a job and puts it where it waits. `extras` can be "".
-local function placeJob(id, name, data, options, delayMs, priority, extras)
+local function placeJob(id, name, data, key, options, delayMs, priority, extras)
   local delay, order = tonumber(delayMs), tonumber(priority)
   local given = extras ~= "" and cjson.decode(extras)
-  writeJob(id, name, data, options, delay, order)
+  writeJob(id, name, data, key, options, delay, order)
   if given and placeExtras(id, placedAt + delay, given) then return end
   if delay > 0 then
     addDelayed(queueStart, id, placedAt + delay, eventsMax)
@@ -82,10 +84,10 @@ local function claimKey(id, dedupKey, dedupKeyMs, holder)
 end
 
 -- Returns what has the key, as keyHolder in job-id.ts reads it; false where it is this job, now placed.
-local function addJob(id, name, data, options, dedupKey, dedupKeyMs, ...)
+local function addJob(id, name, data, key, options, dedupKey, dedupKeyMs, ...)
   local holder = claimKey(id, dedupKey, dedupKeyMs, id)
   if holder then return holder end
-  placeJob(id, name, data, options, ...)
+  placeJob(id, name, data, key, options, ...)
   return false
 end
 
