@@ -4,6 +4,7 @@ import { captureEvidence } from "./lib/evidence.mjs";
 import { runFaults } from "./lib/faults.mjs";
 import { captureFuzz } from "./lib/fuzz.mjs";
 import { runFirstTier, startPhases } from "./lib/phases.mjs";
+import { show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
 import { chosenPart, filesOfPart, PARTS } from "./lib/second-tier.mjs";
 
@@ -16,6 +17,7 @@ await runScript(async () => {
   await runSecondTier();
   await phases.run("fuzz", async () => codeOf(await captureFuzz(["--quick"])));
   await phases.run("evidence", async () => codeOf(await captureEvidence(["--quick"])));
+  await phases.run("tour", () => show(process.execPath, ["scripts/tour.mjs", "--check"]));
   await phases.run("faults", () => runFaults(["--quick", ...(part === undefined ? [] : ["--some", "7"])]));
   // After the faults' results, where people look.
   for (const finding of findings) console.log(finding);

@@ -42,7 +42,7 @@ function install(checkout: string): string {
   copyBuild(checkout, directory);
   compileAll(checkout, "jobs", directory);
   if (checkout !== ours) compileAll(checkout, "bench", directory);
-  for (const folder of ["bench", "soak", "fuzz"]) compileAll(ours, folder, directory);
+  for (const folder of ["bench", "examples/by-hand", "soak", "fuzz"]) compileAll(ours, folder, directory);
   if (checkout !== ours) compileFile(join(checkout, config), join(directory, config));
   return directory;
 }

@@ -26,13 +26,12 @@ export function holdfastApi({ keys }: Contestant): Service {
   };
 }
 
-export function expressService({ keys }: Contestant): Service {
-  return {
-    name: "Express + BullMQ",
-    start: (url) => startScript("opponents/express-service", [], { REDIS_URL: url }),
-    waiting: keys.waiting,
-  };
-}
+/** The service of the tour, which readers can break. */
+export const serviceByHand: Service = {
+  name: "Express + BullMQ",
+  start: (url) => startScript("../examples/by-hand/api", [], { REDIS_URL: url, PORT: "0" }),
+  waiting: "bull:by-hand:wait",
+};
 
 /** The lower limit for any service on this HTTP server: it answers and does nothing. */
 export const constantService: Service = {

@@ -12,7 +12,7 @@ function setup(thread)
   table.insert(threads, thread)
 end
 
-local item = '{"type":"plain-email","payload":{"email":"anoop@example.com","name":"Anoop",' ..
+local item = '{"type":"welcome-email","payload":{"email":"anoop@example.com","name":"Anoop",' ..
   '"message":"Congratulations! Your background job system is live."},"idempotencyKey":"%s"}'
 local path, batch, prefix, keys, head
 

@@ -1,6 +1,6 @@
 import { bullmq, holdfast } from "../lib/contestants.ts";
 import type { Form, Row } from "../lib/row.ts";
-import { constantService, expressService, holdfastApi, inProcess, overHttp } from "../lib/submitting.ts";
+import { constantService, holdfastApi, inProcess, overHttp, serviceByHand } from "../lib/submitting.ts";
 
 const IN_FLIGHT = 128;
 const BATCH = 100;
@@ -10,7 +10,7 @@ const BATCHES_IN_FLIGHT = 8;
 export function submitRows(form: Form): Row[] {
   const load = { connections: IN_FLIGHT, batch: 0 };
   const overHoldfast = overHttp(holdfastApi(holdfast), load, form);
-  const overExpress = overHttp(expressService(bullmq), load, form);
+  const overExpress = overHttp(serviceByHand, load, form);
   const compared = { unit: "jobs/s", better: "higher", measure: "perSecond" } as const;
   return [
     {
@@ -19,7 +19,7 @@ export function submitRows(form: Form): Row[] {
       title: `HTTP submit, unique keys, ${IN_FLIGHT} connections`,
       reach: 5,
       sides: { holdfast: overHoldfast, opponent: overExpress },
-      note: "one API process each; the opponent is Express with a schema, `SET NX` keys and `queue.add`",
+      note: "one API process each; the opponent is examples/by-hand: Express with a schema, `SET NX` keys and `queue.add`",
     },
     {
       ...compared,
