@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { brotliCompressSync, constants } from "node:zlib";
 import { buildCommonJs } from "./common-js.mjs";
 import { filesUnder } from "./files.mjs";
 import { reachedFrom, typesOfEntries } from "./package-entries.mjs";
@@ -17,11 +16,17 @@ export const compiler = "node_modules/typescript7/bin/tsc";
 /** Kept in build/, so that removing build/ also resets incremental builds. */
 const buildInfo = "build/.tsbuildinfo";
 
-/** Independent parts of the build; `stampFile` records the sources of the last build. */
+/** In this order: the second has the pages of the first in it. `stampFile` records the sources of the last build. */
 const parts = [
   {
+    stampFile: "dist/.console-stamp",
+    sources: () => consoleSources(),
+    make: () =>
+      must("node_modules/.bin/vite", ["build", "console"], "Building the console failed: see above."),
+  },
+  {
     stampFile: "dist/.build-stamp",
-    sources: () => [...sourcesUnder("src"), "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    sources: () => [...sourcesUnder("src"), ...consoleSources(), "tsconfig.build.json"],
     make: async () => {
       await compile();
       await inlineLua();
@@ -29,17 +34,12 @@ const parts = [
       copyAssets();
       copyTypes();
       copyReference();
+      await inlinePages();
       await buildVendored();
       await buildCommonJs();
       const { bundle } = await import("./bundle.mjs"); // needs packages
       bundle(".");
     },
-  },
-  {
-    stampFile: "dist/.console-stamp",
-    sources: () => [...sourcesUnder("console"), "tsconfig.json", "package-lock.json"],
-    make: () =>
-      must("node_modules/.bin/vite", ["build", "console"], "Building the console failed: see above."),
   },
 ];
 
@@ -48,12 +48,9 @@ export function buildIsFresh() {
   return parts.every(isFresh);
 }
 
-/** Builds what has changed. A failed part keeps its last build. */
+/** Builds what has changed. A failed part, and what follows it, keep their last build. */
 export async function build() {
-  const stale = parts.filter((part) => !isFresh(part));
-  const outcomes = await Promise.allSettled(stale.map(make));
-  const failure = outcomes.find(({ status }) => status === "rejected");
-  if (failure !== undefined) throw failure.reason;
+  for (const part of parts) if (!isFresh(part)) await make(part);
 }
 
 /** Builds from scratch, which also removes output without a source. */
@@ -126,20 +123,32 @@ function copyTypes() {
     for (const folder of ["dist", "dist/cjs"]) cpSync(path.join("build", types), path.join(folder, types));
 }
 
-/** The program of the reference page, compressed once for all browsers. Version 1.44 is the last one that installs on Node.js 20. */
+/** Version 1.44 of the reference page's program is the last one that installs on Node.js 20. */
 function copyReference() {
   const scalar = "node_modules/@scalar/fastify-api-reference";
-  const program = readFileSync(`${scalar}/dist/js/standalone.js`);
-  writeFileSync("dist/edges/http/reference/scalar.js", program);
-  writeFileSync(
-    "dist/edges/http/reference/scalar.js.br",
-    brotliCompressSync(program, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
-  );
+  cpSync(`${scalar}/dist/js/standalone.js`, "dist/edges/http/reference/scalar.js");
   cpSync(`${scalar}/LICENSE`, "dist/edges/http/reference/licenses.md");
+}
+
+const BROTLI_QUALITY = 9;
+
+/** Writes the pages' files into the modules that serve them: bundlers, and what copies modules alone, need no files beside. */
+async function inlinePages() {
+  const folder = "build/edges/http/pages";
+  const { readPageFiles } = await import(pathToFileURL(`${folder}/read-page-files.js`).href);
+  const pages = { console: "dist/console", reference: "dist/edges/http/reference" };
+  for (const [name, from] of Object.entries(pages)) {
+    const files = JSON.stringify(readPageFiles(from, BROTLI_QUALITY));
+    writeFileSync(`${folder}/${name}-files.js`, `export const ${name}Files = ${files};\n`);
+  }
 }
 
 function isFresh({ stampFile, sources }) {
   return existsSync(stampFile) && readFileSync(stampFile, "utf8") === stampOf(sources());
+}
+
+function consoleSources() {
+  return [...sourcesUnder("console"), "tsconfig.json", "package-lock.json"];
 }
 
 function sourcesUnder(folder) {

@@ -2,20 +2,23 @@
 //
 // `<!-- from: examples/producer.ts -->` on its own line names the source of the next block;
 // `<!-- from: examples/producer.ts#submit -->` takes only the part between `// #region submit` and
-// `// #endregion`. Regions do not nest.
+// `// #endregion`. Regions do not nest. `<!-- from: examples/nestjs/src/jobs.ts as CommonJS -->` takes the endings from its imports, as where
+// TypeScript compiles to CommonJS; `import()` keeps its own.
 import { existsSync, readFileSync } from "node:fs";
 import { Failure } from "./script.mjs";
 
 const sourced =
-  /^<!-- from: (?<source>\S+) -->$(?<block>\n+(?<fence>`{3,})(?<language>.*)\n(?:[\s\S]*?\n)??\k<fence>$)?/gm;
+  /^<!-- from: (?<source>\S+)(?<style> as CommonJS)? -->$(?<block>\n+(?<fence>`{3,})(?<language>.*)\n(?:[\s\S]*?\n)??\k<fence>$)?/gm;
 const marker = /^\s*(?:\/\/|#) #(?<kind>region|endregion)\b\s*(?<name>\S*)/;
 
 /** The text of a Markdown file with current code. */
 export function withCodeFromSources(markdownFile) {
   return readFileSync(markdownFile, "utf8").replace(sourced, (comment, ...rest) => {
-    const { source, block, fence, language } = rest.at(-1);
+    const { source, style = "", block, fence, language } = rest.at(-1);
     if (block === undefined) throw new Failure(`${markdownFile}: no code block follows ${comment}`);
-    return `<!-- from: ${source} -->\n${fence}${language}\n${codeOf(source, markdownFile)}\n${fence}`;
+    const code = codeOf(source, markdownFile);
+    const text = style === "" ? code : code.replace(/^(import .* from "\..*)\.js"/gm, '$1"');
+    return `<!-- from: ${source}${style} -->\n${fence}${language}\n${text}\n${fence}`;
   });
 }
 

@@ -12,6 +12,7 @@ export async function describeApi() {
   const inert = {
     client: {},
     submitter: { steps: { openAdder: () => {} } },
+    openRequests: { stop: async () => {} },
     operator: {},
     metrics: createMetrics(),
   };

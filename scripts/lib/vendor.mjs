@@ -8,7 +8,6 @@ import path from "node:path";
  * is some sixty files, which each process would load; all its copies in a process share one tracer.
  */
 const vendored = {
-  "@fastify/static": "default",
   "@fastify/swagger": "default",
   "@noble/ciphers/chacha.js": "xchacha20poly1305",
   "@opentelemetry/api": "context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace",

@@ -10,7 +10,7 @@ import { openStream } from "../support/event-stream.ts";
 import { openGate } from "../support/gate.ts";
 import { call, get, post, sendRaw } from "../support/http.ts";
 import { bearer, keyEntry, signIn } from "../support/keys.ts";
-import { hostNames, listen, mountIn, PREFIX } from "../support/mounts.ts";
+import { closeServer, hostNames, listen, mountIn, PREFIX } from "../support/mounts.ts";
 import { createService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
@@ -32,10 +32,12 @@ beforeAll(async () => {
 describe.each(hostNames)("Holdfast mounted in %s", (name) => {
   let url: string;
   let root: string;
+  const stops: (() => Promise<void>)[] = [];
   beforeAll(async () => {
-    url = (await mountIn(name, application, service.env, afterAll)).url;
+    url = (await mountIn(name, application, service.env, (stop) => stops.push(stop))).url;
     root = url + PREFIX;
   });
+  afterAll(() => Promise.all(stops.map((stop) => stop())));
 
   it("submits, and says where the job's status is", async () => {
     const { status, headers, body } = await post(`${root}/jobs`, echo({ n: 1 }), ann);
@@ -93,10 +95,11 @@ describe.each(hostNames)("Holdfast mounted in %s", (name) => {
   it("serves the console and the reference with what they load, and describes itself under its path", async () => {
     for (const page of ["console", "docs"]) {
       const found = await fetch(`${root}/${page}`);
-      expect(found.url).toBe(`${root}/${page}/`);
-      const [, source = ""] = /<script[^>]* src="([^"]+)"/.exec(await found.text()) ?? [];
+      const text = await found.text();
+      const [, base = ""] = /<base href="([^"]+)"/.exec(text) ?? [];
+      const [, source = ""] = /<script[^>]* src="([^"]+)"/.exec(text) ?? [];
       const headers = { "accept-encoding": "br" };
-      const script = await fetch(new URL(source, found.url), { headers });
+      const script = await fetch(new URL(source, new URL(base, found.url)), { headers });
       expect(script.headers.get("content-type")).toMatch(/javascript/);
       expect((await script.text()).length).toBeGreaterThan(10_000);
     }
@@ -129,6 +132,48 @@ describe.each(hostNames)("Holdfast mounted in %s", (name) => {
     expect(await portOf(agent, `${mounted.url}/own`)).toBe(before);
     const { status, body } = await post(`${mounted.url}${PREFIX}/jobs`, echo());
     expect([status, body.code]).toEqual([503, "STORE_UNAVAILABLE"]);
+  });
+});
+
+describe("when the application stops, which calls nothing of ours", () => {
+  const running = async (name: (typeof hostNames)[number]) => {
+    const { url } = await mountIn(name, application, open.env);
+    const { id } = (await post(`${url}${PREFIX}/jobs`, { ...echo(open.env.REDIS_URL), type: "gated" })).body;
+    return { url, status: `${url}${PREFIX}/jobs/${id}/status` };
+  };
+
+  it.each(hostNames.filter((name) => !name.startsWith("fetch")))(
+    "streams in %s end with its server, which waits for nothing then",
+    async (name) => {
+      const { url, status } = await running(name);
+      const streams = [await openStream(status), await openStream(`${url}${PREFIX}/overview`)];
+      const waiting = call(status, "GET", undefined, { prefer: "wait=60" });
+      await until("the wait is open", async () => (await get(`${url}${PREFIX}/metrics`)).status === 200);
+
+      const closed = closeServer(url);
+      await Promise.all(streams.map(({ ended }) => ended));
+
+      expect(streams[0]?.comments).toContain("the server is stopping; connect again");
+      expect((await waiting).headers.get("connection")).toBe("close");
+      await closed;
+    },
+  );
+
+  it("streams of fetch end with a signal, and so does the next one of a connection that is still open", async () => {
+    const told: string[] = [];
+    const listener = (signal: string) => void told.push(signal);
+    process.on("SIGTERM", listener);
+    onTestFinished(() => void process.off("SIGTERM", listener));
+    const { status } = await running("fetch, as Hono and Next.js call it");
+    const stream = await openStream(status);
+
+    process.emit("SIGTERM", "SIGTERM");
+    await stream.ended;
+    await (await openStream(status)).ended;
+
+    expect(stream.comments).toContain("the server is stopping; connect again");
+    expect(stream.headers.connection).toBe("close");
+    expect(told).toEqual(["SIGTERM"]);
   });
 });
 

@@ -376,3 +376,117 @@ describe("nestApplication", () => {
     });
   });
 });
+
+describe("an application that fails to start", () => {
+  /** Connections of this test's Redis alone. */
+  async function connectionsAfter(start: (env: ReturnType<typeof testEnvironment>) => Promise<unknown>) {
+    const redis = await startRedisServer();
+    onTestFinished(() => redis.stop());
+    const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
+    await expect(start(testEnvironment({ REDIS_URL: redis.url }))).rejects.toThrow();
+    let others = Number.NaN;
+    await until("no connection is left", async () => {
+      others =
+        String(await client.client("LIST"))
+          .trim()
+          .split("\n").length - 1;
+      return others === 0;
+    }).catch(() => {});
+    return others;
+  }
+  const boot = (root: DynamicModule) =>
+    NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
+  const failing = async () => {
+    throw new Error("fails to start");
+  };
+
+  it.each<[string, Providers]>([
+    ["a provider that is not made", [Dictionary, Greetings, { provide: "pool", useFactory: failing }]],
+    ["a hook", [Dictionary, Greetings, { provide: "pool", useValue: { onModuleInit: failing } }]],
+    [
+      "the last hook",
+      [Dictionary, Greetings, { provide: "pool", useValue: { onApplicationBootstrap: failing } }],
+    ],
+    ["a handler that is there twice", [Dictionary, Greetings, { provide: "again", useClass: Greetings }]],
+  ])("leaves no connection open: %s", async (_, providers) => {
+    expect(await connectionsAfter((env) => boot(rootModule(providers, { env })))).toBe(0);
+  });
+
+  it("leaves none open of a worker that cannot start", async () => {
+    const given = { queues: ["unknown"] };
+    expect(
+      await connectionsAfter((env) => boot(rootModule([Dictionary, Greetings], { env, ...given }))),
+    ).toBe(0);
+  });
+});
+
+describe("forFeature", () => {
+  const feature = (
+    job: Parameters<typeof HoldfastModule.forFeature>[0][number],
+    provider: Providers[number],
+  ) => {
+    class FeatureModule {}
+    return {
+      module: FeatureModule,
+      imports: [HoldfastModule.forFeature([job])],
+      providers: [Dictionary, provider],
+    };
+  };
+
+  it("adds a feature's contracts to those of the root, which may have none", async () => {
+    const later = defineJob({ ...greeting, type: "later", queue: "late" });
+    @Injectable()
+    class Later {
+      @HandlesJob(later)
+      async later() {
+        return { text: "later" };
+      }
+    }
+    const env = testEnvironment();
+    class AppModule {}
+    const context = await NestFactory.createApplicationContext(
+      {
+        module: AppModule,
+        imports: [HoldfastModule.forRoot({ env }), feature(greet, Greetings), feature(later, Later)],
+      },
+      { logger: false },
+    );
+    onTestFinished(() => context.close());
+    const producer = context.get(HoldfastProducer);
+
+    const first = await producer.submit(greet, { name: "Li" }, { idempotencyKey: "1" });
+    const second = await producer.submit(later, { name: "Li" }, { idempotencyKey: "1" });
+
+    expect(await untilState(producer, first.id, "completed")).toMatchObject({
+      result: { text: "Hello, Li" },
+    });
+    expect(await untilState(producer, second.id, "completed")).toMatchObject({ result: { text: "later" } });
+  });
+
+  it("may name what the root lists, and no other contract of its type", async () => {
+    const other = defineJob({ ...greeting, type: "greet" });
+
+    const { context } = await start([], { imports: [feature(greet, Greetings)] });
+    expect(await workersOf(context.get(HoldfastOperator))).toHaveLength(1);
+    await expect(
+      NestFactory.createApplicationContext(rootModule([], { imports: [feature(other, Greetings)] }), {
+        logger: false,
+        abortOnError: false,
+      }),
+    ).rejects.toMatchObject({ code: "APPLICATION_INVALID", message: 'job "greet": declared twice' });
+  });
+
+  it("is not enough for holdfast worker, which reads contracts without the container", async () => {
+    const env = testEnvironment();
+    const root = rootModule([], { env, imports: [feature(greet, Greetings)] });
+    const others = defineConfig({ jobs: [defineJob({ ...greeting, type: "other" })] });
+
+    await expect(
+      startWorker(
+        nestApplication(others, async () => root),
+        env,
+      ),
+    ).rejects.toMatchObject({ code: "APPLICATION_INVALID", message: expect.stringContaining("forFeature") });
+  });
+});

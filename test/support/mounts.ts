@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
@@ -96,9 +102,20 @@ export async function listen(
 ): Promise<string> {
   const server = createServer(listener).listen(0, address);
   await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  servers.set(url, server);
   whenOver(async () => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return url;
+}
+
+const servers = new Map<string, Server>();
+
+/** Closes the server of a URL as its application would. Resolves when its last connection is closed. */
+export async function closeServer(url: string): Promise<void> {
+  const server = servers.get(url);
+  if (server === undefined) throw new Error(`no server at ${url}`);
+  await new Promise((resolve) => server.close(resolve));
 }

@@ -54,7 +54,7 @@ describe("the console behind a proxy that strips a prefix", () => {
     await page.goto(`${proxy.url}/console`);
 
     await page.getByRole("heading", { name: "Overview" }).waitFor();
-    expect(page.url()).toBe(`${proxy.url}/console/`);
+    expect(page.url()).toBe(`${proxy.url}/console`);
   });
 
   it("reports a lost connection, and becomes live again by itself", async () => {
@@ -153,6 +153,8 @@ describe("the console's files", () => {
   });
 
   it.each([
+    ["/console", "console/"],
+    ["/console?a=/b", "console/"],
     ["/console/", "./"],
     ["/console/jobs", "./"],
     ["/console/jobs/", "../"],

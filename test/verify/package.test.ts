@@ -117,6 +117,33 @@ describe("the published package", withProcesses, () => {
     expect(help).toContain("Usage: holdfast");
   });
 
+  it("serves its pages where only its modules were copied, as Next.js does for a container", async () => {
+    const { folder, tarball } = packed;
+    const copy = join(folder, "copied");
+    await unpack(copy, tarball);
+    await exec("find", [
+      ...[join(copy, "node_modules/holdfast"), "-type", "f"],
+      ...["!", "-regex", String.raw`.*/\(dist/.*\.c?js\|package\.json\)`, "-delete"],
+    ]);
+    await writeFile(
+      join(copy, "pages.mjs"),
+      `import { defineConfig, defineJob } from "holdfast";
+      import { createHandler } from "holdfast/server";
+      import { z } from "zod";
+      const retry = { attempts: 1, backoff: { kind: "fixed", delayMs: 1 } };
+      const job = defineJob({ type: "one", payload: z.string(), result: z.string(), retry, timeoutMs: 1_000 });
+      const handler = await createHandler(defineConfig({ jobs: [job] }), { prefix: "/jobs" });
+      for (const path of ["console/", "docs/", "docs/scalar.js", "openapi.json"])
+        console.log(path, (await handler.fetch(new Request("http://localhost/jobs/" + path))).status);
+      await handler.stop();`,
+    );
+
+    const env = { ...process.env, ...testEnvironment() };
+    const { stdout } = await exec(process.execPath, ["pages.mjs"], { cwd: copy, env });
+
+    expect(stdout).toBe("console/ 200\ndocs/ 200\ndocs/scalar.js 200\nopenapi.json 200\n");
+  });
+
   it("gives CommonJS the instances that ES modules get", async () => {
     const { folder } = packed;
     await addPeers(folder);

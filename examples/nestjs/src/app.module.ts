@@ -9,8 +9,14 @@ import { SignUpsController } from "./sign-ups.controller.js";
 import { WelcomeMails } from "./welcome-mails.js";
 
 @Module({
-  // A worker in this process, unless others run the jobs.
-  imports: [HoldfastModule.forRoot(application, { worker: process.env.WORKER !== "elsewhere" })],
+  imports: [
+    HoldfastModule.forRoot(application, {
+      // API, console and reference.
+      mount: "/jobs-admin",
+      // A worker in this process, unless others run the jobs.
+      worker: process.env.WORKER !== "elsewhere",
+    }),
+  ],
   controllers: [SignUpsController, HealthController],
   providers: [Mailer, WelcomeMails, { provide: APP_FILTER, useClass: ProblemFilter }],
 })

@@ -21,6 +21,7 @@ import type { Running } from "../../platform/lib/running.ts";
 import { createLogger } from "../../platform/telemetry/create-logger.ts";
 import { createMetrics } from "../../platform/telemetry/metrics.ts";
 import { username } from "../username.ts";
+import { createOpenRequests } from "./guard/open-requests.ts";
 import { createServer } from "./server.ts";
 import { openSubscribers } from "./subscribers.ts";
 
@@ -65,10 +66,21 @@ export async function assembleApi(
   });
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch(overviews);
-  const used = { application, settings, log, ...path, subscribers, operator, overview, metrics };
+  const openRequests = createOpenRequests();
+  const used = {
+    application,
+    settings,
+    log,
+    ...path,
+    subscribers,
+    openRequests,
+    operator,
+    overview,
+    metrics,
+  };
   const server = await createServer(used, isMounted);
   const parts: readonly Running[] = [path, audit, subscribers, overview];
-  return { server, path, settings, metrics, log, parts };
+  return { server, path, settings, metrics, log, parts, openRequests };
 }
 
 /** Logs what is on record from now on, a change of the API keys included. */

@@ -1,52 +1,40 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import fastifyStatic from "@fastify/static";
-import type { FastifyInstance } from "fastify";
-import type { Logger } from "../../platform/lib/logger.ts";
-import { packageFile } from "../../platform/lib/package-file.ts";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { BASE, serveFiles, textOf } from "./pages/serve-files.ts";
 
-const BASE = '<base href="./" />';
-const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
+const YEAR_S = 365 * 24 * 60 * 60;
 
 const headers = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
 
 /** Serves the operator's console at `/console/`, if it was built. */
-export async function addConsole(server: FastifyInstance, log: Logger): Promise<void> {
-  const built = packageFile("dist/console/");
-  if (!existsSync(`${built}index.html`)) {
-    log.warn("no console: it is not built");
-    return;
-  }
-  const page = readFileSync(`${built}index.html`, "utf8");
+export async function addConsole(server: FastifyInstance): Promise<void> {
+  const load = async () => (await import("./pages/console-files.ts")).consoleFiles;
   await server.register(async (console) => {
     // The files are public code. The data comes from other routes, which ask for a key.
     console.addHook("onRoute", (route) => {
       route.config = { ...route.config, scope: "public" };
       route.schema = { ...route.schema, hide: true };
     });
-    await console.register(fastifyStatic, {
-      root: `${built}assets`,
+    // Their names contain a hash of their content.
+    const immutable = { "Cache-Control": `public, max-age=${YEAR_S}, immutable` };
+    serveFiles(console, {
       prefix: "/console/assets/",
-      decorateReply: false,
-      index: false,
-      // Their names contain a hash of their content.
-      immutable: true,
-      maxAge: YEAR_MS,
-      preCompressed: true,
-      setHeaders: (reply) => {
-        for (const [name, value] of Object.entries(headers)) reply.setHeader(name, value);
-      },
+      folder: "assets/",
+      load,
+      headers: { ...headers, ...immutable },
     });
-    // Relative, because a proxy may have stripped a prefix.
-    console.get("/console", (_request, reply) => reply.redirect("console/"));
-    console.get("/console/*", ({ url }, reply) => {
+    const sendPage = async ({ url }: FastifyRequest, reply: FastifyReply) => {
       const nonce = randomBytes(16).toString("base64");
+      const page = textOf(await load(), "index.html");
       return reply
         .type("text/html; charset=utf-8")
         .headers({ ...headers, "Cache-Control": "no-store", "Content-Security-Policy": policy(nonce) })
         .serializer(String)
         .send(page.replace(BASE, headOf(url, nonce)));
-    });
+    };
+    // No redirect to a slash at its end: Next.js and others redirect the other way.
+    console.get("/console", sendPage);
+    console.get("/console/*", sendPage);
   });
 }
 
@@ -65,9 +53,10 @@ function policy(nonce: string): string {
   ].join("; ");
 }
 
-/** @param url below `/console/`; its depth says how many folders up the console is, under any prefix */
+/** @param url `/console` or below; its depth says where the console is, under any prefix that a proxy may have stripped */
 function headOf(url: string, nonce: string): string {
-  const [path = ""] = url.slice("/console/".length).split(/[?#]/);
-  const up = "../".repeat(path.split("/").length - 1);
-  return `<base href="${up === "" ? "./" : up}" /><meta property="csp-nonce" nonce="${nonce}" />`;
+  const [path = ""] = url.split(/[?#]/);
+  const depth = path.split("/").length - "/console/".split("/").length;
+  const home = depth < 0 ? "console/" : "../".repeat(depth) || "./";
+  return `<base href="${home}" /><meta property="csp-nonce" nonce="${nonce}" />`;
 }

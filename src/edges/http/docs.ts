@@ -1,11 +1,10 @@
-import fastifyStatic from "@fastify/static";
 import swagger, { type SwaggerTransform, type SwaggerTransformObject } from "@fastify/swagger";
 import type { FastifyInstance, FastifySchema } from "fastify";
 import { COMPONENT_NAME } from "../../desk/operations/operation.ts";
-import { packageFile } from "../../platform/lib/package-file.ts";
 import { type Document, documentOf, sendDocument } from "./body/document.ts";
 import { problemResponses } from "./body/problem.ts";
 import { basePathOf } from "./mount/base-path.ts";
+import { BASE, serveFiles, textOf } from "./pages/serve-files.ts";
 
 /** Allows only what this service sends; the page makes style elements. */
 const POLICY = [
@@ -15,10 +14,16 @@ const POLICY = [
   "connect-src 'self'",
   "img-src 'self' data:",
   "font-src 'self' data:",
-  "base-uri 'none'",
+  "base-uri 'self'",
   "frame-ancestors 'none'",
   "form-action 'none'",
 ].join("; ");
+
+const headers = {
+  "Cache-Control": "public, max-age=0",
+  "Content-Security-Policy": POLICY,
+  "X-Content-Type-Options": "nosniff",
+};
 
 /** Describes every route added later: `/openapi.json` for programs, `/docs` for people. */
 export async function addDocs(server: FastifyInstance): Promise<void> {
@@ -81,18 +86,13 @@ async function addReference(server: FastifyInstance): Promise<void> {
       route.config = { ...route.config, scope: "public" };
       route.schema = { ...route.schema, hide: true };
     });
-    await docs.register(fastifyStatic, {
-      root: packageFile("dist/edges/http/reference/"),
-      prefix: "/docs/",
-      decorateReply: false,
-      preCompressed: true,
-      setHeaders(reply) {
-        reply.setHeader("Content-Security-Policy", POLICY);
-        reply.setHeader("X-Content-Type-Options", "nosniff");
-      },
+    const load = async () => (await import("./pages/reference-files.ts")).referenceFiles;
+    serveFiles(docs, { prefix: "/docs/", load, headers });
+    // No redirect: Next.js and others redirect the other way.
+    docs.get("/docs", async (_request, reply) => {
+      const page = textOf(await load(), "index.html").replace(BASE, '<base href="docs/" />');
+      return reply.type("text/html; charset=utf-8").headers(headers).serializer(String).send(page);
     });
-    // Relative, because a proxy may have stripped a prefix.
-    docs.get("/docs", (_request, reply) => reply.redirect("docs/"));
   });
 }
 

@@ -7,6 +7,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import type { RedisAccess } from "../../platform/redis/connect.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import type { OpenRequests } from "./guard/open-requests.ts";
 import type { Subscribers } from "./subscribers.ts";
 
 /** What routes use. */
@@ -19,6 +20,7 @@ export interface ApiParts extends RedisAccess {
   readonly submitter: Submitter;
   readonly operator: Operator;
   readonly subscribers: Subscribers;
+  readonly openRequests: OpenRequests;
   readonly overview: OverviewWatch;
   readonly metrics: Metrics;
   readonly log: Logger;

@@ -71,6 +71,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   );
   if (isMounted) readHostBodies(server);
   else connections.watch(server);
+  server.addHook("preClose", parts.openRequests.stop);
   takeTurns(server);
   requireOneOfEach(server);
   guardHosts(server, hostGuard);
@@ -84,7 +85,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   readJsonBodies(server);
   dropGivenUp(server);
   await addDocs(server);
-  await addConsole(server, parts.log);
+  await addConsole(server);
   const refuseOtherMethods = watchMethods(server);
   addRoutes(server, parts);
   addSessionRoutes(server, sessions);

@@ -1,6 +1,5 @@
 import type { Producer } from "../../desk/create-producer.ts";
 import type { StandaloneOperator } from "../../desk/operator.ts";
-import type { Running } from "../../platform/lib/running.ts";
 
 /**
  * Submits jobs and reads their status: inject it by this class.
@@ -15,8 +14,3 @@ export interface HoldfastProducer extends Producer {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the module provides an object with all of these
 export abstract class HoldfastOperator {}
 export interface HoldfastOperator extends StandaloneOperator {}
-
-/** After the HTTP server has closed: its last requests may still submit. */
-export function stoppedLast<Part extends Running>(part: Part): Part {
-  return Object.assign(part, { onApplicationShutdown: () => part.stop() });
-}

@@ -1,6 +1,7 @@
 import type { DynamicModule, INestApplicationContext, Type } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import type { Application } from "../../core/job/application.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { RUN_ELSEWHERE } from "./holdfast-module.ts";
 import { HoldfastWorker } from "./worker.ts";
 
@@ -33,12 +34,21 @@ export function nestApplication(
         { abortOnError: false },
       );
       contexts.push(context);
-      const found = context.get(HoldfastWorker, { strict: false }).handlers();
-      return [...(await application.handlers()), ...found];
+      const worker = context.get(HoldfastWorker, { strict: false });
+      refuseUnlisted(application, worker.application);
+      return [...(await application.handlers()), ...worker.handlers()];
     },
     async onStop() {
       await contexts.pop()?.close();
       await application.onStop?.();
     },
   };
+}
+
+/** Roles read contracts without the container, so `forFeature` alone does not tell them. */
+function refuseUnlisted({ jobs }: Application, { jobs: all }: Application): void {
+  const faults = [...all.keys()]
+    .filter((type) => !jobs.has(type))
+    .map((type) => `job "${type}": is in a forFeature, and not in the application of nestApplication`);
+  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
 }

@@ -10,6 +10,13 @@ export interface HoldfastModuleOptions extends WithLogger, WorkerQueues {
    * @default it does if a provider has a handler
    */
   readonly worker?: boolean;
+  /**
+   * The path below which the application's server has Holdfast's API, console and reference.
+   *
+   * @default none: they are not served
+   * @example "/jobs-admin"
+   */
+  readonly mount?: string;
   /** Holdfast's variables. @default process.env */
   readonly env?: Environment;
   /** Called after each failed attempt. What it throws is logged, and changes nothing. */

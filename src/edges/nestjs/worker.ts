@@ -1,19 +1,27 @@
 import type { ModulesContainer } from "@nestjs/core";
 import type { Application } from "../../core/job/application.ts";
 import type { JobHandler } from "../../core/job/contract.ts";
-import type { Running } from "../../platform/lib/running.ts";
+import type { Logger } from "../../platform/lib/logger.ts";
+import { type Running, stopAll } from "../../platform/lib/running.ts";
+import type { HoldfastOperator, HoldfastProducer } from "./connections.ts";
 import { findHandlers } from "./handles-job.ts";
+import type { HoldfastApi } from "./mounted-api.ts";
 import { nestLogger } from "./nest-logger.ts";
+import { openPart } from "./open-late.ts";
 import type { HoldfastModuleOptions } from "./options.ts";
 
 /** The module that the worker is in. */
 export class HoldfastWorkerModule {}
 
-/** Starts a worker when the application is up, and stops it before anything that its handlers may need. */
+/** Connects everything and starts a worker when the application is up, and stops the worker before anything that its handlers may need. */
 export class HoldfastWorker {
+  /** With the contracts of all features. */
+  readonly application: Application;
   readonly #modules: ModulesContainer;
-  readonly #application: Application;
   readonly #options: HoldfastModuleOptions;
+  readonly #producer: HoldfastProducer;
+  readonly #operator: HoldfastOperator;
+  readonly #api: HoldfastApi;
   readonly #isRunElsewhere: boolean;
   #running: Running | undefined;
 
@@ -22,41 +30,51 @@ export class HoldfastWorker {
     modules: ModulesContainer,
     application: Application,
     options: HoldfastModuleOptions,
-    isRunElsewhere: boolean,
+    producer: HoldfastProducer,
+    operator: HoldfastOperator,
+    api: HoldfastApi,
+    isRunElsewhere = false,
   ) {
     this.#modules = modules;
-    this.#application = application;
+    this.application = application;
     this.#options = options;
+    this.#producer = producer;
+    this.#operator = operator;
+    this.#api = api;
     this.#isRunElsewhere = isRunElsewhere;
     startLastAndStopFirst(modules);
   }
 
   /** @throws HoldfastError `APPLICATION_INVALID` */
   handlers(): JobHandler[] {
-    return findHandlers(this.#modules, this.#application);
+    return findHandlers(this.#modules, this.application);
   }
 
+  /** The last step of the application's start, so that nobody else's failure leaves anything open. */
   async onApplicationBootstrap(): Promise<void> {
-    const found = this.handlers();
-    const {
-      worker = found.length > 0,
-      env,
-      logger = nestLogger(env),
-      queues,
-      except,
-      onFailed,
-    } = this.#options;
-    if (this.#isRunElsewhere || !worker) return;
+    try {
+      await this.#start(this.handlers());
+    } catch (error) {
+      await stopAll([this.#producer, this.#operator, this.#api, this.#running ?? {}]);
+      throw error;
+    }
+  }
+
+  async #start(found: readonly JobHandler[]): Promise<void> {
+    const { worker = found.length > 0, env, logger = nestLogger(env) } = this.#options;
+    await openPart(this.#producer);
+    await openPart(this.#operator);
+    await this.#api.open(this.application, env, logger);
+    if (worker && !this.#isRunElsewhere) this.#running = await this.#startWorker(found, logger);
+  }
+
+  async #startWorker(found: readonly JobHandler[], logger: Logger): Promise<Running> {
+    const { env, queues, except, onFailed } = this.#options;
     const { startWorker } = await import("../../desk/start-worker.ts");
-    const others = this.#application.handlers;
+    const others = this.application.handlers;
     const handlers = async () => [...(await others()), ...found];
     const hooks = onFailed === undefined ? {} : { onFailed };
-    this.#running = await startWorker({ ...this.#application, handlers }, env, {
-      logger,
-      queues,
-      except,
-      ...hooks,
-    });
+    return await startWorker({ ...this.application, handlers }, env, { logger, queues, except, ...hooks });
   }
 
   async onModuleDestroy(): Promise<void> {

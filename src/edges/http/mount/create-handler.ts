@@ -10,6 +10,7 @@ import { createOpenRequests } from "../guard/open-requests.ts";
 import { setBasePath } from "./base-path.ts";
 import { openFetch } from "./fetch-handler.ts";
 import { locate, type MountedPath, type RoutedRequest, readPrefix } from "./mounted-path.ts";
+import { watchHost } from "./watch-host.ts";
 
 export interface HandlerOptions extends WithLogger {
   /**
@@ -39,7 +40,7 @@ export interface Handler extends Running {
   readonly fetch: (request: Request) => Promise<Response>;
   /**
    * Ends event streams, finishes what is being answered, for 10 s at most, and disconnects from Redis. From then on it answers 503. The
-   * application's server and its connections stay.
+   * application's server and its connections stay. When that server closes, event streams end without this call.
    */
   readonly stop: Running["stop"];
 }
@@ -61,9 +62,11 @@ export async function createHandler(
   { prefix: given = "", env, logger }: HandlerOptions = {},
 ): Promise<Handler> {
   const prefix = readPrefix(given);
-  const { server, parts, log } = await assembleApi(application, env, logger, true);
+  const { server, parts, log, openRequests } = await assembleApi(application, env, logger, true);
   // Node waits for these when a server closes, but this server is not ours to close.
   const unanswered = createOpenRequests(STOP_MS);
+  const host = watchHost(openRequests);
+  const answer = openFetch((request, response) => node(request, response));
   let isStopping = false;
 
   function node(request: RoutedRequest, response: ServerResponse, next?: () => void): void {
@@ -79,17 +82,23 @@ export async function createHandler(
     request.originalUrl ??= request.url;
     request.url = url;
     unanswered.keepOpen(response, () => {});
+    host.noticeServer(request);
     server.routing(request, response);
   }
 
   const stop = stopOnce(async () => {
     isStopping = true;
+    await host.stop();
     await server.close();
     await unanswered.stop();
     await stopAll(parts);
   });
   log.info({ prefix }, "API mounted");
-  return { node, fetch: openFetch((request, response) => node(request, response)), stop };
+  function fetch(request: Request): Promise<Response> {
+    if (!isStopping) host.noticeSignals();
+    return answer(request);
+  }
+  return { node, fetch, stop };
 }
 
 function notFound(): HoldfastError {

@@ -60,6 +60,8 @@ function responseOf(answer: IncomingMessage, method: string): Response {
     const name = rawHeaders[at] ?? "";
     if (!HOP_BY_HOP.has(name.toLowerCase())) headers.append(name, rawHeaders[at + 1] ?? "");
   }
+  // The host must not wait for another request where a stream has ended.
+  if (headers.get("content-type")?.startsWith("text/event-stream")) headers.set("connection", "close");
   if (method === "HEAD" || BODILESS.has(status)) {
     answer.resume();
     return new Response(null, { status, headers });

@@ -5,7 +5,6 @@ import { exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
 import { jobFilterQuery } from "../../../desk/jobs/job-filter.ts";
 import { parseInput } from "../../../platform/lib/parse-input.ts";
 import { problemResponses } from "../body/problem.ts";
-import { createOpenRequests } from "../guard/open-requests.ts";
 import type { ApiParts } from "../parts.ts";
 
 const querySchema = z.strictObject({
@@ -35,9 +34,7 @@ const exportJobsSchema = {
 };
 
 /** `GET /jobs/export`: a filtered list as a file. */
-export function addExportRoute(server: FastifyInstance, { operator }: ApiParts): void {
-  const openRequests = createOpenRequests();
-  server.addHook("preClose", openRequests.stop);
+export function addExportRoute(server: FastifyInstance, { operator, openRequests }: ApiParts): void {
   server.get(
     "/jobs/export",
     { config: { scope: "read" }, schema: exportJobsSchema },

@@ -6,7 +6,6 @@ import { component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { acceptsEventStream, preferredWaitSeconds } from "../body/request-headers.ts";
 import { streamStatus, waitForEnd } from "../body/subscribe-status.ts";
-import { createOpenRequests } from "../guard/open-requests.ts";
 import type { ApiParts } from "../parts.ts";
 
 const description = `One endpoint for every state, read from BullMQ in one atomic step.
@@ -81,10 +80,10 @@ const readJobStatusSchema = {
 };
 
 /** `GET /jobs/:id/status`: a job's state now, at its end, or at each change. */
-export function addJobStatusRoute(server: FastifyInstance, { operator, subscribers }: ApiParts): void {
-  const openRequests = createOpenRequests();
-  server.addHook("preClose", openRequests.stop);
-
+export function addJobStatusRoute(
+  server: FastifyInstance,
+  { operator, subscribers, openRequests }: ApiParts,
+): void {
   async function answerNow(id: string, reply: FastifyReply): Promise<FastifyReply> {
     return answer(reply, await operator.status(id));
   }
@@ -92,7 +91,7 @@ export function addJobStatusRoute(server: FastifyInstance, { operator, subscribe
   async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {
     const { status, inFull } = await waitForEnd({ subscribers, openRequests }, id, reply, seconds * 1_000);
     if (inFull) reply.header("Preference-Applied", `wait=${seconds}`);
-    if (openRequests.isStopping) reply.header("Connection", "close");
+    if (openRequests.wasEnded(reply.raw)) reply.header("Connection", "close");
     return answer(reply, status);
   }
 

@@ -4,7 +4,6 @@ import { type Overview, overviewSchema } from "../../../desk/overview/overview.t
 import { EventStream, eventOf } from "../body/event-stream.ts";
 import { problemResponses } from "../body/problem.ts";
 import { acceptsEventStream } from "../body/request-headers.ts";
-import { createOpenRequests } from "../guard/open-requests.ts";
 import { discardRequestsBehind } from "../guard/turns.ts";
 import type { ApiParts } from "../parts.ts";
 
@@ -37,10 +36,10 @@ const readOverviewSchema = {
 };
 
 /** `GET /overview`: the state of the service, now or as it changes. */
-export function addOverviewRoutes(server: FastifyInstance, { overview, subscribers }: ApiParts): void {
-  const openRequests = createOpenRequests();
-  server.addHook("preClose", openRequests.stop);
-
+export function addOverviewRoutes(
+  server: FastifyInstance,
+  { overview, subscribers, openRequests }: ApiParts,
+): void {
   async function stream({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const countOut = subscribers.admit();
     const first = await overview.read().catch((error: unknown) => {
