@@ -147,6 +147,24 @@ describe("holdfast init", withProcesses, () => {
     expect((await exec(process.execPath, args, { cwd: folder, env })).stdout).toMatch(/pass 1/);
   });
 
+  it("writes a production image for the project's package manager, Compose and systemd, and keeps what is there", async () => {
+    const folder = newProject({ "pnpm-lock.yaml": "", "compose.yaml": "mine\n" });
+
+    const { stdout } = await init(folder, "--deploy");
+
+    const dockerfile = read(folder, "Dockerfile");
+    expect(dockerfile).toContain(
+      "COPY package.json pnpm-*.yaml ./\nRUN pnpm install --prod --frozen-lockfile\n",
+    );
+    expect(dockerfile).toContain('ENTRYPOINT ["node_modules/.bin/holdfast"]');
+    expect(read(folder, "pnpm-workspace.yaml")).toContain("esbuild: false");
+    expect(read(folder, ".dockerignore")).toContain("node_modules");
+    expect(read(folder, "deploy/systemd/holdfast-worker@.service")).toContain("holdfast worker");
+    expect(stdout).toMatch(/kept +compose\.yaml +it exists/);
+    const { dependencies } = JSON.parse(read(folder, "package.json"));
+    expect(Object.keys(dependencies)).toEqual(["holdfast", "tsx", "zod"]);
+  });
+
   it("refuses a package.json that it cannot read", async () => {
     const folder = newProject({ "package.json": "{" });
 

@@ -80,6 +80,8 @@ describe("the published package", withProcesses, () => {
         "dist/cjs",
         "dist/console",
         "dist/vendor",
+        "ops",
+        "ops/deploy",
         ...stages.map(({ name }) => `dist/${name}`),
       ].sort(),
     );
@@ -93,7 +95,7 @@ describe("the published package", withProcesses, () => {
     expect(
       inside.filter(
         (file) =>
-          !/^bin\/holdfast$|\.(c?js|d\.ts|css|html|gz|br)$|\/(licenses\.md|bom\.cdx\.json|cjs\/package\.json)$/.test(
+          !/^bin\/holdfast$|\.(c?js|d\.ts)$|^ops\/README\.md$|^ops\/deploy\/(Dockerfile|dockerignore|compose\.yaml|systemd\/[\w@-]+\.service)$|\/(licenses\.md|bom\.cdx\.json|cjs\/package\.json)$/.test(
             file,
           ),
       ),
@@ -229,7 +231,11 @@ export const members: (keyof Status)[] = ["tags", "children", "parentId", "held"
     };
 
     await expect(list("holdfast.config.mjs")).resolves.toMatchObject({ stderr: "" });
-    if ("typescript" in process.features) await list("typed.mts");
+    await writeFile(join(folder, "imports.mts"), 'export { default } from "./typed.mjs";');
+    await writeFile(join(folder, "bare.mts"), 'export { default } from "./typed";');
+    // By Node.js alone, also where imports are written for compilers and bundlers.
+    if ("typescript" in process.features)
+      for (const config of ["typed.mts", "imports.mts", "bare.mts"]) await list(config);
     else await expect(list("typed.mts")).rejects.toThrow("npm install --save-dev tsx");
   });
 });

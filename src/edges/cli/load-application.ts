@@ -5,6 +5,7 @@ import type { Application } from "../../core/job/application.ts";
 import { variables } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { needsTypeScript } from "./needs-typescript.ts";
+import { resolveTypeScript } from "./resolve-typescript.ts";
 
 /**
  * Loads `holdfast.config.ts`, TypeScript or JavaScript, with everything it imports. JavaScript alone is loaded without tsx, which takes a
@@ -67,7 +68,8 @@ async function prepare(
 ): Promise<void> {
   registered ??= registerTypeScript(onImport);
   if (await registered) return;
-  if (isTypeScript && !stripsTypes()) throw withoutTypeScript(path);
+  if (stripsTypes()) return resolveTypeScript(onImport);
+  if (isTypeScript) throw withoutTypeScript(path);
   for (const file of seen) onImport?.(pathToFileURL(file).href);
 }
 

@@ -5,6 +5,7 @@ export function addInitCommand(program: Command): void {
   program
     .command("init")
     .description("write a first job into this folder: contract, handler, schedule, configuration, test")
+    .option("--deploy", "also write a Dockerfile, a Compose file and systemd units")
     .option("--dry-run", "say what would be written, and write nothing")
     .addHelpText(
       "after",
@@ -15,12 +16,17 @@ dependencies are added to package.json only where they are absent.`,
     .action(init);
 }
 
-async function init({ dryRun }: { readonly dryRun?: true }): Promise<void> {
+interface Options {
+  readonly deploy?: boolean;
+  readonly dryRun?: boolean;
+}
+
+async function init({ deploy: withDeploy = false, dryRun: isDryRun = false }: Options): Promise<void> {
   const { readProject } = await import("../init/project.ts");
   const { planChanges, write } = await import("../init/changes.ts");
   const { initReport } = await import("../init/changes.ts");
   const project = readProject(process.cwd());
-  const changes = planChanges(project);
-  if (!dryRun) write(project.folder, changes);
-  print(initReport(project, changes, dryRun === true));
+  const changes = planChanges(project, withDeploy);
+  if (!isDryRun) write(project.folder, changes);
+  print(initReport(project, changes, { isDryRun, withDeploy }));
 }

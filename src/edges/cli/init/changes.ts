@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readOwnPackage } from "../own-package.ts";
+import { deployFiles } from "./deploy.ts";
 import { NO_TEST, type PackageJson, type Project } from "./project.ts";
-import { applicationFiles, tsconfig } from "./templates.ts";
+import { applicationFiles, pnpmWorkspace, tsconfig } from "./templates.ts";
 
 export interface FileChange {
   readonly path: string;
@@ -14,15 +15,19 @@ export interface FileChange {
   readonly text?: string;
 }
 
-/** Plans all changes. Writes nothing. */
-export function planChanges(project: Project): FileChange[] {
-  const files = Object.entries(applicationFiles(project)).map(([path, text]) => newFile(project, path, text));
+/** Plans all changes. Writes nothing. @param withDeploy whether to write what an image, Compose and systemd need, too */
+export function planChanges(project: Project, withDeploy: boolean): FileChange[] {
+  const texts = { ...applicationFiles(project), ...(withDeploy && deployFiles(project)) };
+  const files = Object.entries(texts).map(([path, text]) => newFile(project, path, text));
   const { isNew } = project;
   return [
     ...files,
     changedPackage(project),
     ignoredFolder(project, isNew ? ["node_modules/", ".env", ".holdfast/"] : [".holdfast/"]),
     ...(isNew ? [newFile(project, "tsconfig.json", tsconfig)] : []),
+    ...(project.packageManager === "pnpm" && isTypeScript(project)
+      ? [newFile(project, "pnpm-workspace.yaml", pnpmWorkspace)]
+      : []),
   ];
 }
 
@@ -52,7 +57,7 @@ function changedPackage(project: Project): FileChange {
     ...(found ?? { name: nameFor(folder), version: "0.0.0", private: true }),
   };
   const known = { ...old.dependencies, ...old.devDependencies };
-  const dependencies = without(neededDependencies(), known);
+  const dependencies = without(neededDependencies(project), known);
   const devDependencies = without(neededForDevelopment(project), known);
   const scripts = without(scriptsFor(project), scriptsIn(old));
   const added = Object.entries({ scripts, dependencies, devDependencies }).filter(
@@ -71,9 +76,18 @@ function changedPackage(project: Project): FileChange {
   };
 }
 
-function neededDependencies(): Record<string, string> {
-  const { version, dependencies } = readOwnPackage();
-  return { holdfast: `^${version}`, zod: dependencies.zod ?? "^4.0.0" };
+/** Also tsx, which loads TypeScript in production where Node.js is 20. */
+function neededDependencies(project: Project): Record<string, string> {
+  const { version, dependencies, peerDependencies } = readOwnPackage();
+  return {
+    holdfast: `^${version}`,
+    ...(isTypeScript(project) && { tsx: peerDependencies.tsx ?? "*" }),
+    zod: dependencies.zod ?? "^4.0.0",
+  };
+}
+
+function isTypeScript({ extension }: Project): boolean {
+  return extension.endsWith("ts");
 }
 
 /** Without the test script of `npm init`, which only fails. */
@@ -81,20 +95,19 @@ function scriptsIn({ scripts = {} }: PackageJson): Record<string, string> {
   return Object.fromEntries(Object.entries(scripts).filter(([, script]) => !NO_TEST.test(script)));
 }
 
-function neededForDevelopment({ isNew, extension }: Project): Record<string, string> {
-  const { devDependencies, peerDependencies } = readOwnPackage();
-  const isTypeScript = extension.endsWith("ts");
+function neededForDevelopment(project: Project): Record<string, string> {
+  const { devDependencies } = readOwnPackage();
   return {
-    ...(isTypeScript && { "@types/node": devDependencies["@types/node"] ?? "*" }),
-    ...(isTypeScript && { tsx: peerDependencies.tsx ?? "*" }),
-    ...(isNew && { typescript: devDependencies.typescript ?? "*" }),
+    ...(isTypeScript(project) && { "@types/node": devDependencies["@types/node"] ?? "*" }),
+    ...(project.isNew && { typescript: devDependencies.typescript ?? "*" }),
   };
 }
 
 /** In a project with its own scripts, ours have a prefix. */
-function scriptsFor({ isNew, extension, sources, testRunner }: Project): Record<string, string> {
+function scriptsFor(project: Project): Record<string, string> {
+  const { isNew, extension, sources, testRunner } = project;
   const tests = `${sources}jobs/*/*.test.${extension}`;
-  const loader = extension.endsWith("ts") ? "--import tsx " : "";
+  const loader = isTypeScript(project) ? "--import tsx " : "";
   const test = testRunner === "vitest" ? `vitest run ${sources}jobs` : `node ${loader}--test ${tests}`;
   if (isNew) return { dev: "holdfast dev", start: "holdfast up", test, typecheck: "tsc --noEmit" };
   return { "jobs:dev": "holdfast dev", "jobs:up": "holdfast up", "jobs:test": test };
@@ -140,23 +153,35 @@ function ignoredFolder({ folder }: Project, wanted: readonly string[]): FileChan
 }
 
 /** Says what became of each file, and what to do next. */
-export function initReport(project: Project, changes: readonly FileChange[], isDryRun: boolean): string {
+export function initReport(
+  project: Project,
+  changes: readonly FileChange[],
+  { isDryRun, withDeploy }: { readonly isDryRun: boolean; readonly withDeploy: boolean },
+): string {
   const width = Math.max(...changes.map(({ path }) => path.length));
   const lines = changes.map(
     ({ action, path, note }) =>
       `${action.padEnd(8)} ${note === "" ? path : `${path.padEnd(width)}  ${note}`}`,
   );
-  const end = isDryRun ? "Nothing is written: this was a dry run." : nextSteps(project);
+  const end = isDryRun ? "Nothing is written: this was a dry run." : nextSteps(project, withDeploy);
   return `${lines.join("\n")}\n\n${end}`;
 }
 
-function nextSteps({ isNew, packageManager, sources }: Project): string {
+function nextSteps({ isNew, packageManager, sources }: Project, withDeploy: boolean): string {
   const prefix = isNew ? "" : "jobs:";
   const run = packageManager === "npm" ? "npm run" : `${packageManager} run`;
   const steps = [
     [`${packageManager} install`, "installs what package.json names"],
     [`${run} ${prefix}dev`, "API, worker, scheduler and store, loaded anew after each change"],
     [`${run} ${prefix}test`, "the job's test, and a crash sweep"],
+    ...(withDeploy
+      ? [
+          [
+            "HOLDFAST_API_KEYS=… docker compose up",
+            "all roles and a Redis; one key: npx holdfast keys create",
+          ],
+        ]
+      : []),
   ];
   const width = Math.max(...steps.map(([command = ""]) => command.length));
   const lines = steps.map(([command = "", does = ""]) => `  ${command.padEnd(width)}  # ${does}`);

@@ -138,3 +138,6 @@ export const tsconfig = `${JSON.stringify(
   null,
   2,
 )}\n`;
+
+/** pnpm refuses an install script that nobody has decided about. tsx's esbuild works without its own. */
+export const pnpmWorkspace = "allowBuilds:\n  esbuild: false\n";
