@@ -7,7 +7,7 @@ import { defineConfig } from "../../features/define-config.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 /** The module that a feature's contracts are in. */
-export class HoldfastFeatureModule {}
+class HoldfastFeatureModule {}
 
 const JOBS = Symbol("jobs of a feature");
 
