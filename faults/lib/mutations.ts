@@ -270,15 +270,15 @@ export const withoutTokensOfRetries = mutation("token of each start", [
 /** An error that nothing explains means that the effect did not happen. */
 export const withoutDoubt = mutation("doubt of what nothing explains", [
   "evidence/outgoing/verdict.js",
-  'onError === "not-done" && !isUnanswered(error)',
-  "!isUnanswered(error)",
+  'declared.onError === "not-done" &&',
+  "true &&",
 ]);
 
-/** A refused connection proves that nothing was sent, whatever was sent before. */
+/** A classifier believes a connection that was refused, whatever else was sent, and nobody asks the record. */
 export const withoutOutgoing = mutation(
-  "view of what was sent before",
-  ["evidence/outgoing/verdict.js", "!isRefused || !record.hasOnlyFailed", "!isRefused"],
-  ["evidence/outgoing/verdict.js", "return !isWrittenSince(record.hosts, record.startedAt);", "return true;"],
+  "view of what else was sent",
+  ["evidence/classifier.js", 'return isNothingSent(seen) ? "not-done" : "unknown";', 'return "not-done";'],
+  ["evidence/outgoing/verdict.js", "return because === undefined ?", "return true ?"],
 );
 
 /** Requirements are checked at the start alone. */
