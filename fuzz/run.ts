@@ -2,6 +2,7 @@ import { runCommand, say, seedFrom, wholeNumber } from "../test/support/command.
 import { createRandom } from "../test/support/random.ts";
 import { tryCatalogue } from "./catalogue/run.ts";
 import { tryIdling, trySlowness } from "./catalogue/slow.ts";
+import { tryWorst } from "./catalogue/worst.ts";
 import { hasHeld, type Outcome, printOutcome, writeReport } from "./lib/report.ts";
 import { type Service, startService } from "./lib/service.ts";
 import type { Finding } from "./lib/tally.ts";
@@ -21,8 +22,8 @@ The full form writes docs/HOSTILE-INPUT.md.
 Exit codes: 0 everything was refused correctly, 1 it was not, 2 wrong usage.`;
 
 const forms = {
-  full: { variants: 400, slowClients: 50, idle: 6_000 },
-  quick: { variants: 20, slowClients: 3, idle: 4_500 },
+  full: { variants: 400, slowClients: 50, idle: 6_000, worst: { pipelined: 2_000, readMs: 400 } },
+  quick: { variants: 20, slowClients: 3, idle: 4_500, worst: { pipelined: 2_000, readMs: 30 } },
 };
 const QUICK_MS = 3_000;
 
@@ -54,13 +55,16 @@ await runCommand(
 );
 
 async function run(service: Service, { seed, minutes, quick }: Options): Promise<Outcome> {
-  const { variants, slowClients, idle } = forms[quick ? "quick" : "full"];
+  const { variants, slowClients, idle, worst: worstForm } = forms[quick ? "quick" : "full"];
   const findings: Finding[] = [];
   const slowly = trySlowness(service, slowClients, findings);
   const atOnce = await tryCatalogue(service, createRandom(seed), variants, findings);
   const operations = await fuzzOperations(service, seed, quick ? QUICK_MS : minutes * 60_000, findings);
+  // After the slow clients, which it would delay.
+  const slow = await slowly;
+  const worst = await tryWorst(service, worstForm, findings);
   // Idle connections last: they would make the API close the slow ones.
-  const catalogue = [...atOnce, ...(await slowly), await tryIdling(service, idle, findings)];
+  const catalogue = [...atOnce, ...slow, await tryIdling(service, idle, findings)];
   const form = quick ? "short" : `full, ${minutes} min of generated requests`;
-  return { seed, form, catalogue, operations, findings, lost: service.lost, memory: service.memory() };
+  return { seed, form, catalogue, operations, worst, findings, lost: service.lost, memory: service.memory() };
 }

@@ -10,6 +10,8 @@ export interface Outcome {
   readonly form: string;
   readonly catalogue: readonly Tally[];
   readonly operations: readonly Tally[];
+  /** Of each route: how much memory grew, and how long liveness took. */
+  readonly worst: readonly Tally[];
   readonly findings: readonly Finding[];
   readonly lost: readonly string[];
   readonly memory: ReturnType<Service["memory"]>;
@@ -28,6 +30,8 @@ export function printOutcome(outcome: Outcome): void {
     plainTable(table(outcome.catalogue, true)),
     "",
     plainTable(table(outcome.operations, false)),
+    "",
+    plainTable(worstTable(outcome.worst)),
     "",
     ...shown,
     ...(findings.length > shown.length ? [`… and ${findings.length - shown.length} more`] : []),
@@ -74,23 +78,41 @@ export function writeReport(outcome: Outcome): void {
     "known code, or not at all.",
     "",
     markdownTable(table(outcome.operations, false)),
+    "",
+    "## A connection's worst",
+    "",
+    "Each route 2,000 times on one connection, which reads for a while, then no more, and is reset. Meanwhile the API's memory may grow by 64 MiB and",
+    "its liveness may take 500 ms; no subscriber may be left after 5 s.",
+    "",
+    markdownTable(worstTable(outcome.worst)),
     ...outcome.findings.map(({ kind, what, request }) => `\n- **Found**: ${kind}: ${what}: ${request}`),
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
 }
 
-function verdict({ catalogue, operations, findings, lost }: Outcome): string {
+function verdict({ catalogue, operations, worst, findings, lost }: Outcome): string {
   const sum = (tallies: readonly Tally[]) => tallies.reduce((all, { tried }) => all + tried, 0);
   const stored = catalogue.reduce((all, tally) => all + (tally.stored ?? 0), 0);
   return (
     `${sum(catalogue)} bad inputs of ${catalogue.length} kinds: ${stored} stored; ${sum(operations)} requests made from the ` +
-    `OpenAPI document; ${lost.length} processes lost; ${findings.length === 0 ? "nothing" : findings.length} found against it.`
+    `OpenAPI document; ${worst.length} routes at a connection's worst; ${lost.length} processes lost; ${findings.length === 0 ? "nothing" : findings.length} found against it.`
   );
 }
 
 function memoryOf({ memory: { start, peak, now } }: Outcome): string {
   const mib = (value: number) => `${Math.round(value)} MiB`;
   return `Memory of the API process: ${mib(start)} at the start, ${mib(peak)} at most, ${mib(now)} at the end.`;
+}
+
+function worstTable(tallies: readonly Tally[]): Table {
+  return {
+    head: ["2,000 times", "memory", "liveness, at most"],
+    rows: tallies.map((tally) => [
+      tally.kind,
+      [...tally.codes.keys()].join(", "),
+      `${Math.round(tally.slowestMs)} ms`,
+    ]),
+  };
 }
 
 function table(tallies: readonly Tally[], isCatalogue: boolean): Table {

@@ -423,3 +423,33 @@ describe("the operator's calls of a client", () => {
     expect(await client.health()).toMatchObject({ status: "ready", reasons: [] });
   });
 });
+
+describe("many calls at once", () => {
+  it("wait for one signal, and for none, without a warning of a leak", async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => void warnings.push(name);
+    process.on("warning", note);
+    onTestFinished(() => void process.off("warning", note));
+    let asked = 0;
+    const url = await startServer((_request, response) => {
+      asked += 1;
+      // Each call pauses, and tries again.
+      response.writeHead(503, { "content-type": "application/problem+json", "retry-after": "2" });
+      response.end(JSON.stringify({ title: "no", status: 503, detail: "no", code: "STORE_UNAVAILABLE" }));
+    });
+    const client = createClient({ url, timeoutMs: 5_000 });
+    const over = new AbortController();
+    const calls = 30;
+
+    const made = Array.from({ length: calls }, (_, index) =>
+      client.submit("echo", 1, { ...keyed(), ...(index % 2 === 0 && { signal: over.signal }) }),
+    );
+    const aborted = made.filter((_, index) => index % 2 === 0);
+    await until("all have asked", () => asked === calls);
+    over.abort(new Error("enough"));
+
+    for (const call of aborted) await expect(call).rejects.toThrow("enough");
+    expect(warnings).toEqual([]);
+    for (const call of made) call.catch(() => {});
+  });
+});

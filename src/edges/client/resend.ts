@@ -1,8 +1,8 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";
+import { ownSignal } from "./timer.ts";
 
 const PAUSE_MS = { first: 100, most: 5_000 };
-const neverAborted = new AbortController().signal;
 
 export interface ResendOptions {
   /** How long to try, in milliseconds. */
@@ -49,6 +49,8 @@ export function pauseAfter(failures: number): number {
 
 /** @throws the signal's reason, when it is aborted */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  await wait(ms, signal ?? neverAborted);
+  const { controller, release } = ownSignal(signal);
+  await wait(ms, controller.signal);
+  release();
   signal?.throwIfAborted();
 }

@@ -11,11 +11,33 @@ export interface Timer {
   end(): void;
 }
 
-export function openTimer(caller?: AbortSignal): Timer {
+/** Who waits for a caller's signal. It has one listener, however many calls wait: from the eleventh on, Node.js would warn of a leak. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Returns a signal of this call's own, which is aborted with the caller's.
+ *
+ * @returns `release` lets go of the caller's signal
+ */
+export function ownSignal(caller?: AbortSignal) {
   const controller = new AbortController();
   const abort = () => controller.abort(caller?.reason);
-  if (caller?.aborted === true) abort();
-  caller?.addEventListener("abort", abort, { once: true });
+  if (caller === undefined) return { controller, release: () => {} };
+  if (caller.aborted) abort();
+  const calls = waiting.get(caller) ?? listenTo(caller);
+  calls.add(abort);
+  return { controller, release: () => void calls.delete(abort) };
+}
+
+function listenTo(caller: AbortSignal): Set<() => void> {
+  const calls = new Set<() => void>();
+  waiting.set(caller, calls);
+  caller.addEventListener("abort", () => calls.forEach((abort) => void abort()), { once: true });
+  return calls;
+}
+
+export function openTimer(caller?: AbortSignal): Timer {
+  const { controller, release } = ownSignal(caller);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => clearTimeout(timer);
   return {
@@ -27,7 +49,7 @@ export function openTimer(caller?: AbortSignal): Timer {
     },
     end() {
       stop();
-      caller?.removeEventListener("abort", abort);
+      release();
       controller.abort();
     },
   };
