@@ -14,7 +14,10 @@ export async function loadHandlers(application: Application): Promise<ReadonlyMa
     ...repeated(loaded.map(({ job }) => job.type)).map((type) => `job "${type}": has several handlers`),
     ...[...application.jobs.keys()]
       .filter((type) => !handlers.has(type))
-      .map((type) => `job "${type}": has no handler`),
+      .map(
+        (type) =>
+          `job "${type}": has no handler; add it to what \`handlers\` of defineConfig returns, or with NestJS a method with @HandlesJob`,
+      ),
     ...[...handlers.keys()]
       .filter((type) => !application.jobs.has(type))
       .map((type) => `handler "${type}": its job is not listed in jobs`),

@@ -2,9 +2,21 @@ import { type Application, dividedFaults } from "../core/job/application.ts";
 import type { ApplicationDeclarations } from "../core/job/declarations.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { suggestion } from "../platform/lib/did-you-mean.ts";
 import { type ApplicationDefinition, repeated, withDefaults } from "./declaration.ts";
 import { declarations } from "./declared.ts";
 import { queueFaults, queueSettings } from "./queue-settings.ts";
+
+/** Untyped code declares anything; a member that is written wrong would have no effect, unnoticed. */
+function unknownMembers(definition: object): string[] {
+  const ofFeatures = declarations.flatMap(({ ofApplication = {} }) => Object.keys(ofApplication));
+  const known = ["jobs", "handlers", "onStop", "queues", "env", ...ofFeatures];
+  return Object.keys(definition)
+    .filter((name) => !known.includes(name))
+    .map(
+      (name) => `${name}: expected no such member; ${suggestion(name, known, `known: ${known.join(", ")}`)}`,
+    );
+}
 
 /**
  * Declares an application: the default export of `holdfast.config.ts`.
@@ -24,6 +36,7 @@ export function defineConfig(definition: ApplicationDefinition): Application {
     ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
   ];
   const faults = [
+    ...unknownMembers(definition),
     ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
     ...declarations.flatMap(({ faultsOf }) => faultsOf?.(definition) ?? []),
     ...(queues.includes(INTERNAL_QUEUE)

@@ -13,7 +13,7 @@ import type { ReturnedAsJson, SentAsJson } from "../core/job/jsonified.ts";
 import type { PointerInto } from "../core/job/redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "../core/job/retry-policy.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import { isSchema, type Schema } from "../platform/lib/schema.ts";
+import { isSchema, noSchema, type Schema, schemaFault } from "../platform/lib/schema.ts";
 import { nameSchema, repeated, withDefaults } from "./declaration.ts";
 import { jobMembers } from "./declared.ts";
 import { strayPointers } from "./stray-pointers.ts";
@@ -82,7 +82,12 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const YEAR_MS = 366 * DAY_MS;
 const DEFAULT_QUEUE = "default";
 
-const standardSchema = z.custom<Schema>(isSchema, "expected a schema of Zod, or any Standard Schema");
+const standardSchema = z
+  .custom<Schema>(isSchema, { error: ({ input }) => noSchema(input) })
+  .superRefine((schema, { addIssue }) => {
+    const message = isSchema(schema) ? schemaFault(schema) : undefined;
+    if (message !== undefined) addIssue({ code: "custom", message });
+  });
 
 const definitionShape = {
   type: nameSchema,

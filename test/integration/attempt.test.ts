@@ -183,7 +183,7 @@ describe("a worker that is older or newer than the producer", () => {
     await expect(startWorker(faulty, testEnvironment())).rejects.toMatchObject({
       code: "APPLICATION_INVALID",
       message:
-        'job "twice": has several handlers\njob "a": has no handler\nhandler "b": its job is not listed in jobs',
+        'job "twice": has several handlers\njob "a": has no handler; add it to what `handlers` of defineConfig returns, or with NestJS a method with @HandlesJob\nhandler "b": its job is not listed in jobs',
     });
   });
 });

@@ -297,7 +297,12 @@ describe("HoldfastModule refuses at start", () => {
       application,
       "Scoped.greet: its provider is request-scoped or transient; a handler needs a singleton",
     ],
-    ["a job without a handler", [Dictionary, Greetings], more, 'job "more": has no handler'],
+    [
+      "a job without a handler",
+      [Dictionary, Greetings],
+      more,
+      'job "more": has no handler; add it to what `handlers` of defineConfig returns, or with NestJS a method with @HandlesJob',
+    ],
   ])("%s", async (_, providers, given, message) => {
     await expect(start(providers, { application: given })).rejects.toMatchObject({
       code: "APPLICATION_INVALID",

@@ -1,5 +1,5 @@
 import { type } from "arktype";
-import { defineConfig, defineJob, type HoldfastError } from "holdfast";
+import { defineConfig, defineJob, HoldfastError } from "holdfast";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -91,6 +91,34 @@ describe("what is no synchronous Standard Schema", () => {
     expect(() =>
       defineJob({ type: "report", payload: payload as unknown as Schema, result: z.unknown(), ...rest }),
     ).toThrow('job "report": payload: expected a schema of Zod, or any Standard Schema');
+  });
+
+  it("is refused at its definition, where that shows", () => {
+    const ofZod = z.any().refine(async () => true);
+    for (const payload of [asynchronous, ofZod] as readonly Schema[])
+      expect(() => defineJob({ type: "report", payload, result: z.unknown(), ...rest })).toThrow(
+        /job "report": payload: expected a schema that checks at once, got an asynchronous one/,
+      );
+    const old = { _def: { typeName: "ZodString" }, safeParse: () => ({}) };
+    expect(() =>
+      defineJob({ type: "report", payload: old as unknown as Schema, result: z.unknown(), ...rest }),
+    ).toThrow("payload: expected a schema of Zod 3.24 or newer, got one of an older Zod");
+  });
+
+  it("is the contract's fault where it throws or takes time for a payload that fits, whatever it throws", () => {
+    const throwing = z.string().transform(() => {
+      throw new HoldfastError("STORE_UNAVAILABLE", "no rates today");
+    });
+    expect(refusalOf(throwing as unknown as Schema, "x")).toMatchObject({
+      code: "SCHEMA_FAILED",
+      retryable: false,
+      message: "The contract's schema threw: no rates today",
+    });
+    const late = z.string().refine(async () => true);
+    expect(refusalOf(late as unknown as Schema, "x")).toMatchObject({
+      code: "SCHEMA_FAILED",
+      retryable: false,
+    });
   });
 
   it("is refused when it checks, if that takes time", () => {

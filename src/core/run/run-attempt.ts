@@ -212,8 +212,9 @@ function checkedResult(contract: JobContract, result: unknown) {
   try {
     return check(contract.result, result);
   } catch (thrown) {
-    if (thrown instanceof HoldfastError) throw thrown;
-    throw new HoldfastError("RESULT_INVALID", `the result cannot be read: ${messageOf(thrown)}`);
+    throw new HoldfastError("RESULT_INVALID", `the result cannot be checked: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 

@@ -61,6 +61,7 @@ export const errorCodes = {
   TOO_MANY_BODIES: retryable(503, "Too many request bodies at once"),
   TOO_MANY_SUBSCRIBERS: retryable(503, "Too many subscribers"),
   DECRYPTION_FAILED: retryable(500, "Stored data cannot be decrypted"),
+  SCHEMA_FAILED: final(500, "A schema of the contract failed"),
   INTERNAL: retryable(500, "Something went wrong in Holdfast"),
 
   // What a client of the API throws by itself.

@@ -2,6 +2,7 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/sp
 import { z } from "zod";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import { ISSUES_MAX, jsonPointer } from "./canonical-json.ts";
+import { messageOf as thrownText } from "./thrown.ts";
 
 /** A [Standard Schema](https://standardschema.dev) of JSON: Zod's, Valibot's, ArkType's, and others. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
@@ -50,21 +51,67 @@ export function isSchema(value: unknown): value is Schema {
 }
 
 /**
- * Checks a value against a schema.
+ * Checks a value against a schema. Whatever the schema's own code throws is the contract's fault, and trying again does not mend it.
  *
- * @throws HoldfastError `APPLICATION_INVALID` if the schema is asynchronous: a payload is checked at once, wherever it is
+ * @throws HoldfastError `SCHEMA_FAILED` if the schema throws, or is asynchronous: a payload is checked at once, wherever it is
  */
 export function check<Output>(schema: Schema<unknown, Output>, value: unknown): Checked<Output> {
-  // Through the standard, Zod hides what a value throws when it is read.
-  if (isZod(schema)) {
-    const parsed = schema.safeParse(value);
-    return parsed.success ? { value: parsed.data as Output } : { issues: parsed.error.issues };
+  let checked: ReturnType<typeof validate<Output>>;
+  try {
+    checked = validate(schema, value);
+  } catch (cause) {
+    throw schemaFailed(`The contract's schema threw: ${thrownText(cause)}`, cause);
   }
-  const checked = schema["~standard"].validate(value);
-  if (!(checked instanceof Promise)) return checked;
-  checked.catch(() => {});
-  const expected = "expected a schema that checks at once, got an asynchronous one";
-  throw new HoldfastError("APPLICATION_INVALID", `${expected} (${schema["~standard"].vendor})`);
+  if (!isThenable(checked)) return checked;
+  checked.then(undefined, () => {});
+  throw schemaFailed(asynchronous(schema));
+}
+
+function validate<Output>(
+  schema: Schema<unknown, Output>,
+  value: unknown,
+): Checked<Output> | PromiseLike<Checked<Output>> {
+  // Through the standard, Zod hides what a value throws when it is read.
+  if (!isZod(schema)) return schema["~standard"].validate(value);
+  const parsed = schema.safeParse(value);
+  return parsed.success ? { value: parsed.data as Output } : { issues: parsed.error.issues };
+}
+
+function isThenable(checked: unknown): checked is PromiseLike<unknown> {
+  return typeof (checked as { readonly then?: unknown } | undefined)?.then === "function";
+}
+
+function asynchronous(schema: Schema): string {
+  return `expected a schema that checks at once, got an asynchronous one (${schema["~standard"].vendor})`;
+}
+
+function schemaFailed(message: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("SCHEMA_FAILED", message, { cause });
+}
+
+/**
+ * What is wrong with a schema that can be seen without a value: that it is asynchronous. Not all show it before they get a value that fits.
+ *
+ * @returns undefined if nothing is seen
+ */
+export function schemaFault(schema: Schema): string | undefined {
+  try {
+    const checked = schema["~standard"].validate(undefined);
+    if (!isThenable(checked)) return undefined;
+    checked.then(undefined, () => {});
+    return asynchronous(schema);
+  } catch {
+    // A schema may throw for a value that no client can send.
+    return undefined;
+  }
+}
+
+/** What a contract has in place of a schema. Zod knows the standard from 3.24 on. */
+export function noSchema(value: unknown): string {
+  const isOldZod = typeof value === "object" && value !== null && "_def" in value && "safeParse" in value;
+  return isOldZod
+    ? "expected a schema of Zod 3.24 or newer, got one of an older Zod"
+    : "expected a schema of Zod, or any Standard Schema";
 }
 
 /** @returns undefined if the schema cannot be written as JSON Schema: then nothing is known of its values */
