@@ -97,7 +97,7 @@ export async function startTestHoldfast(
     // A stuck worker shows in what does not end.
     worker.failed.catch(() => {});
     const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
-    const pauses = openSchedulePauses(path, prefix, retentionMs);
+    const pauses = openSchedulePauses(path.stores, prefix, retentionMs);
     const overlaps = openOverlaps(path.stores, prefix, retentionMs);
     return testHoldfast(application, { path, pauses, overlaps, parts, env, timeoutMs });
   } catch (error) {

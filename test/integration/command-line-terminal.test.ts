@@ -159,3 +159,32 @@ describe("an unknown name", withProcesses, () => {
     expect(stdout).toContain("former-type");
   });
 });
+
+describe("what a job says", withProcesses, () => {
+  it("commands no terminal, in an export either", async () => {
+    const said = "no \u001b]0;owned\u0007 \u009b31m\u202e end";
+    const hostile = job.handler(async () => {
+      throw new PermanentError(said);
+    });
+    const own = createService(applicationOf(hostile));
+    const producer = await own.createProducer();
+    await own.startWorker();
+    const { id } = await producer.submit(job, null, { idempotencyKey: "hostile" });
+    await untilState(producer, id, "failed");
+
+    for (const args of [
+      ["jobs", "export", "--format", "csv"],
+      ["jobs", "export", "--format", "ndjson"],
+      ["jobs", "show", id],
+      ["jobs", "show", id, "--json"],
+      ["jobs", "list", "--json"],
+    ]) {
+      const { code, shown } = await runInTerminal(args, own.env, { columns: 400, rows: 90 });
+      expect(code, args.join(" ")).toBe(0);
+      expect(withoutColors(shown).replaceAll(/\r?\n/g, ""), args.join(" ")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+      expect(shown, args.join(" ")).toContain("owned");
+    }
+    const { stdout } = await run(["jobs", "export", "--format", "csv"], own.env);
+    expect(stdout).toContain(said);
+  });
+});

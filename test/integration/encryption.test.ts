@@ -41,6 +41,8 @@ const texts = {
   doubt: "TEXT-IN-A-DOUBT",
   evidence: "TEXT-IN-THE-EVIDENCE",
   resolvedResult: "TEXT-IN-A-RESOLVED-RESULT",
+  queuePause: "TEXT-OF-A-QUEUE-PAUSE",
+  schedulePause: "TEXT-OF-A-SCHEDULE-PAUSE",
 };
 
 const job = defineJob({
@@ -125,6 +127,9 @@ async function useEverything(service: Service) {
     delayed: await detailOf(delayed),
     listed: (await get(`${url}/jobs?idempotencyKey=${texts.key}`)).body,
     failures: (await get(`${url}/failures`)).body,
+    queuePause: (await post(`${url}/queues/default/pause`, { reason: texts.queuePause })).body,
+    schedulePause: (await post(`${url}/schedules/nightly/pause`, { reason: texts.schedulePause })).body,
+    history: (await get(`${url}/history`)).body,
     audit: (await get(`${url}/audit`)).body,
     again: (await post(`${url}/jobs`, submission(texts.key, texts.payload, "succeed"))).body,
   };
@@ -175,6 +180,9 @@ describe("under encryption", () => {
       ]),
     });
     expect(seen.again).toMatchObject({ id: seen.done.id, duplicate: true });
+    expect(seen.queuePause).toMatchObject({ paused: { reason: texts.queuePause } });
+    expect(seen.schedulePause).toMatchObject({ paused: { reason: texts.schedulePause } });
+    expect(JSON.stringify(seen.history)).toContain(texts.queuePause);
   });
 
   it("is needed for that: without keys every text is stored", async () => {
@@ -185,6 +193,31 @@ describe("under encryption", () => {
 });
 
 describe("turning encryption on", () => {
+  it("leaves reasons of pauses readable, also those of earlier versions", async () => {
+    const plain = createService(application);
+    const operator = await plain.createOperator();
+    await operator.queues.pause("default", { reason: "plain queue", by: "me" });
+    await operator.schedules.pause("nightly", { reason: "plain schedule", by: "me" });
+    const encrypted = createService(application, { ...plain.env, HOLDFAST_ENCRYPTION_KEYS: key });
+    const later = await encrypted.createOperator();
+    const reasons = async () => [
+      (await later.queues.show("default")).paused?.reason,
+      (await later.schedules.list()).schedules[0]?.paused?.reason,
+    ];
+    expect(await reasons()).toEqual(["plain queue", "plain schedule"]);
+
+    const redis = plain.connect();
+    const control = queueKey(plain.env.HOLDFAST_PREFIX, "default", "control");
+    const reason = "hf1.new.looks-encrypted";
+    await redis.hdel(control, "note");
+    await redis.hset(control, { reason });
+    const since = Date.now();
+    const pauses = `${plain.env.HOLDFAST_PREFIX}:schedule-pauses`;
+    await redis.del(pauses);
+    await redis.hset(pauses, { [`nightly:${since}`]: JSON.stringify({ reason, by: "me", since }) });
+    expect(await reasons()).toEqual([reason, reason]);
+  });
+
   it("leaves older jobs readable and runnable, and their idempotency keys matching", async () => {
     const env = testEnvironment();
     const plain = await createService(fixtures, env).createProducer();

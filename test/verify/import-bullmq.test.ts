@@ -135,6 +135,26 @@ describe("holdfast import bullmq", () => {
     expect(unknown.stderr).toContain('there is no job type "ecko"');
   });
 
+  it("pauses the queue of the type where BullMQ's is paused, before its jobs come, and says so", async () => {
+    const { old, createOperator, ...at } = stage();
+    await old.queue.add("greet", good);
+    await old.queue.pause();
+    const { queues } = await createOperator();
+
+    const dry = await at.import("--type", "greeting", "--dry-run");
+    expect(dry.stdout).toContain("would be paused");
+    expect((await queues.show("default")).paused).toBeNull();
+    const { code, stdout } = await at.import("--type", "greeting");
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("holdfast queues resume default"),
+    });
+    expect((await queues.show("default")).paused?.reason).toContain("was paused when it was imported");
+    await old.queue.resume();
+    const again = await at.import("--type", "greeting", "--json");
+    expect(JSON.parse(again.stdout)).toMatchObject({ paused: null });
+  });
+
   it("refuses Holdfast's own prefix, and a Redis out of reach", async () => {
     const { env, ...at } = stage();
     const own = await run(

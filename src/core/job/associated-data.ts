@@ -20,3 +20,8 @@ export function effectAssociatedData(
 export function indexAssociatedData(dedupKey: string, name: string): string {
   return `effect ${dedupKey} index ${name}`;
 }
+
+/** For why somebody paused something, and what a chart says of an act. @param of whose pause it is, or which */
+export function reasonAssociatedData(of: string): string {
+  return `reason ${of}`;
+}

@@ -43,9 +43,59 @@ export function scrubberOf(payload: unknown, pointers: readonly string[]): Scrub
       collect(value);
       return value;
     });
-  // The longest first: a secret may be part of another.
-  const found = [...secrets].filter(({ length }) => length >= SECRET_MIN).sort((a, b) => b.length - a.length);
-  return (text) => found.reduce((scrubbed, secret) => scrubbed.replaceAll(secret, REDACTED), text);
+  return scrubAll([...secrets].filter(({ length }) => length >= SECRET_MIN));
+}
+
+/** In one pass over a text, however many secrets there are. Of those that overlap nothing stays. */
+function scrubAll(secrets: string[]): Scrub {
+  if (secrets.length === 0) return asItIs;
+  const longestAt = findLongest(secrets);
+  return (text) => {
+    let scrubbed = "";
+    let end = 0;
+    for (let at = 0; at <= text.length - SECRET_MIN; at += 1) {
+      const length = longestAt(text, at);
+      if (length === 0) continue;
+      if (at >= end) scrubbed += text.slice(end, at) + REDACTED;
+      end = Math.max(end, at + length);
+    }
+    return end === 0 ? text : scrubbed + text.slice(end);
+  };
+}
+
+/** @returns the length of the longest secret that begins at a place of a text; 0 for none */
+function findLongest(secrets: string[]): (text: string, at: number) => number {
+  const sorted = secrets.sort();
+  const beginnings = new Set(sorted.map((secret) => secret.slice(0, SECRET_MIN)));
+  const longest = sorted.reduce((max, { length }) => Math.max(max, length), 0);
+  // Of each secret, the longest other one with which it begins.
+  const shorter = new Int32Array(sorted.length).fill(-1);
+  for (let index = 1; index < sorted.length; index += 1) {
+    let before = index - 1;
+    while (before >= 0 && !sorted[index]?.startsWith(sorted[before] ?? "")) before = shorter[before] ?? -1;
+    shorter[index] = before;
+  }
+  return (text, at) => {
+    if (!beginnings.has(text.slice(at, at + SECRET_MIN))) return 0;
+    // A secret that begins here is the last one that is not behind this text, or one with which that begins.
+    let index = lastUpTo(sorted, text.slice(at, at + longest));
+    const near = sorted[index] ?? "";
+    let common = 0;
+    while (common < near.length && near.charCodeAt(common) === text.charCodeAt(at + common)) common += 1;
+    while (index >= 0 && (sorted[index]?.length ?? 0) > common) index = shorter[index] ?? -1;
+    return sorted[index]?.length ?? 0;
+  };
+}
+
+/** @returns the index of the last text of a sorted list that is not behind another one; -1 for none */
+function lastUpTo(sorted: readonly string[], text: string): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? "") <= text) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
 
 /** Scrubs a log line's fields. Errors become plain JSON. */

@@ -86,6 +86,7 @@ function openJobs(client: RedisConnection, start: string) {
   return {
     /** Whether BullMQ has ever had a queue of this name. */
     exists: async () => (await inTime(client.exists(key("meta")))) === 1,
+    isPaused: async () => (await inTime(client.hexists(key("meta"), "paused"))) === 1,
     counts: (): Promise<Counts> =>
       inTime(
         entriesOf({

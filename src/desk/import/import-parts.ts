@@ -45,6 +45,8 @@ export interface ImportReport {
   /** Of these, accepted by an earlier import that was interrupted. */
   duplicates: number;
   schedules: number;
+  /** The queue that is paused because BullMQ's is; null where that is not. */
+  paused: string | null;
   /** What does not fit. It stays in BullMQ's queue; what an earlier import withdrew stays withdrawn. */
   issues: number;
 }

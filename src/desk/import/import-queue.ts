@@ -3,6 +3,7 @@ import { keyFault } from "../../core/job/idempotency-key.ts";
 import { openValidator } from "../../core/submit/validate.ts";
 import { features } from "../../features/index.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
+import { openQueueOperator } from "../queues/queues.ts";
 import {
   type BullmqJob,
   type BullmqQueue,
@@ -37,7 +38,7 @@ export async function importQueue(
   parts: Omit<ImportParts, "validate">,
   request: ImportRequest,
 ): Promise<ImportReport> {
-  const report: ImportReport = { jobs: 0, duplicates: 0, schedules: 0, issues: 0 };
+  const report: ImportReport = { jobs: 0, duplicates: 0, schedules: 0, issues: 0, paused: null };
   const issues = new Set<string>();
   const counted: ImportParts = {
     ...parts,
@@ -50,6 +51,8 @@ export async function importQueue(
       parts.onIssue(issue);
     },
   };
+  // First: no imported job may start where BullMQ's would not.
+  report.paused = await carryPause(counted, request);
   if (!request.dryRun) await submitWithdrawn(counted, request, report, await parts.queue.withdrawn());
   await importSchedulers(counted, request, report);
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
@@ -58,6 +61,22 @@ export async function importQueue(
     if (request.dryRun || report.jobs === before) break;
   }
   return report;
+}
+
+/** @returns the queue of the type, which is paused because BullMQ's is; null where that is not */
+async function carryPause(
+  { queue, path, application, settings }: ImportParts,
+  { type, start, dryRun, by }: ImportRequest,
+): Promise<string | null> {
+  const target = application.jobs.get(type)?.queue;
+  if (target === undefined || !(await queue.isPaused())) return null;
+  const queues = openQueueOperator(path.stores, application, settings.HOLDFAST_PREFIX);
+  if (dryRun || (await queues.show(target)).paused !== null) return target;
+  await queues.pause(target, {
+    reason: `BullMQ's queue ${start.slice(0, -1)} was paused when it was imported`,
+    by,
+  });
+  return target;
 }
 
 export async function namesIn(queue: BullmqQueue): Promise<string[]> {

@@ -20,7 +20,7 @@ export async function pauseQueue(partitions: Partitions, note: PauseNote): Promi
 export async function resumeQueue(partitions: Partitions): Promise<void> {
   const [first] = partitions;
   // Before: somebody may pause it again at once, with another reason.
-  await first.client.hdel(first.keys.own("control"), "reason", "by", "since");
+  await first.client.hdel(first.keys.own("control"), "reason", "note", "by", "since");
   await withBullmq(partitions, (queue) => queue.resume());
 }
 

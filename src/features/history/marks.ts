@@ -1,4 +1,6 @@
+import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { reasonAssociatedData } from "../../core/job/associated-data.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 export const markKinds = [
@@ -33,22 +35,32 @@ const SAME_WITHIN_MS: Readonly<Partial<Record<MarkKind, number>>> = {
 const script = loadScript(import.meta.url, "write-mark.lua");
 
 /** Never fails: what is marked has happened. */
-export async function addMark({ client, keys }: QueueStore, { kind, text, by }: Mark): Promise<void> {
-  const args = [kind, text.slice(0, TEXT_MAX), by, SAME_WITHIN_MS[kind] ?? 0, KEPT];
+export async function addMark({ client, keys, codec }: QueueStore, { kind, text, by }: Mark): Promise<void> {
+  const coded = codec.encrypt(text.slice(0, TEXT_MAX), reasonAssociatedData(`mark ${kind}`));
+  const args = [kind, coded, by, SAME_WITHIN_MS[kind] ?? 0, KEPT];
   await script.run(client, [keys.own("history:marks")], args).catch(() => {});
 }
 
 /** @param from milliseconds since 1970, by Redis's clock, as in what it returns @returns the oldest first */
 export async function readMarks(
-  { client, keys }: QueueStore,
+  { client, keys, codec }: QueueStore,
   from: number,
   to: number,
 ): Promise<(Mark & { readonly at: number })[]> {
   const entries = await client.xrange(keys.own("history:marks"), from, to);
   return entries.flatMap(([id, fields]) => {
-    const field = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
+    const named = Object.fromEntries(
+      fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])),
+    );
+    const field = (name: string): string => named[name] ?? "";
     const kind = markKinds.find((known) => known === field("kind"));
     const at = Number(id.slice(0, id.indexOf("-")));
-    return kind === undefined ? [] : [{ at, kind, text: field("text"), by: field("by") }];
+    if (kind === undefined) return [];
+    // Earlier versions wrote a plain `text`.
+    const text =
+      "coded" in named
+        ? decryptedOrWhyNot(() => codec.decrypt(field("coded"), reasonAssociatedData(`mark ${kind}`)))
+        : field("text");
+    return [{ at, kind, text, by: field("by") }];
   });
 }

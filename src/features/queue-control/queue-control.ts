@@ -1,6 +1,8 @@
 import { type Partitions, readLimits, withBullmq } from "../../core/bullmq/queue-control.ts";
+import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { QueueLimits, Rate } from "../../core/job/application.ts";
+import { reasonAssociatedData } from "../../core/job/associated-data.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 const script = loadScript(import.meta.url, "pause-note.lua");
@@ -37,16 +39,29 @@ export async function readControl(partitions: Partitions): Promise<QueueControl>
     first.client.hgetall(first.keys.own("control")),
     Promise.all(partitions.map(readLimits)),
   ]);
-  const { reason = "", by = "", since } = record;
+  const { by = "", since } = record;
   const isPaused = read.some((each) => each.isPaused);
   // Nothing rests on it, and a read must not fail because Redis refuses to write.
   if (!isPaused && since !== undefined) await dropStaleNote(first).catch(() => {});
   return {
-    pause: isPaused ? { reason, by, since: since === undefined ? undefined : Number(since) } : undefined,
+    pause: isPaused
+      ? { reason: reasonIn(first, record), by, since: since === undefined ? undefined : Number(since) }
+      : undefined,
     limits: sumOf(read.map(({ limits }) => limits)),
     override: record.override === undefined ? undefined : JSON.parse(record.override),
     declared: record.declared === undefined ? {} : JSON.parse(record.declared),
   };
+}
+
+/** A later version has written the reason with its time, encrypted where there are keys; an earlier one as plain text. */
+function reasonIn(
+  { codec }: QueueStore,
+  { reason = "", since, note }: Readonly<Record<string, string>>,
+): string {
+  const noted: { since: string; reason: string } | undefined =
+    note === undefined ? undefined : JSON.parse(note);
+  if (noted === undefined || noted.since !== since) return reason;
+  return decryptedOrWhyNot(() => codec.decrypt(noted.reason, reasonAssociatedData(`queue ${since}`)));
 }
 
 /** Called by each worker at its start. A limit that is no longer declared is removed, one of another tool stays. */
@@ -102,7 +117,9 @@ export interface PauseNote {
 
 /** Writes the note of a pause, if the queue is still paused. */
 export async function notePause(store: QueueStore, { reason, by, at }: PauseNote): Promise<void> {
-  await script.run(store.client, keysOf(store), [reason, by, at]);
+  const since = String(at);
+  const note = { since, reason: store.codec.encrypt(reason, reasonAssociatedData(`queue ${since}`)) };
+  await script.run(store.client, keysOf(store), [JSON.stringify(note), by, since]);
 }
 
 /** Drops the note of a pause that is over. Workers do now and then, for another tool can have resumed the queue. */

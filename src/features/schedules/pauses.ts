@@ -1,5 +1,8 @@
+import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
+import { reasonAssociatedData } from "../../core/job/associated-data.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
+import type { Codec } from "../../platform/redis/encryption/codec.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 
@@ -24,19 +27,30 @@ export type SchedulePauses = ReturnType<typeof openSchedulePauses>;
  * `STORE_UNAVAILABLE` if Redis does not answer in time.
  */
 export function openSchedulePauses(
-  { client }: { readonly client: RedisConnection },
+  { client, codec }: { readonly client: RedisConnection; readonly codec?: Codec },
   prefix: string,
   retentionMs: number,
 ) {
   const key = schedulePausesKey(prefix);
   // A schedule's name has no colon.
   const fieldOf = (name: string, { since }: SchedulePause) => `${name}:${since}`;
+  const written = (name: string, pause: SchedulePause) => {
+    if (codec === undefined) return JSON.stringify(pause);
+    const coded = codec.encrypt(pause.reason, reasonAssociatedData(`schedule ${fieldOf(name, pause)}`));
+    return JSON.stringify({ ...pause, reason: "", coded });
+  };
+  const readPause = (field: string, json: string): SchedulePause => {
+    const { coded, ...pause }: SchedulePause & { readonly coded?: string } = JSON.parse(json);
+    if (coded === undefined || codec === undefined) return pause; // an earlier version wrote a plain reason
+    const associatedData = reasonAssociatedData(`schedule ${field}`);
+    return { ...pause, reason: decryptedOrWhyNot(() => codec.decrypt(coded, associatedData)) };
+  };
 
   async function readAll() {
     const all = new Map<string, SchedulePause[]>();
     for (const [field, json] of Object.entries(await client.hgetall(key))) {
       const name = field.slice(0, field.indexOf(":"));
-      all.set(name, [...(all.get(name) ?? []), JSON.parse(json)]);
+      all.set(name, [...(all.get(name) ?? []), readPause(field, json)]);
     }
     return all;
   }
@@ -50,8 +64,8 @@ export function openSchedulePauses(
   ): Promise<void> {
     const now = Math.floor(await redisNow(client));
     const pauses = await read(name);
-    const written = changed(now, pauses.filter(isLasting));
-    for (const pause of written) await client.hset(key, { [fieldOf(name, pause)]: JSON.stringify(pause) });
+    for (const pause of changed(now, pauses.filter(isLasting)))
+      await client.hset(key, { [fieldOf(name, pause)]: written(name, pause) });
     const old = pauses.filter(({ until = now }) => until < now - retentionMs);
     if (old.length > 0) await client.hdel(key, ...old.map((pause) => fieldOf(name, pause)));
   }

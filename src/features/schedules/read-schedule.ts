@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { submittedAt } from "../../core/job/job-id.ts";
@@ -36,6 +37,9 @@ export function openScheduleReader(
 /** A tick that was enqueued later than this was caught up. */
 const LATE_MS = 10_000;
 
+/** What a request computes at a time, in milliseconds. */
+const TURN_MS = 10;
+
 /** @param next how many of the next ticks of each to list */
 export async function readSchedules(
   reader: ScheduleReader,
@@ -44,12 +48,13 @@ export async function readSchedules(
 ): Promise<ScheduleStatus[]> {
   const [now, pausesOf] = await inTime(Promise.all([redisNow(reader.stores.client), reader.pauses.all()]));
   const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
+  const planned = await planEach(schedules, now, next);
   return await Promise.all(
-    schedules.map(async (schedule) => {
+    planned.map(async ({ schedule, ahead, due }) => {
       const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
       const pauses = pausesOf.get(name) ?? [];
       const pause = lasting(pauses);
-      const [last] = await readTicks(reader, schedule, schedule.timetable.latest(1, now), { now, pauses });
+      const [last] = await readTicks(reader, schedule, due, { now, pauses });
       return {
         name,
         when,
@@ -58,7 +63,7 @@ export async function readSchedules(
         catchUp: catchUp.mode,
         overlap,
         schedulers,
-        next: upcoming(schedule, now, next),
+        next: ahead,
         paused:
           pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
         stored: stored === undefined ? null : { version: stored.version, since: isoTime(stored.since) },
@@ -66,6 +71,19 @@ export async function readSchedules(
       };
     }),
   );
+}
+
+/** Ticks of rare patterns take milliseconds to find: others have their turn in between. */
+async function planEach(schedules: readonly Schedule[], now: number, count: number) {
+  const planned: { schedule: Schedule; ahead: string[]; due: number[] }[] = [];
+  let turnAt = performance.now();
+  for (const schedule of schedules) {
+    planned.push({ schedule, ahead: upcoming(schedule, now, count), due: schedule.timetable.latest(1, now) });
+    if (performance.now() - turnAt < TURN_MS) continue;
+    await setImmediate();
+    turnAt = performance.now();
+  }
+  return planned;
 }
 
 /** @returns the ticks that were due, the latest first */

@@ -165,3 +165,19 @@ describe("a timetable", () => {
     expect(everyMinute.latest(3, 180_000)).toEqual([180_000, 120_000, 60_000]);
   });
 });
+
+it("Rare patterns are found in milliseconds, again at once, and with the same answers", () => {
+  const now = Date.parse("2026-11-30T03:00Z");
+  for (const pattern of ["0 0 29 2 *", "0 0 29 2 +1", "0 0 * 2 1#5", "0 0 1 1 *", "*/5 * * * *"]) {
+    const timetable = cronTimetable(pattern, "Europe/Berlin");
+    const startedAt = performance.now();
+    const [latest] = timetable.latest(1, now);
+    expect(performance.now() - startedAt).toBeLessThan(100);
+    const again = cronTimetable(pattern, "Europe/Berlin");
+    for (const at of [now, now + 1, now - 60_000, now]) {
+      expect(timetable.next(at)).toBe(again.next(at));
+      expect(timetable.latest(1, at)).toEqual(cronTimetable(pattern, "Europe/Berlin").latest(1, at));
+    }
+    if (latest !== undefined) expect(again.next(latest - 1)).toBe(latest);
+  }
+});

@@ -11,7 +11,7 @@ export interface Timetable {
 
 const HORIZON_MS = 4 * 366 * 24 * 60 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
-const BATCH = 16;
+const BATCH_MAX = 16;
 
 /** Ticks at whole multiples of a period since 1970. */
 export function everyTimetable(everyMs: number): Timetable {
@@ -41,10 +41,38 @@ export function cronTimetable(pattern: string, timeZone: string): Timetable {
     throw new Error("expected five fields");
   // Croner matches clock times written as UTC, and converts nothing.
   const cron = new Cron(pattern, { timezone: "UTC", mode: "5-part", paused: true });
-  return {
+  return remembering({
     next: (after) => nextTick(cron, zone, after),
     latest: (count, until) => latestTicks(cron, zone, count, until),
+  });
+}
+
+/** A page of the console asks for that many ticks ahead. */
+const KNOWN_MAX = 8;
+
+/** Between two ticks the answers stay the same, and those of rare patterns take long to find. */
+function remembering({ next, latest }: Timetable): Timetable {
+  const knownNext: { readonly after: number; readonly at: number }[] = [];
+  let knownLatest: { readonly count: number; readonly before: number; readonly ticks: number[] } | undefined;
+  const remembered: Timetable = {
+    next(after) {
+      const known = knownNext.find((each) => each.after <= after && after < each.at);
+      if (known !== undefined) return known.at;
+      const at = next(after);
+      if (at !== undefined) knownNext.unshift({ after, at });
+      knownNext.length = Math.min(knownNext.length, KNOWN_MAX);
+      return at;
+    },
+    latest(count, until) {
+      const before = remembered.next(until);
+      if (before === undefined) return latest(count, until);
+      const last = knownLatest?.ticks[0] ?? Number.POSITIVE_INFINITY;
+      if (knownLatest?.count !== count || knownLatest.before !== before || until < last)
+        knownLatest = { count, before, ticks: latest(count, until) };
+      return [...knownLatest.ticks];
+    },
   };
+  return remembered;
 }
 
 /**
@@ -88,13 +116,16 @@ function latestTicks(cron: Cron, zone: Zone, count: number, until: number): numb
   // The latest time that the zone's clocks show near this instant, plus 1: `previousRuns` excludes its argument.
   let wall =
     1 + until + Math.max(zone.offsetAt(until - DAY_MS), zone.offsetAt(until), zone.offsetAt(until + DAY_MS));
+  // Of a rare pattern each further match is years away, and takes as long to find as all ticks of others.
+  let batch = 1;
   while (ticks.size < count && until - wall < HORIZON_MS) {
-    const matches = cron.previousRuns(BATCH, new Date(wall)).map((match) => match.getTime());
+    const matches = cron.previousRuns(batch, new Date(wall)).map((match) => match.getTime());
     for (const instant of matches.map((match) => zone.instantOf(match)))
       if (instant <= until) ticks.add(instant);
     const earliest = matches.at(-1);
     if (earliest === undefined) break;
     wall = earliest;
+    batch = until - wall < 31 * DAY_MS ? Math.min(2 * batch, BATCH_MAX) : 1;
   }
   return [...ticks].slice(0, count);
 }

@@ -151,6 +151,35 @@ describe("a bad value", () => {
   });
 
   it.each([
+    ["redis://:hunter#2@store.example", "#", "%23"],
+    ["redis://user:1#2@store.example", "#", "%23"],
+    ["rediss://:hunter/2@store.example:6380/1", "/", "%2F"],
+    ["redis://:hunter%2@store.example", "%", "%25"],
+    ["redis://:hunter%ff@store.example", "%", "%25"],
+    ["redis://:hun@ter@store.example", "@", "%40"],
+    ["redis://:hunter?2@store.example", "?", "%3F"],
+    ["redis://:hunter#2@a.example:1,redis://b.example:2", "#", "%23"],
+    ["sentinel://:hunter/2@a.example:1,b.example:2/main", "/", "%2F"],
+    ["unix://:hunter#2@/run/redis.sock", "#", "%23"],
+  ])("of REDIS_URL says which character of a password to escape: %s", (url, wrong, escaped) => {
+    const { message } = refusalOf({ REDIS_URL: url });
+    expect(message).toBe(
+      `REDIS_URL: expected each ${wrong} in its user or password to be written as ${escaped}, got (hidden)`,
+    );
+  });
+
+  it.each([
+    "redis://:p%23%2F%25%40@store.example:6379/0",
+    "redis://a.example:1,b.example:2",
+    "redis://:x@a.example:1,redis://:x@b.example:2",
+    "sentinel://user:p%2Fw@a.example:1,b.example:2/main?db=1",
+    "unix:///run/a@b#c.sock",
+    "unix://user:pw@/run/redis.sock",
+  ])("of REDIS_URL takes %s", (url) => {
+    expect(readSettings({ REDIS_URL: url })).toMatchObject({ REDIS_URL: url });
+  });
+
+  it.each([
     ["REDIS_URL", "http://user:hunter2@store.example"],
     ["SMTP_URL", "hunter2"],
     ["HOLDFAST_API_KEYS", "ci:submit:hunter2"],

@@ -28,12 +28,20 @@ export function readSettings(env: Environment = process.env, names: Names = "own
     const { pointer, text } = find(name, env, names);
     const parsed = schema.safeParse(text);
     if (parsed.success) values[name] = parsed.data;
-    else issues.push({ pointer, message: `expected ${expected}, got ${secret ? "(hidden)" : `"${text}"`}` });
+    else {
+      const got = secret ? "(hidden)" : `"${text}"`;
+      issues.push({ pointer, message: `expected ${expectedBy(parsed.error) ?? expected}, got ${got}` });
+    }
   }
   const hostName = find("HOLDFAST_HOST", env, names).pointer;
   if (issues.length === 0) issues.push(...crossChecks(values as Settings, hostName));
   if (issues.length > 0) throw invalidEnvironment(issues);
   return values as Settings;
+}
+
+/** Where a schema knows better than the variable what it expects. */
+function expectedBy({ issues }: z.ZodError): unknown {
+  return issues.map((issue) => (issue.code === "custom" ? issue.params?.expected : undefined)).find(Boolean);
 }
 
 /** Reads the environment of one of the command's own roles. @throws HoldfastError as `readSettings` */

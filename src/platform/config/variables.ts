@@ -3,6 +3,7 @@ import { allowedHosts } from "../lib/hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
+import { passwordFault } from "./redis-password.ts";
 
 /** Settings of Redis that an operator states, by name. */
 export type StatedSettings = ReadonlyMap<string, string>;
@@ -121,7 +122,10 @@ const concurrency = z
 /** Every variable that Holdfast reads. Nothing else in `src/` reads the environment. */
 export const variables = {
   REDIS_URL: variable({
-    schema: optionalUrl(/^(rediss?|unix|sentinel):\/\/./),
+    schema: optionalUrl(/^(rediss?|unix|sentinel):\/\/./).superRefine((url, { addIssue }) => {
+      const expected = url === undefined ? undefined : passwordFault(url);
+      if (expected !== undefined) addIssue({ code: "custom", params: { expected } });
+    }),
     expected: "redis://, rediss://, unix:// or sentinel:// (several nodes comma-separated)",
     meaning: "The Redis to use. Without it `holdfast up` runs an embedded server in the data directory.",
     fallback: "",

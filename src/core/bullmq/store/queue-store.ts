@@ -39,6 +39,8 @@ export interface WritableQueueStore extends QueueStore {
 /** The queues of one Redis, for one process. */
 export interface QueueStores<Store extends QueueStore = QueueStore> {
   readonly client: RedisConnection;
+  /** For texts that belong to no queue. */
+  readonly codec: Codec;
   readonly layouts: Layouts;
   /** @param name of a queue, or of one of its partitions */
   of(name: string): Store;
@@ -52,7 +54,7 @@ export function openQueueStores(
   prefix: string,
   layouts: Layouts = new Layouts(),
 ): QueueStores {
-  return storesOf(access.client, layouts, (queue) => openQueueStore(access, prefix, queue));
+  return storesOf(access, layouts, (queue) => openQueueStore(access, prefix, queue));
 }
 
 /** Opens queues to add jobs to them, and to begin effects. */
@@ -62,7 +64,7 @@ export function openWritableQueueStores(
   epochs: { readonly layouts: Layouts; of(queue: string): Epoch },
   fitness: Pick<Fitness, "confirm">,
 ): QueueStores<WritableQueueStore> {
-  return storesOf(access.client, epochs.layouts, (queue) => {
+  return storesOf(access, epochs.layouts, (queue) => {
     if (queue === INTERNAL_QUEUE) epochs.of(queue);
     return {
       ...openQueueStore(access, prefix, queue),
@@ -79,7 +81,7 @@ export function openWritableQueueStores(
 const KEPT_MAX = 10_000;
 
 function storesOf<Store extends QueueStore>(
-  client: RedisConnection,
+  { client, codec }: RedisAccess,
   layouts: Layouts,
   open: (queue: string) => Store,
 ): QueueStores<Store> {
@@ -93,6 +95,7 @@ function storesOf<Store extends QueueStore>(
   };
   return {
     client,
+    codec,
     layouts,
     of,
     partitionsOf: (queues) => queues.flatMap((queue) => partitionNames(queue, layouts.of(queue)).map(of)),

@@ -2,6 +2,7 @@ import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { BullmqQueue, Counts } from "../../../desk/import/bullmq-queue.ts";
 import type { ImportIssue, ImportReport, ImportRequest } from "../../../desk/import/import-parts.ts";
+import { passwordFault } from "../../../platform/config/redis-password.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { username } from "../../username.ts";
 import { withSubmitPath } from "../connections.ts";
@@ -48,6 +49,8 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
     import("../../../desk/import/import-queue.ts"),
     import("../../../platform/redis/connect.ts"),
   ]);
+  const fault = fromRedis === undefined ? undefined : passwordFault(fromRedis);
+  if (fault !== undefined) throw usage(`--from-redis: expected ${fault}`);
   const start = `${prefix}:${queueName}:`;
   await withSubmitPath(async (path, application) => {
     requireDeclared(application, type);
@@ -116,7 +119,7 @@ async function withProgress(
 }
 
 function describe(
-  { jobs, duplicates, schedules, issues }: ImportReport,
+  { jobs, duplicates, schedules, issues, paused: pausedQueue }: ImportReport,
   left: Counts,
   dryRun: boolean,
 ): string {
@@ -129,5 +132,11 @@ function describe(
   return [
     `${jobs} jobs${again} and ${schedules} schedules ${did}; ${issues} do not fit`,
     `in BullMQ's queue: ${still.join(", ") || "nothing that waits"}`,
+    ...(pausedQueue === null ? [] : [pauseText(pausedQueue, dryRun)]),
   ].join("\n");
+}
+
+function pauseText(queue: string, dryRun: boolean): string {
+  if (dryRun) return `BullMQ's queue is paused, so the queue ${queue} would be paused, with all its types`;
+  return `BullMQ's queue is paused, so the queue ${queue} is, with all its types: holdfast queues resume ${queue}`;
 }

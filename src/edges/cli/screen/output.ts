@@ -39,9 +39,10 @@ export function printError(lines: string): void {
   process.stderr.write(`${lines.split("\n").map(printable).join("\n")}\n`);
 }
 
-/** Writes a part of a file to standard output as it is, and waits until it is read: the file may be larger than the memory. */
+/** Writes a part of a file to standard output, and waits until it is read: the file may be larger than the memory. A terminal gets no control characters. */
 export async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  const shown = screen().isTerminal ? text.split(/\r?\n/).map(printable).join("\n") : text;
+  if (!process.stdout.write(shown)) await once(process.stdout, "drain");
 }
 
 /** Prints what to do next, for people only. */
