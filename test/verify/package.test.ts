@@ -58,6 +58,21 @@ describe("the published package", withProcesses, () => {
   });
   afterAll(() => rm(packed.folder, { recursive: true }));
 
+  it("has types that TypeScript before 5.7 reads without skipLibCheck: no typed array of a buffer's type", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "holdfast-types-"));
+    try {
+      await exec("tar", ["-xzf", packed.tarball, "-C", folder]);
+      const declarations = packed.files.filter((path) => path.endsWith(".d.ts") && !path.includes("vendor"));
+      expect(declarations.length).toBeGreaterThan(50);
+      for (const path of declarations) {
+        const text = await readFile(join(folder, "package", path), "utf8");
+        expect(text, path).not.toMatch(/\b(?:Float|Int|Uint|BigInt|BigUint)\d+(?:Clamped)?Array</);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it("exports every module under its name in the build", async () => {
     const { stdout } = await exec("tar", ["-xOzf", packed.tarball, "--wildcards", "package/dist/*.js"], {
       maxBuffer: 2 ** 26,

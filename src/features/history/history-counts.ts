@@ -40,7 +40,8 @@ function lowestOf(bucket: number): number {
 
 /** How often a duration fell into each bucket. */
 export class Durations {
-  readonly counts = new Float64Array(BUCKETS);
+  // Declared: TypeScript before 5.7 knows no `Float64Array<ArrayBuffer>`, which it would infer.
+  readonly counts: Float64Array = new Float64Array(BUCKETS);
 
   add(ms: number): void {
     const bucket = bucketOf(ms);
@@ -89,7 +90,7 @@ export interface EndedAttempt {
 
 /** What happened to the jobs of one type in some time. */
 export class HistoryCounts {
-  readonly outcomes = new Float64Array(historyOutcomes.length);
+  readonly outcomes: Float64Array = new Float64Array(historyOutcomes.length);
   /** From when a job could first run to its first start. */
   readonly timeToStart = new Durations();
   readonly runTime = new Durations();

@@ -1,8 +1,7 @@
 import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { reasonAssociatedData } from "../../core/job/associated-data.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
-import type { RedisConnection } from "../../platform/redis/connection.ts";
-import type { Codec } from "../../platform/redis/encryption/codec.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 
@@ -27,7 +26,7 @@ export type SchedulePauses = ReturnType<typeof openSchedulePauses>;
  * `STORE_UNAVAILABLE` if Redis does not answer in time.
  */
 export function openSchedulePauses(
-  { client, codec }: { readonly client: RedisConnection; readonly codec?: Codec },
+  { client, codec }: Pick<QueueStores, "client"> & Partial<Pick<QueueStores, "codec">>,
   prefix: string,
   retentionMs: number,
 ) {
