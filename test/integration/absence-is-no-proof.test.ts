@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -399,6 +400,26 @@ describe("an answer that the effect did not see proves nothing", () => {
       state: "in-doubt",
       because: "something of no running effect is under way there",
     });
+  });
+
+  it.each([
+    ["a bound client's request acted", "POST", "in-doubt"],
+    ["something else only read", "GET", "not-done"],
+  ])("where %s and was answered", async (_what, method, expected) => {
+    const downstream = await startDownstream((response, acts) =>
+      response.writeHead(acts === 1 ? 201 : 404).end(),
+    );
+    const send = AsyncResource.bind(() => fetch(downstream.url, { method }).then(({ status }) => status));
+    const { state, because } = await run(
+      async () => {
+        expect(await send()).toBe(201);
+        await post(downstream.url);
+      },
+      { classify: http },
+    );
+    expect(state).toBe(expected);
+    if (expected === "in-doubt")
+      expect(because).toBe("something of no running effect was sent there meanwhile");
   });
 
   it("where a pool, opened by name, wrote in another context, and its server died", async () => {

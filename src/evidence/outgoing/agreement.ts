@@ -19,5 +19,5 @@ export function disagreement(record: OutgoingRecord, actsBy?: "GET"): string | u
   const isAlone = acts.length === 0 || (acts.length === 1 && did.every(({ what }) => what !== "refused"));
   if (!isAlone) return "it did more than one thing";
   if (acts.some(({ one }) => !one.isAnswered)) return "what it sent was not answered";
-  return speaksAgainst(record);
+  return speaksAgainst(record, actsBy);
 }

@@ -87,6 +87,11 @@ export class Departure {
     return [...(host.startsWith("unknown") ? [] : [host]), ...(this.line?.peers ?? [])];
   }
 
+  /** When it began, by the process's clock. */
+  get begun(): number {
+    return this.#begun;
+  }
+
   /** Whether there was a connection on which it could leave. */
   get isOpen(): boolean {
     return this.#isOpen || this.line?.isOpen === true;

@@ -1,3 +1,4 @@
+import { whatItDid } from "../seen.ts";
 import { type Departure, type Line, lines, type Sender } from "./departure.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 import { haveCommonPeer, haveHost } from "./peers.ts";
@@ -16,6 +17,11 @@ const LOST_MAX = 1_000;
 /** What was lost before is no longer kept. */
 let keptSince = Number.NEGATIVE_INFINITY;
 
+/** Requests of no running effect that were answered, the latest last. A queue or a bound client may have sent them for one. */
+let answeredStrays: Departure[] = [];
+/** Those that began before are no longer kept. */
+let straysKeptSince = Number.NEGATIVE_INFINITY;
+
 /** When each way out that cannot be followed was last used outside of all running effects, by its name; of UDP also by its host. */
 const strayUses = new Map<string, { readonly at: number; readonly host: string | undefined }>();
 const STRAY_MAX = 1_000;
@@ -26,7 +32,20 @@ export function noteBegun(request: Departure): void {
 
 /** Called when a request has an answer, or an end. */
 export function noteOver(request: Departure): void {
-  if (open.delete(request) && request.isLost) noteLost(request.peers, request.record);
+  if (!open.delete(request)) return;
+  if (request.isLost) noteLost(request.peers, request.record);
+  else if (isOfNoEffect(request.record) && request.isAnswered) noteStray(request);
+}
+
+function isOfNoEffect(record: Sender | undefined): boolean {
+  return record?.isRunning !== true;
+}
+
+function noteStray(request: Departure): void {
+  answeredStrays.push(request);
+  if (answeredStrays.length < 2 * LOST_MAX) return;
+  straysKeptSince = answeredStrays[LOST_MAX - 1]?.begun ?? straysKeptSince;
+  answeredStrays = answeredStrays.slice(LOST_MAX);
 }
 
 export function noteClosed(line: Line): void {
@@ -58,22 +77,29 @@ export function noteUnfollowed(way: string, record: Sender | undefined, host?: s
 }
 
 /**
- * What speaks against it that an effect did nothing, of all that the process did since the effect began; undefined if nothing does. Neighbours
- * that are answered, and requests that other running effects wait for, do not.
+ * What speaks against it that an effect did nothing, of all that the process did since the effect began; undefined if nothing does. Other running
+ * effects do not, whose requests are answered or waited for.
+ *
+ * @param actsBy the method by which the effect acts, although others only read with it
  */
-export function speaksAgainst(record: OutgoingRecord): string | undefined {
+export function speaksAgainst(record: OutgoingRecord, actsBy?: "GET"): string | undefined {
   const { startedAt, peers } = record;
   if (startedAt < keptSince) return "too much was lost meanwhile to know what";
   const isOthers = (other: Sender | undefined) => other !== record;
   const isPeer = (others: readonly string[]) => others.length === 0 || haveCommonPeer(peers, others);
   if (lost.some((one) => one.at >= startedAt && isOthers(one.record) && isPeer(one.peers)))
     return "something else that was sent there meanwhile was not answered";
-  const isStray = (other: Sender | undefined) => other === undefined || !other.isRunning;
-  const isStrayRequest = (one: Departure) => isOthers(one.record) && isStray(one.record) && one.isUnderWay;
+  const isStrayRequest = (one: Departure) =>
+    isOthers(one.record) && isOfNoEffect(one.record) && one.isUnderWay;
   const isStrayLine = (line: Line) =>
-    isLineUnderWay(line) && (line.isStray || (isOthers(line.use?.record) && isStray(line.use?.record)));
+    isLineUnderWay(line) && (line.isStray || (isOthers(line.use?.record) && isOfNoEffect(line.use?.record)));
   const strays = [...[...open].filter(isStrayRequest), ...[...lines].filter(isStrayLine)];
   if (strays.some((one) => isPeer(one.peers))) return "something of no running effect is under way there";
+  if (straysKeptSince > startedAt) return "too much was sent outside of all effects to know what";
+  const hasActed = (one: Departure) =>
+    one.begun >= startedAt && isOthers(one.record) && whatItDid(one.shown(), actsBy) === "acted";
+  if (answeredStrays.some((one) => hasActed(one) && isPeer(one.peers)))
+    return "something of no running effect was sent there meanwhile";
   return strayUseSince(startedAt, peers);
 }
 
