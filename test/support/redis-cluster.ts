@@ -133,7 +133,7 @@ async function join(
     const masters = await Promise.all(clients.slice(0, 3).map((client) => client.info("replication")));
     return (
       known.every((info) => String(info).includes("cluster_state:ok")) &&
-      tables.every((table) => String(table).match(/\bslave\b/g)?.length === servers.length - 3) &&
+      tables.every((table) => (String(table).match(/\bslave\b/g) ?? []).length === servers.length - 3) &&
       masters.every(
         (info, shard) =>
           (info.match(/state=online/g) ?? []).length ===

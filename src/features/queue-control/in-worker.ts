@@ -6,9 +6,10 @@ const SWEEP_EVERY_MS = 5_000;
 
 /** What an operator and the application set for a queue: its limits, and why it is paused. */
 export const inWorker: FeatureInWorker = {
-  inPartition: (partition) => [
-    startSweep(partition, { everyMs: SWEEP_EVERY_MS }, () => dropStaleNote(partition.store)),
-  ],
+  inPartition(partition) {
+    const due = [{ key: partition.store.keys.own("control") }];
+    return [startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, () => dropStaleNote(partition.store))];
+  },
   inProcess(worker) {
     for (const queue of worker.queues) declare(queue, worker);
     return [];

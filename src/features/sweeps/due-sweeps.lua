@@ -1,22 +1,27 @@
 #!lua flags=no-writes
 --[[
-  Says which keys of a queue may give a sweep something to do. A sweep of the others would find nothing.
+  Says which keys of a queue may give a sweep something to do. A sweep of the others would find nothing. Most queues have few of the keys:
+  those that the last look has not found cost one command together.
 
-  KEYS[1…] the keys
-  ARGV[1…] for each: "any" if any entry gives something to do; otherwise it is a sorted set, and so many milliseconds must have passed since
+  KEYS[1…] the keys, those that the last look has found first
+  ARGV[1] how many of them the last look has found
+  ARGV[2…] for each: "any" if any entry gives something to do; otherwise it is a sorted set, and so many milliseconds must have passed since
   its first score, in milliseconds since 1970
 
-  Returns 1 or 0 for each
+  Returns for each 1 if it may, 0 if not, -1 if there is none
 ]]
 -- @include ../../platform/redis/now.lua
 
-local now, due = nowMs(), {}
+local found, due, now = tonumber(ARGV[1]), {}, nil
 
-local function isDue(key, after)
-  if after == "any" then return redis.call("EXISTS", key) == 1 end
+local function look(key, after)
+  if after == "any" then return redis.call("EXISTS", key) == 1 and 1 or -1 end
   local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
-  return first and tonumber(first) <= now - after
+  if not first then return -1 end
+  now = now or nowMs()
+  return tonumber(first) <= now - after and 1 or 0
 end
 
-for at, key in ipairs(KEYS) do due[at] = isDue(key, ARGV[at]) and 1 or 0 end
+local isNew = found < #KEYS and redis.call("EXISTS", unpack(KEYS, found + 1)) > 0
+for at, key in ipairs(KEYS) do due[at] = (at <= found or isNew) and look(key, ARGV[at + 1]) or -1 end
 return due

@@ -65,41 +65,56 @@ interface DueKey {
 /** Sweeps of one second that do not ask at the very same moment share an answer. */
 const SHARED_MS = 200;
 
+interface WatchedKey extends Pick<DueKey, "key"> {
+  readonly after: number | "any";
+  /** What the last look has found. */
+  state: "due" | "there" | "absent";
+}
+
 interface DueSweeps {
-  readonly watched: DueKey[];
-  readonly look: () => Promise<readonly unknown[]>;
+  readonly watched: WatchedKey[];
+  readonly look: () => Promise<void>;
 }
 
 const partitions = new WeakMap<SweptPartition, DueSweeps>();
 
 /**
- * Watches keys of a partition. Asks Redis once for all sweeps of a second: while nothing is due, a queue costs one command a second.
+ * Watches keys of a partition. Asks Redis once for all sweeps of a second: while there is nothing, a queue costs one script and one command a second.
  *
  * @returns a function that returns whether any of the keys may give a sweep something to do now
  */
 function watchDue(partition: SweptPartition, keys: readonly DueKey[]): () => Promise<boolean> {
   const { watched, look } = partitions.get(partition) ?? openDueSweeps(partition);
-  const first = watched.length;
-  watched.push(...keys);
-  return async () => (await look()).slice(first, first + keys.length).includes(1);
+  const own = keys.map(({ key, afterMs }): WatchedKey => ({ key, after: afterMs ?? "any", state: "absent" }));
+  watched.push(...own);
+  return async () => {
+    await look();
+    return own.some(({ state }) => state === "due");
+  };
+}
+
+function stateOf(reply: number | undefined): WatchedKey["state"] {
+  if (reply === 1) return "due";
+  return reply === 0 ? "there" : "absent";
 }
 
 function openDueSweeps(partition: SweptPartition): DueSweeps {
-  const watched: DueKey[] = [];
+  const watched: WatchedKey[] = [];
   let askedAt = Number.NEGATIVE_INFINITY;
-  let due: readonly unknown[] = [];
   const ask = oneAtATime(async () => {
     const startedAt = performance.now();
-    const ages = watched.map(({ afterMs = "any" }) => afterMs);
-    const keys = watched.map(({ key }) => key);
-    due = (await script.run(partition.store.client, keys, ages)) as readonly unknown[];
+    const found = watched.filter(({ state }) => state !== "absent");
+    const asked = [...found, ...watched.filter(({ state }) => state === "absent")];
+    const args = [found.length, ...asked.map(({ after }) => after)];
+    const keys = asked.map(({ key }) => key);
+    const reply = (await script.run(partition.store.client, keys, args)) as readonly number[];
+    for (const [index, key] of asked.entries()) key.state = stateOf(reply[index]);
     askedAt = startedAt;
   });
   const opened: DueSweeps = {
     watched,
     async look() {
       if (performance.now() - askedAt > SHARED_MS) await ask();
-      return due;
     },
   };
   partitions.set(partition, opened);

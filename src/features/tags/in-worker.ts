@@ -36,7 +36,8 @@ export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS
 
 /** Sweeps the tags of a queue from time to time. */
 export const inWorker: FeatureInWorker = {
-  inPartition: (partition) => [
-    startSweep(partition, { everyMs: SWEEP_EVERY_MS }, () => sweepTags(partition.store)),
-  ],
+  inPartition(partition) {
+    const due = [{ key: partition.store.keys.own("tags"), afterMs: AGAIN_MS }];
+    return [startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, () => sweepTags(partition.store))];
+  },
 };
