@@ -26,9 +26,9 @@ export const split: Experiment = {
   async run(context) {
     const [trials, control] = await Promise.all([
       inSet((place) => inTurn(context, place)),
-      inSet((place) => splitTrial(context, place, { ...withReplica, times: 1, mutation: withoutWait })),
+      inSet((place) => splitTrial(context, place, { ...byDefault, times: 1, mutation: withoutWait })),
     ]);
-    const promised = trials.filter(({ name }) => name === withReplica.name);
+    const promised = trials.filter(({ name }) => name === byDefault.name);
     const { lost, repeated, acknowledged } = control.verdict.counts;
     return {
       counts: sum(promised.map(({ verdict }) => verdict.counts)),
@@ -62,14 +62,15 @@ export const split: Experiment = {
 
 interface Kind {
   readonly name: string;
-  readonly durability: string;
+  /** Undefined where none is configured. */
+  readonly durability: string | undefined;
   readonly times: number;
   /** Whether the left has no worker, submits little, and is cut off for longer. @default false */
   readonly isLeftQuiet?: boolean;
   readonly mutation?: Mutation;
 }
 
-const withReplica = { name: "replica:1", durability: "replica:1" };
+const byDefault = { name: "default", durability: undefined };
 const despite = { name: "disk-despite-failover", durability: "disk-despite-failover" };
 const quiet = { ...despite, name: "disk-despite-failover, few writes on the left", isLeftQuiet: true };
 
@@ -133,9 +134,9 @@ async function inSet<T>(use: (place: Place) => Promise<T>): Promise<T> {
 
 async function inTurn(context: Context, place: Place): Promise<Trial[]> {
   const kinds = context.isQuick
-    ? [{ ...withReplica, times: 1 }]
+    ? [{ ...byDefault, times: 1 }]
     : [
-        { ...withReplica, times: 10 },
+        { ...byDefault, times: 10 },
         { ...despite, times: 3 },
         { ...quiet, times: 2 },
       ];
@@ -153,7 +154,7 @@ const QUIET_MS = 8_000;
 async function splitTrial(context: Context, place: Place, kind: Kind): Promise<Trial> {
   const { name, durability, times, isLeftQuiet = false, mutation } = kind;
   const prefix = `${name} ${mutation?.name ?? ""}`.replaceAll(/\W+/g, "-");
-  const env = { ...LOCK, HOLDFAST_DURABILITY: durability, HOLDFAST_PREFIX: prefix };
+  const env = { ...LOCK, ...(durability && { HOLDFAST_DURABILITY: durability }), HOLDFAST_PREFIX: prefix };
   const options = { workers: 1, concurrency: 6, servers: place.set, env, ...(mutation && { mutation }) };
   return await withTestbed(options, async (testbed) => {
     const left = { REDIS_URL: leftUrl(place.set) };

@@ -25,11 +25,11 @@ export const splitReplicas: Experiment = {
     "where no durability is configured: no acknowledged job lost, no effect repeated, no key with two jobs, no doubt stuck, and all goes on when the network " +
     "is whole again",
   async run(context) {
-    const [promised, named] = splitsOf(context);
-    const trials = await inPairs(promised, (each) => splitTrial(context, each));
-    const controls = await inPairs(named, (each) => splitTrial(context, each));
-    if (trials.includes(undefined)) return notPossible;
-    const whole = trials.filter((trial) => trial !== undefined);
+    const found = await tryAll(context, splitsOf(context));
+    const trials = found.filter((trial) => trial !== undefined);
+    if (trials.length < found.length) return notPossible;
+    const whole = trials.filter(({ split }) => split.durability === undefined);
+    const controls = trials.filter(({ split }) => split.durability !== undefined);
     return {
       counts: sum(whole.map(({ verdict }) => verdict.counts)),
       table: {
@@ -42,11 +42,11 @@ export const splitReplicas: Experiment = {
           "lost",
           "repeated",
         ],
-        rows: [...whole, ...controls.filter((trial) => trial !== undefined)].map(rowOf),
+        rows: trials.map(rowOf),
       },
       measured: [],
       broken: whole.flatMap(brokenIn),
-      controls: controls.flatMap((trial) => (trial === undefined ? [] : [caughtBy(trial)])),
+      controls: controls.map(caughtBy),
     };
   },
 };
@@ -71,22 +71,24 @@ interface Split {
 
 const KINDS = ["Sentinel", "Cluster"] as const;
 
-/** Those that must hold, and those that must not. */
-function splitsOf({ isQuick }: Context): [Split[], Split[]] {
+/** Those that must hold, then those that must not. */
+function splitsOf({ isQuick }: Context): Split[] {
   const one = { replicas: 2, staying: 1 };
   const named = KINDS.map((kind): Split => ({ kind, ...one, durability: "replica:1" }));
-  if (isQuick) return [KINDS.map((kind) => ({ kind, ...one })), named.slice(0, 1)];
+  if (isQuick) return [...KINDS.map((kind) => ({ kind, ...one })), ...named.slice(0, 1)];
   const all = [1, 2, 3].flatMap((replicas) =>
     Array.from({ length: replicas + 1 }, (_, staying) => KINDS.map((kind) => ({ kind, replicas, staying }))),
   );
-  return [all.flat(), named];
+  return [...all.flat(), ...named];
 }
 
-/** Two at a time: each waits most of its time. */
-async function inPairs<T>(splits: readonly Split[], trial: (split: Split) => Promise<T>): Promise<T[]> {
-  const found = new Map<Split, T>();
-  await inLanes(splits, 2, async (split) => void found.set(split, await trial(split)));
-  return splits.map((split) => found.get(split) as T);
+/** Several at a time: each waits most of its time. */
+async function tryAll(context: Context, splits: readonly Split[]): Promise<(Trial | undefined)[]> {
+  const found = new Map<Split, Trial | undefined>();
+  await inLanes(splits, context.isQuick ? splits.length : 2, async (split) => {
+    found.set(split, await splitTrial(context, split));
+  });
+  return splits.map((split) => found.get(split));
 }
 
 interface Trial {
@@ -262,8 +264,9 @@ async function inTestbed(context: Context, split: Split, sides: TwoSides, server
   });
 }
 
-const BACKLOG = 80;
-const BACKLOG_LANES = 20;
+/** Jobs that both sides have when they are cut off from each other. */
+const BACKLOG = 120;
+const BACKLOG_LANES = 40;
 
 async function splitOnce(
   context: Context,
@@ -274,7 +277,7 @@ async function splitOnce(
   const jobs = Array.from({ length: BACKLOG }, (_, index) => ({
     type: "act" as const,
     idempotencyKey: `backlog-${index}`,
-    payload: { beforeMs: 150, afterMs: 150 } satisfies ActPayload,
+    payload: { beforeMs: 250, afterMs: 100 } satisfies ActPayload,
   }));
   await inLanes(jobs, BACKLOG_LANES, async (job) => void (await testbed.client.submit(job)));
   context.say(nameOf(split));
