@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
-import { withDeadline } from "../../lib/deadline.ts";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
 import { shareNodes } from "./known-nodes.ts";
 import { guardSlots, lookIfOpen } from "./slot-guard.ts";
@@ -9,7 +8,7 @@ import { SlotWatch } from "./slot-watch.ts";
 /** What ioredis does inside a cluster's client, though its types hide it. */
 interface Inside {
   getInfoFromNode(node: Redis | undefined, done: (error?: Error) => void): void;
-  readyCheck(done: (error?: Error | null, state?: string) => void): void;
+  readyCheck(done: (error?: Error, state?: string) => void): void;
   readonly subscriber: { start(): void };
 }
 
@@ -105,34 +104,21 @@ const stayEnded: Mend = (cluster) => {
 /** As long as ioredis waits for the slots. */
 const READY_CHECK_MS = 1_000;
 
-/** ioredis waits for a node that is paused as long as that takes. After a failed check it connects again. */
+/** ioredis asks any node, and waits for one that is paused as long as that takes. After a failed check it connects again. */
 const boundReadyCheck: Mend = (cluster) => {
-  insideOf(cluster).readyCheck = (done) => {
-    askAny(cluster, (node) => node.cluster("INFO")).then(
-      (info) => done(null, /^cluster_state:fail/m.test(String(info)) ? "fail" : undefined),
-      (error: Error) => done(error),
-    );
+  const inside = insideOf(cluster);
+  const check = inside.readyCheck.bind(cluster);
+  inside.readyCheck = (done) => {
+    let isOver = false;
+    const finish: typeof done = (error, state) => {
+      clearTimeout(timer);
+      if (!isOver) done(error, state);
+      isOver = true;
+    };
+    const timer = setTimeout(() => finish(new Error("A node did not answer in time")), READY_CHECK_MS);
+    check(finish);
   };
 };
-
-/** BullMQ asks each of its connections for the version, and most of them use one node alone. */
-const askForInfoAside: Mend = (cluster) => {
-  Object.assign(cluster, { info: (...args: []) => askAny(cluster, (node) => node.info(...args)) });
-};
-
-/** Asks any node over a connection for this alone: ioredis would keep one to a node that nothing else may use. */
-async function askAny<T>(cluster: Cluster, ask: (node: Redis) => Promise<T>): Promise<T> {
-  const nodes = cluster.nodes();
-  const node = nodes[Math.floor(Math.random() * nodes.length)];
-  if (node === undefined) throw new Error(CONNECTION_CLOSED);
-  const copy = node.duplicate({ retryStrategy: null, enableOfflineQueue: true, lazyConnect: false });
-  copy.on("error", () => {});
-  try {
-    return await withDeadline(ask(copy), READY_CHECK_MS, () => new Error("A node did not answer in time"));
-  } finally {
-    copy.disconnect();
-  }
-}
 
 /** Nobody sends SUBSCRIBE to a cluster, only SSUBSCRIBE, which has connections of its own. */
 const openNoSubscriber: Mend = (cluster) => {
@@ -230,7 +216,6 @@ const mends: readonly Mend[] = [
   boundRedirections,
   stayEnded,
   boundReadyCheck,
-  askForInfoAside,
   openNoSubscriber,
   endEachConnect,
   completeHosts,
