@@ -5,6 +5,7 @@ import { installation } from "../../bench/lib/installation.ts";
 import { startHoldfast } from "../../bench/lib/processes.ts";
 import { startRedisServer } from "../../test/support/redis-server.ts";
 import { outputOf } from "../../test/support/report.ts";
+import { waitedForProcessorMs } from "../../test/support/watched.ts";
 
 /** API and worker as shipped, on their own Redis. */
 export interface Service {
@@ -13,6 +14,8 @@ export interface Service {
   stored(): Promise<number>;
   /** Resident memory of the API, in MiB: at the start, at most, and now. */
   memory(): { readonly start: number; readonly peak: number; readonly now: number };
+  /** How long the API could run and got no processor, in milliseconds. */
+  waitedMs(): number;
   /** Roles that ended by themselves, with their output. */
   readonly lost: readonly string[];
   stop(): Promise<void>;
@@ -54,6 +57,7 @@ export async function startService(): Promise<Service> {
       peak = Math.max(peak, now);
       return { start, peak, now };
     },
+    waitedMs: () => waitedForProcessorMs(api.child.pid ?? 0),
     lost,
     async stop() {
       isStopping = true;

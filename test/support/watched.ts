@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { outputOf } from "./report.ts";
 
@@ -5,7 +6,10 @@ import { outputOf } from "./report.ts";
 export interface Strain {
   /** How much its resident memory grew at most, in MiB. */
   readonly grownMiB: number;
-  /** The longest that its liveness took, in milliseconds. Infinite if one was not answered with 200. */
+  /**
+   * The longest that its liveness took, in milliseconds, without what its thread waited for a processor: others may be busy, too. Infinite if
+   * one was not answered with 200.
+   */
   readonly slowestMs: number;
 }
 
@@ -21,9 +25,10 @@ export async function strainOf(pid: number, url: string, work: () => Promise<unk
   let isOver = false;
   const watch = async () => {
     while (!isOver) {
-      const begun = performance.now();
+      const [begun, waited] = [performance.now(), waitedForProcessorMs(pid)];
       const lives = await askLiveness(url);
-      slowestMs = Math.max(slowestMs, lives ? performance.now() - begun : Number.POSITIVE_INFINITY);
+      const tookMs = performance.now() - begun - (waitedForProcessorMs(pid) - waited);
+      slowestMs = Math.max(slowestMs, lives ? tookMs : Number.POSITIVE_INFINITY);
       peak = Math.max(peak, memory());
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
@@ -34,6 +39,16 @@ export async function strainOf(pid: number, url: string, work: () => Promise<unk
   });
   await watching;
   return { grownMiB: peak - before, slowestMs };
+}
+
+/** How long a process's main thread could run and got no processor, in milliseconds. Only Linux tells; elsewhere 0. */
+export function waitedForProcessorMs(pid: number): number {
+  try {
+    const [, waitedNs] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+    return Number(waitedNs) / 1e6;
+  } catch {
+    return 0;
+  }
 }
 
 function askLiveness(url: string): Promise<boolean> {
