@@ -368,6 +368,25 @@ describe("debounced submissions", () => {
     expect((await submit("fifth")).id).not.toBe(id);
   });
 
+  it("are accepted, encrypted, however short their windows are and however many come at once", async () => {
+    const key = `one:${randomBytes(32).toString("base64")}`;
+    const { submit, producer, startWorker, ran } = await openIndexing({
+      variables: { HOLDFAST_ENCRYPTION_KEYS: key },
+    });
+    await startWorker();
+    const ids = new Set<string>();
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, client) => {
+        for (let turn = 0; turn < 10; turn += 1) ids.add((await submit(`${client}-${turn}`, 1)).id);
+      }),
+    );
+    const states = [];
+    for (const id of ids) states.push(await untilState(producer, id, "completed"));
+    const replaced = states.map((state) => state.replaced ?? 0).reduce((sum, each) => sum + each, 0);
+    expect(ids.size + replaced).toBe(300);
+    expect(ran).toHaveLength(ids.size);
+  }, 60_000);
+
   it("are refused in a queue that has partitions: nothing is stored", async () => {
     const { submit, producer, env, connect, keys } = await openIndexing({ queue: "divided" });
     await submit("first");

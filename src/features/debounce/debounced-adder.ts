@@ -6,21 +6,20 @@ import {
   openAdding,
   type ScriptArgs,
 } from "../../core/bullmq/add/job-adder.ts";
-import type { NewJob } from "../../core/bullmq/add/new-job.ts";
 import type { QueueStore, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
 import { readKey } from "../../core/status/read-keys.ts";
-import { inTime, redisFull, redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { inTime, redisFull } from "../../platform/redis/redis-errors.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 const script = loadScript(import.meta.url, "add-debounced.lua");
 
-type Args = readonly [...ScriptArgs, encryptedFor: string];
-/** In a list: the job for which the data must be encrypted. */
+type Seen = readonly [id: string, data: string, key: string];
+type Args = readonly [...ScriptArgs, ...Seen];
+/** In a list: a job that waits, for which the data must be encrypted. */
 type Answer = Holder | readonly [id: string];
 
-/** A window begins or ends between two tries: that takes at least as long as the shortest window. */
-const TRIES_MAX = 8;
+const NONE_SEEN: Seen = ["", "", ""];
 
 /** Adds jobs, or replaces those that wait. */
 export function createDebouncedAdder(store: WritableQueueStore): JobAdder {
@@ -28,30 +27,20 @@ export function createDebouncedAdder(store: WritableQueueStore): JobAdder {
   return {
     async add(job) {
       const own = jobArgs(store, job);
-      let answer = await add([...own, isEncrypted(own) ? job.id : ""]);
-      for (let tries = 1; Array.isArray(answer) && tries < TRIES_MAX; tries += 1) {
-        const [id] = answer as readonly [string];
-        answer = await add([...encryptedFor(store, id, job, own), id]);
+      let answer = await add([...own, ...NONE_SEEN]);
+      // Each further turn means that another submission was accepted meanwhile: it has begun a window.
+      while (isOther(answer)) {
+        const [seen] = answer;
+        answer = await add([...own, seen, ...storedEnvelope(store, seen, job.envelope)]);
       }
       if (answer === 0) throw redisFull();
-      if (answer !== null && typeof answer !== "string") throw redisUnavailable();
       return answer ?? job.id;
     },
   };
 }
 
-function isEncrypted([, , data]: ScriptArgs): boolean {
-  return !data.startsWith("{");
-}
-
-/** What is encrypted for one job cannot be read as another's. */
-function encryptedFor(
-  store: QueueStore,
-  id: string,
-  job: NewJob,
-  [ownId, name, , , ...more]: ScriptArgs,
-): ScriptArgs {
-  return [ownId, name, ...storedEnvelope(store, id, job.envelope), ...more];
+function isOther(answer: Answer): answer is readonly [id: string] {
+  return Array.isArray(answer);
 }
 
 /** Adds to the receipt of a repeated submission which one has replaced it, as long as the job is kept. */
