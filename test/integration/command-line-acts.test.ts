@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defineJob, type Operator, PermanentError } from "holdfast";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { echo } from "../support/application.ts";
 import { get } from "../support/http.ts";
@@ -44,9 +44,10 @@ beforeAll(async () => {
   for (const key of ["a", "b", "c", "d"])
     inDoubt.push((await producer.submit(job, "doubt", { idempotencyKey: `doubt-${key}` })).id);
   for (const id of [...failed, ...inDoubt]) await untilState(producer, id, "failed");
-  return async () => {
-    for (const stop of parts.reverse()) await stop();
-  };
+});
+
+afterAll(async () => {
+  for (const stop of parts.reverse()) await stop();
 });
 
 const size = { columns: 100, rows: 30 };

@@ -1,5 +1,5 @@
 import { defineJob, PermanentError } from "holdfast";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { anyJob, echo } from "../support/application.ts";
 import { START_MS, withProcesses } from "../support/processes.ts";
@@ -35,9 +35,10 @@ beforeAll(async () => {
     failed.push((await producer.submit(job, key, { idempotencyKey: `order-${key}` })).id);
   ({ id: inDoubt } = await producer.submit(job, "doubt", { idempotencyKey: "doubt" }));
   for (const id of [...failed, inDoubt]) await untilState(producer, id, "failed");
-  return async () => {
-    for (const stop of parts) await stop();
-  };
+});
+
+afterAll(async () => {
+  for (const stop of parts) await stop();
 });
 
 const inTerminal = (args: readonly string[], variables = {}, size = { columns: 80, rows: 50 }) =>

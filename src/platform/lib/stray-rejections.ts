@@ -20,14 +20,20 @@ let watchers: readonly ((what: string) => void)[] = [];
  * @param log gets what was not waited for
  */
 export function watchUnhandled(log: (what: string) => void): Running {
-  if (watchers.length === 0) process.on("unhandledRejection", onUnhandled);
   watchers = [...watchers, log];
+  listen();
   return {
     stop: stopOnce(async () => {
       watchers = watchers.filter((other) => other !== log);
-      if (watchers.length === 0) process.off("unhandledRejection", onUnhandled);
+      listen();
     }),
   };
+}
+
+/** Listens once while somebody watches. */
+function listen(): void {
+  process.off("unhandledRejection", onUnhandled);
+  if (watchers.length > 0) process.on("unhandledRejection", onUnhandled);
 }
 
 function onUnhandled(reason: unknown): void {
@@ -40,7 +46,5 @@ function onUnhandled(reason: unknown): void {
 function leaveToNode(reason: unknown): void {
   process.off("unhandledRejection", onUnhandled);
   void Promise.reject(reason);
-  setImmediate(() => {
-    if (watchers.length > 0) process.on("unhandledRejection", onUnhandled);
-  });
+  setImmediate(listen);
 }
