@@ -1,15 +1,24 @@
 import { defineConfig, defineJob } from "holdfast";
+import { http } from "holdfast/evidence";
 import { welcomeEmail } from "../jobs/welcome-email/contract.ts";
 import { postEmail } from "./lib/inside/post-email.ts";
 import { reportStart } from "./lib/inside/report-start.ts";
 
-const { payload, result, retry, timeoutMs, effects } = welcomeEmail;
+const { payload, result, retry, timeoutMs } = welcomeEmail;
+const posting = { timeoutMs: 15_000, inDoubt: "hold", classify: http } as const;
 
 /** The same job without an effect. */
 export const plainEmail = defineJob({ type: "plain-email", payload, result, retry, timeoutMs });
 
 /** The same with an effect that sends a request. */
-export const postedEmail = defineJob({ type: "posted-email", payload, result, retry, timeoutMs, effects });
+export const postedEmail = defineJob({
+  type: "posted-email",
+  payload,
+  result,
+  retry,
+  timeoutMs,
+  effects: { send: posting },
+});
 
 /** The same, reporting when it starts. */
 export const timedEmail = defineJob({ type: "timed-email", payload, result, retry, timeoutMs });

@@ -1,5 +1,6 @@
 // An effect that lives in a transaction of the application's own PostgreSQL.
 import { defineJob } from "holdfast";
+import { sql } from "holdfast/evidence";
 import { databaseEffect, fromPg } from "holdfast/postgres";
 import pg from "pg";
 import { z } from "zod";
@@ -11,7 +12,7 @@ export const writeInvoice = defineJob({
   result: z.strictObject({ number: z.string() }),
   retry: { attempts: 5, backoff: { kind: "exponential", delayMs: 1_000 } },
   timeoutMs: 60_000,
-  effects: { invoice: { timeoutMs: 10_000, inDoubt: "probe" } },
+  effects: { invoice: { timeoutMs: 10_000, inDoubt: "probe", classify: sql } },
 });
 // #endregion
 

@@ -1,5 +1,6 @@
 // Side effects that must not happen twice, and what to do when nobody knows whether one happened.
 import { defineJob } from "holdfast";
+import { http } from "holdfast/evidence";
 import { z } from "zod";
 
 /** What the example needs of the outside world. */
@@ -22,10 +23,10 @@ export const payInvoice = defineJob({
   retry: { attempts: 5, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.5 } },
   timeoutMs: 60_000,
   effects: {
-    // The bank can be asked whether it happened.
-    charge: { timeoutMs: 10_000, inDoubt: "probe" },
+    // One request over HTTP each: so `http` may say what their errors prove. The bank can be asked whether it happened.
+    charge: { timeoutMs: 10_000, inDoubt: "probe", classify: http },
     // The mail service recognises a key for a day, so sending again is harmless.
-    notify: { timeoutMs: 5_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS },
+    notify: { timeoutMs: 5_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS, classify: http },
   },
 });
 // #endregion

@@ -1,5 +1,14 @@
 /** How a library speaks to its downstream. */
-export type Protocol = "http" | "http2" | "grpc" | "smtp" | "postgres" | "mysql" | "mongodb" | "redis";
+export type Protocol =
+  | "http"
+  | "http2"
+  | "grpc"
+  | "smtp"
+  | "postgres"
+  | "mysql"
+  | "mongodb"
+  | "redis"
+  | "udp";
 
 /** A library, as the rows need to know it; `calls/` has how it is used. */
 export interface Library {
@@ -12,6 +21,13 @@ export interface Library {
   readonly takesSignal: boolean;
   /** Whether it keeps connections open between calls, as it is used here. @default false */
   readonly keepsConnections?: boolean;
+  /** Whether it always speaks TLS. @default as the fault says */
+  readonly isSecure?: boolean;
+  /**
+   * A client of its own for each call; one that is shared, and busy for others; or no client, but a way out of the process that cannot be
+   * followed. The last two are tried only beside other calls. @default a client
+   */
+  readonly role?: "client" | "shared" | "channel";
   /** Part of the short form. */
   readonly isQuick?: boolean;
 }
@@ -19,6 +35,8 @@ export interface Library {
 const both = { hasTimeout: true, takesSignal: true };
 const timeout = { hasTimeout: true, takesSignal: false };
 const signal = { hasTimeout: false, takesSignal: true };
+const shared = { ...timeout, keepsConnections: true, role: "shared" } as const;
+const channel = { hasTimeout: false, takesSignal: false, role: "channel" } as const;
 
 export const libraries: readonly Library[] = [
   { name: "fetch", protocol: "http", ...signal, keepsConnections: true, isQuick: true },
@@ -53,4 +71,16 @@ export const libraries: readonly Library[] = [
     keepsConnections: true,
     isQuick: true,
   },
+  { name: "smtps", package: "nodemailer", protocol: "smtp", ...timeout, isSecure: true },
+  { name: "node-http-agent", protocol: "http", ...shared, isQuick: true },
+  { name: "undici-pool", package: "undici", protocol: "http", ...shared },
+  { name: "http2-session", protocol: "http2", ...shared },
+  { name: "grpc-channel", package: "@grpc/grpc-js", protocol: "grpc", ...shared },
+  { name: "pg-pool", package: "pg", protocol: "postgres", ...shared },
+  { name: "mysql2-pool", package: "mysql2", protocol: "mysql", ...shared },
+  { name: "udp", protocol: "udp", ...channel, isQuick: true },
+  { name: "child-process", protocol: "http", ...channel },
+  { name: "child-message", protocol: "http", ...channel },
+  { name: "worker-thread", protocol: "http", ...channel },
+  { name: "worker-message", protocol: "http", ...channel, isQuick: true },
 ];

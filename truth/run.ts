@@ -1,10 +1,11 @@
 import { runCommand, say, UsageError } from "../test/support/command.ts";
-import { startRedisServer } from "../test/support/redis-server.ts";
+import { type RedisServer, startRedisServer } from "../test/support/redis-server.ts";
+import type { Mode } from "./lib/effect-names.ts";
 import { openProgress } from "./lib/progress.ts";
 import { printResults, writeReport } from "./lib/report.ts";
 import { hasHeld, type Results } from "./lib/results.ts";
-import { rowsOf } from "./lib/rows.ts";
-import { runRows } from "./lib/run-rows.ts";
+import { type Row, rowsAlone, rowsInCompany, rowsOfNeighbours } from "./lib/rows.ts";
+import { type RunOptions, type RuntimeRun, runRows } from "./lib/run-rows.ts";
 import { chooseRuntimes, type Runtime, thisNode } from "./lib/runtimes.ts";
 import { libraries } from "./libraries.ts";
 import { startDatabases, stopDatabases } from "./servers/databases.ts";
@@ -58,20 +59,59 @@ async function run(
   const databases = await startDatabases(
     new Set(libraries.filter(({ name }) => names.includes(name)).map(({ protocol }) => protocol)),
   );
+  const chosen = { libraries: names, isQuick };
   const runs: Results["runs"][number][] = [];
   for (const [index, runtime] of runtimes.entries()) {
-    const modes = ["as is", "as documented", ...(index === 0 ? (["control"] as const) : [])] as const;
-    const rows = rowsOf({ libraries: names, modes, isQuick }, databases);
-    const progress = openProgress(runtime.name, rows.length);
-    runs.push({
-      runtime: runtime.name,
-      ...(await runRows(runtime, rows, { redis, lanes: LANES, onEnd: progress.step })),
-    });
-    progress.end();
+    const isFirst = index === 0;
+    const alone: Mode[] = ["as is", "as documented", ...(isFirst ? (["control"] as const) : [])];
+    const company: Mode[] = ["as is", "every classifier"];
+    // Each in a worker of its own: what cannot be followed in one row would put others in doubt.
+    const groups: Group[] = [
+      { rows: rowsAlone({ ...chosen, modes: alone }, databases) },
+      { rows: rowsInCompany({ ...chosen, modes: company }, databases) },
+      { rows: rowsOfNeighbours({ ...chosen, modes: ["as documented"] }), lanes: 2 },
+      ...(isFirst
+        ? [{ rows: rowsInCompany({ ...chosen, modes: ["old rule"] }, databases), build: oldRule() }]
+        : []),
+    ];
+    runs.push({ runtime: runtime.name, ...(await runGroups(runtime, groups, redis)) });
   }
   await stopDatabases(databases);
   await redis.stop();
   return { runs, seconds: Math.round((performance.now() - startedAt) / 1_000) };
+}
+
+interface Group extends Partial<Pick<RunOptions, "build" | "lanes">> {
+  readonly rows: readonly Row[];
+}
+
+async function runGroups(
+  runtime: Runtime,
+  groups: readonly Group[],
+  redis: RedisServer,
+): Promise<RuntimeRun> {
+  const isNode = runtime.name.startsWith("node");
+  const fitting = groups.map((group) => ({
+    ...group,
+    rows: group.rows.filter(({ isForNode = false }) => isNode || !isForNode),
+  }));
+  const progress = openProgress(runtime.name, fitting.flatMap(({ rows }) => rows).length);
+  const ended: RuntimeRun[] = [];
+  for (const { rows, build, lanes = LANES } of fitting) {
+    if (rows.length > 0)
+      ended.push(await runRows(runtime, rows, { redis, build, lanes, onEnd: progress.step }));
+  }
+  progress.end();
+  return {
+    ends: ended.flatMap(({ ends }) => ends),
+    unloadable: Object.assign({}, ...ended.map(({ unloadable }) => unloadable)),
+    uncaught: ended.flatMap(({ uncaught }) => uncaught),
+  };
+}
+
+/** The folder of a build that believes a classifier, or a refused connection, whatever else was seen. */
+function oldRule(): string | undefined {
+  return undefined;
 }
 
 function namesOf(only: string | undefined, isQuick: boolean): readonly string[] {

@@ -1,5 +1,6 @@
 // Jobs that wait: for their turn, for a file, for other jobs.
 import { defineJob } from "holdfast";
+import { http } from "holdfast/evidence";
 import { z } from "zod";
 
 const ordinary = {
@@ -35,7 +36,7 @@ export const convert = defineJob({
 export const pay = defineJob({
   type: "pay",
   payload: z.strictObject({ order: z.string(), friends: z.array(z.string()) }),
-  effects: { charge: { timeoutMs: 10_000, inDoubt: "hold" } },
+  effects: { charge: { timeoutMs: 10_000, inDoubt: "hold", classify: http } },
   ...ordinary,
 });
 

@@ -10,14 +10,17 @@ function request(target: Target): RequestInit {
   };
 }
 
+/** Downstream refuses what is sent to the one. */
+const urlIn = (target: Target) => `${urlOf(target)}/${target.ask === "refused" ? "refused" : "orders"}`;
+
 const asIs: Call = async (target) => {
-  const response = await fetch(`${urlOf(target)}/orders`, request(target));
+  const response = await fetch(urlIn(target), request(target));
   if (!response.ok) throw new Error(`the shop answered ${response.status}`);
   return ((await response.json()) as { id: string }).id;
 };
 
 const asDocumented: Call = async (target) => {
-  const response = await fetch(`${urlOf(target)}/orders`, request(target));
+  const response = await fetch(urlIn(target), request(target));
   if (!response.ok) throw new Error(`the shop answered ${response.status}`, { cause: response });
   return ((await response.json()) as { id: string }).id;
 };

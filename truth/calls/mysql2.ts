@@ -25,7 +25,11 @@ async function sendInTransaction(pool: Pool, target: Target): Promise<unknown> {
   }
 }
 
-async function insert(on: Pick<Connection, "query">, { port, timeoutMs, ask }: Target): Promise<unknown> {
+/** One statement. */
+export async function insert(
+  on: Pick<Connection, "query">,
+  { port, timeoutMs, ask }: Target,
+): Promise<unknown> {
   const statement = { sql: "insert into orders (name, cents) values (?, ?)", timeout: timeoutMs };
   const [made] = await on.query<ResultSetHeader>(statement, [`row-${port}`, ask === "refused" ? null : 1]);
   return made.insertId;

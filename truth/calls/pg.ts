@@ -34,7 +34,8 @@ async function sendInTransaction(pool: pg.Pool, target: Target): Promise<unknown
   }
 }
 
-async function insert(on: Pick<pg.ClientBase, "query">, { port, ask }: Target): Promise<unknown> {
+/** One statement. */
+export async function insert(on: Pick<pg.ClientBase, "query">, { port, ask }: Target): Promise<unknown> {
   const statement = "insert into orders (name, cents) values ($1, $2) returning id";
   const { rows } = await on.query(statement, [`row-${port}`, ask === "refused" ? null : 1]);
   return rows[0]?.id;

@@ -39,6 +39,10 @@ export interface Fault<Exchange> {
   readonly isWarm?: boolean;
   /** Whether it is gone after the first call: connections are refused then. */
   readonly isThenGone?: boolean;
+  /** Of how many calls downstream refuses one, and acts upon the others. @default it does the same to all */
+  readonly refusesOneIn?: number;
+  /** Also tried with a client that many share. */
+  readonly isForShared?: boolean;
   /** Part of the short form. */
   readonly isQuick?: boolean;
   /** Answers one call. @default not at all */

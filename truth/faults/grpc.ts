@@ -33,6 +33,15 @@ export const grpcFaults: readonly GrpcFault[] = [
     proof: "refused" as const,
     answer: (call: GrpcExchange) => call.fail(status),
   })),
+  ...[
+    "No connection established. Last error: connect ECONNREFUSED",
+    "Name resolution failed for target dns:shop",
+  ].map((details) => ({
+    name: `acts, passes on "${details.slice(0, 15)}…"`,
+    acts: true,
+    isForShared: true,
+    answer: (call: GrpcExchange) => call.fail(unclear.UNAVAILABLE, details),
+  })),
   { name: "acts, answers INVALID_ARGUMENT", acts: true, isLie: true, answer: (call) => call.fail(3) },
   { name: "acts, answers HTTP 503", acts: true, answer: (call) => call.http(503) },
   { name: "acts, ends the stream", acts: true, answer: (call) => call.end(constants.NGHTTP2_INTERNAL_ERROR) },

@@ -1,24 +1,35 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { EffectCall, EffectDeclaration } from "../../src/core/job/effect.ts";
-import type { Call, Calls } from "../calls/call.ts";
+import type { Call, Calls, Target } from "../calls/call.ts";
+import { contexts, orders } from "../faults/company.ts";
 import { asks, clocks } from "../faults/fault.ts";
-import { EFFECT_TIMEOUT_MS, effectName, type Mode } from "../lib/effect-names.ts";
+import { EFFECT_TIMEOUT_MS, effectName, type Mode, modes } from "../lib/effect-names.ts";
+import { inCompany, Joined, prepare } from "./company.ts";
+import { every } from "./evidence.ts";
 import { defineConfig, defineJob } from "./holdfast.ts";
 
 const SIGNAL_MS = 300;
 
-const payload = z.strictObject({
-  row: z.int(),
-  library: z.string(),
-  mode: z.enum(["as is", "as documented", "control"]),
+const place = {
   protocol: z.enum(["http", "https"]),
   host: z.string(),
   port: z.int(),
+  ask: z.enum(asks).optional(),
+};
+
+const payload = z.strictObject({
+  ...place,
+  row: z.int(),
+  library: z.string(),
+  mode: z.enum(modes),
   timeoutMs: z.int(),
   clock: z.enum(clocks).optional(),
   isWarm: z.boolean(),
-  ask: z.enum(asks).optional(),
+  /** What else the effect does, and where. */
+  company: z
+    .strictObject({ order: z.enum(orders), context: z.enum(contexts), library: z.string(), ...place })
+    .optional(),
 });
 type Payload = z.output<typeof payload>;
 
@@ -37,9 +48,13 @@ function jobOf(libraries: ReadonlyMap<string, Calls>) {
       };
       declare("as is", {});
       declare("as documented", classify === undefined ? {} : { classify });
+      declare("every classifier", { classify: every });
       declare("control", { onError: "not-done" });
+      declare("old rule", { classify: every });
     }
   }
+  effects.inner = { timeoutMs: EFFECT_TIMEOUT_MS.long, inDoubt: "hold" };
+  effects.probed = { timeoutMs: EFFECT_TIMEOUT_MS.long, inDoubt: "probe" };
   return defineJob({
     type: "row",
     payload,
@@ -56,31 +71,60 @@ export function applicationOf(
   reportAttempt: (row: number) => Promise<void>,
 ) {
   const job = jobOf(libraries);
-  const handler = job.handler(async ({ payload, effect }) => {
-    const { library, mode, clock } = payload;
+  const callsOf = (library: string) => {
     const calls = libraries.get(library);
     if (calls === undefined) throw new Error(`${library} is not loaded`);
+    return calls;
+  };
+  const handler = job.handler(async ({ payload, attempt, effect }) => {
+    const { library, mode, clock, company } = payload;
+    const calls = callsOf(library);
     await reportAttempt(payload.row);
     if (payload.isWarm) await warmUp(calls, payload);
-    const id = await effect(effectName(library, mode, clock === "effect"), (call) =>
-      underClock(mode === "as documented" ? calls.asDocumented : calls.asIs, payload, call),
-    );
+    const joined = new Joined();
+    if (company !== undefined) await prepare(company.order, attempt, effect, joined);
+    const id = await effect(effectName(library, mode, clock === "effect"), (call) => {
+      if (company === undefined) return underClock(callOf(calls, mode), payload, call);
+      const { order, context, library: other, ...place } = company;
+      const target = (at: Place) => ({
+        ...at,
+        timeoutMs: payload.timeoutMs,
+        signal: undefined,
+        key: call.key,
+      });
+      return inCompany(order, context, {
+        act: () => callOf(calls, mode)(target(placeOf(payload))),
+        other: () => callOf(callsOf(other), mode)(target(placeOf(place))),
+        effect,
+        joined,
+      });
+    });
     return { id: typeof id === "string" || typeof id === "number" ? String(id) : null };
   });
   return defineConfig({ jobs: [job], handlers: async () => [handler] });
 }
 
+type Place = Pick<Target, "protocol" | "host" | "port" | "ask">;
+
+function placeOf({ protocol, host, port, ask }: Pick<Payload, "protocol" | "host" | "port" | "ask">): Place {
+  return { protocol, host, port, ask };
+}
+
+function callOf({ asIs, asDocumented }: Calls, mode: Mode): Call {
+  return mode === "as is" || mode === "control" ? asIs : asDocumented;
+}
+
 /** In later attempts downstream may be gone already. */
 async function warmUp({ warmUp }: Calls, payload: Payload): Promise<void> {
-  const { protocol, host, port, timeoutMs, ask, mode } = payload;
-  const target = { protocol, host, port, timeoutMs, ask, signal: undefined, key: "" };
+  const { timeoutMs, mode } = payload;
+  const target = { ...placeOf(payload), timeoutMs, signal: undefined, key: "" };
   await warmUp?.(target, mode === "as documented").catch(() => {});
 }
 
 /** Calls the library, bounded as people bound such calls. */
 function underClock(run: Call, payload: Payload, { key, signal }: EffectCall): Promise<unknown> {
-  const { protocol, host, port, timeoutMs, clock, mode, ask } = payload;
-  const call = (signal?: AbortSignal) => run({ protocol, host, port, timeoutMs, signal, ask, key });
+  const { timeoutMs, clock, mode } = payload;
+  const call = (signal?: AbortSignal) => run({ ...placeOf(payload), timeoutMs, signal, key });
   switch (clock) {
     case "AbortSignal.timeout":
       return call(AbortSignal.timeout(SIGNAL_MS));

@@ -1,6 +1,7 @@
 import type { Calls } from "../calls/call.ts";
 import { applicationOf } from "./application.ts";
 import { startWorker } from "./holdfast.ts";
+import { slowDownNames } from "./slow-names.ts";
 
 /** Runs the rows in one runtime: a real worker, with real client libraries. Ends with its standard input. */
 
@@ -17,6 +18,7 @@ for (const name of names.split(",")) {
   }
 }
 
+slowDownNames("slow.test");
 const application = applicationOf(libraries, async (row) => {
   await fetch(`${control}/attempts/${row}`, { method: "POST" });
 });

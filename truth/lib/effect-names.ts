@@ -1,5 +1,12 @@
-/** `as is`: as a new user uses the library. `as documented`: as its page in the docs says. `control`: as is, with the old default. */
-export type Mode = "as is" | "as documented" | "control";
+/**
+ * `as is`: as a new user uses the library. `as documented`: as its page in the docs says. `every classifier`: so, and each classifier is
+ * believed. `control`: as is, with the old default. `old rule`: with every classifier, by a build that believes an error whatever was seen.
+ */
+export const modes = ["as is", "as documented", "every classifier", "control", "old rule"] as const;
+export type Mode = (typeof modes)[number];
+
+/** Those that must fail. */
+export const controls: ReadonlySet<Mode> = new Set<Mode>(["control", "old rule"]);
 
 /** Of effects; the short one is for downstreams that are slower than that. */
 export const EFFECT_TIMEOUT_MS = { long: 6_000, short: 600 };

@@ -16,6 +16,8 @@ export type Wrong =
   | "not done without proof"
   | "needlessly in doubt"
   | "result lost"
+  /** Neighbours that are answered do no harm. */
+  | "in doubt beside neighbours"
   /** The job ended in no way that the table knows. */
   | "no verdict";
 
@@ -27,6 +29,7 @@ export const broken: ReadonlySet<Wrong> = new Set<Wrong>([
   "falsely done",
   "not done without proof",
   "no verdict",
+  "in doubt beside neighbours",
 ]);
 
 export interface Judged {
@@ -67,10 +70,34 @@ export function judge(judging: Judging): Judged {
   };
 }
 
+/** Of jobs that did the same side by side, what holds for all of them. @param verdicts one for each job */
+export function judgeNeighbours(
+  verdicts: readonly (Verdict | undefined)[],
+  { count, attempts, attemptsThatActed }: Judging["acts"],
+): Judged {
+  const done = verdicts.filter((verdict) => verdict?.startsWith("done")).length;
+  const doubts = verdicts.filter((verdict) => verdict === "in doubt").length;
+  const wrong = (): Wrong | undefined => {
+    if (count > done + doubts) return "acted again";
+    if (verdicts.includes(undefined)) return "no verdict";
+    return doubts > 0 ? "in doubt beside neighbours" : undefined;
+  };
+  return {
+    verdict: doubts > 0 ? "in doubt" : "done",
+    acted: count,
+    attempts,
+    attemptsThatActed,
+    right: "done",
+    wrong: wrong(),
+    error: doubts > 0 ? `${doubts} of ${verdicts.length} in doubt` : "",
+    evidence: undefined,
+  };
+}
+
 function wrongOf({ mode, proof, verdict, acts }: Judging): Wrong | undefined {
-  if (verdict === undefined) return "no verdict";
   if (acts.attemptsThatActed > 1) return "acted again";
   if (acts.count > 1 && mode === "as documented") return "library acted again";
+  if (verdict === undefined) return "no verdict";
   if (acts.count > 0) return wrongAfterActing(verdict);
   if (verdict === "done" || verdict === "done, result lost") return "falsely done";
   if (verdict === "in doubt") return proof === undefined ? undefined : "needlessly in doubt";

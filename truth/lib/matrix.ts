@@ -1,6 +1,6 @@
 import { markdownTable, type Table } from "../../test/support/report.ts";
 import { libraries, type Protocol } from "../libraries.ts";
-import type { Mode } from "./effect-names.ts";
+import { modes } from "./effect-names.ts";
 import type { RowEnd, RuntimeRun } from "./run-rows.ts";
 
 export const legend =
@@ -17,11 +17,11 @@ const kindOf: Record<Protocol, string> = {
   mysql: "SQL",
   mongodb: "stores",
   redis: "stores",
+  udp: "UDP",
 };
 
 /** One table for each way to use the libraries and each kind of downstream. */
 export function matricesOf({ runtime, ends }: RuntimeRun & { readonly runtime: string }): string[] {
-  const modes: readonly Mode[] = ["as is", "as documented", "control"];
   return modes.flatMap((mode) =>
     kindsOf(ends.filter(({ row }) => row.mode === mode)).flatMap(([kind, own]) => [
       `### ${runtime}, ${mode}: ${kind}`,

@@ -3,14 +3,12 @@ import { fileURLToPath } from "node:url";
 import { groupBy } from "../../faults/lib/group-by.ts";
 import { say } from "../../test/support/command.ts";
 import { commonFacts, markdownTable, plainTable, type Table } from "../../test/support/report.ts";
-import type { Mode } from "./effect-names.ts";
+import { modes } from "./effect-names.ts";
 import type { Wrong } from "./judge.ts";
 import { legend, matricesOf } from "./matrix.ts";
 import { brokenRows, controlledLibraries, hasHeld, isControl, type Results } from "./results.ts";
 import type { RowEnd } from "./run-rows.ts";
 import { versionsOfLibraries, versionsOfRuntimes } from "./versions.ts";
-
-const modes: readonly Mode[] = ["as is", "as documented", "control"];
 
 const wrongs: readonly Wrong[] = [
   "acted again",
@@ -19,6 +17,7 @@ const wrongs: readonly Wrong[] = [
   "falsely done",
   "not done without proof",
   "no verdict",
+  "in doubt beside neighbours",
   "result lost",
   "needlessly in doubt",
 ];

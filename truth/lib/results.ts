@@ -1,3 +1,4 @@
+import { controls } from "./effect-names.ts";
 import { broken } from "./judge.ts";
 import type { RowEnd, RuntimeRun } from "./run-rows.ts";
 
@@ -10,7 +11,7 @@ export interface Results {
 }
 
 export function isControl({ row }: RowEnd): boolean {
-  return row.mode === "control";
+  return controls.has(row.mode);
 }
 
 /** Rows that break a promise. Those of the control must. */
@@ -20,9 +21,9 @@ export function brokenRows(ends: readonly RowEnd[]): readonly RowEnd[] {
 
 /** Libraries in which the control acted again or was falsely called not done, and those in which it was not. */
 export function controlledLibraries({ runs }: Pick<Results, "runs">): { caught: string[]; missed: string[] } {
-  const controls = runs.flatMap(({ ends }) => ends.filter(isControl));
-  const names = [...new Set(controls.map(({ row }) => row.library))];
-  const caught = new Set(brokenRows(controls).map(({ row }) => row.library));
+  const ends = runs.flatMap((run) => run.ends.filter(isControl));
+  const names = [...new Set(ends.map(({ row }) => row.library))];
+  const caught = new Set(brokenRows(ends).map(({ row }) => row.library));
   return {
     caught: names.filter((name) => caught.has(name)),
     missed: names.filter((name) => !caught.has(name)),

@@ -1,17 +1,13 @@
+import type { Company } from "../faults/company.ts";
 import type { Ask, Clock, Fault, Proof } from "../faults/fault.ts";
-import { grpcFaults } from "../faults/grpc.ts";
-import { httpFaults } from "../faults/http.ts";
-import { smtpFaults } from "../faults/smtp.ts";
-import { sqlFaults, storeFaults, type WireFault } from "../faults/wire.ts";
 import { type Library, libraries, type Protocol } from "../libraries.ts";
 import type { Acts } from "../servers/acts.ts";
 import type { Databases } from "../servers/databases.ts";
 import type { Downstream } from "../servers/downstream.ts";
-import { openGrpc } from "../servers/grpc.ts";
-import { openHttp } from "../servers/http.ts";
-import { openSmtp } from "../servers/smtp.ts";
-import { openWire } from "../servers/wire.ts";
+import { type HttpExchange, openHttp } from "../servers/http.ts";
+import { companyRows } from "./company-rows.ts";
 import type { Mode } from "./effect-names.ts";
+import { type Play, playsOf } from "./plays.ts";
 
 /** One library against one fault, used in one way. */
 export interface Row {
@@ -24,7 +20,15 @@ export interface Row {
   readonly isWarm: boolean;
   readonly proof: Proof | undefined;
   readonly isQuick: boolean;
+  /** Whether it makes sense on Node.js alone. */
+  readonly isForNode?: boolean;
+  /** What else the effect does. @default nothing */
+  readonly company?: Company;
+  /** How many jobs do it, twenty at a time. @default one */
+  readonly jobs?: number;
   open(acts: Acts): Promise<Downstream>;
+  /** Where the other call goes, in company. */
+  openOther?(acting: Downstream): Promise<Downstream & Pick<Row, "ask">>;
 }
 
 export interface Chosen {
@@ -33,53 +37,72 @@ export interface Chosen {
   readonly isQuick: boolean;
 }
 
-export function rowsOf({ libraries: names, modes, isQuick }: Chosen, databases: Databases): Row[] {
+/** Each effect is one call. */
+export function rowsAlone(chosen: Chosen, databases: Databases): Row[] {
+  return rowsOf(chosen, (library, mode) =>
+    playsOf(library, databases)
+      .filter(({ fault }) => applies(fault, library, mode))
+      .map((play) => rowOf(library, mode, play)),
+  );
+}
+
+const NEIGHBOURS = 60;
+
+/** Many jobs at a time, whose downstream answers each, and refuses a third: none may be in doubt because of its neighbours. */
+export function rowsOfNeighbours(chosen: Chosen): Row[] {
+  const fault: Fault<HttpExchange> = {
+    name: "refuses a third with 429",
+    acts: true,
+    proof: "refused",
+    refusesOneIn: 3,
+    answer: (call) => call.succeed(),
+  };
+  return rowsOf(chosen, (library, mode) => {
+    if (library.protocol !== "http" || library.role !== undefined) return [];
+    const open = (acts: Acts) => openHttp(fault, library.name, acts);
+    const row = rowOf(library, mode, { fault, open });
+    return [{ ...row, isQuick: library.name === "fetch", jobs: NEIGHBOURS }];
+  });
+}
+
+/** Each effect does something beside the call that acts. */
+export function rowsInCompany(chosen: Chosen, databases: Databases): Row[] {
+  return rowsOf(chosen, (library, mode) => companyRows(library, mode, databases));
+}
+
+function rowsOf(
+  { libraries: names, modes, isQuick }: Chosen,
+  rowsFor: (library: Library, mode: Mode) => Row[],
+): Row[] {
   return libraries
     .filter(({ name }) => names.includes(name))
-    .flatMap((library) => modes.flatMap((mode) => rowsFor(library, mode, databases)))
+    .flatMap((library) => modes.flatMap((mode) => rowsFor(library, mode)))
     .filter((row) => row.isQuick || !isQuick);
 }
 
-function rowsFor(library: Library, mode: Mode, databases: Databases): Row[] {
-  const rows = <Given extends Fault<never>>(
-    faults: readonly Given[],
-    open: (fault: Given, library: string, acts: Acts) => Promise<Downstream>,
-  ) =>
-    faults
-      .filter((fault) => applies(fault, library, mode))
-      .map((fault) => rowOf(library, mode, fault, (acts) => open(fault, library.name, acts)));
-  const openProxy = (fault: WireFault, _: string, acts: Acts) => {
-    const database = databases.get(library.protocol);
-    if (database === undefined) throw new Error(`no database for ${library.protocol}`);
-    return openWire(database, fault, acts);
+function rowOf({ name: library, protocol, role }: Library, mode: Mode, { fault, open }: Play): Row {
+  const { name, clock, ask, isWarm = false, proof, isQuick = false } = fault;
+  const isShared = role === "shared";
+  return {
+    library,
+    protocol,
+    fault: name,
+    mode,
+    clock,
+    ask,
+    isWarm: isWarm || isShared,
+    proof,
+    isQuick,
+    open,
   };
-  switch (library.protocol) {
-    case "http":
-    case "http2":
-      return rows(httpFaults, openHttp);
-    case "grpc":
-      return rows(grpcFaults, openGrpc);
-    case "smtp":
-      return rows(smtpFaults, openSmtp);
-    case "postgres":
-    case "mysql":
-      return rows(sqlFaults, openProxy);
-    case "mongodb":
-    case "redis":
-      return rows(storeFaults, openProxy);
-  }
 }
 
-function rowOf(
-  { name: library, protocol }: Library,
+function applies(
+  { clock, isLie, isWarm, isForShared = false }: Fault<never>,
+  library: Library,
   mode: Mode,
-  { name: fault, clock, ask, isWarm = false, proof, isQuick = false }: Fault<never>,
-  open: Row["open"],
-): Row {
-  return { library, protocol, fault, mode, clock, ask, isWarm, proof, isQuick, open };
-}
-
-function applies({ clock, isLie, isWarm }: Fault<never>, library: Library, mode: Mode): boolean {
+): boolean {
+  if (library.role === "channel" || (library.role === "shared" && !isForShared)) return false;
   if (isWarm && !library.keepsConnections) return false;
   if (clock === "library") return library.hasTimeout;
   if (clock === "AbortSignal.timeout" || clock === "AbortSignal.any") return library.takesSignal;

@@ -1,18 +1,20 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { inLanes } from "../../faults/lib/waiting.ts";
 import { outgoingText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import type { JobStatus, Producer } from "../../src/index.ts";
 import { endChild, endWithUs } from "../../test/support/command.ts";
 import type { RedisServer } from "../../test/support/redis-server.ts";
+import type { Company } from "../faults/company.ts";
 import { createProducer, defineConfig, defineJob } from "../inside/holdfast.ts";
 import { Acts } from "../servers/acts.ts";
 import { certificates } from "../servers/certificates.ts";
+import type { Downstream } from "../servers/downstream.ts";
 import { openAttemptsServer } from "./attempts-server.ts";
-import { type Judged, judge, type Verdict } from "./judge.ts";
+import { type Judged, judge, judgeNeighbours, type Verdict } from "./judge.ts";
 import type { Row } from "./rows.ts";
 import type { Runtime } from "./runtimes.ts";
 
@@ -23,6 +25,8 @@ export interface RowEnd extends Judged {
 
 export interface RunOptions {
   readonly redis: RedisServer;
+  /** The folder of another build than this checkout's, for a control. */
+  readonly build?: string | undefined;
   /** How many rows are under way at a time. */
   readonly lanes: number;
   /** Called when a row has ended. */
@@ -37,7 +41,19 @@ export interface RuntimeRun {
   readonly uncaught: readonly string[];
 }
 
+/** One for each worker: none sees another's jobs. */
+const prefixes = new Set<string>();
+
+function newPrefix(): string {
+  const prefix = `truth-${prefixes.size}`;
+  prefixes.add(prefix);
+  return prefix;
+}
+
+const CONCURRENCY = 48;
 const ENDS_WITHIN_MS = 60_000;
+/** In company, a call may act once the effect has failed. */
+const ACTS_WITHIN_MS = 2_500;
 const LIBRARY_TIMEOUT_MS = { slow: 300, other: 3_000 };
 
 /** The producer's idea of the job: contracts of all its effects are the worker's. */
@@ -53,7 +69,7 @@ const job = defineJob({
 export async function runRows(
   runtime: Runtime,
   rows: readonly Row[],
-  { redis, lanes, onEnd }: RunOptions,
+  { redis, build, lanes, onEnd }: RunOptions,
 ): Promise<RuntimeRun> {
   const underWay = new Map<number, Acts>();
   const attempts = await openAttemptsServer((row) => underWay.get(row));
@@ -61,15 +77,17 @@ export async function runRows(
     ...process.env,
     ...certificates().env,
     REDIS_URL: redis.url,
-    HOLDFAST_PREFIX: `truth-${runtime.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`,
+    HOLDFAST_PREFIX: newPrefix(),
     HOLDFAST_LOG_LEVEL: "silent",
-    HOLDFAST_CONCURRENCY: String(lanes),
+    HOLDFAST_CONCURRENCY: String(CONCURRENCY),
   };
-  const libraries = [...new Set(rows.map(({ library }) => library))];
+  // `fetch` makes the other calls, in company.
+  const libraries = [...new Set([...rows.map(({ library }) => library), "fetch"])];
   const worker = await startRuntime(runtime, {
     ...env,
     TRUTH_LIBRARIES: libraries.join(","),
     TRUTH_CONTROL: attempts.url,
+    ...(build !== undefined && { TRUTH_BUILD: pathToFileURL(`${build}/`).href }),
   });
   const producer = await createProducer(defineConfig({ jobs: [job] }), env);
   const ends: RowEnd[] = [];
@@ -95,15 +113,52 @@ async function runRow(number: number, row: Row, acts: Acts, producer: Producer):
   const { library, mode, clock, ask, isWarm } = row;
   const timeoutMs = LIBRARY_TIMEOUT_MS[clock === "library" ? "slow" : "other"];
   const how = { library, mode, isWarm, timeoutMs, ...(clock && { clock }), ...(ask && { ask }) };
-  const payload = { row: number, ...how, protocol, host, port };
+  const other = await row.openOther?.(downstream);
+  const company = row.company && other && companyOf(row.company, library, other);
+  const payload = { row: number, ...how, protocol, host, port, ...(company && { company }) };
+  if (row.jobs !== undefined) {
+    const ends = await runNeighbours(row.jobs, number, payload, producer);
+    await downstream.stop();
+    return judgeNeighbours(ends.map(verdictOf), acts);
+  }
   const { id } = await producer.submit(job, payload, { idempotencyKey: `row-${number}` });
   const status = await endOf(id, producer);
+  if (company !== undefined) await untilActed(acts);
   await acts.look();
   await downstream.stop();
+  await other?.stop();
   const error = status?.error == null ? "" : `${status.error.code}: ${status.error.message}`;
   const [doubt] = status?.effects.filter(({ state }) => state === "in-doubt") ?? [];
   const evidence = doubt && (doubt.evidence ?? []).map(outgoingText);
   return judge({ mode, proof: row.proof, verdict: verdictOf(status), acts, error, evidence });
+}
+
+function companyOf(
+  { order, context, by }: Company,
+  library: string,
+  { protocol, host, port, ask }: Downstream & Pick<Row, "ask">,
+) {
+  const place = { protocol, host, port, ...(ask && { ask }) };
+  return { order, context, library: by === "itself" ? library : by, ...place };
+}
+
+const AT_A_TIME = 20;
+
+async function runNeighbours(jobs: number, row: number, payload: object, producer: Producer) {
+  const ends: (JobStatus | undefined)[] = [];
+  await inLanes([...Array(jobs).keys()], AT_A_TIME, async (place) => {
+    const { id } = await producer.submit(job, { ...payload }, { idempotencyKey: `row-${row}-${place}` });
+    ends.push(await endOf(id, producer));
+  });
+  return ends;
+}
+
+async function untilActed(acts: Acts): Promise<void> {
+  const deadline = performance.now() + ACTS_WITHIN_MS;
+  while (acts.count === 0 && performance.now() < deadline) {
+    await sleep(50);
+    await acts.look();
+  }
 }
 
 async function endOf(id: string, producer: Producer): Promise<JobStatus | undefined> {

@@ -7,7 +7,8 @@ import { type Downstream, listen, nobodyFor } from "./downstream.ts";
 /** One call, read in full. */
 export interface GrpcExchange {
   succeed(): void;
-  fail(status: number): void;
+  /** @param details its own, or those that it passes on from a downstream of its own */
+  fail(status: number, details?: string): void;
   /** Answers as a proxy does, that knows no gRPC. */
   http(status: number): void;
   /** Answers well, and breaks off in the middle. */
@@ -66,8 +67,11 @@ function exchangeOf(stream: ServerHttp2Stream, socket: Socket | undefined): Grpc
       stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
       stream.end(message);
     },
-    fail: (status) =>
-      stream.respond({ ...head, "grpc-status": String(status), "grpc-message": "no" }, { endStream: true }),
+    fail: (status, details = "no") =>
+      stream.respond(
+        { ...head, "grpc-status": String(status), "grpc-message": encodeURI(details) },
+        { endStream: true },
+      ),
     http(status) {
       stream.respond({ ":status": status, "content-type": "text/html" });
       stream.end("<html>sorry</html>");

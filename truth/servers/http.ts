@@ -10,6 +10,15 @@ import { failedAnswer, type GoodAnswer, goodAnswer, keyOf } from "./answers.ts";
 import { certificates } from "./certificates.ts";
 import { type Downstream, listen, nobodyFor } from "./downstream.ts";
 
+const BUSY_MS = 300;
+
+/** What is no order: it opens a connection, keeps one busy, or is refused. */
+const others: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  "/warm": (response) => response.end("warm"),
+  "/busy": (response) => setTimeout(() => response.end("busy"), BUSY_MS),
+  "/refused": (response) => response.writeHead(429).end(),
+};
+
 /** One request, read in full. */
 export interface HttpExchange {
   readonly goodBody: string;
@@ -24,13 +33,15 @@ export interface HttpExchange {
   raw(text: string): void;
 }
 
-/** @param library `http2` is spoken to in HTTP/2, all others in HTTP/1.1 */
+/** @param library those of `http2` are spoken to in HTTP/2, all others in HTTP/1.1 */
 export async function openHttp(fault: Fault<HttpExchange>, library: string, acts: Acts): Promise<Downstream> {
   if (fault.nowhere === "closed port" || fault.nowhere === "unknown host") return nobodyFor(fault.nowhere);
   const isUntrusted = fault.nowhere === "untrusted certificate";
   const isSecure = isUntrusted || fault.isSecure === true;
-  const server = openServer(library === "http2", isSecure, isUntrusted);
+  const isHttp2 = library.startsWith("http2");
+  const server = openServer(isHttp2, isSecure, isUntrusted);
   const sockets = new Set<Socket>();
+  const refuses = refuserOf(fault, library, acts);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket.on("error", () => {}));
     socket.once("close", () => sockets.delete(socket));
@@ -40,11 +51,14 @@ export async function openHttp(fault: Fault<HttpExchange>, library: string, acts
   server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
     const body = await text(request).catch(() => undefined);
     if (body === undefined) return;
-    if (request.url === "/warm") return response.end("warm");
+    const other = others[request.url ?? ""];
+    if (other !== undefined) return other(response);
     // A request of HTTP/2 has no socket of its own; its downstream has one connection.
-    const socket = library === "http2" ? [...sockets].at(-1) : request.socket;
-    if (fault.acts) acts.act(keyOf(library, request, body));
-    if (socket !== undefined) fault.answer?.(exchangeOf({ socket, response, body, library }));
+    const socket = isHttp2 ? [...sockets].at(-1) : request.socket;
+    const isRefused = refuses(request, body);
+    const exchange = socket && exchangeOf({ socket, response, body, library });
+    if (isRefused) return exchange?.fail(429, { "retry-after-ms": "10" });
+    if (exchange !== undefined) fault.answer?.(exchange);
     if (fault.isThenGone) server.close();
     return undefined;
   });
@@ -54,6 +68,17 @@ export async function openHttp(fault: Fault<HttpExchange>, library: string, acts
     for (const socket of sockets) socket.destroy();
   };
   return { host: "127.0.0.1", port, protocol: isSecure ? "https" : "http", stop };
+}
+
+/** Acts upon each call, unless it is one of those that are refused. @returns whether it is */
+function refuserOf({ acts: isActing, refusesOneIn = 0 }: Fault<HttpExchange>, library: string, acts: Acts) {
+  let calls = 0;
+  return (request: IncomingMessage, body: string): boolean => {
+    calls += 1;
+    const isRefused = refusesOneIn > 0 && calls % refusesOneIn === 0;
+    if (isActing && !isRefused) acts.act(keyOf(library, request, body));
+    return isRefused;
+  };
 }
 
 function openServer(isHttp2: boolean, isSecure: boolean, isUntrusted: boolean): Server {
@@ -73,7 +98,7 @@ function exchangeOf({ socket, response, body, library }: Asked): HttpExchange {
   const good: GoodAnswer = goodAnswer(library, body);
   const answer = (status: number, headers: OutgoingHttpHeaders, content: string | Buffer) => {
     const { connection, ...others } = headers;
-    const own = library === "http2" || connection === undefined ? others : headers;
+    const own = library.startsWith("http2") || connection === undefined ? others : headers;
     response.writeHead(status, { "content-length": Buffer.byteLength(content), ...own });
     response.end(content);
   };

@@ -1,7 +1,9 @@
 import { createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { createServer as createSecureServer, TLSSocket } from "node:tls";
 import type { SmtpFault, SmtpStage } from "../faults/smtp.ts";
 import type { Acts } from "./acts.ts";
+import { certificates } from "./certificates.ts";
 import { type Downstream, listen, nobodyFor } from "./downstream.ts";
 
 const goodReplies: Record<SmtpStage, string> = {
@@ -13,11 +15,11 @@ const goodReplies: Record<SmtpStage, string> = {
 };
 
 /** A mail server that acts when it has read a message to its final dot. */
-export async function openSmtp(fault: SmtpFault, _library: string, acts: Acts): Promise<Downstream> {
+export async function openSmtp(fault: SmtpFault, library: string, acts: Acts): Promise<Downstream> {
   if (fault.nowhere !== undefined) return nobodyFor(fault.nowhere);
   acts.isNeverReached = true;
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const onSocket = (socket: Socket) => {
     sockets.add(socket.on("error", () => {}));
     serve(socket, fault, {
       onData: () => {
@@ -28,7 +30,11 @@ export async function openSmtp(fault: SmtpFault, _library: string, acts: Acts): 
         if (fault.isThenGone) server.close();
       },
     });
-  });
+  };
+  const server =
+    library === "smtps"
+      ? createSecureServer(certificates().of("trusted"), onSocket).on("tlsClientError", () => {})
+      : createServer(onSocket);
   const port = await listen(server);
   const stop = async () => {
     server.close();
@@ -72,7 +78,8 @@ function serve(socket: Socket, fault: SmtpFault, { onData, onMessage }: Seen): v
 
 function misbehave(socket: Socket, does: SmtpFault["does"]): void {
   if (does === "close") socket.end();
-  else if (does === "reset") socket.resetAndDestroy();
+  // What encrypts cannot reset.
+  else if (does === "reset") void (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy());
   else if (does === "break off") socket.end("25");
   else if (does === "HTTP") socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
   else socket.write(`${does}\r\n`);

@@ -1,4 +1,5 @@
 import { defineJob } from "holdfast";
+import { smtp } from "holdfast/evidence";
 import { z } from "zod";
 
 export const welcome = defineJob({
@@ -7,5 +8,5 @@ export const welcome = defineJob({
   result: z.object({ messageId: z.string() }),
   retry: { attempts: 3, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.2 } },
   timeoutMs: 30_000,
-  effects: { send: { timeoutMs: 10_000, inDoubt: "hold" } },
+  effects: { send: { timeoutMs: 10_000, inDoubt: "hold", classify: smtp } },
 });

@@ -1,5 +1,6 @@
 // The contracts, which every process loads.
 import { defineConfig, defineJob } from "holdfast";
+import { smtp } from "holdfast/evidence";
 import { z } from "zod";
 
 export const welcome = defineJob({
@@ -8,7 +9,7 @@ export const welcome = defineJob({
   result: z.object({ messageId: z.string() }),
   retry: { attempts: 3, backoff: { kind: "exponential", delayMs: 1_000, jitter: 0.2 } },
   timeoutMs: 30_000,
-  effects: { send: { timeoutMs: 10_000, inDoubt: "hold" } },
+  effects: { send: { timeoutMs: 10_000, inDoubt: "hold", classify: smtp } },
 });
 
 export const application = defineConfig({ jobs: [welcome] });

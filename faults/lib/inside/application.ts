@@ -49,7 +49,7 @@ export const act = defineJob({
   result,
   retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 /** A parent whose only child is another job. */
@@ -71,7 +71,7 @@ export const late = defineJob({
   result,
   retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 /** Calls one effect in an odd way while downstream always refuses. It must not loop forever. */
@@ -236,7 +236,7 @@ export const spent = defineJob({
   result,
   retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 10 },
   timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 const cardsPayload = payload.extend({ cards: z.array(z.string()) });
@@ -250,7 +250,7 @@ export const cards = defineJob({
   result: z.strictObject({ cards: z.array(z.string()) }),
   retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 const sizedPayload = payload.extend({ text: z.string(), fails: z.boolean() });
@@ -264,7 +264,7 @@ export const sized = defineJob({
   result: z.strictObject({ text: z.string() }),
   retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 /** Runs for `ms` and then waits for `delayMs`, again and again. */
@@ -315,7 +315,7 @@ export const tick = defineJob({
   result,
   retry: manyAttempts,
   timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold" } },
+  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 export default defineConfig({

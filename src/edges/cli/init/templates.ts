@@ -42,6 +42,7 @@ export const env = z.object({
 `;
 
 const contract = `import { defineJob } from "holdfast";
+import { http } from "holdfast/evidence";
 import { z } from "zod";
 
 /** What the job is. Every process may load it. */
@@ -52,7 +53,8 @@ export const greeting = defineJob({
   retry: { attempts: 3, backoff: { kind: "exponential", delayMs: 1_000 } },
   timeoutMs: 30_000,
   // What must not happen twice. If its worker dies in the middle, the job says so and waits for you.
-  effects: { greet: { timeoutMs: 10_000, inDoubt: "hold" } },
+  // \`http\` says that it is one request: then what is refused is tried again. There is \`smtp\` for a mail, \`sql\` for a statement.
+  effects: { greet: { timeoutMs: 10_000, inDoubt: "hold", classify: http } },
 });
 `;
 

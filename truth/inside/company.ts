@@ -1,0 +1,80 @@
+import type { RunEffect } from "../../src/core/job/effect.ts";
+import type { Context, Order } from "../faults/company.ts";
+import { inContext } from "./contexts.ts";
+import { NotDoneError, SnoozeError } from "./holdfast.ts";
+
+type Effect = RunEffect<string>;
+
+/** What one effect does. */
+interface Parts {
+  /** The call that acts. */
+  act(): Promise<unknown>;
+  /** The call that fails. */
+  other(): Promise<unknown>;
+  readonly effect: Effect;
+  readonly joined: Joined;
+}
+
+const nothing = () => {};
+
+/** An effect of the same job that a second caller joins: it fails once that one has. */
+export class Joined {
+  join: () => void = nothing;
+  readonly #isJoined = new Promise<void>((resolve) => {
+    this.join = resolve;
+  });
+
+  begin(effect: Effect): void {
+    const fail = async () => {
+      await this.#isJoined;
+      throw new NotDoneError("sold out");
+    };
+    effect("inner", fail).catch(nothing);
+  }
+}
+
+/** What is before the effect: the joined one begins, or the first attempt leaves the probed one in doubt. */
+export async function prepare(order: Order, attempt: number, effect: Effect, joined: Joined): Promise<void> {
+  if (order === "joined") joined.begin(effect);
+  if (order === "snoozed" && attempt === 1) await effect("probed", lose, { probe: snooze });
+}
+
+export async function inCompany(order: Order, context: Context, parts: Parts): Promise<unknown> {
+  const { act, other, effect, joined } = parts;
+  const acting = () => inContext[context](act);
+  switch (order) {
+    case "before":
+      await acting().catch(nothing);
+      return await other();
+    case "beside":
+      acting().catch(nothing);
+      return await other();
+    case "after":
+      return await other().catch((error: unknown) => {
+        acting().catch(nothing);
+        throw error;
+      });
+    case "inner":
+      await act();
+      return await effect("inner", async () => {
+        throw new NotDoneError("sold out");
+      });
+    case "joined": {
+      await act();
+      const inner = effect("inner", lose);
+      joined.join();
+      return await inner;
+    }
+    case "snoozed":
+      await act();
+      return await effect("probed", lose, { probe: snooze });
+  }
+}
+
+async function lose(): Promise<never> {
+  throw new Error("the answer was lost");
+}
+
+async function snooze(): Promise<never> {
+  throw new SnoozeError(1);
+}
