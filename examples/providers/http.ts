@@ -29,8 +29,7 @@ export const placeOrderHandler = (api: string) =>
           redirect: "error",
           signal,
         });
-        // `fetch` throws for no status. The classifier reads the status and `Retry-After` from the cause.
-        if (!response.ok) throw new Error(`The shop answered ${response.status}`, { cause: response });
+        if (!response.ok) throw refusalOf(response);
         const placed = answer.safeParse(await response.json());
         if (!placed.success) throw new InDoubtError("The shop's answer cannot be read");
         return placed.data.id;
@@ -39,6 +38,12 @@ export const placeOrderHandler = (api: string) =>
     );
     return { order };
   });
+
+/** `fetch` throws for no status. The classifier reads status and `Retry-After`; logs print all that an error has, so it has no more. */
+function refusalOf({ status, headers }: Response): Error {
+  const known = { "retry-after": headers.get("retry-after") };
+  return Object.assign(new Error(`The shop answered ${status}`), { status, headers: known });
+}
 
 /** Only a plain "no such order" means not done: an API that is down, or asks for a login, means nothing. */
 async function findOrder(api: string, key: string, signal: AbortSignal) {

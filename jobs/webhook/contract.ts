@@ -1,4 +1,5 @@
 import { defineJob } from "holdfast";
+import { http } from "holdfast/evidence";
 import { z } from "zod";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -42,5 +43,7 @@ export const webhook = defineJob({
   timeoutMs: 30_000,
   // Operators need not see the event's data.
   redact: { payload: ["/event/data"] },
-  effects: { deliver: { timeoutMs: 10_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS } },
+  effects: {
+    deliver: { timeoutMs: 10_000, inDoubt: "repeat", downstreamRemembersMs: DAY_MS, classify: http },
+  },
 });

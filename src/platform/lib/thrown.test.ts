@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { messageOf, textOf } from "./thrown.ts";
+import { messageOf, textOf, traceOf } from "./thrown.ts";
 
 const error = new TypeError("no answer");
 const fail = () => {
@@ -38,6 +38,23 @@ describe("what was thrown", () => {
     const thrown = [Object.defineProperties(new Error(""), { name: { get: fail }, message: { get: fail } })];
 
     expect(messageOf(thrown)).not.toMatch(/shown\.test|node:/);
+  });
+});
+
+describe("the causes of an error", () => {
+  const answer = new Response("", { status: 402, headers: { "set-cookie": "session=1" } });
+
+  it.each<[unknown, RegExp]>([
+    [answer, /caused by: a value that is no error: Response$/],
+    [{ token: "session=1" }, /caused by: a value that is no error: Object$/],
+    [new Proxy({}, { get: fail }), /caused by: a value that is no error: /],
+    ["no answer", /caused by: no answer$/],
+    [error, /caused by: TypeError: no answer\n\s+at /],
+  ])("show nothing of what is inside of one that is no error: %#", (cause, expected) => {
+    const trace = traceOf(new Error("refused", { cause }));
+
+    expect(trace).toMatch(expected);
+    expect(trace).not.toContain("session=1");
   });
 });
 

@@ -73,13 +73,12 @@ export function placeOf(fault: unknown): Readonly<Record<string, unknown>> {
 const CAUSES_MAX = 5;
 const TRACE_MAX = 4_000;
 
-/** The stack of an error and those of its causes, at most 4,000 characters. Never throws. */
+/** The stack of an error and those of its causes, at most 4,000 characters, without what is inside of a cause that is no error. Never throws. */
 export function traceOf(thrown: unknown): string {
   const stacks: string[] = [];
   let error: unknown = thrown;
   while (error !== undefined && stacks.length <= CAUSES_MAX) {
-    const { stack, message } = asError(error);
-    stacks.push(stackLines(stack || message));
+    stacks.push(stacks.length === 0 || isError(error) ? stackOf(error) : kindOf(error));
     const failed = error;
     error = isError(failed) ? attempt(() => failed.cause) : undefined;
   }
@@ -88,11 +87,19 @@ export function traceOf(thrown: unknown): string {
 }
 
 /** All lines of the message, and the first frames. */
-function stackLines(stack: string): string {
-  const lines = stack.split("\n");
+function stackOf(thrown: unknown): string {
+  const { stack, message } = asError(thrown);
+  const lines = (stack || message).split("\n");
   const isFrame = (line: string) => /^\s+at /.test(line);
   const frames = lines.filter(isFrame).slice(0, FRAMES_MAX);
   return [...lines.filter((line) => !isFrame(line)), ...frames].join("\n");
+}
+
+/** Of an object only its kind: a `Response` has the headers of an answer. */
+function kindOf(cause: unknown): string {
+  if (typeof cause !== "object" && typeof cause !== "function") return textOf(cause);
+  const kind = attempt(() => Object.prototype.toString.call(cause).slice("[object ".length, -1));
+  return `a value that is no error: ${kind ?? UNREADABLE}`;
 }
 
 function mend(error: Error, name: "message" | "stack", text: string): void {
