@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { install } from "../faults/lib/installation.ts";
+import { withoutAgreement } from "../faults/lib/mutations.ts";
 import { runCommand, say, UsageError } from "../test/support/command.ts";
 import { type RedisServer, startRedisServer } from "../test/support/redis-server.ts";
 import type { Mode } from "./lib/effect-names.ts";
@@ -110,8 +113,8 @@ async function runGroups(
 }
 
 /** The folder of a build that believes a classifier, or a refused connection, whatever else was seen. */
-function oldRule(): string | undefined {
-  return undefined;
+function oldRule(): string {
+  return join(install(withoutAgreement).directory, "dist");
 }
 
 function namesOf(only: string | undefined, isQuick: boolean): readonly string[] {

@@ -281,6 +281,25 @@ export const withoutOutgoing = mutation(
   ["evidence/outgoing/verdict.js", "return because === undefined ?", "return true ?"],
 );
 
+/** The record speaks against nothing. */
+const alwaysAgrees: Edit = [
+  "evidence/outgoing/agreement.js",
+  "if (record.unfollowed !== undefined)",
+  "return undefined;\n    if (record.unfollowed !== undefined)",
+];
+
+/** A classifier is believed whatever else was sent, or not seen, and so is the word of another effect. */
+export const withoutAgreement = mutation(
+  "agreement of the whole record",
+  alwaysAgrees,
+  [
+    "evidence/outgoing/own-word.js",
+    "return errorTree(error).some((node) => (left.get(node) ?? key) !== key);",
+    "return false;",
+  ],
+  ["evidence/outgoing/own-word.js", "(left.get(error) ?? key) === key", "true"],
+);
+
 /** Requirements are checked at the start alone. */
 export const withoutFitnessWatch = mutation("watch over the requirements", [
   "platform/redis/fitness/fitness.js",

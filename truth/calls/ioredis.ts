@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { connection } from "../inside/evidence.ts";
 import type { Calls, Target } from "./call.ts";
 import { Kept } from "./kept.ts";
 
@@ -28,5 +29,6 @@ const once = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 };
 export const calls: Calls = {
   asIs: (target) => send(target, false),
   asDocumented: (target) => send(target, true),
+  classify: connection,
   warmUp: (target, isDocumented) => kept.keep(target.port, open(target, isDocumented)).ping(),
 };

@@ -1,4 +1,5 @@
 import { MongoClient } from "mongodb";
+import { connection } from "../inside/evidence.ts";
 import type { Calls, Target } from "./call.ts";
 import { Kept } from "./kept.ts";
 
@@ -27,6 +28,7 @@ async function send(target: Target, isDocumented: boolean): Promise<unknown> {
 export const calls: Calls = {
   asIs: (target) => send(target, false),
   asDocumented: (target) => send(target, true),
+  classify: connection,
   warmUp: (target, isDocumented) =>
     kept.keep(target.port, open(target, isDocumented)).db("truth").command({ ping: 1 }),
 };

@@ -1,4 +1,4 @@
-import type { Library, Protocol } from "../libraries.ts";
+import type { Library } from "../libraries.ts";
 
 /**
  * When the other call is made: once downstream has answered the call that acts, while that one is under way, or first. Or an effect inside of
@@ -26,8 +26,12 @@ export interface Company {
   readonly refusal: Refusal;
   /** @default it is reached at once */
   readonly lateness?: Lateness;
-  /** Whether downstream acts and resets. @default it answers */
-  readonly isReset?: boolean;
+  /** What downstream does once it has acted. @default it answers */
+  readonly afterwards?: "resets" | "is silent";
+  /** Whether the other call is handed over, too: its error is not seen as this effect's. */
+  readonly isOtherHandedOver?: boolean;
+  /** Another context did something else, and was answered: whoever declares a classifier says that there is no such thing. */
+  readonly isDeniedByDeclaration?: boolean;
 }
 
 const alone = { order: "before", context: "own", by: "fetch" } as const;
@@ -42,7 +46,7 @@ export function companiesOf(library: Library): Company[] {
     ...twice(),
     ...besideFetch(library),
     ...late(library),
-    ...inOtherContexts(library.protocol),
+    ...inOtherContexts(library),
     ...inside(library),
   ];
 }
@@ -79,24 +83,38 @@ function late({ protocol, isSecure }: Library): Company[] {
   );
 }
 
-function inOtherContexts(protocol: Protocol): Company[] {
-  const refusals = ["connection", 429, ...(protocol === "http" ? (["same"] as const) : [])] as const;
-  return [
-    ...others.flatMap((context) =>
-      (["before", "beside"] as const).flatMap((order) =>
-        refusals.map((refusal) => ({ ...alone, order, context, refusal })),
-      ),
-    ),
-    ...(protocol === "http"
-      ? others.map((context) => ({ ...alone, context, refusal: "same" as const, isReset: true }))
+/** What is not seen as this effect's. */
+function inOtherContexts({ name, protocol }: Library): Company[] {
+  return others.flatMap((context) => [
+    ...handedOver(context),
+    ...(protocol === "http" ? atSameHost(context) : []),
+    ...goneIn([context]),
+    ...(name === "fetch" || name === "pg"
+      ? [{ ...alone, context, refusal: 429, isDeniedByDeclaration: true } as const]
       : []),
-    ...goneIn(others),
+  ]);
+}
+
+function handedOver(context: Context): Company[] {
+  return (["connection", "statement"] as const).map((refusal) => ({
+    ...alone,
+    context,
+    by: "itself",
+    refusal,
+    isOtherHandedOver: true,
+  }));
+}
+
+function atSameHost(context: Context): Company[] {
+  return [
+    { ...alone, context, refusal: "same", afterwards: "resets" },
+    { ...alone, order: "beside", context, refusal: "same", afterwards: "is silent" },
   ];
 }
 
 /** Its own second try is refused, since downstream has died. */
 function goneIn(of: readonly Context[]): Company[] {
-  return of.map((context) => ({ ...alone, context, by: "itself", refusal: "gone", isReset: true }));
+  return of.map((context) => ({ ...alone, context, by: "itself", refusal: "gone", afterwards: "resets" }));
 }
 
 function inside({ name }: Library): Company[] {
@@ -126,14 +144,20 @@ const orderTexts: Record<Order, string> = {
 };
 
 /** As the tables call it. */
-export function nameOf({ order, context, by, refusal, lateness, isReset = false }: Company): string {
-  if (["inner", "joined", "snoozed"].includes(order)) return orderTexts[order];
-  const when = lateness === undefined ? "" : ` after a slow ${lateness === "name" ? "look-up" : lateness}`;
-  const how = `${orderTexts[order].replace("acts", `acts${isReset ? " and resets" : ""}${contextTexts[context]}${when}`)}`;
+export function nameOf(company: Company): string {
+  const { order, by, refusal, isOtherHandedOver = false } = company;
+  const how = actText(company);
   if (refusal === "gone") return `${how} its second try is refused`;
+  if (order === "inner" || order === "joined" || order === "snoozed") return how;
   const who = by === "fetch" ? "fetch" : "another call";
   const what = refusal === "connection" ? "is refused" : `sees ${answerText(refusal)}`;
-  return `${how} ${who} ${what}`;
+  return `${how} ${who} ${what}${isOtherHandedOver ? ", in the same way" : ""}`;
+}
+
+function actText({ order, context, lateness, afterwards }: Company): string {
+  const next = afterwards === undefined ? "" : ` and ${afterwards}`;
+  const when = lateness === undefined ? "" : ` after a slow ${lateness === "name" ? "look-up" : lateness}`;
+  return orderTexts[order].replace("acts", `acts${next}${contextTexts[context]}${when}`);
 }
 
 function answerText(refusal: Refusal): string {

@@ -28,7 +28,13 @@ const payload = z.strictObject({
   isWarm: z.boolean(),
   /** What else the effect does, and where. */
   company: z
-    .strictObject({ order: z.enum(orders), context: z.enum(contexts), library: z.string(), ...place })
+    .strictObject({
+      ...place,
+      order: z.enum(orders),
+      context: z.enum(contexts),
+      isOtherHandedOver: z.boolean(),
+      library: z.string(),
+    })
     .optional(),
 });
 type Payload = z.output<typeof payload>;
@@ -85,19 +91,23 @@ export function applicationOf(
     if (company !== undefined) await prepare(company.order, attempt, effect, joined);
     const id = await effect(effectName(library, mode, clock === "effect"), (call) => {
       if (company === undefined) return underClock(callOf(calls, mode), payload, call);
-      const { order, context, library: other, ...place } = company;
+      const { order, context, isOtherHandedOver, library: other, ...place } = company;
       const target = (at: Place) => ({
         ...at,
         timeoutMs: payload.timeoutMs,
         signal: undefined,
         key: call.key,
       });
-      return inCompany(order, context, {
-        act: () => callOf(calls, mode)(target(placeOf(payload))),
-        other: () => callOf(callsOf(other), mode)(target(placeOf(place))),
-        effect,
-        joined,
-      });
+      return inCompany(
+        order,
+        { context, isOtherHandedOver },
+        {
+          act: () => callOf(calls, mode)(target(placeOf(payload))),
+          other: () => callOf(callsOf(other), mode)(target(placeOf(place))),
+          effect,
+          joined,
+        },
+      );
     });
     return { id: typeof id === "string" || typeof id === "number" ? String(id) : null };
   });

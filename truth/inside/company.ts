@@ -5,6 +5,12 @@ import { NotDoneError, SnoozeError } from "./holdfast.ts";
 
 type Effect = RunEffect<string>;
 
+/** Whether each call is made in that context, or the one that acts alone. */
+export interface HandOver {
+  readonly context: Context;
+  readonly isOtherHandedOver: boolean;
+}
+
 /** What one effect does. */
 interface Parts {
   /** The call that acts. */
@@ -39,9 +45,14 @@ export async function prepare(order: Order, attempt: number, effect: Effect, joi
   if (order === "snoozed" && attempt === 1) await effect("probed", lose, { probe: snooze });
 }
 
-export async function inCompany(order: Order, context: Context, parts: Parts): Promise<unknown> {
-  const { act, other, effect, joined } = parts;
+export async function inCompany(
+  order: Order,
+  { context, isOtherHandedOver }: HandOver,
+  parts: Parts,
+): Promise<unknown> {
+  const { act, effect, joined } = parts;
   const acting = () => inContext[context](act);
+  const other = () => (isOtherHandedOver ? inContext[context](parts.other) : parts.other());
   switch (order) {
     case "before":
       await acting().catch(nothing);

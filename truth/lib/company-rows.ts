@@ -51,10 +51,11 @@ function isQuick({ order, context, by, refusal, lateness }: Company): boolean {
   return order === "beside" && refusal === "connection" && (by === "itself" || context === "p-queue");
 }
 
-function actingPlay(plays: readonly Play[], { refusal, isReset = false, lateness }: Company): Play {
+function actingPlay(plays: readonly Play[], { refusal, afterwards, lateness }: Company): Play {
   const play = plays.find(({ fault: { name, isThenGone = false, isWarm = false, isSecure = false } }) => {
     if (refusal === "gone") return isThenGone && !isWarm && !isSecure;
-    if (isReset) return name === "resets after acting";
+    if (afterwards === "resets") return name === "resets after acting";
+    if (afterwards === "is silent") return name === "is slow: effect";
     return lateness === "handshake" && plays.some((one) => one.fault.isSecure)
       ? isSecure && name.endsWith("answers 200")
       : true;

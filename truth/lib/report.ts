@@ -6,7 +6,7 @@ import { commonFacts, markdownTable, plainTable, type Table } from "../../test/s
 import { modes } from "./effect-names.ts";
 import type { Wrong } from "./judge.ts";
 import { legend, matricesOf } from "./matrix.ts";
-import { brokenRows, controlledLibraries, hasHeld, isControl, type Results } from "./results.ts";
+import { brokenRows, controlledLibraries, hasHeld, isControl, isDenied, type Results } from "./results.ts";
 import type { RowEnd } from "./run-rows.ts";
 import { versionsOfLibraries, versionsOfRuntimes } from "./versions.ts";
 
@@ -25,7 +25,7 @@ const wrongs: readonly Wrong[] = [
 /** @param showsRows also those that are right */
 export function printResults(results: Results, showsRows: boolean): void {
   const ends = endsOf(results);
-  const shown = showsRows ? ends : brokenRows(ends).filter((end) => !isControl(end));
+  const shown = showsRows ? ends : brokenRows(ends).filter((end) => !isControl(end) && !isDenied(end));
   for (const { runtime, end } of inRuntimes(results).filter(({ end }) => shown.includes(end)))
     say(`${end.wrong === undefined ? " " : "✗"} ${runtime} ${rowText(end)}`);
   for (const line of oddities(results)) say(line);
@@ -105,7 +105,7 @@ function report(results: Results): string {
 }
 
 function headline(results: Results): string {
-  const ends = endsOf(results).filter((end) => !isControl(end));
+  const ends = endsOf(results).filter((end) => !isControl(end) && !isDenied(end));
   const count = (wrong: Wrong) => ends.filter((end) => end.wrong === wrong).length;
   const { caught, missed } = controlledLibraries(results);
   return (

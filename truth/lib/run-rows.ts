@@ -134,12 +134,12 @@ async function runRow(number: number, row: Row, acts: Acts, producer: Producer):
 }
 
 function companyOf(
-  { order, context, by }: Company,
+  { order, context, by, isOtherHandedOver = false }: Company,
   library: string,
   { protocol, host, port, ask }: Downstream & Pick<Row, "ask">,
 ) {
   const place = { protocol, host, port, ...(ask && { ask }) };
-  return { order, context, library: by === "itself" ? library : by, ...place };
+  return { order, context, isOtherHandedOver, library: by === "itself" ? library : by, ...place };
 }
 
 const AT_A_TIME = 20;
