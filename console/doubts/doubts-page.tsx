@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
+import { hintText } from "../../src/evidence/hint-text.ts";
 import { evidenceText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import type { AuditRow } from "../acts/queries.ts";
 import { counted } from "../parts/format.ts";
@@ -193,12 +194,12 @@ function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
 }
 
 /** Why nobody knows, and what was seen to leave. */
-function Why({ row: { reason, evidence } }: { readonly row: DoubtRow }) {
+function Why({ row: { reason, evidence, hint } }: { readonly row: DoubtRow }) {
   return (
     <span className="two-lines">
       <Text of={reason} />
       <span className="quiet">
-        <Text of={`what it sent: ${evidenceText(evidence)}`} />
+        <Text of={`what it sent: ${evidenceText(evidence)}${hint ? ` (${hintText(hint)})` : ""}`} />
       </span>
     </span>
   );

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
+import { hintText } from "../../src/evidence/hint-text.ts";
 import { evidenceText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
@@ -86,7 +87,8 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
 }
 
 function FromTheList({ doubt }: { readonly doubt: Doubt }) {
-  const { effectKey, since, reason, worker, start, report, evidence, mayStillRun, workerSeenAt } = doubt;
+  const { effectKey, since, reason, worker, start, report, evidence, hint, mayStillRun, workerSeenAt } =
+    doubt;
   return (
     <>
       <dt>Key downstream</dt>
@@ -105,6 +107,14 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       <dd>
         <Text of={evidenceText(evidence)} />
       </dd>
+      {hint && (
+        <>
+          <dt>Next time</dt>
+          <dd>
+            <Text of={hintText(hint)} />
+          </dd>
+        </>
+      )}
       <dt>Who ran it</dt>
       <dd>
         <Text of={worker} isCode />, at start {start} of the job

@@ -1,6 +1,7 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
 import { InDoubtError, NotDoneError } from "../../evidence/attempt-errors.ts";
 import type { NotDone } from "../../evidence/classifier.ts";
+import { hintText } from "../../evidence/hint-text.ts";
 import { hintFor } from "../../evidence/outgoing/hint.ts";
 import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
@@ -92,7 +93,7 @@ async function putInDoubt(
   if (doubt === "in-doubt") emit(effect, "effect.in-doubt");
   // Not awaited: the run may never be over. If it is, this report is sent before the attempt's end.
   ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
-  const advice = hint && `${hint.why}; "classify: ${hint.classify}" proves that nothing happened`;
+  const advice = hint && hintText(hint);
   const why = { ...(because !== undefined && { because }), ...(advice !== undefined && { advice }) };
   attempt.log().warn({ effect: id, reason, sent: evidence.map(outgoingText), ...why }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.

@@ -7,6 +7,7 @@ import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnoseBudgets } from "./doctor-budget.ts";
 import { diagnoseKeys } from "./doctor-encryption.ts";
+import { diagnoseHints } from "./doctor-hints.ts";
 import { diagnoseOutbox } from "./doctor-outbox.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
 import { diagnoseLosses, diagnoseLostActs, diagnoseQueue } from "./doctor-queue.ts";
@@ -60,6 +61,7 @@ export async function diagnoseSystem(
       diagnoseActs(stores),
       diagnoseBudgets(application, stores, settings),
       ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
+      ...application.queues.map((queue) => diagnoseHints(stores.partitionsOf([queue]))),
     ].map(unlessOpen),
   ];
   return findings(...(await Promise.all(checks)));

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { Operator } from "../../../desk/operator.ts";
+import { hintText } from "../../../evidence/hint-text.ts";
 import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
@@ -83,7 +84,11 @@ const describe = listOf<Doubt>("nothing is in doubt", [
   ["effect", ({ effect }) => effect],
   ["since", ({ since }) => since, 1],
   ["why", (doubt) => doubt.reason + hints(doubt)],
-  ["what it sent", ({ evidence }) => evidenceText(evidence), 4],
+  [
+    "what it sent",
+    ({ evidence, hint }) => `${evidenceText(evidence)}${hint ? ` (${hintText(hint)})` : ""}`,
+    4,
+  ],
 ]);
 
 function hints(doubt: Doubt): string {
