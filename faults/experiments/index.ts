@@ -44,6 +44,7 @@ import { debounce } from "./42-debounce.ts";
 import { budget } from "./43-budget.ts";
 import { outbox } from "./44-outbox.ts";
 import { databaseEffect } from "./45-database-effect.ts";
+import { severalActs } from "./46-several-acts.ts";
 import { splitReplicas } from "./47-split-replicas.ts";
 
 /** All experiments, in order of their numbers. */
@@ -94,4 +95,5 @@ export const experiments: readonly Experiment[] = [
   outbox,
   databaseEffect,
   splitReplicas,
+  severalActs,
 ];

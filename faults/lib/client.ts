@@ -32,6 +32,7 @@ export interface Submission {
     | "blocking-once"
     | "odd"
     | "call"
+    | "several"
     | "spent"
     | "cards"
     | "declined"

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { clients, moves } from "./downstream/plan.ts";
 import { oddKinds } from "./odd-kinds.ts";
 import { commitPoints, injectionKinds, injectionPoints } from "./points.ts";
+import { orders, refusals, wayNames } from "./several/plan.ts";
 
 /** An effect's deadline; other workers call it in doubt one second later. */
 export const EFFECT_TIMEOUT_MS = 2_000;
@@ -228,6 +229,24 @@ export const call = defineJob({
   effects: { call: { timeoutMs: 8_000, inDoubt: "hold", classify: combine(http, smtp) } },
 });
 
+const severalPayload = z.strictObject({
+  way: z.enum(wayNames),
+  order: z.enum(orders),
+  refusal: z.enum(refusals),
+});
+export type SeveralPayload = z.output<typeof severalPayload>;
+
+/** Does two things in one effect, although its classifiers say that it does one. */
+export const several = defineJob({
+  ...queues,
+  type: "several",
+  payload: severalPayload,
+  result,
+  retry: manyAttempts,
+  timeoutMs: 60_000,
+  effects: { act: { timeoutMs: 8_000, inDoubt: "hold", classify: combine(http, smtp) } },
+});
+
 /** Like `act`, but then fails for good, each time it runs. */
 export const spent = defineJob({
   ...queues,
@@ -336,6 +355,7 @@ export default defineConfig({
     indexed,
     odd,
     call,
+    several,
     spent,
     cards,
     sized,

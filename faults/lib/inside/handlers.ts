@@ -24,6 +24,7 @@ import {
   probed,
   rated,
   refused,
+  several,
   single,
   sized,
   spent,
@@ -211,11 +212,16 @@ const indexedHandler = indexed.handler(async ({ payload: { document, version }, 
 
 const oddHandler = odd.handler(({ payload, progress }) => oddValues[payload.kind](progress));
 
+const hasDownstream = process.env.LAB_DOWNSTREAM !== undefined;
+const withoutDownstream = () => Promise.reject(new PermanentError("there is no downstream"));
+
 /** The client libraries take a sixth of a worker's start, so they are loaded only where there is a downstream. */
-const callHandler =
-  process.env.LAB_DOWNSTREAM === undefined
-    ? call.handler(() => Promise.reject(new PermanentError("there is no downstream")))
-    : (await import("./downstream/handler.ts")).callHandler;
+const callHandler = hasDownstream
+  ? (await import("./downstream/handler.ts")).callHandler
+  : call.handler(withoutDownstream);
+const severalHandler = hasDownstream
+  ? (await import("./several/handler.ts")).severalHandler
+  : several.handler(withoutDownstream);
 
 export const handlers = [
   actHandler,
@@ -236,6 +242,7 @@ export const handlers = [
   indexedHandler,
   oddHandler,
   callHandler,
+  severalHandler,
   spentHandler,
   cardsHandler,
   sizedHandler,

@@ -5,6 +5,7 @@ import { trace } from "../trace.ts";
 import { traced } from "../traced.ts";
 import { httpSenders, httpWarmers } from "./http-clients.ts";
 import { openMailSender } from "./mail-clients.ts";
+import { openTarget } from "./open-target.ts";
 import {
   CLIENT_WAITS_MS,
   type ClientName,
@@ -12,7 +13,6 @@ import {
   isProof,
   isUnseen,
   type Move,
-  type Opening,
   type Order,
 } from "./plan.ts";
 
@@ -21,7 +21,10 @@ export const callHandler = call.handler(async ({ payload, jobId, idempotencyKey,
   trace("begun", jobId);
   const mark = nextCall(jobId);
   const move = payload.moves[mark.number] ?? "answers";
-  const send = await openSender(payload, await openTarget({ isMail: isMailClient(payload.client), move }));
+  const send = await openSender(
+    payload,
+    await openTarget({ kind: isMailClient(payload.client) ? "mail" : "http", move }),
+  );
   const callOnce = async ({ key, fence, signal }: EffectCall): Promise<unknown> => {
     claimMarker(mark.name);
     await pass("effect:begun", jobId);
@@ -81,13 +84,6 @@ function errorsIn(error: unknown): readonly Error[] {
 }
 
 type SendOnce = (body: string, signal: AbortSignal) => Promise<unknown>;
-
-/** @returns its port */
-async function openTarget(opening: Opening): Promise<number> {
-  const body = JSON.stringify(opening);
-  const answer = await fetch(process.env.LAB_DOWNSTREAM ?? "", { method: "POST", body });
-  return (await answer.json()) as number;
-}
 
 /** What is under way before the effect is not seen by whoever watches what the effect sends. */
 async function openSender({ client, isWarm }: CallPayload, port: number): Promise<SendOnce> {
