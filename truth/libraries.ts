@@ -28,6 +28,8 @@ export interface Library {
    * followed. The last two are tried only beside other calls. @default a client
    */
   readonly role?: "client" | "shared" | "channel";
+  /** Whether it hands calls that wait to another asynchronous context. */
+  readonly losesContext?: boolean;
   /** Part of the short form. */
   readonly isQuick?: boolean;
 }
@@ -73,10 +75,10 @@ export const libraries: readonly Library[] = [
   },
   { name: "smtps", package: "nodemailer", protocol: "smtp", ...timeout, isSecure: true },
   { name: "node-http-agent", protocol: "http", ...shared, isQuick: true },
-  { name: "undici-pool", package: "undici", protocol: "http", ...shared },
+  { name: "undici-pool", package: "undici", protocol: "http", ...shared, losesContext: true },
   { name: "http2-session", protocol: "http2", ...shared },
   { name: "grpc-channel", package: "@grpc/grpc-js", protocol: "grpc", ...shared },
-  { name: "pg-pool", package: "pg", protocol: "postgres", ...shared },
+  { name: "pg-pool", package: "pg", protocol: "postgres", ...shared, losesContext: true },
   { name: "mysql2-pool", package: "mysql2", protocol: "mysql", ...shared },
   { name: "udp", protocol: "udp", ...channel, isQuick: true },
   { name: "child-process", protocol: "http", ...channel },

@@ -293,6 +293,16 @@ export const withoutAgreement = mutation(
   "agreement of the whole record",
   alwaysAgrees,
   [
+    "evidence/seen.js",
+    "export function provesRefusal(status, { outgoing, isComplete }) {",
+    "export function provesRefusal(status, { outgoing, isComplete }) {\n    return true;",
+  ],
+  [
+    "evidence/seen.js",
+    "return isComplete && outgoing.length > 0 && outgoing.every(isNeverSent);",
+    "return true;",
+  ],
+  [
     "evidence/outgoing/own-word.js",
     "return errorTree(error).some((node) => (left.get(node) ?? key) !== key);",
     "return false;",

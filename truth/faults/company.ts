@@ -41,13 +41,24 @@ const others = contexts.filter((context) => context !== "own");
 export function companiesOf(library: Library): Company[] {
   const { role = "client" } = library;
   if (role === "channel") return besideFetch(library);
-  if (role === "shared") return [...besideFetch(library), ...twice(), ...goneIn(["own"])];
+  if (role === "shared") return sharedWith(library);
   return [
     ...twice(),
     ...besideFetch(library),
     ...late(library),
     ...inOtherContexts(library),
     ...inside(library),
+  ];
+}
+
+/** A shared client that loses the context is as a queue: what it did elsewhere is not seen, what it did there is. */
+function sharedWith(library: Library): Company[] {
+  const { losesContext = false, protocol } = library;
+  const elsewhere = [...besideFetch(library), ...twice()];
+  return [
+    ...elsewhere.map((company) => ({ ...company, isDeniedByDeclaration: losesContext })),
+    ...(protocol === "http" ? atSameHost("own") : []),
+    ...goneIn(["own"]),
   ];
 }
 

@@ -61,8 +61,8 @@ export async function inCompany(
       acting().catch(nothing);
       return await other();
     case "after":
-      return await other().catch((error: unknown) => {
-        acting().catch(nothing);
+      return await other().catch(async (error: unknown) => {
+        await acting().catch(nothing);
         throw error;
       });
     case "inner":

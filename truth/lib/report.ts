@@ -74,7 +74,8 @@ function report(results: Results): string {
     "## All rows",
     "",
     "*As is*: as a new user uses the library. *As documented*: as its page says, with its own repeats switched off and a classifier declared.",
-    '*Control*: as is, with `onError: "not-done"`, which was the default once; it must fail.',
+    "*Every classifier*: as documented, with the verdict of whichever classifier calls it not done; of effects that do more than one thing.",
+    '*Control*: as is, with `onError: "not-done"`, which was the default once. *Old rule*: every classifier, and a build that believes it whatever the record shows. Both must fail.',
     "",
     markdownTable(totalsTable(results)),
     "",
@@ -83,6 +84,14 @@ function report(results: Results): string {
     "Nothing happened, and nothing says so to Holdfast: these doubts are safe, and cost an operator a look.",
     "",
     markdownTable(needlessTable(results)),
+    "",
+    "## What a declaration denies",
+    "",
+    "A classifier says that the effect is one call. These effects do another one, through a queue or a shared pool that hands it to another",
+    "asynchronous context, at another host, and it is answered. Nobody can tell it from what neighbours do, so the refusal of the other call is believed.",
+    "Without a classifier, and where something at that host is open, lost or not seen, they are in doubt.",
+    "",
+    markdownTable(deniedTable(results)),
     "",
     "## What the evidence of a doubt shows",
     "",
@@ -107,17 +116,25 @@ function report(results: Results): string {
 function headline(results: Results): string {
   const ends = endsOf(results).filter((end) => !isControl(end) && !isDenied(end));
   const count = (wrong: Wrong) => ends.filter((end) => end.wrong === wrong).length;
+  const documented = ends.filter(
+    ({ wrong, row }) => wrong === "needlessly in doubt" && row.mode === "as documented",
+  ).length;
   const { caught, missed } = controlledLibraries(results);
   return (
     `${ends.length} rows: ${count("acted again") + count("library acted again")} acted again, ` +
-    `${count("falsely not done") + count("not done without proof")} falsely not done, ${count("needlessly in doubt")} needlessly in doubt; ` +
+    `${count("falsely not done") + count("not done without proof")} falsely not done, ` +
+    `${count("needlessly in doubt")} needlessly in doubt, ${documented} of them as documented; ` +
     `the control was caught with ${caught.length} of ${caught.length + missed.length} libraries.`
   );
 }
 
 function totalsTable(results: Results): Table {
   const groups = results.runs.flatMap(({ runtime, ends }) =>
-    modes.map((mode) => ({ runtime, mode, ends: ends.filter(({ row }) => row.mode === mode) })),
+    modes.map((mode) => ({
+      runtime,
+      mode,
+      ends: ends.filter((end) => end.row.mode === mode && !isDenied(end)),
+    })),
   );
   return {
     head: ["runtime", "used", "rows", "done", "in doubt", "not done", ...wrongs],
@@ -159,6 +176,22 @@ function librariesOf(
       own.length === runtimes ? library : `${library} (${own.map(({ runtime }) => runtime).join(", ")})`,
     )
     .join(", ");
+}
+
+function deniedTable({ runs }: Results): Table {
+  return {
+    head: ["runtime", "used", "rows", "in doubt", "acted again"],
+    rows: runs.flatMap(({ runtime, ends }) =>
+      modes.flatMap((mode) => {
+        const own = ends.filter((end) => isDenied(end) && end.row.mode === mode);
+        const doubts = own.filter(({ verdict }) => verdict === "in doubt").length;
+        const again = own.filter(
+          ({ wrong }) => wrong === "acted again" || wrong === "falsely not done",
+        ).length;
+        return own.length === 0 ? [] : [[runtime, mode, own.length, doubts, again]];
+      }),
+    ),
+  };
 }
 
 function evidenceTable({ runs }: Results): Table {

@@ -5,17 +5,19 @@ import type { Order as Ordered } from "../downstream/plan.ts";
 import { pass } from "../injection.ts";
 import { trace } from "../trace.ts";
 import { traced } from "../traced.ts";
-import { type Order, ways } from "./plan.ts";
+import { type Order, unseenWays, ways } from "./plan.ts";
 import { openWay, type SendOrder } from "./senders.ts";
 
 /** One effect that does two things: one acts, the other is refused. */
 export const severalHandler = several.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
   const { way, order, refusal } = payload;
   trace("begun", jobId);
-  const move = order === "before" ? "answers" : "is slow";
-  const send = openWay[way](await openTarget({ kind: ways[way], move }));
+  const isUnseen = unseenWays.has(way);
+  const acts = order === "beside" ? "is slow" : "answers";
+  const target = await openTarget({ kind: ways[way], move: isUnseen ? "acts, then declines" : acts });
+  const send = openWay[way](target);
   const refusing = refusal === "402" ? "declines" : "refuses connections";
-  const refuser = await openTarget({ kind: "http", move: refusing });
+  const refuser = isUnseen ? target : await openTarget({ kind: "http", move: refusing });
   const actTwice = async ({ key, fence }: EffectCall) => {
     await pass("effect:begun", jobId);
     trace("calls", jobId, way.replaceAll(" ", "_"));
@@ -36,17 +38,17 @@ export const severalHandler = several.handler(async ({ payload, jobId, idempoten
 });
 
 async function inOrder(order: Order, act: () => ReturnType<SendOrder>, other: () => Promise<never>) {
-  if (order === "before") await act();
+  if (order === "before") await act().catch(() => {});
   if (order === "beside") act().catch(() => {});
   try {
     return await other();
   } finally {
-    if (order === "after") act().catch(() => {});
+    if (order === "after") await act().catch(() => {});
   }
 }
 
 async function refused(port: number, ordered: Ordered): Promise<never> {
-  const body = JSON.stringify({ ...ordered, key: `other ${ordered.key}` });
+  const body = JSON.stringify({ ...ordered, key: `other ${ordered.key}`, job: `other ${ordered.job}` });
   const { status } = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body });
   throw Object.assign(new Error(`answered ${status}`), { status });
 }

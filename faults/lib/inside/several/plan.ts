@@ -13,7 +13,10 @@ export const ways = {
 export type Way = keyof typeof ways;
 export const wayNames = Object.keys(ways) as readonly Way[];
 
-/** When the other call is made and refused: once the first was answered, while it is under way, or before it begins. */
+/** What they send in another context is not seen as the effect's, so the other call reaches the same server. */
+export const unseenWays: ReadonlySet<Way> = new Set<Way>(["fetch, in another context", "undici pool"]);
+
+/** When the other call is made and refused: once the first was answered, while it is under way, or before it. */
 export const orders = ["before", "beside", "after"] as const;
 export type Order = (typeof orders)[number];
 
