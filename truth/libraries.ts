@@ -79,7 +79,7 @@ export const libraries: readonly Library[] = [
   { name: "http2-session", protocol: "http2", ...shared },
   { name: "grpc-channel", package: "@grpc/grpc-js", protocol: "grpc", ...shared },
   { name: "pg-pool", package: "pg", protocol: "postgres", ...shared, losesContext: true },
-  { name: "mysql2-pool", package: "mysql2", protocol: "mysql", ...shared },
+  { name: "mysql2-pool", package: "mysql2", protocol: "mysql", ...shared, losesContext: true },
   { name: "udp", protocol: "udp", ...channel, isQuick: true },
   { name: "child-process", protocol: "http", ...channel },
   { name: "child-message", protocol: "http", ...channel },

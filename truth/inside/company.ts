@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunEffect } from "../../src/core/job/effect.ts";
 import type { Context, Order } from "../faults/company.ts";
 import { inContext } from "./contexts.ts";
@@ -22,6 +23,7 @@ interface Parts {
 }
 
 const nothing = () => {};
+const UNDER_WAY_MS = 150;
 
 /** An effect of the same job that a second caller joins: it fails once that one has. */
 export class Joined {
@@ -59,6 +61,8 @@ export async function inCompany(
       return await other();
     case "beside":
       acting().catch(nothing);
+      // Work that still waits in memory has left no trace.
+      if (context !== "own") await sleep(UNDER_WAY_MS);
       return await other();
     case "after":
       return await other().catch(async (error: unknown) => {
