@@ -94,6 +94,6 @@ export const experiments: readonly Experiment[] = [
   budget,
   outbox,
   databaseEffect,
-  splitReplicas,
   severalActs,
+  splitReplicas,
 ];

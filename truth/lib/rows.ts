@@ -61,7 +61,8 @@ export function rowsOfNeighbours(chosen: Chosen): Row[] {
     if (library.protocol !== "http" || library.role !== undefined) return [];
     const open = (acts: Acts) => openHttp(fault, library.name, acts);
     const row = rowOf(library, mode, { fault, open });
-    return [{ ...row, isQuick: library.name === "fetch", jobs: NEIGHBOURS }];
+    // Where `fetch` is not seen, each refusal is a doubt.
+    return [{ ...row, isForNode: true, isQuick: library.name === "fetch", jobs: NEIGHBOURS }];
   });
 }
 

@@ -24,7 +24,9 @@ export async function openWire(database: Database, fault: WireFault, acts: Acts)
     pair(client, upstream, `row-${port}`, fault, () => server.close());
   });
   const port = await listen(server);
-  acts.measure = () => database.count(`row-${port}`);
+  // In a long run, an earlier row may have had this port.
+  const before = await database.count(`row-${port}`);
+  acts.measure = async () => (await database.count(`row-${port}`)) - before;
   const stop = async () => {
     server.close();
     for (const socket of sockets) socket.destroy();
