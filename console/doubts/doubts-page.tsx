@@ -1,8 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import { hintText } from "../../src/evidence/hint-text.ts";
-import { evidenceText } from "../../src/evidence/outgoing/outgoing-text.ts";
+import { evidenceText, hintText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import type { AuditRow } from "../acts/queries.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";

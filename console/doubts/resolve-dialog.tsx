@@ -1,8 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
-import { hintText } from "../../src/evidence/hint-text.ts";
-import { evidenceText } from "../../src/evidence/outgoing/outgoing-text.ts";
+import { evidenceText, hintText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";

@@ -1,11 +1,10 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
 import { InDoubtError, NotDoneError } from "../../evidence/attempt-errors.ts";
 import type { NotDone } from "../../evidence/classifier.ts";
-import { hintText } from "../../evidence/hint-text.ts";
 import { hintFor } from "../../evidence/outgoing/hint.ts";
 import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
-import { outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
+import { hintText, outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
 import { notDone, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";

@@ -76,3 +76,8 @@ function endText(status: number | null, ended: string | null): string {
   const end = ends[ended] ?? ended;
   return status === null ? end : `answered ${status}, ${end}`;
 }
+
+/** A hint as a sentence without its full stop. @example 'refused, nothing seen sent; "classify: http" proves that nothing happened' */
+export function hintText({ classify, why }: { readonly classify: string; readonly why: string }): string {
+  return `${why}; "classify: ${classify}" proves that nothing happened`;
+}
