@@ -32,7 +32,8 @@ const ANSWERED =
  * NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, RESOURCE_EXHAUSTED. So is UNAVAILABLE
  * where the effect was seen to try a connection and none was made. Everything else is unknown.
  *
- * What the error says of connections proves nothing: a server passes on what its own client said.
+ * What the error says of connections proves nothing: a server passes on what its own client said. While a channel that failed waits before it tries
+ * again, no connection is tried, so that a call leaves a doubt: make a client for each call, or declare a probe.
  */
 export const grpc: Classify = classifierOf(isOfGrpc, ({ node, seen }): EffectVerdict => {
   const code = memberOf(node, "code");

@@ -43,23 +43,26 @@ export function isOneCall({ outgoing, isComplete }: Seen): boolean {
   return isComplete && sent.length === 1 && sent.every((one) => isRequest(one) && one.status === 200);
 }
 
+type Judged = Pick<Outgoing, "host" | "method" | "sent" | "status" | "ended">;
+
 /**
  * What one request or connection did, for all that can be known.
  *
  * @param actsBy the method by which the effect acts, although others only read with it
  */
-export function whatItDid(one: Outgoing, actsBy?: "GET"): "acted" | "refused" | "nothing" {
-  if (isNeverSent(one) || CREDENTIALS.test(one.host)) return "nothing";
+export function whatItDid(one: Judged, actsBy?: "GET"): "acted" | "refused" | "nothing" {
+  // What goes through a tunnel is seen by itself.
+  if (isNeverSent(one) || one.method === "CONNECT" || CREDENTIALS.test(one.host)) return "nothing";
   if (one.status !== null && isRefusal(one.status)) return "refused";
   const isRead = isRequest(one) && one.method !== actsBy && READS.has(one.method?.toUpperCase() ?? "");
   return isRead && one.status !== SWITCHING_PROTOCOLS ? "nothing" : "acted";
 }
 
-function isRequest({ method }: Outgoing): boolean {
+function isRequest({ method }: Judged): boolean {
   return method !== null;
 }
 
 /** An open connection may still send: only one that has ended proves anything. */
-function isNeverSent({ sent, status, ended }: Outgoing): boolean {
+function isNeverSent({ sent, status, ended }: Judged): boolean {
   return sent === null && status === null && ended !== null;
 }

@@ -6,6 +6,7 @@ import { defineJob } from "holdfast";
 import { connection, http, sql } from "holdfast/evidence";
 import { runHandler } from "holdfast/testing";
 import pg from "pg";
+import { ProxyAgent, fetch as undiciFetch } from "undici";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import type { EffectDeclaration } from "../../src/core/job/effect.ts";
@@ -197,5 +198,39 @@ describe("a doubt whose statement is written and not answered", () => {
     pooled.destroy();
     await until("it is over", async () => (await mayStillRun()) === false);
     expect(await resolve()).toMatchObject({ status: 200 });
+  });
+});
+
+describe("a tunnel through a proxy", () => {
+  it("is answered once it is there, and is no act of anybody's", async () => {
+    const api = createHttpServer((_, response) => void response.writeHead(429).end());
+    const apiPort = await portOf(api);
+    const proxy = createHttpServer().on("connect", (_request, client, head) => {
+      const upstream = connect(apiPort, "127.0.0.1", () => {
+        client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+        upstream.write(head);
+        upstream.pipe(client).pipe(upstream);
+      });
+      for (const socket of [client, upstream]) socket.on("error", () => {});
+    });
+    onTestFinished(() => {
+      api.close().closeAllConnections();
+      proxy.close().closeAllConnections();
+    });
+    const dispatcher = new ProxyAgent({
+      uri: `http://127.0.0.1:${await portOf(proxy)}`,
+      proxyTunnel: true,
+    });
+    onTestFinished(() => dispatcher.destroy());
+    const order = async () => {
+      const response = await undiciFetch(`http://127.0.0.1:${apiPort}/orders`, {
+        method: "POST",
+        dispatcher,
+      });
+      if (!response.ok) throw Object.assign(new Error("refused"), { status: response.status });
+    };
+    // Somebody outside of all effects opens it, and it stays open.
+    await order().catch(() => {});
+    expect(await run(order, { classify: http })).toEqual({ state: "not-done", because: undefined });
   });
 });

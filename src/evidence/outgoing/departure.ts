@@ -17,6 +17,8 @@ type Kind =
 interface Facts extends Pick<Outgoing, "protocol" | "host"> {
   readonly kind: Kind;
   readonly method?: string;
+  /** It turns its connection into something else: a tunnel, or a WebSocket. Undici publishes no answer to it. */
+  readonly isUpgrade?: boolean;
   /** As the request has it, with its query. Only `shownPath` may show it. */
   readonly target?: string;
   /** The user agent of the library that sends it. */
@@ -25,6 +27,7 @@ interface Facts extends Pick<Outgoing, "protocol" | "host"> {
 
 /** What one run of an effect is seen to send. */
 export interface Sender {
+  readonly identity: object;
   /** Whether the effect's function has not returned yet. */
   readonly isRunning: boolean;
   /** The first way out that it used and that cannot be followed. */
@@ -119,8 +122,14 @@ export class Departure {
 
   /** Whether it got an answer, as far as that can be seen: of a connection, that something came back after the last write. */
   get isAnswered(): boolean {
-    if (this.isRequest) return this.status !== null;
+    if (this.isRequest && this.#facts.isUpgrade !== true) return this.status !== null;
+    if (this.status !== null) return true;
     return this.written !== null && this.line !== undefined && this.line.bytesRead > this.#readAt;
+  }
+
+  /** Whether its connection now carries something else. */
+  get isTurned(): boolean {
+    return this.#facts.isUpgrade === true && this.isAnswered;
   }
 
   /** Whether it may still act: it has neither ended nor an answer. A connection also before the first write: somebody is about to use it. */
@@ -175,7 +184,7 @@ function shownPath(target: string): string {
 
 const lineKey = Symbol("holdfast.line");
 
-/** A socket with its line; null where what it carries is no effect's: Holdfast's own, what a process prints, what a server accepted. */
+/** A socket with its line; null where what it carries is no effect's: Holdfast's own, and what a process prints. */
 type KnownSocket = Socket & { [lineKey]?: Line | null };
 
 /** The connections that this process has made, until they close. */
@@ -194,6 +203,8 @@ export class Line {
   isOpen = false;
   /** Whether something of what was written and not answered came from no running effect. */
   isStray = false;
+  /** When something was last written to it that came from no running effect. */
+  strayAt: number | undefined;
   /** Whether this side was the first to end it. */
   isEndedHere = false;
   #address: string | undefined;
@@ -246,7 +257,9 @@ export class Line {
     }
     this.#readAt = bytesRead;
     this.#unreadBytes += bytes;
-    this.isStray ||= isStray;
+    if (!isStray) return;
+    this.isStray = true;
+    this.strayAt = performance.now();
   }
 
   /** Whether something was written, and nothing came back since. */

@@ -7,6 +7,7 @@ const CUT_OFF: ReadonlySet<string | null> = new Set(["truncated", "ECONNRESET", 
 
 /** What one run of an effect is seen to send. */
 export class OutgoingRecord implements Sender {
+  readonly identity = {};
   readonly startedAt = performance.now();
   /** Whether the effect's function has not returned yet. */
   isRunning = true;

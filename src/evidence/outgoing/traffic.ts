@@ -9,16 +9,22 @@ const open = new Set<Departure>();
 /** What ended without an answer. */
 interface Lost {
   readonly at: number;
+  /** When it was written to last, where that decides: an answer before the end may have been another's. */
+  readonly writtenAt?: number | undefined;
   readonly peers: readonly string[];
-  readonly record: Sender | undefined;
+  /** Of the record of the effect that sent it; the record itself would keep its sockets in memory. */
+  readonly of: object | undefined;
 }
 let lost: Lost[] = [];
 const LOST_MAX = 1_000;
 /** What was lost before is no longer kept. */
 let keptSince = Number.NEGATIVE_INFINITY;
 
+/** Without the request itself, which would keep its socket and its answer in memory. */
+type AnsweredStray = Pick<Departure, "begun" | "peers" | "host" | "method" | "sent" | "status" | "ended">;
+
 /** Requests of no running effect that were answered, the latest last. A queue or a bound client may have sent them for one. */
-let answeredStrays: Departure[] = [];
+let answeredStrays: AnsweredStray[] = [];
 /** Those that began before are no longer kept. */
 let straysKeptSince = Number.NEGATIVE_INFINITY;
 
@@ -33,7 +39,7 @@ export function noteBegun(request: Departure): void {
 /** Called when a request has an answer, or an end. */
 export function noteOver(request: Departure): void {
   if (!open.delete(request)) return;
-  if (request.isLost) noteLost(request.peers, request.record);
+  if (request.isLost) noteLost({ peers: request.peers, of: request.record?.identity });
   else if (isOfNoEffect(request.record) && request.isAnswered) noteStray(request);
 }
 
@@ -42,22 +48,32 @@ function isOfNoEffect(record: Sender | undefined): boolean {
 }
 
 function noteStray(request: Departure): void {
-  answeredStrays.push(request);
+  const { begun, peers, host, method, sent, status, ended } = request;
+  answeredStrays.push({ begun, peers, host, method, sent, status, ended });
   if (answeredStrays.length < 2 * LOST_MAX) return;
   straysKeptSince = answeredStrays[LOST_MAX - 1]?.begun ?? straysKeptSince;
   answeredStrays = answeredStrays.slice(LOST_MAX);
 }
 
 export function noteClosed(line: Line): void {
-  const { use } = line;
-  // Requests say themselves how they ended.
-  if (use?.isRequest === true) return;
+  const { use, strayAt } = line;
+  if (use?.isRequest === true) {
+    // Requests say themselves how they ended, some a moment later, and those that became something else never.
+    setImmediate(() => {
+      if (use.line === line && use.isUnderWay) use.end("closed");
+      noteOver(use);
+    });
+    return;
+  }
   use?.end(line.ended ?? "closed");
-  if (line.isLost) noteLost(line.peers, line.isStray ? undefined : use?.record);
+  const peers = line.peers;
+  if (line.isLost) noteLost({ peers, of: line.isStray ? undefined : use?.record?.identity });
+  else if (line.isOpen && !line.isEndedHere && strayAt !== undefined)
+    noteLost({ peers, of: undefined, writtenAt: strayAt });
 }
 
-function noteLost(peers: readonly string[], record: Sender | undefined): void {
-  lost.push({ at: performance.now(), peers, record });
+function noteLost(one: Omit<Lost, "at">): void {
+  lost.push({ at: performance.now(), ...one });
   if (lost.length < 2 * LOST_MAX) return;
   keptSince = lost[LOST_MAX - 1]?.at ?? keptSince;
   lost = lost.slice(LOST_MAX);
@@ -87,7 +103,8 @@ export function speaksAgainst(record: OutgoingRecord, actsBy?: "GET"): string | 
   if (startedAt < keptSince) return "too much was lost meanwhile to know what";
   const isOthers = (other: Sender | undefined) => other !== record;
   const isPeer = (others: readonly string[]) => others.length === 0 || haveCommonPeer(peers, others);
-  if (lost.some((one) => one.at >= startedAt && isOthers(one.record) && isPeer(one.peers)))
+  const isSince = ({ at, writtenAt = at }: Lost) => Math.min(at, writtenAt) >= startedAt;
+  if (lost.some((one) => isSince(one) && one.of !== record.identity && isPeer(one.peers)))
     return "something else that was sent there meanwhile was not answered";
   const isStrayRequest = (one: Departure) =>
     isOthers(one.record) && isOfNoEffect(one.record) && one.isUnderWay;
@@ -96,8 +113,7 @@ export function speaksAgainst(record: OutgoingRecord, actsBy?: "GET"): string | 
   const strays = [...[...open].filter(isStrayRequest), ...[...lines].filter(isStrayLine)];
   if (strays.some((one) => isPeer(one.peers))) return "something of no running effect is under way there";
   if (straysKeptSince > startedAt) return "too much was sent outside of all effects to know what";
-  const hasActed = (one: Departure) =>
-    one.begun >= startedAt && isOthers(one.record) && whatItDid(one.shown(), actsBy) === "acted";
+  const hasActed = (one: AnsweredStray) => one.begun >= startedAt && whatItDid(one, actsBy) === "acted";
   if (answeredStrays.some((one) => hasActed(one) && isPeer(one.peers)))
     return "something of no running effect was sent there meanwhile";
   return strayUseSince(startedAt, peers);

@@ -74,6 +74,7 @@ function noteRequest(request: ClientRequest, asked: AskedPlace): Departure {
   const record = currentRecord();
   const departure = new Departure(record, undefined, {
     kind: "request",
+    isUpgrade: request.method === "CONNECT" || request.hasHeader("upgrade"),
     protocol: isTls ? "https" : "http",
     host: hostOf(request, asked),
     method: request.method,
@@ -113,6 +114,7 @@ interface UndiciRequest {
   readonly path: string;
   readonly headers?: unknown;
   readonly body?: unknown;
+  readonly upgrade?: unknown;
 }
 
 /** Undici, and so `fetch`: all that it publishes. */
@@ -133,8 +135,9 @@ export function watchUndici(): void {
   on("client:sendHeaders", (departure, message) => {
     const { request, socket } = message as { request: UndiciRequest; socket: Socket };
     departure.markOpen();
-    departure.written = request.body == null ? "all" : "part";
     carry(departure, socket);
+    departure.markWritten();
+    if (request.body == null) departure.written = "all";
   });
   on("request:bodySent", (departure) => {
     departure.written = "all";
@@ -152,9 +155,10 @@ export function watchUndici(): void {
   );
 }
 
-function departureOfUndici({ origin, method = "GET", path, headers }: UndiciRequest): Departure {
+function departureOfUndici({ origin, method = "GET", path, headers, upgrade }: UndiciRequest): Departure {
   return new Departure(currentRecord(), undefined, {
     kind: "request of undici",
+    isUpgrade: method === "CONNECT" || Boolean(upgrade),
     ...placeOf(String(origin)),
     method,
     target: path,

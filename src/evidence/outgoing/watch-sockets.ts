@@ -56,8 +56,8 @@ function noteWrite(socket: Socket, bytes: number): void {
   const line = lineOf(socket) ?? adopt(socket);
   if (line === undefined || isUnasked(line)) return;
   const { use: known } = line;
-  if (known?.isRequest === true && isCarrying(known)) {
-    known.written ??= "part";
+  if (known?.isRequest === true && known.ended === null && !known.isTurned) {
+    known.markWritten();
     return;
   }
   const record = currentRecord();
@@ -70,13 +70,6 @@ function noteWrite(socket: Socket, bytes: number): void {
   if (line.peers.length === 0 && line.isOpen) noteUnfollowed("a socket whose peer cannot be told", record);
 }
 
-const SWITCHING_PROTOCOLS = 101;
-
-/** Whether what is written belongs to a request over HTTP, which has events of its own. */
-function isCarrying({ ended, status }: Departure): boolean {
-  return ended === null && status !== SWITCHING_PROTOCOLS;
-}
-
 /** Holdfast's own connections are known by their client, which has its socket only once it is made. */
 function isUnasked({ socket, use: known }: Line): boolean {
   if (known?.written != null || !isOwnSocket(socket)) return false;
@@ -85,11 +78,16 @@ function isUnasked({ socket, use: known }: Line): boolean {
   return true;
 }
 
-/** Of a socket that was not seen to connect: opened before, made of another one, or not a connection to anybody. */
+/** Of a socket that was not seen to connect: opened before, made of another one, or accepted by a server of this process. */
 function adopt(
   socket: Socket & { readonly server?: unknown; readonly _parent?: Socket | null },
 ): Line | undefined {
-  if (isOwnSocket(socket) || isStandardStream(socket) || socket.server != null) {
+  if (socket.server != null) {
+    const record = currentRecord();
+    if (record !== undefined) noteUnfollowed("a connection that this process accepted", record);
+    return undefined;
+  }
+  if (isOwnSocket(socket) || isStandardStream(socket)) {
     dropLine(socket);
     return undefined;
   }
