@@ -190,9 +190,6 @@ type KnownSocket = Socket & { [lineKey]?: Line | null };
 /** The connections that this process has made, until they close. */
 export const lines = new Set<Line>();
 
-/** Whether something that was written last and is no longer than this can be the farewell of a protocol: `QUIT`, or PostgreSQL's `X`. */
-const FAREWELL_MAX_BYTES = 6;
-
 /** One connection of this process: whom it reaches, and whether what was written to it was answered. */
 export class Line {
   readonly socket: Socket;
@@ -208,7 +205,7 @@ export class Line {
   /** Whether this side was the first to end it. */
   isEndedHere = false;
   #address: string | undefined;
-  #unreadBytes = 0;
+  #isWritten = false;
   #readAt = 0;
 
   constructor(socket: Socket, name: string | undefined) {
@@ -249,14 +246,11 @@ export class Line {
     return this.socket.bytesRead;
   }
 
-  noteWrite(bytes: number, isStray: boolean): void {
+  noteWrite(isStray: boolean): void {
     const { bytesRead } = this;
-    if (bytesRead > this.#readAt) {
-      this.#unreadBytes = 0;
-      this.isStray = false;
-    }
+    if (bytesRead > this.#readAt) this.isStray = false;
     this.#readAt = bytesRead;
-    this.#unreadBytes += bytes;
+    this.#isWritten = true;
     if (!isStray) return;
     this.isStray = true;
     this.strayAt = performance.now();
@@ -264,13 +258,12 @@ export class Line {
 
   /** Whether something was written, and nothing came back since. */
   get isUnanswered(): boolean {
-    return this.#unreadBytes > 0 && this.bytesRead <= this.#readAt;
+    return this.#isWritten && this.bytesRead <= this.#readAt;
   }
 
   /** Whether it was open, and ended before what was written to it was answered. */
   get isLost(): boolean {
-    const isFarewell = this.isEndedHere && this.#unreadBytes <= FAREWELL_MAX_BYTES;
-    return this.isOpen && this.isUnanswered && !isFarewell;
+    return this.isOpen && this.isUnanswered;
   }
 
   #noteOpen(): void {
