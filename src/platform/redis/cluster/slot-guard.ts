@@ -1,14 +1,13 @@
 import { type Cluster, type Redis, ReplyError } from "ioredis";
+import { ageOf, momentNow } from "../../lib/moment.ts";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
 import { addressOf } from "./cluster-node.ts";
 import { isGuarded } from "./open-slot.ts";
-import type { SlotState, SlotWatch } from "./slot-watch.ts";
+import { type Command, knowPipelines, PipelineParts } from "./pipelines.ts";
+import { type SlotState, type SlotWatch, VIEW_MS } from "./slot-watch.ts";
 
-type Command = Parameters<Redis["sendCommand"]>[0] & {
-  getSlot(): number | null;
-  getKeys(): readonly unknown[];
-};
 type Stream = Parameters<Redis["sendCommand"]>[1];
+type Send = (command: Command, stream?: Stream) => unknown;
 
 const watches = new WeakMap<Cluster, SlotWatch>();
 
@@ -19,11 +18,12 @@ export async function slotStateOf(cluster: Cluster, slot: number): Promise<SlotS
 
 /**
  * Sends no command to a master that does not have all keys of the command's slot, unless that master knows it and refuses scripts
- * itself. The command is refused as such a master would.
+ * itself. The command is refused as such a master would. A pipeline is sent as a whole, or refused as a whole.
  */
 export function guardSlots(cluster: Cluster, watch: SlotWatch): void {
   watches.set(cluster, watch);
   watch.add(cluster);
+  knowPipelines(cluster);
   const guard = (node: Redis) => guardNode(node, watch);
   for (const node of cluster.nodes()) guard(node);
   cluster.on("+node", guard);
@@ -35,45 +35,81 @@ export function lookIfOpen(watch: SlotWatch, { message }: Error): void {
 }
 
 function guardNode(node: Redis, watch: SlotWatch): void {
-  const send = node.sendCommand.bind(node);
+  const send: Send = node.sendCommand.bind(node);
   const address = addressOf(node);
-  const held = new Map<number, number>();
-  const asking = node.asking.bind(node);
-  let isAsking = false;
-  node.asking = () => {
-    const reply = asking();
-    isAsking = true;
-    return reply;
-  };
-  const leaveOut = openLeaveOut(node);
-  const release = (slot: number) => {
-    const others = (held.get(slot) ?? 1) - 1;
-    if (others === 0) held.delete(slot);
-    else held.set(slot, others);
-  };
+  const line = new Line(watch, send);
+  const parts = new PipelineParts();
+  let isAsked = false;
+  const mayPass = (slot: number | null) =>
+    slot === null || (watch.mayUse(slot, address) && !line.isWaitedFor(slot));
 
-  const sendGuarded = (command: Command, stream?: Stream) => {
+  knowPipelines(node);
+  const sendGuarded: Send = (command, stream) => {
+    if (stream !== undefined) {
+      heedPipelined(command, watch);
+      const pipeline = parts.add(command);
+      if (pipeline?.every((each, at) => pipeline[at - 1]?.name === ASKING || mayPass(each.getSlot())))
+        for (const each of pipeline) send(each, stream);
+      else if (pipeline !== undefined) line.add(pipeline, stream);
+      return command.promise;
+    }
     const slot = command.getSlot();
-    if (slot === null) return send(command, stream);
-    if (stream !== undefined) heedPipelined(command, watch);
     // The old master has just sent us here: it knows. And nothing may come between `ASKING` and the command.
-    const isAsked = isAsking;
-    isAsking = false;
-    // Nothing overtakes a command that waits.
-    if (isAsked || (watch.mayUse(slot, address) && !held.has(slot))) return send(command, stream);
-    held.set(slot, (held.get(slot) ?? 0) + 1);
-    void refusalOf(command, slot, watch).then((refusal) => {
-      release(slot);
-      // Where this is not its master, it will say itself which one is.
-      if (refusal === undefined) send(command, stream);
-      else {
-        command.reject(refusal);
-        if (stream !== undefined) leaveOut(() => stream.write(""));
-      }
-    });
+    const wasAsked = isAsked && slot !== null;
+    isAsked = command.name === ASKING || (isAsked && slot === null);
+    if (wasAsked || mayPass(slot)) return send(command);
+    line.add([command]);
     return command.promise;
   };
   node.sendCommand = sendGuarded as Redis["sendCommand"];
+}
+
+const ASKING = "asking";
+
+/** Commands to one node that wait until their slots were looked up. None overtakes another of the same slot. */
+class Line {
+  readonly #watch: SlotWatch;
+  readonly #send: Send;
+  /** Of each slot: resolves when the last of its commands has gone. */
+  readonly #last = new Map<number, Promise<void>>();
+
+  constructor(watch: SlotWatch, send: Send) {
+    this.#watch = watch;
+    this.#send = send;
+  }
+
+  isWaitedFor(slot: number): boolean {
+    return this.#last.has(slot);
+  }
+
+  /** @param commands one, or all of a pipeline */
+  add(commands: readonly Command[], stream?: Stream): void {
+    const slots = [...new Set(commands.map((command) => command.getSlot()))].filter((slot) => slot !== null);
+    const before = slots.map((slot) => this.#last.get(slot));
+    const gone = this.#pass(commands, before, stream).finally(() => {
+      for (const slot of slots) if (this.#last.get(slot) === gone) this.#last.delete(slot);
+    });
+    for (const slot of slots) this.#last.set(slot, gone);
+  }
+
+  async #pass(commands: readonly Command[], before: readonly unknown[], stream?: Stream): Promise<void> {
+    for (;;) {
+      const asked = momentNow();
+      const refusal = await refusalOf(commands, this.#watch);
+      await Promise.all(before);
+      if (refusal !== undefined) return refuse(commands, refusal);
+      // The process may have slept since.
+      if (ageOf(asked) > VIEW_MS) continue;
+      // Where this is not its master, it will say itself which one is.
+      for (const command of commands) this.#send(command, stream);
+      return;
+    }
+  }
+}
+
+/** A pipeline's commands all get one error: so ioredis knows that it may send all of them again. */
+function refuse(commands: readonly Command[], refusal: Error): void {
+  for (const command of commands) command.reject(refusal);
 }
 
 /** A cluster's client does not look at the errors of a pipeline's commands one by one. */
@@ -85,11 +121,18 @@ function heedPipelined(command: Command, watch: SlotWatch): void {
   };
 }
 
+async function refusalOf(commands: readonly Command[], watch: SlotWatch): Promise<Error | undefined> {
+  const refusals = await Promise.all(commands.map((command) => refusalOfOne(command, watch)));
+  return refusals.find((refusal) => refusal !== undefined);
+}
+
 /**
  * A master that knows that its slot is open refuses scripts itself, but only until somebody makes it forget that: `redis-cli --cluster fix`
  * does so, and brings the keys back afterwards. So it is asked again for each command that it would not refuse, such as a lock's renewal.
  */
-async function refusalOf(command: Command, slot: number, watch: SlotWatch): Promise<Error | undefined> {
+async function refusalOfOne(command: Command, watch: SlotWatch): Promise<Error | undefined> {
+  const slot = command.getSlot();
+  if (slot === null) return undefined;
   const state = await watch.state(slot);
   if (state.kind !== "moving") return refusalIn(state);
   return isGuarded(command.getKeys()) ? tryAgain(state.why) : refusalIn(await watch.stateNow(slot));
@@ -103,17 +146,4 @@ function refusalIn(state: SlotState): Error | undefined {
 
 function tryAgain(why: string): Error {
   return new ReplyError(`TRYAGAIN the slot is open: ${why}`);
-}
-
-/** A pipeline is written when all of its commands are: of one that is refused, nothing is. */
-function openLeaveOut(node: Redis): (write: () => void) => void {
-  const waiting: (() => void)[] = [];
-  node.on("ready", () => {
-    for (const write of waiting.splice(0)) write();
-  });
-  return (write) => {
-    if (node.status === "ready") return write();
-    waiting.push(write);
-    if (node.status === "wait") node.connect().catch(() => {});
-  };
 }

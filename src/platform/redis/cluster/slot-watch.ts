@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 import { withDeadline } from "../../lib/deadline.ts";
+import { ageOf, type Moment, momentNow, NEVER } from "../../lib/moment.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import {
   addressOf,
@@ -30,6 +31,8 @@ interface AskedMaster {
 
 /** What the masters said. */
 interface Reading {
+  /** When the first was asked. */
+  readonly askedAt: Moment;
   readonly masters: readonly AskedMaster[];
   /** Those that could not be asked. */
   readonly silent: readonly KnownMaster[];
@@ -40,6 +43,17 @@ const LOOK_EVERY_MS = 2_000;
 /** Commands that are refused are tried again as often. */
 const OPEN_MS = 100;
 const ANSWERS_WITHIN_MS = 1_000;
+/**
+ * How long the masters' answers are believed, in milliseconds: a process that slept knows nothing of what happened meanwhile. Longer
+ * than the next answers take where a master is silent.
+ */
+export const VIEW_MS = 5_000;
+
+/** The master that was found to have all of a slot. Whichever is promoted later has a higher number. */
+interface WholeAt {
+  readonly address: string;
+  readonly configEpoch: number;
+}
 
 /**
  * Watches the slots of one cluster for all connections of a process to it.
@@ -49,18 +63,20 @@ const ANSWERS_WITHIN_MS = 1_000;
  * only after all masters were asked, and found to have no part of it.
  */
 export class SlotWatch {
-  /** Of each slot that is known to be whole: the masters that serve it. */
-  readonly #whole = new Map<number, readonly string[]>();
+  /** Of each slot that is known to be whole: the master that serves it. */
+  readonly #whole = new Map<number, WholeAt>();
   /** Of each slot that was seen open: the ids of the nodes that may have some of its keys. */
   readonly #importers = new Map<number, Set<string>>();
-  readonly #states = new Map<number, { readonly askedAt: number; readonly state: Promise<SlotState> }>();
+  readonly #states = new Map<number, { readonly askedAt: Moment; readonly state: Promise<SlotState> }>();
   /** Masters without slots, which a cluster's client does not know. */
   readonly #strangers = new Map<string, Redis>();
   readonly #connections = new Set<Cluster>();
   readonly #look = oneAtATime(() => this.#lookAtAll());
   /** What the masters said when all of them could be asked. */
   #lastComplete: readonly AskedMaster[] = [];
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = NEVER;
+  /** When the masters were asked that have answered last. */
+  #viewedAt = NEVER;
   #timer: NodeJS.Timeout | undefined;
 
   /** Uses a connection for its questions until that ends. */
@@ -76,58 +92,68 @@ export class SlotWatch {
 
   /** Whether a slot may be used on a master without asking. */
   mayUse(slot: number, address: string): boolean {
-    return this.#whole.get(slot)?.includes(address) ?? false;
+    return this.#whole.get(slot)?.address === address && ageOf(this.#viewedAt) <= VIEW_MS;
   }
 
   /** Asks all masters for open slots, and about this one if it is not known to be whole. Never rejects. */
   async look(slot: number): Promise<SlotState> {
     await this.#look().catch(() => {});
-    const owners = this.#whole.get(slot);
-    return owners === undefined ? await this.state(slot) : { kind: "whole", owners };
+    const whole = this.#whole.get(slot);
+    const isKnown = whole !== undefined && this.mayUse(slot, whole.address);
+    return isKnown ? { kind: "whole", owners: [whole.address] } : await this.state(slot);
   }
 
   /** Asks all masters about a slot, at most ten times a second. Never rejects. */
   state(slot: number): Promise<SlotState> {
     const last = this.#states.get(slot);
-    if (last !== undefined && performance.now() - last.askedAt < OPEN_MS) return last.state;
+    if (last !== undefined && ageOf(last.askedAt) < OPEN_MS) return last.state;
     return this.stateNow(slot);
   }
 
   /** Asks all masters about a slot. Never rejects. */
   stateNow(slot: number): Promise<SlotState> {
     const state = this.#ask(slot);
-    this.#states.set(slot, { askedAt: performance.now(), state });
+    this.#states.set(slot, { askedAt: momentNow(), state });
     return state;
   }
 
   /** Looks for open slots: a master has just said that one is, or time has passed. */
   lookSoon(): void {
-    if (performance.now() - this.#lookedAt < OPEN_MS) return;
+    if (ageOf(this.#lookedAt) < OPEN_MS) return;
     if (this.#connection() !== undefined) this.#look().catch(() => {});
   }
 
   async #ask(slot: number): Promise<SlotState> {
-    const state = await this.#stateOf(slot).catch(
-      (): SlotState => ({ kind: "unknown", why: "no master answers" }),
-    );
+    const reading = await this.#lookNow().catch(() => undefined);
+    const state = reading && (await this.#stateOf(slot, reading).catch(() => undefined));
     this.#whole.delete(slot);
+    if (reading === undefined || state === undefined) return { kind: "unknown", why: "no master answers" };
     if (state.kind !== "whole") return state;
     this.#importers.delete(slot);
-    if (state.owners.length === 1) this.#whole.set(slot, state.owners);
+    const [address = ""] = state.owners;
+    const owner = reading.masters.find((master) => master.address === address);
+    if (owner !== undefined && state.owners.length === 1)
+      this.#whole.set(slot, { address, configEpoch: owner.node.configEpoch });
     return state;
   }
 
-  async #stateOf(slot: number): Promise<SlotState> {
-    const reading = await this.#look();
+  async #stateOf(slot: number, reading: Reading): Promise<SlotState> {
     if (reading.isForbidden) return { kind: "unsaid" };
     const owning = reading.masters.filter(({ node }) => node.owns(slot));
-    const owners = owning.map(({ address }) => address);
     // A master that comes back after another was promoted still believes for a moment that the slot is its own.
     if (owning.length > 0 && owning.every(({ node }) => node.migrating.has(slot)))
-      return { kind: "moving", why: `it is being moved away from ${owners.join(", ")}` };
+      return { kind: "moving", why: `it is being moved away from ${addresses(owning)}` };
     return (
-      (await this.#halfMoved(slot, reading.masters)) ?? this.#wholeOrUnknown(slot, owners, reading.silent)
+      (await this.#halfMoved(slot, reading.masters)) ?? this.#wholeOrUnknown(slot, owning, reading.silent)
     );
+  }
+
+  /** The answers that others wait for already may be older than the process's sleep. */
+  async #lookNow(): Promise<Reading> {
+    for (;;) {
+      const reading = await this.#look();
+      if (ageOf(reading.askedAt) <= VIEW_MS) return reading;
+    }
   }
 
   async #halfMoved(slot: number, masters: readonly AskedMaster[]): Promise<SlotState | undefined> {
@@ -145,23 +171,25 @@ export class SlotWatch {
       : halfMoved(`${addresses(having)} has keys of it, and is not its master`);
   }
 
-  #wholeOrUnknown(slot: number, owners: readonly string[], silent: readonly KnownMaster[]): SlotState {
+  #wholeOrUnknown(slot: number, owning: readonly AskedMaster[], silent: readonly KnownMaster[]): SlotState {
     const suspected = silent.filter((master) => this.#mayHaveKeys(slot, master));
-    if (suspected.length === 0 || this.#wasWhole(slot, owners)) return { kind: "whole", owners };
+    if (suspected.length === 0 || this.#wasWhole(slot, owning))
+      return { kind: "whole", owners: owning.map(({ address }) => address) };
     const away = suspected.map(nameOf).join(", ");
     const why = `${away} may have keys of it, and cannot be asked`;
     return this.#importers.has(slot) ? halfMoved(why) : { kind: "unknown", why };
   }
 
   /** Whether this master had it already when all masters could be asked, and none was to get it. */
-  #wasWhole(slot: number, owners: readonly string[]): boolean {
+  #wasWhole(slot: number, owning: readonly AskedMaster[]): boolean {
     if (this.#importers.has(slot)) return false;
-    const before = this.#lastComplete.filter(({ node }) => node.owns(slot)).map(({ address }) => address);
-    return owners.length > 0 && owners.every((owner) => before.includes(owner));
+    const before = this.#lastComplete.filter(({ node }) => node.owns(slot));
+    return owning.length > 0 && owning.every((owner) => before.some((master) => isSame(master, owner)));
   }
 
   async #lookAtAll(): Promise<Reading> {
-    this.#lookedAt = performance.now();
+    const askedAt = momentNow();
+    this.#lookedAt = askedAt;
     const connection = this.#connection();
     if (connection === undefined) throw new Error("not connected");
     const pool = connection.nodes("master");
@@ -175,10 +203,10 @@ export class SlotWatch {
     const all = [...asked, ...(await askAll(strangers))];
     if (all.length === 0) throw new Error("no master answers");
     const masters = all.flatMap(({ node, ...rest }) => (node?.isMaster ? [{ ...rest, node }] : []));
-    this.#remember(masters);
+    this.#remember(masters, askedAt);
     const silent = knownMasters(all).filter(({ id }) => !isAmong(all, id));
     if (silent.length === 0) this.#lastComplete = masters;
-    return { masters, silent, isForbidden: all.some(({ node }) => node === undefined) };
+    return { askedAt, masters, silent, isForbidden: all.some(({ node }) => node === undefined) };
   }
 
   /** A master that has failed and serves nothing was replaced. But one that was to get a slot may never have served any. */
@@ -186,8 +214,19 @@ export class SlotWatch {
     return !hasFailed || servesSlots || (this.#importers.get(slot)?.has(id) ?? false);
   }
 
+  #remember(masters: readonly AskedMaster[], askedAt: Moment): void {
+    // What happened between two views that are too far apart, nobody saw.
+    if (ageOf(this.#viewedAt) > VIEW_MS) {
+      this.#whole.clear();
+      this.#lastComplete = [];
+    }
+    this.#viewedAt = askedAt;
+    for (const [slot, at] of this.#whole) if (hasChanged(slot, at, masters)) this.#whole.delete(slot);
+    this.#rememberAllOpen(masters);
+  }
+
   /** From now on each use of an open slot asks, until it was found whole. */
-  #remember(masters: readonly AskedMaster[]): void {
+  #rememberAllOpen(masters: readonly AskedMaster[]): void {
     const closed = new Set(this.#importers.keys());
     for (const { node } of masters) {
       for (const slot of node.importing) this.#rememberOpen(slot, node.id);
@@ -232,6 +271,18 @@ export class SlotWatch {
     this.#timer = undefined;
     this.#forgetStrangers([]);
   }
+}
+
+/** Whether it has served without a break. */
+function isSame(before: AskedMaster, now: AskedMaster): boolean {
+  return before.address === now.address && before.node.configEpoch === now.node.configEpoch;
+}
+
+/** Whether a master says that it has been promoted since, or has the slot in another's place. */
+function hasChanged(slot: number, at: WholeAt, masters: readonly AskedMaster[]): boolean {
+  return masters.some(({ address, node }) =>
+    address === at.address ? !node.owns(slot) || node.configEpoch !== at.configEpoch : node.owns(slot),
+  );
 }
 
 type Answer = Omit<AskedMaster, "node"> & { readonly node: ClusterNode | undefined };
