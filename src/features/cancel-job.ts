@@ -1,5 +1,6 @@
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { formatFailure } from "../core/job/failure.ts";
+import { oneOf } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
 
 /** Who does something to a job, and why, as scripts record it. */
@@ -13,7 +14,11 @@ export interface StoredAct {
 
 export type CancelOutcome = "cancelled" | "cancelling" | "ended" | "missing";
 
-const script = loadScript(import.meta.url, "cancel.lua");
+const script = loadScript(
+  import.meta.url,
+  "cancel.lua",
+  oneOf("cancelled", "cancelling", "ended", "missing"),
+);
 const CANCELLED = formatFailure({ code: "CANCELLED", message: "Cancelled by an operator", retryable: false });
 
 /**
@@ -28,5 +33,5 @@ export async function cancelJob(
 ): Promise<CancelOutcome> {
   const recorded = act === undefined ? "" : JSON.stringify(act);
   const args = [keys.start, jobId, CANCELLED, keys.cancelChannel, recorded];
-  return (await script.run(client, [keys.job(jobId)], args)) as CancelOutcome;
+  return await script.run(client, [keys.job(jobId)], args);
 }

@@ -5,6 +5,7 @@ import type { Schedule } from "../features/schedules/define-schedule.ts";
 import type { Overlaps } from "../features/schedules/overlap.ts";
 import type { SchedulePauses } from "../features/schedules/pauses.ts";
 import { goOn, submitTick, type TickTools } from "../features/schedules/run-schedule.ts";
+import { integer, nothing } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
 
 /**
@@ -37,8 +38,8 @@ interface ClockParts {
   readonly overlaps: Overlaps;
 }
 
-const dueScript = loadScript(import.meta.url, "bring-forward.lua");
-const deadlineScript = loadScript(import.meta.url, "bring-deadlines-forward.lua");
+const dueScript = loadScript(import.meta.url, "bring-forward.lua", integer);
+const deadlineScript = loadScript(import.meta.url, "bring-deadlines-forward.lua", nothing);
 
 /** Makes what is delayed due earlier, and the deadlines of effects before that, as if time had passed. */
 export async function passTime(stores: readonly QueueStore[], ms: number): Promise<void> {

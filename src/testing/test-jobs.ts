@@ -5,6 +5,7 @@ import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import type { ReadStatus } from "../core/status/read-status.ts";
 import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../desk/jobs/find-jobs.ts";
 import { readEnvelopeJson } from "../desk/jobs/job-record.ts";
+import { integer, tuple } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
 import { until } from "./until.ts";
 
@@ -162,7 +163,7 @@ async function readSubmission(store: QueueStore, id: string): Promise<SubmittedJ
   return { id, idempotencyKey: key, payload };
 }
 
-const script = loadScript(import.meta.url, "unfinished.lua");
+const script = loadScript(import.meta.url, "unfinished.lua", tuple(integer, integer));
 
 /** What a queue has to do now. */
 interface Unfinished {
@@ -174,7 +175,6 @@ interface Unfinished {
 
 /** Reads it in one step. */
 async function readUnfinished({ client, keys }: QueueStore): Promise<Unfinished> {
-  const reply = await script.run(client, [keys.delayed], [keys.start]);
-  const [jobs, stamp] = reply as [number, number];
+  const [jobs, stamp] = await script.run(client, [keys.delayed], [keys.start]);
   return { jobs, stamp };
 }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { bullmqQueueName, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { divideQueue } from "../../src/desk/queues/divide-queue.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
+import { anything } from "../../src/platform/redis/reply-shape.ts";
 import { loadScript } from "../../src/platform/redis/script.ts";
 import ratedApplication, { call, definition } from "../support/fixtures/rated.config.ts";
 import { latch } from "../support/latch.ts";
@@ -403,6 +404,7 @@ describe("the sweep", () => {
   const script = loadScript(
     new URL("../../src/features/rate/in-worker.ts", import.meta.url).href,
     "sweep-rates.lua",
+    anything,
   );
 
   it("bounds what it looks at and gives in all keys together, and finds what is gone all the same", async () => {

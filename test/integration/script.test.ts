@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
+import { integer } from "../../src/platform/redis/reply-shape.ts";
 import { loadScript } from "../../src/platform/redis/script.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 
-const append = loadScript(import.meta.url, "../support/fixtures/append.lua");
+const append = loadScript(import.meta.url, "../support/fixtures/append.lua", integer);
 const ends: (() => unknown)[] = [];
 
 afterEach(async () => {

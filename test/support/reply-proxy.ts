@@ -2,11 +2,15 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A proxy to Redis that holds replies back: Redis has run the commands. */
+/** A proxy to Redis that holds replies back, loses one or adds one: Redis has run the commands. */
 export interface ReplyProxy {
   readonly url: string;
   /** Holds back the replies to some connections, chosen by what they have sent, until `pass()`. */
   holdBack(isMeant: (sent: string) => boolean): void;
+  /** Loses what Redis sends next, and leaves the connection open. @returns resolves when it is lost */
+  loseNext(): Promise<void>;
+  /** Adds to what Redis has sent to each connection. */
+  add(reply: string): void;
   /** Lets everything through again. */
   pass(): void;
   /** Whether this reply was let through. */
@@ -25,6 +29,7 @@ export async function startReplyProxy(storeUrl: string): Promise<ReplyProxy> {
   const { hostname, port } = new URL(storeUrl);
   const pairs = new Set<Pair>();
   let passed = "";
+  let lose: (() => void) | undefined;
   let isHeldBack = (_sent: string) => false;
   const server = createServer((client) => {
     const pair: Pair = { client, store: connect(Number(port), hostname), sent: "", held: [] };
@@ -34,6 +39,11 @@ export async function startReplyProxy(storeUrl: string): Promise<ReplyProxy> {
       pair.store.write(chunk);
     });
     pair.store.on("data", (chunk) => {
+      if (lose !== undefined) {
+        lose();
+        lose = undefined;
+        return;
+      }
       if (isHeldBack(pair.sent)) return void pair.held.push(chunk);
       passed += chunk.toString("latin1");
       client.write(chunk);
@@ -52,6 +62,13 @@ export async function startReplyProxy(storeUrl: string): Promise<ReplyProxy> {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     holdBack(isMeant) {
       isHeldBack = isMeant;
+    },
+    loseNext: () =>
+      new Promise((resolve) => {
+        lose = resolve;
+      }),
+    add(reply) {
+      for (const { client } of pairs) client.write(reply);
     },
     pass() {
       isHeldBack = () => false;

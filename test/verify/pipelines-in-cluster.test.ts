@@ -38,11 +38,35 @@ describe("a pipeline to a master of a cluster", () => {
     const [known = "", unknown = ""] = keysOfOneMaster(client, 2);
     await client.set(known, "of the known slot");
 
-    const written = client.pipeline([["set", unknown, "1"], ["wait", 1, 5_000], ["get", unknown]]).exec();
-    const between = [client.get(known), client.pipeline([["get", known], ["exists", known]]).exec()];
+    const written = client
+      .pipeline([
+        ["set", unknown, "1"],
+        ["wait", 1, 5_000],
+        ["get", unknown],
+      ])
+      .exec();
+    const between = [
+      client.get(known),
+      client
+        .pipeline([
+          ["get", known],
+          ["exists", known],
+        ])
+        .exec(),
+    ];
 
-    expect(await written).toEqual([[null, "OK"], [null, 1], [null, "1"]]);
-    expect(await Promise.all(between)).toEqual(["of the known slot", [[null, "of the known slot"], [null, 1]]]);
+    expect(await written).toEqual([
+      [null, "OK"],
+      [null, 1],
+      [null, "1"],
+    ]);
+    expect(await Promise.all(between)).toEqual([
+      "of the known slot",
+      [
+        [null, "of the known slot"],
+        [null, 1],
+      ],
+    ]);
   });
 
   it("confirms nothing that a replica does not have, the first write to a slot included", async () => {

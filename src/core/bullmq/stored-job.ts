@@ -1,3 +1,4 @@
+import { integer, list, orNull, type Shape, text, tuple } from "../../platform/redis/reply-shape.ts";
 import type { JobState } from "../job/job-state.ts";
 import type { QueueStore } from "./store/queue-store.ts";
 
@@ -35,6 +36,15 @@ export type JobValues = readonly [
   ...[attemptsMade: Text, progress: Text, startedAt: Text, finishedAt: Text, result: Text, failure: Text],
   read: readonly unknown[],
 ];
+
+const field = orNull(text);
+const state: Shape<JobState> = text as Shape<JobState>;
+
+export const jobValues: Shape<JobValues> = tuple(
+  ...[state, orNull(integer), text, field, field, field],
+  ...[field, field, field, field, field, field],
+  list,
+);
 
 export function storedJob(id: string, values: JobValues): StoredJob {
   const [state, dueAt, type, dedupKey, submittedAt, options, attemptsMade, ...more] = values;

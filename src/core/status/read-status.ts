@@ -3,23 +3,21 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { throwRedisFault } from "../../platform/redis/redis-errors.ts";
+import { integer, listOf, orNull, type Shape, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
-import {
-  type JobOptions,
-  type JobValues,
-  jobOptions,
-  type StoredJob,
-  storedJob,
-} from "../bullmq/stored-job.ts";
+import { type JobOptions, jobOptions, jobValues, type StoredJob, storedJob } from "../bullmq/stored-job.ts";
 import { effectName, readEvidence } from "../effect/ledger/ledger-texts.ts";
 import { failureOf } from "../job/failure.ts";
 import { queueOfId, submittedAt } from "../job/job-id.ts";
 import { effectStates, type FeatureStatus, hasEnded, type JobStatus } from "../job/job-status.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
-const script = loadScript(import.meta.url, "read-jobs.lua");
+const counts: Shape<EffectCounts> = tuple(integer, integer, integer);
+/** A job, with its effects: name, entry, name, entry, … */
+const job = tuple(jobValues, listOf(text), counts);
+const script = loadScript(import.meta.url, "read-jobs.lua", listOf(orNull(job)));
 
 const TOGETHER_MAX = 32;
 /** Some milliseconds of Redis's time. */
@@ -83,9 +81,6 @@ interface WantedJob {
 
 type EffectCounts = readonly [reserved: number, done: number, inDoubt: number];
 
-/** A job as the script returns it, with its effects: name, entry, name, entry, … */
-type JobReply = readonly [job: JobValues, effects: readonly string[], counts: EffectCounts];
-
 async function readFromQueue(
   store: QueueStore,
   ids: readonly string[],
@@ -96,10 +91,9 @@ async function readFromQueue(
   const statuses = new Map<string, JobStatus>();
   for (let read = 0; read < ids.length; ) {
     const some = ids.slice(read);
-    const reply = await script
+    const jobs = await script
       .run(store.client, [completed], [start, ledgerStart, effectsMax, EFFECTS_TOGETHER_MAX, ...some])
       .catch(throwRedisFault);
-    const jobs = reply as (JobReply | null)[];
     for (const [index, found] of jobs.entries()) {
       const id = some[index] ?? "";
       if (found !== null)

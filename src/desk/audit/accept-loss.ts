@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { orNull, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { storedReason } from "./audit-log.ts";
 
-const script = loadScript(import.meta.url, "accept-loss.lua");
+const script = loadScript(import.meta.url, "accept-loss.lua", orNull(text));
 
 /**
  * Accepts that Redis has lost data of a queue: a new epoch begins.

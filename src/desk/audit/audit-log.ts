@@ -6,6 +6,7 @@ import { decryptEffectText, effectName, encryptEffectText } from "../../core/eff
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
 import { describeFilter } from "../jobs/job-filter.ts";
@@ -96,7 +97,7 @@ interface NewEntry {
   readonly by: string;
 }
 
-const appendScript = loadScript(import.meta.url, "append-audit.lua");
+const appendScript = loadScript(import.meta.url, "append-audit.lua", text);
 const ENTRIES_MAX = 100_000;
 
 export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {

@@ -3,10 +3,11 @@ import type { Logger } from "../../platform/lib/logger.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { entryOf } from "./audit-log.ts";
 
-const takeUnlogged = loadScript(import.meta.url, "take-audit.lua");
+const takeUnlogged = loadScript(import.meta.url, "take-audit.lua", listOf(tuple(text, listOf(text))));
 const EVERY_MS = 2_000;
 const AT_ONCE = 200;
 
@@ -18,8 +19,7 @@ export async function startAuditLogging(queues: readonly QueueStore[], log: Logg
   const logNew = async (store: QueueStore) => {
     const { client, keys } = store;
     for (;;) {
-      const reply = await takeUnlogged.run(client, [keys.audit, keys.own("audit:logged")], [AT_ONCE]);
-      const entries = reply as [id: string, fields: string[]][];
+      const entries = await takeUnlogged.run(client, [keys.audit, keys.own("audit:logged")], [AT_ONCE]);
       for (const [id, fields] of entries) log.info(withoutEmpty(entryOf(store, id, fields)), "audit");
       if (entries.length < AT_ONCE) return;
     }

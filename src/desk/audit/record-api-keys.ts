@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { ApiKey } from "../../platform/config/api-keys.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { storedReason } from "./audit-log.ts";
 
-const noteKeys = loadScript(import.meta.url, "note-api-keys.lua");
+const noteKeys = loadScript(import.meta.url, "note-api-keys.lua", integer);
 
 /** A key's name, its scopes, and what shows that it is another key. */
 type NotedKey = readonly [name: string, scopes: string, fingerprint: string];

@@ -6,6 +6,7 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Loss } from "../../platform/redis/fitness/epoch.ts";
+import { either, integer, listOf, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { counted } from "../counted.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
@@ -191,14 +192,14 @@ async function encryption(store: QueueStore, keys: readonly EncryptionKey[]): Pr
   );
 }
 
-const encryptedWith = loadScript(import.meta.url, "encrypted-with.lua");
+const encryptedWith = loadScript(import.meta.url, "encrypted-with.lua", listOf(either(text, integer)));
 /** Of the waiting jobs, those with priority and the delayed ones. */
 const READ_OF_EACH = 100;
 
 /** Counts the next jobs of a queue by the id of the key that they are encrypted with; "" for those that are not encrypted. */
 async function countEncryptionKeys({ client, keys }: QueueStore): Promise<Map<string, number>> {
-  const reply = (await encryptedWith.run(client, [keys.waiting], [keys.start, READ_OF_EACH])) as string[];
+  const reply = await encryptedWith.run(client, [keys.waiting], [keys.start, READ_OF_EACH]);
   const counts = new Map<string, number>();
-  for (let at = 0; at < reply.length; at += 2) counts.set(reply[at] ?? "", Number(reply[at + 1]));
+  for (let at = 0; at < reply.length; at += 2) counts.set(String(reply[at] ?? ""), Number(reply[at + 1]));
   return counts;
 }

@@ -3,6 +3,7 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { findStoredName } from "../../core/effect/ledger/ledger-texts.ts";
 import { jobStatusSchema } from "../../features/job-status.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { either, integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** The run that left an effect in doubt. */
@@ -45,7 +46,7 @@ export async function withDoubtedRuns(
 /** Occupies Redis for about a millisecond. */
 const SLICE = 250;
 
-const script = loadScript(import.meta.url, "pending-runs.lua");
+const script = loadScript(import.meta.url, "pending-runs.lua", listOf(tuple(integer, either(text, integer))));
 
 /** @param members effects as the list of doubts has them, `<deduplication key>/<stored name>` */
 export async function readDoubtedRuns(
@@ -56,7 +57,7 @@ export async function readDoubtedRuns(
   for (let at = 0; at < members.length; at += SLICE) {
     const args = [keys.ledgerStart, ...members.slice(at, at + SLICE)];
     const reply = await script.run(client, [keys.workersSeen], args);
-    for (const [mayRun, seenAt] of reply as [number, string][])
+    for (const [mayRun, seenAt] of reply)
       runs.push({
         mayStillRun: mayRun === 1,
         workerSeenAt: seenAt === "" ? null : nearestTime(Number(seenAt)),

@@ -1,4 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** Occupies Redis for about a millisecond. */
@@ -7,7 +8,8 @@ const LOOKED_AT_MAX = 10_000;
 /** Within it the sweep repairs what a crash has left. */
 const GRACE_MS = 20_000;
 
-const script = loadScript(import.meta.url, "stuck-doubts.lua");
+const texts = listOf(text);
+const script = loadScript(import.meta.url, "stuck-doubts.lua", tuple(texts, texts, texts, integer));
 
 /**
  * Finds doubts that are stuck: every job that says in doubt must be listed, every listed doubt resolvable, and no completed job may
@@ -26,8 +28,7 @@ export async function findStuckDoubts({ client, keys }: QueueStore, graceMs = GR
   };
   for (let offset = 0; offset < LOOKED_AT_MAX; offset += SLICE) {
     const args = [keys.start, keys.ledgerStart, offset, SLICE, graceMs];
-    const reply = await script.run(client, [keys.doubts], args);
-    const [unlisted, stale, open, hasMore] = reply as [string[], string[], string[], number];
+    const [unlisted, stale, open, hasMore] = await script.run(client, [keys.doubts], args);
     stuck.unlisted.push(...unlisted);
     stuck.stale.push(...stale);
     stuck.open.push(...open);

@@ -2,6 +2,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { stopOnce } from "../../platform/lib/running.ts";
 import { openConnection, type RedisConnection, whenReady } from "../../platform/redis/connection.ts";
 import { inTime, START_DEADLINE_MS } from "../../platform/redis/redis-errors.ts";
+import { integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** Where jobs wait that no worker has claimed. `paused`: those of a paused queue, before BullMQ 6. */
@@ -53,10 +54,14 @@ export type Counts = Readonly<
 export type BullmqQueue = Awaited<ReturnType<typeof openBullmqQueue>>;
 
 const scripts = {
-  readJobs: loadScript(import.meta.url, "read-jobs.lua"),
-  withdrawJobs: loadScript(import.meta.url, "withdraw-jobs.lua"),
-  readWithdrawn: loadScript(import.meta.url, "read-withdrawn.lua"),
-  withdrawScheduler: loadScript(import.meta.url, "withdraw-scheduler.lua"),
+  readJobs: loadScript(import.meta.url, "read-jobs.lua", listOf(listOf(text))),
+  withdrawJobs: loadScript(import.meta.url, "withdraw-jobs.lua", listOf(text)),
+  readWithdrawn: loadScript(
+    import.meta.url,
+    "read-withdrawn.lua",
+    listOf(tuple(text, integer, text, listOf(text))),
+  ),
+  withdrawScheduler: loadScript(import.meta.url, "withdraw-scheduler.lua", integer),
 };
 
 /**
@@ -108,7 +113,7 @@ function openJobs(client: RedisConnection, start: string) {
     },
     read: async (ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]> => {
       const keys = [key("delayed"), key("repeat")];
-      const found = (await inTime(scripts.readJobs.run(client, keys, [start, ...ids]))) as string[][];
+      const found = await inTime(scripts.readJobs.run(client, keys, [start, ...ids]));
       return ids.map((id, index) => {
         const [kind = "gone", name = "", data = "", timestamp = "", priority, due] = found[index] ?? [];
         const dueAt = due ? Number(due) : undefined;
@@ -118,9 +123,9 @@ function openJobs(client: RedisConnection, start: string) {
     /** Keeps jobs that still wait, in one step, under names of ours. @param skip how many come before them in their place */
     withdraw: async (ids: readonly string[], type: string, skip: number) => {
       const keys = [...places.map(key), key("repeat"), key("events"), aside];
-      return (await inTime(
+      return await inTime(
         scripts.withdrawJobs.run(client, keys, [start, type, skip + ids.length + LOOKED_FURTHER, ...ids]),
-      )) as string[];
+      );
     },
     /** @param ids @default all */
     withdrawn: async (ids?: readonly string[]) => {
@@ -192,7 +197,7 @@ async function readWithdrawn<T>(
   for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
     const args = [asideStart, ...ids.slice(from, from + READ_AT_ONCE)];
     const found = await inTime(scripts.readWithdrawn.run(client, [aside], args));
-    for (const [id, ageMs, rest, flat] of found as [string, number, string, string[]][]) {
+    for (const [id, ageMs, rest, flat] of found) {
       const [at = "", type = ""] = rest.split(" ");
       const item = flat.length === 0 ? undefined : itemOf(id, Number(at), pairsOf(flat));
       all.push({ id, type, ageMs, item });

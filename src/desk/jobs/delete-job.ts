@@ -1,4 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { oneOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
@@ -14,7 +15,11 @@ export interface Deletion {
   readonly evidence?: string | undefined;
 }
 
-const script = loadScript(import.meta.url, "delete-job.lua");
+const script = loadScript(
+  import.meta.url,
+  "delete-job.lua",
+  oneOf("deleted", "missing", "in-doubt", "not-ended"),
+);
 
 /** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
 export async function deleteJob(
@@ -23,5 +28,5 @@ export async function deleteJob(
   { endedBefore, state, by, evidence }: Deletion = {},
 ): Promise<Deleted> {
   const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? "", evidence ?? ""];
-  return (await script.run(client, [keys.audit, keys.joinedJobs], args)) as Deleted;
+  return await script.run(client, [keys.audit, keys.joinedJobs], args);
 }

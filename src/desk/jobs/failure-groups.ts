@@ -2,6 +2,7 @@ import { z } from "zod";
 import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { begins, either, integer, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { codesForLua, messagePattern as patternOf } from "./message-pattern.ts";
 
@@ -32,7 +33,7 @@ export const failureGroupsSchema = z.object({
 });
 export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
 
-const script = loadScript(import.meta.url, "failures.lua");
+const script = loadScript(import.meta.url, "failures.lua", begins([integer], either(text, integer)));
 const GROUP_VALUES = 8;
 /** Occupies Redis for a millisecond or two, and for 4 ms where all messages differ. */
 const SLICE = 200;
@@ -76,8 +77,8 @@ function byUrgency(a: FailureGroup, b: FailureGroup): number {
 /** Groups a slice of the failed jobs, the latest first. Returns also how many were read. */
 async function readSlice(store: QueueStore, offset: number) {
   const { client, keys } = store;
-  const reply = await script.run(client, [keys.failed], [keys.start, offset, SLICE, codesForLua]);
-  const [read, ...values] = reply as [number, ...(string | number)[]];
+  const args = [keys.start, offset, SLICE, codesForLua];
+  const [read, ...values] = await script.run(client, [keys.failed], args);
   const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) =>
     groupIn(store, values.slice(index * GROUP_VALUES, (index + 1) * GROUP_VALUES)),
   );

@@ -1,6 +1,7 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
+import { begins, integer, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { JobFilter, JobOrder } from "./job-filter.ts";
 import { codesForLua } from "./message-pattern.ts";
@@ -49,9 +50,8 @@ export interface FoundJobs {
   readonly mayPassOver: boolean;
 }
 
-const script = loadScript(import.meta.url, "find-jobs.lua");
-
-type Reply = [number, number, number, string, string, number, ...string[]];
+const found = begins([integer, integer, integer, text, text, integer], text);
+const script = loadScript(import.meta.url, "find-jobs.lua", found);
 
 /** With a filter, this many occupy Redis for about 2 ms on a busy machine. */
 export const SLICE = 500;
@@ -82,7 +82,7 @@ export async function findJobs(
   const slice = filter.messagePattern === undefined && filter.keyPart === undefined ? SLICE : SLOW_SLICE;
   const args = [kindOf(of, order), offset, anchor, score, isFiltered ? slice : most, most];
   const reply = await script.run(client, [key], [...args, keys.start, JSON.stringify(wanted)]);
-  const [scanned, end, nextOffset, nextAnchor, nextScore, passedOver, ...ids] = reply as Reply;
+  const [scanned, end, nextOffset, nextAnchor, nextScore, passedOver, ...ids] = reply;
   const next = { offset: nextOffset, anchor: nextAnchor, score: nextScore };
   return { ids, scanned, isEnd: end === 1, next, mayPassOver: passedOver === 1 };
 }

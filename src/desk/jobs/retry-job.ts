@@ -1,5 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { StoredAct } from "../../features/cancel-job.ts";
+import { oneOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** `forgotten`: what was known of its effects is gone, so they would happen again. */
@@ -11,7 +12,11 @@ interface RetryConditions {
   readonly act?: StoredAct | undefined;
 }
 
-const script = loadScript(import.meta.url, "retry-job.lua");
+const script = loadScript(
+  import.meta.url,
+  "retry-job.lua",
+  oneOf("retried", "not-failed", "missing", "forgotten"),
+);
 
 /**
  * Returns a failed job to its queue with all its attempts before it, and keeps its ledger.
@@ -26,5 +31,5 @@ export async function retryJob(
 ): Promise<Retried> {
   const recorded = act === undefined ? "" : JSON.stringify(act);
   const args = [keys.start, id, keys.ledgerStart, reason, before ?? "", recorded];
-  return (await script.run(client, [keys.joinedJobs], args)) as Retried;
+  return await script.run(client, [keys.joinedJobs], args);
 }

@@ -1,4 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { json } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** A queue's activity. Times are milliseconds since 1970. */
@@ -8,7 +9,7 @@ const RATE_WINDOW_MS = 10_000;
 const TIMED_JOBS = 100;
 const NAMED_JOBS = 200;
 
-const script = loadScript(import.meta.url, "activity.lua");
+const script = loadScript(import.meta.url, "activity.lua", json("{"));
 
 interface Reply {
   readonly now: number;
@@ -29,7 +30,7 @@ type FlatList = string[] | Record<string, never>;
 export async function readActivity({ client, keys }: QueueStore) {
   const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS];
   const reply = await script.run(client, [keys.own("workers"), keys.workersSeen], args);
-  const found = JSON.parse(String(reply)) as Reply;
+  const found = JSON.parse(reply) as Reply;
   return {
     ...found,
     times: timesIn(found.times),

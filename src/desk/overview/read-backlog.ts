@@ -1,6 +1,7 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import { SILENT_AFTER_MS } from "../../features/workers/heartbeat.ts";
+import { integer, listOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 export interface Backlog {
@@ -20,12 +21,11 @@ export interface Backlog {
   readonly isAtLimit: boolean;
 }
 
-const script = loadScript(import.meta.url, "backlog.lua");
+const script = loadScript(import.meta.url, "backlog.lua", listOf(integer));
 
 /** Reads a partition's backlog in one step, at the same cost at any depth. */
 export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
   const args = [keys.start, SILENT_AFTER_MS];
-  const reply = await script.run(client, [keys.doubts, keys.workersSeen], args);
   const [
     waiting = 0,
     prioritized = 0,
@@ -40,7 +40,7 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     paused = 0,
     waitingChildren = 0,
     limited = 0,
-  ] = reply as number[];
+  ] = await script.run(client, [keys.doubts, keys.workersSeen], args);
   const jobs = {
     waiting,
     "waiting-children": waitingChildren,

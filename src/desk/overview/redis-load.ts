@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** Redis's memory, in bytes. */
@@ -12,11 +13,11 @@ export interface RedisMemory {
   readonly acceptsUntil: number | undefined;
 }
 
-const script = loadScript(import.meta.url, "read-memory.lua");
+const script = loadScript(import.meta.url, "read-memory.lua", tuple(integer, integer, integer));
 
 /** Reads one server's memory: in a cluster each master has its own. */
 export async function readMemory(server: Redis): Promise<RedisMemory> {
-  const [used = 0, limit = 0, acceptsUntil] = (await script.run(server, [], [])) as number[];
+  const [used, limit, acceptsUntil] = await script.run(server, [], []);
   return limit === 0 ? { used, limit: undefined, acceptsUntil: undefined } : { used, limit, acceptsUntil };
 }
 

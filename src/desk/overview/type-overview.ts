@@ -5,6 +5,7 @@ import { estimatesOf } from "../../features/history/history.ts";
 import { HistoryCounts } from "../../features/history/history-counts.ts";
 import { type HistoryRecord, readHistoryRecords } from "../../features/history/read-history.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { either, integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { TypeOverview } from "./overview.ts";
 
@@ -102,12 +103,13 @@ interface TypeNow {
 const LOOKED_AT = 500;
 const FIELDS = 3;
 
-const script = loadScript(import.meta.url, "types-now.lua");
+const types = listOf(either(text, integer));
+const script = loadScript(import.meta.url, "types-now.lua", tuple(types, types, types, types, types));
 
 /** Reads how many jobs of each type wait and run, at the same cost at any depth: exactly for short queues, else from a sample. */
 async function readTypes({ client, keys }: QueueStore): Promise<TypeNow[]> {
-  const reply = await script.run(client, [keys.own("workers")], [keys.start, LOOKED_AT]);
-  const [wait = [], paused = [], prioritized = [], held = [], active = []] = reply as (string | number)[][];
+  const lists = await script.run(client, [keys.own("workers")], [keys.start, LOOKED_AT]);
+  const [wait, paused, prioritized, held, active] = lists;
   return [
     ...[wait, paused, prioritized, held].flatMap((list) =>
       typesIn(list).map((found) => ({ ...found, waiting: found.count, active: 0 })),

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { FeatureInWorker, WorkerProcess } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
 import { type Budget, budgetsOf, bytesOf, oldestOf, parseShares, type Share } from "./shares.ts";
@@ -11,10 +12,9 @@ const SWEEP_EVERY_MS = 1_000;
 const COUNTED_MAX = 100;
 const TRIMMED_MAX = 50;
 
-const countScript = loadScript(import.meta.url, "count-ended.lua");
-const trimScript = loadScript(import.meta.url, "trim-oldest.lua");
-
-type Shares = Parameters<typeof parseShares>[0];
+const shares = listOf(tuple(text, integer, integer));
+const countScript = loadScript(import.meta.url, "count-ended.lua", tuple(integer, integer, shares));
+const trimScript = loadScript(import.meta.url, "trim-oldest.lua", tuple(integer, shares));
 
 /** A partition and what its ended jobs take. */
 interface Partition {
@@ -54,8 +54,7 @@ async function countEnded(store: QueueStore, worker: string, mayGoOn: () => bool
   const { client, keys } = store;
   const args = [keys.start, COUNTED_MAX, worker];
   for (;;) {
-    const reply = await countScript.run(client, [keys.completed, keys.failed], args);
-    const [isMore, isOwn, shares] = reply as readonly [number, number, Shares];
+    const [isMore, isOwn, shares] = await countScript.run(client, [keys.completed, keys.failed], args);
     if (isMore === 0 || !mayGoOn()) return { store, isOwn: isOwn === 1, shares: parseShares(shares) };
   }
 }
@@ -84,8 +83,7 @@ async function keepWithin(
 async function trim(partition: Partition, args: readonly (string | number)[]): Promise<number> {
   const { client, keys } = partition.store;
   const sets = [keys.completed, keys.failed, keys.joinedJobs];
-  const reply = await trimScript.run(client, sets, [keys.start, keys.ledgerStart, ...args]);
-  const [deleted, shares] = reply as readonly [number, Shares];
+  const [deleted, shares] = await trimScript.run(client, sets, [keys.start, keys.ledgerStart, ...args]);
   partition.shares = parseShares(shares);
   return deleted;
 }

@@ -1,6 +1,8 @@
 import { storedEnvelope } from "../../core/bullmq/add/envelope.ts";
 import {
+  answersOf,
   type Holder,
+  holderShape,
   type JobAdder,
   jobArgs,
   openAdding,
@@ -10,9 +12,10 @@ import type { QueueStore, WritableQueueStore } from "../../core/bullmq/store/que
 import type { Receipt } from "../../core/job/submit-options.ts";
 import { readKey } from "../../core/status/read-keys.ts";
 import { inTime, redisFull } from "../../platform/redis/redis-errors.ts";
+import { either, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-const script = loadScript(import.meta.url, "add-debounced.lua");
+const script = loadScript(import.meta.url, "add-debounced.lua", answersOf(either(holderShape, tuple(text))));
 
 type Seen = readonly [id: string, data: string, key: string];
 type Args = readonly [...ScriptArgs, ...Seen];

@@ -1,6 +1,7 @@
 // What BullMQ forgets: it keeps only the latest failure, and only counts crashes. Records are fields of the job, and go with it.
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 const attemptSchema = z.object({
@@ -34,8 +35,8 @@ const CRASH = "crash:";
 const ATTEMPTS_MAX = 50;
 const CRASHES_MAX = 20;
 
-const attemptScript = loadScript(import.meta.url, "keep-attempt.lua");
-const crashScript = loadScript(import.meta.url, "keep-crash.lua");
+const attemptScript = loadScript(import.meta.url, "keep-attempt.lua", ok);
+const crashScript = loadScript(import.meta.url, "keep-crash.lua", ok);
 
 export async function keepAttempt(store: QueueStore, jobId: string, record: AttemptRecord): Promise<void> {
   const encrypted = {

@@ -1,5 +1,7 @@
 import {
+  answersOf,
   CHARACTERS_MAX,
+  holderShape,
   type JobAdder,
   jobArgs,
   type ScriptArgs,
@@ -12,14 +14,15 @@ import type { QueueStore, WritableQueueStore } from "../../core/bullmq/store/que
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
 import { inTime, redisFull, redisUnavailable } from "../../platform/redis/redis-errors.ts";
-import { loadScript, type Script } from "../../platform/redis/script.ts";
+import { either, integer, listOf, orNull, text } from "../../platform/redis/reply-shape.ts";
+import { loadScript } from "../../platform/redis/script.ts";
 import type { OnChildFailure } from "./flow.ts";
 import { childOfOtherFlow } from "./flow-refusals.ts";
 
-const openScript = loadScript(import.meta.url, "open-flow.lua");
-const addScript = loadScript(import.meta.url, "add-children.lua");
-const closeScript = loadScript(import.meta.url, "close-flow.lua");
-const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua");
+const openScript = loadScript(import.meta.url, "open-flow.lua", answersOf(holderShape));
+const addScript = loadScript(import.meta.url, "add-children.lua", answersOf(either(orNull(text), integer)));
+const closeScript = loadScript(import.meta.url, "close-flow.lua", answersOf(integer));
+const awaitingScript = loadScript(import.meta.url, "awaiting-parents.lua", listOf(text));
 
 /** The flow gets no further children: another submitter has added all of them, or somebody has cancelled its parent. */
 export class FlowClosed extends HoldfastError {
@@ -32,7 +35,7 @@ export class FlowClosed extends HoldfastError {
 export function createParentAdder(store: WritableQueueStore): JobAdder {
   return {
     async add(job) {
-      const [holder] = await inTime(write<string | null | 0>(store, openScript, jobArgs(store, job)));
+      const [holder] = await inTime(write(store, openScript, jobArgs(store, job)));
       if (holder === 0) throw redisFull();
       return holder ?? job.id;
     },
@@ -56,8 +59,7 @@ export function createChildAdder(
 ): JobAdder {
   const parent = JSON.stringify(bullmqParent(store, parentId, onChildFailure));
   const add = batchByTurn({
-    run: (jobs: readonly ScriptArgs[]) =>
-      inTime(write<string | number | null>(store, addScript, [parent, ...jobs.flat()])),
+    run: (jobs: readonly ScriptArgs[]) => inTime(write(store, addScript, [parent, ...jobs.flat()])),
     itemsMax: TOGETHER_MAX,
     weightOf: ([, , data]) => data.length,
     weightMax: CHARACTERS_MAX,
@@ -86,7 +88,7 @@ export async function isFlowOpen({ client, keys }: QueueStore, parentId: string)
 
 /** The parents that wait for a job. */
 export async function awaitingParents({ client, keys }: QueueStore, id: string): Promise<string[]> {
-  return (await inTime(awaitingScript.run(client, [keys.job(id)], [keys.start, id]))) as string[];
+  return await inTime(awaitingScript.run(client, [keys.job(id)], [keys.start, id]));
 }
 
 /**
@@ -100,13 +102,13 @@ export async function closeFlow(
   children: number,
   { key, holdMs }: NewJob["dedup"],
 ): Promise<void> {
-  const [isClosed] = await inTime(write<number>(store, closeScript, [parentId, children, key, holdMs]));
+  const [isClosed] = await inTime(write(store, closeScript, [parentId, children, key, holdMs]));
   if (isClosed === 0) throw redisUnavailable(undefined, "Some children of the flow are missing");
 }
 
 function write<Answer>(
   store: WritableQueueStore,
-  script: Script,
+  script: Parameters<typeof writeInEpoch<Answer>>[1],
   args: readonly (string | number)[],
 ): Promise<Answer[]> {
   const { epoch, start } = store.keys;

@@ -1,5 +1,6 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 import { childrenInAttempts } from "./children.ts";
@@ -13,7 +14,7 @@ const SWEEP_EVERY_MS = 1_000;
 const PARENTS_MAX = 50;
 const CHILDREN_SAMPLE = 10;
 
-const script = loadScript(import.meta.url, "sweep-parents.lua");
+const script = loadScript(import.meta.url, "sweep-parents.lua", integer);
 
 /** Sweeps the parents that wait for children: records ends that nobody has reported to them. */
 function startParentSweep(partition: SweptPartition): Running {
@@ -22,9 +23,9 @@ function startParentSweep(partition: SweptPartition): Running {
   return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async () => {
     const args = [keys.start, PARENTS_MAX, CHILDREN_SAMPLE, SWEEP_EVERY_MS / 2];
     const recorded = await script.run(client, [keys["waiting-children"], keys.own("parents")], args);
-    if (Number(recorded) > 0)
+    if (recorded > 0)
       partition.log.info(
-        { queue, children: Number(recorded) },
+        { queue, children: recorded },
         "parents learn of children whose end nobody had reported",
       );
   });

@@ -1,13 +1,14 @@
-import { type Holder, writeInEpoch } from "../../core/bullmq/add/job-adder.ts";
+import { answersOf, holderShape, writeInEpoch } from "../../core/bullmq/add/job-adder.ts";
 import type { WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
 import { redisFull } from "../../platform/redis/redis-errors.ts";
+import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 const TOGETHER_MAX = 32;
 
-const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua");
-const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua");
+const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua", answersOf(holderShape));
+const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua", ok);
 
 type ClaimArgs = readonly [dedupKey: string, id: string, holdMs: number];
 
@@ -17,12 +18,7 @@ export type DedupKeys = ReturnType<typeof openDedupKeys>;
 export function openDedupKeys(store: WritableQueueStore) {
   const { client, keys } = store;
   const claimAll = (claims: readonly ClaimArgs[]) =>
-    writeInEpoch<Holder>(store, claimScript, [keys.epoch], (id, count) => [
-      keys.start,
-      id,
-      count,
-      ...claims.flat(),
-    ]);
+    writeInEpoch(store, claimScript, [keys.epoch], (id, count) => [keys.start, id, count, ...claims.flat()]);
   const claimOne = batchByTurn({ run: claimAll, itemsMax: TOGETHER_MAX });
   return {
     /**

@@ -3,6 +3,7 @@ import type { Prelude } from "../../core/submit/points.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { inTime, START_DEADLINE_MS } from "../../platform/redis/redis-errors.ts";
+import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** The queues that each job type was submitted to. */
@@ -10,7 +11,7 @@ function queueMemoryKey(prefix: string): string {
   return `${prefix}:queues`;
 }
 
-const rememberScript = loadScript(import.meta.url, "remember-queue.lua");
+const rememberScript = loadScript(import.meta.url, "remember-queue.lua", ok);
 
 /** Remembers in Redis which queue each type is submitted to. */
 export function openQueueMemory(client: RedisConnection, prefix: string): Prelude {

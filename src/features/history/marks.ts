@@ -1,6 +1,7 @@
 import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { reasonAssociatedData } from "../../core/job/associated-data.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 export const markKinds = [
@@ -32,7 +33,7 @@ const SAME_WITHIN_MS: Readonly<Partial<Record<MarkKind, number>>> = {
   deleted: 60_000,
 };
 
-const script = loadScript(import.meta.url, "write-mark.lua");
+const script = loadScript(import.meta.url, "write-mark.lua", integer);
 
 /** Never fails: what is marked has happened. */
 export async function addMark({ client, keys, codec }: QueueStore, { kind, text, by }: Mark): Promise<void> {

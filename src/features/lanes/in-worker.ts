@@ -1,5 +1,6 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 import { letNextInAtEnds } from "./let-next-in.ts";
@@ -8,7 +9,7 @@ const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
 const LANES_MAX = 50;
 
-const script = loadScript(import.meta.url, "sweep-lanes.lua");
+const script = loadScript(import.meta.url, "sweep-lanes.lua", tuple(integer, integer));
 
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [{ ...startLaneSweep(partition), ...letNextInAtEnds(partition) }],
@@ -19,8 +20,7 @@ export function startLaneSweep(partition: SweptPartition): Running {
   const { client, queue, keys } = partition.store;
   const due = [{ key: keys.own("lanes"), afterMs: 0 }];
   const sweepSome = async () => {
-    const reply = await script.run(client, [keys.own("lanes")], [keys.start, LANES_MAX]);
-    const [looked, letIn] = reply as [number, number];
+    const [looked, letIn] = await script.run(client, [keys.own("lanes")], [keys.start, LANES_MAX]);
     if (letIn > 0) partition.log.info({ queue, jobs: letIn }, "held jobs are let in that nobody had let in");
     return looked === LANES_MAX;
   };

@@ -1,9 +1,10 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { ConsumedPartition, PartitionPart } from "../../core/feature.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-const script = loadScript(import.meta.url, "let-next-in.lua");
+const script = loadScript(import.meta.url, "let-next-in.lua", integer);
 const TOGETHER_MAX = 16;
 
 /** Lets the next jobs of a lane in after each end of a job that has one. */

@@ -1,5 +1,6 @@
 import type { ConsumedPartition, FeatureInWorker } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
 
@@ -7,7 +8,7 @@ const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for less than a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "sweep.lua");
+const script = loadScript(import.meta.url, "sweep.lua", tuple(integer, integer, integer));
 
 /** What no step of an effect can do at its job's end: a ledger expires, a doubt is listed, a job whose doubts are resolved goes on. */
 export const inWorker: FeatureInWorker = { inPartition: (partition) => [startLedgerSweep(partition)] };
@@ -21,7 +22,7 @@ function startLedgerSweep(partition: ConsumedPartition): Running {
   const due = [{ key: store.keys.newLedgers }, { key: store.keys.joinedJobs, afterMs: 0 }];
   return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, async (mayGoOn) => {
     for (let read = JOBS_MAX; read === JOBS_MAX && mayGoOn(); ) {
-      const reply = (await script.run(client, keys, args)) as [number, number, number];
+      const reply = await script.run(client, keys, args);
       const [, wentOn, doubted] = reply;
       [read] = reply;
       if (wentOn > 0) log.info({ queue, jobs: wentOn }, "jobs go on: their doubts are resolved");

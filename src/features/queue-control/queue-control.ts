@@ -3,9 +3,10 @@ import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { QueueLimits, Rate } from "../../core/job/application.ts";
 import { reasonAssociatedData } from "../../core/job/associated-data.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-const script = loadScript(import.meta.url, "pause-note.lua");
+const script = loadScript(import.meta.url, "pause-note.lua", integer);
 
 /** Who paused a queue, and why. */
 export interface Pause {

@@ -1,5 +1,6 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 
@@ -11,7 +12,7 @@ const KEYS_MAX = 50;
 const LOOKED_MAX = 200;
 const GIVEN_MAX = 100;
 
-const script = loadScript(import.meta.url, "sweep-rates.lua");
+const script = loadScript(import.meta.url, "sweep-rates.lua", tuple(integer, integer));
 
 export const inWorker: FeatureInWorker = { inPartition: (partition) => [startRateSweep(partition)] };
 
@@ -25,7 +26,7 @@ function startRateSweep(partition: SweptPartition): Running {
   ];
   const sweepSome = async () => {
     const args = [keys.start, KEYS_MAX, LOOKED_MAX, GIVEN_MAX];
-    const [looked, given] = (await script.run(client, [rates], args)) as [number, number];
+    const [looked, given] = await script.run(client, [rates], args);
     if (given > 0)
       partition.log.info({ queue, jobs: given }, "held jobs got what others of their key had not used");
     return looked === KEYS_MAX;

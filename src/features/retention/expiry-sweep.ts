@@ -1,5 +1,6 @@
 import type { ConsumedPartition } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
 import { keptStates } from "./retention.ts";
@@ -8,7 +9,7 @@ const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "trim-expired.lua");
+const script = loadScript(import.meta.url, "trim-expired.lua", tuple(integer, integer));
 
 /**
  * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in
@@ -23,8 +24,7 @@ export function startExpirySweep(partition: ConsumedPartition): Running {
 
   async function sweepSlice(state: (typeof keptStates)[number]): Promise<boolean> {
     const args = [keys.start, keys.ledgerStart, state, retentionMs, kept[state], JOBS_MAX];
-    const reply = await script.run(client, [keys[state], keys.joinedJobs], args);
-    const [looked, deleted] = reply as [number, number];
+    const [looked, deleted] = await script.run(client, [keys[state], keys.joinedJobs], args);
     // Some of those before may have been resolved meanwhile: the next round begins with them.
     kept[state] = looked < JOBS_MAX ? 0 : kept[state] + looked - deleted;
     return looked === JOBS_MAX && deleted > 0;

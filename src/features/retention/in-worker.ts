@@ -1,6 +1,7 @@
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { ConsumedPartition, FeatureInWorker } from "../../core/feature.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
 import { startExpirySweep } from "./expiry-sweep.ts";
@@ -10,7 +11,7 @@ const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
 const JOBS_MAX = 100;
 
-const script = loadScript(import.meta.url, "trim-ended.lua");
+const script = loadScript(import.meta.url, "trim-ended.lua", tuple(integer, integer));
 
 export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [startExpirySweep(partition), ...retentionSweeps(partition)],
@@ -25,7 +26,7 @@ function retentionSweeps(partition: ConsumedPartition): Running[] {
     for (const { state, rules } of byState) {
       const args = [keys.start, keys.ledgerStart, state, JSON.stringify(rules), JOBS_MAX];
       for (let isMore = true; isMore && mayGoOn(); ) {
-        const [, more] = (await script.run(client, [keys[state], keys.joinedJobs], args)) as [number, number];
+        const [, more] = await script.run(client, [keys[state], keys.joinedJobs], args);
         isMore = more === 1;
       }
     }

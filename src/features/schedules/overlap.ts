@@ -3,6 +3,7 @@ import { hasEnded } from "../../core/job/job-status.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { begins, ok, oneOf, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { Schedule } from "./define-schedule.ts";
 
@@ -29,8 +30,12 @@ export interface OverlapExplanation {
   readonly why: string;
 }
 
-const decideScript = loadScript(import.meta.url, "decide-tick.lua");
-const noteScript = loadScript(import.meta.url, "note-job.lua");
+const decideScript = loadScript(
+  import.meta.url,
+  "decide-tick.lua",
+  begins([oneOf<TickDecision>("run", "queued", "skipped", "decided", "unsubmitted")], text),
+);
+const noteScript = loadScript(import.meta.url, "note-job.lua", ok);
 
 /** How many decisions are kept: as many as people look back at. A tick whose skip is forgotten stays skipped. */
 const SKIPS_MAX = 100;
@@ -48,8 +53,7 @@ export function openOverlaps(stores: QueueStores, prefix: string, retentionMs: n
 
   async function run(schedule: Schedule, at: number | undefined, ended: number | undefined) {
     const args = [at ?? "", schedule.overlap, ended ?? "", retentionMs, SKIPS_MAX];
-    const reply = await decideScript.run(stores.client, [keyOf(schedule)], args);
-    const [decision, ...fields] = reply as [TickDecision, ...string[]];
+    const [decision, ...fields] = await decideScript.run(stores.client, [keyOf(schedule)], args);
     return { decision, ...stateOf(fields) };
   }
 

@@ -3,6 +3,7 @@ import type { Application } from "../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { begins, integer, listOf, ok, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { pairsOf } from "../pairs.ts";
 import type { RuntimeScheduleDefinition } from "../schedules/definition.ts";
@@ -15,9 +16,13 @@ import {
   storedScheduleOf,
 } from "./stored-schedule.ts";
 
-const dueScript = loadScript(import.meta.url, "due-schedules.lua");
-const advanceScript = loadScript(import.meta.url, "advance-schedules.lua");
-const putScript = loadScript(import.meta.url, "put-schedule.lua");
+const dueScript = loadScript(
+  import.meta.url,
+  "due-schedules.lua",
+  begins([text, text], tuple(text, listOf(text))),
+);
+const advanceScript = loadScript(import.meta.url, "advance-schedules.lua", ok);
+const putScript = loadScript(import.meta.url, "put-schedule.lua", integer);
 
 export type StoredSchedules = ReturnType<typeof openStoredSchedules>;
 
@@ -75,8 +80,7 @@ export function openStoredSchedules(
   };
 }
 
-function dueOf(reply: unknown) {
-  const [now, nextAt, ...found] = reply as [string, string, ...[name: string, hash: string[]][]];
+function dueOf([now, nextAt, ...found]: Awaited<ReturnType<typeof dueScript.run>>) {
   const schedules = found.map(([name, hash]) => storedScheduleOf(name, Object.fromEntries(pairsOf(hash))));
   return { now: Number(now), nextAt: Number(nextAt || Number.POSITIVE_INFINITY), found: schedules };
 }

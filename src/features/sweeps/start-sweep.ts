@@ -1,9 +1,10 @@
 import type { ConsumedPartition } from "../../core/feature.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { integer, listOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-const script = loadScript(import.meta.url, "due-sweeps.lua");
+const script = loadScript(import.meta.url, "due-sweeps.lua", listOf(integer));
 
 export interface SweepOptions {
   readonly everyMs: number;
@@ -107,7 +108,7 @@ function openDueSweeps(partition: SweptPartition): DueSweeps {
     const asked = [...found, ...watched.filter(({ state }) => state === "absent")];
     const args = [found.length, ...asked.map(({ after }) => after)];
     const keys = asked.map(({ key }) => key);
-    const reply = (await script.run(partition.store.client, keys, args)) as readonly number[];
+    const reply = await script.run(partition.store.client, keys, args);
     for (const [index, key] of asked.entries()) key.state = stateOf(reply[index]);
     askedAt = startedAt;
   });

@@ -1,9 +1,10 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { FeatureInWorker } from "../../core/feature.ts";
+import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { startSweep } from "../sweeps/start-sweep.ts";
 
-const script = loadScript(import.meta.url, "sweep-tags.lua");
+const script = loadScript(import.meta.url, "sweep-tags.lua", tuple(integer, integer, integer));
 
 /** Together they occupy Redis for about 2 ms on a busy machine, where all of them are gone. */
 const TAGS_MAX = 10;
@@ -25,8 +26,8 @@ const LITTLE = 0.25;
 export async function sweepTags({ client, keys }: QueueStore, againMs = AGAIN_MS): Promise<number> {
   let [removed, idle] = [0, 0];
   for (let calls = 0; calls < CALLS_MAX && idle < IDLE_CALLS_MAX && client.status === "ready"; calls += 1) {
-    const reply = await script.run(client, [keys.own("tags")], [keys.start, TAGS_MAX, ENTRIES_MAX, againMs]);
-    const [tags, read, gone] = reply as [number, number, number];
+    const args = [keys.start, TAGS_MAX, ENTRIES_MAX, againMs];
+    const [tags, read, gone] = await script.run(client, [keys.own("tags")], args);
     removed += gone;
     if (tags < TAGS_MAX && gone === 0) break;
     if (gone < read * LITTLE) idle += 1;

@@ -1,6 +1,7 @@
 import type { ConsumedPartition } from "../../core/feature.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
+import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
 /** What a worker reports of itself. Jobs are protected by their locks; from this, operators see whether the run of a doubt may still be under way. */
@@ -24,7 +25,7 @@ export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 /** Until then an operator can see that the worker went silent. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
-const script = loadScript(import.meta.url, "heartbeat.lua");
+const script = loadScript(import.meta.url, "heartbeat.lua", ok);
 
 /** Sends heartbeats until stopped, then removes the worker, unless something of it goes on. */
 export function startHeartbeat(

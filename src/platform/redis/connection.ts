@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
+import { checkReplies } from "./check-replies.ts";
 import { addressOf } from "./cluster/cluster-node.ts";
 import { shareNodes } from "./cluster/known-nodes.ts";
 import { mendCluster } from "./cluster/mend-cluster.ts";
@@ -58,7 +59,7 @@ export function openConnection(
   if (client instanceof Cluster) {
     mendCluster(client);
     shareNodes(client);
-  }
+  } else checkReplies(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
 }

@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
 import { withOpenSlotGuard } from "./cluster/open-slot.ts";
 import type { RedisConnection } from "./connection.ts";
 import { readLua } from "./read-lua.ts";
+import { declareScript, type Shape } from "./reply-shape.ts";
 
-/** A Lua script, run in Redis as one atomic step. */
-export interface Script {
-  run(client: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+/** A Lua script, run in Redis as one atomic step. Its reply has the shape that it declares, or is never read. */
+export interface Script<Reply = unknown> {
+  run(client: RedisConnection, keys: readonly string[], args: readonly (string | number)[]): Promise<Reply>;
   /**
    * Returns the command for a pipeline.
    *
@@ -39,9 +39,14 @@ function sentOver(client: RedisConnection): Set<string> {
  *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
+ * @param shape what it replies
  */
-export function loadDeclaringScript(moduleUrl: string, file: string): Script {
-  return createScript(readLua(moduleUrl, file), (_client, keys) => keys);
+export function loadDeclaringScript<Reply>(
+  moduleUrl: string,
+  file: string,
+  shape: Shape<Reply>,
+): Script<Reply> {
+  return createScript(readLua(moduleUrl, file), shape, (_client, keys) => keys);
 }
 
 /**
@@ -52,27 +57,34 @@ export function loadDeclaringScript(moduleUrl: string, file: string): Script {
  *
  * @param moduleUrl the caller's `import.meta.url`
  * @param file the script's name in the same folder
+ * @param shape what it replies
  */
-export function loadScript(moduleUrl: string, file: string): Script {
-  return createScript(readLua(moduleUrl, file), withOpenSlotGuard);
+export function loadScript<Reply>(moduleUrl: string, file: string, shape: Shape<Reply>): Script<Reply> {
+  return createScript(readLua(moduleUrl, file), shape, withOpenSlotGuard);
 }
 
-function createScript(source: string, keysFor: typeof withOpenSlotGuard): Script {
-  const sha1 = createHash("sha1").update(source).digest("hex");
+function createScript<Reply>(
+  source: string,
+  shape: Shape<Reply>,
+  keysFor: typeof withOpenSlotGuard,
+): Script<Reply> {
+  const sha1 = declareScript(source, shape);
+  // The connection lets no other reply through.
+  const send = async (reply: Promise<unknown>) => (await reply) as Reply;
   return {
     async run(client, given, args) {
       const keys = keysFor(client, given);
       const known = sentOver(client);
       if (!known.has(sha1)) {
         known.add(sha1);
-        return await client.eval(source, keys.length, ...keys, ...args);
+        return await send(client.eval(source, keys.length, ...keys, ...args));
       }
       try {
-        return await client.evalsha(sha1, keys.length, ...keys, ...args);
+        return await send(client.evalsha(sha1, keys.length, ...keys, ...args));
       } catch (error) {
         // Redis's scripts were flushed, or it is another node of a cluster.
         if (!isNoScript(error)) throw error;
-        return await client.eval(source, keys.length, ...keys, ...args);
+        return await send(client.eval(source, keys.length, ...keys, ...args));
       }
     },
     command(client, given, args, isWhole) {

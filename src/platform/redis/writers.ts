@@ -10,18 +10,18 @@ import { type Confirmation, confirmationOf } from "./replicas/confirmation.ts";
 import { isNoScript, type RedisCommand, type Script } from "./script.ts";
 
 /** The reply of a script that writes. */
-export interface Written {
-  readonly reply: unknown;
+export interface Written<Reply> {
+  readonly reply: Reply;
   /** Why what it wrote is not as durable as configured; undefined where it is. */
   readonly unconfirmed: HoldfastError | undefined;
 }
 
 /** Runs a script that writes, and waits for the confirmation that the replicas have it. */
-export type Writer = (
-  script: Script,
+export type Writer = <Reply>(
+  script: Script<Reply>,
   keys: readonly string[],
   args: readonly (string | number)[],
-) => Promise<Written>;
+) => Promise<Written<Reply>>;
 
 export interface Writers extends Running {
   readonly write: Writer;
@@ -78,7 +78,7 @@ interface PendingWrite {
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
   readonly askedAt: number;
-  readonly resolve: (written: Written) => void;
+  readonly resolve: (written: Written<unknown>) => void;
   readonly reject: (error: unknown) => void;
   /** Whether Redis gets the script's source. */
   isWhole: boolean;
@@ -107,8 +107,10 @@ function createGroupWriter(options: GroupWriterOptions): Writer {
     groups.set(master, group);
     group.add(write);
   };
-  return (script, keys, args) =>
-    new Promise((resolve, reject) => {
+  return <Reply>(script: Script<Reply>, keys: readonly string[], args: readonly (string | number)[]) =>
+    new Promise<Written<Reply>>((resolvePromise, reject) => {
+      // The connection lets no reply of another shape through.
+      const resolve = (written: Written<unknown>) => resolvePromise(written as Written<Reply>);
       send({ script, keys, args, askedAt: performance.now(), resolve, reject, isWhole: false, moves: 0 });
     });
 }

@@ -1,6 +1,7 @@
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
-import { inTime, redisFull } from "../../../platform/redis/redis-errors.ts";
+import { inTime, redisFull, redisUnavailable } from "../../../platform/redis/redis-errors.ts";
+import { either, ends, integer, oneOf, type Shape, text } from "../../../platform/redis/reply-shape.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { Backoff } from "../../job/retry-policy.ts";
 import { LayoutChanged } from "../store/partitions.ts";
@@ -27,7 +28,19 @@ export const CHARACTERS_MAX = 1_048_576;
 /** Jobs added without a look at Redis's memory: at most 7 MiB. */
 const UNCHECKED_MAX = 7;
 
-const script = loadScript(import.meta.url, "add-jobs.lua");
+/** What has the key: null where this job has it now, 0 where there was no room. */
+export type Holder = string | null | 0;
+
+export const holderShape: Shape<Holder> = (reply) => reply === null || reply === 0 || text(reply);
+
+/** What a script replies that is called for several jobs in an epoch: an answer for each, then the epoch's count. */
+export function answersOf<Answer>(answer: Shape<Answer>) {
+  return either(oneOf(OTHER_EPOCH), ends(answer, integer));
+}
+
+type Answers<Answer> = typeof OTHER_EPOCH | [...Answer[], number];
+
+const script = loadScript(import.meta.url, "add-jobs.lua", answersOf(holderShape));
 
 export function createJobAdder(store: WritableQueueStore): JobAdder {
   const add = openAdding<ScriptArgs, Holder>(store, script);
@@ -48,7 +61,7 @@ export function createJobAdder(store: WritableQueueStore): JobAdder {
  */
 export function openAdding<Args extends readonly [...ScriptArgs, ...string[]], Answer>(
   store: WritableQueueStore,
-  script: Script,
+  script: Script<Answers<Answer>>,
 ): (args: Args) => Promise<Answer> {
   return batchByTurn({
     run: (jobs: readonly Args[]) => inTime(addAll<Answer>(store, script, jobs)),
@@ -60,16 +73,18 @@ export function openAdding<Args extends readonly [...ScriptArgs, ...string[]], A
 
 async function addAll<Answer>(
   store: WritableQueueStore,
-  script: Script,
+  script: Script<Answers<Answer>>,
   jobs: readonly (readonly (string | number)[])[],
 ): Promise<Answer[]> {
   const { start, epoch, jobsSinceMemoryCheck } = store.keys;
-  return await writeInEpoch<Answer>(store, script, [epoch, jobsSinceMemoryCheck], (id, count) => {
+  const answers = await writeInEpoch<Answer>(store, script, [epoch, jobsSinceMemoryCheck], (id, count) => {
     const args: (string | number)[] = [start, id, count, UNCHECKED_MAX];
     // `flat()` takes longer (row `http-submit`).
     for (const job of jobs) args.push(...job);
     return args;
   });
+  if (answers.length !== jobs.length) throw redisUnavailable();
+  return answers;
 }
 
 /**
@@ -80,7 +95,7 @@ async function addAll<Answer>(
  */
 export async function writeInEpoch<Answer>(
   { epoch }: WritableQueueStore,
-  script: Script,
+  script: Script<Answers<Answer>>,
   keys: readonly string[],
   argsIn: (id: string, count: number) => readonly (string | number)[],
 ): Promise<Answer[]> {
@@ -89,16 +104,12 @@ export async function writeInEpoch<Answer>(
     if (epoch.layout !== layout) throw new LayoutChanged();
     const written = await epoch.write(script, keys, argsIn(id, count));
     if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
-    const answers = written.reply as [...Answer[], number];
-    const result = answers.slice(0, -1) as Answer[];
-    return { count: Number(answers.at(-1)), result, unconfirmed: written.unconfirmed };
+    const result = written.reply.slice(0, -1) as Answer[];
+    return { count: Number(written.reply.at(-1)), result, unconfirmed: written.unconfirmed };
   });
   if (unconfirmed !== undefined) throw unconfirmed;
   return result;
 }
-
-/** What has the key: null where this job has it now, 0 where there was no room. */
-export type Holder = string | null | 0;
 
 /** One job, as scripts read it. */
 export type ScriptArgs = readonly [

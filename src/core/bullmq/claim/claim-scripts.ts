@@ -2,6 +2,16 @@ import { Cluster } from "ioredis";
 import { withOpenSlotGuard } from "../../../platform/redis/cluster/open-slot.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import { readLua } from "../../../platform/redis/read-lua.ts";
+import {
+  declareScript,
+  either,
+  integer,
+  list,
+  listOf,
+  type Shape,
+  text,
+  tuple,
+} from "../../../platform/redis/reply-shape.ts";
 
 /** BullMQ's scripts that claim a job, alone or as they store how another ended. Each gets Redis's time as ARGV[2]. */
 const claiming: ReadonlySet<string> = new Set(["moveToActive", "moveToFinished", "moveToDelayed"]);
@@ -48,6 +58,23 @@ const timed = ["moveToActive", "moveToFinished", "moveToDelayed", "retryJob"];
 const REDIS_TIME =
   'do local t = redis.call("TIME") ARGV[2] = t[1] .. string.sub("00000" .. t[2], -6, -4) end\n';
 
+const claimed = tuple(either(integer, list), either(integer, text), integer, integer);
+
+/** What BullMQ reads of its own scripts' replies. A negative number is why nothing was done. */
+const replies: Readonly<Record<string, Shape<unknown>>> = {
+  moveToActive: claimed,
+  moveToFinished: either(integer, claimed),
+  moveToDelayed: either(integer, claimed),
+  moveJobFromActiveToWait: integer,
+  retryJob: integer,
+  moveStalledJobsToWait: listOf(text),
+  extendLock: integer,
+  extendLocks: listOf(text),
+  updateProgress: integer,
+  updateData: integer,
+  addLog: integer,
+};
+
 /** All workers of a process share its connection. */
 const onTime = new WeakSet<RedisConnection>();
 
@@ -63,10 +90,10 @@ export function onRedisTime(client: RedisConnection): RedisConnection {
     // BullMQ defines them as `moveToActive:6.7.0`.
     const [script = ""] = name.split(":");
     const isTimed = timed.includes(script);
-    define(
-      name,
-      isTimed ? { ...definition, lua: REDIS_TIME + withClaimPoint(script, definition.lua) } : definition,
-    );
+    const lua = isTimed ? REDIS_TIME + withClaimPoint(script, definition.lua) : definition.lua;
+    const shape = replies[script];
+    if (shape !== undefined) declareScript(lua, shape);
+    define(name, { ...definition, lua });
   };
   return client;
 }

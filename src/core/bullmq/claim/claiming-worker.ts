@@ -4,6 +4,7 @@ import { Cluster } from "ioredis";
 import { withDeadline } from "../../../platform/lib/deadline.ts";
 import { oneAtATime } from "../../../platform/lib/one-at-a-time.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
+import { integer } from "../../../platform/redis/reply-shape.ts";
 import { loadDeclaringScript } from "../../../platform/redis/script.ts";
 import { isTraced } from "../../../platform/telemetry/tracing.ts";
 import { bullmqQueueName } from "../store/queue-keys.ts";
@@ -15,7 +16,7 @@ import { Lease } from "./lease.ts";
 import { ReportingJob } from "./reporting-job.ts";
 import type { SlotShare } from "./slots.ts";
 
-const renewScript = loadDeclaringScript(import.meta.url, "renew-lock.lua");
+const renewScript = loadDeclaringScript(import.meta.url, "renew-lock.lua", integer);
 
 type AnyJob = Job<unknown, unknown, string>;
 /** BullMQ claims the next job as it finishes this one. */

@@ -12,6 +12,7 @@ import {
 } from "../../../platform/redis/fitness/epoch.ts";
 import { type EpochFile, epochFile } from "../../../platform/redis/fitness/epoch-file.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { text } from "../../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import { openWriters } from "../../../platform/redis/writers.ts";
 import type { Application, QueueSettings } from "../../job/application.ts";
@@ -167,7 +168,7 @@ function report(log: Logger | undefined, queue: string, loss: Loss | undefined):
   );
 }
 
-const setScript = loadScript(import.meta.url, "set-layout.lua");
+const setScript = loadScript(import.meta.url, "set-layout.lua", text);
 
 /** @returns the layout that stands there now: the new one, unless it was no longer as found */
 export async function setLayout(
@@ -175,5 +176,5 @@ export async function setLayout(
   prefix: string,
   { partition, found, layout }: { partition: string; found: string; layout: string },
 ): Promise<string> {
-  return String(await setScript.run(client, [queueKeys(prefix, partition).epoch], [found, layout]));
+  return await setScript.run(client, [queueKeys(prefix, partition).epoch], [found, layout]);
 }

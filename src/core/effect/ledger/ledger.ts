@@ -4,7 +4,8 @@ import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
-import { throwRedisFault } from "../../../platform/redis/redis-errors.ts";
+import { redisUnavailable, throwRedisFault } from "../../../platform/redis/redis-errors.ts";
+import { either, integer, json, oneOf, text, tuple } from "../../../platform/redis/reply-shape.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { QueueStore, WritableQueueStore } from "../../bullmq/store/queue-store.ts";
 import type { Resolution } from "../../job/resolution.ts";
@@ -144,13 +145,20 @@ const ROUNDS_MAX = 8;
 /** What an attempt asks of its ledger. */
 export type EffectLedger = Pick<Ledger, keyof Ledger>;
 
-const reserveScript = loadScript(import.meta.url, "reserve.lua");
-const commitScript = loadScript(import.meta.url, "commit.lua");
-const releaseScript = loadScript(import.meta.url, "release.lua");
-const doubtScript = loadScript(import.meta.url, "doubt.lua");
-const doubtForgottenScript = loadScript(import.meta.url, "doubt-forgotten.lua");
-const runOverScript = loadScript(import.meta.url, "run-over.lua");
-const leftOpenScript = loadScript(import.meta.url, "left-open.lua");
+const reserveScript = loadScript(import.meta.url, "reserve.lua", either(oneOf(OTHER_EPOCH), json("[")));
+const commitScript = loadScript(import.meta.url, "commit.lua", json("["));
+const releaseScript = loadScript(import.meta.url, "release.lua", oneOf("released", "in-doubt", "refused"));
+const doubtScript = loadScript(import.meta.url, "doubt.lua", oneOf("in-doubt", "refused"));
+const doubtForgottenScript = loadScript(import.meta.url, "doubt-forgotten.lua", oneOf("in-doubt", "known"));
+const runOverScript = loadScript(import.meta.url, "run-over.lua", integer);
+const leftOpenScript = loadScript(
+  import.meta.url,
+  "left-open.lua",
+  either(
+    either(tuple(oneOf("none")), tuple(oneOf("in-doubt"), text)),
+    tuple(oneOf("busy"), text, integer, integer),
+  ),
+);
 
 /** Looks for an effect in other queues; undefined at once where there are none. */
 type FindFormer = (effect: string) => Promise<FormerEntry | undefined> | undefined;
@@ -240,7 +248,7 @@ export class Ledger {
 
   async release(effect: string, reservationId: string): Promise<Released> {
     const args = [this.#nameOf(effect), reservationId, this.#queue.retentionMs, this.dedupKey];
-    const outcome = (await this.#run(releaseScript, args)) as Released;
+    const outcome = await this.#run(releaseScript, args);
     this.#queue.unreported.delete(reservationId);
     return outcome;
   }
@@ -254,7 +262,7 @@ export class Ledger {
       this.#encrypt(effect, "seen", JSON.stringify(evidence)),
       hint === undefined ? "" : JSON.stringify(hint),
     ];
-    return this.#finished(reservationId, this.#run(doubtScript, args) as Promise<Doubted>);
+    return this.#finished(reservationId, this.#run(doubtScript, args));
   }
 
   /** Reports that a run is over which has left a doubt, also long after its attempt. @param over never rejects */
@@ -276,10 +284,11 @@ export class Ledger {
     const { dedupKey } = this;
     const { store } = this.#queue;
     const reply = await this.#run(leftOpenScript, [dedupKey, jobId, delivery, store.keys.start]);
-    const [kind, name = "", ms = 0, times = 0] = reply as [LeftOpen["kind"], string?, number?, number?];
-    const effect = effectName(store, { dedupKey, name });
-    if (kind === "busy") return { kind, effect, ms, times };
-    return kind === "in-doubt" ? { kind, effect } : { kind: "none" };
+    if (reply[0] === "none") return { kind: "none" };
+    const effect = effectName(store, { dedupKey, name: reply[1] });
+    return reply[0] === "busy"
+      ? { kind: "busy", effect, ms: reply[2], times: reply[3] }
+      : { kind: "in-doubt", effect };
   }
 
   #nameOf(effect: string): string {
@@ -291,7 +300,7 @@ export class Ledger {
     return encryptEffectText(this.#queue.store, { dedupKey, name: this.#nameOf(effect) }, part, text);
   }
 
-  async #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+  async #run<Reply>(script: Script<Reply>, args: readonly (string | number)[]): Promise<Reply> {
     const { client, keys } = this.#queue.store;
     return await script.run(client, [keys.ledger(this.dedupKey), keys.doubts], args).catch(throwRedisFault);
   }
@@ -352,9 +361,10 @@ async function reserveAll(
     const args = [keys.ledgerStart, keys.start, id, count, items];
     const written = await epoch.write(reserveScript, used, args).catch(throwRedisFault);
     if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
-    const [counted, result] = JSON.parse(String(written.reply)) as [number, unknown[]];
+    const [counted, result] = JSON.parse(written.reply) as [number, unknown[]];
     return { count: counted, result, unconfirmed: written.unconfirmed };
   });
+  if (result.length !== requests.length) throw redisUnavailable();
   return result.map((reply) => reservationOf(reply, unconfirmed));
 }
 
@@ -365,7 +375,9 @@ async function commitAll(
 ): Promise<Committed[]> {
   const args = [keys.ledgerStart, keys.start, retentionMs, JSON.stringify(reports)];
   const reply = await commitScript.run(client, [keys.doubts], args).catch(throwRedisFault);
-  return JSON.parse(String(reply)) as Committed[];
+  const outcomes = JSON.parse(reply) as Committed[];
+  if (outcomes.length !== reports.length) throw redisUnavailable();
+  return outcomes;
 }
 
 function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): Reservation {

@@ -1,4 +1,5 @@
 import { throwRedisFault } from "../../../platform/redis/redis-errors.ts";
+import { begins, either, integer, oneOf, orNull, text, tuple } from "../../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import type { QueueStore } from "../../bullmq/store/queue-store.ts";
 import type { Resolution, ResolvedJob } from "../../job/resolution.ts";
@@ -10,7 +11,15 @@ export type Resolved =
   /** It would be not done, and its run may still be under way. @param seenMs since its worker was seen; null: not known */
   | { readonly kind: "may-be-pending"; readonly worker: string; readonly seenMs: number | null };
 
-const script = loadScript(import.meta.url, "resolve.lua");
+const fates = ["gone", "completed", "running", "cancelled", "in-doubt", "retried"] as const;
+const replyShape = either(
+  either(
+    tuple(oneOf("resolved"), orNull(text), oneOf<ResolvedJob>(...fates)),
+    begins([oneOf("may-be-pending"), orNull(text)], orNull(integer)),
+  ),
+  tuple(oneOf("not-in-doubt"), orNull(text)),
+);
+const script = loadScript(import.meta.url, "resolve.lua", replyShape);
 
 /**
  * Resolves an effect that is in doubt, and lets its job go on.
@@ -31,13 +40,12 @@ export async function resolveDoubt(
   const texts = [encrypt("result", result), encrypt("evidence", evidence)];
   const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start, confirm ? 1 : 0];
   const reply = await script.run(client, used, args).catch(throwRedisFault);
-  const [kind, detail, more] = reply as [Resolved["kind"], string | null, unknown];
-  switch (kind) {
+  switch (reply[0]) {
     case "resolved":
-      return { kind, jobId: detail ?? "", job: more as ResolvedJob };
+      return { kind: reply[0], jobId: reply[1] ?? "", job: reply[2] };
     case "may-be-pending":
-      return { kind, worker: detail ?? "", seenMs: more == null ? null : Number(more) };
+      return { kind: reply[0], worker: reply[1] ?? "", seenMs: reply[2] ?? null };
     case "not-in-doubt":
-      return { kind, state: detail };
+      return { kind: reply[0], state: reply[1] };
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { RateLimit } from "../../../platform/config/rate-limits.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
+import { integer, listOf } from "../../../platform/redis/reply-shape.ts";
 import { loadDeclaringScript } from "../../../platform/redis/script.ts";
 import type { ApiParts } from "../parts.ts";
 
@@ -22,7 +23,7 @@ interface Usage extends RateLimit {
   readonly resetMs: number;
 }
 
-const spend = loadDeclaringScript(import.meta.url, "spend.lua");
+const spend = loadDeclaringScript(import.meta.url, "spend.lua", listOf(integer));
 /** Leaves the route the rest of its two seconds. */
 const DEADLINE_MS = 400;
 
@@ -54,8 +55,7 @@ export function limitRates(
     if (counted.length === 0) return;
     const keys = counted.map((limit) => allowanceKey(prefix, apiKey.name, nameOf(limit)));
     const args = counted.flatMap(({ count, seconds }) => [count, seconds * 1_000]);
-    const run = (by: number) =>
-      inTime(spend.run(client, keys, [by, ...args]), DEADLINE_MS) as Promise<number[]>;
+    const run = (by: number) => inTime(spend.run(client, keys, [by, ...args]), DEADLINE_MS);
     const spent = await run(cost);
     const usages = counted.map((limit, index) => ({
       ...limit,

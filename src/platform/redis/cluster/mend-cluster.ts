@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
+import { checkReplies } from "../check-replies.ts";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
 import { shareNodes } from "./known-nodes.ts";
 import { guardSlots, lookIfOpen } from "./slot-guard.ts";
@@ -210,7 +211,13 @@ const mendCopies: Mend = (cluster, watch) => {
   };
 };
 
+const checkNodes: Mend = (cluster) => {
+  for (const node of cluster.nodes()) checkReplies(node);
+  cluster.on("+node", checkReplies);
+};
+
 const mends: readonly Mend[] = [
+  checkNodes,
   guardSlots,
   ignoreRepliesToAsking,
   boundRedirections,

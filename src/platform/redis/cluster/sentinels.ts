@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
+import { checkReplies } from "../check-replies.ts";
 import { own } from "./own-sockets.ts";
 
 /** A sentinel that hangs, or that a firewall hides, is given up after this. */
@@ -64,6 +65,7 @@ export function sentinelClient(options: SentinelConnectionOptions, { host, port 
     }),
   );
   client.on("error", () => {});
+  checkReplies(client);
   return client;
 }
 

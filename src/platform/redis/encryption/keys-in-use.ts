@@ -10,6 +10,7 @@ import type { ConnectedRedis } from "../connect.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisNow } from "../fitness/clock.ts";
 import { inTime, START_DEADLINE_MS } from "../redis-errors.ts";
+import { begins, oneOf, text } from "../reply-shape.ts";
 import { loadDeclaringScript } from "../script.ts";
 import { keyIdOf } from "./codec.ts";
 import { fingerprintSecretKey } from "./shared-secret.ts";
@@ -39,7 +40,11 @@ const ANNOUNCED_EVERY_MS = 5_000;
 const GONE_AFTER_MS = 3 * ANNOUNCED_EVERY_MS;
 const RETRY_AFTER_MS = ANNOUNCED_EVERY_MS;
 
-const agree = loadDeclaringScript(import.meta.url, "agree-on-keys.lua");
+const agree = loadDeclaringScript(
+  import.meta.url,
+  "agree-on-keys.lua",
+  begins([oneOf("fits", "lacks", "ahead")], text),
+);
 
 /**
  * Announces the keys of this process, now and from now on. If they do not fit, the connection is closed.
@@ -139,8 +144,7 @@ async function announced(
   // Also written by builds that announced nothing.
   const secretId = keyIdOf((await client.get(secretKey)) ?? "");
   if (secretId !== undefined && !ids.has(secretId)) return lacking([`"${secretId}"`]);
-  const reply = await agree.run(client, [keys.inUse, keys.processes, keys.seen], args);
-  const [verdict, ...found] = reply as [string, ...string[]];
+  const [verdict, ...found] = await agree.run(client, [keys.inUse, keys.processes, keys.seen], args);
   if (verdict === "lacks") return lacking(found.map((name) => keyText(name, ids)));
   if (verdict === "ahead") return ahead(String(args[1]).split(":")[0] ?? "", found);
   return undefined;

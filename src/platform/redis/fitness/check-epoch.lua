@@ -10,16 +10,32 @@
   ARGV[6] the layout for a queue in which nothing was ever counted ("" for none)
   ARGV[7] 1 if replicas confirm changes: then the process has only seen confirmed ones
 
+  What is remembered without a number was never an epoch: builds before this one could take such a thing from another command's reply. It
+  is not believed, and a loss that was marked because of it is none.
+
   Returns { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found, keys evicted }
 ]]
 -- @include ../now.lua
 
 local EARLIER_MAX = 400
-local known, seen = ARGV[1], tonumber(ARGV[2])
+-- NaN is no number that is equal to itself.
+local function countIn(text)
+  local count = tonumber(text)
+  return count == count and count or nil
+end
+
+local seen = countIn(ARGV[2])
+local known = seen and ARGV[1] or ""
 local epoch = redis.call("HMGET", KEYS[1], "id", "count", "earlier", "since", "knownId", "knownCount", "foundId", "foundCount",
   "layout", "confirmed", "evicted", "evictions")
 local id, count, earlier, since = epoch[1], tonumber(epoch[2] or 0), epoch[3] or "", epoch[4]
 local evictedBefore = tonumber(epoch[11])
+
+if id == "lost" and epoch[6] and not countIn(epoch[6]) and epoch[7] ~= "none" then
+  id, count, since = epoch[7], tonumber(epoch[8]), nil
+  redis.call("HDEL", KEYS[1], "since", "knownId", "knownCount", "foundId", "foundCount", "evictions")
+  redis.call("HSET", KEYS[1], "id", id, "count", count)
+end
 
 -- How many keys this server has evicted since its start. Whose they were it does not say.
 local function evictedKeys()

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -22,6 +22,20 @@ it.each([
   epochFile(directory, url, "p").write(seen);
 
   expect(epochFile(directory, same, "p").read()).toEqual(seen);
+});
+
+it("forgets what is no epoch, and nothing else", () => {
+  const directory = dataDirectory();
+  const file = epochFile(directory, "redis://a:1", "p");
+  file.write(seen);
+  const [name = ""] = readdirSync(join(directory, "epochs"));
+  const path = join(directory, "epochs", name);
+  writeFileSync(path, `{"mails":{"id":"one","count":7},"letters":{"id":"O","count":null},"post":7}`);
+
+  expect(file.read()).toEqual(seen);
+  expect([file.countOf("one"), file.countOf("O")]).toEqual([7, 0]);
+  file.write(new Map([["parcels", { id: "two", count: 1 }]]));
+  expect(Object.keys(JSON.parse(readFileSync(path, "utf8")))).toEqual(["mails", "parcels"]);
 });
 
 it.each([

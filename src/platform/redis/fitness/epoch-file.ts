@@ -18,7 +18,8 @@ export interface EpochFile {
   write(seen: SeenEpochs): void;
 }
 
-const contentSchema = z.record(z.string(), z.object({ id: z.string(), count: z.int().min(0) }));
+const contentSchema = z.record(z.string(), z.unknown());
+const epochSchema = z.object({ id: z.string().min(1), count: z.int().min(0) });
 
 /** @param url Redis's: each Redis and prefix has its own file. Credentials and the order of nodes do not matter. */
 export function epochFile(dataDir: string, url: string, prefix: string): EpochFile {
@@ -68,7 +69,13 @@ function digestOf(text: string): string {
 function readEpochs(path: string): SeenEpochs {
   try {
     const content = contentSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
-    return new Map(Object.entries(content.data ?? {}));
+    // Builds before this one could write what was no epoch, such as a count of null. The others in the file are right.
+    return new Map(
+      Object.entries(content.data ?? {}).flatMap(([queue, value]) => {
+        const epoch = epochSchema.safeParse(value);
+        return epoch.success ? [[queue, epoch.data] as const] : [];
+      }),
+    );
   } catch {
     // There is none yet, or a crash of the machine cut it off: running processes still remember.
     return new Map();

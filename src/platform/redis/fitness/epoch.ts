@@ -4,6 +4,7 @@ import type { HoldfastError } from "../../errors/holdfast-error.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisRolledBack } from "../redis-errors.ts";
+import { either, integer, oneOf, orNull, text, tuple } from "../reply-shape.ts";
 import { loadScript } from "../script.ts";
 import type { Writer } from "../writers.ts";
 
@@ -92,7 +93,13 @@ export interface EpochOptions {
 /** With durability `memory` a loss is expected: workers have this long to put their running effects in doubt. */
 const ACCEPTED_AFTER_MS = 3_000;
 
-const checkScript = loadScript(import.meta.url, "check-epoch.lua");
+const found = orNull(text);
+const lossShape = tuple(oneOf("lost"), text, found, found, found, found, text);
+const checkScript = loadScript(
+  import.meta.url,
+  "check-epoch.lua",
+  either(lossShape, tuple(text, integer, text)),
+);
 
 export function createEpoch(options: EpochOptions): Epoch {
   const { client, key, durability, write, onLoss } = options;
@@ -106,8 +113,7 @@ export function createEpoch(options: EpochOptions): Epoch {
     const asked = hasReplicas && remembered.count === 0 ? { id: "", count: 0 } : remembered;
     const layouts = [options.layout.known(), options.layout.first];
     const args = [asked.id, asked.count, randomUUID(), acceptMs, ...layouts, hasReplicas ? 1 : 0];
-    const reply = await checkScript.run(client, [key], args);
-    const [id, ...details] = reply as [string, ...(string | number)[]];
+    const [id, ...details] = await checkScript.run(client, [key], args);
     if (id === "lost") {
       const loss = lossIn(details);
       if (knownLoss !== loss.since) await onLoss(loss);

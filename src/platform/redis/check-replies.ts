@@ -1,0 +1,52 @@
+import type { Redis } from "ioredis";
+import { type AskedCommand, shapeOf } from "./reply-shape.ts";
+
+type Command = Parameters<Redis["sendCommand"]>[0];
+type Resolve = ((reply: unknown) => void) & { readonly unchecked?: Command["resolve"] };
+
+/** What ioredis says of a reply for which it has no command. */
+const TOO_MANY = "Command queue state error";
+
+/**
+ * Reads no reply of another shape than the command's. Replies have no names: where one is missing, each that follows goes to the command
+ * before its own. So the connection ends at the first that does not fit, and what is under way on it counts as not answered.
+ */
+export function checkReplies(server: Redis): void {
+  const send = server.sendCommand.bind(server);
+  /** The stream on which replies are no longer believed: several may have come in one piece. */
+  let shifted: unknown;
+  const end = (why: string) => {
+    shifted = server.stream;
+    server.stream.destroy(wrongAnswer(why));
+  };
+  server.on("error", ({ message }) => {
+    if (message.startsWith(TOO_MANY)) end("a reply more than commands");
+  });
+  server.sendCommand = ((command, stream) => {
+    const shape = shapeOf(command as unknown as AskedCommand);
+    // It may have been sent before, to another node.
+    const unchecked = (command.resolve as Resolve).unchecked ?? command.resolve;
+    const checked = (reply: unknown) => {
+      if (shifted !== undefined && shifted === server.stream) command.reject(wrongAnswer(command.name));
+      else if (shape === undefined || shape(reply)) unchecked(reply);
+      else {
+        end(command.name);
+        command.reject(wrongAnswer(command.name));
+      }
+    };
+    command.resolve = Object.assign(checked, { unchecked });
+    return send(command, stream);
+  }) as Redis["sendCommand"];
+
+  const duplicate = server.duplicate.bind(server);
+  server.duplicate = (...args) => {
+    const other = duplicate(...args);
+    checkReplies(other);
+    return other;
+  };
+}
+
+/** The text is one that `isUnanswered` knows. */
+function wrongAnswer(command: string): Error {
+  return new Error(`The reply to ${command} belongs to another command`);
+}
