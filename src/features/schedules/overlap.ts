@@ -33,7 +33,7 @@ export interface OverlapExplanation {
 const decideScript = loadScript(
   import.meta.url,
   "decide-tick.lua",
-  begins([oneOf<TickDecision>("run", "queued", "skipped", "decided", "unsubmitted")], text),
+  begins([oneOf<TickDecision | "">("run", "queued", "skipped", "decided", "unsubmitted", "")], text),
 );
 const noteScript = loadScript(import.meta.url, "note-job.lua", ok);
 

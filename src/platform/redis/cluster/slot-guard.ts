@@ -44,21 +44,25 @@ function guardNode(node: Redis, watch: SlotWatch): void {
     slot === null || (watch.mayUse(slot, address) && !line.isWaitedFor(slot));
 
   knowPipelines(node);
-  const sendGuarded: Send = (command, stream) => {
-    if (stream !== undefined) {
-      heedPipelined(command, watch);
-      const pipeline = parts.add(command);
-      if (pipeline?.every((each, at) => pipeline[at - 1]?.name === ASKING || mayPass(each.getSlot())))
-        for (const each of pipeline) send(each, stream);
-      else if (pipeline !== undefined) line.add(pipeline, stream);
-      return command.promise;
-    }
+  const sendPipelined = (command: Command, stream: Stream) => {
+    heedPipelined(command, watch);
+    const pipeline = parts.add(command);
+    if (pipeline === undefined) return;
+    const mayGo = (each: Command, at: number) => pipeline[at - 1]?.name === ASKING || mayPass(each.getSlot());
+    if (!pipeline.every(mayGo)) return line.add(pipeline, stream);
+    for (const each of pipeline) send(each, stream);
+  };
+  const sendAlone = (command: Command) => {
     const slot = command.getSlot();
     // The old master has just sent us here: it knows. And nothing may come between `ASKING` and the command.
     const wasAsked = isAsked && slot !== null;
     isAsked = command.name === ASKING || (isAsked && slot === null);
-    if (wasAsked || mayPass(slot)) return send(command);
-    line.add([command]);
+    if (wasAsked || mayPass(slot)) send(command);
+    else line.add([command]);
+  };
+  const sendGuarded: Send = (command, stream) => {
+    if (stream === undefined) sendAlone(command);
+    else sendPipelined(command, stream);
     return command.promise;
   };
   node.sendCommand = sendGuarded as Redis["sendCommand"];
