@@ -46,6 +46,7 @@ import { outbox } from "./44-outbox.ts";
 import { databaseEffect } from "./45-database-effect.ts";
 import { severalActs } from "./46-several-acts.ts";
 import { splitReplicas } from "./47-split-replicas.ts";
+import { sleepers } from "./51-sleepers.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -96,4 +97,5 @@ export const experiments: readonly Experiment[] = [
   databaseEffect,
   severalActs,
   splitReplicas,
+  sleepers,
 ];

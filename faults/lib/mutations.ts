@@ -176,7 +176,11 @@ export const withoutClocks = mutation(
     "const isRight = () => Math.abs(offsetMs()) - reading.uncertainMs <= CLOCK_TOLERANCE_MS;",
     "const isRight = () => true;",
   ],
-  ["core/bullmq/claim/claim-scripts.js", "lua: REDIS_TIME + withClaimPoint(", "lua: withClaimPoint("],
+  [
+    "core/bullmq/claim/claim-scripts.js",
+    "isTimed ? REDIS_TIME + withClaimPoint(",
+    "isTimed ? withClaimPoint(",
+  ],
 );
 
 /** Schedulers read their own clock instead of Redis's. */
@@ -215,6 +219,12 @@ export const withoutSlotWatch = mutation("question to all masters", [
 ]);
 
 const CONFIRMATION = "platform/redis/replicas/confirmation.js";
+/** What masters said about slots is believed for ever. */
+export const withoutViewLease = mutation("age of what masters said", [
+  "platform/redis/cluster/slot-watch.js",
+  "=== address && ageOf(this.#viewedAt) <= VIEW_MS",
+  "=== address",
+]);
 
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
