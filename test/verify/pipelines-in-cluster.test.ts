@@ -1,11 +1,16 @@
 import slotOf from "cluster-key-slot";
 import type { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { slotStateOf } from "../../src/platform/redis/cluster/slot-guard.ts";
 import { openConnection, whenReady } from "../../src/platform/redis/connection.ts";
-import type { Script } from "../../src/platform/redis/script.ts";
+import { integer } from "../../src/platform/redis/reply-shape.ts";
+import { loadScript, type Script } from "../../src/platform/redis/script.ts";
 import { openWriters } from "../../src/platform/redis/writers.ts";
+import { startResharding } from "../support/open-slot.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
+import { until } from "../support/until.ts";
 
+const append = loadScript(import.meta.url, "../support/fixtures/append.lua", integer);
 /** A plain command in a script's place. */
 const set: Script = {
   run: (client, [key = ""], [value = ""]) => client.set(key, value),
@@ -81,5 +86,31 @@ describe("a pipeline to a master of a cluster", () => {
     const { unconfirmed } = await writers.write(set, [key], ["some value"]);
 
     expect(unconfirmed?.message).toBe("0 of 1 replica confirmed in time");
+  });
+
+  it("of writes to an open slot and others is refused as a whole, and the others are sent again", async () => {
+    const client = await connect();
+    const [first = "", moving = "", other = ""] = keysOfOneMaster(client, 3);
+    const { replica } = await cluster.shardOf("", first.slice(1, first.indexOf("}")));
+    const writers = await openWriters(client, { level: "replica", replicas: 1 });
+    onTestFinished(() => writers.stop());
+    for (const key of [first, moving, other]) await writers.write(append, [key], ["known"]);
+
+    process.kill(replica.pid, "SIGSTOP");
+    const waits = writers.write(append, [first], ["x"]);
+    const together = [writers.write(append, [moving], ["x"]), writers.write(append, [other], ["x"])] as const;
+    const resharding = startResharding(cluster.shards.map(({ master }) => master.url));
+    onTestFinished(() => resharding.stop());
+    const slot = await resharding.open(moving);
+    await until("it is known that the slot is open", async () => {
+      return (await slotStateOf(client, slotOf(moving))).kind === "moving";
+    });
+    process.kill(replica.pid, "SIGCONT");
+
+    await waits;
+    await expect(together[0]).rejects.toThrow(/^TRYAGAIN /);
+    expect(await together[1]).toEqual({ reply: 2, unconfirmed: undefined });
+    await slot.close();
+    expect(await client.lrange(moving, 0, -1)).toEqual(["known"]);
   });
 });

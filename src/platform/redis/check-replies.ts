@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import { type AskedCommand, shapeOf } from "./reply-shape.ts";
 
 type Command = Parameters<Redis["sendCommand"]>[0];
-type Resolve = ((reply: unknown) => void) & { readonly unchecked?: Command["resolve"] };
+type Resolve = ((reply: unknown) => void) & { unchecked?: Command["resolve"] };
 
 /** What ioredis says of a reply for which it has no command. */
 const TOO_MANY = "Command queue state error";
@@ -26,7 +26,7 @@ export function checkReplies(server: Redis): void {
     const shape = shapeOf(command as unknown as AskedCommand);
     // It may have been sent before, to another node.
     const unchecked = (command.resolve as Resolve).unchecked ?? command.resolve;
-    const checked = (reply: unknown) => {
+    const checked: Resolve = (reply) => {
       if (shifted !== undefined && shifted === server.stream) command.reject(wrongAnswer(command.name));
       else if (shape === undefined || shape(reply)) unchecked(reply);
       else {
@@ -34,7 +34,8 @@ export function checkReplies(server: Redis): void {
         command.reject(wrongAnswer(command.name));
       }
     };
-    command.resolve = Object.assign(checked, { unchecked });
+    checked.unchecked = unchecked;
+    command.resolve = checked;
     return send(command, stream);
   }) as Redis["sendCommand"];
 

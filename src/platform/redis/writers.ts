@@ -4,6 +4,7 @@ import { Cluster } from "ioredis";
 import type { Durability } from "../config/variables.ts";
 import type { HoldfastError } from "../errors/holdfast-error.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
+import { isNotSent, isSentAtOnce } from "./cluster/slot-guard.ts";
 import { duplicate, isReadOnly, modeOf, type RedisConnection, whenReady } from "./connection.ts";
 import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { type Confirmation, confirmationOf } from "./replicas/confirmation.ts";
@@ -102,9 +103,9 @@ const RESEND_PAUSE_MS = 50;
 function createGroupWriter(options: GroupWriterOptions): Writer {
   const groups = new Map<string, WriteGroup>();
   const send = (write: PendingWrite) => {
-    const master = masterOf(options.client, write.keys);
-    const group = groups.get(master) ?? new WriteGroup(options, master, send);
-    groups.set(master, group);
+    const { name, master } = groupOf(options.client, write.keys);
+    const group = groups.get(name) ?? new WriteGroup(options, master, send);
+    groups.set(name, group);
     group.add(write);
   };
   return <Reply>(script: Script<Reply>, keys: readonly string[], args: readonly (string | number)[]) =>
@@ -115,12 +116,20 @@ function createGroupWriter(options: GroupWriterOptions): Writer {
     });
 }
 
-/** In a pipeline, all keys must be of nodes that the client knows as one group. */
-function masterOf(client: RedisConnection, [key = ""]: readonly string[]): string {
-  return client instanceof Cluster ? (client.slots[slotOf(key)] ?? []).join(";") : "";
+/**
+ * In a pipeline, all keys must be of nodes that the client knows as one group. A slot that has to be looked up first, or is open, has a
+ * group of its own: it is sent late or refused, and all of a pipeline with it.
+ */
+function groupOf(client: RedisConnection, [key = ""]: readonly string[]) {
+  if (!(client instanceof Cluster)) return { name: "", master: "" };
+  const slot = slotOf(key);
+  const nodes = client.slots[slot] ?? [];
+  const [master = ""] = nodes;
+  const name = nodes.join(";");
+  return { name: isSentAtOnce(client, slot, master) ? name : `${name} ${slot}`, master };
 }
 
-/** The writes to one master. */
+/** The writes to one master, or for one slot. */
 class WriteGroup {
   readonly #options: GroupWriterOptions;
   /** `host:port` in a cluster. */
@@ -129,9 +138,9 @@ class WriteGroup {
   #waiting: PendingWrite[] = [];
   #isSending = false;
 
-  constructor(options: GroupWriterOptions, nodes: string, sendAgain: (write: PendingWrite) => void) {
+  constructor(options: GroupWriterOptions, master: string, sendAgain: (write: PendingWrite) => void) {
     this.#options = options;
-    this.#master = nodes.replace(/;.*$/, "");
+    this.#master = master;
     this.#sendAgain = sendAgain;
   }
 
@@ -183,6 +192,10 @@ class WriteGroup {
     const { client, isRetrying } = this.#options;
     if (isNoScript(error) && !write.isWhole) {
       write.isWhole = true;
+      return Promise.resolve();
+    }
+    if (isNotSent(error) && write.moves < MOVES_MAX) {
+      write.moves += 1;
       return Promise.resolve();
     }
     if (isMoved(error) && write.moves < MOVES_MAX) {

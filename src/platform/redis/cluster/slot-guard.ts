@@ -16,6 +16,11 @@ export async function slotStateOf(cluster: Cluster, slot: number): Promise<SlotS
   return (await watches.get(cluster)?.look(slot)) ?? { kind: "unsaid" };
 }
 
+/** Whether a command for this slot is sent to this master at once. A write that is not must not delay those of other slots. */
+export function isSentAtOnce(cluster: Cluster, slot: number, address: string): boolean {
+  return watches.get(cluster)?.mayUse(slot, address) ?? true;
+}
+
 /**
  * Sends no command to a master that does not have all keys of the command's slot, unless that master knows it and refuses scripts
  * itself. The command is refused as such a master would. A pipeline is sent as a whole, or refused as a whole.
@@ -99,9 +104,9 @@ class Line {
   async #pass(commands: readonly Command[], before: readonly unknown[], stream?: Stream): Promise<void> {
     for (;;) {
       const asked = momentNow();
-      const refusal = await refusalOf(commands, this.#watch);
+      const refusals = await Promise.all(commands.map((command) => refusalOf(command, this.#watch)));
       await Promise.all(before);
-      if (refusal !== undefined) return refuse(commands, refusal);
+      if (refusals.some((refusal) => refusal !== undefined)) return refuse(commands, refusals);
       // The process may have slept since.
       if (ageOf(asked) > VIEW_MS) continue;
       // Where this is not its master, it will say itself which one is.
@@ -111,9 +116,16 @@ class Line {
   }
 }
 
-/** A pipeline's commands all get one error: so ioredis knows that it may send all of them again. */
-function refuse(commands: readonly Command[], refusal: Error): void {
-  for (const command of commands) command.reject(refusal);
+/** Those of a pipeline that nothing speaks against are told apart: they can be sent again without the others. */
+function refuse(commands: readonly Command[], refusals: readonly (Error | undefined)[]): void {
+  for (const [at, command] of commands.entries()) command.reject(refusals[at] ?? new Error(NOT_SENT));
+}
+
+const NOT_SENT = "Connection is closed to this command: another one of its pipeline was refused.";
+
+/** Whether a command of a pipeline was not sent because of another one. */
+export function isNotSent({ message }: Error): boolean {
+  return message === NOT_SENT;
 }
 
 /** A cluster's client does not look at the errors of a pipeline's commands one by one. */
@@ -125,16 +137,11 @@ function heedPipelined(command: Command, watch: SlotWatch): void {
   };
 }
 
-async function refusalOf(commands: readonly Command[], watch: SlotWatch): Promise<Error | undefined> {
-  const refusals = await Promise.all(commands.map((command) => refusalOfOne(command, watch)));
-  return refusals.find((refusal) => refusal !== undefined);
-}
-
 /**
  * A master that knows that its slot is open refuses scripts itself, but only until somebody makes it forget that: `redis-cli --cluster fix`
  * does so, and brings the keys back afterwards. So it is asked again for each command that it would not refuse, such as a lock's renewal.
  */
-async function refusalOfOne(command: Command, watch: SlotWatch): Promise<Error | undefined> {
+async function refusalOf(command: Command, watch: SlotWatch): Promise<Error | undefined> {
   const slot = command.getSlot();
   if (slot === null) return undefined;
   const state = await watch.state(slot);
