@@ -70,8 +70,7 @@ export function ends<Rest, Last>(rest: Shape<Rest>, last: Shape<Last>): Shape<[.
 }
 
 /** Name, value, name, value, …, an even number. */
-export const pairs: Shape<string[]> = (reply) =>
-  Array.isArray(reply) && reply.length % 2 === 0 && reply.every(text);
+const pairs: Shape<string[]> = (reply) => Array.isArray(reply) && reply.length % 2 === 0 && reply.every(text);
 
 export const ok = oneOf("OK");
 
