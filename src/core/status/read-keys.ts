@@ -1,10 +1,11 @@
+import { listOf, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { openEnvelope } from "../bullmq/add/envelope.ts";
 import { decryptedOrWhyNot } from "../bullmq/readable.ts";
 import type { QueueStore } from "../bullmq/store/queue-store.ts";
 import { UNREADABLE } from "./readable.ts";
 
-const script = loadScript(import.meta.url, "read-keys.lua");
+const script = loadScript(import.meta.url, "read-keys.lua", listOf(text));
 
 const TOGETHER_MAX = 100;
 /** Some milliseconds of Redis's time. */
@@ -31,7 +32,7 @@ export async function readKeys(
   const found: (StoredKey | undefined)[] = [];
   while (found.length < ids.length) {
     const some = ids.slice(found.length, found.length + TOGETHER_MAX);
-    const reply = (await script.run(client, [keys.completed], [keys.start, BYTES_MAX, ...some])) as string[];
+    const reply = await script.run(client, [keys.completed], [keys.start, BYTES_MAX, ...some]);
     for (let at = 0; at < reply.length; at += 2) {
       const id = some[at / 2] ?? "";
       found.push(storedKey(store, id, reply[at] ?? "", reply[at + 1] ?? ""));
