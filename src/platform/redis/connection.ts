@@ -13,7 +13,7 @@ import {
   type ConnectionOptions,
   credentials,
   nameOf,
-  parseUrl,
+  nodesOf,
   sentinelOptions,
   socketOptions,
 } from "./redis-url.ts";
@@ -132,7 +132,7 @@ function createCluster(
   redisOptions: ConnectionOptions,
   remembered: readonly Address[],
 ): Cluster {
-  const nodes = url.split(",").map((node) => parseUrl(node.includes("://") ? node : `redis://${node}`));
+  const nodes = nodesOf(url);
   const [first] = nodes;
   const tls = first?.protocol === "rediss:" ? { tls: {} } : {};
   return new Cluster(unique([...nodes.map((node) => address(node, 6379)), ...remembered]), {

@@ -52,6 +52,21 @@ export function socketOf(url: string): { readonly userInfo: string; readonly pat
   return { userInfo, path };
 }
 
+/** Where the servers are that a `REDIS_URL` names, sentinels included. */
+export function placesOf(
+  url: string,
+): ({ readonly host: string; readonly port: number } | { readonly path: string })[] {
+  if (url.startsWith("unix://")) return [{ path: socketOf(url).path }];
+  if (url.startsWith("sentinel://"))
+    return (sentinelOptions(url).sentinels ?? []).map(({ host = "", port = 26_379 }) => ({ host, port }));
+  return nodesOf(url).map((node) => address(node, 6_379));
+}
+
+/** The nodes of a cluster, or the one server. */
+export function nodesOf(url: string): URL[] {
+  return url.split(",").map((node) => parseUrl(node.includes("://") ? node : `redis://${node}`));
+}
+
 export function credentials(url: URL | undefined): Pick<ConnectionOptions, "username" | "password"> {
   const username = decodeURIComponent(url?.username ?? "");
   const password = decodeURIComponent(url?.password ?? "");
