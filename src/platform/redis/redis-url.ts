@@ -87,7 +87,7 @@ export function address({ hostname, port }: URL, defaultPort: number): Address {
   return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port || defaultPort) };
 }
 
-export function parseUrl(text: string): URL {
+function parseUrl(text: string): URL {
   if (!URL.canParse(text)) throw unreadable("expected host:port");
   return new URL(text);
 }

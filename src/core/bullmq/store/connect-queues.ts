@@ -8,7 +8,7 @@ import type { ConnectionMode, RedisConnection } from "../../../platform/redis/co
 import { type KeysInUse, openKeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import { type Clock, openClock } from "../../../platform/redis/fitness/clock.ts";
 import { type Fitness, watchFitness } from "../../../platform/redis/fitness/fitness.ts";
-import { startPatiently } from "../../../platform/redis/start-patience.ts";
+import { startRetrying } from "../../../platform/redis/start-retrying.ts";
 import { type Application, type DividedCheck, dividedFaults } from "../../job/application.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
@@ -44,7 +44,7 @@ export function connectQueues(
   as: "role" | "guest" = "role",
 ): Promise<ConnectedQueues> {
   const connectOnce = () => connectAll(application, configured, checks, mode, log, as);
-  return startPatiently(redisUrl(configured), connectOnce, as === "role" ? log : undefined);
+  return startRetrying(redisUrl(configured), connectOnce, as === "role" ? log : undefined);
 }
 
 async function connectAll(

@@ -17,7 +17,7 @@ const ACCEPTS_WITHIN_MS = 1_000;
  * @param log of a role; a command, which has none, does not wait
  * @throws HoldfastError what `start` threw; `STORE_UNAVAILABLE` after 30 s; its first error where nothing accepts a connection
  */
-export async function startPatiently<T>(
+export async function startRetrying<T>(
   url: string,
   start: () => Promise<T>,
   log: Logger | undefined,
