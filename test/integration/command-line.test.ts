@@ -229,6 +229,17 @@ describe("an exit code", withProcesses, () => {
     ]);
   });
 
+  it.each([
+    [["worker", "--concurrency", "5"], "HOLDFAST_CONCURRENCY"],
+    [["worker", "--concurency=5"], "HOLDFAST_CONCURRENCY"],
+    [["api", "--port", "80"], "HOLDFAST_PORT"],
+    [["jobs", "list", "--redis-url", "redis://x"], "REDIS_URL"],
+  ])("is 2 for an option that is a variable, which the error names: %j", async (args, variable) => {
+    const { code, stderr } = await bin(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`(the variable ${variable} sets it)\n`);
+  });
+
   it("is 2 for wrong usage, explained in a line or two", async () => {
     const wrong = [
       ["nope"],

@@ -209,6 +209,23 @@ describe("two mounts in one process", () => {
     expect(await list("/a", ann)).toBe(503);
     expect(await list("/a/b", bearer("bob-key"))).toBe(200);
   });
+
+  it("are refused at one path until the first has stopped, or has failed to start", async () => {
+    const refusal = { code: "CONFIG_INVALID", message: expect.stringContaining("/twice is mounted already") };
+    const env = { ...open.env, HOLDFAST_DURABILITY: "replica:1" };
+    await expect(handle({ prefix: "/twice", env })).rejects.toMatchObject({ code: "STORE_UNFIT" });
+    const starts = await Promise.allSettled([handle({ prefix: "/twice" }), handle({ prefix: "/twice/" })]);
+    expect(starts).toMatchObject([{ status: "fulfilled" }, { status: "rejected", reason: refusal }]);
+    if (starts[0].status === "fulfilled") await starts[0].value.stop();
+    await handle({ prefix: "/twice" });
+  });
+
+  it("are accepted without a prefix: the application's router has their paths", async () => {
+    const [first, second] = [await handle({}), await handle({ env: service.env })];
+    const url = await listen(express().use("/a", first.node).use("/b", second.node));
+    expect((await get(`${url}/a/jobs`)).status).toBe(200);
+    expect((await get(`${url}/b/jobs`)).status).toBe(401);
+  });
 });
 
 describe("a mount without API keys", () => {

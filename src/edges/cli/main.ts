@@ -23,6 +23,7 @@ import { addRedisCommands } from "./commands/store.ts";
 import { addSubmitCommand } from "./commands/submit.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
+import { withVariable } from "./option-hint.ts";
 import { readOwnPackage } from "./own-package.ts";
 import { endOnLostOutput, printError, untilWritten } from "./screen/output.ts";
 import { chooseScreen } from "./screen/screen.ts";
@@ -70,6 +71,7 @@ function program(): Command {
     .description("A durable background-job service on BullMQ and Redis.")
     .version(readOwnPackage().version)
     .exitOverride()
+    .configureOutput({ outputError: (message, write) => write(withVariable(message)) })
     .showHelpAfterError("(add --help for help)")
     .option("--no-color", "no colors, like NO_COLOR=1; FORCE_COLOR=1 prints them even without a terminal")
     .option("--no-pager", "never open a pager, like PAGER=cat")

@@ -2,7 +2,7 @@
 const WRONG_MAX = 3;
 
 /** The known name that is written most like this one; undefined if none is near. */
-function nearest(name: string, known: Iterable<string>): string | undefined {
+export function nearest(name: string, known: Iterable<string>): string | undefined {
   const most = Math.min(WRONG_MAX, Math.ceil(name.length / 3));
   const ranked = [...known]
     .filter((candidate) => Math.abs(candidate.length - name.length) <= most)

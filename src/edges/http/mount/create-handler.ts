@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Application } from "../../../core/job/application.ts";
-import type { Environment } from "../../../platform/config/settings.ts";
+import { type Environment, readSettings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
@@ -14,7 +14,8 @@ import { watchHost } from "./watch-host.ts";
 
 export interface HandlerOptions extends WithLogger {
   /**
-   * The whole path at which clients see it. Requests for other paths are left to the application.
+   * The whole path at which clients see it. Requests for other paths are left to the application. Another handler for the same
+   * store has it in this process only after this one has stopped.
    *
    * @default none: every request that reaches the handler is its own
    * @example "/jobs-admin"
@@ -48,6 +49,9 @@ export interface Handler extends Running {
 /** How long requests may take to end while it stops. */
 const STOP_MS = 10_000;
 
+/** Path and store of the handlers that have not stopped. */
+const mounted = new Set<string>();
+
 /**
  * Connects to Redis, and makes a handler of `holdfast api`'s routes for a server of one's own.
  *
@@ -59,9 +63,35 @@ const STOP_MS = 10_000;
  */
 export async function createHandler(
   application: Application,
-  { prefix: given = "", env, logger }: HandlerOptions = {},
+  options: HandlerOptions = {},
 ): Promise<Handler> {
-  const prefix = readPrefix(given);
+  const prefix = readPrefix(options.prefix ?? "");
+  const leave = enter(prefix, options.env);
+  try {
+    return await open(application, options, prefix, leave);
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** Without a prefix, the application's router decides on the path. @returns what makes room for another one */
+function enter(prefix: string, env: Environment | undefined): () => void {
+  if (prefix === "") return () => {};
+  const { HOLDFAST_PREFIX, REDIS_URL, HOLDFAST_DATA_DIR } = readSettings(env);
+  const place = [prefix, HOLDFAST_PREFIX, REDIS_URL ?? HOLDFAST_DATA_DIR].join(" ");
+  if (mounted.has(place)) throw mountedTwice(prefix);
+  mounted.add(place);
+  return () => mounted.delete(place);
+}
+
+/** @param leave is called when it has stopped */
+async function open(
+  application: Application,
+  { env, logger }: HandlerOptions,
+  prefix: string,
+  leave: () => void,
+): Promise<Handler> {
   const { server, parts, log, openRequests } = await assembleApi(application, env, logger, true);
   // Node waits for these when a server closes, but this server is not ours to close.
   const unanswered = createOpenRequests(STOP_MS);
@@ -88,10 +118,14 @@ export async function createHandler(
 
   const stop = stopOnce(async () => {
     isStopping = true;
-    await host.stop();
-    await server.close();
-    await unanswered.stop();
-    await stopAll(parts);
+    try {
+      await host.stop();
+      await server.close();
+      await unanswered.stop();
+      await stopAll(parts);
+    } finally {
+      leave();
+    }
   });
   log.info({ prefix }, "API mounted");
   function fetch(request: Request): Promise<Response> {
@@ -99,6 +133,14 @@ export async function createHandler(
     return answer(request);
   }
   return { node, fetch, stop };
+}
+
+function mountedTwice(prefix: string): HoldfastError {
+  const advice = "use that handler, which can serve several servers, stop it first, or choose another prefix";
+  return new HoldfastError(
+    "CONFIG_INVALID",
+    `prefix: ${prefix} is mounted already in this process; ${advice}`,
+  );
 }
 
 function notFound(): HoldfastError {
