@@ -6,7 +6,7 @@ import { redisUnavailable } from "./redis-errors.ts";
 import { placesOf } from "./redis-url.ts";
 
 /** How long a start waits for a Redis that accepts connections, in milliseconds. */
-const PATIENCE_MS = 30_000;
+const WAITS_MS = 30_000;
 const PAUSE_MS = 1_000;
 const ACCEPTS_WITHIN_MS = 1_000;
 
@@ -22,7 +22,7 @@ export async function startRetrying<T>(
   start: () => Promise<T>,
   log: Logger | undefined,
 ): Promise<T> {
-  const endAt = performance.now() + PATIENCE_MS;
+  const endAt = performance.now() + WAITS_MS;
   for (;;) {
     try {
       return await start();
@@ -44,7 +44,7 @@ function isUnavailable(error: unknown): error is HoldfastError {
 }
 
 function tooSlow(error: HoldfastError): HoldfastError {
-  const since = `it accepts connections, and did not answer within ${PATIENCE_MS / 1_000} s (${reasonOf(error)})`;
+  const since = `it accepts connections, and did not answer within ${WAITS_MS / 1_000} s (${reasonOf(error)})`;
   return redisUnavailable(error, `${error.message}; ${since}`);
 }
 
