@@ -18,13 +18,11 @@ let closed: ReturnType<typeof createService>;
 
 beforeAll(async () => {
   peer = await startRemotePeer();
-  afterAll(peer.stop);
-  closed = createService(
-    application,
-    { HOLDFAST_API_KEYS: keyEntry("ann", "submit+read+operate", "ann-key"), HOLDFAST_HOST: peer.host },
-    afterAll,
-  );
+  const keys = keyEntry("ann", "submit+read+operate", "ann-key");
+  // Processes of their own use its variables.
+  closed = createService(application, { HOLDFAST_API_KEYS: keys, HOLDFAST_HOST: peer.host }, () => {});
 });
+afterAll(() => peer.stop());
 
 function message(line: string, headers: Readonly<Record<string, string>> = {}, body?: unknown): string {
   const text = body === undefined ? "" : JSON.stringify(body);
