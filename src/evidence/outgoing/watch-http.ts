@@ -103,8 +103,15 @@ function carry(departure: Departure, socket: Socket | null): void {
   if (!line) return;
   const { use } = line;
   if (use !== undefined && !use.isRequest && use.written === null) use.record?.remove(use);
+  if (departure.line?.isOpen === true && departure.line !== line) noteMove(departure);
   departure.line = line;
   line.use = departure;
+}
+
+/** It had a connection before, on which it may have been sent: Deno sends again by itself what a kept connection has lost. */
+function noteMove(departure: Departure): void {
+  departure.markOpen();
+  departure.markWritten();
 }
 
 /** As undici publishes it. */
