@@ -3,13 +3,22 @@ import { join, resolve } from "node:path";
 import { runCommand, say } from "../test/support/command.ts";
 import { startRedisServer } from "../test/support/redis-server.ts";
 import { markdownTable, plainTable, type Table } from "../test/support/report.ts";
-import { combinations, rowOf, type Tried, tryApplication } from "./lib/applications.ts";
+import { combinations, rowOf, tryApplication } from "./lib/applications.ts";
 import { type Bundled, bundlers, openBundledProject } from "./lib/bundles.ts";
 import { checkout, pack } from "./lib/folder.ts";
+import { generatedRowOf, generators, tryGenerated } from "./lib/generated.ts";
+import { imageRowOf, images, tryImage } from "./lib/images.ts";
 import { type Client, type Installed, install } from "./lib/installs.ts";
 import { measureNeeds, type Need } from "./lib/needs.ts";
 import { bundleWithNext } from "./lib/next.ts";
-import { applicationTable, compatibilityPage, needTable, type Results } from "./lib/page.ts";
+import {
+  applicationTable,
+  compatibilityPage,
+  generatedTable,
+  imageTable,
+  needTable,
+  type Results,
+} from "./lib/page.ts";
 import { checkTypes, openTypedProject, resolutions, type TypeCheck } from "./lib/types.ts";
 
 const usage = `npm run compat -- [options]
@@ -17,9 +26,10 @@ const usage = `npm run compat -- [options]
 Packs Holdfast and uses the package as other people do: installs, builds and uses the applications of examples/ with Node.js 20 to 24
 and Bun, by npm, pnpm, Yarn Plug'n'Play and Bun; installs it into an empty project where every warning fails; measures what its
 processes need; checks types with TypeScript 5.4 to 7 beside another copy of Zod; and runs a producer that esbuild, Vite, webpack and
-Next.js bundled. Needs the npm registry; takes about twenty minutes, and writes docs/compatibility.md if nothing failed.
+Next.js bundled; copies the code of our pages into what create-next-app and nest new write; and takes the steps of the image that
+holdfast init --deploy writes. Needs the npm registry; takes about forty minutes, and writes docs/compatibility.md if nothing failed.
 
-  --only TEXT   tries only the applications whose row has this text, e.g. "express" or "Yarn PnP"; writes no page
+  --only TEXT   tries only the rows that have this text, e.g. "express", "standalone", "nest new" or "image, Node.js 20"; writes no page
   --needs FILE  measures only what the processes of a packed package need, e.g. of an older build; writes no page
   --help        shows this text
 
@@ -41,17 +51,34 @@ await runCommand(
       return 0;
     }
     const packed = await pack();
-    const applications = await tryApplications(packed.tarball, only, faults);
+    const tryEach = rowsTrier(packed.tarball, only, faults);
+    const applications = await tryEach(combinations, rowOf, tryApplication);
+    const generated = await tryEach(generators, generatedRowOf, tryGenerated);
+    const production = await tryEach(images, imageRowOf, tryImage);
     if (only !== undefined) {
-      say(`${plainTable(applicationTable(applications))}\n${faults.join("\n")}`);
-      return faults.length === 0 && applications.length > 0 ? 0 : 1;
+      const tables = [
+        applicationTable(applications),
+        generatedTable(generated),
+        imageTable(production),
+      ].filter(({ rows }) => rows.length > 0);
+      say([...tables.map(plainTable), ...faults].join("\n"));
+      return faults.length === 0 && tables.length > 0 ? 0 : 1;
     }
     const installs = await tryInstalls(packed.tarball, faults);
     const [[, holdfast]] = installs as [[string, Installed]];
     const needs = await tryNeeds(holdfast);
     const types = await tryTypes(packed.tarball, faults);
     const bundles = await tryBundlers(packed.tarball, faults);
-    const results: Results = { packed, applications, needs, installs, types, bundles };
+    const results: Results = {
+      packed,
+      applications,
+      generated,
+      images: production,
+      needs,
+      installs,
+      types,
+      bundles,
+    };
     const page = compatibilityPage(results);
     for (const table of Object.values(page.tables)) say(`${plainTable(table)}\n`);
     if (faults.length > 0) say(faults.join("\n"));
@@ -64,22 +91,24 @@ await runCommand(
   },
 );
 
-/** One after another: they share the machine. */
-async function tryApplications(
-  tarball: string,
-  only: string | undefined,
-  faults: string[],
-): Promise<Tried[]> {
-  const results: Tried[] = [];
-  for (const combination of combinations) {
-    const name = rowOf(combination);
-    if (!name.includes(only ?? "")) continue;
-    const tried = await tryApplication(combination, tarball);
-    if (tried.fault !== undefined) faults.push(`${name}: ${tried.fault}`);
-    console.error(`${name}: ${tried.fault ?? "works"}`);
-    results.push(tried);
-  }
-  return results;
+/** Rows are tried one after another: they share the machine. */
+function rowsTrier(tarball: string, only: string | undefined, faults: string[]) {
+  return async <Row, Result extends { readonly fault?: string }>(
+    rows: readonly Row[],
+    nameOf: (row: Row) => string,
+    tryRow: (row: Row, tarball: string) => Promise<Result>,
+  ): Promise<Result[]> => {
+    const results: Result[] = [];
+    for (const row of rows) {
+      const name = nameOf(row);
+      if (!name.includes(only ?? "")) continue;
+      const tried = await tryRow(row, tarball);
+      if (tried.fault !== undefined) faults.push(`${name}: ${tried.fault}`);
+      console.error(`${name}: ${tried.fault ?? "works"}`);
+      results.push(tried);
+    }
+    return results;
+  };
 }
 
 async function tryInstalls(tarball: string, faults: string[]): Promise<[string, Installed][]> {

@@ -11,7 +11,7 @@ import { linkFaults } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
 import { postmanCollection } from "./lib/postman.mjs";
-import { proofList } from "./lib/proof.mjs";
+import { doubtsByFault, proofList } from "./lib/proof.mjs";
 import { runScript } from "./lib/script.mjs";
 import { withGeneratedSections } from "./lib/sections.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";
@@ -48,6 +48,7 @@ const sections = {
   metrics: metricsTable,
   licences: licencesTables,
   proof: proofList,
+  "doubts-by-fault": doubtsByFault,
 };
 
 await runScript(async () => {

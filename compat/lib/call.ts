@@ -10,16 +10,21 @@ import { until } from "../../test/support/until.ts";
 /** An application that is built, and how its server and its worker are started. */
 export interface BuiltApplication {
   readonly folder: string;
+  /** Where its server is started. @default the folder */
+  readonly serverFolder?: string;
   readonly env: NodeJS.ProcessEnv;
   readonly start: readonly [string, string[]];
   readonly worker: readonly [string, string[]];
   readonly redisUrl: string;
   /** Whether it has a form that submits a job, on its first page. */
   readonly withPages: boolean;
+  /** Whether it has a page of its own with its own login, at `/team`, and refuses a body that is no JSON. */
+  readonly withLogin?: boolean;
 }
 
 const START_MS = 120_000;
-const STOP_MS = 20_000;
+/** Also with a page open. */
+const STOP_MS = 5_000;
 const KEY = "compat";
 const withKey = { authorization: `Bearer ${KEY}` };
 
@@ -38,9 +43,11 @@ export async function useApplication(application: BuiltApplication): Promise<num
     REDIS_URL: application.redisUrl,
     HOLDFAST_API_KEYS: `compat:submit+read+operate:${createHash("sha256").update(KEY).digest("hex")}`,
     JOBS_KEY: KEY,
+    TEAM_PASSWORD: KEY,
     NODE_ENV: "production",
   };
-  const server = launch(application, "start", env);
+  const { folder, serverFolder = folder, start, worker: work } = application;
+  const server = launch({ folder: serverFolder, command: start, name: "start" }, env);
   let worker: Launched | undefined;
   try {
     const url = `http://localhost:${port}`;
@@ -48,12 +55,15 @@ export async function useApplication(application: BuiltApplication): Promise<num
     const id = await submit(url);
     await useMounted(`${url}/jobs-admin`, id);
     const begun = performance.now();
-    worker = launch(application, "worker", env);
+    worker = launch({ folder, command: work, name: "worker" }, env);
     await followToEnd(`${url}/jobs-admin/jobs/${id}/status`, worker);
     const seconds = (performance.now() - begun) / 1_000;
     if (application.withPages) await useForm(url);
+    if (application.withLogin) await useLogin(url);
     await worker.stop();
+    const page = await openPage(`${url}/jobs-admin/overview`);
     await server.stop();
+    await page.closed;
     return seconds;
   } catch (error) {
     const printed = [server, worker].map((one) => one?.printed.text.slice(-2_000) ?? "").join("\n");
@@ -130,6 +140,28 @@ async function followToEnd(status: string, worker: Launched): Promise<void> {
     throw new Error(`an event stream: expected waiting to completed, got ${states.join(", ") || text}`);
 }
 
+/** What Holdfast must leave to the application: its own 401 and 400. */
+async function useLogin(url: string): Promise<void> {
+  const login = (password: string) => ({
+    authorization: `Basic ${Buffer.from(`team:${password}`).toString("base64")}`,
+  });
+  const refused = await call(`${url}/team`, "GET", undefined, login("wrong"));
+  expect("a wrong password", refused, { status: 401 });
+  if (!/^Basic /.test(refused.headers.get("www-authenticate") ?? ""))
+    throw new Error("a wrong password: the browser is not asked for another");
+  expect("a password", await call(`${url}/team`, "GET", undefined, login(KEY)), { status: 200 });
+  const headers = { "content-type": "application/json" };
+  const { status } = await fetch(`${url}/signups/3`, { method: "POST", headers, body: "{" });
+  if (status !== 400) throw new Error(`a body that is no JSON: expected 400, got ${status}`);
+}
+
+/** A page that stays open: the server's stop must not wait for it. */
+async function openPage(url: string): Promise<{ readonly closed: Promise<void> }> {
+  const response = await fetch(url, { headers: { ...withKey, accept: "text/event-stream" } });
+  if (response.status !== 200) throw new Error(`a page: expected 200, got ${response.status}`);
+  return { closed: response.text().then(() => undefined) };
+}
+
 /** Submits by the form of the first page, in a browser: by a server action, with the status in a client component. */
 async function useForm(url: string): Promise<void> {
   const browser = await launchBrowser();
@@ -160,11 +192,17 @@ function expect(what: string, { status, body }: Answer, wanted: Readonly<Record<
 
 type Launched = ReturnType<typeof launch>;
 
+interface Program {
+  readonly folder: string;
+  readonly command: readonly [string, string[]];
+  /** For people. */
+  readonly name: string;
+}
+
 /** As from a terminal: signals go to the package manager, too. */
-function launch(application: BuiltApplication, role: "start" | "worker", env: NodeJS.ProcessEnv) {
-  const [command, args] = application[role];
+export function launch({ folder, command: [command, args], name: role }: Program, env: NodeJS.ProcessEnv) {
   const child = spawn(command, args, {
-    cwd: application.folder,
+    cwd: folder,
     env,
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

@@ -1,13 +1,13 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout, type Ended, must, newFolder, run } from "./folder.ts";
+import { type Ended, must, newFolder, run } from "./folder.ts";
+import { copyPage } from "./pages.ts";
 
-const example = join(checkout, "examples/nestjs/src");
 const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
 /** What a generated project has to format, lint, deploy and call itself by HTTP: half of its install. */
 const unneeded = /eslint|prettier|^globals$|oxlint|coverage|@nestjs\/mau|supertest|ts-node/;
 
-/** A project of Nest's own generator, with Holdfast and the example's sources added. Of what it generates, the module and `main.ts` are replaced, and some tools are not installed. */
+/** A project of Nest's own generator, with Holdfast and the code of its page added, as it stands there. Of what it generates, the module and `main.ts` are replaced, and some tools are not installed. */
 export interface NestProject {
   readonly folder: string;
   /** Runs its tests, the generated one among them. */
@@ -16,7 +16,11 @@ export interface NestProject {
 }
 
 /** @param version the major version of Nest: 11 is CommonJS with Jest, 12 ES modules with Vitest */
-export async function openNestProject(tarball: string, version: string): Promise<NestProject> {
+export async function openNestProject(
+  tarball: string,
+  version: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<NestProject> {
   const parent = newFolder(`nest-${version}`);
   const generate = [
     "--yes",
@@ -28,26 +32,17 @@ export async function openNestProject(tarball: string, version: string): Promise
     "--skip-git",
     "--skip-install",
   ];
-  await must(parent, "npx", generate);
+  await must(parent, "npx", generate, { env });
   const folder = join(parent, "shop");
   const project = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   for (const name of Object.keys(project.devDependencies))
     if (unneeded.test(name)) delete project.devDependencies[name];
   writeFileSync(join(folder, "package.json"), JSON.stringify(project));
-  await must(folder, "npm", ["install", ...quiet, tarball, "zod@^4"]);
-  const isModule = project.type === "module";
-  for (const file of readdirSync(example)) {
-    const text = readFileSync(join(example, file), "utf8");
-    writeFileSync(join(folder, "src", file), isModule ? text : withoutEndings(text));
-  }
+  await must(folder, "npm", ["install", ...quiet, tarball, "zod@^4"], { env });
+  copyPage(project.type === "module" ? "nestjs.md" : "nestjs-11.md", "nestjs", folder);
   return {
     folder,
-    test: (redisUrl) => run(folder, "npm", ["test"], { env: { REDIS_URL: redisUrl } }),
-    build: () => must(folder, "npm", ["run", "build"]),
+    test: (redisUrl) => run(folder, "npm", ["test"], { env: { ...env, REDIS_URL: redisUrl } }),
+    build: () => must(folder, "npm", ["run", "build"], { env }),
   };
-}
-
-/** As a project of CommonJS imports: Jest finds no TypeScript by the name of what it is compiled to. Only `import()` has endings there. */
-function withoutEndings(text: string): string {
-  return text.replace(/^(import .* from "\..*)\.js"/gm, '$1"');
 }

@@ -1,6 +1,8 @@
 import { commonFacts, type Table } from "../../test/support/report.ts";
 import type { Tried } from "./applications.ts";
 import type { Bundled } from "./bundles.ts";
+import type { TriedGenerated } from "./generated.ts";
+import type { TriedImage } from "./images.ts";
 import type { Installed } from "./installs.ts";
 import type { Need } from "./needs.ts";
 import type { TypeCheck } from "./types.ts";
@@ -8,6 +10,8 @@ import type { TypeCheck } from "./types.ts";
 export interface Results {
   readonly packed: { readonly packed: number; readonly unpacked: number; readonly files: number };
   readonly applications: readonly Tried[];
+  readonly generated: readonly TriedGenerated[];
+  readonly images: readonly TriedImage[];
   readonly needs: readonly Need[];
   readonly installs: readonly (readonly [what: string, Installed])[];
   readonly types: readonly TypeCheck[];
@@ -15,9 +19,20 @@ export interface Results {
 }
 
 /** The tables, and the page of the docs around them. */
-export function compatibilityPage({ packed, applications, needs, installs, types, bundles }: Results) {
+export function compatibilityPage({
+  packed,
+  applications,
+  generated,
+  images,
+  needs,
+  installs,
+  types,
+  bundles,
+}: Results) {
   const tables = {
     applications: applicationTable(applications),
+    generated: generatedTable(generated),
+    images: imageTable(images),
     needs: needTable(needs),
     installs: installTable(installs),
     types: typeTable(types),
@@ -34,10 +49,22 @@ ${asText(facts)}
 
 The applications of [examples/](../examples/README.md), each in a folder of its own: installed from the packed tarball, and once more from the lock file that this wrote;
 built; started. Then one submits a job, the same one again, a bad one, and another with a key that was used; reads its status through the mounted API, by a key and by a
-session; opens the console below its prefix; starts a worker; and follows the job to its end in a stream of events. Next.js's page does that in a browser, too: by a server
-action, with the status in a client component. The seconds of *a job done* are from the start of the worker's process on.
+session; opens the console below its prefix; starts a worker; follows the job to its end in a stream of events; and stops the server within five seconds while a page is open. Next.js's page does that
+in a browser, too: by a server action, with the status in a client component. The seconds of *a job done* are from the start of the worker's process on.
 
 ${asText(tables.applications)}
+
+## Copied from the pages
+
+What a framework's generator writes, with all code of our page copied in as it stands: built, tested where it has tests, and used as above.
+
+${asText(tables.generated)}
+
+## Production images
+
+What \`holdfast init --deploy\` writes into an empty folder: the steps of its image, taken in plain folders without a container, install production dependencies alone; then its API, worker and scheduler run from there, and a job completes.
+
+${asText(tables.images)}
 
 ## What it needs
 
@@ -88,6 +115,30 @@ export function applicationTable(applications: readonly Tried[]): Table {
       ...[steps.installS, steps.buildS, steps.jobS].map((seconds) => seconds?.toFixed(1) ?? "✗"),
       packages ?? "",
       bytes === undefined ? "" : megabytes(bytes),
+    ]),
+  };
+}
+
+export function generatedTable(generated: readonly TriedGenerated[]): Table {
+  return {
+    head: ["generator", "page", "runtime", "a job done, s"],
+    rows: generated.map(({ generated: { generator, page, runtime }, jobS }) => [
+      generator,
+      `[${page}](${page})`,
+      runtime,
+      jobS?.toFixed(1) ?? "✗",
+    ]),
+  };
+}
+
+export function imageTable(images: readonly TriedImage[]): Table {
+  return {
+    head: ["runtime", "package manager", "image's steps, s", "a job done, s"],
+    rows: images.map(({ combination: { runtime, manager }, buildS, jobS }) => [
+      runtime,
+      manager,
+      buildS?.toFixed(1) ?? "✗",
+      jobS?.toFixed(1) ?? "✗",
     ]),
   };
 }

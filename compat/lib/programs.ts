@@ -53,6 +53,16 @@ const managers = {
       "yarn.lock": "",
     },
   },
+  Yarn: {
+    program: "@yarnpkg/cli-dist@4/../../.bin",
+    install: ["yarn", "install", "--no-immutable"],
+    frozen: ["yarn", "install", "--immutable"],
+    run: ["yarn", "run"],
+    files: {
+      ".yarnrc.yml": "nodeLinker: node-modules\nenableGlobalCache: false\nenableTelemetry: false\n",
+      "yarn.lock": "",
+    },
+  },
   Bun: {
     program: runtimes.Bun,
     install: ["bun", "install"],

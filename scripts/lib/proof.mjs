@@ -55,6 +55,33 @@ export function proofList() {
   ].join("\n");
 }
 
+/** Experiments whose faults are those of everyday operation, and what such a fault is called. */
+const everyday = {
+  15: "workers restarted one by one, as in a deploy",
+  6: "any process killed with SIGKILL, at a random moment",
+  1: "a worker killed at each of eight places around an effect",
+  2: "a worker paused for longer than its lock",
+  8: "Redis away for a while",
+  5: "Redis killed under load",
+  9: "Redis's memory full",
+  10: "Redis's disk full",
+  17: "a replica promoted under load",
+  31: "a provider that cuts off, delays or garbles its answer",
+};
+
+/** For why-not.md. */
+export function doubtsByFault() {
+  const results = new Map(read("docs/reliability.json").map((result) => [result.number, result.outcome.counts]));
+  const order = [15, 8, 5, 17, 6, 2, 9, 1, 10, 31];
+  const rows = order.map((experiment) => {
+    const { faults, acknowledged, doubtDone, doubtNotDone } = results.get(experiment);
+    const doubts = doubtDone + doubtNotDone;
+    const link = `[${experiment}](RELIABILITY.md)`;
+    return `| ${everyday[experiment]} | ${number(faults)} | ${number(acknowledged)} | ${number(doubts)} | ${(doubts / faults).toFixed(2)} | ${link} |`;
+  });
+  return ["| fault | faults | jobs | doubts | for each fault | experiment |", "| --- | --- | --- | --- | --- | --- |", ...rows].join("\n");
+}
+
 /** For the site's first page. */
 export function proofTiles() {
   const lab = laboratoryCounts();

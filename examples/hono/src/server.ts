@@ -1,20 +1,27 @@
 // A Hono application: a producer in its routes, and Holdfast's API, console and reference at /jobs-admin.
+import { randomUUID } from "node:crypto";
 import { serve } from "@hono/node-server";
 import { createProducer, HoldfastError, type PayloadOf } from "holdfast";
 import { createHandler } from "holdfast/server";
 import { Hono } from "hono";
+import { basicAuth } from "hono/basic-auth";
+import { HTTPException } from "hono/http-exception";
 import { validator } from "hono/validator";
 import { welcome } from "./contract.js";
 import application from "./holdfast.config.js";
 
 const app = new Hono();
 
-// #region mount
 const jobs = await createHandler(application, { prefix: "/jobs-admin" });
 app.all("/jobs-admin/*", ({ req }) => jobs.fetch(req.raw));
-// #endregion
 
-// #region producer
+// A page of the application's own, with its own login.
+app.get(
+  "/team",
+  basicAuth({ username: "team", password: process.env.TEAM_PASSWORD ?? randomUUID() }),
+  (context) => context.text("Only for the team"),
+);
+
 const producer = await createProducer(application);
 
 app.get("/", (context) => context.html('<a href="/jobs-admin/console/">Jobs</a>'));
@@ -32,10 +39,11 @@ app.onError((error) => {
     const headers = { "content-type": "application/problem+json" };
     return Response.json(error.toProblem(), { status: error.statusCode, headers });
   }
+  // Hono's own and its middleware's: 400 of a validator, 401 of basicAuth.
+  if (error instanceof HTTPException) return error.getResponse();
   console.error(error);
   return new Response("Internal Server Error", { status: 500 });
 });
-// #endregion
 
 const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3001) });
 

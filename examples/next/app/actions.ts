@@ -1,8 +1,8 @@
 "use server";
 
 import { HoldfastError } from "holdfast";
-import { welcome } from "../jobs/contract.ts";
-import { openProducer } from "../lib/jobs.ts";
+import { welcome } from "../jobs/contract";
+import { openProducer } from "../lib/jobs";
 
 export interface SignedUp {
   readonly jobId?: string;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { SignUp } from "./sign-up.tsx";
+import { SignUp } from "./sign-up";
 
 // Each visitor gets a form of their own.
 export const dynamic = "force-dynamic";

@@ -2,8 +2,8 @@
 
 import { createClient, type JobStatus } from "holdfast/client";
 import { useActionState, useEffect, useState } from "react";
-import type { welcome } from "../jobs/contract.ts";
-import { signUp } from "./actions.ts";
+import type { welcome } from "../jobs/contract";
+import { signUp } from "./actions";
 
 /** Below the page's own origin: see api/jobs/[id]/status/route.ts. */
 const client = createClient<typeof welcome>({ url: "/api" });

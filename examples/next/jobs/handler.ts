@@ -1,4 +1,4 @@
-import { welcome } from "./contract.ts";
+import { welcome } from "./contract";
 
 export const welcomeHandler = welcome.handler(async ({ payload, effect, log }) => {
   // A mail server's answer, in an application of your own. It is undefined where a person resolved a doubt.

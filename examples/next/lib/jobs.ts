@@ -1,7 +1,7 @@
 // One producer and one mounted API for the whole server.
 import { createProducer, defineConfig } from "holdfast";
 import { createHandler } from "holdfast/server";
-import { welcome } from "../jobs/contract.ts";
+import { welcome } from "../jobs/contract";
 
 // Contracts alone: the bundler would follow an application to its handlers.
 const application = defineConfig({ jobs: [welcome] });

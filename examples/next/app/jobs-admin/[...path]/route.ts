@@ -1,5 +1,5 @@
 // Holdfast's API, console and reference at /jobs-admin.
-import { openApi } from "../../../lib/jobs.ts";
+import { openApi } from "../../../lib/jobs";
 
 async function handle(request: Request): Promise<Response> {
   return (await openApi()).fetch(request);

@@ -1,7 +1,7 @@
 // A route handler that submits a job.
 import { HoldfastError } from "holdfast";
-import { welcome } from "../../../jobs/contract.ts";
-import { openProducer } from "../../../lib/jobs.ts";
+import { welcome } from "../../../jobs/contract";
+import { openProducer } from "../../../lib/jobs";
 
 export async function POST(request: Request, { params }: { params: Promise<{ id: string }> }) {
   const idempotencyKey = `signup-${(await params).id}`;

@@ -1,5 +1,5 @@
 // What a page may ask without a key of its own: the status of one job, once or as a stream of events. The key stays on the server.
-import { openApi } from "../../../../../lib/jobs.ts";
+import { openApi } from "../../../../../lib/jobs";
 
 export async function GET(request: Request, { params }: { params: Promise<{ id: string }> }) {
   // Here your application asks whether this visitor may see this job.
