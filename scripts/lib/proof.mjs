@@ -71,7 +71,9 @@ const everyday = {
 
 /** For why-not.md. */
 export function doubtsByFault() {
-  const results = new Map(read("docs/reliability.json").map((result) => [result.number, result.outcome.counts]));
+  const results = new Map(
+    read("docs/reliability.json").map((result) => [result.number, result.outcome.counts]),
+  );
   const order = [15, 8, 5, 17, 6, 2, 9, 1, 10, 31];
   const rows = order.map((experiment) => {
     const { faults, acknowledged, doubtDone, doubtNotDone } = results.get(experiment);
@@ -79,7 +81,11 @@ export function doubtsByFault() {
     const link = `[${experiment}](RELIABILITY.md)`;
     return `| ${everyday[experiment]} | ${number(faults)} | ${number(acknowledged)} | ${number(doubts)} | ${(doubts / faults).toFixed(2)} | ${link} |`;
   });
-  return ["| fault | faults | jobs | doubts | for each fault | experiment |", "| --- | --- | --- | --- | --- | --- |", ...rows].join("\n");
+  return [
+    "| fault | faults | jobs | doubts | for each fault | experiment |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
 }
 
 /** For the site's first page. */
