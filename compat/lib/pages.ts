@@ -10,7 +10,7 @@ interface PageFile {
 }
 
 /** The files that a page of the docs shows, as they stand there. */
-export function filesOfPage(page: string, example: string): PageFile[] {
+function filesOfPage(page: string, example: string): PageFile[] {
   const text = readFileSync(join(checkout, "docs", page), "utf8");
   const block = /^<!-- from: (?<source>[^\s#]+)(?: as CommonJS)? -->\n```\w*\n(?<code>[\s\S]*?)\n```$/gm;
   return [...text.matchAll(block)]
