@@ -8,6 +8,7 @@ import { applicationOf, createService, untilState } from "../support/service.ts"
 import { until } from "../support/until.ts";
 
 const RETENTION_MS = 2_000;
+const LONG_RETENTION_MS = 8_000;
 
 const payload = z.enum(["fail", "doubt", "return"]);
 const job = defineJob({
@@ -77,16 +78,17 @@ describe("a failed job and what is known of its effects", () => {
   });
 
   it("outlive the retention together while no worker runs, and the effect is not repeated", async () => {
-    const { service, producer, redis, keys, charged, heal, submit, ledger, retry } = await start();
+    const { service, producer, redis, keys, charged, heal, submit, ledger, retry } =
+      await start(LONG_RETENTION_MS);
     const worker = await service.startWorker();
     const id = await submit("fail", "k");
     await untilState(producer, id, "failed");
-    // The sweep has seen its end.
+    // The sweep has seen its end, long before it would delete the job.
     await until("the sweep has looked at it", async () => {
       return (await redis.zcard(keys.joinedJobs)) > 0 || (await redis.pttl(ledger("k"))) > 0;
     });
     await worker.stop();
-    await passes(redis, 2 * RETENTION_MS);
+    await passes(redis, LONG_RETENTION_MS + 1_000);
 
     expect((await retry(id)).status).toBe(200);
     heal();
