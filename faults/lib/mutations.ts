@@ -86,10 +86,10 @@ export const withoutAtomicReplacement = mutation(
   "replacement in one step",
   [
     "features/debounce/add-debounced.lua",
-    'local isUnreadable = encryptedFor ~= "" and encryptedFor ~= target',
-    'local isUnreadable = encryptedFor == ""',
+    "if target ~= id and isEncrypted(data) then",
+    "if target ~= id then",
   ],
-  ["features/debounce/add-debounced.lua", "= readWindow(hash)", "= readWindow(hash, encryptedFor)"],
+  ["features/debounce/add-debounced.lua", "= readWindow(hash)", "= readWindow(hash, seen)"],
   [
     "features/debounce/replace.lua",
     "local function readWindow(hash)",
@@ -119,7 +119,11 @@ export const withoutFinish = mutation("job of an unfinished claim", [
 /** Calls to Redis have no deadline, and connections no time-out. */
 export const withoutDeadline = mutation(
   "deadline",
-  ["platform/redis/redis-errors.js", "await withDeadline(work, ms, redisUnavailable)", "await work"],
+  [
+    "platform/redis/redis-errors.js",
+    "await withDeadline(work, ms, () => redisUnavailable(undefined, TOO_SLOW))",
+    "await work",
+  ],
   ["platform/redis/connection.js", "socketTimeout: 2_000,", ""],
 );
 
