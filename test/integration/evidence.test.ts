@@ -138,12 +138,15 @@ describe("what an effect prints", () => {
         retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 0 } },
         effects: { act: { timeoutMs: 5_000, inDoubt: "hold", classify: http } },
       });
-      const run = await runHandler(job.handler(async ({ effect }) => await effect("act", async () => {
+      const handler = job.handler(async ({ effect }) => await effect("act", async () => {
         console.log("asking the shop");
         console.error("asking the shop");
         const response = await fetch(${JSON.stringify(url)}, { method: "POST" });
         throw new Error("refused", { cause: response });
-      })), {});
+      }));
+      // The first run loads modules, for which the loader of TypeScript sends messages to its thread.
+      await runHandler(handler, {});
+      const run = await runHandler(handler, {});
       console.log(run.effects[0].state);`;
     const args = [
       "--conditions=holdfast-source",
