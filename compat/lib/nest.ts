@@ -39,7 +39,7 @@ export async function openNestProject(
     if (unneeded.test(name)) delete project.devDependencies[name];
   writeFileSync(join(folder, "package.json"), JSON.stringify(project));
   await must(folder, "npm", ["install", ...quiet, tarball, "zod@^4"], { env });
-  copyPage(project.type === "module" ? "nestjs.md" : "nestjs-11.md", "nestjs", folder);
+  copyPage(project.type === "module" ? "nestjs.md" : "nestjs-11.md", "nestjs", folder, "fastify/");
   return {
     folder,
     test: (redisUrl) => run(folder, "npm", ["test"], { env: { ...env, REDIS_URL: redisUrl } }),

@@ -21,9 +21,10 @@ function filesOfPage(page: string, example: string): PageFile[] {
     }));
 }
 
-/** Writes them into a project, as a reader does. */
-export function copyPage(page: string, example: string, folder: string): void {
+/** Writes them into a project, as a reader does. @param left a folder of what only some readers need */
+export function copyPage(page: string, example: string, folder: string, left?: string): void {
   for (const { path, code } of filesOfPage(page, example)) {
+    if (left !== undefined && path.startsWith(left)) continue;
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), code);
   }
