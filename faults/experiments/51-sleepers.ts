@@ -131,7 +131,7 @@ async function control(context: Context, servers: RedisCluster) {
 
 /** Two masters have a key of one name, so that the cluster cannot be fixed. */
 function busyKey(error: unknown): string[] {
-  if (error instanceof Error && error.message.includes("Target key exists"))
+  if (error instanceof Error && /Target key exists|BUSYKEY/.test(error.message))
     return ["two masters had a key of one name"];
   throw error;
 }

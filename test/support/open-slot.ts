@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
+import { readClusterNode } from "../../src/platform/redis/cluster/cluster-node.ts";
 
 /** A slot of a cluster while it moves from one master to another. */
 export interface OpenSlot {
@@ -24,14 +25,58 @@ export interface OpenSlot {
   close(): Promise<void>;
 }
 
-/** Ends what was interrupted, as an operator does. @returns what it printed */
-export async function fixCluster(port: number): Promise<string> {
+/** Ends what was interrupted, as docs/resharding.md says: by `redis-cli`, and on Valkey by hand, where that can lose keys. */
+export async function fixCluster(port: number): Promise<void> {
+  const server = new Redis(port, "127.0.0.1");
+  try {
+    if ((await server.info("server")).includes("valkey_version:")) await endMoves(server);
+    else await fixByProgram(port);
+  } finally {
+    server.disconnect();
+  }
+}
+
+async function fixByProgram(port: number): Promise<void> {
   const args = ["--cluster", "fix", `127.0.0.1:${port}`, "--cluster-yes"];
   try {
-    return (await promisify(execFile)("redis-cli", args, { timeout: FIXED_WITHIN_MS })).stdout;
+    await promisify(execFile)("redis-cli", args, { timeout: FIXED_WITHIN_MS });
   } catch (error) {
     const { stdout } = error as { readonly stdout?: string };
     throw new Error(`The cluster was not fixed:\n${stdout}`, { cause: error });
+  }
+}
+
+/** Moves the rest of the keys of each open slot to the master that was to get it, and then the slot. */
+async function endMoves(any: Redis): Promise<void> {
+  const known = (await readClusterNode(any))?.masters.filter(({ hasFailed }) => !hasFailed) ?? [];
+  const servers = known.map(({ host, port }) => new Redis(port, host));
+  try {
+    const nodes = await Promise.all(
+      servers.map(async (server) => ({ server, node: await readClusterNode(server) })),
+    );
+    const open = new Set(
+      nodes.flatMap(({ node }) => [...(node?.importing ?? []), ...(node?.migrating.keys() ?? [])]),
+    );
+    for (const slot of open) {
+      const to =
+        nodes.find(({ node }) => node?.importing.has(slot)) ??
+        nodes.find(({ node }) => nodes.some((other) => other.node?.migrating.get(slot) === node?.id));
+      if (to?.node === undefined) throw new Error(`Nobody knows who was to get slot ${slot}`);
+      for (const { server } of nodes) if (server !== to.server) await moveAll(server, to.server, slot);
+      for (const { server } of [to, ...nodes.filter((each) => each !== to)])
+        await server.call("CLUSTER", "SETSLOT", slot, "NODE", to.node.id);
+    }
+  } finally {
+    for (const server of servers) server.disconnect();
+  }
+}
+
+async function moveAll(from: Redis, to: Redis, slot: number): Promise<void> {
+  for (;;) {
+    const keys = (await from.cluster("GETKEYSINSLOT", slot, MOVED_TOGETHER)) as string[];
+    if (keys.length === 0) return;
+    const target = ["127.0.0.1", Number(to.options.port), "", 0, MOVE_TIMEOUT_MS];
+    await from.call("MIGRATE", ...target, "KEYS", ...keys);
   }
 }
 
@@ -44,6 +89,7 @@ export interface Resharding {
 
 const MOVE_TIMEOUT_MS = 5_000;
 const FIXED_WITHIN_MS = 30_000;
+const MOVED_TOGETHER = 100;
 const ALL = 1_000_000;
 
 /** @param urls of its masters */

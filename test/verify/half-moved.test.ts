@@ -201,7 +201,7 @@ describe("a queue whose slot is half moved", () => {
         body: {
           reasons: expect.arrayContaining([
             expect.stringMatching(
-              /^slot of mails: found slot \d+ is open: 127\.0\.0\.1:\d+ was to get it, and its master does not know; /,
+              /^slot of mails: found slot \d+ is open: (127\.0\.0\.1:\d+ was to get it, and its master does not know|it is being moved away from 127\.0\.0\.1:\d+); /,
             ),
           ]),
         },
