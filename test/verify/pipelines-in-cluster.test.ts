@@ -2,7 +2,7 @@ import slotOf from "cluster-key-slot";
 import type { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { slotStateOf } from "../../src/platform/redis/cluster/slot-guard.ts";
-import { openConnection, whenReady } from "../../src/platform/redis/connection.ts";
+import { type ConnectionMode, openConnection, whenReady } from "../../src/platform/redis/connection.ts";
 import { integer } from "../../src/platform/redis/reply-shape.ts";
 import { loadScript, type Script } from "../../src/platform/redis/script.ts";
 import { openWriters } from "../../src/platform/redis/writers.ts";
@@ -23,8 +23,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => cluster?.stop());
 
-async function connect() {
-  const client = openConnection(cluster.url, "fail-fast", () => {}) as Cluster;
+async function connect(mode: ConnectionMode = "fail-fast") {
+  const client = openConnection(cluster.url, mode, () => {}) as Cluster;
   onTestFinished(() => client.disconnect());
   await whenReady(client, 5_000);
   return client;
@@ -89,14 +89,13 @@ describe("a pipeline to a master of a cluster", () => {
   });
 
   it("of writes to an open slot and others is refused as a whole, and the others are sent again", async () => {
-    const client = await connect();
+    const client = await connect("retrying");
     const [first = "", moving = "", other = ""] = keysOfOneMaster(client, 3);
-    const { replica } = await cluster.shardOf("", first.slice(1, first.indexOf("}")));
-    const writers = await openWriters(client, { level: "replica", replicas: 1 });
+    // One more than there are: `WAIT` holds back what comes behind for as long as it may.
+    const writers = await openWriters(client, { level: "replica", replicas: 2 });
     onTestFinished(() => writers.stop());
-    for (const key of [first, moving, other]) await writers.write(append, [key], ["known"]);
+    for (const key of [first, moving, other]) await client.rpush(key, "known");
 
-    process.kill(replica.pid, "SIGSTOP");
     const waits = writers.write(append, [first], ["x"]);
     const together = [writers.write(append, [moving], ["x"]), writers.write(append, [other], ["x"])] as const;
     const resharding = startResharding(cluster.shards.map(({ master }) => master.url));
@@ -105,11 +104,10 @@ describe("a pipeline to a master of a cluster", () => {
     await until("it is known that the slot is open", async () => {
       return (await slotStateOf(client, slotOf(moving))).kind === "moving";
     });
-    process.kill(replica.pid, "SIGCONT");
 
-    await waits;
     await expect(together[0]).rejects.toThrow(/^TRYAGAIN /);
-    expect(await together[1]).toEqual({ reply: 2, unconfirmed: undefined });
+    expect((await together[1]).reply).toBe(2);
+    await waits;
     await slot.close();
     expect(await client.lrange(moving, 0, -1)).toEqual(["known"]);
   });
