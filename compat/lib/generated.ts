@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startRedisServer } from "../../test/support/redis-server.ts";
 import { type BuiltApplication, useApplication } from "./call.ts";
-import { must, newFolder } from "./folder.ts";
+import { checkout, must, newFolder } from "./folder.ts";
 import { openNestProject } from "./nest.ts";
 import { copyPage } from "./pages.ts";
 import { pathOf, type Runtime } from "./programs.ts";
@@ -69,6 +69,8 @@ async function openNext(
   const folder = join(parent, "shop");
   await must(folder, "npm", ["install", ...quiet, tarball, "zod@^4"], { env });
   copyPage("nextjs.md", "next", folder);
+  // The generated layout fetches fonts of Google while it is built, which not every machine can.
+  cpSync(join(checkout, "examples/next/app/layout.tsx"), join(folder, "app/layout.tsx"));
   await must(folder, "npm", ["run", "build"], { env, ms: BUILD_MS });
   return {
     folder,
