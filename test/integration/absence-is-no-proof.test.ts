@@ -104,6 +104,16 @@ describe("a refused connection proves nothing while something else of the effect
     expect(await run(act, { classify })).toMatchObject(underWay);
   });
 
+  it("a connection that a library opens by a timer", async () => {
+    const port = await listening(createTcpServer(() => {}));
+    const act = async () => {
+      const refused: unknown = await refusedFetch().catch((error) => error);
+      setTimeout(() => connect(port, "127.0.0.1").on("error", () => {}), 5);
+      throw refused;
+    };
+    expect(await run(act, { classify })).toMatchObject({ state: "in-doubt" });
+  });
+
   it("a slow look-up of a name", async () => {
     const found = latch();
     const act = async () => {

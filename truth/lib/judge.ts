@@ -56,11 +56,8 @@ export interface Judging extends Pick<Judged, "verdict" | "error" | "evidence"> 
 /** Compares the verdict with what downstream did. */
 export function judge(judging: Judging): Judged {
   const { verdict, acts, error, evidence } = judging;
-  // A client that gives up before it has sent anything has not met the misbehaviour: on a busy machine, before a slow server's greeting, or
-  // where it reads a reset together with the news of its connection.
-  const isNeverReached =
-    acts.isNeverReached === true || (acts.count === 0 && /: connect ECONNRESET/.test(error));
-  const proof = judging.proof ?? (isNeverReached ? "never reached" : undefined);
+  // A client that gives up before it has sent anything has not met the misbehaviour: on a busy machine, before a slow server's greeting.
+  const proof = judging.proof ?? (acts.isNeverReached === true ? "never reached" : undefined);
   return {
     verdict,
     acted: acts.count,

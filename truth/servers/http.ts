@@ -45,7 +45,8 @@ export async function openHttp(fault: Fault<HttpExchange>, library: string, acts
   server.on("connection", (socket: Socket) => {
     sockets.add(socket.on("error", () => {}));
     socket.once("close", () => sockets.delete(socket));
-    if (!fault.acts && fault.answer === undefined) socket.resetAndDestroy();
+    // Not before something came: a busy client would read the reset together with the news of its connection.
+    if (!fault.acts && fault.answer === undefined) socket.once("readable", () => socket.resetAndDestroy());
   });
   server.on("sessionError", () => {});
   server.on("request", async (request: IncomingMessage, response: ServerResponse) => {

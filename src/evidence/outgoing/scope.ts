@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** Which effect the running code belongs to, and what that effect is seen to send. */
@@ -12,8 +13,12 @@ export interface EffectScope {
 const scopes = new AsyncLocalStorage<EffectScope>();
 let running = 0;
 
+/** A library may connect by a timer a moment after it was called, as `postgres` does. */
+const SETTLES_MS = 20;
+
 /**
- * Runs an effect's function in a scope of its own.
+ * Runs an effect's function in a scope of its own. After an error the scope stays open for a moment: what was called beside the call that failed
+ * may only then leave.
  *
  * The storage works only while some effect runs: on Node.js 20 and 22 it slows every promise of the process (row `work-effect`).
  */
@@ -22,6 +27,9 @@ export async function inScope<T>(run: object, record: OutgoingRecord, work: () =
   running += 1;
   try {
     return await scopes.run(scope, work);
+  } catch (error) {
+    await sleep(SETTLES_MS);
+    throw error;
   } finally {
     record.isRunning = false;
     running -= 1;
