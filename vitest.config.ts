@@ -41,7 +41,7 @@ export default defineConfig({
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
-      project("unit", ["{src,jobs,dev,soak,faults,truth}/**/*.test.ts"]),
+      project("unit", ["{src,jobs,dev,lab}/**/*.test.ts"]),
       project("integration", ["test/integration/**/*.test.ts"]),
       // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or opens a browser.
       project("verify", [

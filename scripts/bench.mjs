@@ -5,5 +5,5 @@ import { setUpForBench } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpForBench();
-  return await show(process.execPath, ["--import", "tsx", "bench/run.ts", ...process.argv.slice(2)]);
+  return await show(process.execPath, ["--import", "tsx", "lab/bench/run.ts", ...process.argv.slice(2)]);
 });

@@ -5,6 +5,6 @@ import { setUpToTest } from "./lib/setup.mjs";
 
 await runScript(async () => {
   const CHROMIUM_PATH = await setUpToTest();
-  const args = ["--import", "tsx", "compat/run.ts", ...process.argv.slice(2)];
+  const args = ["--import", "tsx", "lab/compat/run.ts", ...process.argv.slice(2)];
   return await show(process.execPath, args, { CHROMIUM_PATH });
 });

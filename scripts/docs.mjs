@@ -33,11 +33,12 @@ const foldersWithPages = [
   "examples",
   "ops",
   "console",
-  "faults",
-  "fuzz",
-  "soak",
-  "bench",
-  "truth",
+  "lab",
+  "lab/faults",
+  "lab/fuzz",
+  "lab/soak",
+  "lab/bench",
+  "lab/truth",
 ];
 
 /** Generated sections by the name that pages use. */

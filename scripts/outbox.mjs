@@ -5,5 +5,5 @@ import { setUpWithServer } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpWithServer();
-  return await show(process.execPath, ["--import", "tsx", "bench/outbox.ts", ...process.argv.slice(2)]);
+  return await show(process.execPath, ["--import", "tsx", "lab/bench/outbox.ts", ...process.argv.slice(2)]);
 });

@@ -5,5 +5,5 @@ import { setUpWithServer } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpWithServer();
-  return await show(process.execPath, ["--import", "tsx", "soak/run.ts", ...process.argv.slice(2)]);
+  return await show(process.execPath, ["--import", "tsx", "lab/soak/run.ts", ...process.argv.slice(2)]);
 });

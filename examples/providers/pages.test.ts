@@ -32,7 +32,7 @@ const quoted: Quoted[] = pages.flatMap((page) => {
 
 /** What the compiler has against a page's code below the imports of its source. */
 function faultsOf(all: readonly Quoted[]): string[] {
-  const config = join(root, "truth/tsconfig.json");
+  const config = join(root, "lab/truth/tsconfig.json");
   const { options } = ts.parseJsonConfigFileContent(
     ts.readConfigFile(config, ts.sys.readFile).config,
     ts.sys,

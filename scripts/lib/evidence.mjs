@@ -4,8 +4,8 @@ import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "no
 import { step } from "./progress.mjs";
 import { capture, must, show } from "./run.mjs";
 
-const lockFile = "truth/package-lock.json";
-const stampFile = "truth/node_modules/.holdfast-lock-hash";
+const lockFile = "lab/truth/package-lock.json";
+const stampFile = "lab/truth/node_modules/.holdfast-lock-hash";
 /** The examples of providers use the same libraries. */
 const examplesLink = "examples/providers/node_modules";
 
@@ -27,7 +27,7 @@ export function librariesAreFresh({ withRuntimes }) {
 }
 
 export async function installLibraries({ withRuntimes }) {
-  const args = ["ci", "--prefix", "truth", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const args = ["ci", "--prefix", "lab/truth", "--ignore-scripts", "--no-audit", "--no-fund"];
   await step(`Installing client libraries${withRuntimes ? " and runtimes" : ""}`, () =>
     must(
       "npm",
@@ -36,7 +36,7 @@ export async function installLibraries({ withRuntimes }) {
     ),
   );
   rmSync(examplesLink, { force: true });
-  symlinkSync("../../truth/node_modules", examplesLink);
+  symlinkSync("../../lab/truth/node_modules", examplesLink);
   writeFileSync(stampFile, `${hashOfLockFile()}${withRuntimes ? " runtimes" : ""}`);
 }
 
@@ -45,5 +45,5 @@ function hashOfLockFile() {
 }
 
 function evidence(args) {
-  return [process.execPath, ["--import", "tsx", "truth/run.ts", ...args]];
+  return [process.execPath, ["--import", "tsx", "lab/truth/run.ts", ...args]];
 }

@@ -3,5 +3,5 @@ import { show } from "./run.mjs";
 
 /** Resolves to its exit code. */
 export function runFaults(args) {
-  return show(process.execPath, ["--import", "tsx", "faults/run.ts", ...args]);
+  return show(process.execPath, ["--import", "tsx", "lab/faults/run.ts", ...args]);
 }

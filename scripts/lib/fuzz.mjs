@@ -12,5 +12,5 @@ export function captureFuzz(args) {
 }
 
 function fuzzing(args) {
-  return [process.execPath, ["--import", "tsx", "fuzz/run.ts", ...args]];
+  return [process.execPath, ["--import", "tsx", "lab/fuzz/run.ts", ...args]];
 }

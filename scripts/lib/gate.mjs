@@ -21,7 +21,7 @@ const caches = "node_modules/.cache/holdfast";
 const checks = [
   { name: "types", run: () => checkTypes(".", "types") },
   { name: "types of the console", run: () => checkTypes("console", "console-types") },
-  { name: "types of the table of truth", run: () => checkTypes("truth", "truth-types") },
+  { name: "types of the table of truth", run: () => checkTypes("lab/truth", "truth-types") },
   {
     name: "imports",
     run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),

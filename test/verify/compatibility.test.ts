@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { type Combination, nest11, tryApplication } from "../../compat/lib/applications.ts";
-import { addProducer, bundlers, jobId } from "../../compat/lib/bundles.ts";
-import { checkout, pack, removeFolders } from "../../compat/lib/folder.ts";
-import { type Installed, install } from "../../compat/lib/installs.ts";
-import { checkTypes, openTypedProject, type TypedProject } from "../../compat/lib/types.ts";
+import { type Combination, nest11, tryApplication } from "../../lab/compat/lib/applications.ts";
+import { addProducer, bundlers, jobId } from "../../lab/compat/lib/bundles.ts";
+import { checkout, pack, removeFolders } from "../../lab/compat/lib/folder.ts";
+import { type Installed, install } from "../../lab/compat/lib/installs.ts";
+import { checkTypes, openTypedProject, type TypedProject } from "../../lab/compat/lib/types.ts";
 
 /** The short form of `npm run compat`. */
 describe("in somebody else's project the package", { timeout: 300_000 }, () => {

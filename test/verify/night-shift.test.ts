@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Night, startNight } from "../../bench/tasks/night.ts";
+import { type Night, startNight } from "../../lab/bench/tasks/night.ts";
 import {
   ACTIONS_MAX,
   type Performance,
@@ -8,7 +8,7 @@ import {
   performInTerminal,
   slowest,
   tasks,
-} from "../../bench/tasks/perform.ts";
+} from "../../lab/bench/tasks/perform.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 

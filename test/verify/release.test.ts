@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { checkout, newFolder, removeFolders, run } from "../../compat/lib/folder.ts";
+import { checkout, newFolder, removeFolders, run } from "../../lab/compat/lib/folder.ts";
 
 const COPIED = [
   ...["bin", "console", "dist", "scripts", "src"],

@@ -1,0 +1,83 @@
+import type { Table } from "../../../../test/support/report.ts";
+import type { Result } from "../result.ts";
+import { goal, latency, number, ratio, withRange } from "./numbers.ts";
+
+const MICROSECONDS = 1_000_000;
+
+/** The comparison as a table: two lines per row, one for each side. @param nameOf names a row */
+export function comparison(results: readonly Result[], nameOf: (result: Result) => string): Table {
+  return {
+    head: [
+      "",
+      "side",
+      "median (min–max)",
+      "unit",
+      "p50 / p90 / p99 ms",
+      "ratio (min–max)",
+      "goal",
+      "verdict",
+    ],
+    rows: results.flatMap((result) => {
+      const { row, holdfast, opponent, verdict } = result;
+      return [
+        [
+          nameOf(result),
+          holdfast.name,
+          withRange(holdfast.value),
+          row.unit,
+          latency(holdfast.latency),
+          ratio(result.ratio),
+          goal(row),
+          verdict,
+        ],
+        ["", opponent.name, withRange(opponent.value), row.unit, latency(opponent.latency), "", "", ""],
+      ];
+    }),
+  };
+}
+
+/** Where the time of one job went, for each side that counted it. */
+export function spendingTable(results: readonly Result[]): Table {
+  const sides = new Map(
+    results.flatMap(({ holdfast, opponent }) => [holdfast, opponent]).map((side) => [side.name, side]),
+  );
+  return {
+    head: ["", "µs a job", "process", "Redis", "of it commands", "jobs a turn of Redis"],
+    rows: [...sides.values()].flatMap(({ name, value, spent }) => {
+      if (spent === undefined) return [];
+      const parts = [spent.process, spent.store, spent.commands, spent.jobsPerTurn];
+      return [[name, number(MICROSECONDS / value.median), ...parts.map(number)]];
+    }),
+  };
+}
+
+/** Holdfast at each depth: the value, and its ratio to the shallowest. */
+export function growthTable(results: readonly Result[]): Table {
+  return {
+    head: ["", "waiting jobs", "median (min–max)", "unit", "ratio (min–max)"],
+    rows: growthSeries(results).flatMap(({ what, points }) => [
+      ...points.slice(0, 1).map(({ row, opponent }) => {
+        return [what, opponent.name, withRange(opponent.value), row.unit, ""];
+      }),
+      ...points.map(({ row, holdfast, ratio: toShallow }) => {
+        return ["", holdfast.name, withRange(holdfast.value), row.unit, ratio(toShallow)];
+      }),
+    ]),
+  };
+}
+
+export interface Series {
+  readonly what: string;
+  /** From shallow to deep. */
+  readonly points: readonly Result[];
+}
+
+export function growthSeries(results: readonly Result[]): Series[] {
+  const names = new Set(results.flatMap(({ row }) => row.growth?.what ?? []));
+  return [...names].map((what) => ({
+    what,
+    points: results
+      .filter(({ row }) => row.growth?.what === what)
+      .sort((a, b) => (a.row.growth?.depth ?? 0) - (b.row.growth?.depth ?? 0)),
+  }));
+}

@@ -1,0 +1,170 @@
+import { HoldfastError, type Producer } from "holdfast";
+import type { Redis } from "ioredis";
+import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
+import { ageDoubts } from "../../../test/support/doubts.ts";
+import { addCopies, type Lot } from "../../../test/support/job-copies.ts";
+import { writePast } from "../../../test/support/past.ts";
+import { ranBySchedule } from "../../../test/support/ran-by-schedule.ts";
+import { placeOrder, type Trade, trade } from "../../../test/support/shop.ts";
+import { type Call, untilAnswer } from "./answers.ts";
+import { catalogImport } from "./application.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Few are enough: the others are copies of them. */
+const busy: Trade = { confirmations: 40, invoices: 120, hooks: 60, videos: 40 };
+
+export const DOUBTS = 30;
+export const TO_CANCEL = 500;
+const IMPORTS = 6;
+
+/** What the tasks are about. */
+export interface Cast {
+  /** Of one job, which is to be found. */
+  readonly wantedKey: string;
+  /** A bad deploy's jobs, which are to be cancelled. */
+  readonly badTag: string;
+  /** 03:00 of this night, milliseconds since 1970. */
+  readonly threeMs: number;
+  /** Holds the running imports until it is opened. */
+  readonly gate: string;
+  /** A job of each kind, to be copied. */
+  readonly samples: Readonly<Record<"sent" | "invoiced" | "noVat" | "hook" | "report", string>>;
+}
+
+interface Page {
+  readonly jobs: readonly { readonly id: string }[];
+}
+
+/** Submits jobs of each kind, and waits until the worker has run them. */
+export async function submitTheNight(
+  producer: Producer,
+  call: Call,
+  env: Readonly<Record<string, string>>,
+): Promise<Cast> {
+  const gate = `catalogs-${Date.now()}-${Math.random()}`;
+  const badTag = "deploy:7f3a";
+  await untilAccepted(() =>
+    Promise.all([
+      trade(producer, busy),
+      ranBySchedule(env),
+      placeOrder(producer, 4_711),
+      // Every 90th order leaves its mail in doubt.
+      ...Array.from({ length: DOUBTS }, (_, index) => placeOrder(producer, 90_000 + 90 * index)),
+      producer.submitMany(
+        catalogImport,
+        Array.from({ length: IMPORTS }, (_, index) => ({
+          payload: { catalog: gate },
+          idempotencyKey: `catalog-${index}`,
+        })),
+      ),
+      producer.submitMany(
+        catalogImport,
+        Array.from({ length: TO_CANCEL }, (_, index) => ({
+          payload: { catalog: `bad-${index}` },
+          idempotencyKey: `bad-${index}`,
+          delayMs: DAY_MS,
+          tags: [badTag],
+        })),
+      ),
+    ]),
+  );
+  const idOf = async (filter: string) => {
+    const path = `jobs?limit=1&${filter}`;
+    const { jobs } = await untilAnswer<Page>(call, path, (page) => page.jobs.length > 0);
+    return jobs[0]?.id ?? "";
+  };
+  await untilAnswer<{ doubts: unknown[] }>(call, "doubts?limit=200", ({ doubts }) => doubts.length >= DOUBTS);
+  await untilAnswer<{ queues: { name: string; active: number; waiting: number }[] }>(
+    call,
+    "queues",
+    ({ queues }) =>
+      queues.every(({ name, active, waiting }) =>
+        name === "imports" ? active === IMPORTS : name === "media" || active + waiting === 0,
+      ),
+  );
+  const [sent, invoiced, noVat, hook, report] = await Promise.all([
+    idOf("type=order-confirmation&state=completed"),
+    idOf("type=invoice-pdf&state=completed"),
+    idOf("type=invoice-pdf&state=failed"),
+    idOf("type=partner-webhook&state=failed"),
+    idOf("type=nightly-report&state=completed"),
+  ]);
+  const three = new Date().setUTCHours(3, 0, 0, 0);
+  return {
+    wantedKey: "order-4711",
+    badTag,
+    threeMs: three < Date.now() - HOUR_MS ? three : three - DAY_MS,
+    gate,
+    samples: { sent, invoiced, noVat, hook, report },
+  };
+}
+
+const TRIES_MAX = 20;
+
+/** On a busy machine Redis may not answer in time. The same keys may be sent again. */
+async function untilAccepted(submit: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await submit();
+      return;
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.retryable) || tries === TRIES_MAX) throw error;
+    }
+  }
+}
+
+interface Kind {
+  readonly sample: keyof Cast["samples"];
+  readonly queue: string;
+  readonly share: number;
+  readonly lots: readonly Lot[];
+}
+
+/** Failures differ by code and message; numbers in a message do not make another reason. */
+const kinds: readonly Kind[] = [
+  { sample: "sent", queue: "default", share: 0.4, lots: [{ share: 1, state: "completed" }] },
+  {
+    sample: "hook",
+    queue: "default",
+    share: 0.2,
+    lots: [
+      { share: 8, state: "failed" },
+      { share: 3, state: "failed", reason: "HANDLER_FAILED: connect ECONNREFUSED 10.0.3.7:443" },
+      { share: 3, state: "failed", reason: "ATTEMPT_TIMED_OUT: the attempt took longer than 3600000 ms" },
+      { share: 1, state: "failed", reason: "CANCELLED: cancelled with key ops-day: partner asked for it" },
+      { share: 5, state: "delayed" },
+    ],
+  },
+  { sample: "invoiced", queue: "documents", share: 0.25, lots: [{ share: 1, state: "completed" }] },
+  { sample: "noVat", queue: "documents", share: 0.05, lots: [{ share: 1, state: "failed" }] },
+  { sample: "report", queue: "documents", share: 0.1, lots: [{ share: 1, state: "completed" }] },
+];
+
+/** Copies the jobs until there are enough, over a day, and writes what happened in that day. */
+export async function fillStore(client: Redis, prefix: string, cast: Cast, jobs: number): Promise<void> {
+  for (const { sample, queue, share, lots } of kinds) {
+    const copies = { count: Math.round(jobs * share), lots, spanMs: DAY_MS };
+    await addCopies(client, queueKeys(prefix, queue).start, cast.samples[sample], copies);
+  }
+  await writePast(client, prefix, 30, [
+    { queue: "default", type: "order-confirmation", perMinute: 8, runMs: 60, failed: 0.002 },
+    { queue: "default", type: "partner-webhook", perMinute: 4, runMs: 200, failed: 0.3 },
+    { queue: "documents", type: "invoice-pdf", perMinute: 6, runMs: 400, failed: 0.01 },
+  ]);
+  for (const queue of ["default", "documents"]) await ageDoubts(client, queueKeys(prefix, queue), HOUR_MS);
+  await markNight(client, prefix, cast.threeMs);
+}
+
+/** At 03:00 somebody paused a queue. Its stream is written anew, since entries cannot be added before others. */
+async function markNight(client: Redis, prefix: string, threeMs: number): Promise<void> {
+  const marks = queueKeys(prefix, "default").own("history:marks");
+  const present = await client.xrange(marks, "-", "+");
+  const own = [
+    [`${threeMs}-0`, ["kind", "paused", "text", "the partner is down", "by", "ops-day (session)"]],
+    [`${threeMs + 1_200_000}-0`, ["kind", "resumed", "text", "", "by", "ops-day (session)"]],
+  ] as const;
+  const pipeline = client.pipeline().del(marks);
+  for (const [id, fields] of [...own, ...present]) pipeline.xadd(marks, id, ...fields);
+  await pipeline.exec();
+}

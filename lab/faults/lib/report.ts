@@ -1,0 +1,160 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { commonFacts, markdownTable, plainTable } from "../../../test/support/report.ts";
+import type { Counts } from "./checker.ts";
+import { type Experiment, hasHeld, type Outcome, sum } from "./experiment.ts";
+import type { Result } from "./kept-results.ts";
+
+/** A result, with the experiment that it is of. */
+interface Shown extends Result {
+  readonly experiment: Experiment;
+}
+
+export function printOutcome(experiment: Experiment, outcome: Outcome, seed: number): void {
+  const { counts, table, measured, broken, controls } = outcome;
+  const found = Object.entries(counts).filter(([, count]) => count > 0);
+  const lines = [
+    found.map(([kind, count]) => `${kind} ${count}`).join(", "),
+    ...(table === undefined ? [] : plainTable(table).split("\n")),
+    ...measured,
+    ...controls.map(
+      ({ protection, isCaught, seen }) =>
+        `control without ${protection}: ${isCaught ? "caught" : "NOT CAUGHT"} (${seen})`,
+    ),
+    ...broken.map((what) => `BROKEN: ${what}`),
+    ...(hasHeld(outcome) ? [] : [`replay: npm run faults -- --only ${experiment.number} --seed ${seed}`]),
+  ];
+  process.stdout.write(`${lines.map((line) => `    ${line}`).join("\n")}\n`);
+}
+
+/** The counts in the report, and their names. */
+const columns: readonly [keyof Counts, string][] = [
+  ["faults", "faults (N)"],
+  ["acknowledged", "acknowledged"],
+  ["lost", "lost"],
+  ["recovered", "recovered after an unknown answer"],
+  ["repeated", "effects repeated"],
+  ["falselyDone", "falsely done"],
+  ["doubtDone", "in doubt, was done"],
+  ["doubtNotDone", "in doubt, was not"],
+  ["unexplained", "doubts unexplained"],
+  ["concealed", "doubts concealed"],
+  ["refused", "zombie steps refused"],
+  ["failed", "failed otherwise"],
+  ["notEnded", "not ended"],
+  ["stuck", "doubts stuck"],
+];
+
+/** Results of experiments that there are no more are left out. */
+export function writeReport(results: readonly Result[], experiments: readonly Experiment[]): void {
+  const shown = experiments.flatMap((experiment) => {
+    const result = results.find(({ number }) => number === experiment.number);
+    return result === undefined ? [] : [{ ...result, experiment }];
+  });
+  const missing = experiments.filter(({ number }) => !shown.some((each) => each.number === number));
+  const file = fileURLToPath(new URL("../../../docs/RELIABILITY.md", import.meta.url));
+  writeFileSync(file, `${report(shown, missing)}\n`);
+}
+
+function report(finished: readonly Shown[], missing: readonly Experiment[]): string {
+  const total = sum(finished.map(({ outcome }) => outcome.counts));
+  const held = finished.every(({ outcome }) => hasHeld(outcome));
+  const controls = finished.flatMap(({ outcome }) => outcome.controls);
+  const caught = controls.filter(({ isCaught }) => isCaught).length;
+  return [
+    "# Reliability: attempts to break Holdfast, and their results",
+    "",
+    "Written by `npm run faults`; do not edit by hand. `lab/faults/README.md` says how it is measured.",
+    "",
+    `**${total.acknowledged} jobs, ${total.faults} injected faults: ` +
+      `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
+    "",
+    "A run of some experiments replaces only their results, so this page can have results of several days:",
+    "",
+    markdownTable({ head: ["run", "experiments"], rows: runs(finished) }),
+    "",
+    ...(missing.length === 0
+      ? []
+      : [`Without a result: ${missing.map(({ number }) => number).join(", ")}.`, ""]),
+    "The latest run was on:",
+    "",
+    markdownTable({ head: ["", ""], rows: Object.entries(commonFacts()) }),
+    "",
+    "## All counts",
+    "",
+    "N counts faults that really happened: a process killed or paused, an answer cut off, an outage, a restart, a",
+    "storm. If nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
+    "",
+    markdownTable({
+      head: ["", ...finished.map(({ number }) => String(number)), "all", "95 % bound per fault"],
+      rows: columns.map(([kind, name]) => [
+        name,
+        ...finished.map(({ outcome }) => outcome.counts[kind]),
+        total[kind],
+        bounded.has(kind) ? bound(total[kind], total.faults) : "",
+      ]),
+    }),
+    "",
+    ...finished.flatMap(section),
+    "## Positive controls",
+    "",
+    "The same runs on a copy of the build, or of Redis's settings, with one protection removed. A checker that cannot",
+    "fail proves nothing.",
+    "",
+    markdownTable({
+      head: ["experiment", "without", "seen", "caught"],
+      rows: finished.flatMap(({ number, outcome }) =>
+        outcome.controls.map(({ protection, seen, isCaught }) => [
+          number,
+          protection,
+          seen,
+          isCaught ? "yes" : "**no**",
+        ]),
+      ),
+    }),
+  ].join("\n");
+}
+
+/** When, in which form and with which seed each experiment was run. */
+function runs(finished: readonly Shown[]): string[][] {
+  const byRun = new Map<string, number[]>();
+  for (const { date, form, seed, number } of finished) {
+    const run = `${date}, ${form} form, seed ${seed}`;
+    byRun.set(run, [...(byRun.get(run) ?? []), number]);
+  }
+  return [...byRun].map(([run, numbers]) => [run, numbers.join(", ")]);
+}
+
+function section({ experiment, form, outcome, seconds }: Shown): string[] {
+  const { counts, table, measured, broken } = outcome;
+  return [
+    `## ${experiment.number}. ${experiment.title}`,
+    "",
+    `- Fault: ${experiment.fault}`,
+    `- Must hold: ${experiment.mustHold}`,
+    `- Found: ${broken.length === 0 ? `nothing against it in ${counts.faults} faults (below ${bound(0, counts.faults)} per fault)` : "**broken**, see below"}`,
+    `- Jobs: ${counts.acknowledged}; time: ${Math.round(seconds)} s${form === "full" ? "" : "; short form"}`,
+    ...measured.map((sentence) => `- ${sentence[0]?.toUpperCase()}${sentence.slice(1)}`),
+    ...broken.map((what) => `- **Broken**: ${what}`),
+    "",
+    ...(table === undefined ? [] : [markdownTable(table), ""]),
+  ];
+}
+
+/** Counts that must be zero. */
+const bounded: ReadonlySet<keyof Counts> = new Set([
+  "lost",
+  "repeated",
+  "falselyDone",
+  "unexplained",
+  "concealed",
+  "failed",
+  "notEnded",
+  "stuck",
+]);
+
+/** The rule of three. */
+function bound(found: number, trials: number): string {
+  if (found > 0 || trials === 0) return "–";
+  return `${((3 / trials) * 100).toPrecision(2)} %`;
+}

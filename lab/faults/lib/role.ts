@@ -1,0 +1,140 @@
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { endChild } from "../../../test/support/command.ts";
+import { type Ready, readiness, startProcess } from "./processes.ts";
+
+/** An unplanned end of a process. */
+export interface Death {
+  readonly life: string;
+  readonly at: number;
+}
+
+export interface RoleOptions {
+  readonly name: string;
+  readonly script: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly directory: string;
+  /** Called for each process that was killed, by the laboratory or by its own injected fault. */
+  readonly onDeath: (death: Death) => void;
+  /** A worker asks for a fault in Redis, and goes on when Redis is dead. */
+  readonly onRedisInjection: (onDead: () => void) => Promise<unknown>;
+}
+
+/** A role whose process is restarted whenever it dies, as by a supervisor. */
+export interface Role {
+  readonly name: string;
+  /** Names the running process. */
+  readonly life: string;
+  readonly pid: number;
+  /** Of the running process, or of the next one if it ended while it started. */
+  ready(): Promise<Ready>;
+  signal(signal: NodeJS.Signals): void;
+  /**
+   * Ends the process with SIGTERM, and starts the next.
+   *
+   * @param script of another installation, for this and all later processes
+   * @returns its exit code
+   */
+  replace(script?: string): Promise<number | null>;
+  /** How many processes it has had. */
+  readonly lives: number;
+  /** How many of them ended by themselves after they were ready. */
+  readonly ended: number;
+  /** @default SIGKILL */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const RESTART_MS = 20;
+const READY_WITHIN_MS = 60_000;
+
+export function startRole(options: RoleOptions): Role {
+  let { script } = options;
+  let lives = 0;
+  let ended = 0;
+  let isEnding = false;
+  let isReplacing = false;
+  let current: { child: ChildProcess; life: string; ready: Promise<Ready> } = begin();
+
+  function begin() {
+    lives += 1;
+    const life = `${options.name}.${lives}`;
+    const env = { ...options.env, LAB_LIFE: life };
+    const child = startProcess(script, env, join(options.directory, "logs", `${life}.log`));
+    let isReady = false;
+    child.once("exit", (_code, signal) => {
+      if (signal !== null) options.onDeath({ life, at: Date.now() });
+      if (isEnding || isReplacing) return;
+      if (signal === null && isReady) ended += 1;
+      again();
+    });
+    child.on("message", (message: { inject?: "store" }) => {
+      if (message.inject === undefined) return;
+      const goOn = () => void (child.connected && child.send("injected"));
+      // If a fault was already being injected, nobody reports when Redis is dead. It is back at the latest now.
+      options.onRedisInjection(goOn).then(goOn, goOn);
+    });
+    const ready = readiness(child);
+    ready.then(
+      () => {
+        isReady = true;
+      },
+      () => {},
+    );
+    return { child, life, ready };
+  }
+
+  function again() {
+    sleep(RESTART_MS).then(() => {
+      if (!isEnding) current = begin();
+    });
+  }
+
+  return {
+    name: options.name,
+    get life() {
+      return current.life;
+    },
+    get pid() {
+      return current.child.pid ?? 0;
+    },
+    get lives() {
+      return lives;
+    },
+    get ended() {
+      return ended;
+    },
+    async ready() {
+      const giveUpAt = performance.now() + READY_WITHIN_MS;
+      for (;;) {
+        const { child, ready } = current;
+        try {
+          const answer = await ready;
+          // One that was just killed was ready, too, and its successor has not begun.
+          if (isEnding || isAlive(child)) return answer;
+        } catch (error) {
+          if (isEnding || performance.now() > giveUpAt) throw error;
+        }
+        await sleep(RESTART_MS);
+      }
+    },
+    signal: (signal) => void current.child.kill(signal),
+    async replace(next) {
+      isReplacing = true;
+      const { child } = current;
+      await endChild(child, "SIGTERM");
+      isReplacing = false;
+      script = next ?? script;
+      current = begin();
+      return child.exitCode;
+    },
+    async stop(signal = "SIGKILL") {
+      isEnding = true;
+      await endChild(current.child, signal);
+    },
+  };
+}
+
+function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
