@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { runCommand, say, seedFrom, UsageError, wholeNumber } from "../../test/support/command.ts";
 import { createRandom } from "../../test/support/random.ts";
+import { inLanes } from "../lib/waiting.ts";
 import { experiments } from "./experiments/index.ts";
 import { noCounts } from "./lib/checker.ts";
 import { type Experiment, hasHeld, type Outcome } from "./lib/experiment.ts";
@@ -9,7 +10,6 @@ import { mergeResults, type Result, readResults, writeResults } from "./lib/kept
 import { type Board, openBoard } from "./lib/progress.ts";
 import { printOutcome, writeReport } from "./lib/report.ts";
 import { rollingUpgrade } from "./lib/rolling-upgrade.ts";
-import { inLanes } from "./lib/waiting.ts";
 
 const usage = `npm run faults -- [options]
 

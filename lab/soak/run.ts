@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { number } from "../bench/lib/report/numbers.ts";
 import { requireWritable, runCommand, say, UsageError, wholeNumber } from "../../test/support/command.ts";
+import { number } from "../lib/numbers.ts";
 import { type Load, startLoad } from "./lib/load.ts";
 import { hasHeld, printSoak, type Soak, writeSoak } from "./lib/report.ts";
 import { openSampler, type Sampler } from "./lib/sampler.ts";

@@ -1,8 +1,8 @@
 // Everything that breaks the service by hand, in the order of the tour. Each break is the same steps on both sides.
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { powerCutEnvironment } from "../faults/lib/power-cut.ts";
 import { until } from "../../test/support/until.ts";
+import { powerCutEnvironment } from "../lib/power-cut.ts";
 import { startCut } from "./cut.ts";
 import type { Scene } from "./scene.ts";
 import type { Clocks, Role } from "./sides.ts";

@@ -1,13 +1,14 @@
 import { join } from "node:path";
-import { install } from "../faults/lib/installation.ts";
-import { withoutAgreement } from "../faults/lib/mutations.ts";
 import { runCommand, say, UsageError } from "../../test/support/command.ts";
 import { type RedisServer, startRedisServer } from "../../test/support/redis-server.ts";
+import { install } from "../faults/lib/installation.ts";
+import { withoutAgreement } from "../faults/lib/mutations.ts";
 import type { Mode } from "./lib/effect-names.ts";
 import { openProgress } from "./lib/progress.ts";
 import { printResults, writeReport } from "./lib/report.ts";
 import { hasHeld, type Results } from "./lib/results.ts";
-import { type Row, rowsAlone, rowsInCompany, rowsOfNeighbours } from "./lib/rows.ts";
+import type { Row } from "./lib/row.ts";
+import { rowsAlone, rowsInCompany, rowsOfNeighbours } from "./lib/rows.ts";
 import { type RunOptions, type RuntimeRun, runRows } from "./lib/run-rows.ts";
 import { chooseRuntimes, type Runtime, thisNode } from "./lib/runtimes.ts";
 import { libraries } from "./libraries.ts";

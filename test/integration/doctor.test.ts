@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { startProxy } from "../../lab/faults/lib/proxy.ts";
+import { startProxy } from "../../lab/lib/proxy.ts";
 import { queueKey } from "../../src/core/bullmq/store/queue-keys.ts";
 import { openQueueStores } from "../../src/core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../src/core/job/internal-queue.ts";

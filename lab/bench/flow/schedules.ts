@@ -5,10 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createOperator, type StandaloneOperator } from "holdfast";
 import { Redis } from "ioredis";
-import { patiently } from "../../faults/lib/inside/patiently.ts";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { submittedAt } from "../../../src/core/job/job-id.ts";
 import { until } from "../../../test/support/until.ts";
+import { patiently } from "../../faults/lib/inside/patiently.ts";
 import { scheduledApplication } from "./scheduled-job.ts";
 
 /** What a scheduler costs while ten of its schedules tick each second, and how late ticks are. */

@@ -1,4 +1,4 @@
-import { withBuildOf } from "./installation.ts";
+import { withBuildOf } from "../../lib/installation.ts";
 import type { Row, Side } from "./row.ts";
 
 /** A lower ratio is more than noise. */

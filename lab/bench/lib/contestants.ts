@@ -1,4 +1,4 @@
-import { type Started, startHoldfast, startScript } from "./processes.ts";
+import { type Started, startHoldfast, startScript } from "../../lib/processes.ts";
 
 /** A queue seen from outside. */
 export interface Contestant {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { latencyOf } from "../../lib/statistics.ts";
 import type { Contestant } from "./contestants.ts";
 import type { Latency } from "./row.ts";
 import { countSpending, type Spent } from "./spending.ts";
-import { latencyOf } from "./statistics.ts";
 import type { ConnectedRedis } from "./store.ts";
 
 const LOOK_EVERY_MS = 3;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
+import { startScript } from "../../lib/processes.ts";
 import type { JobType } from "./inside/contestant.ts";
-import { startScript } from "./processes.ts";
 import type { Latency } from "./row.ts";
 
 /** An order to a driver process. */

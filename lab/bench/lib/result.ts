@@ -1,7 +1,7 @@
+import { type Spread, spread } from "../../lib/statistics.ts";
 import type { Samples } from "./measure.ts";
 import type { Latency, Row, Sample } from "./row.ts";
 import type { Spent } from "./spending.ts";
-import { type Spread, spread } from "./statistics.ts";
 
 /** The outcome of a row. */
 export interface Result {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { startRedisServer } from "../../../test/support/redis-server.ts";
-import { installation } from "./installation.ts";
+import { installation } from "../../lib/installation.ts";
 
 /** An empty Redis for one measurement. Every side waits for the disk with each acknowledgement. */
 export interface ConnectedRedis {

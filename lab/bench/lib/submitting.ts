@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Started, startHoldfast, startScript } from "../../lib/processes.ts";
 import type { Contestant } from "./contestants.ts";
 import { startDriver } from "./driver.ts";
-import { type Started, startHoldfast, startScript } from "./processes.ts";
 import type { Form, Sample, Side } from "./row.ts";
 import { freshSide } from "./side.ts";
 import { countSpending } from "./spending.ts";

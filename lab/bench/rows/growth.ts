@@ -1,7 +1,7 @@
+import { number } from "../../lib/numbers.ts";
 import { holdfast, KEEP_COMPLETED } from "../lib/contestants.ts";
 import { deepen } from "../lib/deepen.ts";
 import { remaining, timeDraining } from "../lib/draining.ts";
-import { number } from "../lib/report/numbers.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
 import { type ConnectedRedis, openStore } from "../lib/store.ts";
 import { holdfastApi, submitOverHttp } from "../lib/submitting.ts";

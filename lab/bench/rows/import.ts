@@ -1,6 +1,6 @@
-import { startScript } from "../lib/processes.ts";
+import { startScript } from "../../lib/processes.ts";
+import { spread } from "../../lib/statistics.ts";
 import type { Form, Row, Side } from "../lib/row.ts";
-import { spread } from "../lib/statistics.ts";
 
 /** What a process pays to be a producer, before it connects. */
 export function importRows({ isQuick }: Form): Row[] {

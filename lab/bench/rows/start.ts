@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { latencyOf } from "../../lib/statistics.ts";
 import { bullmq, type Contestant, holdfast, KEEP_COMPLETED } from "../lib/contestants.ts";
 import { remaining } from "../lib/draining.ts";
 import { startDriver } from "../lib/driver.ts";
 import type { Form, Row, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
-import { latencyOf } from "../lib/statistics.ts";
 
 /** Long enough for the worker to wait for work again. */
 const PAUSE_MS = 3;

@@ -1,7 +1,7 @@
+import { number } from "../../lib/numbers.ts";
 import { bullmq, type Contestant, holdfast } from "../lib/contestants.ts";
 import { deepen } from "../lib/deepen.ts";
 import { startDriver } from "../lib/driver.ts";
-import { number } from "../lib/report/numbers.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
 import { type ConnectedRedis, openStore } from "../lib/store.ts";
 

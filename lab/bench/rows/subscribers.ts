@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Started, startHoldfast, startScript } from "../../lib/processes.ts";
 import { holdfast, KEEP_COMPLETED } from "../lib/contestants.ts";
-import { type Started, startHoldfast, startScript } from "../lib/processes.ts";
 import type { Form, Latency, Row, Sample, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
 import { CONCURRENCY } from "./work.ts";

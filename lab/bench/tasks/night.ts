@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createProducer } from "holdfast";
 import { Redis } from "ioredis";
-import { type Started, startHoldfast } from "../lib/processes.ts";
+import { type Started, startHoldfast } from "../../lib/processes.ts";
 import type { Call } from "./answers.ts";
 import { shopAtNight } from "./application.ts";
 import { type Cast, fillStore, submitTheNight } from "./seed.ts";

@@ -1,13 +1,13 @@
 import type { Table } from "../../../test/support/report.ts";
+import { groupBy } from "../../lib/group-by.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, injectionsIn, isGivenUp, type JobRecord, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
-import { groupBy } from "../lib/group-by.ts";
 import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
 import { withoutReservation } from "../lib/mutations.ts";
 import { type Testbed, type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const killWorker: Experiment = {
   number: 1,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Table } from "../../../test/support/report.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, injectionsIn, type JobRecord, refusals, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -9,7 +10,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutFence, withoutPauseCheck } from "../lib/mutations.ts";
 import { LOCK_MS, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const stopWorker: Experiment = {
   number: 2,

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
+import { startProxy } from "../../lib/proxy.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check } from "../lib/checker.ts";
 import { librarySubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { withoutKey } from "../lib/mutations.ts";
-import { startProxy } from "../lib/proxy.ts";
 import { duplicatesIn, jobsPerKey } from "../lib/store-contents.ts";
 import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 

@@ -1,3 +1,5 @@
+import type { Network } from "../../lib/proxy.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { type ApiCaller, openApiCaller } from "../lib/api-calls.ts";
 import { check } from "../lib/checker.ts";
@@ -5,9 +7,7 @@ import { apiSubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment } from "../lib/experiment.ts";
 import type { Answer } from "../lib/inside/caller.ts";
 import { withoutDeadline } from "../lib/mutations.ts";
-import type { Network } from "../lib/proxy.ts";
 import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
 export const badNetwork: Experiment = {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { powerCutEnvironment } from "../../lib/power-cut.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { actJob, actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, injectionsIn, type Verdict } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, type Experiment, sum } from "../lib/experiment.ts";
-import { powerCutEnvironment } from "../lib/power-cut.ts";
 import { type Testbed, type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const killStore: Experiment = {
   number: 5,
@@ -40,7 +40,7 @@ export const killStore: Experiment = {
         "the time to recover is from the kill to the first acknowledgement after it; Redis is restarted at once",
         powerCuts === undefined
           ? "power cuts were left out: they need Linux and a C compiler"
-          : "a power cut loses everything that Redis had written and not fsynced; see `faults/lib/power-cut.c`",
+          : "a power cut loses everything that Redis had written and not fsynced; see `lab/lib/power-cut.c`",
         "what `everysec` loses is measured, not promised: Holdfast refuses such settings at durability `disk`",
         `killed while a worker was between reservation and commit: ${between.counts.faults} times, ` +
           `${between.counts.doubtDone + between.counts.doubtNotDone} effects in doubt, ${between.counts.repeated} repeated`,

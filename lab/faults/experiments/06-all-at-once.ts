@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const allAtOnce: Experiment = {
   number: 6,

@@ -2,6 +2,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync 
 import { join } from "node:path";
 import type { Random } from "../../../test/support/random.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
+import { until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { noCounts } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
@@ -9,7 +10,6 @@ import { type Context, type Control, type Experiment, untilCaught } from "../lib
 import { submitUntilLossIsNoticed } from "../lib/flush.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
 export const damagedLog: Experiment = {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check } from "../lib/checker.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const outage: Experiment = {
   number: 8,

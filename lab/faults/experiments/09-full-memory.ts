@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, isGivenUp, isStartedTwice, type Verdict } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
@@ -14,7 +15,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutAdmission, withoutRoomForCommits } from "../lib/mutations.ts";
 import { LONG_LOCK, type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullMemory: Experiment = {
   number: 9,

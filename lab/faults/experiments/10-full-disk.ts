@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, noCounts, type Verdict } from "../lib/checker.ts";
 import { apiSubmitter } from "../lib/client.ts";
@@ -13,7 +14,6 @@ import {
 import { mountSmallDisk, type SmallDisk } from "../lib/small-disk.ts";
 import { keepStoreRunning } from "../lib/store-keeper.ts";
 import { type Testbed, type TestbedOptions, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const fullDisk: Experiment = {
   number: 10,

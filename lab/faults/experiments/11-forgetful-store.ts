@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Random } from "../../../test/support/random.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, noCounts } from "../lib/checker.ts";
 import { apiSubmitter, librarySubmitter } from "../lib/client.ts";
@@ -16,7 +17,6 @@ import { type Flushed, flush, RUNNING } from "../lib/flush.ts";
 import { patiently } from "../lib/inside/patiently.ts";
 import { withoutEpoch, withoutScripts } from "../lib/mutations.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
 export const forgetfulStore: Experiment = {

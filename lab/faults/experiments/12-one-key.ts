@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { inLanes } from "../../lib/waiting.ts";
 import { check } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
 import { withoutKey } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
 import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const oneKey: Experiment = {
   number: 12,

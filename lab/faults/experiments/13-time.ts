@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check } from "../lib/checker.ts";
 import { runAcrossChanges } from "../lib/clock-changes.ts";
@@ -9,7 +10,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutKey, withoutRedisClock } from "../lib/mutations.ts";
 import { type Role, startRole } from "../lib/role.ts";
 import { allEnded, LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const time: Experiment = {
   number: 13,

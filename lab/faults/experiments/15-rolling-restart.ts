@@ -1,10 +1,10 @@
 import { QueueEvents } from "bullmq";
 import type { JobStatus } from "holdfast";
+import { inLanes } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, isGivenUp, isStartedTwice } from "../lib/checker.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const rollingRestart: Experiment = {
   number: 15,

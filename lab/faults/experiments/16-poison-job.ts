@@ -1,8 +1,8 @@
+import { inLanes } from "../../lib/waiting.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Client, Submission } from "../lib/client.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
 import { LOCK_MS, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 /** Its attempts plus the five crashes that the default policy allows. */
 const STARTS_ALLOWED = 3 + 5;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import {
   type Answers,
@@ -15,7 +16,6 @@ import type { Submission, Submitter } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const changedQueue: Experiment = {
   number: 18,

@@ -1,10 +1,10 @@
+import { groupBy } from "../../lib/group-by.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { type Counts, noCounts } from "../lib/checker.ts";
 import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
-import { groupBy } from "../lib/group-by.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutLedgerLife } from "../lib/mutations.ts";
 import { allEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 /** How long effects are remembered: less than the pause between two attempts. */
 const RETENTION_MS = 1_000;

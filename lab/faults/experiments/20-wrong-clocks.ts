@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Receipt } from "holdfast";
 import { endChild } from "../../../test/support/command.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { patiently } from "../lib/inside/patiently.ts";
@@ -10,7 +11,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutClocks } from "../lib/mutations.ts";
 import { readiness, startProcess } from "../lib/processes.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { until } from "../../lib/waiting.ts";
 import { check, type JobRecord } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -6,7 +7,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutLoopWatch } from "../lib/mutations.ts";
 import { type Role, startRole } from "../lib/role.ts";
 import { LOCK_MS, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { until } from "../lib/waiting.ts";
 
 const STARTS_ALLOWED = 2;
 /** Covers the shortest block, the time-out, the stall and a restart, with room for a busy machine. */

@@ -1,5 +1,6 @@
 import type { StandaloneOperator } from "holdfast";
 import { queueKey } from "../../../src/core/bullmq/store/queue-keys.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob, repeated } from "../lib/act-jobs.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
@@ -9,7 +10,6 @@ import { injectionPoints } from "../lib/inside/points.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutKeptCancellations } from "../lib/mutations.ts";
 import { LOCK_MS, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
 /** How long a job cancelled at its claim runs, and how long it may still run after the answer. */

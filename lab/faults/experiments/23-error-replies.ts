@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { RedisServer } from "../../../test/support/redis-server.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import { findStuckSoon } from "../lib/doubt-check.ts";
@@ -16,7 +17,6 @@ import { injectionPoints } from "../lib/inside/points.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutRepetition } from "../lib/mutations.ts";
 import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 /** How Redis starts and stops refusing writes. */
 interface Refusal {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import { findStuckSoon } from "../lib/doubt-check.ts";
@@ -6,7 +7,6 @@ import { brokenBy, type Context, type Control, type Experiment, untilCaught } fr
 import { patiently } from "../lib/inside/patiently.ts";
 import { withoutGoingOn } from "../lib/mutations.ts";
 import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 const OPERATORS = 4;
 const CANCEL_SHARE = 0.1;

@@ -1,10 +1,10 @@
+import { inLanes, until } from "../../lib/waiting.ts";
 import { check, type JobRecord, noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import type { Context, Experiment } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutJoining } from "../lib/mutations.ts";
 import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 /** Three attempts, plus five crashes, because a lock lost on a busy machine counts as one. */
 const STARTS_ALLOWED = 3 + 5;

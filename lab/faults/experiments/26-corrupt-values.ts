@@ -1,5 +1,6 @@
 import { queueKey } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { garbage } from "../../../test/support/garbage-fields.ts";
+import { until } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
@@ -7,7 +8,6 @@ import { oddKinds } from "../lib/inside/odd-kinds.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutReadingGuard } from "../lib/mutations.ts";
 import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { until } from "../lib/waiting.ts";
 import { withRedis } from "../lib/with-redis.ts";
 
 const PREFIX = "lab";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startResharding } from "../../../test/support/open-slot.ts";
 import { type RedisCluster, type Shard, startRedisCluster } from "../../../test/support/redis-cluster.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { inSync, killBoth, killMaster } from "../lib/cluster-roles.ts";
 import { type Context, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -8,7 +9,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutSlotGuard, withoutWait } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
 import { outcomeOf, type Trial, underLoad, withServers } from "../lib/under-load.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const cluster: Experiment = {
   number: 27,

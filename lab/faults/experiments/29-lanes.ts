@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../../test/support/random.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import {
@@ -10,12 +11,11 @@ import {
   type Experiment,
   untilCaught,
 } from "../lib/experiment.ts";
-import type { LanePayload } from "../lib/inside/application.ts";
+import type { LanePayload } from "../lib/inside/contracts.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { type LaneFaults, laneFaults } from "../lib/lane-faults.ts";
 import { withoutHoldingBack, withoutLaneOrder, withoutLaneSweep } from "../lib/mutations.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const lanes: Experiment = {
   number: 29,

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../../test/support/random.ts";
 import type { Table } from "../../../test/support/report.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
-import type { CallPayload } from "../lib/inside/application.ts";
+import type { CallPayload } from "../lib/inside/contracts.ts";
 import {
   type ClientName,
   canMisbehave,
@@ -17,7 +18,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutDoubt, withoutOutgoing } from "../lib/mutations.ts";
 import { allEnded, LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 /** How many jobs misbehave more than once before the downstream answers. */
 const AGAIN_SHARE = 0.3;

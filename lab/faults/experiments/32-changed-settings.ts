@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { type Counts, check, noCounts } from "../lib/checker.ts";
 import { librarySubmitter, type Submitter } from "../lib/client.ts";
@@ -8,7 +9,6 @@ import { patiently } from "../lib/inside/patiently.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutFitnessWatch } from "../lib/mutations.ts";
 import { LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
 
 /** A requirement that Redis no longer meets, and what sets it right. */

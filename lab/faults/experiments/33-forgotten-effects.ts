@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StandaloneOperator } from "holdfast";
+import { groupBy } from "../../lib/group-by.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { type Counts, noCounts } from "../lib/checker.ts";
 import { type Context, type Control, type Experiment, sum, untilCaught } from "../lib/experiment.ts";
-import { groupBy } from "../lib/group-by.ts";
-import type { ActPayload } from "../lib/inside/application.ts";
+import type { ActPayload } from "../lib/inside/contracts.ts";
 import { patiently } from "../lib/inside/patiently.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutLedgerOfFailed } from "../lib/mutations.ts";
 import { allEnded, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { outcomeOf, withOperator } from "../lib/with-operator.ts";
 
 const RETENTION_MS = 1_000;

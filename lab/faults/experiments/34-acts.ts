@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobContract, Producer, StandaloneOperator } from "holdfast";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { repeated } from "../lib/act-jobs.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -7,7 +8,6 @@ import { patiently } from "../lib/inside/patiently.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutFollowing } from "../lib/mutations.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
 
 /** How many jobs an act may do in a time; undefined: as many as it can. */

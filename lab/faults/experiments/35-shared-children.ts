@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobContract, Producer, StandaloneOperator } from "holdfast";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Context, Control, Experiment } from "../lib/experiment.ts";
 import { patiently } from "../lib/inside/patiently.ts";
 import { withoutOtherParents } from "../lib/mutations.ts";
 import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { outcomeOf, withOperator } from "../lib/with-operator.ts";
 
 /** So many flows in turn have this many children in common. */

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Producer } from "holdfast";
 import type { Random } from "../../../test/support/random.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { check, noCounts, type Verdict } from "../lib/checker.ts";
 import { librarySubmitter, type Submission, type Submitter } from "../lib/client.ts";
 import {
@@ -15,14 +16,13 @@ import {
   sum,
   untilCaught,
 } from "../lib/experiment.ts";
-import type { CardsPayload } from "../lib/inside/application.ts";
+import type { CardsPayload } from "../lib/inside/contracts.ts";
 import { patiently } from "../lib/inside/patiently.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutKeysInUse } from "../lib/mutations.ts";
 import { neutralEnvironment } from "../lib/processes.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const encryption: Experiment = {
   number: 36,

@@ -1,4 +1,5 @@
 import type { StandaloneOperator } from "holdfast";
+import { until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { type Counts, check } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, controlOf, type Experiment } from "../lib/experiment.ts";
@@ -7,7 +8,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutQuestion } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { until } from "../lib/waiting.ts";
 import { outcomeOf, withOperator } from "../lib/with-operator.ts";
 
 export const pendingRuns: Experiment = {

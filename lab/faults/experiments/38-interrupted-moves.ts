@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fixCluster, type OpenSlot, startResharding } from "../../../test/support/open-slot.ts";
 import type { Random } from "../../../test/support/random.ts";
 import { type RedisCluster, type Shard, startRedisCluster } from "../../../test/support/redis-cluster.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { inSync, killMaster, untilReplicated } from "../lib/cluster-roles.ts";
 import { type Context, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -9,7 +10,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutSlotWatch } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
 import { outcomeOf, type Trial, underLoad, withServers } from "../lib/under-load.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const interruptedMoves: Experiment = {
   number: 38,

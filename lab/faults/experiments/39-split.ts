@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type SentinelSet, startSentinelSet } from "../../../test/support/redis-sentinel.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import { librarySubmitter, type Submitter } from "../lib/client.ts";
 import { brokenBy, type Context, controlOf, type Experiment, sum } from "../lib/experiment.ts";
-import type { ActPayload } from "../lib/inside/application.ts";
+import type { ActPayload } from "../lib/inside/contracts.ts";
 import { patiently } from "../lib/inside/patiently.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutWait } from "../lib/mutations.ts";
 import { settled, untilPromoted } from "../lib/sentinel-roles.ts";
 import { createSplitNetwork, LEFT, type SplitNetwork } from "../lib/split-network.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
 
 export const split: Experiment = {

@@ -3,6 +3,7 @@ import type { StandaloneOperator } from "holdfast";
 import type { Redis } from "ioredis";
 import { submittedAt } from "../../../src/core/job/job-id.ts";
 import type { Random } from "../../../test/support/random.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { atOnce } from "../lib/at-once.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -11,7 +12,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutKey, withoutVersions } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
 import { withRedis } from "../lib/with-redis.ts";
 

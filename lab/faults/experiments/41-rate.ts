@@ -3,6 +3,8 @@ import { Redis } from "ioredis";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import type { Random } from "../../../test/support/random.ts";
 import { mostStartsIn, type Start, startsOf } from "../../../test/support/starts.ts";
+import { groupBy } from "../../lib/group-by.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { check, type Verdict } from "../lib/checker.ts";
 import {
   brokenBy,
@@ -12,12 +14,10 @@ import {
   type Experiment,
   untilCaught,
 } from "../lib/experiment.ts";
-import { groupBy } from "../lib/group-by.ts";
-import type { LanePayload } from "../lib/inside/application.ts";
+import type { LanePayload } from "../lib/inside/contracts.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutTokensOfRetries, withoutWindow } from "../lib/mutations.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const rate: Experiment = {
   number: 41,

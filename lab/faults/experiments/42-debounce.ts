@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutAtomicReplacement } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const debounce: Experiment = {
   number: 42,

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { keptBytes } from "../../../test/support/kept-bytes.ts";
+import { groupBy } from "../../lib/group-by.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
-import { groupBy } from "../lib/group-by.ts";
-import type { SizedPayload } from "../lib/inside/application.ts";
+import type { SizedPayload } from "../lib/inside/contracts.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutCatchUp, withoutReduction } from "../lib/mutations.ts";
 import { allEnded, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
 import { withRedis } from "../lib/with-redis.ts";
 

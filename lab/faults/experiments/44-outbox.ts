@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { createDatabase, type PostgresServer, startPostgres } from "../../../test/support/postgres.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
 import { patiently } from "../lib/inside/patiently.ts";
@@ -9,7 +10,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutDeletionLast } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const outbox: Experiment = {
   number: 44,

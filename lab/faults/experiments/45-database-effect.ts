@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { databaseEffectSql } from "holdfast/postgres";
 import pg from "pg";
 import { createDatabase, type PostgresServer, startPostgres } from "../../../test/support/postgres.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { noCounts } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import { type Context, type Control, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
@@ -14,7 +15,6 @@ import {
 import type { Mutation } from "../lib/installation.ts";
 import { withoutOneTransaction } from "../lib/mutations.ts";
 import { allEnded, type Testbed, untilEnded, withTestbed } from "../lib/testbed.ts";
-import { inLanes } from "../lib/waiting.ts";
 import { withOperator } from "../lib/with-operator.ts";
 
 type Point = InjectionPoint | CommitPoint;

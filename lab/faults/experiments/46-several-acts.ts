@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Table } from "../../../test/support/report.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { check, type JobRecord, type Verdict } from "../lib/checker.ts";
 import type { Submission } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
-import type { SeveralPayload } from "../lib/inside/application.ts";
+import type { SeveralPayload } from "../lib/inside/contracts.ts";
 import { orders, refusals, type Way, wayNames } from "../lib/inside/several/plan.ts";
 import { withoutAgreement } from "../lib/mutations.ts";
 import { allEnded, LONG_LOCK, type Testbed, withTestbed } from "../lib/testbed.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 const KILL_PAUSE_MS = [300, 1_500] as const;
 

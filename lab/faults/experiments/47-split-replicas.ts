@@ -3,16 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startRedisCluster } from "../../../test/support/redis-cluster.ts";
 import { startSentinelSet } from "../../../test/support/redis-sentinel.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { check, noCounts, type Verdict } from "../lib/checker.ts";
 import { apiSubmitter, type Submitter } from "../lib/client.ts";
 import { replicasOf } from "../lib/cluster-roles.ts";
 import { brokenBy, type Context, type Control, controlOf, type Experiment, sum } from "../lib/experiment.ts";
-import type { ActPayload } from "../lib/inside/application.ts";
+import type { ActPayload } from "../lib/inside/contracts.ts";
 import { settled, untilPromoted } from "../lib/sentinel-roles.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 import { openTwoSides, type TwoSides } from "../lib/two-sides.ts";
-import { inLanes, until } from "../lib/waiting.ts";
 
 export const splitReplicas: Experiment = {
   number: 47,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fixCluster, startResharding } from "../../../test/support/open-slot.ts";
 import type { Random } from "../../../test/support/random.ts";
 import { type RedisCluster, startRedisCluster } from "../../../test/support/redis-cluster.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { apiSubmitter, type Submission } from "../lib/client.ts";
 import { failOver, inSync, untilReplicated } from "../lib/cluster-roles.ts";
@@ -10,7 +11,6 @@ import type { Mutation } from "../lib/installation.ts";
 import { withoutViewLease } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
 import { outcomeOf, type Trial, underLoad, withServers } from "../lib/under-load.ts";
-import { inLanes } from "../lib/waiting.ts";
 
 export const sleepers: Experiment = {
   number: 51,

@@ -1,6 +1,6 @@
 import type { Random } from "../../../test/support/random.ts";
 import type { Submission } from "./client.ts";
-import type { ActPayload } from "./inside/application.ts";
+import type { ActPayload } from "./inside/contracts.ts";
 
 type Injection = NonNullable<ActPayload["inject"]>;
 

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { endChild } from "../../../test/support/command.ts";
+import { until } from "../../lib/waiting.ts";
 import type { Answer, Call, Order } from "./inside/caller.ts";
 import { readiness, startProcess } from "./processes.ts";
 import type { Testbed } from "./testbed.ts";
-import { until } from "./waiting.ts";
 
 /** Calls every route of the API, all at once. */
 export interface ApiCaller {

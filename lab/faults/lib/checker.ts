@@ -1,10 +1,10 @@
 import type { JobStatus } from "holdfast";
+import { groupBy } from "../../lib/group-by.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { findStuck } from "./doubt-check.ts";
-import { groupBy } from "./group-by.ts";
 import type { Outage } from "./outages.ts";
 import { allEnded, type Testbed } from "./testbed.ts";
 import type { Step } from "./trace-reader.ts";
-import { inLanes } from "./waiting.ts";
 
 /** The outcome of a run, each kind counted separately. */
 export interface Counts {

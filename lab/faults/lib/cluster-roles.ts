@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import type { Shard } from "../../../test/support/redis-cluster.ts";
 import type { RedisServer } from "../../../test/support/redis-server.ts";
-import { until } from "./waiting.ts";
+import { until } from "../../lib/waiting.ts";
 
 const WITHIN_MS = 60_000;
 

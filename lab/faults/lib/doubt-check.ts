@@ -4,9 +4,9 @@ import { findStuckDoubts } from "../../../src/desk/doubts/stuck-doubts.ts";
 import { readLayouts } from "../../../src/desk/queues/layouts.ts";
 import { openConnection, type RedisConnection } from "../../../src/platform/redis/connection.ts";
 import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { patiently } from "./inside/patiently.ts";
 import type { Testbed } from "./testbed.ts";
-import { inLanes, until } from "./waiting.ts";
 
 /** A job as its client knows it. */
 export interface WitnessedJob {

@@ -1,9 +1,9 @@
+import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "./act-jobs.ts";
 import { apiSubmitter, type Submission, type Submitter } from "./client.ts";
 import type { Context } from "./experiment.ts";
 import type { Mutation } from "./installation.ts";
 import { type Testbed, untilEnded, withTestbed } from "./testbed.ts";
-import { inLanes, until } from "./waiting.ts";
 import { withRedis } from "./with-redis.ts";
 
 /** The outcome of a FLUSHALL in the middle of effects. */

@@ -82,7 +82,8 @@ export function installFrom(checkout: string): Installation {
 function copyFrom(checkout: string): string {
   const directory = scratchFolder("installation");
   // A checkout from before `lab/` has its laboratory at the top.
-  const laboratory = ["lab/faults", "faults"].find((folder) => existsSync(join(checkout, folder))) ?? "lab/faults";
+  const laboratory =
+    ["lab/faults", "faults"].find((folder) => existsSync(join(checkout, folder))) ?? "lab/faults";
   const inside = join(checkout, laboratory, "lib/inside");
   copyBuild(checkout, directory);
   const scripts = readdirSync(inside, { recursive: true, encoding: "utf8" });

@@ -1,5 +1,5 @@
-import { groupBy } from "./group-by.ts";
-import type { LanePayload } from "./inside/application.ts";
+import { groupBy } from "../../lib/group-by.ts";
+import type { LanePayload } from "./inside/contracts.ts";
 import type { WitnessedEffect } from "./witness.ts";
 
 /** What the witness saw of jobs that must run at most so many at a time for each key. */

@@ -1,11 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inLanes } from "../../lib/waiting.ts";
 import { librarySubmitter, type Submission, type Submitter } from "./client.ts";
 import type { Context } from "./experiment.ts";
-import type { ActPayload } from "./inside/application.ts";
+import type { ActPayload } from "./inside/contracts.ts";
 import { patiently } from "./inside/patiently.ts";
 import type { Testbed } from "./testbed.ts";
-import { inLanes } from "./waiting.ts";
 
 /** Clients that submit jobs at a steady pace, each with the same key until it gets an answer. */
 export interface Load {

@@ -1,10 +1,10 @@
+import { inLanes } from "../../lib/waiting.ts";
 import { actJob } from "./act-jobs.ts";
 import { check } from "./checker.ts";
 import { apiSubmitter } from "./client.ts";
 import { brokenBy, type Context, type Experiment } from "./experiment.ts";
 import { type Installation, installFrom } from "./installation.ts";
 import { LONG_LOCK, type Testbed, untilEnded, withTestbed } from "./testbed.ts";
-import { inLanes } from "./waiting.ts";
 
 const LANES = 30;
 

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import type { SentinelSet } from "../../../test/support/redis-sentinel.ts";
 import type { RedisServer } from "../../../test/support/redis-server.ts";
+import { until } from "../../lib/waiting.ts";
 import { ask, replicasOf } from "./cluster-roles.ts";
 import { neutralEnvironment } from "./processes.ts";
 import type { Testbed } from "./testbed.ts";
-import { until } from "./waiting.ts";
 
 const WITHIN_MS = 60_000;
 /** As the sentinels call it. */

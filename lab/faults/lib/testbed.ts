@@ -2,16 +2,16 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { JobStatus } from "holdfast";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
+import { type StoreProxy, startProxy } from "../../lib/proxy.ts";
+import { inLanes, until } from "../../lib/waiting.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Downstream, startDownstream } from "./downstream.ts";
 import { isFlowControlOn, startPauses } from "./flow-control.ts";
 import { type Installation, install, type Mutation } from "./installation.ts";
 import { createOutages, type Outages } from "./outages.ts";
-import { type StoreProxy, startProxy } from "./proxy.ts";
 import { type Death, type Role, startRole } from "./role.ts";
 import { scratchFolder } from "./scratch.ts";
 import { openTraceReader, type TraceReader } from "./trace-reader.ts";
-import { inLanes, until } from "./waiting.ts";
 import { startWitness, type WitnessedEffect } from "./witness.ts";
 
 export interface TestbedOptions {

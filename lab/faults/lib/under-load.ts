@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../../lib/waiting.ts";
 import { check, type Verdict } from "./checker.ts";
 import { brokenBy, type Context, type Control, type Outcome, sum } from "./experiment.ts";
 import { startLoad } from "./load.ts";
 import { type Testbed, type TestbedOptions, withTestbed } from "./testbed.ts";
-import { until } from "./waiting.ts";
 
 /** What happened while clients submitted, workers ran, and one kind of fault was injected again and again. */
 export interface Trial {

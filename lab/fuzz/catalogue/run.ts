@@ -1,5 +1,5 @@
-import { inLanes } from "../../faults/lib/waiting.ts";
 import type { Random } from "../../../test/support/random.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import { ask } from "../lib/ask.ts";
 import { judge } from "../lib/judge.ts";
 import { shown } from "../lib/request.ts";

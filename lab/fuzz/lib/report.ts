@@ -1,6 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { commonFacts, markdownTable, plainTable, type Table, versionOf } from "../../../test/support/report.ts";
+import {
+  commonFacts,
+  markdownTable,
+  plainTable,
+  type Table,
+  versionOf,
+} from "../../../test/support/report.ts";
 import type { Service } from "./service.ts";
 import { codesOf, type Finding, type Tally } from "./tally.ts";
 

@@ -1,11 +1,11 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { installation } from "../../bench/lib/installation.ts";
-import { startHoldfast } from "../../bench/lib/processes.ts";
 import { startRedisServer } from "../../../test/support/redis-server.ts";
 import { outputOf } from "../../../test/support/report.ts";
 import { waitedForProcessorMs } from "../../../test/support/watched.ts";
+import { installation } from "../../lib/installation.ts";
+import { startHoldfast } from "../../lib/processes.ts";
 
 /** API and worker as shipped, on their own Redis. */
 export interface Service {

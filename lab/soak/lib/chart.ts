@@ -1,5 +1,5 @@
-import { number } from "../../bench/lib/report/numbers.ts";
-import { line, polyline, svg, text } from "../../bench/lib/report/svg.ts";
+import { number } from "../../lib/numbers.ts";
+import { line, polyline, svg, text } from "../../lib/svg.ts";
 import type { Point, Series } from "./series.ts";
 
 const COLUMNS = 2;

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { number } from "../../bench/lib/report/numbers.ts";
 import { commonFacts, markdownTable, plainTable, type Table } from "../../../test/support/report.ts";
+import { number } from "../../lib/numbers.ts";
 import { soakChart } from "./chart.ts";
 import { counted, type Tally } from "./tally.ts";
 import { GROWTH_MAX, type Trend } from "./trend.ts";

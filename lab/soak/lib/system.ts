@@ -1,8 +1,8 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { installation } from "../../bench/lib/installation.ts";
-import { type Started, startHoldfast } from "../../bench/lib/processes.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
+import { installation } from "../../lib/installation.ts";
+import { type Started, startHoldfast } from "../../lib/processes.ts";
 
 /** Holdfast as shipped: three roles, each started by its command, on their own Redis. */
 export interface System {

@@ -1,4 +1,4 @@
-import { spread } from "../../bench/lib/statistics.ts";
+import { spread } from "../../lib/statistics.ts";
 import type { Point, Series } from "./series.ts";
 
 /** How one quantity developed in the second half of a run. */

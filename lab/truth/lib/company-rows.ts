@@ -6,7 +6,7 @@ import { type Downstream, nobodyFor } from "../servers/downstream.ts";
 import { openLate } from "../servers/late.ts";
 import type { Mode } from "./effect-names.ts";
 import { type Play, playOfFetch, playsOf } from "./plays.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./row.ts";
 
 /** What each library's downstream refuses, where both calls are its own. */
 const refusing: ReadonlySet<string> = new Set([

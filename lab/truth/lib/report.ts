@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { groupBy } from "../../faults/lib/group-by.ts";
 import { say } from "../../../test/support/command.ts";
 import { commonFacts, markdownTable, plainTable, type Table } from "../../../test/support/report.ts";
+import { groupBy } from "../../lib/group-by.ts";
 import { modes } from "./effect-names.ts";
 import type { Wrong } from "./judge.ts";
 import { legend, matricesOf } from "./matrix.ts";

@@ -3,11 +3,11 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
-import { inLanes } from "../../faults/lib/waiting.ts";
 import { outgoingText } from "../../../src/evidence/outgoing/outgoing-text.ts";
 import type { JobStatus, Producer } from "../../../src/index.ts";
 import { endChild, endWithUs } from "../../../test/support/command.ts";
 import type { RedisServer } from "../../../test/support/redis-server.ts";
+import { inLanes } from "../../lib/waiting.ts";
 import type { Company } from "../faults/company.ts";
 import { createProducer, defineConfig, defineJob } from "../inside/holdfast.ts";
 import { Acts } from "../servers/acts.ts";
@@ -15,7 +15,7 @@ import { certificates } from "../servers/certificates.ts";
 import type { Downstream } from "../servers/downstream.ts";
 import { openAttemptsServer } from "./attempts-server.ts";
 import { type Judged, judge, judgeNeighbours, type Verdict } from "./judge.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./row.ts";
 import type { Runtime } from "./runtimes.ts";
 
 /** A row's end, in one runtime. */

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { createConnection, createPool, type RowDataPacket } from "mysql2/promise";
-import { until } from "../../faults/lib/waiting.ts";
 import { endChild, endWithUs } from "../../../test/support/command.ts";
+import { until } from "../../lib/waiting.ts";
 import { freePort } from "./downstream.ts";
 import type { Database } from "./wire.ts";
 

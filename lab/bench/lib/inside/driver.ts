@@ -1,7 +1,7 @@
 // A producer in its own process: `driver.ts MODULE`. It takes orders as messages.
 import { randomUUID } from "node:crypto";
+import { latencyOf } from "../../../lib/statistics.ts";
 import type { Driven, Order } from "../driver.ts";
-import { latencyOf } from "../statistics.ts";
 import type { Open, Producer } from "./contestant.ts";
 import { now } from "./report-start.ts";
 

@@ -1,7 +1,7 @@
 // Submits jobs at a steady pace, in its own process: `paced.ts URL PER_SECOND WARM_UP_SECONDS SECONDS`. A job's time counts from
 // when it was due, even if earlier answers were late.
 import { Pool } from "undici";
-import { latencyOf } from "../statistics.ts";
+import { latencyOf } from "../../../lib/statistics.ts";
 import { payload } from "./contestant.ts";
 
 const [, , url = "", perSecond = "", warmUpSeconds = "", seconds = ""] = process.argv;

@@ -1,6 +1,6 @@
 import type { Table } from "../../../../test/support/report.ts";
+import { goal, latency, number, ratio, withRange } from "../../../lib/numbers.ts";
 import type { Result } from "../result.ts";
-import { goal, latency, number, ratio, withRange } from "./numbers.ts";
 
 const MICROSECONDS = 1_000_000;
 

@@ -2,9 +2,9 @@ import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commonFacts, outputOf, versionOf } from "../../../../test/support/report.ts";
+import { number } from "../../../lib/numbers.ts";
+import { spread } from "../../../lib/statistics.ts";
 import type { Form } from "../row.ts";
-import { spread } from "../statistics.ts";
-import { number } from "./numbers.ts";
 
 /** Where, when and on what was measured, by name. */
 export function collectFacts({ rounds, seconds, warmUpSeconds }: Form): Record<string, string> {

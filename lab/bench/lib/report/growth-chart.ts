@@ -1,7 +1,7 @@
+import { number } from "../../../lib/numbers.ts";
+import { line, polyline, svg, text } from "../../../lib/svg.ts";
 import type { Result } from "../result.ts";
 import { growthSeries, type Series } from "./comparison.ts";
-import { number } from "./numbers.ts";
-import { line, polyline, svg, text } from "./svg.ts";
 
 const WIDTH = 680;
 const HEIGHT = 300;

@@ -1,6 +1,6 @@
+import { goal, number } from "../../../lib/numbers.ts";
+import { bar, line, svg, text } from "../../../lib/svg.ts";
 import type { Result } from "../result.ts";
-import { goal, number } from "./numbers.ts";
-import { bar, line, svg, text } from "./svg.ts";
 
 const WIDTH = 960;
 const ROW = 34;

@@ -30,7 +30,7 @@ import {
   spent,
   tick,
   triple,
-} from "./application.ts";
+} from "./contracts.ts";
 import { arm, claimMarker, pass } from "./injection.ts";
 import { invoiceHandler } from "./invoices.ts";
 import { oddValues } from "./odd-values.ts";

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { RetryAfterError } from "holdfast";
 import { databaseEffect, fromPg } from "holdfast/postgres";
 import pg from "pg";
-import { invoice } from "./application.ts";
+import { invoice } from "./contracts.ts";
 import { arm, pass } from "./injection.ts";
 import { trace } from "./trace.ts";
 

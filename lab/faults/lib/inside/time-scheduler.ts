@@ -1,6 +1,6 @@
 import "./shifted-clock.ts";
 import { defineConfig, defineSchedule, startScheduler } from "holdfast";
-import { tick } from "./application.ts";
+import { tick } from "./contracts.ts";
 import { live } from "./live.ts";
 
 /** Catches up over more than the whole experiment: a tick without a living scheduler must not be missed. */

@@ -1,5 +1,5 @@
 import type { EffectCall } from "holdfast";
-import { type CallPayload, call } from "../application.ts";
+import { type CallPayload, call } from "../contracts.ts";
 import { claimMarker, isClaimed, pass } from "../injection.ts";
 import { trace } from "../trace.ts";
 import { traced } from "../traced.ts";

@@ -1,5 +1,5 @@
 import type { EffectCall } from "holdfast";
-import { several } from "../application.ts";
+import { several } from "../contracts.ts";
 import { openTarget } from "../downstream/open-target.ts";
 import type { Order as Ordered } from "../downstream/plan.ts";
 import { pass } from "../injection.ts";

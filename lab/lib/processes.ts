@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { readyMessage } from "../../../src/edges/cli/system/supervisor.ts";
-import { withDeadline } from "../../../src/platform/lib/deadline.ts";
-import { endChild, endWithUs } from "../../../test/support/command.ts";
+import { readyMessage } from "../../src/edges/cli/system/supervisor.ts";
+import { withDeadline } from "../../src/platform/lib/deadline.ts";
+import { endChild, endWithUs } from "../../test/support/command.ts";
 import { installation } from "./installation.ts";
 
 /** For both sides: production mode, and no log of successes. */

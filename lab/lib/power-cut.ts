@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { scratchFolder } from "./scratch.ts";
+import { scratchFolder } from "../faults/lib/scratch.ts";
 
 /**
  * Builds the library that makes SIGKILL of Redis mean a power cut.

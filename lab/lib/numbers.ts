@@ -1,5 +1,5 @@
-import type { Latency, Row } from "../row.ts";
-import type { Spread } from "../statistics.ts";
+import type { Latency, Row } from "../bench/lib/row.ts";
+import type { Spread } from "./statistics.ts";
 
 /** Three significant digits: "23,400", "7.14", "0.0812". */
 export function number(value: number): string {

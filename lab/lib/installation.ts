@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileFile, copyBuild } from "../../../test/support/build-copy.ts";
+import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 
 const config = "lab/bench/holdfast.config.ts";
-const ours = fileURLToPath(new URL("../../..", import.meta.url));
+const ours = fileURLToPath(new URL("..", import.meta.url));
 
 /** The checkout that is being measured. */
 let measured = ours;
@@ -46,7 +46,7 @@ function install(checkout: string): string {
   compileAll(checkout, "jobs", directory);
   const hasConfiguration = checkout !== ours && existsSync(join(checkout, config));
   if (hasConfiguration) compileAll(checkout, "lab/bench", directory);
-  const folders = ["lab/bench", "lab/soak", "lab/fuzz", "examples/by-hand"];
+  const folders = ["lab/lib", "lab/bench", "lab/soak", "lab/fuzz", "examples/by-hand"];
   for (const folder of folders) compileAll(ours, folder, directory);
   if (hasConfiguration) compileFile(join(checkout, config), join(directory, config));
   return directory;

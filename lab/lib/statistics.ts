@@ -1,4 +1,4 @@
-import type { Latency } from "./row.ts";
+import type { Latency } from "../bench/lib/row.ts";
 
 /** A median and the extremes. */
 export interface Spread {
