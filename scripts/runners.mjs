@@ -14,6 +14,6 @@ await runScript(async () => {
   writeFileSync(path.join(folder, "package.json"), '{ "private": true }\n');
   const install = ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "jest@30"];
   await step("Installing Jest", () => must("npm", install, "Jest cannot be installed: see above."));
-  const args = ["node_modules/vitest/vitest.mjs", "run", "test/verify/test-runners.test.ts"];
+  const args = ["node_modules/vitest/vitest.mjs", "run", "test/verify/package/test-runners.test.ts"];
   return await show(process.execPath, args, { JEST_FOLDER: path.join(folder, "node_modules") });
 });

@@ -1,0 +1,128 @@
+import { Redis } from "ioredis";
+import { afterAll, describe, expect, it } from "vitest";
+import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
+import { messagePattern } from "../../../src/desk/jobs/message-pattern.ts";
+import { includeLua } from "../../../src/platform/redis/include-lua.ts";
+import { anyJob } from "../../support/application.ts";
+import { createRandom } from "../../support/random.ts";
+import { applicationOf, createService, testEnvironment } from "../../support/service.ts";
+import { until } from "../../support/until.ts";
+
+const redis = new Redis(testEnvironment().REDIS_URL);
+afterAll(() => redis.disconnect());
+
+const messagePatternLua = includeLua(new URL("../../../src/desk/jobs/message-pattern.lua", import.meta.url));
+const inRedis = async (message: string) =>
+  await redis.eval(`${messagePatternLua} return messagePattern(ARGV[1])`, 0, message);
+
+const samples: readonly (readonly [message: string, pattern: string])[] = [
+  ["connect ECONNREFUSED 10.0.0.7:5432", "connect ECONNREFUSED #"],
+  ["connect ECONNREFUSED ::1:6379", "connect ECONNREFUSED ::#"],
+  ["getaddrinfo ENOTFOUND db.internal", "getaddrinfo ENOTFOUND db.internal"],
+  ["429 Too Many Requests: retry after 17.5 s", "# Too Many Requests: retry after # s"],
+  ["no user 3f2a11bc-9d41-4c1e-8a77-0123456789ab", "no user #"],
+  ["no user abcdabcd-abcd-abcd-abcd-abcdabcdabcd", "no user #"],
+  ["bad digest deadbeefcafe", "bad digest #"],
+  ["at 2026-11-27T09:00:00.000Z", "at #"],
+  ["no such file 'a b.txt', open \"/tmp/x\"", "no such file '#', open '#'"],
+  ["don't send to ann@example.com", "don't send to #"],
+  ["GET https://api.example.com/v1/users/42?x=1: 503", "GET # #"],
+  ["order-1234 of [1, 22, 333]", "order-# of [#]"],
+  ["two\n  lines\tand\r\ntabs", "two lines and tabs"],
+  ["Größe 17 überschritten – “x”", "Größe # überschritten – “x”"],
+  ["", "(no message)"],
+  [`${"é".repeat(150)}`, "é".repeat(100)],
+  ["hello #42 ^ `x` users' 'y'", "hello ## ' '#' users'#'y'"],
+];
+
+describe("the pattern of a message", () => {
+  it.each(samples)("of %j", async (message, pattern) => {
+    expect(messagePattern(message)).toBe(pattern);
+    expect(await inRedis(message)).toBe(pattern);
+  });
+
+  it("is the same in Redis and in Node.js for random texts", async () => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const random = createRandom(seed);
+    const parts = [
+      ..."abzAFZ019_-.:/+#'\"`^@<>()[],%~ \n\t\r\u0000éß–😀",
+      "://",
+      "deadbeef",
+      "a1b2c3d4-",
+      "12:30",
+      " word ",
+      "x@y.z",
+    ];
+    for (let round = 0; round < 2_000; round += 1) {
+      const length = round % 50 === 0 ? random.between(200, 900) : random.between(0, 60);
+      const message = Array.from({ length }, () => random.pick(parts)).join("");
+      expect(await inRedis(message), `seed ${seed}: ${JSON.stringify(message)}`).toBe(
+        messagePattern(message),
+      );
+    }
+  });
+});
+
+const CALLS = 30;
+const LIMITED = 10;
+const KEY = `2026:${Buffer.alloc(32, 7).toString("base64")}`;
+
+/** Fails with its payload as the message. */
+const failing = anyJob({ type: "failing", retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } } });
+const handler = failing.handler(async ({ payload }) => {
+  throw new Error(String(payload));
+});
+
+const messages = [
+  ...Array.from({ length: CALLS }, (_, at) => `connect ECONNREFUSED 10.0.0.${at}:${at + 1_000}`),
+  ...Array.from({ length: LIMITED }, (_, at) => `429: try again in ${at} s`),
+];
+
+describe.each([
+  ["in the clear", {}],
+  ["encrypted", { HOLDFAST_ENCRYPTION_KEYS: KEY }],
+])("failed jobs, their messages %s", (_, variables) => {
+  it("are grouped by their message's pattern, by which they can be listed", async () => {
+    const application = applicationOf(handler);
+    const service = createService(application, variables);
+    const producer = await service.createProducer();
+    const operator = await service.createOperator();
+    const payloads = messages.map((payload, at) => ({ payload, idempotencyKey: `${at}` }));
+    await producer.submitMany(failing, payloads);
+    await service.startWorker();
+    await until("all have failed", async () => (await operator.failures()).scanned === messages.length);
+
+    const { groups } = await operator.failures();
+    expect(groups).toMatchObject([
+      { code: "HANDLER_FAILED", messagePattern: "connect ECONNREFUSED #", count: CALLS },
+      { code: "HANDLER_FAILED", messagePattern: "#: try again in # s", count: LIMITED },
+    ]);
+    expect(groups.map(({ lastDay }) => lastDay.at(-1))).toEqual([CALLS, LIMITED]);
+    for (const { messagePattern: pattern, count } of groups) {
+      const { jobs } = await operator.list({ messagePattern: pattern ?? "", limit: 200 });
+      expect(jobs).toHaveLength(count);
+      expect(jobs.every(({ error }) => messagePattern(error?.message ?? "") === pattern)).toBe(true);
+    }
+  });
+});
+
+describe("the trend of a group", () => {
+  it("counts its jobs by the hour in which they failed, for a day", async () => {
+    const service = createService(applicationOf(handler));
+    const producer = await service.createProducer();
+    const operator = await service.createOperator();
+    const payloads = ["now", "earlier", "before"].map((key) => ({ payload: "late", idempotencyKey: key }));
+    const receipts = await producer.submitMany(failing, payloads);
+    await service.startWorker();
+    await until("all have failed", async () => (await operator.failures()).scanned === payloads.length);
+    const { failed } = queueKeys(service.env.HOLDFAST_PREFIX, "default");
+    const redis = service.connect();
+    for (const [index, hoursAgo] of [3.5, 24.5].entries())
+      await redis.zadd(failed, Date.now() - hoursAgo * 3_600_000, (receipts[index + 1] as { id: string }).id);
+
+    const { groups } = await operator.failures();
+
+    const hours = Array.from({ length: 24 }, (_, hour) => Number(hour === 20 || hour === 23));
+    expect(groups).toMatchObject([{ count: payloads.length, lastDay: hours }]);
+  });
+});

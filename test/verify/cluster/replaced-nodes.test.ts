@@ -1,0 +1,192 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Producer } from "holdfast";
+import { Redis } from "ioredis";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { readSettings } from "../../../src/platform/config/settings.ts";
+import { isOf, readNodes } from "../../../src/platform/redis/cluster/node-file.ts";
+import { reachRedis } from "../../../src/platform/redis/connect.ts";
+import { anyJob } from "../../support/application.ts";
+import { withProcesses } from "../../support/processes.ts";
+import { type RedisCluster, startRedisCluster } from "../../support/redis-cluster.ts";
+import { startSentinelSet } from "../../support/redis-sentinel.ts";
+import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
+import { applicationOf, createService, untilState, type Variables } from "../../support/service.ts";
+import { until } from "../../support/until.ts";
+
+const job = anyJob();
+const application = applicationOf(job.handler(async ({ payload }) => payload));
+
+async function ask({ url }: Pick<RedisServer, "url">, ...command: readonly string[]): Promise<string> {
+  const client = new Redis(url);
+  client.on("error", () => {});
+  const [name = "", ...args] = command;
+  return String(await client.call(name, ...args).finally(() => client.disconnect()));
+}
+
+const isMaster = async (server: RedisServer) =>
+  (await ask(server, "INFO", "replication")).includes("role:master");
+const hasReplicas = async (server: RedisServer, count: number) =>
+  ((await ask(server, "INFO", "replication")).match(/state=online/g) ?? []).length === count;
+
+/** Submits until it is accepted. @returns once it has completed */
+async function runOne(producer: Producer, key: string): Promise<void> {
+  const { id } = await until("the job is accepted", () =>
+    producer.submit(job, null, { idempotencyKey: key }).catch(() => undefined),
+  );
+  await untilState(producer, id, "completed");
+}
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "holdfast-data-"));
+});
+
+function serviceOf(url: string, variables: Variables = {}) {
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+  return createService(application, { REDIS_URL: url, HOLDFAST_DATA_DIR: dataDir, ...variables });
+}
+
+const CLUSTER_ARGS = [
+  ...["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"],
+  ...["--cluster-require-full-coverage", "no"],
+];
+
+/** Servers that outlive what is opened after them. */
+async function startServers(count: number, args: readonly string[]): Promise<RedisServer[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => startRedisServer({ args })));
+  onTestFinished(async () => void (await Promise.all(servers.map((server) => server.stop()))));
+  return servers;
+}
+
+/** Puts two new servers in the place of each master and its replica. @returns the new masters and replicas */
+async function replaceAll(
+  cluster: RedisCluster,
+  fresh: readonly RedisServer[],
+): Promise<[RedisServer, RedisServer][]> {
+  const old = cluster.shards.flatMap(({ master, replica }) => [master, replica]);
+  const [first] = old as [RedisServer];
+  for (const { host, port } of fresh) await ask(first, "CLUSTER", "MEET", host, String(port));
+  await until("all nodes know each other", async () =>
+    (await Promise.all([...old, ...fresh].map((server) => ask(server, "CLUSTER", "INFO")))).every((info) =>
+      info.includes(`cluster_known_nodes:${old.length + fresh.length}\r`),
+    ),
+  );
+  const pairs: [RedisServer, RedisServer][] = [];
+  for (const [index, { master }] of cluster.shards.entries()) {
+    const pair = [fresh[2 * index], fresh[2 * index + 1]] as [RedisServer, RedisServer];
+    const id = await ask(master, "CLUSTER", "MYID");
+    for (const server of pair)
+      await until("it is a replica", () => ask(server, "CLUSTER", "REPLICATE", id).catch(() => false));
+    await until("the new replicas are in sync", () => hasReplicas(master, 3));
+    await until("the new one is master", async () => {
+      await ask(pair[0], "CLUSTER", "FAILOVER").catch(() => {});
+      return await isMaster(pair[0]);
+    });
+    await until("all are in sync with it", () => hasReplicas(pair[0], 3));
+    pairs.push(pair);
+  }
+  const ids = await Promise.all(old.map((server) => ask(server, "CLUSTER", "MYID")));
+  await Promise.all(old.map((server) => server.kill()));
+  for (const server of fresh)
+    for (const id of ids)
+      await until("it is forgotten", () => ask(server, "CLUSTER", "FORGET", id).catch(String));
+  return pairs;
+}
+
+describe("a Redis Cluster of which every node was replaced while roles ran", withProcesses, () => {
+  it("is used by the same roles, also after the next death of a master, and by roles that start with the old addresses", async () => {
+    const cluster = await startRedisCluster({ args: CLUSTER_ARGS });
+    onTestFinished(() => cluster.stop());
+    const fresh = await startServers(6, CLUSTER_ARGS);
+    const service = serviceOf(cluster.url, { HOLDFAST_STUCK_AFTER_MS: "10000" });
+    const producer = await service.createProducer();
+    const worker = await service.startWorker();
+    let stuck: unknown;
+    worker.failed?.catch((error: unknown) => {
+      stuck = error;
+    });
+    await runOne(producer, "before");
+
+    const pairs = await replaceAll(cluster, fresh);
+    await runOne(producer, "replaced");
+    const settings = readSettings(service.env);
+    await until("the new nodes are remembered", () => {
+      const { addresses } = readNodes(dataDir, cluster.url);
+      return pairs.flat().every(({ port }) => addresses.some((address) => address.port === port));
+    });
+    for (const [master, replica] of pairs) {
+      await master.kill();
+      await until("the replica is master", () => isMaster(replica));
+      await master.restart();
+      await until("they are in sync", () => hasReplicas(replica, 1));
+    }
+    for (let turn = 0; turn < 5; turn += 1) await runOne(producer, `after-${turn}`);
+    expect(stuck).toBeUndefined();
+
+    const later = await serviceOf(cluster.url, service.env).createProducer();
+    await runOne(later, "later");
+    const foreign = await startRedisCluster();
+    onTestFinished(() => foreign.stop());
+    const elsewhere = await reachRedis({ ...settings, REDIS_URL: foreign.url }, "fail-fast");
+    onTestFinished(() => elsewhere.stop());
+    expect(await isOf(readNodes(dataDir, cluster.url), elsewhere.client)).toBe(false);
+  });
+});
+
+describe("a Sentinel set of which every sentinel was replaced while roles ran", withProcesses, () => {
+  it("is left by no role when the next master is promoted, and found by roles that start with the old addresses", async () => {
+    const set = await startSentinelSet();
+    onTestFinished(() => set.stop());
+    const service = serviceOf(set.url);
+    const producer = await service.createProducer();
+    await service.startWorker();
+    await runOne(producer, "before");
+    const master = await set.master();
+    const folder = await mkdtemp(join(tmpdir(), "holdfast-sentinels-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const fresh = await Promise.all(
+      [0, 1, 2].map(async (index) => {
+        const sentinelFile = join(folder, `${index}.conf`);
+        const lines = [
+          `dir ${folder}`,
+          `sentinel monitor main ${master.host} ${master.port} 2`,
+          "sentinel down-after-milliseconds main 1500",
+          "sentinel failover-timeout main 6000",
+        ];
+        await writeFile(sentinelFile, `${lines.join("\n")}\n`);
+        return await startRedisServer({ sentinelFile });
+      }),
+    );
+    onTestFinished(async () => void (await Promise.all(fresh.map((server) => server.stop()))));
+    const knowAll = async () =>
+      (await Promise.all(fresh.map((server) => ask(server, "SENTINEL", "MASTER", "main")))).every(
+        (text) => /num-other-sentinels,5\b/.test(text) && /num-slaves,2\b/.test(text),
+      );
+    await until("they know the others", knowAll);
+    await until("they are remembered", () => {
+      const { addresses } = readNodes(dataDir, set.url);
+      return fresh.every(({ port }) => addresses.some((address) => address.port === port));
+    });
+    await Promise.all(set.sentinels.map((server) => server.kill()));
+    for (const server of fresh) await ask(server, "SENTINEL", "RESET", "main");
+    await until("they know each other alone", async () =>
+      (await Promise.all(fresh.map((server) => ask(server, "SENTINEL", "MASTER", "main")))).every(
+        (text) => /num-other-sentinels,2\b/.test(text) && /num-slaves,2\b/.test(text),
+      ),
+    );
+
+    await master.kill();
+    await until("another is promoted", async () => {
+      const [sentinel] = fresh as [RedisServer];
+      return !(await ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")).endsWith(
+        `,${master.port}`,
+      );
+    });
+    await master.restart();
+    await runOne(producer, "after");
+    const later = await serviceOf(set.url, service.env).createProducer();
+    await runOne(later, "later");
+  });
+});

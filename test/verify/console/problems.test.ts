@@ -1,0 +1,86 @@
+import type { Api } from "holdfast/server";
+import type { Redis } from "ioredis";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser, sidewaysScroll, viewports } from "../../support/browser.ts";
+import { accessibilityFaults, openConsole } from "../../support/console-page.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
+import { createService } from "../../support/service.ts";
+import { placeOrder, shopIn } from "../../support/shop.ts";
+
+const stops: (() => Promise<void>)[] = [];
+let api: Api;
+let browser: Browser;
+let redis: Redis;
+
+beforeAll(async () => {
+  const server = await startRedisServer();
+  stops.push(server.stop);
+  const service = createService(shopIn({ isPartnerDown: false }), { REDIS_URL: server.url }, (stop) =>
+    stops.push(stop),
+  );
+  [browser, api] = await Promise.all([launchBrowser(), service.startApi()]);
+  redis = service.connect();
+  await placeOrder(await service.createProducer(), 1, 3_600_000);
+  await service.startWorker();
+});
+afterAll(async () => {
+  await browser.close();
+  for (const stop of stops.reverse()) await stop();
+});
+
+const config = (setting: string, value: string) => () => redis.config("SET", setting, value);
+/** The last one cannot be undone. */
+const harms = [
+  {
+    what: "a requirement is not met",
+    harm: config("appendfsync", "everysec"),
+    mend: config("appendfsync", "always"),
+  },
+  { what: "Redis is full", harm: config("maxmemory", "1"), mend: config("maxmemory", "0") },
+  { what: "Redis has lost everything", harm: () => redis.flushall(), mend: async () => {} },
+];
+
+/** What must not be said while work is refused. */
+async function goodNews(page: Page): Promise<string[]> {
+  const news = [
+    "Live",
+    "nothing to do",
+    "nothing to resolve",
+    "all hold",
+    "Guarantees in force",
+    "no job waits",
+  ];
+  const counts = await Promise.all(news.map((text) => page.getByText(text, { exact: true }).count()));
+  return news.filter((_, index) => (counts[index] ?? 0) > 0);
+}
+
+describe.each(["desktop", "phone"] as const)("the console on a %s", (device) => {
+  it.each(harms.slice(0, device === "desktop" ? 2 : 3))(
+    "says first that $what, with the remedy, and nothing good",
+    async ({ harm, mend }) => {
+      const { page, open } = await openConsole(browser, api.url, { viewport: viewports[device] });
+      await open("");
+      await page.getByText("all hold", { exact: true }).waitFor();
+
+      await harm();
+
+      const problems = page.getByRole("region", { name: "Problems" }).filter({ hasText: "Work is refused" });
+      await problems.waitFor();
+      await problems.getByText("Remedy:").first().waitFor();
+      expect(await goodNews(page)).toEqual([]);
+      const headlines = page.getByRole("list", { name: "In numbers" });
+      const [first, second] = await Promise.all([problems.boundingBox(), headlines.boundingBox()]);
+      expect(first!.y + first!.height).toBeLessThanOrEqual(second!.y);
+      expect(await sidewaysScroll(page)).toBe(0);
+      expect(await accessibilityFaults(page)).toEqual([]);
+
+      await page.getByRole("link", { name: "Schedules" }).click();
+      await page.getByText("Work is refused.", { exact: true }).waitFor();
+      await page.getByRole("link", { name: /^\d+ problems?$/ }).click();
+      await problems.waitFor();
+      expect(await goodNews(page)).toEqual([]);
+      await mend();
+    },
+  );
+});

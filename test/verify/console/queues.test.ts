@@ -1,0 +1,132 @@
+import type { Api } from "holdfast/server";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser } from "../../support/browser.ts";
+import { accessibilityFaults, openConsole, untilLoaded } from "../../support/console-page.ts";
+import { get, post } from "../../support/http.ts";
+import { createService, type Service } from "../../support/service.ts";
+import { placeOrder, shopIn } from "../../support/shop.ts";
+import { until } from "../../support/until.ts";
+
+const stops: (() => Promise<void>)[] = [];
+let api: Api;
+let browser: Browser;
+let service: Service;
+
+beforeAll(async () => {
+  service = createService(shopIn({ isPartnerDown: false }), {}, (stop) => stops.push(stop));
+  [browser, api] = await Promise.all([launchBrowser(), service.startApi()]);
+});
+afterAll(async () => {
+  await browser.close();
+  for (const stop of stops.reverse()) await stop();
+});
+
+describe("the queues of the overview", () => {
+  it.each([1280, 390])(
+    "are limited in place of what the application declares, at %i pixels",
+    async (width) => {
+      const { page, open, complaints } = await openConsole(browser, api.url, {
+        viewport: { width, height: 800 },
+      });
+      await open("");
+      await untilLoaded(page);
+      const limit = async (concurrency: string) => {
+        await page.getByRole("button", { name: "Limit…" }).first().click();
+        await page.getByLabel("How many jobs run at a time").fill(concurrency);
+        await page.getByRole("button", { name: "Limit", exact: true }).click();
+      };
+
+      await limit("none");
+      await page.getByRole("alert").waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      await page.getByRole("button", { name: "Not now" }).click();
+      await limit("7");
+      await page.getByText("limited: at most 7 at a time").waitFor();
+      expect(JSON.stringify((await get(`${api.url}/queues`)).body)).toContain('"concurrency":7');
+      await limit("");
+      await page.getByText("limited as declared").waitFor();
+      expect(JSON.stringify((await get(`${api.url}/queues`)).body)).not.toContain('"concurrency":7');
+      expect(complaints.filter((text) => !text.includes("400"))).toEqual([]);
+    },
+  );
+
+  it.each([1280, 390])("are paused with a reason, and resumed, at %i pixels", async (width) => {
+    const { page, open, complaints } = await openConsole(browser, api.url, {
+      viewport: { width, height: 800 },
+    });
+    await open("");
+    await untilLoaded(page);
+    // Of one queue: an overview up to 2 s old can still show another test's pause.
+    const queue = page.getByRole("region", { name: "Queues, table" }).locator("tr", { hasText: "default" });
+
+    await queue.getByRole("button", { name: "Pause…" }).click();
+    await page.getByLabel("Reason").fill("bad deploy 7f3a");
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
+    await queue.getByText("bad deploy 7f3a").waitFor();
+    expect(JSON.stringify((await get(`${api.url}/queues`)).body)).toContain("7f3a");
+
+    await queue.getByRole("button", { name: "Resume…" }).click();
+    await page.getByRole("button", { name: "Resume", exact: true }).click();
+    await queue.getByText("bad deploy 7f3a").waitFor({ state: "detached" });
+    expect(JSON.stringify((await get(`${api.url}/queues`)).body)).not.toContain("7f3a");
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe("the numbers of the overview", () => {
+  it("say of when they are, and the same number is the same everywhere", async () => {
+    const { id } = await placeOrder(await service.createProducer(), 1, 3_600_000);
+    await post(`${api.url}/jobs/${id}/cancel`, {});
+    const { page, open } = await openConsole(browser, api.url);
+    await open("");
+    await untilLoaded(page);
+    const table = (name: string) => page.getByRole("region", { name: `${name}, table` });
+    const headings = async (name: string) =>
+      (await table(name).getByRole("columnheader").allTextContents()).map(inOneLine);
+
+    const [types, queues] = await Promise.all([headings("Types"), headings("Queues")]);
+    const cell = (title: string) =>
+      table("Queues").locator("tr", { hasText: "default" }).locator(`[data-title="${title}"]`).textContent();
+    await until("the cancelled job is counted", async () => (await cell("Cancelled, kept")) === "1");
+
+    expect(types).toEqual(
+      expect.arrayContaining(["Failed last hour", "In doubt last hour", "Completed/s last 5 min"]),
+    );
+    expect(queues).toEqual(expect.arrayContaining(["Failed kept", "In doubt now", "Completed/s last 10 s"]));
+    expect(types.filter((title) => queues.includes(title))).toEqual(["Waiting now", "Oldest waits now"]);
+    expect(await cell("Failed, kept")).toBe("0");
+    await page.getByText("1 cancelled besides").waitFor();
+  });
+
+  it("show a queue without a worker, and one that is limited", async () => {
+    const { page, open } = await openConsole(browser, api.url, { viewport: { width: 390, height: 844 } });
+    await (await service.createOperator()).queues.limit(
+      "media",
+      { rate: { count: 1, perMs: 3_600_000 } },
+      "ann",
+    );
+    await open("");
+    const queue = page.getByRole("region", { name: "Queues, table" }).locator("tr", { hasText: "media" });
+
+    await queue.getByText("no worker", { exact: true }).waitFor();
+    await queue.getByText("1/1h by ann").waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+  });
+});
+
+describe("a schedule that no scheduler serves", () => {
+  it("does not promise its next tick", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("schedules");
+    const card = page.getByRole("region", { name: "stock-sync", exact: true });
+
+    await card.getByText(/No scheduler runs/).waitFor();
+    expect(await card.getByText(/^in \d+ (s|min|h)$/).count()).toBe(0);
+  });
+});
+
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replace(" ↑", "").trim();
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { type Combination, nest11, tryApplication } from "../../../lab/compat/lib/applications.ts";
+import { addProducer, bundlers, jobId } from "../../../lab/compat/lib/bundles.ts";
+import { checkout, pack, removeFolders } from "../../../lab/compat/lib/folder.ts";
+import { type Installed, install } from "../../../lab/compat/lib/installs.ts";
+import { checkTypes, openTypedProject, type TypedProject } from "../../../lab/compat/lib/types.ts";
+
+/** The short form of `npm run compat`. */
+describe("in somebody else's project the package", { timeout: 300_000 }, () => {
+  let installed: Installed;
+  let project: TypedProject;
+  let tarball: string;
+  beforeAll(async () => {
+    ({ tarball } = await pack());
+    [installed, project] = await Promise.all([
+      install("npm", [tarball]),
+      openTypedProject(tarball, "4.0.17", "4"),
+    ]);
+  }, 240_000);
+
+  afterAll(removeFolders);
+
+  it("installs without a warning, and without a dependency that this Node.js is too old for", () => {
+    expect(installed.warnings).toEqual([]);
+  });
+
+  it.each<Combination>([
+    { application: "express", runtime: "this Node.js", manager: "npm", versions: { zod: "^3.25.76" } },
+    // npm, asked to be strict, refuses what Fastify depends on where Node.js is 20.
+    { application: "fastify", runtime: "this Node.js", manager: "pnpm 10" },
+    { application: "hono", runtime: "this Node.js", manager: "pnpm 12" },
+    { application: "nestjs", runtime: "this Node.js", manager: "npm", versions: nest11 },
+    { application: "next", runtime: "this Node.js", manager: "npm" },
+  ])(
+    "is installed in an application of $application by $manager, which is built and used",
+    // Each build checks the types of its example, which nothing else compiles. That of Next.js takes minutes.
+    { timeout: 900_000 },
+    async (row) => {
+      expect(await tryApplication(row, tarball)).not.toHaveProperty("fault");
+    },
+  );
+
+  it("type-checks beside another copy of Zod", async () => {
+    const { faults } = await checkTypes(
+      project,
+      "ours",
+      join(checkout, "node_modules/typescript"),
+      "nodenext",
+    );
+
+    expect(faults).toBe("");
+  });
+
+  it("lets a bundled producer run, whatever its host's variables are", async () => {
+    await addProducer(installed.folder);
+
+    for (const bundle of bundlers.esbuild.bundles)
+      expect((await bundle(installed.folder, inject("redisUrl"))).jobId).toMatch(jobId);
+  });
+});

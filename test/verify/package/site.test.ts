@@ -1,0 +1,144 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import axe, { type AxeResults } from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { launchBrowser, sidewaysScroll } from "../../support/browser.ts";
+
+const WIDTHS = [1440, 390];
+const KILOBYTE = 1_024;
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+
+let browser: Browser;
+let url: string;
+const server = createServer(async ({ url: asked = "/" }, answer) => {
+  const { pathname } = new URL(asked, "http://site");
+  const path = join("dist-site", normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname));
+  const file = extname(path) === "" ? `${path}.html` : path;
+  try {
+    answer.setHeader("content-type", types[extname(file)] ?? "application/octet-stream");
+    answer.setHeader("content-encoding", "gzip"); // as every host of such pages does
+    answer.end(gzipSync(await readFile(file)));
+  } catch {
+    answer.writeHead(404).end();
+  }
+});
+
+beforeAll(async () => {
+  await promisify(execFile)(process.execPath, ["scripts/site.mjs"]);
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  browser = await launchBrowser();
+}, 600_000);
+
+afterAll(async () => {
+  await browser?.close();
+  server.close();
+});
+
+async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext(options);
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.goto(`${url}${path}`, { waitUntil: "networkidle" });
+  return page;
+}
+
+/** What WCAG 2.1 AA refuses, contrast among it, and headings out of order: one line for each element. */
+async function issuesOf(page: Page): Promise<string[]> {
+  const options = {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21aa"],
+    rules: { "heading-order": { enabled: true } },
+  };
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<AxeResults>(
+    `axe.run(document.querySelector("#VPContent"), ${JSON.stringify(options)})`,
+  );
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
+}
+
+describe("the site", () => {
+  it("has a first page of less than 150 KB as it is sent, and 350 KB unpacked, from nowhere else", async () => {
+    const page = await open("/");
+    const fetched = await page.evaluate<{ name: string; encodedBodySize: number; decodedBodySize: number }[]>(
+      "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map((entry) => entry.toJSON())",
+    );
+    const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0) / KILOBYTE;
+    expect(fetched.length).toBeGreaterThan(3);
+    expect(sum(fetched.map(({ encodedBodySize }) => encodedBodySize))).toBeLessThan(150);
+    expect(sum(fetched.map(({ decodedBodySize }) => decodedBodySize))).toBeLessThan(350);
+    expect(new Set(fetched.map(({ name }) => new URL(name).origin))).toEqual(new Set([url]));
+  });
+
+  for (const width of WIDTHS) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      it(`can be read at ${width} pixels, ${colorScheme}: contrast, headings, no sideways scrolling`, async () => {
+        for (const path of ["/", "/docs/why-not", "/docs/from-bullmq", "/docs/guarantees"]) {
+          const page = await open(path, { viewport: { width, height: 900 }, colorScheme });
+          expect({ path, issues: await issuesOf(page), scrolls: await sidewaysScroll(page) }).toEqual({
+            path,
+            issues: [],
+            scrolls: 0,
+          });
+          const levels = await page.evaluate<number[]>(
+            "[...document.querySelectorAll('#VPContent :is(.vp-doc, .landing) :is(h1, h2, h3, h4)')].map(({ tagName }) => Number(tagName[1]))",
+          );
+          expect(levels.filter((level) => level === 1)).toEqual([1]);
+          expect(levels.every((level, index) => level <= (levels[index - 1] ?? 0) + 1)).toBe(true);
+        }
+      });
+    }
+  }
+
+  it("shows the crash in four frames on its first screen, with the laboratory's own numbers below", async () => {
+    const page = await open("/", { viewport: { width: 1440, height: 900 } });
+    const frames = page.locator(".frames svg[role=img]");
+    expect(await frames.count()).toBe(4);
+    for (const frame of await frames.all()) {
+      const box = await frame.boundingBox();
+      expect((box?.y ?? 900) + (box?.height ?? 0)).toBeLessThan(900);
+    }
+    const results: { outcome: { counts: { faults: number } } }[] = JSON.parse(
+      await readFile("docs/reliability.json", "utf8"),
+    );
+    const faults = results.reduce((sum, { outcome }) => sum + outcome.counts.faults, 0);
+    expect(await page.locator(".proof strong").first().textContent()).toBe(faults.toLocaleString("en"));
+  });
+
+  it.each([
+    ["nestjs", /nestjs|from-bullmq/],
+    ["docker", /deploy/],
+    ["stripe", /providers\/stripe/],
+    ["duplicate email", /providers\/smtp/],
+  ])("finds %s", async (query, page) => {
+    const at = await open("/");
+    await at.keyboard.press("Control+k");
+    await at.locator("#localsearch-input").fill(query);
+    const results = at.locator("#localsearch-list a");
+    await results.first().waitFor();
+    const hrefs = await results.evaluateAll((links) =>
+      links.map((link) => String(link.getAttribute("href"))),
+    );
+    expect(hrefs.slice(0, 5).some((href) => page.test(href))).toBe(true);
+  });
+
+  it("has no guide that leads nowhere", async () => {
+    const page = await open("/");
+    const links = await page
+      .locator(".landing a[href^='/']")
+      .evaluateAll((all) => all.map((link) => String(link.getAttribute("href"))));
+    expect(links.length).toBeGreaterThan(15);
+    for (const link of new Set(links))
+      expect({ link, status: (await fetch(url + link)).status }).toEqual({ link, status: 200 });
+  });
+});
