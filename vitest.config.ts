@@ -36,14 +36,14 @@ export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
-    // Most tests wait for processes and timers.
-    maxWorkers: Math.max(3, availableParallelism()),
+    // More would wait for each other, until deadlines pass.
+    maxWorkers: availableParallelism(),
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
       project("unit", ["{src,jobs,dev,lab}/**/*.test.ts"]),
       project("integration", ["test/integration/**/*.test.ts"]),
-      // Only in `npm run verify`: what packs, makes projects, starts a cluster, rolls out, or opens a browser.
+      // Only in `npm run verify`: what lasts long, packs, makes projects, starts a cluster, rolls out, or opens a browser.
       project("verify", [
         "test/{verify,browser}/**/*.test.ts",
         "examples/providers/*.test.ts",

@@ -7,7 +7,7 @@ const USAGE = "Usage: npm run release -- VERSION [--dry-run]";
 const HELP = `${USAGE}
 
 Publishes VERSION, such as 1.2.3, of a clean checkout of main, and tags it vVERSION. package.json and CHANGELOG.md say that version already.
-It runs \`npm run verify -- --all\` first, packs, and lists what is in the package and in its bill of materials.
+It runs \`npm run verify\` first, packs, and lists what is in the package and in its bill of materials.
 Provenance needs a CI job with an identity: GitHub Actions with \`id-token: write\`, or GitLab CI with SIGSTORE_ID_TOKEN.
 
   --dry-run  verifies, publishes and tags nothing; packs and lists

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { inspect } from "node:util";
-import { runCommand, say, seedFrom, UsageError, wholeNumber } from "../../test/support/command.ts";
+import { runCommand, say, seedFrom, UsageError } from "../../test/support/command.ts";
 import { createRandom } from "../../test/support/random.ts";
 import { inLanes } from "../lib/waiting.ts";
 import { experiments } from "./experiments/index.ts";
@@ -15,9 +15,8 @@ const usage = `npm run faults -- [options]
 
 Injects faults into real processes and a real Redis, and checks the guarantees against a witness outside of them.
 
-  --quick        the short form: the same faults, but fewer, and without those that last long; some five minutes
+  --quick        the short form: the same faults, but fewer; some eight minutes
   --only 1,5     only these experiments
-  --some N       N of them, which the seed chooses
   --record       writes the short form's results, too, where there are none of the full form
   --older DIR    only a rolling upgrade, and back, between this build and another checkout's; writes no report
   --flow         with tenants, limits of keys, flows and pauses in use; writes no report
@@ -37,9 +36,6 @@ const SLOWEST = [
   35, 12, 20, 38, 37, 8, 14, 7,
 ];
 
-/** Left out of the short form unless named: they last long, and tests of their own cover what is short in them. */
-const FULL_FORM_ONLY = [33, 34, 36, 38, 39, 42, 44, 45];
-
 await runCommand(
   usage,
   {
@@ -48,19 +44,15 @@ await runCommand(
     flow: { type: "boolean", default: false },
     older: { type: "string" },
     only: { type: "string" },
-    some: { type: "string" },
     seed: { type: "string" },
     list: { type: "boolean", default: false },
   },
-  async ({ quick: isQuick, record, flow, older, only, some, list, ...given }) => {
+  async ({ quick: isQuick, record, flow, older, only, list, ...given }) => {
     if (flow) process.env.LAB_FLOW = "yes";
     if (list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
     const seed = seedFrom(given.seed);
-    const all =
-      older === undefined
-        ? experimentsWith(only?.split(",").map(Number), isQuick)
-        : [rollingUpgrade(resolve(older))];
-    const chosen = some === undefined ? all : someOf(all, wholeNumber("--some", some, 1, all.length), seed);
+    const chosen =
+      older === undefined ? experimentsWith(only?.split(",").map(Number)) : [rollingUpgrade(resolve(older))];
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
     if ((!isQuick || record) && !flow && older === undefined) keep(finished);
@@ -70,18 +62,10 @@ await runCommand(
   },
 );
 
-function experimentsWith(numbers: readonly number[] | undefined, isQuick: boolean): readonly Experiment[] {
+function experimentsWith(numbers: readonly number[] | undefined): readonly Experiment[] {
   const unknown = numbers?.find((number) => !experiments.some((experiment) => experiment.number === number));
   if (unknown !== undefined) throw new UsageError(`--only: there is no experiment ${unknown}; see --list`);
-  const isLeftOut = (number: number) => isQuick && FULL_FORM_ONLY.includes(number);
-  return experiments.filter(({ number }) => numbers?.includes(number) ?? !isLeftOut(number));
-}
-
-function someOf(all: readonly Experiment[], count: number, seed: number): readonly Experiment[] {
-  const random = createRandom(seed).fork("some");
-  const left = [...all];
-  while (left.length > count) left.splice(left.indexOf(random.pick(left)), 1);
-  return left;
+  return experiments.filter(({ number }) => numbers?.includes(number) ?? true);
 }
 
 function keep(finished: readonly Result[]): void {

@@ -6,15 +6,11 @@ import { setUpToTest, untilDiskIsQuick } from "./setup.mjs";
 
 const reports = "node_modules/.cache/holdfast";
 
-/** So few files may have failed because the machine was busy; more are a fault. */
-const ALONE_MAX = 5;
-
 /** Sets up. Returns what runs the parts and sums them up. */
 export async function startPhases() {
   const times = [];
   const failed = [];
   const failedTests = [];
-  const passedAlone = [];
 
   /** Runs one part, which resolves to its exit code. */
   async function run(name, work) {
@@ -24,52 +20,32 @@ export async function startPhases() {
     if (code !== 0) failed.push(name);
   }
 
-  /**
-   * Runs tests, of all files of the projects or of some. Tests have deadlines, which a busy machine can miss: a few files that failed run
-   * again, one after the other, and what passes then is said at the end.
-   */
-  async function runTests(name, { projects, files = [], workers, isShown }) {
-    const chosen = projects.map((project) => `--project=${project}`);
-    await run(name, async () => {
-      const first = await vitest(name, [...chosen, ...files, `--maxWorkers=${workers}`], isShown);
-      const again = [...new Set(first.failures.map(({ file }) => file))];
-      // One without a file happened outside of every test.
-      if (again.length === 0 || again.length > ALONE_MAX || again.includes(undefined)) {
-        failedTests.push(...first.failures);
-        return first.code;
-      }
-      const alone = await vitest(`${name}-alone`, [...chosen, ...again, "--maxWorkers=1"], isShown);
-      if (alone.code === 0) passedAlone.push(...first.failures);
-      else failedTests.push(...alone.failures);
-      return alone.code;
-    });
+  /** Runs the tests of some projects, as many files at a time as there are processors. */
+  async function runTests(name, projects) {
+    await runVitest(
+      name,
+      projects.map((project) => `--project=${project}`),
+    );
   }
 
-  /** Runs Vitest as a person asks for it. */
+  /** Runs Vitest with these arguments. */
   async function runVitest(name, args) {
-    await run(name, async () => {
-      const { code, failures } = await vitest(name, args, true);
-      failedTests.push(...failures);
-      return code;
-    });
-  }
-
-  /** Runs Vitest with our output, or captures and then prints it, because two cannot rewrite the lines of one terminal. */
-  async function vitest(name, args, isShown) {
     const file = `${reports}/${name.replaceAll(/\W+/g, "-")}.json`;
     const reporters = ["--reporter=default", "--reporter=./scripts/lib/failures-reporter.mjs"];
-    const command = [process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args]];
-    const variables = { CHROMIUM_PATH: chromium, FAILURES_FILE: file };
     mkdirSync(reports, { recursive: true });
     rmSync(file, { force: true });
-    const code = isShown ? await show(...command, variables) : await printed(capture(...command, variables));
-    return { code, failures: existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [] };
+    await run(name, () =>
+      show(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args], {
+        CHROMIUM_PATH: chromium,
+        FAILURES_FILE: file,
+      }),
+    );
+    if (existsSync(file)) failedTests.push(...JSON.parse(readFileSync(file, "utf8")));
   }
 
   /** Prints the times and, at the end, where people look first in a long log, what failed. Returns the exit code. */
   function end() {
     console.log(times.join(", "));
-    if (passedAlone.length > 0) print("failed beside others, passed alone:", passedAlone);
     if (failed.length === 0) return 0;
     print(`failed: ${failed.join(", ")}`, failedTests);
     return 1;
@@ -93,7 +69,7 @@ export async function runFirstTier({ run, runTests }, { isQuick }) {
   const gate = ["scripts/check.mjs", ...(isQuick ? ["--quick"] : [])];
   await run("check", () => printed(capture(process.execPath, gate)));
   await untilDiskIsQuick();
-  await runTests("tests", { projects: ["unit", "integration"], workers: 5, isShown: true });
+  await runTests("tests", ["unit", "integration"]);
 }
 
 /** Prints the output of a command that has run quietly. Resolves to its exit code. */
