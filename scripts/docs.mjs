@@ -12,6 +12,7 @@ import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
 import { postmanCollection } from "./lib/postman.mjs";
 import { doubtsByFault, proofList } from "./lib/proof.mjs";
+import { reasonsTable } from "./lib/reasons.mjs";
 import { runScript } from "./lib/script.mjs";
 import { withGeneratedSections } from "./lib/sections.mjs";
 import { setUpToBuild } from "./lib/setup.mjs";
@@ -49,6 +50,7 @@ const sections = {
   metrics: metricsTable,
   licences: licencesTables,
   proof: proofList,
+  reasons: reasonsTable,
   "doubts-by-fault": doubtsByFault,
 };
 

@@ -18,13 +18,13 @@ if (chosen.length === 0) {
 
 const rows: Row[] = [];
 for (const one of chosen) {
-  process.stdout.write(`${one.title}… `);
+  console.log(one.title);
   const row: Row = { one, byHand: await playOn("by hand"), held: await playOn("Holdfast") };
   rows.push(row);
   const { byHand, held } = row;
   console.log(
-    `by hand: lost ${byHand.lost}, twice ${byHand.twice}, wrong ${byHand.wrong}; ` +
-      `Holdfast: lost ${held.lost}, twice ${held.twice}, wrong ${held.wrong}, in doubt ${held.inDoubt}`,
+    `  by hand:  lost ${byHand.lost}, twice ${byHand.twice}, wrong ${byHand.wrong}\n` +
+      `  Holdfast: lost ${held.lost}, twice ${held.twice}, wrong ${held.wrong}, in doubt ${held.inDoubt}`,
   );
 
   async function playOn(side: SideName) {

@@ -6,6 +6,7 @@ import { landingPage } from "./landing.mjs";
 import { linkFaults } from "./links.mjs";
 import { withLinks } from "./pages.mjs";
 import { capture } from "./run.mjs";
+import { withSequences } from "./sequence.mjs";
 import { pathOnSite, siteFiles, siteLink } from "./site-pages.mjs";
 
 /** What `site/.vitepress/config.mjs` builds, written anew each time. */
@@ -30,7 +31,7 @@ export async function buildSite() {
 /** Vite bundles pictures whose path begins with a dot. */
 function textOnSite(page) {
   const text = withLinks(page, (target, isImage) => siteLink(page, target, isImage));
-  return text.replace(/(?<=\b(?:src|srcset)=")(?!https?:)/g, "./");
+  return withSequences(text.replace(/(?<=\b(?:src|srcset)=")(?!https?:)/g, "./"));
 }
 
 function write(file, text) {

@@ -20,6 +20,7 @@ export default defineConfig({
   themeConfig: {
     search: { provider: "local" },
     nav: [
+      { text: "Tour", link: "/docs/tour" },
       { text: "Docs", link: "/docs/" },
       { text: "Why not just …?", link: "/docs/why-not" },
       { text: "API", link: "/api/" },

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { promisify } from "node:util";
@@ -83,7 +83,7 @@ describe("the site", () => {
   for (const width of WIDTHS) {
     for (const colorScheme of ["light", "dark"] as const) {
       it(`can be read at ${width} pixels, ${colorScheme}: contrast, headings, no sideways scrolling`, async () => {
-        for (const path of ["/", "/docs/why-not", "/docs/from-bullmq", "/docs/guarantees"]) {
+        for (const path of ["/", "/docs/tour", "/docs/why-not", "/docs/from-bullmq", "/docs/guarantees"]) {
           const page = await open(path, { viewport: { width, height: 900 }, colorScheme });
           expect({ path, issues: await issuesOf(page), scrolls: await sidewaysScroll(page) }).toEqual({
             path,
@@ -113,6 +113,56 @@ describe("the site", () => {
     );
     const faults = results.reduce((sum, { outcome }) => sum + outcome.counts.faults, 0);
     expect(await page.locator(".proof strong").first().textContent()).toBe(faults.toLocaleString("en"));
+  });
+
+  it("has the tour first in its sidebar, which names no files", async () => {
+    const page = await open("/docs/tour", { viewport: { width: 1440, height: 900 } });
+    const entries = await page.locator(".VPSidebar a .text").allTextContents();
+    expect(entries[0]).toBe("A tour");
+    expect(entries.filter((entry) => /^[A-Z]+$|\.md$|^examples$/.test(entry.replace("HTTP", "")))).toEqual(
+      [],
+    );
+    expect(await page.locator(".VPSidebar .is-active .text").first().textContent()).toBe("A tour");
+  });
+
+  it("has every code block in its column at 1440 pixels, most without a line that goes on below", async () => {
+    const page = await open("/", { viewport: { width: 1440, height: 900 } });
+    const paths = (await readdir("dist-site", { recursive: true })).filter((file) => file.endsWith(".html"));
+    let [blocks, broken] = [0, 0];
+    for (const path of paths) {
+      await page.goto(`${url}/${path}`, { waitUntil: "load" });
+      const found = await page.evaluate<{ text: string; over: number; isBroken: boolean }[]>(
+        `[...document.querySelectorAll("#VPContent pre")].map((block) => ({
+          text: block.textContent.slice(0, 80),
+          over: block.scrollWidth - block.clientWidth,
+          isBroken: [...block.querySelectorAll(".line")].some((line) => line.offsetHeight > 30),
+        }))`,
+      );
+      expect({ path, over: found.filter(({ over }) => over > 0) }).toEqual({ path, over: [] });
+      blocks += found.length;
+      broken += found.filter(({ isBroken }) => isBroken).length;
+    }
+    expect(blocks).toBeGreaterThan(500);
+    expect(broken / blocks).toBeLessThan(0.15);
+  });
+
+  it("draws each sequence of the tour, with texts that a phone shows inside of it at 12 pixels or more", async () => {
+    const written = (await readFile("docs/tour.md", "utf8")).match(/^```mermaid$/gm) ?? [];
+    expect(written.length).toBe(12);
+    const page = await open("/docs/tour", { viewport: { width: 390, height: 844 } });
+    expect(await page.locator("svg.sequence").count()).toBe(written.length);
+    const texts = await page.evaluate<{ pixels: number; isInside: boolean }[]>(
+      `[...document.querySelectorAll("svg.sequence text")].map((text) => {
+        const [frame, box] = [text.ownerSVGElement, text].map((element) => element.getBoundingClientRect());
+        return {
+          text: text.textContent,
+          pixels: (parseFloat(getComputedStyle(text).fontSize) * frame.width) / 360,
+          isInside: box.left >= frame.left && box.right <= frame.right,
+        };
+      })`,
+    );
+    expect(texts.length).toBeGreaterThan(80);
+    expect(texts.filter(({ pixels, isInside }) => pixels < 12 || !isInside)).toEqual([]);
   });
 
   it.each([
