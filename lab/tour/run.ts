@@ -18,7 +18,7 @@ if (chosen.length === 0) {
 
 const rows: Row[] = [];
 for (const one of chosen) {
-  console.log(one.title);
+  console.log(one.name);
   const row: Row = { one, byHand: await playOn("by hand"), held: await playOn("Holdfast") };
   rows.push(row);
   const { byHand, held } = row;

@@ -2,7 +2,7 @@
 //
 // `<!-- from: examples/producer.ts -->` on its own line names the source of the next block;
 // `<!-- from: examples/producer.ts#submit -->` takes only the part between `// #region submit` and
-// `// #endregion`. Regions do not nest. `<!-- from: examples/nestjs/src/jobs.ts as CommonJS -->` takes the endings from its imports, as where
+// `// #endregion`, or the function `submit`. Regions do not nest. `<!-- from: examples/nestjs/src/jobs.ts as CommonJS -->` takes the endings from its imports, as where
 // TypeScript compiles to CommonJS; `import()` keeps its own.
 import { existsSync, readFileSync } from "node:fs";
 import { Failure } from "./script.mjs";
@@ -26,7 +26,8 @@ function codeOf(source, markdownFile) {
   const [file, region] = source.split("#");
   if (!existsSync(file)) throw new Failure(`${markdownFile}: there is no file ${file}`);
   const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-  const wanted = region === undefined ? lines : linesOfRegion(lines, region);
+  const wanted =
+    region === undefined ? lines : (linesOfRegion(lines, region) ?? linesOfFunction(lines, region));
   if (wanted === undefined) throw new Failure(`${markdownFile}: ${file} has no region ${region}`);
   return withoutCommonIndent(wanted.filter((line) => !marker.test(line))).join("\n");
 }
@@ -36,6 +37,14 @@ function linesOfRegion(lines, region) {
   const start = markers.findIndex((found) => found?.kind === "region" && found.name === region);
   const end = markers.findIndex((found, at) => at > start && found?.kind === "endregion");
   return start === -1 || end === -1 ? undefined : lines.slice(start + 1, end);
+}
+
+/** A function of the file's own level, in TypeScript or Lua, without what stands above it. */
+function linesOfFunction(lines, name) {
+  const head = new RegExp(String.raw`^(?:export |async |local )*function ${name}\(`);
+  const start = lines.findIndex((line) => head.test(line));
+  const end = lines.findIndex((line, at) => at > start && /^(?:\}|end)$/.test(line));
+  return start === -1 || end === -1 ? undefined : lines.slice(start, end + 1);
 }
 
 function withoutCommonIndent(lines) {

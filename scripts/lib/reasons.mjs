@@ -15,7 +15,7 @@ const reasons = [
   },
   {
     mechanism: "canonical JSON",
-    need: "the same content, written in another order, is refused as other content",
+    need: "members in another order would be other content",
     files: ["platform/lib/canonical-json.ts"],
   },
   {
@@ -25,7 +25,7 @@ const reasons = [
   },
   {
     mechanism: "epoch",
-    need: "a Redis that comes back with less: every effect would run again",
+    need: "a Redis that comes back with less",
     files: ["platform/redis/fitness/epoch.ts", "platform/redis/fitness/check-epoch.lua"],
   },
   {
@@ -70,7 +70,7 @@ const reasons = [
   },
   {
     mechanism: "sweep",
-    need: "a job's end is BullMQ's command, so what belongs to it is mended afterwards",
+    need: "BullMQ ends a job, so what belongs to it is mended later",
     files: ["features/ledger-life/sweep.lua"],
   },
   {
@@ -85,7 +85,7 @@ const reasons = [
   },
   {
     mechanism: "fail-fast and retrying connections",
-    need: "a call that hangs; a command that is sent again unseen",
+    need: "a hanging call; a command sent again unseen",
     files: ["platform/redis/connection.ts"],
   },
 ];
@@ -98,7 +98,7 @@ export function reasonsTable() {
     return `| ${mechanism} | ${need} | ${links} | ${lines} |`;
   });
   return [
-    "| mechanism | the break that needs it | where | lines |",
+    "| mechanism | the break that needs it | where | lines, about |",
     "| --- | --- | --- | --- |",
     ...rows,
   ].join("\n");

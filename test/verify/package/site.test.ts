@@ -147,8 +147,11 @@ describe("the site", () => {
   });
 
   it("draws each sequence of the tour, with texts that a phone shows inside of it at 12 pixels or more", async () => {
-    const written = (await readFile("docs/tour.md", "utf8")).match(/^```mermaid$/gm) ?? [];
+    const text = await readFile("docs/tour.md", "utf8");
+    const written = text.match(/^```mermaid$/gm) ?? [];
     expect(written.length).toBe(12);
+    // It promises to take 25 minutes.
+    expect(text.split(/\s+/).length).toBeLessThanOrEqual(3_500);
     const page = await open("/docs/tour", { viewport: { width: 390, height: 844 } });
     expect(await page.locator("svg.sequence").count()).toBe(written.length);
     const texts = await page.evaluate<{ pixels: number; isInside: boolean }[]>(
