@@ -1,6 +1,7 @@
 // npm run docs: rewrites every part of the docs that comes from code. With --check it changes nothing and fails if a part is outdated.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { boundsList } from "./lib/bounds.mjs";
 import { clientOperations } from "./lib/client-operations.mjs";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
@@ -50,6 +51,7 @@ const sections = {
   metrics: metricsTable,
   licences: licencesTables,
   proof: proofList,
+  bounds: boundsList,
   reasons: reasonsTable,
   "doubts-by-fault": doubtsByFault,
 };

@@ -24,7 +24,8 @@ Measures Holdfast and its opponents in turn, as real processes on a real Redis a
   --list         lists the rows
   --help         shows this text
 
-The full form takes about twenty minutes and writes docs/PERFORMANCE.md with its charts if all rows were measured.
+The full form takes about twenty minutes and writes docs/PERFORMANCE.md, a summary, with its charts, and docs/whole/PERFORMANCE.md,
+if all rows were measured.
 Exit codes: 0 measured, 1 a row is invalid, 2 wrong usage.`;
 
 const forms = {

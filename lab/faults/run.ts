@@ -24,7 +24,8 @@ Injects faults into real processes and a real Redis, and checks the guarantees a
   --list         lists the experiments
   --help         shows this text
 
-The full form takes at most half an hour. It writes docs/RELIABILITY.md, and keeps there what it did not run.
+The full form takes at most half an hour. It writes docs/RELIABILITY.md, a summary, and keeps there what it did not run.
+Both forms write all results to docs/whole/RELIABILITY.md.
 Exit codes: 0 all guarantees held and every control was caught, 1 otherwise, 2 wrong usage.`;
 
 /** Experiments mostly wait for locks and deadlines, so several fit on two cores. */
@@ -55,7 +56,7 @@ await runCommand(
       older === undefined ? experimentsWith(only?.split(",").map(Number)) : [rollingUpgrade(resolve(older))];
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
-    if ((!isQuick || record) && !flow && older === undefined) keep(finished);
+    if (!flow && older === undefined) keep(finished, !isQuick || record);
     const failed = finished.filter(({ outcome }) => !hasHeld(outcome));
     for (const each of failed) say(failureLine(each, seed));
     return failed.length === 0 ? 0 : 1;
@@ -68,10 +69,10 @@ function experimentsWith(numbers: readonly number[] | undefined): readonly Exper
   return experiments.filter(({ number }) => numbers?.includes(number) ?? true);
 }
 
-function keep(finished: readonly Result[]): void {
+function keep(finished: readonly Result[], isRecorded: boolean): void {
   const results = mergeResults(readResults(), finished);
-  writeResults(results);
-  writeReport(results, experiments);
+  if (isRecorded) writeResults(results);
+  writeReport(results, experiments, isRecorded);
 }
 
 async function runAll(chosen: readonly Experiment[], seed: number, isQuick: boolean): Promise<Result[]> {

@@ -18,7 +18,7 @@ Sends bad input of every kind to a real API, and requests generated from its Ope
   --seed N       repeats an earlier run (0 to 4294967295)
   --help         shows this text
 
-The full form writes docs/HOSTILE-INPUT.md.
+The full form writes docs/HOSTILE-INPUT.md, a summary; both forms write all results to docs/whole/HOSTILE-INPUT.md.
 Exit codes: 0 everything was refused correctly, 1 it was not, 2 wrong usage.`;
 
 const forms = {
@@ -49,7 +49,7 @@ await runCommand(
     const outcome = await run(service, { quick, minutes, seed });
     await service.stop();
     printOutcome(outcome);
-    if (!quick || record) writeReport(outcome);
+    writeReport(outcome, !quick || record);
     return hasHeld(outcome) ? 0 : 1;
   },
 );

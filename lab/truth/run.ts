@@ -26,7 +26,7 @@ Holdfast says of the effect with what the downstream did.
   --list             lists the libraries
   --help             shows this text
 
-The full form writes docs/evidence.md.
+The full form writes docs/evidence.md, a summary; both forms write all rows to docs/whole/evidence.md.
 Exit codes: 0 nothing acted again or was falsely called not done, and the control was caught, 1 otherwise, 2 wrong usage.`;
 
 /** Rows mostly wait, so many fit on two cores. */
@@ -48,7 +48,7 @@ await runCommand(
       : chooseRuntimes(runtime?.split(","));
     const results = await run(found, namesOf(only, isQuick), isQuick);
     printResults({ ...results, missing }, showsRows);
-    if (!isQuick && only === undefined && runtime === undefined) writeReport({ ...results, missing });
+    if (only === undefined && runtime === undefined) writeReport({ ...results, missing }, !isQuick);
     return hasHeld(results) ? 0 : 1;
   },
 );

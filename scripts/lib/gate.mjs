@@ -1,9 +1,8 @@
 // The gate that every change must pass.
-import { readFileSync } from "node:fs";
+import { excesses } from "./bounds.mjs";
 import { compiler } from "./build.mjs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
-import { filesUnder } from "./files.mjs";
-import { crowdedFolders, longFunctions, strayIncludes } from "./house.mjs";
+import { strayIncludes } from "./house.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
@@ -11,9 +10,6 @@ import { capture } from "./run.mjs";
 import { faultsWithoutEach } from "./without-feature.mjs";
 import { oldWordsIn } from "./words.mjs";
 
-const longestFile = 450;
-const longestFunction = 60;
-const mostSiblings = 25;
 const atOnce = 2;
 const caches = "node_modules/.cache/holdfast";
 
@@ -41,10 +37,7 @@ const checks = [
     run: () => capture(process.execPath, ["scripts/site.mjs", "--check"]),
   },
   { name: "OpenAPI", run: lintOpenApi },
-  {
-    name: "size",
-    run: () => faultsOf([...longFiles(), ...longFunctions(longestFunction), ...crowdedFolders(mostSiblings)]),
-  },
+  { name: "size", run: () => faultsOf(excesses()) },
   { name: "words", run: () => faultsOf(oldWordsIn(["src", "docs", "ARCHITECTURE.md", "README.md"])) },
   { name: "BullMQ's names in src/core/bullmq alone", run: () => faultsOf(bullmqNamesOutside()) },
   { name: "licences and install scripts", run: checkSupply },
@@ -99,14 +92,4 @@ function checkSupply() {
 
 function faultsOf(faults) {
   return { code: faults.length === 0 ? 0 : 1, output: faults.join("\n") };
-}
-
-/** A file that is too long needs another concept. */
-function longFiles() {
-  return ["src", "console"]
-    .flatMap(filesUnder)
-    .filter((file) => /\.tsx?$/.test(file))
-    .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
-    .filter(({ lines }) => lines > longestFile)
-    .map(({ file, lines }) => `${file} has ${lines} lines; ${longestFile} are the most`);
 }

@@ -3,6 +3,9 @@ import path from "node:path";
 import { filesUnder } from "./files.mjs";
 import { repositoryUrl } from "./pages.mjs";
 
+/** Where commands write their reports whole; git ignores it. */
+export const wholeReports = "docs/whole";
+
 /** What else the pages link to is linked in the repository. */
 export const siteFiles = [
   "README.md",

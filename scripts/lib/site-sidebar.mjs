@@ -1,7 +1,7 @@
 // The site's sidebar: the tables of pages in docs/README.md, in their order.
 import { readFileSync } from "node:fs";
 import { packageEntries } from "./package-entries.mjs";
-import { pathOnSite, siteFiles, siteLink } from "./site-pages.mjs";
+import { pathOnSite, siteFiles, siteLink, wholeReports } from "./site-pages.mjs";
 
 const contents = "docs/README.md";
 const section = /^## (?<title>.*)\n\n\| page \|.*\n\|.*\n(?<rows>(?:\|.*\n)+)/gm;
@@ -27,15 +27,22 @@ export function sidebar() {
 export function pagesWithoutRow() {
   const listed = new Set(listedSections().flatMap(({ items }) => items.map(({ link }) => link)));
   const isListed = (file) => file === contents || listed.has(`/${pathOnSite(file)}`);
-  return siteFiles.filter((file) => /^docs\/.*\.md$/.test(file) && !isListed(file));
+  const isPage = (file) => /^docs\/.*\.md$/.test(file) && !file.startsWith(`${wholeReports}/`);
+  return siteFiles.filter((file) => isPage(file) && !isListed(file));
 }
 
 function listedSections() {
   const sections = [...readFileSync(contents, "utf8").matchAll(section)];
   return sections.map(({ groups: { title, rows } }) => ({
     text: title,
-    items: [...rows.matchAll(row)].map(itemOf),
+    items: [...rows.matchAll(row)].map(itemOf).flatMap(withWhole),
   }));
+}
+
+/** The page, and the whole report that it is a summary of, where a command has written it. */
+function withWhole(item) {
+  const whole = `/${wholeReports}/${item.link.replace(/^\/docs\//, "")}`;
+  return siteFiles.includes(whole.slice(1)) ? [item, { text: `${item.text}, whole`, link: whole }] : [item];
 }
 
 function itemOf({ groups: { text, target } }) {

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { table } from "../../src/edges/cli/screen/table.ts";
 
@@ -23,6 +23,42 @@ export function plainTable({ head, rows }: Table): string {
 export function markdownTable({ head, rows }: Table): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** The names of the pages in docs/ that have a whole report beside them. */
+export type ReportName = "evidence" | "HOSTILE-INPUT" | "PERFORMANCE" | "RELIABILITY";
+
+/** Writes docs/NAME.md, the summary that the repository has. The gate says how long it may be. */
+export function writeSummary(name: ReportName, lines: readonly string[]): void {
+  write(`docs/${name}.md`, lines);
+}
+
+/** Writes docs/whole/NAME.md, which git ignores and the site shows. */
+export function writeWhole(name: ReportName, lines: readonly string[]): void {
+  write(`docs/whole/${name}.md`, lines);
+}
+
+function write(file: string, lines: readonly string[]): void {
+  const path = join(root, file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${lines.join("\n").trimEnd()}\n`);
+}
+
+/** The first lines of a summary. @param command writes it, e.g. `npm run fuzz`; @param method the page that says how it measures */
+export function summaryHead(title: string, command: string, name: ReportName, method: string): string[] {
+  return [
+    `# ${title}`,
+    "",
+    `A summary. \`${command}\` writes it, and the whole report to \`docs/whole/${name}.md\`; do not edit it by hand. [How it is measured](../${method}).`,
+    "",
+  ];
+}
+
+/** In one line. */
+export function factsLine(facts: Readonly<Record<string, string | number>>): string {
+  return `Measured with: ${Object.entries(facts)
+    .map(([name, value]) => `${name} ${value}`)
+    .join("; ")}.`;
 }
 
 /** When and on what was measured, by name. */

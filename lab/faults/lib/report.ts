@@ -1,6 +1,12 @@
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { commonFacts, markdownTable, plainTable } from "../../../test/support/report.ts";
+import {
+  commonFacts,
+  factsLine,
+  markdownTable,
+  plainTable,
+  summaryHead,
+  writeSummary,
+  writeWhole,
+} from "../../../test/support/report.ts";
 import type { Counts } from "./checker.ts";
 import { type Experiment, hasHeld, type Outcome, sum } from "./experiment.ts";
 import type { Result } from "./kept-results.ts";
@@ -27,6 +33,8 @@ export function printOutcome(experiment: Experiment, outcome: Outcome, seed: num
   process.stdout.write(`${lines.map((line) => `    ${line}`).join("\n")}\n`);
 }
 
+const TITLE = "Reliability: attempts to break Holdfast, and their results";
+
 /** The counts in the report, and their names. */
 const columns: readonly [keyof Counts, string][] = [
   ["faults", "faults (N)"],
@@ -45,37 +53,82 @@ const columns: readonly [keyof Counts, string][] = [
   ["stuck", "doubts stuck"],
 ];
 
-/** Results of experiments that there are no more are left out. */
-export function writeReport(results: readonly Result[], experiments: readonly Experiment[]): void {
+/** Leaves out the results of experiments that no longer exist. @param isRecorded whether the summary is written as well */
+export function writeReport(
+  results: readonly Result[],
+  experiments: readonly Experiment[],
+  isRecorded: boolean,
+): void {
   const shown = experiments.flatMap((experiment) => {
     const result = results.find(({ number }) => number === experiment.number);
     return result === undefined ? [] : [{ ...result, experiment }];
   });
   const missing = experiments.filter(({ number }) => !shown.some((each) => each.number === number));
-  const file = fileURLToPath(new URL("../../../docs/RELIABILITY.md", import.meta.url));
-  writeFileSync(file, `${report(shown, missing)}\n`);
+  writeWhole("RELIABILITY", whole(shown, missing));
+  if (isRecorded) writeSummary("RELIABILITY", summary(shown, missing));
 }
 
-function report(finished: readonly Shown[], missing: readonly Experiment[]): string {
+function summary(finished: readonly Shown[], missing: readonly Experiment[]): string[] {
+  const total = sum(finished.map(({ outcome }) => outcome.counts));
+  const zeros = columns.filter(([kind]) => bounded.has(kind)).map(([kind, name]) => `${name} ${total[kind]}`);
+  return [
+    ...summaryHead(TITLE, "npm run faults", "RELIABILITY", "lab/faults/README.md"),
+    headline(finished),
+    "",
+    `These counts must be zero: ${zeros.join(", ")}. A count of zero bounds the true rate with 95 % confidence: below ${bound(0, total.faults)} per fault.`,
+    `In doubt were ${total.doubtDone} effects that were done, and ${total.doubtNotDone} that were not.`,
+    "",
+    `${runs(finished)
+      .map(([run, numbers]) => `Experiments ${numbers}: ${run}.`)
+      .join(" ")}${withoutResult(missing)}`,
+    factsLine(commonFacts()),
+    "",
+    "Only faults that really happened are counted: a process killed or paused, an answer cut off, an outage, a restart, a storm. A control is the",
+    "same run with one protection removed: there the checks must fail.",
+    "",
+    markdownTable({
+      head: ["", "experiment", "faults", "jobs", "found against it", "controls caught"],
+      rows: finished.map(({ number, experiment, outcome: { counts, broken, controls } }) => [
+        number,
+        experiment.title,
+        counts.faults,
+        counts.acknowledged,
+        broken.length === 0 ? "nothing" : `**${broken.length}**`,
+        controls.length === 0
+          ? "–"
+          : `${controls.filter(({ isCaught }) => isCaught).length} of ${controls.length}`,
+      ]),
+    }),
+  ];
+}
+
+function withoutResult(missing: readonly Experiment[]): string {
+  return missing.length === 0 ? "" : ` Without a result: ${missing.map(({ number }) => number).join(", ")}.`;
+}
+
+function headline(finished: readonly Shown[]): string {
   const total = sum(finished.map(({ outcome }) => outcome.counts));
   const held = finished.every(({ outcome }) => hasHeld(outcome));
   const controls = finished.flatMap(({ outcome }) => outcome.controls);
   const caught = controls.filter(({ isCaught }) => isCaught).length;
+  const verdict = held ? "every guarantee held" : "NOT every guarantee held";
+  return `**${total.acknowledged} jobs, ${total.faults} injected faults: ${verdict}, and ${caught} of ${controls.length} positive controls were caught.**`;
+}
+
+function whole(finished: readonly Shown[], missing: readonly Experiment[]): string[] {
+  const total = sum(finished.map(({ outcome }) => outcome.counts));
   return [
-    "# Reliability: attempts to break Holdfast, and their results",
+    `# ${TITLE}`,
     "",
     "Written by `npm run faults`; do not edit by hand. `lab/faults/README.md` says how it is measured.",
     "",
-    `**${total.acknowledged} jobs, ${total.faults} injected faults: ` +
-      `${held ? "every guarantee held" : "NOT every guarantee held"}, and ${caught} of ${controls.length} positive controls were caught.**`,
+    headline(finished),
     "",
     "A run of some experiments replaces only their results, so this page can have results of several days:",
     "",
     markdownTable({ head: ["run", "experiments"], rows: runs(finished) }),
     "",
-    ...(missing.length === 0
-      ? []
-      : [`Without a result: ${missing.map(({ number }) => number).join(", ")}.`, ""]),
+    ...(missing.length === 0 ? [] : [withoutResult(missing).trim(), ""]),
     "The latest run was on:",
     "",
     markdownTable({ head: ["", ""], rows: Object.entries(commonFacts()) }),
@@ -112,7 +165,7 @@ function report(finished: readonly Shown[], missing: readonly Experiment[]): str
         ]),
       ),
     }),
-  ].join("\n");
+  ];
 }
 
 /** When, in which form and with which seed each experiment was run. */

@@ -1,12 +1,15 @@
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import {
   commonFacts,
+  factsLine,
   markdownTable,
   plainTable,
+  summaryHead,
   type Table,
   versionOf,
+  writeSummary,
+  writeWhole,
 } from "../../../test/support/report.ts";
+import { groupBy } from "../../lib/group-by.ts";
 import type { Service } from "./service.ts";
 import { codesOf, type Finding, type Tally } from "./tally.ts";
 
@@ -49,22 +52,87 @@ export function printOutcome(outcome: Outcome): void {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-export function writeReport(outcome: Outcome): void {
-  const file = fileURLToPath(new URL("../../../docs/HOSTILE-INPUT.md", import.meta.url));
-  const facts = {
-    ...commonFacts(),
-    "fast-check": versionOf("fast-check"),
-    seed: outcome.seed,
-    form: outcome.form,
+const TITLE = "Hostile input: what was sent, and how it was answered";
+
+/** @param isRecorded whether the summary is written as well */
+export function writeReport(outcome: Outcome, isRecorded: boolean): void {
+  writeWhole("HOSTILE-INPUT", whole(outcome));
+  if (isRecorded) writeSummary("HOSTILE-INPUT", summary(outcome));
+}
+
+function summary(outcome: Outcome): string[] {
+  const { operations, worst } = outcome;
+  return [
+    ...summaryHead(TITLE, "npm run fuzz", "HOSTILE-INPUT", "lab/fuzz/README.md"),
+    `**${verdict(outcome)}**`,
+    "",
+    factsLine(factsOf(outcome)),
+    memoryOf(outcome),
+    "",
+    "## The catalogue of bad input",
+    "",
+    "Each of these must be answered with 4xx and a stable code, and store nothing.",
+    "",
+    markdownTable(groupsTable(outcome.catalogue)),
+    "",
+    "A batch counts its jobs. Slow requests are sent beside good ones, so what they store cannot be counted: –.",
+    "",
+    "## Requests made from the OpenAPI document",
+    "",
+    `${sumOf(operations)} requests to ${operations.length} operations: as the document describes them, almost so, and damaged. They may be accepted; none may be`,
+    `answered with 5xx, without a known code, or not at all. The slowest answer took ${slowestOf(operations)}.`,
+    "",
+    "## A connection's worst",
+    "",
+    `Each of ${worst.length} routes 2,000 times on one connection, which reads for a while, then no more, and is reset. Meanwhile liveness took at most`,
+    `${slowestOf(worst)}; the limit is 500 ms. The API's memory may grow by 64 MiB, and no subscriber may be left after 5 s.`,
+    ...findingsOf(outcome),
+  ];
+}
+
+/** One line for each group of kinds. */
+function groupsTable(tallies: readonly Tally[]): Table {
+  return {
+    head: ["bad input", "kinds", "tried", "stored", "slowest"],
+    rows: [...groupBy(tallies, ({ group }) => group)].map(([group, own]) => [
+      group,
+      own.map(({ kind }) => kind).join("; "),
+      sumOf(own),
+      own.every(({ stored }) => stored === undefined) ? "–" : storedOf(own),
+      slowestOf(own),
+    ]),
   };
-  const lines = [
-    "# Hostile input: what was sent, and how it was answered",
+}
+
+function sumOf(tallies: readonly Tally[]): number {
+  return tallies.reduce((all, { tried }) => all + tried, 0);
+}
+
+function storedOf(tallies: readonly Tally[]): number {
+  return tallies.reduce((all, { stored = 0 }) => all + stored, 0);
+}
+
+function slowestOf(tallies: readonly Tally[]): string {
+  return `${Math.round(Math.max(0, ...tallies.map(({ slowestMs }) => slowestMs)))} ms`;
+}
+
+function factsOf({ seed, form }: Outcome): Record<string, string | number> {
+  return { ...commonFacts(), "fast-check": versionOf("fast-check"), seed, form };
+}
+
+function findingsOf({ findings }: Outcome): string[] {
+  return findings.map(({ kind, what, request }) => `\n- **Found**: ${kind}: ${what}: ${request}`);
+}
+
+function whole(outcome: Outcome): string[] {
+  return [
+    `# ${TITLE}`,
     "",
     "Written by `npm run fuzz`; do not edit by hand. `lab/fuzz/README.md` says how it is measured.",
     "",
     `**${verdict(outcome)}**`,
     "",
-    markdownTable({ head: ["", ""], rows: Object.entries(facts) }),
+    markdownTable({ head: ["", ""], rows: Object.entries(factsOf(outcome)) }),
     "",
     memoryOf(outcome),
     "",
@@ -91,16 +159,13 @@ export function writeReport(outcome: Outcome): void {
     "its liveness may take 500 ms; no subscriber may be left after 5 s.",
     "",
     markdownTable(worstTable(outcome.worst)),
-    ...outcome.findings.map(({ kind, what, request }) => `\n- **Found**: ${kind}: ${what}: ${request}`),
+    ...findingsOf(outcome),
   ];
-  writeFileSync(file, `${lines.join("\n")}\n`);
 }
 
 function verdict({ catalogue, operations, worst, findings, lost }: Outcome): string {
-  const sum = (tallies: readonly Tally[]) => tallies.reduce((all, { tried }) => all + tried, 0);
-  const stored = catalogue.reduce((all, tally) => all + (tally.stored ?? 0), 0);
   return (
-    `${sum(catalogue)} bad inputs of ${catalogue.length} kinds: ${stored} stored; ${sum(operations)} requests made from the ` +
+    `${sumOf(catalogue)} bad inputs of ${catalogue.length} kinds: ${storedOf(catalogue)} stored; ${sumOf(operations)} requests made from the ` +
     `OpenAPI document; ${worst.length} routes at a connection's worst; ${lost.length} processes lost; ${findings.length === 0 ? "nothing" : findings.length} found against it.`
   );
 }

@@ -1,7 +1,14 @@
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { say } from "../../../test/support/command.ts";
-import { commonFacts, markdownTable, plainTable, type Table } from "../../../test/support/report.ts";
+import {
+  commonFacts,
+  factsLine,
+  markdownTable,
+  plainTable,
+  summaryHead,
+  type Table,
+  writeSummary,
+  writeWhole,
+} from "../../../test/support/report.ts";
 import { groupBy } from "../../lib/group-by.ts";
 import { modes } from "./effect-names.ts";
 import type { Wrong } from "./judge.ts";
@@ -46,26 +53,90 @@ function rowText(end: RowEnd): string {
   return `${row.library}, ${row.mode}: ${row.fault}: ${outcome}${why && ` | ${why}`}`;
 }
 
-export function writeReport(results: Results): void {
-  const file = fileURLToPath(new URL("../../../docs/evidence.md", import.meta.url));
-  writeFileSync(file, `${report(results)}\n`);
+const TITLE = "Evidence: what client libraries do to an effect";
+/** In the summary. */
+const MOST_FAULTS = 5;
+const MOST_ODDITIES = 3;
+
+/** @param isRecorded whether the summary is written as well */
+export function writeReport(results: Results, isRecorded: boolean): void {
+  writeWhole("evidence", whole(results));
+  if (isRecorded) writeSummary("evidence", summary(results));
 }
 
-function report(results: Results): string {
-  const facts = {
+function summary(results: Results): string[] {
+  const { head, rows } = needlessTable(results);
+  const often = [...rows].sort(([, , a], [, , b]) => Number(b) - Number(a)).slice(0, MOST_FAULTS);
+  return [
+    ...summaryHead(TITLE, "npm run evidence", "evidence", "lab/truth/README.md"),
+    `**${headline(results)}**`,
+    "",
+    factsLine(factsOf(results)),
+    `Libraries: ${versionsOfLibraries().join(", ")}.`,
+    "",
+    ...oddities(results)
+      .slice(0, MOST_ODDITIES)
+      .map((line) => `- ${line}`),
+    "",
+    "## All rows",
+    "",
+    ...modesExplained,
+    "",
+    markdownTable(totalsTable(results)),
+    "",
+    "## Needlessly in doubt",
+    "",
+    `${NEEDLESS} The ${often.length} faults with the most rows, of ${rows.length}:`,
+    "",
+    markdownTable({ head: head.slice(0, 3), rows: often.map((cells) => cells.slice(0, 3)) }),
+    "",
+    "## What a declaration denies",
+    "",
+    ...deniedExplained,
+    "",
+    markdownTable(deniedTable(results)),
+    "",
+    "## Sent again by the library itself",
+    "",
+    `${repeatsTable(results)
+      .rows.map(([library, used, most]) => `${library} (${used}: up to ${most} times in one attempt)`)
+      .join(", ")}. Holdfast cannot prevent that: switch it off.`,
+  ];
+}
+
+function factsOf(results: Results): Record<string, string | number> {
+  return {
     ...commonFacts(),
     runtimes: versionsOfRuntimes(results),
     "not installed here": results.missing.join(", ") || "none",
     seconds: results.seconds,
   };
+}
+
+const modesExplained = [
+  "*As is*: as a new user uses the library. *As documented*: as its page says, with its own repeats switched off and a classifier declared.",
+  "*Every classifier*: as documented, with the verdict of whichever classifier calls it not done; of effects that do more than one thing.",
+  '*Control*: as is, with `onError: "not-done"`, which was the default once. *Old rule*: every classifier, and a build that believes it whatever the record shows. Both must fail.',
+];
+
+const NEEDLESS =
+  "Nothing happened, and nothing says so to Holdfast: these doubts are safe, and cost an operator a look.";
+
+const deniedExplained = [
+  "A classifier says that the effect is one call. These effects make a second call at another host, through a queue or a shared pool that hands it to",
+  "another asynchronous context, and that call is answered. Nobody can tell it from a neighbour's call, so Holdfast believes the refusal of the first.",
+  "Without a classifier, or when a call at that host is open, lost or unseen, such effects are in doubt.",
+];
+
+function whole(results: Results): string[] {
   return [
-    "# Evidence: what client libraries do to an effect",
+    `# ${TITLE}`,
     "",
     "Written by `npm run evidence`; do not edit by hand. `lab/truth/README.md` says how it is measured.",
     "",
     `**${headline(results)}**`,
     "",
-    markdownTable({ head: ["", ""], rows: Object.entries(facts) }),
+    markdownTable({ head: ["", ""], rows: Object.entries(factsOf(results)) }),
     "",
     `Libraries: ${versionsOfLibraries().join(", ")}.`,
     "",
@@ -73,23 +144,19 @@ function report(results: Results): string {
     "",
     "## All rows",
     "",
-    "*As is*: as a new user uses the library. *As documented*: as its page says, with its own repeats switched off and a classifier declared.",
-    "*Every classifier*: as documented, with the verdict of whichever classifier calls it not done; of effects that do more than one thing.",
-    '*Control*: as is, with `onError: "not-done"`, which was the default once. *Old rule*: every classifier, and a build that believes it whatever the record shows. Both must fail.',
+    ...modesExplained,
     "",
     markdownTable(totalsTable(results)),
     "",
     "## Needlessly in doubt",
     "",
-    "Nothing happened, and nothing says so to Holdfast: these doubts are safe, and cost an operator a look.",
+    NEEDLESS,
     "",
     markdownTable(needlessTable(results)),
     "",
     "## What a declaration denies",
     "",
-    "A classifier says that the effect is one call. These effects do another one, through a queue or a shared pool that hands it to another",
-    "asynchronous context, at another host, and it is answered. Nobody can tell it from what neighbours do, so the refusal of the other call is believed.",
-    "Without a classifier, and where something at that host is open, lost or not seen, they are in doubt.",
+    ...deniedExplained,
     "",
     markdownTable(deniedTable(results)),
     "",
@@ -110,7 +177,7 @@ function report(results: Results): string {
     legend,
     "",
     ...results.runs.flatMap((run) => matricesOf(run)),
-  ].join("\n");
+  ];
 }
 
 function headline(results: Results): string {

@@ -36,6 +36,18 @@ export function comparison(results: readonly Result[], nameOf: (result: Result) 
   };
 }
 
+/** The comparison with one line per row. */
+export function shortComparison(results: readonly Result[]): Table {
+  return {
+    head: ["", "Holdfast", "the other", "unit", "ratio (min–max)", "goal", "verdict"],
+    rows: results.map((result) => {
+      const { row, holdfast, opponent, verdict } = result;
+      const sides = [number(holdfast.value.median), `${number(opponent.value.median)} (${opponent.name})`];
+      return [row.title, ...sides, row.unit, ratio(result.ratio), goal(row), verdict];
+    }),
+  };
+}
+
 /** Where the time of one job went, for each side that counted it. */
 export function spendingTable(results: readonly Result[]): Table {
   const sides = new Map(
@@ -63,6 +75,19 @@ export function growthTable(results: readonly Result[]): Table {
         return ["", holdfast.name, withRange(holdfast.value), row.unit, ratio(toShallow)];
       }),
     ]),
+  };
+}
+
+/** Each series from its shallowest to its deepest point, in one line. */
+export function growthSummary(results: readonly Result[]): Table {
+  return {
+    head: ["", "from", "to", "unit", "ratio (min–max)"],
+    rows: growthSeries(results).flatMap(({ what, points }) =>
+      points.slice(-1).map(({ row, holdfast, opponent, ratio: toShallow }) => {
+        const sides = [opponent, holdfast].map(({ name, value }) => `${number(value.median)} (${name})`);
+        return [what, ...sides, row.unit, ratio(toShallow)];
+      }),
+    ),
   };
 }
 
