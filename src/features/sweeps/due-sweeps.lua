@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 --[[
-  Says which keys of a queue may give a sweep something to do. A sweep of the others would find nothing. Most queues have few of the keys:
+  Says which keys of queues may give a sweep something to do. A sweep of the others would find nothing. Most queues have few of the keys:
   those that the last look has not found cost one command together.
 
   KEYS[1…] the keys, those that the last look has found first
@@ -8,18 +8,18 @@
   ARGV[2…] for each: "any" if any entry gives something to do; otherwise it is a sorted set, and so many milliseconds must have passed since
   its first score, in milliseconds since 1970
 
-  Returns for each 1 if it may, 0 if not, -1 if there is none
+  Returns for each 0 if it may now, in how many milliseconds it may, -1 if there is none
 ]]
 -- @include ../../platform/redis/now.lua
 
 local found, due, now = tonumber(ARGV[1]), {}, nil
 
 local function look(key, after)
-  if after == "any" then return redis.call("EXISTS", key) == 1 and 1 or -1 end
+  if after == "any" then return redis.call("EXISTS", key) - 1 end
   local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
   if not first then return -1 end
   now = now or nowMs()
-  return tonumber(first) <= now - after and 1 or 0
+  return math.max(0, math.ceil(first + after - now))
 end
 
 local isNew = found < #KEYS and redis.call("EXISTS", unpack(KEYS, found + 1)) > 0

@@ -24,6 +24,8 @@ const HEARTBEAT_MS = 5_000;
 export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
 /** Until then an operator can see that the worker went silent. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
+/** In heartbeats. */
+const FORGETS_EVERY = 12;
 
 const script = loadScript(import.meta.url, "heartbeat.lua", ok);
 
@@ -34,9 +36,12 @@ export function startHeartbeat(
 ): Running {
   const { client } = store;
   const keys = [store.keys.own("workers"), store.keys.workersSeen] as const;
+  let beats = 0;
   const beat = oneAtATime(async () => {
+    const forgottenAfter = beats % FORGETS_EVERY === 0 ? FORGOTTEN_AFTER_MS : "";
+    beats += 1;
     try {
-      await script.run(client, keys, [workerName, JSON.stringify(read()), FORGOTTEN_AFTER_MS]);
+      await script.run(client, keys, [workerName, JSON.stringify(read()), forgottenAfter]);
     } catch {
       // The connection's owner reports errors; the next heartbeat comes soon.
     }

@@ -57,10 +57,7 @@ function stuck({ store, settings, log }: ConsumedPartition): HoldfastError {
 async function jobsWait({ client, keys }: QueueStore): Promise<boolean> {
   // Meanwhile none is claimed.
   await whenSlotIsStill(client, keys.meta);
-  const [waiting, prioritized, limits] = await Promise.all([
-    client.llen(keys.waiting),
-    client.zcard(keys.prioritized),
-    client.hmget(keys.meta, "paused", "concurrency", "max"),
-  ]);
-  return waiting + prioritized > 0 && limits.every((limit) => limit === null);
+  if ((await client.exists(keys.waiting, keys.prioritized)) === 0) return false;
+  const limits = await client.hmget(keys.meta, "paused", "concurrency", "max");
+  return limits.every((limit) => limit === null);
 }

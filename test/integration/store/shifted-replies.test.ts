@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { type ConnectionMode, openConnection, whenReady } from "../../../src/platform/redis/connection.ts";
-import { createEpoch, type SeenEpoch } from "../../../src/platform/redis/fitness/epoch.ts";
+import { createEpoch, epochComparison, type SeenEpoch } from "../../../src/platform/redis/fitness/epoch.ts";
 import { isUnanswered } from "../../../src/platform/redis/redis-errors.ts";
 import { integer, listOf, text } from "../../../src/platform/redis/reply-shape.ts";
 import { loadScript } from "../../../src/platform/redis/script.ts";
@@ -83,13 +83,14 @@ it("a list is read only if each of its items has its shape", () => {
 });
 
 describe("what was remembered of another command's reply", () => {
+  const durability = { level: "disk", replicas: 0 } as const;
   const wrong: SeenEpoch = { id: "O", count: Number.NaN };
 
   async function openEpoch(client: Redis, key: string, remembered: SeenEpoch | undefined) {
     return createEpoch({
-      client,
+      compare: epochComparison(client, durability),
       key,
-      durability: { level: "disk", replicas: 0 },
+      durability,
       write: async (script, keys, args) => ({
         reply: await script.run(client, keys, args),
         unconfirmed: undefined,

@@ -6,11 +6,12 @@ import { envelopeJson } from "../../../src/core/bullmq/add/envelope.ts";
 import { createJobAdder, type JobAdder } from "../../../src/core/bullmq/add/job-adder.ts";
 import type { NewJob } from "../../../src/core/bullmq/add/new-job.ts";
 import { bullmqQueueName } from "../../../src/core/bullmq/store/queue-keys.ts";
-import { createEpoch, OTHER_EPOCH } from "../../../src/platform/redis/fitness/epoch.ts";
+import { createEpoch, epochComparison, OTHER_EPOCH } from "../../../src/platform/redis/fitness/epoch.ts";
 import { application } from "../../support/application.ts";
 import { plainStores } from "../../support/queue-stores.ts";
 import { createService, type Service } from "../../support/service.ts";
 
+const durability = { level: "disk", replicas: 0 } as const;
 let service: Service;
 let theirs: Queue;
 let ours: Queue;
@@ -25,9 +26,9 @@ beforeEach(async () => {
   const client = service.connect();
   const store = plainStores(client, service.env.HOLDFAST_PREFIX).of("ours");
   const epoch = createEpoch({
-    client,
+    compare: epochComparison(client, durability),
     key: store.keys.epoch,
-    durability: { level: "disk", replicas: 0 },
+    durability,
     write: async (script, keys, args) => {
       const reply = await script.run(client, keys, args);
       if (reply !== OTHER_EPOCH) written++;

@@ -27,6 +27,27 @@ describe("the slots of a queue's partitions", () => {
     expect(slots.used).toBe(4);
   });
 
+  it("do not go to and fro where they cannot be shared out evenly", async () => {
+    const { first, second } = twoShares(5);
+    take(first, 3);
+    take(second, 2);
+    expect([first.take(), second.take()]).toEqual([false, false]);
+
+    await sleep(TURN_MS);
+
+    expect([first.isAwaited(), second.isAwaited()]).toEqual([false, false]);
+  });
+
+  it("go in turn where there are fewer than partitions", async () => {
+    const { first, second } = twoShares(1);
+    take(first, 1);
+    expect(second.take()).toBe(false);
+
+    await sleep(TURN_MS);
+
+    expect(first.isAwaited()).toBe(true);
+  });
+
   it("go to a partition that has fewer, once it has waited for its turn", async () => {
     const { first, second } = twoShares(4);
     take(first, 4);

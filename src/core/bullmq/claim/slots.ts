@@ -52,10 +52,11 @@ export class Slots {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  /** Whether a partition that has fewer slots has waited for its turn. */
+  /** Whether a partition that has none, or two fewer, has waited for its turn. A slot that goes to and fro costs a claim each time. */
   isAwaited({ used }: SlotShare): boolean {
     const before = performance.now() - TURN_MS;
-    return this.#waiting.some((other) => other.used < used && other.waitsSince < before);
+    const isBehind = (other: SlotShare) => other.used < used && (other.used === 0 || other.used < used - 1);
+    return this.#waiting.some((other) => isBehind(other) && other.waitsSince < before);
   }
 }
 

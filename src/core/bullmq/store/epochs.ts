@@ -7,6 +7,7 @@ import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import {
   createEpoch,
   type Epoch,
+  epochComparison,
   type KnownLayout,
   type Loss,
 } from "../../../platform/redis/fitness/epoch.ts";
@@ -30,6 +31,8 @@ export interface Epochs extends Running {
 }
 
 const CHECK_EVERY_MS = 1_000;
+/** Where the last check has found that nothing was counted since the one before: a little less than two. */
+const QUIET_MS = 1_700;
 
 /**
  * Starts comparing Redis with what this process, or one before it, has seen.
@@ -50,11 +53,12 @@ export async function openEpochs(
   const listeners: ((partition: string) => Promise<void>)[] = [];
   const epochs = new Map<string, Epoch>();
   const layouts = new Layouts();
+  const compare = epochComparison(client, durability);
   const of = (partition: string): Epoch => {
     const known = epochs.get(partition);
     if (known !== undefined) return known;
     const epoch = createEpoch({
-      client,
+      compare,
       key: queueKeys(prefix, partition).epoch,
       durability,
       write: writers.write,
@@ -71,17 +75,27 @@ export async function openEpochs(
   };
   const keep = isKept && log ? createKeeper(file, log) : undefined;
 
+  const counted = () => [...epochs.values()].reduce((sum, { remembered }) => sum + remembered.count, 0);
+  let quietAt = Number.NEGATIVE_INFINITY;
+  let quietCount = 0;
+
   async function beat(): Promise<void> {
     // A retrying connection would keep the command until Redis is back; it checks then anyway.
     if (client.status !== "ready") return;
-    await checkAll([...new Set([...queues, ...epochs.keys()])].map(of));
+    const [before, startedAt] = [counted(), performance.now()];
+    const areKnown = await checkAll([...new Set([...queues, ...epochs.keys()])].map(of));
     // The others, where the queue has just been divided.
     const all = queues.flatMap((queue) => partitionNames(queue, layouts.of(queue)));
     await checkAll(all.filter((name) => !epochs.has(name)).map(of));
     keep?.(epochs);
+    quietCount = counted();
+    quietAt = areKnown && quietCount === before ? startedAt : Number.NEGATIVE_INFINITY;
   }
 
-  const timer = setInterval(beat, CHECK_EVERY_MS);
+  const timer = setInterval(() => {
+    const isQuiet = counted() === quietCount && performance.now() - quietAt < QUIET_MS;
+    if (!isQuiet) void beat();
+  }, CHECK_EVERY_MS);
   client.on("ready", beat);
   await beat();
   return {
@@ -97,8 +111,13 @@ export async function openEpochs(
   };
 }
 
-async function checkAll(epochs: readonly Epoch[]): Promise<void> {
-  await inTime(Promise.allSettled(epochs.map((epoch) => epoch.check()))).catch(() => {});
+/** @returns whether all were found as they should be */
+async function checkAll(epochs: readonly Epoch[]): Promise<boolean> {
+  const checked = Promise.allSettled(epochs.map((epoch) => epoch.check()));
+  return await inTime(checked).then(
+    (results) => results.every(({ status }) => status === "fulfilled"),
+    () => false,
+  );
 }
 
 interface PartOfQueue {

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { Cluster } from "ioredis";
 import type { Durability } from "../../config/variables.ts";
 import type { HoldfastError } from "../../errors/holdfast-error.ts";
+import { batchByTurn } from "../../lib/batch-by-turn.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisRolledBack } from "../redis-errors.ts";
-import { either, integer, oneOf, orNull, text, tuple } from "../reply-shape.ts";
+import { either, integer, listOf, oneOf, orNull, type Shape, text, tuple } from "../reply-shape.ts";
 import { loadScript } from "../script.ts";
 import type { Writer } from "../writers.ts";
 
@@ -76,7 +78,7 @@ export interface KnownLayout {
 }
 
 export interface EpochOptions {
-  readonly client: RedisConnection;
+  readonly compare: EpochComparison;
   /** Its key in Redis. */
   readonly key: string;
   readonly durability: Durability;
@@ -95,16 +97,32 @@ const ACCEPTED_AFTER_MS = 3_000;
 
 const found = orNull(text);
 const lossShape = tuple(oneOf("lost"), text, found, found, found, found, text);
-const checkScript = loadScript(
-  import.meta.url,
-  "check-epoch.lua",
-  either(lossShape, tuple(text, integer, text)),
-);
+const checkedShape = either(lossShape, tuple(text, integer, text));
+const checkScript = loadScript(import.meta.url, "check-epoch.lua", listOf(checkedShape));
+type Checked = typeof checkedShape extends Shape<infer Reply> ? Reply : never;
+
+/** Compares an epoch's key with what is remembered of it. */
+export type EpochComparison = (key: string, remembered: readonly (string | number)[]) => Promise<Checked>;
+
+/** Each occupies Redis for some microseconds. */
+const TOGETHER_MAX = 50;
+
+/** Compares the epochs of one Redis: those that are asked for together by one script, which in a cluster reaches one queue. */
+export function epochComparison(client: RedisConnection, { level }: Durability): EpochComparison {
+  const rules = [level === "memory" ? ACCEPTED_AFTER_MS : -1, level === "replica" ? 1 : 0];
+  const run = (items: readonly { key: string; remembered: readonly (string | number)[] }[]) =>
+    checkScript.run(
+      client,
+      items.map(({ key }) => key),
+      [...rules, ...items.flatMap(({ remembered }) => remembered)],
+    );
+  const compare = batchByTurn({ run, itemsMax: client instanceof Cluster ? 1 : TOGETHER_MAX });
+  return (key, remembered) => compare({ key, remembered });
+}
 
 export function createEpoch(options: EpochOptions): Epoch {
-  const { client, key, durability, write, onLoss } = options;
+  const { compare, key, durability, write, onLoss } = options;
   const hasReplicas = durability.level === "replica";
-  const acceptMs = durability.level === "memory" ? ACCEPTED_AFTER_MS : -1;
   let remembered = options.remembered ?? { id: "", count: 0 };
   let shownId = remembered.id;
   let knownLoss = 0;
@@ -112,8 +130,7 @@ export function createEpoch(options: EpochOptions): Epoch {
   async function check(): Promise<void> {
     const asked = hasReplicas && remembered.count === 0 ? { id: "", count: 0 } : remembered;
     const layouts = [options.layout.known(), options.layout.first];
-    const args = [asked.id, asked.count, randomUUID(), acceptMs, ...layouts, hasReplicas ? 1 : 0];
-    const [id, ...details] = await checkScript.run(client, [key], args);
+    const [id, ...details] = await compare(key, [asked.id, asked.count, randomUUID(), ...layouts]);
     if (id === "lost") {
       const loss = lossIn(details);
       if (knownLoss !== loss.since) await onLoss(loss);
