@@ -7,6 +7,7 @@ import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { underDeadline } from "../../platform/lib/deadline.ts";
+import { elapsedSince, type Moment, momentNow } from "../../platform/lib/moment.ts";
 import { foreign, messageOf } from "../../platform/lib/thrown.ts";
 import { keyMissing } from "../../platform/redis/encryption/codec.ts";
 import { isUnanswered } from "../../platform/redis/redis-errors.ts";
@@ -36,7 +37,7 @@ export async function actOnce(effect: EffectRun): Promise<unknown> {
   attempt.abort.throwIfAborted();
   await failpoint("reserve:before", attempt.job.id);
   attempt.job.lease.assert();
-  const askedAt = performance.now();
+  const askedAt = momentNow();
   const reservation = await reserve(effect);
   switch (reservation.kind) {
     case "reserved":
@@ -106,7 +107,7 @@ export function effectBusy(id: string, { ms, times }: { readonly ms: number; rea
  */
 async function runReserved(
   effect: EffectRun,
-  askedAt: number,
+  askedAt: Moment,
   { unconfirmed, fence }: Extract<Reservation, { kind: "reserved" }>,
 ): Promise<unknown> {
   const { id, name, declaration, attempt } = effect;
@@ -127,7 +128,7 @@ async function runReserved(
     }
     await failpoint("reserve:after", job.id);
     job.lease.assert();
-    const leftMs = declaration.timeoutMs - (performance.now() - askedAt);
+    const leftMs = declaration.timeoutMs - elapsedSince(askedAt);
     if (leftMs <= 0) throw timedOut();
     result = await underDeadline(attempt.abort, leftMs, timedOut, (abort) => {
       const record = new OutgoingRecord();

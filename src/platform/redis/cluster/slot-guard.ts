@@ -1,7 +1,7 @@
 import { type Cluster, type Redis, ReplyError } from "ioredis";
+import { ageOf, momentNow } from "../../lib/moment.ts";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
 import { addressOf } from "./cluster-node.ts";
-import { ageOf, momentNow } from "./moment.ts";
 import { isGuarded } from "./open-slot.ts";
 import { type Command, knowPipelines, PipelineParts } from "./pipelines.ts";
 import { type SlotState, type SlotWatch, VIEW_MS } from "./slot-watch.ts";

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 import { withDeadline } from "../../lib/deadline.ts";
+import { ageOf, type Moment, momentNow, NEVER } from "../../lib/moment.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import {
   addressOf,
@@ -9,7 +10,6 @@ import {
   ownerOf,
   readClusterNode,
 } from "./cluster-node.ts";
-import { ageOf, type Moment, momentNow, NEVER } from "./moment.ts";
 
 /** Whether all keys of a slot are with the master that serves it. */
 export type SlotState =

@@ -4,6 +4,7 @@ import { HoldfastError } from "../../errors/holdfast-error.ts";
 import { withDeadline } from "../../lib/deadline.ts";
 import { isoTime } from "../../lib/iso-time.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { ageOf, momentNow, NEVER } from "../../lib/moment.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../lib/running.ts";
 import { addressOf } from "../cluster/cluster-node.ts";
@@ -122,12 +123,12 @@ const RETRY_AFTER_MS = 5_000;
 
 /** Watches a Redis that was fit just now. Connections that were lost, and other masters, are checked before they are used. */
 export function watchFitness(client: RedisConnection, expectations: Expectations, log?: Logger): Fitness {
-  let checkedAt = performance.now();
+  let checkedAt = momentNow();
   let fitAt = Date.now();
   let flaws: readonly string[] = [];
 
   const check = oneAtATime(async () => {
-    const askedAt = performance.now();
+    const askedAt = momentNow();
     const found = await findFlaws(client, expectations);
     checkedAt = askedAt;
     if (found.join() !== flaws.join()) report(log, found, fitAt);
@@ -139,7 +140,7 @@ export function watchFitness(client: RedisConnection, expectations: Expectations
     if (client.status === "ready") check().catch(() => {});
   };
   const doubt = () => {
-    checkedAt = Number.NEGATIVE_INFINITY;
+    checkedAt = NEVER;
   };
   const checkAnew = () => {
     doubt();
@@ -159,7 +160,7 @@ export function watchFitness(client: RedisConnection, expectations: Expectations
 
   return {
     confirm() {
-      if (performance.now() - checkedAt > BELIEVED_MS) return inTime(check()).then(requireFit);
+      if (ageOf(checkedAt) > BELIEVED_MS) return inTime(check()).then(requireFit);
       requireFit();
       return undefined;
     },

@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { ageOf, type Moment, momentNow } from "../../lib/moment.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import { addressOf } from "../cluster/cluster-node.ts";
 import { kindOf, type RedisConnection, serversOf } from "../connection.ts";
@@ -15,7 +16,7 @@ const REFRESHED_WITHIN_MS = 300;
 interface Seen {
   readonly address: string;
   readonly replicas: Replicas;
-  readonly seenAt: number;
+  readonly seenAt: Moment;
   /** How many could be promoted. */
   readonly promotable: number;
   /** How many replicas a write waits for, so that all that must confirm have. */
@@ -48,7 +49,7 @@ export class ReplicaWatch {
    * @throws HoldfastError `STORE_UNAVAILABLE` if no sentinel has ever said it
    */
   async read(server: Redis, info: Info): Promise<Replicas | undefined> {
-    const seenAt = performance.now();
+    const seenAt = momentNow();
     const replicas = await this.#ask(server);
     const history = info.get("master_replid") ?? "";
     if (replicas === undefined || info.get("role") !== "master") return replicas;
@@ -90,7 +91,7 @@ export class ReplicaWatch {
 
   #believed(info: Info): Seen | undefined {
     const seen = this.#seen.get(info.get("master_replid") ?? "");
-    return seen !== undefined && performance.now() - seen.seenAt <= BELIEVED_MS ? seen : undefined;
+    return seen !== undefined && ageOf(seen.seenAt) <= BELIEVED_MS ? seen : undefined;
   }
 
   async #readAgain(info: Info): Promise<Seen | undefined> {

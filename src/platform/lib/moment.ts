@@ -23,3 +23,8 @@ export function ageOf({ steadyMs, timeOfDayMs }: Moment): number {
   const byTimeOfDay = Date.now() - timeOfDayMs;
   return byTimeOfDay < 0 ? Number.POSITIVE_INFINITY : Math.max(performance.now() - steadyMs, byTimeOfDay);
 }
+
+/** The same, but a time of day that was set back is left out: for what must not end because somebody sets a clock. */
+export function elapsedSince({ steadyMs, timeOfDayMs }: Moment): number {
+  return Math.max(performance.now() - steadyMs, Date.now() - timeOfDayMs);
+}
