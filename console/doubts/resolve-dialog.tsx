@@ -39,12 +39,15 @@ export function ResolveProvider({ children }: { readonly children: ReactNode }) 
 }
 
 /** Opens the window, which stays open even if the row disappears. */
-export function ResolveButton(doubtToResolve: DoubtToResolve) {
+export function ResolveButton({
+  isMain = false,
+  ...doubtToResolve
+}: DoubtToResolve & { readonly isMain?: boolean }) {
   const open = useContext(ResolveContext);
   if (!useMay("operate")) return null;
   return (
     <Button
-      className="button small"
+      className={isMain ? "button main" : "button small"}
       aria-label={visible(`Resolve ${doubtToResolve.effect} of ${doubtToResolve.jobId}`)}
       onPress={() => open(doubtToResolve)}
     >

@@ -45,6 +45,7 @@ export function JobPage({ id }: { readonly id: string }) {
           <>
             <SubmitAgain key={id} job={job.data} />
             <JobOperations job={job.data} />
+            <ResolveFirst job={job.data} />
           </>
         )
       }
@@ -56,6 +57,12 @@ export function JobPage({ id }: { readonly id: string }) {
       )}
     </Page>
   );
+}
+
+/** What helps a job in doubt. */
+function ResolveFirst({ job: { id, effects } }: { readonly job: JobDetail }) {
+  const first = effects.find(({ state }) => state === "in-doubt");
+  return first !== undefined && <ResolveButton jobId={id} effect={first.name} isMain />;
 }
 
 function Unknown({ thrown }: { readonly thrown: unknown }) {

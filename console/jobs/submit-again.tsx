@@ -1,12 +1,23 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { Button, FieldError, Input, Label, TextField } from "react-aria-components";
+import {
+  Button,
+  FieldError,
+  Input,
+  Label,
+  Menu,
+  MenuItem,
+  MenuTrigger,
+  Popover,
+  TextField,
+} from "react-aria-components";
 import { useLocation } from "wouter";
 import { Window } from "../parts/dialog.tsx";
 import { prettyJson } from "../parts/format.ts";
 import { JsonField, parseJson, REDACTED } from "../parts/json-field.tsx";
 import { JobLink, jobPath, Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
+import { Reason } from "../parts/reason.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { foundQuery } from "../search/queries.ts";
 import { JOB_ID } from "../search/search-box.tsx";
@@ -57,12 +68,19 @@ export function Again({ job: { id, tags } }: { readonly job: JobDetail }) {
 /** Submits another job with this one's payload, changed if need be, and with another key. */
 export function SubmitAgain({ job }: { readonly job: JobDetail }) {
   const [isOpen, setOpen] = useState(false);
-  if (!useMay("submit")) return null;
+  if (!useMay("operate")) return null;
   return (
     <>
-      <Button className="button" onPress={() => setOpen(true)}>
-        Edit and submit again…
-      </Button>
+      <MenuTrigger>
+        <Button className="button" aria-label="More to do">
+          More…
+        </Button>
+        <Popover placement="bottom end">
+          <Menu className="menu" onAction={() => setOpen(true)}>
+            <MenuItem className="menu-item">Edit and submit again…</MenuItem>
+          </Menu>
+        </Popover>
+      </MenuTrigger>
       <Window title="Submit again, as a new job" isOpen={isOpen} onClose={() => setOpen(false)}>
         <Form job={job} onClose={() => setOpen(false)} />
       </Window>
@@ -73,23 +91,46 @@ export function SubmitAgain({ job }: { readonly job: JobDetail }) {
 function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () => void }) {
   const [key, setKey] = useState(`${job.idempotencyKey}-again`);
   const [payload, setPayload] = useState(prettyJson(job.payload));
+  const [reason, setReason] = useState("");
+  const [isConfirmed, setConfirmed] = useState(false);
   const { submit, isPending, thrown } = useSubmit(job, onClose);
+  const unknown = job.effects.filter(({ state }) => state !== "done");
   const parsed = parseJson(payload);
   const isSameKey = key === job.idempotencyKey;
-  const isRedacted = payload.includes(REDACTED);
-  const isReady = parsed !== undefined && !isSameKey && key !== "" && !isRedacted;
+  // Unchanged, the service takes the payload as it was submitted.
+  const isChanged = payload !== prettyJson(job.payload);
+  const isWhole = !isChanged || (parsed !== undefined && !payload.includes(REDACTED));
+  const isReady =
+    isWhole && !isSameKey && key !== "" && reason.trim() !== "" && (isConfirmed || unknown.length === 0);
 
   function onSubmit(event: FormEvent) {
     event.preventDefault();
-    if (isReady) void submit(key, parsed.value);
+    if (isReady)
+      void submit({
+        idempotencyKey: key,
+        reason: reason.trim(),
+        ...(isChanged && { payload: parsed?.value }),
+        ...(isConfirmed && { confirm: true }),
+      });
   }
 
   return (
     <form onSubmit={onSubmit} className="resolve-form">
       <p>
         A new job of the type <Text of={job.type} />. Nothing that <Text of={job.idempotencyKey} /> did is
-        undone, and its effects may happen again.
+        undone, and its effects happen again.
       </p>
+      {unknown.length > 0 && (
+        <label className="bad">
+          <input
+            type="checkbox"
+            checked={isConfirmed}
+            onChange={({ target }) => setConfirmed(target.checked)}
+          />{" "}
+          Nobody can know whether <Text of={unknown.map(({ name }) => name).join(", ")} /> happened. Resolve
+          the doubt, and the old job goes on. Submit a new one all the same: it may happen again.
+        </label>
+      )}
       <TextField
         className="field"
         value={key}
@@ -103,6 +144,7 @@ function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () 
         <FieldError>The old job has this key: it would not be a new job.</FieldError>
       </TextField>
       <JsonField label="Payload" text={payload} onChange={setPayload} />
+      <Reason text={reason} onChange={setReason} />
       {thrown !== null && <ProblemNote thrown={thrown} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>
@@ -116,20 +158,19 @@ function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () 
   );
 }
 
-function useSubmit({ id, type, tags }: JobDetail, onClose: () => void) {
+function useSubmit({ id, tags }: JobDetail, onClose: () => void) {
   const client = useQueryClient();
   const notice = useNotice();
   const [, navigate] = useLocation();
   const [isPending, setPending] = useState(false);
   const [thrown, setThrown] = useState<unknown>(null);
 
-  async function submit(idempotencyKey: string, payload: unknown) {
+  async function submit(request: Parameters<typeof service.again>[1]) {
     const own = tags.filter((tag) => !tag.startsWith(AGAIN)).slice(0, TAGS_MAX - 1);
-    const again = { idempotencyKey, tags: [...own, againTag(id)] };
     setPending(true);
     setThrown(null);
     try {
-      const receipt = await service.submit(type, payload, again);
+      const receipt = await service.again(id, { ...request, options: { tags: [...own, againTag(id)] } });
       await client.invalidateQueries({ queryKey: ["jobs"] });
       onClose();
       notice(

@@ -120,6 +120,7 @@ export async function createOperator(
     stores,
     settings,
     submitAct: async (...act) => await internalSubmitter(await acting.open(), configured)(...act),
+    submit: async (...job) => await (await submitting.open()).submitter.submit(...job),
     submitOwn: async (...job) => await (await submitting.open()).submitter.submitOwn(...job),
   });
   const stop = stopOnce(() => stopAll([redis, acting, submitting]));
@@ -149,6 +150,8 @@ export interface OperatorParts {
   readonly settings: Settings;
   /** Submits Holdfast's own jobs. */
   readonly submitAct: Submitter["submit"];
+  /** Submits a new job from an old one. */
+  readonly submit: Submitter["submit"];
   /** Submits a schedule's job. */
   readonly submitOwn: Submitter["submitOwn"];
   readonly events?: Events;
@@ -164,7 +167,7 @@ export function openOperator(parts: OperatorParts): Operator {
   const overviews =
     parts.overviews ?? openOverviewReader({ stores, application, settings, clock: { offsetMs: () => 0 } });
   return {
-    ...openJobOperator(stores, application, lists, settings.HOLDFAST_TRACE_URL),
+    ...openJobOperator(stores, application, lists, parts.submit, settings.HOLDFAST_TRACE_URL),
     failures: () => inTime(readFailureGroups(partitions())),
     ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {

@@ -148,7 +148,8 @@ describe("an operator", () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("search?q=invoice-2026-1000");
     await page.getByRole("link", { name: "invoice-2026-1000" }).click();
-    await page.getByRole("button", { name: "Edit and submit again…" }).click();
+    await page.getByRole("button", { name: "More to do" }).click();
+    await page.getByRole("menuitem", { name: "Edit and submit again…" }).click();
     const key = page.getByRole("textbox", { name: "New idempotency key" });
     const submit = page.getByRole("button", { name: "Submit a new job" });
     const payload = page.getByRole("textbox", { name: "Payload" });
@@ -158,6 +159,8 @@ describe("an operator", () => {
     await payload.fill((await payload.inputValue()).replace("41000", '"[redacted]"'));
     expect(await submit.isDisabled()).toBe(true);
     await payload.fill((await payload.inputValue()).replace('"[redacted]"', "41001"));
+    expect(await submit.isDisabled()).toBe(true);
+    await page.getByRole("textbox", { name: "Reason" }).fill("wrong sum");
     await submit.click();
 
     await page.getByRole("heading", { name: "invoice-2026-1000-again" }).waitFor();

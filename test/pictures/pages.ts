@@ -22,6 +22,11 @@ export interface KnownJobs {
 
 const press = (name: string | RegExp) => (page: Page) => page.getByRole("button", { name }).first().click();
 
+async function submitAgain(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "More to do" }).click();
+  await page.getByRole("menuitem").click();
+}
+
 /** Every page of the console, in each of its states. */
 export function shotsOf(jobs: KnownJobs): Shot[] {
   return [
@@ -35,7 +40,7 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "jobs-none", path: "jobs?idempotencyKey=never-used" },
     { name: "job", path: `jobs/${jobs.failed}` },
     { name: "job-retry", path: `jobs/${jobs.failed}`, act: press("Retry") },
-    { name: "job-again", path: `jobs/${jobs.failed}`, act: press("Edit and submit again…") },
+    { name: "job-again", path: `jobs/${jobs.failed}`, act: submitAgain },
     { name: "job-in-doubt", path: `jobs/${jobs.inDoubt}` },
     { name: "job-running", path: `jobs/${jobs.running}` },
     { name: "job-completed", path: `jobs/${jobs.completed}` },

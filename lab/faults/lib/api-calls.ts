@@ -28,6 +28,7 @@ const bodies: Record<string, object> = {
   "POST /jobs/acts": { act: "retry", filter: { type: "tick", to: "2020-01-01T00:00:00Z" }, dryRun: true },
   "POST /jobs/{id}/retry": { reason: "The fault laboratory's" },
   "POST /jobs/{id}/cancel": { reason: "The fault laboratory's" },
+  "POST /jobs/{id}/again": { idempotencyKey: "again", reason: "The fault laboratory's" },
   // Matches none; the work for Redis is the same.
   "POST /doubts/resolve": { filter: { type: "tick" }, as: "done", evidence: "none", dryRun: true },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },

@@ -3,6 +3,8 @@ import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-stor
 import type { Application } from "../../core/job/application.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
+import type { Receipt } from "../../core/job/submit-options.ts";
+import type { Submitter } from "../../core/submit/submitter.ts";
 import { cancelJob, type StoredAct } from "../../features/cancel-job.ts";
 import { listedJobSchema, openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -14,6 +16,7 @@ import { type JobDetail, readDetail } from "./job-detail.ts";
 import type { JobFilter, JobOrder } from "./job-filter.ts";
 import { type JobLists, type JobTotal, jobTotalSchema } from "./job-lists.ts";
 import { retryJob } from "./retry-job.ts";
+import { type AgainRequest, submitAgain } from "./submit-again.ts";
 
 export interface JobQuery extends JobFilter {
   /** 1 to 200. */
@@ -73,6 +76,13 @@ export interface JobOperator {
    */
   cancel(id: string, act?: Act): Promise<"cancelled" | "cancelling">;
   /**
+   * Submits a new job from an old one, with a key of its own. Its effects happen anew.
+   *
+   * @throws HoldfastError `JOB_NOT_FOUND`, `INVALID_REQUEST`; `EFFECT_IN_DOUBT` where an effect of the old job is in doubt or may be under
+   *   way, unless confirmed; and as `submit`
+   */
+  again(id: string, request: AgainRequest): Promise<Receipt>;
+  /**
    * Deletes a job that has ended, as the retention would: its idempotency key and its effects are remembered.
    *
    * @param by who, for the audit log
@@ -93,6 +103,7 @@ export function openJobOperator(
   stores: QueueStores,
   { jobs }: Pick<Application, "jobs">,
   lists: JobLists,
+  submit: Submitter["submit"],
   traceUrl?: string,
 ): JobOperator {
   const readStatus = openStatusReader(stores);
@@ -112,6 +123,7 @@ export function openJobOperator(
       if (outcome === "missing" || outcome === "ended") throw refusalOf(outcome);
       return outcome;
     },
+    again: (id, request) => submitAgain({ store: storeOf(stores, id), readStatus, submit }, id, request),
     async delete(id, by, reason) {
       const store = storeOf(stores, id);
       const evidence = storedReason(store, reason);

@@ -6,6 +6,7 @@ import { jobDetailSchema } from "../jobs/job-detail.ts";
 import { jobFilterQuery, jobOrders } from "../jobs/job-filter.ts";
 import { jobPageSchema } from "../jobs/job-operator.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
+import { receiptBody, receiptSchema, receiptStatus } from "./receipt.ts";
 
 const querySchema = z.strictObject({
   ...jobFilterQuery,
@@ -46,6 +47,23 @@ const reasonQuerySchema = z.strictObject({
     .optional()
     .meta({ description: "Kept in the audit log.", examples: ["bad deploy 7f3a"] }),
 });
+
+const againSchema = z.strictObject({
+  idempotencyKey: z
+    .string()
+    .meta({ description: "Of the new job: another one than the old job's.", examples: ["signup-42-again"] }),
+  reason: reasonSchema.meta({ description: "Kept in the audit log.", examples: ["bad deploy 7f3a"] }),
+  payload: z.unknown().optional().meta({ description: "By default the old job's, as it was submitted." }),
+  options: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .meta({ description: "As in `POST /jobs`. By default none." }),
+  confirm: z
+    .boolean()
+    .optional()
+    .meta({ description: "Whether an effect in doubt may happen again. By default not." }),
+});
+const receipt = receiptSchema.meta({ [COMPONENT_NAME]: "Receipt" });
 
 const params = { id: "The job's id." } as const;
 
@@ -107,6 +125,32 @@ export const jobOperations = {
       id,
       outcome: await operator.cancel(id, { by, reason: input?.reason }),
     }),
+  }),
+  again: change({
+    id: "submitAgain",
+    method: "POST",
+    path: "/jobs/:id/again",
+    summary: "Submit a new job from an old one",
+    description:
+      "With a key of its own, so its effects happen anew. Where an effect of the old job is in doubt or may be under way it is refused with `EFFECT_IN_DOUBT`, unless `confirm` says that the effect may happen again. The audit log names both jobs.",
+    params,
+    input: againSchema,
+    answer: { text: "That key had this job already.", schema: receipt },
+    accepted: { text: "The new job is accepted.", schema: receipt },
+    isAccepted: (answered) => receiptStatus(answered) === 202,
+    errors: [
+      "INVALID_REQUEST",
+      "JOB_NOT_FOUND",
+      "UNKNOWN_JOB_TYPE",
+      "INVALID_PAYLOAD",
+      "IDEMPOTENCY_KEY_INVALID",
+      "EFFECT_IN_DOUBT",
+      "IDEMPOTENCY_KEY_REUSED",
+      "STORE_UNAVAILABLE",
+      "STORE_FULL",
+    ],
+    run: async (operator, { params: { id }, input, by }) =>
+      receiptBody(await operator.again(id, { ...input, by })),
   }),
   delete: change({
     id: "deleteJob",

@@ -32,6 +32,12 @@ export interface OperationCalls {
    */
   cancel(id: string, request?: Body<"cancel">): Promise<Returned<"cancel">>;
   /**
+   * Submit a new job from an old one.
+   * With a key of its own, so its effects happen anew. Where an effect of the old job is in doubt or may be under way it is refused with `EFFECT_IN_DOUBT`, unless `confirm` says that the effect may happen again. The audit log names both jobs.
+   * @throws HoldfastError `JOB_NOT_FOUND`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `EFFECT_IN_DOUBT`, `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`
+   */
+  again(id: string, request: Body<"again">): Promise<Returned<"again">>;
+  /**
    * Delete a job that has ended.
    * Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
@@ -200,6 +206,7 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   list: { method: "GET", path: "/jobs" },
   retry: { method: "POST", path: "/jobs/:id/retry", returns: "outcome" },
   cancel: { method: "POST", path: "/jobs/:id/cancel", returns: "outcome" },
+  again: { method: "POST", path: "/jobs/:id/again" },
   delete: { method: "DELETE", path: "/jobs/:id", returns: "outcome" },
   acts: { method: "GET", path: "/jobs/acts", positional: ["limit"], returns: "acts" },
   act: { method: "GET", path: "/jobs/acts/:id" },

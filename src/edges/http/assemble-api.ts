@@ -60,6 +60,7 @@ export async function assembleApi(
     stores: path.stores,
     settings,
     submitAct: internalSubmitter(path, settings),
+    submit: path.submitter.submit,
     submitOwn: path.submitter.submitOwn,
     events,
     overviews,

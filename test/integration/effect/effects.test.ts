@@ -91,6 +91,7 @@ async function operator() {
     stores,
     settings,
     submitAct: submitter.submit,
+    submit: submitter.submit,
     submitOwn: submitter.submitOwn,
   });
 }

@@ -12,7 +12,7 @@ import { withOperator } from "../connections.ts";
 import { exitCode, usage } from "../exit-code.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { parseWhole } from "../option-values.ts";
+import { parseWhole, readJson, readSource } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
 import { type Json, printError, printHint, printJson, printOutcome, write } from "../screen/output.ts";
 import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
@@ -30,7 +30,7 @@ interface ListOptions extends FilterOptions, ShowOptions {
 const PAGE = 200;
 
 export function addJobsCommands(program: Command): void {
-  const jobs = program.command("jobs").description("list, retry, cancel and delete jobs");
+  const jobs = program.command("jobs").description("list, retry, cancel, delete jobs, and submit them again");
   addShowOptions(addFilterOptions(jobs.command("list")))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--limit <n>", "how many at most", "50")
@@ -51,6 +51,7 @@ export function addJobsCommands(program: Command): void {
     "delete",
     "jobs that have ended; their keys and effects are remembered. Any worker does it: clean needs none",
   );
+  addAgainCommand(jobs);
   addExportCommand(jobs);
   addCleanCommand(jobs);
 }
@@ -161,6 +162,38 @@ async function printEach(id: string, json: true | undefined, act: () => Promise<
     printError(`${printable(id)}: ${printable(error.message)}`);
     process.exitCode = exitCode.failed;
   }
+}
+
+interface AgainOptions {
+  readonly key: string;
+  readonly reason: string;
+  readonly payload?: string;
+  readonly confirm?: true;
+  readonly json?: true;
+}
+
+function addAgainCommand(jobs: Command): void {
+  jobs
+    .command("again")
+    .description("submit a new job from an old one; its effects happen anew")
+    .argument("<id>", "the old job's id")
+    .requiredOption("--key <key>", "the new job's idempotency key: another one than the old job's")
+    .requiredOption("--reason <text>", "why; kept in the audit log")
+    .option(
+      "--payload <json|@file|->",
+      "another payload: JSON, @ and a file with it, or - for standard input",
+    )
+    .option("--confirm", "an effect of the old job that is in doubt, or under way, may happen again")
+    .option("--json", "print the outcome as JSON")
+    .action(submitAgain);
+}
+
+async function submitAgain(id: string, { key, payload, reason, confirm, json }: AgainOptions): Promise<void> {
+  const changed =
+    payload === undefined ? {} : { payload: readJson("--payload", await readSource("--payload", payload)) };
+  const request = { idempotencyKey: key, reason, by: username(), confirm, ...changed };
+  const receipt = await withOperator((operator) => operator.again(id, request));
+  printOutcome(json, receipt, `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
 }
 
 interface ExportOptions extends FilterOptions {
