@@ -1,9 +1,13 @@
 // The bounds that the gate keeps, and the sentences of CONTRIBUTING.md that state them.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { filesUnder } from "./files.mjs";
 import { crowdedFolders, longFunctions } from "./house.mjs";
+import { wholeReports } from "./site-pages.mjs";
 
-const bounds = { fileLines: 450, functionLines: 60, siblings: 25, reportLines: 80 };
+const bounds = { fileLines: 450, functionLines: 60, siblings: 25, reportLines: 80, pageWords: 2_500 };
+
+/** The pages with another bound: a tutorial that is read once, and a list that grows with each release. */
+const otherPages = { "docs/tour.md": 3_500, "CHANGELOG.md": Number.POSITIVE_INFINITY };
 
 /** Pages that a command writes. */
 const reports = ["evidence", "HOSTILE-INPUT", "PERFORMANCE", "RELIABILITY", "SCALE", "SOAK"];
@@ -14,6 +18,7 @@ export function boundsList() {
     `- A source file has at most ${bounds.fileLines} lines, a function at most ${bounds.functionLines}, most far fewer; a folder has at most ${bounds.siblings} source files. When`,
     "  one grows, a concept lacks a name.",
     `- A report that a command writes is a summary of at most ${bounds.reportLines} lines: ${reports.map((name) => `\`docs/${name}.md\``).join(", ")}.`,
+    `- A page has at most ${number(bounds.pageWords)} words, as \`wc -w\` counts them. \`docs/tour.md\` may have ${number(otherPages["docs/tour.md"])}; \`CHANGELOG.md\` has no bound.`,
   ].join("\n");
 }
 
@@ -24,6 +29,7 @@ export function excesses() {
     ...longFunctions(bounds.functionLines),
     ...crowdedFolders(bounds.siblings),
     ...longReports(),
+    ...longPages(),
   ];
 }
 
@@ -44,4 +50,20 @@ function tooLong(files, most) {
     .map((file) => ({ file, lines: readFileSync(file, "utf8").trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > most)
     .map(({ file, lines }) => `${file} has ${lines} lines; ${most} are the most`);
+}
+
+function longPages() {
+  const folders = ["docs", "src", "console", "lab", "examples", "ops", "jobs", "dev"];
+  const pages = [...readdirSync("."), ...folders.flatMap(filesUnder)].filter(
+    (file) => file.endsWith(".md") && !file.startsWith(wholeReports) && !file.includes("node_modules"),
+  );
+  return pages.flatMap((page) => {
+    const words = readFileSync(page, "utf8").split(/\s+/).filter(Boolean).length;
+    const most = otherPages[page] ?? bounds.pageWords;
+    return words > most ? [`${page} has ${number(words)} words; ${number(most)} are the most`] : [];
+  });
+}
+
+function number(value) {
+  return new Intl.NumberFormat("en").format(value);
 }

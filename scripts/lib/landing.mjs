@@ -12,7 +12,7 @@ const guides = {
     ["docs/servers.md", "Express, Fastify and Hono"],
     ["docs/http.md#how-do-i-mount-it-in-my-application", "API and console inside your server"],
     ["docs/client.md", "Browsers, edge functions and other services"],
-    ["docs/database.md", "PostgreSQL: submit in a transaction"],
+    ["docs/outbox.md", "PostgreSQL: submit in a transaction"],
     ["docs/from-bullmq.md", "Come from BullMQ"],
     ["docs/deploy.md", "Docker Compose, systemd"],
   ],

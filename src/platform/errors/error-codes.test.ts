@@ -5,17 +5,18 @@ import { errorCodes, isErrorCode } from "./error-codes.ts";
 import { HoldfastError } from "./holdfast-error.ts";
 
 const source = join(import.meta.dirname, "../..");
-// The table of all codes is generated; their explanations follow it, written by hand.
-const [, explained = ""] = readFileSync(join(source, "../docs/errors.md"), "utf8").split(
-  "<!-- end of generated -->",
-);
+// The table of all codes is generated; their explanations follow it and are on a second page, written by hand.
+const [, explained = ""] = ["errors.md", "errors-of-jobs.md"]
+  .map((page) => readFileSync(join(source, "../docs", page), "utf8"))
+  .join("\n")
+  .split("<!-- end of generated -->");
 const code = readdirSync(source, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.endsWith("error-codes.ts"))
   .map((file) => readFileSync(join(source, file), "utf8"))
   .join("\n");
 
 describe("every error code", () => {
-  it.each(Object.keys(errorCodes))("is explained in docs/errors.md and used in the source: %s", (name) => {
+  it.each(Object.keys(errorCodes))("is explained in docs and used in the source: %s", (name) => {
     expect(new RegExp(`^(#+|\\|) \`${name}\``, "m").test(explained)).toBe(true);
     expect(code.includes(`"${name}"`)).toBe(true);
   });

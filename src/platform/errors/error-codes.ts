@@ -11,7 +11,7 @@ const retryable = (httpStatus: number, title: string): Kind => ({ httpStatus, re
  * Every code that Holdfast answers or throws.
  *
  * The number is the HTTP status that the API answers. The same request or job can succeed unchanged if it is `retryable`. A test fails if a
- * code is unused, or not explained in `docs/errors.md`.
+ * code is unused, or not explained in `docs/errors.md` or `docs/errors-of-jobs.md`.
  */
 export const errorCodes = {
   // A request that cannot be accepted. Nothing was stored.
