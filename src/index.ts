@@ -9,6 +9,8 @@ import type { createProducer as CreateProducer } from "./desk/create-producer.ts
 import type { createOperator as CreateOperator } from "./desk/operator.ts";
 import type { startScheduler as StartScheduler } from "./desk/start-scheduler.ts";
 
+export type { ApplicationDefinition } from "./core/define/declaration.ts";
+export type { JobDefinition } from "./core/define/define-job.ts";
 export type { Application } from "./core/job/application.ts";
 export type { Attempt, AttemptFunction, AttemptLog } from "./core/job/attempt.ts";
 export type { JobContract, JobHandler } from "./core/job/contract.ts";
@@ -45,12 +47,9 @@ export {
 } from "./evidence/attempt-errors.ts";
 export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
 export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
-export type { ApplicationDefinition } from "./features/declaration.ts";
 // Members of public types that features declare.
 export type {} from "./features/declared.ts";
-export { defineConfig } from "./features/define-config.ts";
-export type { JobDefinition } from "./features/define-job.ts";
-export { defineJob } from "./features/define-job.ts";
+export { defineConfig, defineJob } from "./features/define.ts";
 export type {
   Child,
   ChildType,
@@ -61,18 +60,18 @@ export type {
   OnChildFailure,
 } from "./features/flows/flow.ts";
 export type { JobRetention, Kept } from "./features/retention/retention.ts";
-export {
-  defineSchedule,
-  type Schedule,
-  type ScheduleDefinition,
-  type Tick,
-} from "./features/schedules/define-schedule.ts";
 export { readEnv } from "./platform/config/application-env.ts";
 export type { ErrorCode } from "./platform/errors/error-codes.ts";
 export { HoldfastError, type Issue, type Problem } from "./platform/errors/holdfast-error.ts";
 export type { Logger, WithLogger } from "./platform/lib/logger.ts";
 export type { Running } from "./platform/lib/running.ts";
 export type { Schema } from "./platform/lib/schema.ts";
+export {
+  defineSchedule,
+  type Schedule,
+  type ScheduleDefinition,
+  type Tick,
+} from "./roles/schedules/define-schedule.ts";
 
 // What connects is loaded when it is called: an application imports its contracts from here in every process.
 

@@ -20,11 +20,11 @@ export { databaseEffectSql } from "./postgres/effects-table.ts";
 import { openValidator } from "./core/submit/validate.ts";
 import type { startRelay as StartRelay } from "./desk/start-relay.ts";
 import { features } from "./features/index.ts";
-import { createOutbox, type Outbox } from "./features/outbox/outbox.ts";
+import { createOutbox, type Outbox } from "./roles/outbox/outbox.ts";
 
-export type { Outbox, OutboxOptions } from "./features/outbox/outbox.ts";
-export type { Statement } from "./features/outbox/table.ts";
-export type { Transaction } from "./features/outbox/transactions.ts";
+export type { Outbox, OutboxOptions } from "./roles/outbox/outbox.ts";
+export type { Statement } from "./roles/outbox/table.ts";
+export type { Transaction } from "./roles/outbox/transactions.ts";
 
 /** See {@link Outbox}. */
 export const outbox: Outbox = createOutbox(openValidator(features));

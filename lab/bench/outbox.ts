@@ -1,5 +1,5 @@
 import pg from "pg";
-import { migrate } from "../../src/features/outbox/database.ts";
+import { migrate } from "../../src/roles/outbox/database.ts";
 import { runCommand, say } from "../../test/support/command.ts";
 import { createDatabase, startPostgres } from "../../test/support/postgres.ts";
 import { startRedisServer } from "../../test/support/redis-server.ts";

@@ -21,7 +21,7 @@ const stories = {
 };
 
 /** From the inside out. A former layout has rooms in their place. */
-const rings = ["platform", "evidence", "core", "postgres", "features", "desk", "edges", "testing"];
+const rings = ["platform", "evidence", "core", "postgres", "roles", "features", "desk", "edges", "testing"];
 
 /** Three tables: what the house measures as a whole, ring by ring, and folder by folder. */
 export function houseReport() {

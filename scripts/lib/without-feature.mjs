@@ -11,19 +11,8 @@ const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 /** The features that can be taken out, and the files that still name each of them. */
 const stillNamedIn = {
   logs: [],
-  workers: ["src/desk/overview/queue-overview.ts", "src/desk/overview/read-backlog.ts"],
-  cancellations: [],
-  "poison-jobs": [],
-  "blocked-loop": ["src/edges/cli/commands/roles.ts"],
-  "failure-records": ["src/desk/jobs/job-record.ts"],
-  "ledger-life": [],
   "next-jobs": ["src/testing/run-handler.ts"],
   hooks: ["src/worker.ts", "src/edges/nestjs/options.ts"],
-  "queue-control": [
-    "src/desk/queues/queue-control.ts",
-    "src/desk/queues/queues.ts",
-    "src/desk/overview/queue-overview.ts",
-  ],
   retention: ["src/index.ts"],
   budget: ["src/desk/doctor/doctor-budget.ts", "src/desk/overview/type-overview.ts"],
   fairness: [],
@@ -41,7 +30,6 @@ const stillNamedIn = {
     "src/index.ts",
     "src/testing/run-handler.ts",
   ],
-  "former-queues": ["src/desk/doctor/doctor-application.ts", "src/desk/operator.ts"],
   debounce: ["src/edges/cli/screen/job-text.ts", "src/edges/client/submit.ts"],
   tags: [
     "src/desk/jobs/export-jobs.ts",

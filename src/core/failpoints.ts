@@ -5,6 +5,7 @@ export interface FeatureFailpoints {}
 /** Named places between two steps, where the fault laboratory injects faults. Without its hook each costs one comparison. */
 export type Failpoint =
   | keyof FeatureFailpoints
+  | "submit:claimed"
   | "reserve:before"
   | "reserve:after"
   | "commit:before"

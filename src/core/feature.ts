@@ -2,11 +2,9 @@ import type { Settings } from "../platform/config/settings.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";
-import type { ApplicationCheck } from "./bullmq/store/connect-queues.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
-import type { FindFormerEntry } from "./effect/ledger/ledger.ts";
 import type { Events } from "./events.ts";
-import type { Application } from "./job/application.ts";
+import type { Application, DividedCheck } from "./job/application.ts";
 import type { JobContract, JobHandler } from "./job/contract.ts";
 import type { AttemptPart } from "./run/given-attempt.ts";
 import type { WorkerOptions } from "./run/worker-options.ts";
@@ -17,10 +15,8 @@ import type { Submitter } from "./submit/submitter.ts";
  * What a feature adds to the path of a job. The path calls these points, in the order of the list of features, and knows no feature by
  * name. Every point is optional.
  */
-export interface Feature extends ApplicationCheck, SubmitPoints {
+export interface Feature extends DividedCheck, SubmitPoints {
   readonly name: string;
-  /** At most one feature has it; without, a key has its effects in its job's own queue. */
-  readonly findFormerEntry?: FindFormerEntry;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (process: SubmittingProcess) => readonly Partial<Running>[];
   /** Loads the module with what workers run. A producer starts without it. */

@@ -1,6 +1,6 @@
+import { repeated } from "../core/define/declaration.ts";
 import type { Application } from "../core/job/application.ts";
 import type { JobHandler } from "../core/job/contract.ts";
-import { repeated } from "../features/declaration.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 
 /** @throws HoldfastError `APPLICATION_INVALID` with a line for each job with no handler or several, and each handler without a job */

@@ -1,11 +1,11 @@
 import { type ConnectedQueues, connectQueues } from "../core/bullmq/store/connect-queues.ts";
+import { readQueueMemory } from "../core/bullmq/store/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { createEvents, type Events } from "../core/events.ts";
 import type { Application } from "../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
-import { readQueueMemory } from "../features/former-queues/queue-memory.ts";
 import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
 import { features } from "../features/index.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";

@@ -6,13 +6,17 @@ import type { Receipt } from "../core/job/submit-options.ts";
 import type { Submitter } from "../core/submit/submitter.ts";
 import { openValidator } from "../core/submit/validate.ts";
 import { features } from "../features/index.ts";
-import type { Schedule } from "../features/schedules/define-schedule.ts";
+import type { Settings } from "../platform/config/settings.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { suggestion } from "../platform/lib/did-you-mean.ts";
+import { inTime } from "../platform/redis/redis-errors.ts";
+import type { Schedule } from "../roles/schedules/define-schedule.ts";
 import {
   checkDefinition,
   type PutScheduleDefinition,
   type RuntimeScheduleDefinition,
   storedForm,
-} from "../features/schedules/definition.ts";
+} from "../roles/schedules/definition.ts";
 import {
   describeExplanation,
   explainTick,
@@ -20,20 +24,16 @@ import {
   readPastTicks,
   readSchedules,
   type ScheduleReader,
-} from "../features/schedules/read-schedule.ts";
-import { runNow } from "../features/schedules/run-schedule.ts";
+} from "../roles/schedules/read-schedule.ts";
+import { runNow } from "../roles/schedules/run-schedule.ts";
 import {
   type PastTick,
   type ScheduleStatus,
   scheduleStatusSchema,
   type TickExplanation,
-} from "../features/schedules/schedule-status.ts";
-import { definitionOf, inForce, wholeSchedule } from "../features/stored-schedules/stored-schedule.ts";
-import { openStoredSchedules, type StoredSchedules } from "../features/stored-schedules/stored-schedules.ts";
-import type { Settings } from "../platform/config/settings.ts";
-import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import { suggestion } from "../platform/lib/did-you-mean.ts";
-import { inTime } from "../platform/redis/redis-errors.ts";
+} from "../roles/schedules/schedule-status.ts";
+import { definitionOf, inForce, wholeSchedule } from "../roles/schedules/stored/stored-schedule.ts";
+import { openStoredSchedules, type StoredSchedules } from "../roles/schedules/stored/stored-schedules.ts";
 import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit/audit-log.ts";
 import { redact, redactionOf } from "./jobs/redact.ts";
 

@@ -2,11 +2,11 @@ import { createEvents } from "../core/events.ts";
 import type { Application } from "../core/job/application.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
-import { startRelay as relayRows } from "../features/outbox/relay.ts";
 import { type Environment, readSettings, requireVariables } from "../platform/config/settings.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
+import { startRelay as relayRows } from "../roles/outbox/relay.ts";
 import { measureOutbox } from "./outbox/outbox-metrics.ts";
 import { type MeasuredRole, serveMetrics } from "./role-metrics.ts";
 

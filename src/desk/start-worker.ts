@@ -4,6 +4,7 @@ import type { Application } from "../core/job/application.ts";
 import type { Attempt } from "../core/job/attempt.ts";
 import type { JobHandler } from "../core/job/contract.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
+import { declareQueue } from "../core/life/control-sweep.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "../core/run/consume-queue.ts";
 import { callHook, untilHooksEnd } from "../core/run/hook.ts";
 import type { WorkerOptions, WorkerQueues } from "../core/run/worker-options.ts";
@@ -82,7 +83,6 @@ export async function startWorker(
     events,
     queues: path,
     handlers,
-    features,
     inWorker,
   };
   const { failed, fail } = failure();
@@ -92,6 +92,7 @@ export async function startWorker(
   const watching = watchUnhandled((what) =>
     log.error({ what }, "a handler did not wait for what has failed"),
   );
+  for (const queue of claimed) declareQueue(queue, running);
   const parts = [watching, ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? [])];
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onStart } of inWorker) onStart?.(started);

@@ -1,12 +1,13 @@
+import type { Declaration } from "../core/define/declaration.ts";
+import { declaredSchedules } from "../roles/schedules/declared.ts";
 import { declaredBudget } from "./budget/feature.ts";
-import type { Declaration, DeclaredMembers } from "./declaration.ts";
 import { declaredFairness } from "./fairness/feature.ts";
 import { declaredChildFailure } from "./flows/feature.ts";
 import { declaredConcurrency } from "./lanes/feature.ts";
 import { declaredRate } from "./rate/feature.ts";
 import { declaredRetention } from "./retention/retention.ts";
-import { declaredSchedules } from "./schedules/declared.ts";
 
+export type {} from "../roles/schedules/declared.ts";
 export type {} from "./budget/feature.ts";
 // Whoever reads the public types needs what features add to them.
 export type {} from "./debounce/feature.ts";
@@ -20,7 +21,6 @@ export type {} from "./lanes/feature.ts";
 export type {} from "./next-jobs/feature.ts";
 export type {} from "./rate/feature.ts";
 export type {} from "./retention/retention.ts";
-export type {} from "./schedules/declared.ts";
 export type {} from "./tags/feature.ts";
 export type {} from "./tags/status.ts";
 
@@ -34,5 +34,3 @@ export const declarations: readonly Declaration[] = [
   declaredChildFailure,
   declaredSchedules,
 ];
-
-export const jobMembers: DeclaredMembers = Object.assign({}, ...declarations.map(({ ofJob }) => ofJob));

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineConfig } from "./define-config.ts";
-import { defineJob } from "./define-job.ts";
-import { defineSchedule } from "./schedules/define-schedule.ts";
+import { defineSchedule } from "../roles/schedules/define-schedule.ts";
+import { defineConfig, defineJob } from "./define.ts";
 
 const job = (type: string, queue = "default", formerQueues: readonly string[] = []) =>
   defineJob({

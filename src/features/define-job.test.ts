@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineJob } from "./define-job.ts";
+import { defineJob } from "./define.ts";
 
 type AnyDefinition = Parameters<typeof defineJob>[0];
 

@@ -1,5 +1,5 @@
 -- How much of Redis's memory a job takes. Included by other scripts.
--- @include ./remove-ended-job.lua
+-- @include ../core/life/remove-ended-job.lua
 
 -- All fields of a job are measured; of a parent's lists so many entries, and the rest counts as like them.
 local MEASURED_MAX = 64

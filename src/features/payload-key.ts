@@ -1,7 +1,7 @@
 import { z } from "zod";
+import type { Declaration } from "../core/define/declaration.ts";
 import type { JobContract } from "../core/job/contract.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import type { Declaration } from "./declaration.ts";
 
 const KEY_MAX = 255;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { JobContract } from "../core/job/contract.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
-import { defineConfig } from "../features/define-config.ts";
+import { defineConfig } from "../features/define.ts";
 import { features } from "../features/index.ts";
 import { openStatusReader } from "../features/job-status.ts";
 import { type Environment, environmentWith, readSettings } from "../platform/config/settings.ts";

@@ -1,12 +1,12 @@
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { createEvents } from "../core/events.ts";
 import type { Submitter } from "../core/submit/submitter.ts";
-import type { Schedule } from "../features/schedules/define-schedule.ts";
-import type { Overlaps } from "../features/schedules/overlap.ts";
-import type { SchedulePauses } from "../features/schedules/pauses.ts";
-import { goOn, submitTick, type TickTools } from "../features/schedules/run-schedule.ts";
 import { integer, nothing } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
+import type { Schedule } from "../roles/schedules/define-schedule.ts";
+import type { Overlaps } from "../roles/schedules/overlap.ts";
+import type { SchedulePauses } from "../roles/schedules/pauses.ts";
+import { goOn, submitTick, type TickTools } from "../roles/schedules/run-schedule.ts";
 
 /**
  * The clock of a test. It runs as the machine's does, and can be moved forward.

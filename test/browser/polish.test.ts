@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { schedulersKey } from "../../src/features/schedules/scheduler-heartbeat.ts";
+import { schedulersKey } from "../../src/roles/schedules/scheduler-heartbeat.ts";
 import { anyJob } from "../support/application.ts";
 import { launchBrowser, viewports } from "../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";

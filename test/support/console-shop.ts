@@ -3,7 +3,7 @@ import type { Api } from "holdfast/server";
 import type { Redis } from "ioredis";
 import type { Browser } from "playwright-core";
 import { type QueueKeys, queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
-import { schedulersKey } from "../../src/features/schedules/scheduler-heartbeat.ts";
+import { schedulersKey } from "../../src/roles/schedules/scheduler-heartbeat.ts";
 import { launchBrowser } from "./browser.ts";
 import { ranBySchedule } from "./ran-by-schedule.ts";
 import { startRedisServer } from "./redis-server.ts";

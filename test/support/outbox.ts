@@ -2,7 +2,7 @@ import type { Application } from "holdfast";
 import { startRelay } from "holdfast/postgres";
 import pg from "pg";
 import { inject, onTestFinished } from "vitest";
-import { migrate } from "../../src/features/outbox/database.ts";
+import { migrate } from "../../src/roles/outbox/database.ts";
 import { createDatabase } from "./postgres.ts";
 import { createService, type Service, type Variables } from "./service.ts";
 

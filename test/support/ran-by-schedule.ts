@@ -1,4 +1,4 @@
-import { tickKey } from "../../src/features/schedules/tick-keys.ts";
+import { tickKey } from "../../src/roles/schedules/tick-keys.ts";
 import { openOwnSubmitter } from "./own-submitter.ts";
 import { type monthlyStatements, shopIn } from "./shop.ts";
 

@@ -9,8 +9,8 @@ import {
 } from "holdfast";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
-import { openStoredSchedules } from "../../src/features/stored-schedules/stored-schedules.ts";
 import { readSettings } from "../../src/platform/config/settings.ts";
+import { openStoredSchedules } from "../../src/roles/schedules/stored/stored-schedules.ts";
 import { plainStores } from "./queue-stores.ts";
 import { createService, type Variables } from "./service.ts";
 import { until } from "./until.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { newlyDue, startingPoint } from "../../../src/features/schedules/agenda.ts";
-import type { defineSchedule } from "../../../src/features/schedules/define-schedule.ts";
+import type { newlyDue, startingPoint } from "../../../src/roles/schedules/agenda.ts";
+import type { defineSchedule } from "../../../src/roles/schedules/define-schedule.ts";
 import type { Random } from "../../../test/support/random.ts";
 import type { Testbed } from "./testbed.ts";
 
@@ -34,9 +34,9 @@ const changes: readonly [string, string][] = [
 /** Runs a quarter-hourly schedule for a day around each change, with pauses and clock jumps. */
 export async function runAcrossChanges({ installation }: Testbed, random: Random): Promise<Crossed> {
   const module = (file: string) => import(pathToFileURL(join(installation.directory, "build", file)).href);
-  const agenda: Agenda = await module("features/schedules/agenda.js");
+  const agenda: Agenda = await module("roles/schedules/agenda.js");
   const contract: { defineSchedule: typeof defineSchedule } = await module(
-    "features/schedules/define-schedule.js",
+    "roles/schedules/define-schedule.js",
   );
   const job = (await installation.library()).application.jobs.get("tick");
   if (job === undefined) throw new Error("There is no job tick");

@@ -20,7 +20,7 @@ const acceptsErrors: Edit = [
 ];
 
 /** Leaves what a crash left behind. */
-const sweepsNothing: Edit = ["features/ledger-life/sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
+const sweepsNothing: Edit = ["core/life/ledger-sweep.lua", "math.max(visitJoined(), visitNew())", "0"];
 
 const ignoresPauses: Edit = [
   "core/bullmq/claim/lease.js",
@@ -104,14 +104,14 @@ export const withoutAtomicReplacement = mutation(
 
 /** A key is not looked up in the former queue. */
 export const withoutFormerClaim = mutation("claim in the former queue", [
-  "features/former-queues/dedup-trail.js",
+  "core/bullmq/add/dedup-trail.js",
   "for (const slot of homes) {",
   "for (const slot of homes.slice(-1)) {",
 ]);
 
 /** A claimed key whose producer died before adding the job stays without one. */
 export const withoutFinish = mutation("job of an unfinished claim", [
-  "features/former-queues/dedup-trail.js",
+  "core/bullmq/add/dedup-trail.js",
   "return await adder.add({ ...job, id: candidate });",
   "return candidate;",
 ]);
@@ -197,8 +197,8 @@ export const withoutRedisClock = mutation("Redis's clock", [
 /** A cancellation that precedes its job is forgotten, and nobody looks for it later. */
 export const withoutKeptCancellations = mutation(
   "memory of early cancellations, and look for them when locks are renewed",
-  ["features/cancellations/in-worker.js", "early.add(jobId);", "{}"],
-  ["features/cancellations/in-worker.js", "onRenewal: (jobIds) => void look(jobIds),", ""],
+  ["core/life/cancellations.js", "early.add(jobId);", "{}"],
+  ["core/life/cancellations.js", "onRenewal: (jobIds) => void look(jobIds),", ""],
 );
 
 /** One unreadable stored value fails the whole read. */
@@ -334,12 +334,8 @@ export const withoutFitnessWatch = mutation("watch over the requirements", [
 /** A failed job's ledger expires although the job is kept, and the job can be retried without it. */
 export const withoutLedgerOfFailed = mutation(
   "failed job's ledger",
-  ["features/ledger-life/sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
-  [
-    "features/retention/trim-expired.lua",
-    "if tonumber(found[at + 1]) > endedBy then break end",
-    "do break end",
-  ],
+  ["core/life/ledger-sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
+  ["core/life/trim-expired.lua", "if tonumber(found[at + 1]) > endedBy then break end", "do break end"],
   ["desk/jobs/retry-job.lua", 'if ledger and redis.call("EXISTS", ledger) == 0', "if false"],
   reservesWithoutLedger,
 );
@@ -393,7 +389,7 @@ export const withoutCatchUp = mutation("count of what ended after a crash", [
 
 /** A version of a schedule does not end when the next one begins. */
 export const withoutVersions = mutation("end of a schedule's version", [
-  "features/schedules/versions.js",
+  "roles/schedules/versions.js",
   " && at <= until",
   "",
 ]);
@@ -412,7 +408,7 @@ export const withoutOneTransaction = mutation("one transaction for key and work"
 
 /** A relay deletes rows before it submits them. */
 export const withoutDeletionLast = mutation("deletion after acceptance", [
-  "features/outbox/relay.js",
+  "roles/outbox/relay.js",
   "const ends = (await mapInFlight(",
   `await database.query("DELETE FROM holdfast_outbox WHERE id = ANY ($1::bigint[])", [chains.flat().map((row) => row.id)]);
         await database.query("COMMIT");

@@ -8,4 +8,5 @@ export const jobStates = [
   "completed",
   "failed",
 ] as const;
+export const endedStates = ["completed", "failed"] as const;
 export type JobState = (typeof jobStates)[number];

@@ -5,13 +5,22 @@ import { startConsumer } from "../bullmq/claim/job-consumer.ts";
 import { Leases } from "../bullmq/claim/lease.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openEffects } from "../effect/effects.ts";
+import { findFormerEntry } from "../effect/ledger/former-ledger.ts";
 import { doubtUnreported, Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
-import type { ConsumedPartition, Feature, FeatureInWorker } from "../feature.ts";
+import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../feature.ts";
 import type { Application } from "../job/application.ts";
 import type { JobContract, JobHandler } from "../job/contract.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
+import { watchCancellations } from "../life/cancellations.ts";
+import { startControlSweep } from "../life/control-sweep.ts";
+import { startExpirySweep } from "../life/expiry-sweep.ts";
+import { startLedgerSweep } from "../life/ledger-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
+import { keepFailures } from "../watch/failure-records.ts";
+import { nameRunningJobs } from "../watch/loop-watch.ts";
+import { runPoisonJobsAlone } from "../watch/poison-jobs.ts";
+import { reportWorker } from "../watch/report-worker.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 
 /** What one worker process runs its queues with. */
@@ -24,7 +33,6 @@ export interface WorkerParts {
   readonly queues: SubmitPath;
   readonly handlers: ReadonlyMap<string, JobHandler>;
   readonly events: Events;
-  readonly features: readonly Feature[];
   /** Of the features, in their order. */
   readonly inWorker: readonly FeatureInWorker[];
 }
@@ -102,7 +110,8 @@ function consumePartition(
     isStopping: () => isStopping,
     hasRunsLeft: () => ledgers.runsLeft.size > 0,
   };
-  const parts = inWorker.flatMap(({ inPartition }) => inPartition?.(partition) ?? []);
+  const ofFeatures = inWorker.flatMap(({ inPartition }) => inPartition?.(partition) ?? []);
+  const parts = [...partsOfAllJobs(partition), ...ofFeatures];
   for (const { failed } of parts) failed?.catch(onFailed);
   const tools: AttemptTools = {
     handlers,
@@ -121,11 +130,21 @@ function consumePartition(
   };
 }
 
-function effectsOpener(
-  ledgers: QueueLedgers,
-  { queues, events, features }: WorkerParts,
-): AttemptTools["openEffects"] {
-  const { findFormerEntry } = features.find((feature) => feature.findFormerEntry !== undefined) ?? {};
+/** What all jobs need beside their attempts. Of what runs around an attempt, the first is the outermost. */
+function partsOfAllJobs(partition: ConsumedPartition): PartitionPart[] {
+  return [
+    reportWorker(partition),
+    watchCancellations(partition),
+    runPoisonJobsAlone(partition),
+    nameRunningJobs(partition),
+    keepFailures(partition),
+    startLedgerSweep(partition),
+    startExpirySweep(partition),
+    startControlSweep(partition),
+  ];
+}
+
+function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
   return (job, contract, attempt) => {
     const open = () => ({
       job,
@@ -141,7 +160,7 @@ function effectsOpener(
     return new Ledger(ledgers, dedupKey, (effect) => {
       const homes = queues.stores.layouts.homesOf(contract, dedupKey);
       const others = homes.filter((name) => name !== ledgers.store.queue).map(queues.stores.of);
-      return others.length === 0 ? undefined : findFormerEntry?.(others, dedupKey, effect);
+      return others.length === 0 ? undefined : findFormerEntry(others, dedupKey, effect);
     });
   }
 }

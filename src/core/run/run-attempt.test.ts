@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineJob } from "../../features/define-job.ts";
+import { defineJob } from "../../features/define.ts";
 import { logAttempts } from "../../features/logs/in-worker.ts";
 import { givenSubmit } from "../../features/next-jobs/in-worker.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";

@@ -1,8 +1,6 @@
 import type { z } from "zod";
-import type { RedisConnection } from "../../platform/redis/connection.ts";
 import type { JobAdder } from "../bullmq/add/job-adder.ts";
-import type { NewJob } from "../bullmq/add/new-job.ts";
-import type { QueueStore, QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
+import type { QueueStore, WritableQueueStore } from "../bullmq/store/queue-store.ts";
 import type { JobContract } from "../job/contract.ts";
 import type { FeatureOptions, Receipt } from "../job/submit-options.ts";
 
@@ -21,20 +19,6 @@ export interface SubmitPoints {
    * @throws HoldfastError `INVALID_PAYLOAD`; `INVALID_REQUEST` for options that exclude each other
    */
   readonly partOf?: (contract: JobContract, payload: unknown, options: SentOptions) => JobPart | undefined;
-  /** Adds jobs whose keys may be known in several queues. At most one feature has it; without, a key counts in its job's own queue. */
-  readonly openAdder?: OpenAdder;
-  /** At most one feature has it. */
-  readonly openPrelude?: (client: RedisConnection, prefix: string) => Prelude;
-}
-
-/** What precedes the first submission of a type by a process. */
-export interface Prelude {
-  /** As far as this process knows. */
-  isDone(contract: JobContract): boolean;
-  /** @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_FULL` */
-  run(contract: JobContract): Promise<void>;
-  /** Redis may have lost it: it precedes the next submission of each type, too. */
-  repeat(): void;
 }
 
 /** What a submission's options say, to the core and to features. */
@@ -81,13 +65,3 @@ export interface Travelling {
   /** Its priority is this number at least. */
   readonly leastPriority?: number;
 }
-
-/** Returns a function that adds a job, and returns what has its key, as `keyHolder` reads it. */
-export type OpenAdder = (
-  stores: QueueStores<WritableQueueStore>,
-  /** Adds jobs to one queue. */
-  adderOf: (store: WritableQueueStore) => JobAdder,
-) => AddJob;
-
-/** @param homes the queues or partitions in which the key can be claimed; the last is the job's own */
-export type AddJob = (homes: readonly string[], job: NewJob) => Promise<string>;

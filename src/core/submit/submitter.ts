@@ -2,11 +2,12 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { traceCarrier } from "../../platform/telemetry/tracing.ts";
-import type { JobAdder } from "../bullmq/add/job-adder.ts";
+import { type AddJob, openTrailAdder } from "../bullmq/add/dedup-trail.ts";
 import type { JobExtras, NewJob } from "../bullmq/add/new-job.ts";
 import type { ConnectedQueues } from "../bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../bullmq/store/fingerprint-secrets.ts";
 import { LayoutChanged } from "../bullmq/store/partitions.ts";
+import { openQueueMemory } from "../bullmq/store/queue-memory.ts";
 import type { Events } from "../events.ts";
 import type { Application } from "../job/application.ts";
 import type { JobContract } from "../job/contract.ts";
@@ -15,7 +16,7 @@ import { keyFault } from "../job/idempotency-key.ts";
 import { type KeyHolder, keyHolder, newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import { fingerprintOf, keyedHash } from "./fingerprint.ts";
-import type { AddJob, JobPart, OpenAdder, SubmitPoints } from "./points.ts";
+import type { JobPart, SubmitPoints, WayIn } from "./points.ts";
 import { type SubmissionOptions, timingOf } from "./submission.ts";
 import { openValidator, type Validate, type ValidSubmission } from "./validate.ts";
 import { openWays, requireWhole, wayInOf, withReplacement } from "./way-in.ts";
@@ -58,7 +59,7 @@ export interface SubmitSteps {
   prepare(contract: JobContract): Promise<string>;
   /** The job of a submission, with all but its id. */
   jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id">;
-  readonly openAdder: (adderOf: Parameters<OpenAdder>[1]) => AddJob;
+  readonly openAdder: (adderOf: WayIn["createAdder"]) => AddJob;
   /** Called for each job, as it is added or found. */
   onSubmitted(receipt: Receipt): void;
   onRefused(input: unknown, error: unknown): void;
@@ -74,25 +75,24 @@ export function createSubmitter(
   const { client, stores, epochs, clock } = queues;
   const secrets = openFingerprintSecrets(queues, prefix, application.queues);
   if (queues.codec.keyIds.length > 0) secrets.renew().catch(() => {});
-  const prelude = features.find(({ openPrelude }) => openPrelude)?.openPrelude?.(client, prefix);
+  const queueMemory = openQueueMemory(client, prefix);
   epochs.onLoss(async () => {
     secrets.offerAgain();
-    prelude?.repeat();
+    queueMemory.forget();
   });
-  const { openAdder = openOwnQueueAdder } = features.find((feature) => feature.openAdder !== undefined) ?? {};
   const steps: SubmitSteps = {
     validate: openValidator(features),
     mayAccept: () => mayAccept(queues),
     prepare,
     jobOf: (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs),
-    openAdder: (adderOf) => openAdder(stores, adderOf),
+    openAdder: (adderOf) => openTrailAdder(stores, adderOf),
     onSubmitted: (receipt) => events.emit("job.submitted", receipt),
     onRefused: (input, error) => events.emit("submission.refused", input, error),
   };
   const enqueue = openEnqueue(stores, steps);
 
   async function prepare(contract: JobContract): Promise<string> {
-    const [read] = await Promise.all([secrets.of(contract.queue).get(), prelude?.run(contract)]);
+    const [read] = await Promise.all([secrets.of(contract.queue).get(), queueMemory.remember(contract)]);
     return read;
   }
 
@@ -100,8 +100,7 @@ export function createSubmitter(
     const confirming = mayAccept(queues);
     if (confirming !== undefined) await confirming;
     const { contract } = submission;
-    const isReady = prelude?.isDone(contract) ?? true;
-    const known = isReady ? secrets.of(contract.queue).known() : undefined;
+    const known = queueMemory.has(contract) ? secrets.of(contract.queue).known() : undefined;
     // All of it together must be done in time.
     const receipt = await (known === undefined
       ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
@@ -219,17 +218,6 @@ function withParts<Job extends Pick<NewJob, "timing">>(job: Job, parts: readonly
   const stored: JobExtras["stored"] = Object.assign({}, ...travelling.map((each) => each.stored));
   return { ...job, timing: { ...job.timing, priority }, extras: { json, stored } };
 }
-
-/** A key counts in its job's own queue alone. */
-const openOwnQueueAdder: OpenAdder = (stores, adderOf) => {
-  const adders = new Map<string, JobAdder>();
-  return async (homes, job) => {
-    const own = homes.at(-1) ?? "";
-    const adder = adders.get(own) ?? adderOf(stores.of(own));
-    adders.set(own, adder);
-    return await adder.add(job);
-  };
-};
 
 /** A queue is not divided again within one submission. */
 const LAYOUTS_MAX = 3;

@@ -1,11 +1,12 @@
 import { malformed } from "../../platform/lib/parse-json.ts";
+import type { AddJob } from "../bullmq/add/dedup-trail.ts";
 import { createJobAdder } from "../bullmq/add/job-adder.ts";
 import type { Layouts } from "../bullmq/store/partitions.ts";
 import type { QueueStores } from "../bullmq/store/queue-store.ts";
 import type { JobContract } from "../job/contract.ts";
 import { type KeyHolder, queueOfId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
-import type { AddJob, OpenAdder, WayIn } from "./points.ts";
+import type { WayIn } from "./points.ts";
 import type { ValidSubmission } from "./validate.ts";
 
 /** Undefined for most jobs. */
@@ -16,7 +17,7 @@ export function wayInOf({ parts }: Pick<ValidSubmission, "parts">): WayIn | unde
 
 /** Opens each way in which jobs are added, once. */
 export function openWays(
-  openAdder: (adderOf: Parameters<OpenAdder>[1]) => AddJob,
+  openAdder: (adderOf: WayIn["createAdder"]) => AddJob,
 ): (wayIn: WayIn | undefined) => AddJob {
   const addPlain = openAdder(createJobAdder);
   const others = new Map<WayIn, AddJob>();

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
 import type { JobContract } from "../../core/job/contract.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { JobState } from "../../core/job/job-state.ts";
-import { defineJob } from "../../features/define-job.ts";
-import { parseRate, RATE_EXPECTED } from "../../features/queue-settings.ts";
+import { defineJob } from "../../features/define.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { type JobFilter, type JobFilterText, type JobOrder, jobFilterSchema } from "../jobs/job-filter.ts";
 

@@ -3,8 +3,8 @@ import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-stor
 import type { Attempt } from "../../core/job/attempt.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
+import { cancelJob } from "../../core/life/cancel-job.ts";
 import { SnoozeError } from "../../evidence/attempt-errors.ts";
-import { cancelJob } from "../../features/cancel-job.ts";
 import { addMark } from "../../features/history/marks.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { changedQueues, readQueueMemory } from "../../core/bullmq/store/queue-memory.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
-import { changedQueues, readQueueMemory } from "../../features/former-queues/queue-memory.ts";
 import { applicationVariables, readEnv, shownValue } from "../../platform/config/application-env.ts";
 import { readVariable, type Settings } from "../../platform/config/settings.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";

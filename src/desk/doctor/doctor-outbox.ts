@@ -1,12 +1,12 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { type Database, isPostgres, outboxFault, withDatabase } from "../../features/outbox/database.ts";
-import { ageMaxMs, SILENCE_MAX_MS } from "../../features/outbox/relay.ts";
-import { TABLE, VERSION } from "../../features/outbox/table.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { type Database, isPostgres, outboxFault, withDatabase } from "../../roles/outbox/database.ts";
+import { ageMaxMs, SILENCE_MAX_MS } from "../../roles/outbox/relay.ts";
+import { TABLE, VERSION } from "../../roles/outbox/table.ts";
 import { counted } from "../counted.ts";
 import { depthOf } from "../outbox/read-outbox.ts";
 import { mebibytes } from "./doctor-redis.ts";

@@ -1,15 +1,15 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
-import type { Schedule } from "../../features/schedules/define-schedule.ts";
-import { openMissedTicks } from "../../features/schedules/missed-ticks.ts";
-import { lasting, openSchedulePauses, pauseText } from "../../features/schedules/pauses.ts";
-import { openScheduleReader } from "../../features/schedules/read-schedule.ts";
-import { countSchedulers } from "../../features/schedules/scheduler-heartbeat.ts";
-import { inForce } from "../../features/stored-schedules/stored-schedule.ts";
-import { openStoredSchedules } from "../../features/stored-schedules/stored-schedules.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import type { Schedule } from "../../roles/schedules/define-schedule.ts";
+import { openMissedTicks } from "../../roles/schedules/missed-ticks.ts";
+import { lasting, openSchedulePauses, pauseText } from "../../roles/schedules/pauses.ts";
+import { openScheduleReader } from "../../roles/schedules/read-schedule.ts";
+import { countSchedulers } from "../../roles/schedules/scheduler-heartbeat.ts";
+import { inForce } from "../../roles/schedules/stored/stored-schedule.ts";
+import { openStoredSchedules } from "../../roles/schedules/stored/stored-schedules.ts";
 import { counted } from "../counted.ts";
 import { type Finding, finding, findings } from "./finding.ts";
 

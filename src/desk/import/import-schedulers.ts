@@ -1,13 +1,13 @@
 import { hash } from "node:crypto";
-import type { Schedule } from "../../features/schedules/define-schedule.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { Schedule } from "../../roles/schedules/define-schedule.ts";
 import {
   checkDefinition,
   contractOf,
   type RuntimeScheduleDefinition,
   scheduleOf,
-} from "../../features/schedules/definition.ts";
-import { submissionOf } from "../../features/schedules/run-schedule.ts";
-import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+} from "../../roles/schedules/definition.ts";
+import { submissionOf } from "../../roles/schedules/run-schedule.ts";
 import { openScheduleOperator, type ScheduleOperator } from "../schedules.ts";
 import type { BullmqQueue, BullmqScheduler, Withdrawn } from "./bullmq-queue.ts";
 import {

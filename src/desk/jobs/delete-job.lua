@@ -10,7 +10,7 @@
 
   Returns "deleted", "missing", "in-doubt", or "not-ended" where it has not, or not as expected
 ]]
--- @include ../../features/delete-ended.lua
+-- @include ../../core/life/delete-ended.lua
 
 local AUDIT_MAX = 100000
 local prefix, id = ARGV[1], ARGV[2]

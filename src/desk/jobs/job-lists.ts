@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { findDedupKeyHolder } from "../../core/bullmq/add/dedup-key-holder.ts";
 import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
@@ -6,7 +7,6 @@ import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import type { Redaction } from "../../core/job/redaction.ts";
 import { readKeys } from "../../core/status/read-keys.ts";
-import { findDedupKeyHolder } from "../../features/dedup-key-holder.ts";
 import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";

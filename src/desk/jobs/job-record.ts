@@ -10,7 +10,7 @@ import {
   attemptRecords,
   type CrashRecord,
   crashRecords,
-} from "../../features/failure-records/failure-records.ts";
+} from "../../core/watch/failure-records.ts";
 
 /** What is stored of a job beside its status. Texts may be absent, and anything. */
 export interface JobRecord {

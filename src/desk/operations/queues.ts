@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseRate, RATE_EXPECTED } from "../../features/queue-settings.ts";
+import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
 import { queueSchema } from "../queues/queues.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { pauseReason } from "./pause-reason.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { scheduleDefinitionSchema } from "../../features/schedules/definition.ts";
-import { pastTickSchema, scheduleStatusSchema } from "../../features/schedules/schedule-status.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
+import { scheduleDefinitionSchema } from "../../roles/schedules/definition.ts";
+import { pastTickSchema, scheduleStatusSchema } from "../../roles/schedules/schedule-status.ts";
 import { type ExplainedTick, schedulePageSchema } from "../schedules.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { pauseReason } from "./pause-reason.ts";

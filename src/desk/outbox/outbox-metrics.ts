@@ -1,6 +1,6 @@
-import type { RelayOptions, RowOutcome } from "../../features/outbox/relay.ts";
 import type { MetricDefinitions, Metrics } from "../../platform/telemetry/metrics.ts";
 import { closedSet } from "../../platform/telemetry/metrics.ts";
+import type { RelayOptions, RowOutcome } from "../../roles/outbox/relay.ts";
 import { readDepth } from "./read-outbox.ts";
 
 /** The metrics of the outbox, by name. Every relay reads the same gauges: take their `max`, never their `sum`. @public */

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
-import type { Database } from "../../features/outbox/database.ts";
-import { CODE_OF_PROBLEM } from "../../features/outbox/problem.ts";
-import { NAMES_BYTES_MAX, TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-input.ts";
+import type { Database } from "../../roles/outbox/database.ts";
+import { CODE_OF_PROBLEM } from "../../roles/outbox/problem.ts";
+import { NAMES_BYTES_MAX, TABLE } from "../../roles/outbox/table.ts";
 import { type Act, onRecord, storedReason } from "../audit/audit-log.ts";
 import { inOutbox, type OutboxDepth, readDepth, readInOutbox } from "./read-outbox.ts";
 

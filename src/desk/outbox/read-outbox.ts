@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { type Database, isPostgres, requireOutbox, withDatabase } from "../../features/outbox/database.ts";
-import { RELAY_NAME } from "../../features/outbox/relay.ts";
-import { TABLE } from "../../features/outbox/table.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
+import { type Database, isPostgres, requireOutbox, withDatabase } from "../../roles/outbox/database.ts";
+import { RELAY_NAME } from "../../roles/outbox/relay.ts";
+import { TABLE } from "../../roles/outbox/table.ts";
 
 export const depthSchema = z.object({
   waiting: z.int().meta({ description: "Rows that no relay has submitted yet; counted up to 100,000." }),

@@ -1,8 +1,8 @@
+import { readControl } from "../../core/bullmq/queue-control.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Rate } from "../../core/job/application.ts";
-import { readControl } from "../../features/queue-control/queue-control.ts";
-import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../features/workers/heartbeat.ts";
+import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../core/watch/heartbeat.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS } from "../../platform/redis/fitness/clock.ts";
 import type { CountCancelled } from "../acts/count-cancelled.ts";

@@ -1,12 +1,13 @@
-import { type Partitions, withBullmq } from "../../core/bullmq/queue-control.ts";
 import {
   applyLimits,
   dropStaleNote,
   notePause,
   type Override,
+  type Partitions,
   type PauseNote,
   readControl,
-} from "../../features/queue-control/queue-control.ts";
+  withBullmq,
+} from "../../core/bullmq/queue-control.ts";
 
 /** Returns when no further job starts. Running jobs go on. */
 export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { Partitions } from "../../core/bullmq/queue-control.ts";
+import { type Override, type Pause, readControl } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { formatRate } from "../../core/define/queue-settings.ts";
 import { type Application, dividedFaults, type QueueLimits } from "../../core/job/application.ts";
 import type { JobContract } from "../../core/job/contract.ts";
 import { declarations } from "../../features/declared.ts";
 import { addMark } from "../../features/history/marks.ts";
-import { type Override, type Pause, readControl } from "../../features/queue-control/queue-control.ts";
-import { formatRate } from "../../features/queue-settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";

@@ -14,7 +14,7 @@ export type { QueueView } from "../../desk/queues/queues.ts";
 export type { ExplainedTick } from "../../desk/schedules.ts";
 export type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
 export type { ListedJob } from "../../features/job-status.ts";
-export type { PastTick, ScheduleStatus } from "../../features/schedules/schedule-status.ts";
+export type { PastTick, ScheduleStatus } from "../../roles/schedules/schedule-status.ts";
 
 /** An effect in doubt. */
 export type Doubt = Returned<"doubts">[number];

@@ -3,7 +3,7 @@ import type { ModulesContainer } from "@nestjs/core";
 import { type Application, dividedFaults } from "../../core/job/application.ts";
 import type { JobContract } from "../../core/job/contract.ts";
 import { declarations } from "../../features/declared.ts";
-import { defineConfig } from "../../features/define-config.ts";
+import { defineConfig } from "../../features/define.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 /** The module that a feature's contracts are in. */

@@ -2,7 +2,7 @@ import type { DynamicModule, FactoryProvider, ModuleMetadata } from "@nestjs/com
 import { HttpAdapterHost, ModulesContainer } from "@nestjs/core";
 import type { Application } from "../../core/job/application.ts";
 import type { JobContract } from "../../core/job/contract.ts";
-import { defineConfig } from "../../features/define-config.ts";
+import { defineConfig } from "../../features/define.ts";
 import { HoldfastOperator, HoldfastProducer } from "./connections.ts";
 import { featureOf, isApplication, withFeatures } from "./feature.ts";
 import { HoldfastHealth } from "./health.ts";

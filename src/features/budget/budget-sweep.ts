@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { FeatureInWorker, WorkerProcess } from "../../core/feature.ts";
+import { startSweep } from "../../core/life/start-sweep.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { startSweep } from "../sweeps/start-sweep.ts";
 import { type Budget, budgetsOf, bytesOf, oldestOf, parseShares, type Share } from "./shares.ts";
 
 const SWEEP_EVERY_MS = 1_000;

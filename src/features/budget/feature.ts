@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
-import type { Declaration } from "../declaration.ts";
 
 declare module "../../core/job/declarations.ts" {
   interface JobDeclarations<Payload> {

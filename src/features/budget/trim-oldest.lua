@@ -10,7 +10,7 @@
 
   Returns how many it deleted, and shares.lua's shares
 ]]
--- @include ../delete-ended.lua
+-- @include ../../core/life/delete-ended.lua
 -- @include ./shares.lua
 
 local prefix, type, most, now = ARGV[1], ARGV[3], tonumber(ARGV[5]), nowMs()

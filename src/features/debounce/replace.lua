@@ -3,7 +3,7 @@
 ]]
 -- @include ../../core/bullmq/job-facts.lua
 -- @include ../../core/bullmq/names.lua
--- @include ../take-out.lua
+-- @include ../../core/life/take-out.lua
 -- @include ./window.lua
 
 local endFeatures, removeFeatures = {}, {}

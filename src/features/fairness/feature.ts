@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
-import type { Declaration } from "../declaration.ts";
 import { calledForPayload, functionSchema, payloadKey, payloadRefused, shown } from "../payload-key.ts";
 
 /** Whose turn a job takes. Jobs of one queue and priority share the queue's capacity among these keys, not in order of submission. */

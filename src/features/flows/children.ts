@@ -9,7 +9,7 @@ import type { AttemptPart } from "../../core/run/given-attempt.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { redisFault } from "../../platform/redis/redis-errors.ts";
-import { pairsOf } from "../pairs.ts";
+import { pairsOf } from "../../platform/redis/reply-shape.ts";
 import type { Child, ChildType } from "./flow.ts";
 
 /** About as many values of 64 KiB as a command may return. */

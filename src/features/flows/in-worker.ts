@@ -1,8 +1,8 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
+import { type SweptPartition, startSweep } from "../../core/life/start-sweep.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 import { childrenInAttempts } from "./children.ts";
 
 export const inWorker: FeatureInWorker = {

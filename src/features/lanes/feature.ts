@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
-import type { Declaration } from "../declaration.ts";
 import { functionSchema, payloadKey, wholeQueuesFor } from "../payload-key.ts";
 
 /** How many jobs of one key may be under way at a time, over all workers. */

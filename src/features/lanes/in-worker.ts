@@ -1,8 +1,8 @@
 import type { FeatureInWorker } from "../../core/feature.ts";
+import { inRounds, type SweptPartition, startSweep } from "../../core/life/start-sweep.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { inRounds, type SweptPartition, startSweep } from "../sweeps/start-sweep.ts";
 import { letNextInAtEnds } from "./let-next-in.ts";
 
 const SWEEP_EVERY_MS = 1_000;

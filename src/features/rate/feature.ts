@@ -1,8 +1,8 @@
 import { z } from "zod";
+import type { Declaration } from "../../core/define/declaration.ts";
+import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
 import type { Feature } from "../../core/feature.ts";
-import type { Declaration } from "../declaration.ts";
 import { functionSchema, payloadKey, wholeQueuesFor } from "../payload-key.ts";
-import { parseRate, RATE_EXPECTED } from "../queue-settings.ts";
 
 /** How many jobs of one key may start in a time, over all workers. */
 export interface KeyedRate<Payload = unknown> {

@@ -1,11 +1,10 @@
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { ConsumedPartition, FeatureInWorker } from "../../core/feature.ts";
+import { endedStates } from "../../core/job/job-state.ts";
+import { startSweep } from "../../core/life/start-sweep.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { startSweep } from "../sweeps/start-sweep.ts";
-import { startExpirySweep } from "./expiry-sweep.ts";
-import { keptStates } from "./retention.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
@@ -14,7 +13,7 @@ const JOBS_MAX = 100;
 const script = loadScript(import.meta.url, "trim-ended.lua", tuple(integer, integer));
 
 export const inWorker: FeatureInWorker = {
-  inPartition: (partition) => [startExpirySweep(partition), ...retentionSweeps(partition)],
+  inPartition: retentionSweeps,
 };
 
 /** Deletes ended jobs as their types declare, each second. Nothing runs where no type of the queue declares that. */
@@ -41,7 +40,7 @@ function rulesByState({ store, handlers }: ConsumedPartition) {
     .map(({ job }) => job)
     .filter((job) => job.queue === queue || job.formerQueues.includes(queue))
     .sort((a, b) => (a.type < b.type ? -1 : 1));
-  return keptStates
+  return endedStates
     .map((state) => {
       const declared = types.filter(({ retention }) => retention[state] !== undefined);
       return { state, rules: declared.map(({ type, retention }) => ({ type, ...retention[state] })) };

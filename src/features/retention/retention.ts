@@ -1,7 +1,5 @@
 import { z } from "zod";
-import type { Declaration } from "../declaration.ts";
-
-export const keptStates = ["completed", "failed"] as const;
+import type { Declaration } from "../../core/define/declaration.ts";
 
 /** How long ended jobs and their results can be read; what is reached first counts. */
 export interface Kept {

@@ -11,7 +11,7 @@
 
   Returns how many it deleted, and whether there is more to do at once (1 or 0)
 ]]
--- @include ../delete-ended.lua
+-- @include ../../core/life/delete-ended.lua
 -- @include ../ended-since.lua
 
 -- Without any worker for this long, all indexes are made anew.

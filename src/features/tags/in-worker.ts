@@ -1,8 +1,8 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { FeatureInWorker } from "../../core/feature.ts";
+import { startSweep } from "../../core/life/start-sweep.ts";
 import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { startSweep } from "../sweeps/start-sweep.ts";
 
 const script = loadScript(import.meta.url, "sweep-tags.lua", tuple(integer, integer, integer));
 

@@ -1,9 +1,9 @@
 import { defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
-import { jitterOf } from "../../../src/features/schedules/define-schedule.ts";
-import { explainTick, openScheduleReader } from "../../../src/features/schedules/read-schedule.ts";
 import { readSettings } from "../../../src/platform/config/settings.ts";
+import { jitterOf } from "../../../src/roles/schedules/define-schedule.ts";
+import { explainTick, openScheduleReader } from "../../../src/roles/schedules/read-schedule.ts";
 import { get, post } from "../../support/http.ts";
 import { withProcesses } from "../../support/processes.ts";
 import { plainStores } from "../../support/queue-stores.ts";

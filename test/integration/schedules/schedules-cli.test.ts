@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import application, { everySecond } from "../../../examples/every-second/holdfast.config.ts";
-import type { ScheduleStatus } from "../../../src/features/schedules/schedule-status.ts";
-import { tickKey } from "../../../src/features/schedules/tick-keys.ts";
+import type { ScheduleStatus } from "../../../src/roles/schedules/schedule-status.ts";
+import { tickKey } from "../../../src/roles/schedules/tick-keys.ts";
 import { openOwnSubmitter } from "../../support/own-submitter.ts";
 import { type Ended, launch, withProcesses } from "../../support/processes.ts";
 import { run } from "../../support/run-command.ts";

@@ -4,12 +4,12 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { openStatusReader } from "../../../src/features/job-status.ts";
-import { openOverlaps } from "../../../src/features/schedules/overlap.ts";
-import { openSchedulePauses } from "../../../src/features/schedules/pauses.ts";
-import { explainTick, type ScheduleReader } from "../../../src/features/schedules/read-schedule.ts";
-import type { ScheduleStatus } from "../../../src/features/schedules/schedule-status.ts";
-import { openTickJobs } from "../../../src/features/schedules/tick-jobs.ts";
-import { tickKey } from "../../../src/features/schedules/tick-keys.ts";
+import { openOverlaps } from "../../../src/roles/schedules/overlap.ts";
+import { openSchedulePauses } from "../../../src/roles/schedules/pauses.ts";
+import { explainTick, type ScheduleReader } from "../../../src/roles/schedules/read-schedule.ts";
+import type { ScheduleStatus } from "../../../src/roles/schedules/schedule-status.ts";
+import { openTickJobs } from "../../../src/roles/schedules/tick-jobs.ts";
+import { tickKey } from "../../../src/roles/schedules/tick-keys.ts";
 import { openOwnSubmitter } from "../../support/own-submitter.ts";
 import { plainStores } from "../../support/queue-stores.ts";
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, defineSchedule } from "holdfast";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { tickKey } from "../../../src/features/schedules/tick-keys.ts";
+import { tickKey } from "../../../src/roles/schedules/tick-keys.ts";
 import { anyJob } from "../../support/application.ts";
 import { post } from "../../support/http.ts";
 import { openOwnSubmitter } from "../../support/own-submitter.ts";

@@ -6,7 +6,7 @@ import { simpleParser } from "mailparser";
 import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { startMailbox } from "../../../dev/mailbox/start-mailbox.ts";
-import { migrate } from "../../../src/features/outbox/database.ts";
+import { migrate } from "../../../src/roles/outbox/database.ts";
 import { freePort } from "../../support/free-port.ts";
 import { get, post } from "../../support/http.ts";
 import { createDatabase } from "../../support/postgres.ts";

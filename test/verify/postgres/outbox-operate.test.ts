@@ -6,7 +6,7 @@ import { createClient } from "holdfast/client";
 import { outbox } from "holdfast/postgres";
 import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { migrate } from "../../../src/features/outbox/database.ts";
+import { migrate } from "../../../src/roles/outbox/database.ts";
 import { anyJob, greeting, application as testApplication } from "../../support/application.ts";
 import { call, get } from "../../support/http.ts";
 import { scrape } from "../../support/metrics.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, inject, it } from "vitest";
 import { parse } from "yaml";
-import { migrate } from "../../../src/features/outbox/database.ts";
+import { migrate } from "../../../src/roles/outbox/database.ts";
 import { post } from "../../support/http.ts";
 import { everyMetric } from "../../support/metric-definitions.ts";
 import { scrape } from "../../support/metrics.ts";

@@ -13,14 +13,14 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { openQueueStores } from "../../../src/core/bullmq/store/queue-store.ts";
 import { readLayouts } from "../../../src/desk/queues/layouts.ts";
-import { openOverlaps } from "../../../src/features/schedules/overlap.ts";
+import { readSettings } from "../../../src/platform/config/settings.ts";
+import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
+import { openOverlaps } from "../../../src/roles/schedules/overlap.ts";
 import {
   explainTick,
   openScheduleReader,
   readPastTicks,
-} from "../../../src/features/schedules/read-schedule.ts";
-import { readSettings } from "../../../src/platform/config/settings.ts";
-import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
+} from "../../../src/roles/schedules/read-schedule.ts";
 import slowApplication, { slowSchedules } from "../../support/fixtures/overlap.config.ts";
 import { latch } from "../../support/latch.ts";
 import { launch, withProcesses } from "../../support/processes.ts";

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createOperator, type Operator } from "holdfast";
 import { describe, expect, it } from "vitest";
 import application, { everySecond } from "../../../examples/every-second/holdfast.config.ts";
-import { tickKey } from "../../../src/features/schedules/tick-keys.ts";
+import { tickKey } from "../../../src/roles/schedules/tick-keys.ts";
 import { launch, START_MS, withProcesses } from "../../support/processes.ts";
 import { createRandom, type Random } from "../../support/random.ts";
 import { testEnvironment, type Variables } from "../../support/service.ts";

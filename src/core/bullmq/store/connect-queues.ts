@@ -4,20 +4,15 @@ import type { Logger } from "../../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../../platform/lib/running.ts";
 import { keepNodes } from "../../../platform/redis/cluster/node-file.ts";
 import { connectRedis, type FitRedis, redisUrl } from "../../../platform/redis/connect.ts";
-import type { ConnectionMode, RedisConnection } from "../../../platform/redis/connection.ts";
+import type { ConnectionMode } from "../../../platform/redis/connection.ts";
 import { type KeysInUse, openKeysInUse } from "../../../platform/redis/encryption/keys-in-use.ts";
 import { type Clock, openClock } from "../../../platform/redis/fitness/clock.ts";
 import { type Fitness, watchFitness } from "../../../platform/redis/fitness/fitness.ts";
 import { startRetrying } from "../../../platform/redis/start-retrying.ts";
 import { type Application, type DividedCheck, dividedFaults } from "../../job/application.ts";
 import { type Epochs, openEpochs } from "./epochs.ts";
+import { requireKnownQueues } from "./queue-memory.ts";
 import { openWritableQueueStores, type QueueStores, type WritableQueueStore } from "./queue-store.ts";
-
-/** What a feature checks of an application against what Redis knows. */
-export interface ApplicationCheck extends DividedCheck {
-  /** @throws HoldfastError, and the process does not start */
-  readonly requireFit?: (application: Application, client: RedisConnection, prefix: string) => Promise<void>;
-}
 
 /** The queues of an application, for a process that adds jobs to them or runs their jobs. */
 export interface ConnectedQueues extends FitRedis {
@@ -29,7 +24,7 @@ export interface ConnectedQueues extends FitRedis {
 }
 
 /**
- * @param checks of what Redis knows
+ * @param checks of queues that are divided
  * @param as a guest in another process writes no files
  * @throws HoldfastError `STORE_UNAVAILABLE`, `STORE_REFUSED`, `STORE_UNFIT`, `QUEUE_CHANGED`, `CLOCK_WRONG`,
  *   `ENCRYPTION_KEYS_DIFFER`,
@@ -38,7 +33,7 @@ export interface ConnectedQueues extends FitRedis {
 export function connectQueues(
   application: Application,
   configured: Settings,
-  checks: readonly ApplicationCheck[],
+  checks: readonly DividedCheck[],
   mode: ConnectionMode,
   log?: Logger,
   as: "role" | "guest" = "role",
@@ -59,7 +54,7 @@ async function connectAll(
   try {
     const redis = begun(await connectRedis(configured, mode, log));
     const settings = { ...configured, HOLDFAST_DURABILITY: redis.durability };
-    for (const { requireFit } of checks) await requireFit?.(application, redis.client, prefix);
+    await requireKnownQueues(application, redis.client, prefix);
     const clock = begun(await openClock(redis, log));
     const fitness = begun(watchFitness(redis.client, settings, log));
     const keysInUse = begun(await openKeysInUse(redis, settings, log));
@@ -76,11 +71,7 @@ async function connectAll(
 }
 
 /** A queue can be divided after its application was declared. */
-function requireUndivided(
-  { jobs }: Application,
-  checks: readonly ApplicationCheck[],
-  { layouts }: Epochs,
-): void {
+function requireUndivided({ jobs }: Application, checks: readonly DividedCheck[], { layouts }: Epochs): void {
   const faults = dividedFaults(checks, jobs.values(), (queue) => layouts.of(queue).partitions);
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
 }

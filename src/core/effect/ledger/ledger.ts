@@ -7,7 +7,7 @@ import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
 import { redisUnavailable, throwRedisFault } from "../../../platform/redis/redis-errors.ts";
 import { either, integer, json, oneOf, text, tuple } from "../../../platform/redis/reply-shape.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
-import type { QueueStore, WritableQueueStore } from "../../bullmq/store/queue-store.ts";
+import type { WritableQueueStore } from "../../bullmq/store/queue-store.ts";
 import type { Resolution } from "../../job/resolution.ts";
 import {
   decryptEffectText,
@@ -63,17 +63,6 @@ export interface FormerEntry {
   /** "" for none. */
   readonly result: string;
 }
-
-/**
- * Looks for an effect in the ledgers of other queues.
- *
- * @returns one that is done before any other
- */
-export type FindFormerEntry = (
-  others: readonly QueueStore[],
-  dedupKey: string,
-  effect: string,
-) => Promise<FormerEntry | undefined>;
 
 interface UnreportedEffect extends StoredEffect {
   readonly reservationId: string;

@@ -79,12 +79,12 @@ async function withOutbox<T>(use: (outbox: OutboxOperator) => Promise<T>): Promi
 }
 
 async function init({ apply }: { readonly apply?: true }): Promise<void> {
-  const { outboxMigration } = await import("../../../features/outbox/table.ts");
+  const { outboxMigration } = await import("../../../roles/outbox/table.ts");
   if (apply === undefined) {
     process.stdout.write(outboxMigration);
     return;
   }
-  const { migrate } = await import("../../../features/outbox/database.ts");
+  const { migrate } = await import("../../../roles/outbox/database.ts");
   const { DATABASE_URL: url } = readSettings();
   if (url === undefined) throw usage("--apply: DATABASE_URL is not set");
   await migrate(url);

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/define/queue-settings.ts";
 import { counted } from "../../../desk/counted.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
-import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../features/queue-settings.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";

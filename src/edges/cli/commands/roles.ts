@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Application } from "../../../core/job/application.ts";
-import { endOnBlockedLoop } from "../../../features/blocked-loop/loop-watch.ts";
+import { endOnBlockedLoop } from "../../../core/watch/loop-watch.ts";
 import { type Environment, readRoleSettings, roleEnvironment } from "../../../platform/config/settings.ts";
 import type { WithLogger } from "../../../platform/lib/logger.ts";
 import type { Running } from "../../../platform/lib/running.ts";

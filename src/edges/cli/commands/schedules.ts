@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { SchedulePage } from "../../../desk/schedules.ts";
-import type { RuntimeScheduleDefinition } from "../../../features/schedules/definition.ts";
-import type { PastTick, ScheduleStatus } from "../../../features/schedules/schedule-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import type { RuntimeScheduleDefinition } from "../../../roles/schedules/definition.ts";
+import type { PastTick, ScheduleStatus } from "../../../roles/schedules/schedule-status.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";

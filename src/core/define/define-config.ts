@@ -1,0 +1,63 @@
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { suggestion } from "../../platform/lib/did-you-mean.ts";
+import { type Application, dividedFaults } from "../job/application.ts";
+import type { JobContract } from "../job/contract.ts";
+import type { ApplicationDeclarations } from "../job/declarations.ts";
+import { INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { type ApplicationDefinition, type Declaration, repeated, withDefaults } from "./declaration.ts";
+import { queueFaults, queueSettings } from "./queue-settings.ts";
+
+/** Untyped code declares anything; a member that is written wrong would have no effect, unnoticed. */
+function unknownMembers(definition: object, declarations: readonly Declaration[]): string[] {
+  const ofFeatures = declarations.flatMap(({ ofApplication = {} }) => Object.keys(ofApplication));
+  const known = ["jobs", "handlers", "onStop", "queues", "env", ...ofFeatures];
+  return Object.keys(definition)
+    .filter((name) => !known.includes(name))
+    .map(
+      (name) => `${name}: expected no such member; ${suggestion(name, known, `known: ${known.join(", ")}`)}`,
+    );
+}
+
+/** Returns what declares an application. @param declarations what it may declare beside what all have */
+export function openDefineConfig(declarations: readonly Declaration[]) {
+  const members = Object.assign({}, ...declarations.map(({ ofApplication }) => ofApplication));
+  return (definition: ApplicationDefinition): Application => {
+    const faults = faultsOf(definition, declarations);
+    if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+    const { jobs, queues: declared = {} } = definition;
+    return {
+      ...withDefaults<ApplicationDeclarations>(members, definition),
+      jobs: new Map(jobs.map((job) => [job.type, job])),
+      queues: queuesOf(jobs),
+      queueSettings: new Map(
+        Object.entries(declared).map(([name, settings]) => [name, queueSettings(settings)]),
+      ),
+      handlers: definition.handlers ?? (async () => []),
+      onStop: definition.onStop,
+      env: definition.env,
+    };
+  };
+}
+
+/** A line for each. */
+function faultsOf(definition: ApplicationDefinition, declarations: readonly Declaration[]): string[] {
+  const { jobs, queues: declared = {} } = definition;
+  const queues = queuesOf(jobs);
+  return [
+    ...unknownMembers(definition, declarations),
+    ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
+    ...declarations.flatMap(({ faultsOf }) => faultsOf?.(definition) ?? []),
+    ...(queues.includes(INTERNAL_QUEUE)
+      ? [`queue "${INTERNAL_QUEUE}": Holdfast's own jobs wait there; choose another name`]
+      : []),
+    ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),
+    ...dividedFaults(declarations, jobs, (queue) => declared[queue]?.partitions ?? 1),
+  ];
+}
+
+/** The queues of these jobs, then their former queues. */
+function queuesOf(jobs: readonly JobContract[]): string[] {
+  return [
+    ...new Set([...jobs.map(({ queue }) => queue), ...jobs.flatMap(({ formerQueues }) => formerQueues)]),
+  ];
+}
