@@ -1,6 +1,7 @@
 import { defineConfig, defineJob } from "holdfast";
 import { http } from "holdfast/evidence";
 import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
+import { REFUSED_RETRY } from "./lib/inside/contestant.ts";
 import { postEmail } from "./lib/inside/post-email.ts";
 import { reportStart } from "./lib/inside/report-start.ts";
 
@@ -20,6 +21,16 @@ export const postedEmail = defineJob({
   effects: { send: posting },
 });
 
+/** The same, whose provider refuses a third of the requests. */
+export const refusedEmail = defineJob({
+  type: "refused-email",
+  payload,
+  result,
+  retry: { attempts: REFUSED_RETRY.attempts, backoff: { kind: "fixed", delayMs: REFUSED_RETRY.delayMs } },
+  timeoutMs,
+  effects: { send: posting },
+});
+
 /** The same, reporting when it starts. */
 export const timedEmail = defineJob({ type: "timed-email", payload, result, retry, timeoutMs });
 
@@ -27,7 +38,7 @@ const sent = ({ idempotencyKey }: { readonly idempotencyKey: string }) => ({ mes
 
 /** The benchmarked application: the welcome email's contract, with handlers that do nothing. */
 export default defineConfig({
-  jobs: [welcomeEmail, plainEmail, postedEmail, timedEmail],
+  jobs: [welcomeEmail, plainEmail, postedEmail, refusedEmail, timedEmail],
   handlers: async () => [
     welcomeEmail.handler((attempt) =>
       attempt.effect("send", async () => sent(attempt), { assumedResult: () => sent(attempt) }),
@@ -37,6 +48,16 @@ export default defineConfig({
         "send",
         async () => {
           await postEmail();
+          return sent(attempt);
+        },
+        { assumedResult: () => sent(attempt) },
+      ),
+    ),
+    refusedEmail.handler((attempt) =>
+      attempt.effect(
+        "send",
+        async () => {
+          await postEmail("/refusing");
           return sent(attempt);
         },
         { assumedResult: () => sent(attempt) },

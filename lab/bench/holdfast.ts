@@ -1,11 +1,12 @@
 import { createProducer } from "holdfast";
 import { welcomeEmail } from "../../jobs/welcome-email/contract.ts";
-import application, { plainEmail, postedEmail, timedEmail } from "./holdfast.config.ts";
+import application, { plainEmail, postedEmail, refusedEmail, timedEmail } from "./holdfast.config.ts";
 import { type Open, payload } from "./lib/inside/contestant.ts";
 
 const jobs = {
   "plain-email": plainEmail,
   "posted-email": postedEmail,
+  "refused-email": refusedEmail,
   "timed-email": timedEmail,
   "welcome-email": welcomeEmail,
 };

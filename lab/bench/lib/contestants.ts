@@ -12,6 +12,9 @@ export interface Contestant {
     readonly active: string;
     /** BullMQ's sorted sets; missing ones are not checked. */
     readonly completed?: string;
+    readonly delayed?: string;
+    /** Holdfast's, of effects. */
+    readonly doubts?: string;
     readonly others?: readonly string[];
     /** The event stream, whose length is limited. */
     readonly events?: string;
@@ -91,6 +94,8 @@ function bullmqKeys(queue: string): Contestant["keys"] {
     waiting: `${queue}:wait`,
     active: `${queue}:active`,
     completed: `${queue}:completed`,
+    delayed: `${queue}:delayed`,
+    doubts: `${queue}:doubts`,
     others: ["failed", "delayed", "prioritized"].map((name) => `${queue}:${name}`),
     events: `${queue}:events`,
   };

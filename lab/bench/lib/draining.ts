@@ -9,10 +9,14 @@ const LOOK_EVERY_MS = 3;
 const STUCK_MS = 30_000;
 const FINISHED_LOOKED_AT = 5_000;
 
-/** How many jobs are waiting or active. */
+/** How many jobs are waiting, active, or about to be tried again. */
 export async function remaining({ client }: ConnectedRedis, { keys }: Contestant): Promise<number> {
-  const [waiting, active] = await Promise.all([client.llen(keys.waiting), client.llen(keys.active)]);
-  return waiting + active;
+  const [waiting, active, delayed] = await Promise.all([
+    client.llen(keys.waiting),
+    client.llen(keys.active),
+    keys.delayed === undefined ? 0 : client.zcard(keys.delayed),
+  ]);
+  return waiting + active + delayed;
 }
 
 /**
@@ -71,8 +75,10 @@ export async function faultsOfDrained(
   if (keys.completed === undefined) return [];
   const completed = await client.zcard(keys.completed);
   const elsewhere = await Promise.all((keys.others ?? []).map((key) => client.zcard(key)));
+  const doubts = keys.doubts === undefined ? 0 : await client.zcard(keys.doubts);
   const strayed = elsewhere.reduce((sum, count) => sum + count, 0);
   return [
+    ...(doubts > 0 ? [`${doubts} effects are in doubt`] : []),
     ...(strayed > 0 ? [`${strayed} jobs failed or were put off`] : []),
     ...(completed === kept ? [] : [`${completed} completed jobs are kept, ${kept} should be`]),
   ];

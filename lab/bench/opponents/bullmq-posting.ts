@@ -5,4 +5,5 @@ import { workWith } from "./bullmq.ts";
 
 export { open } from "./bullmq.ts";
 
-export const work: Work = (url, options) => workWith(url, options, postEmail);
+export const work: Work = (url, options) =>
+  workWith(url, options, (_id, name) => postEmail(name === "refused-email" ? "/refusing" : "/jobs"));

@@ -2,7 +2,7 @@
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import type { WorkerOptions } from "../lib/contestants.ts";
-import { type Open, payload, type Work } from "../lib/inside/contestant.ts";
+import { type JobType, type Open, payload, REFUSED_RETRY, type Work } from "../lib/inside/contestant.ts";
 import { reportStart } from "../lib/inside/report-start.ts";
 
 const WEEK_SECONDS = 7 * 24 * 60 * 60;
@@ -11,18 +11,18 @@ export const open: Open = async (url) => {
   const queue = new Queue("bench", { connection: connect(url) });
   await queue.waitUntilReady();
   // As long as Holdfast's ids.
-  const options = (key: string) => ({
+  const options = (key: string, type: JobType) => ({
     jobId: `default_${key}`,
-    attempts: 3,
-    backoff: { type: "fixed", delay: 2_000 },
+    attempts: type === "refused-email" ? REFUSED_RETRY.attempts : 3,
+    backoff: { type: "fixed", delay: type === "refused-email" ? REFUSED_RETRY.delayMs : 2_000 },
   });
   return {
     async submit(key, type = "plain-email") {
-      const job = await queue.add(type, payload, options(key));
+      const job = await queue.add(type, payload, options(key, type));
       return job.id ?? "";
     },
     async submitMany(keys, type = "plain-email") {
-      await queue.addBulk(keys.map((key) => ({ name: type, data: payload, opts: options(key) })));
+      await queue.addBulk(keys.map((key) => ({ name: type, data: payload, opts: options(key, type) })));
     },
     async status(id) {
       const job = await queue.getJob(id);
@@ -37,14 +37,14 @@ export const work: Work = (url, options) => workWith(url, options, async () => {
 export async function workWith(
   url: string,
   { concurrency, keepCompleted }: WorkerOptions,
-  act: (id: string) => Promise<void>,
+  act: (id: string, name: string) => Promise<void>,
   queue: { readonly name: string; readonly prefix?: string } = { name: "bench" },
 ): Promise<void> {
   const worker = new Worker(
     queue.name,
     async ({ id = "", name }) => {
       if (name === "timed-email") reportStart();
-      await act(id);
+      await act(id, name);
       return { messageId: id };
     },
     {

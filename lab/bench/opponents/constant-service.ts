@@ -1,4 +1,4 @@
-// An HTTP server that accepts a submission and does nothing.
+// An HTTP server that accepts a submission and does nothing, or refuses each third one.
 import type { AddressInfo } from "node:net";
 import fastify from "fastify";
 
@@ -9,6 +9,14 @@ const answer = { id, type: "plain-email", idempotencyKey: "constant", duplicate:
 server.post("/jobs", (_request, reply) =>
   reply.code(202).header("location", `/jobs/${id}/status`).send(answer),
 );
+
+let asked = 0;
+server.post("/refusing", (_request, reply) => {
+  asked += 1;
+  return asked % 3 === 0
+    ? reply.code(429).send({ error: "Too Many Requests" })
+    : reply.code(202).send(answer);
+});
 
 await server.listen({ host: "127.0.0.1", port: 0 });
 const [address] = server.addresses();

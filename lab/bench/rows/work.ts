@@ -16,6 +16,8 @@ import type { ConnectedRedis } from "../lib/store.ts";
 import { constantService } from "../lib/submitting.ts";
 
 export const CONCURRENCY = 50;
+/** Of effects that a provider refuses now and then. */
+const REFUSED_CONCURRENCY = 20;
 
 /** Runs jobs that do nothing, to measure the worker itself. */
 export function workRows(form: Form): Row[] {
@@ -55,6 +57,19 @@ export function workRows(form: Form): Row[] {
       note: "the difference of two builds is what seeing the request costs; the provider is a process of its own",
     },
     {
+      name: "work-refused",
+      title: `Worker, one effect whose request is refused one time in three, concurrency ${REFUSED_CONCURRENCY}`,
+      unit: "µs/job",
+      better: "lower",
+      measure: "microseconds",
+      reach: 2,
+      sides: {
+        holdfast: posting("Holdfast worker, effect with a refused request", holdfast, form, "refused-email"),
+        opponent: posting("BullMQ worker, a refused request", bullmqPosting, form, "refused-email"),
+      },
+      note: "429, and the job is tried again at once; one effect in doubt would make the row invalid",
+    },
+    {
       ...compared,
       name: "floor-work",
       title: "BullMQ's own worker on Holdfast's jobs",
@@ -80,11 +95,16 @@ export function workRows(form: Form): Row[] {
 }
 
 /** A worker whose jobs each send a request with `fetch`. */
-function posting(name: string, contestant: Contestant, form: Form): Side {
+function posting(
+  name: string,
+  contestant: Contestant,
+  form: Form,
+  type: "posted-email" | "refused-email" = "posted-email",
+): Side {
   return freshSide(name, async (store) => {
     const provider = await constantService.start(store.url);
     try {
-      return await drain(store, contestant, "posted-email", form, provider.ready.url);
+      return await drain(store, contestant, type, form, provider.ready.url);
     } finally {
       await provider.end();
     }
@@ -109,7 +129,7 @@ async function drain(
   await driver.drive({ task: "fill", count, type });
   await driver.end();
   const worker = await contestant.startWorker(store.url, {
-    concurrency: CONCURRENCY,
+    concurrency: type === "refused-email" ? REFUSED_CONCURRENCY : CONCURRENCY,
     keepCompleted: KEEP_COMPLETED,
     ...(downstream !== undefined && { downstream }),
   });

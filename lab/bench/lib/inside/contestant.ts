@@ -10,14 +10,20 @@ export interface Producer {
   status?(id: string): Promise<string>;
 }
 
-/** `welcome-email` has an effect, `posted-email` one that sends a request, `timed-email` reports its start; to an opponent they are only names. */
-export type JobType = "plain-email" | "posted-email" | "timed-email" | "welcome-email";
+/**
+ * `welcome-email` has an effect, `posted-email` one that sends a request, `refused-email` one whose request is refused now and then,
+ * `timed-email` reports its start; to an opponent they are only names.
+ */
+export type JobType = "plain-email" | "posted-email" | "refused-email" | "timed-email" | "welcome-email";
 
 /** What each contestant's module exports. */
 export type Open = (url: string) => Promise<Producer>;
 
 /** Exported by an opponent's module, too: starts a worker that does nothing and returns as much as Holdfast's. */
 export type Work = (url: string, options: WorkerOptions) => Promise<unknown>;
+
+/** A job whose request is refused is tried again at once, until it is not. */
+export const REFUSED_RETRY = { attempts: 40, delayMs: 1 };
 
 /** The payload of every job, on all sides. */
 export const payload = {
