@@ -16,6 +16,11 @@ import { type FilteredAct, previewQuery, startAct } from "./queries.ts";
 const REASON_MAX = 500;
 
 const words = {
+  retry: {
+    verb: "Retry",
+    after:
+      "Each gets all its attempts again. Effects that are done stay done. Cancelled jobs and jobs in doubt stay as they are.",
+  },
   cancel: {
     verb: "Cancel",
     after: "Those that wait end at once; the signals of those that run are aborted.",
@@ -23,7 +28,7 @@ const words = {
   delete: { verb: "Delete", after: "Their keys and effects stay remembered. Jobs in doubt stay." },
 } as const;
 
-/** Cancels or deletes all jobs that match, after showing how many. Workers do it; the page of acts shows how far they are. */
+/** Retries, cancels or deletes all jobs that match, after showing how many. Workers do it; the page of acts shows how far they are. */
 export function ActOnFilter({ act, filter }: FilteredAct) {
   const { verb, after } = words[act];
   // Ages count back from when the window was opened: what was shown is what is done.
@@ -48,7 +53,7 @@ export function ActOnFilter({ act, filter }: FilteredAct) {
       label={`${verb} all…`}
       title={`${verb} all that match?`}
       action={`${verb} them`}
-      isDangerous
+      isDangerous={act !== "retry"}
       isSmall
       isReady={reason.trim() !== ""}
       onOpenChange={(open) => {

@@ -19,7 +19,7 @@ export function actsQuery() {
 
 /** An act on all jobs of a filter, whose members are those of `GET /jobs`. Empty ones do not count. */
 export interface FilteredAct {
-  readonly act: "cancel" | "delete";
+  readonly act: "retry" | "cancel" | "delete";
   readonly filter: Readonly<Record<string, string>>;
 }
 

@@ -1,20 +1,30 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ConfirmButton } from "../parts/dialog.tsx";
+import { ConfirmButton, Over, useAsked } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import type { JobDetail } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 
+type Verb = "retry" | "cancel";
+
+/** What helps a job. One in doubt goes on once the doubt is resolved. */
+function verbFor({ state, effects }: JobDetail): Verb | undefined {
+  if (state === "completed" || effects.some((effect) => effect.state === "in-doubt")) return undefined;
+  return state === "failed" ? "retry" : "cancel";
+}
+
 /** What an operator may do to a job in its state. */
-export function JobOperations({ job: { id, state, effects } }: { readonly job: JobDetail }) {
+export function JobOperations({ job }: { readonly job: JobDetail }) {
+  const { id, state } = job;
   const client = useQueryClient();
   const notice = useNotice();
   const mayOperate = useMay("operate");
   const [reason, setReason] = useState("");
+  const { what: verb, isOver, onOpenChange } = useAsked(verbFor(job));
 
-  async function operate(verb: "retry" | "cancel") {
+  async function operate(verb: Verb) {
     const why = reason.trim();
     const outcome = await service[verb](id, why === "" ? undefined : { reason: why });
     setReason("");
@@ -24,40 +34,29 @@ export function JobOperations({ job: { id, state, effects } }: { readonly job: J
     );
   }
 
-  if (!mayOperate) return null;
-  // Resolving the doubt is what helps; the job then continues.
-  if (effects.some((effect) => effect.state === "in-doubt")) return null;
-  if (state === "failed") {
-    return (
-      <ConfirmButton
-        label="Retry"
-        title="Retry this job?"
-        action="Retry this job"
-        onConfirm={() => operate("retry")}
-      >
-        <p>It gets all its attempts again, and keeps its id and key. Effects that are done stay done.</p>
-        <Reason text={reason} onChange={setReason} isOptional />
-      </ConfirmButton>
-    );
-  }
-  if (state === "completed") return null;
+  if (!mayOperate || verb === undefined) return null;
+  const words = { retry: "Retry", cancel: "Cancel" }[verb];
   return (
     <ConfirmButton
-      label="Cancel"
-      title="Cancel this job?"
-      action="Cancel this job"
-      isDangerous
-      onConfirm={() => operate("cancel")}
+      label={words}
+      title={`${words} this job?`}
+      action={`${words} this job`}
+      isDangerous={verb === "cancel"}
+      isReady={!isOver}
+      onOpenChange={onOpenChange}
+      onConfirm={() => operate(verb)}
     >
-      <p>
-        {state === "active"
-          ? "It is running: its signal is aborted, then it fails. A running effect may then be in doubt."
-          : "It is not running: it fails at once. You can retry it later."}
-      </p>
+      {isOver && <Over>The job is {state} meanwhile.</Over>}
+      <p>{verb === "retry" ? RETRIED : state === "active" ? CANCELLED_RUNNING : CANCELLED_WAITING}</p>
       <Reason text={reason} onChange={setReason} isOptional />
     </ConfirmButton>
   );
 }
+
+const RETRIED = "It gets all its attempts again, and keeps its id and key. Effects that are done stay done.";
+const CANCELLED_RUNNING =
+  "It is running: its signal is aborted, then it fails. A running effect may then be in doubt.";
+const CANCELLED_WAITING = "It is not running: it fails at once. You can retry it later.";
 
 const outcomes = {
   retried: "The job waits in its queue again.",

@@ -1,6 +1,7 @@
 import { Button } from "react-aria-components";
 import { useSearchParams } from "wouter";
 import { ActOnFilter } from "../acts/act-on-filter.tsx";
+import type { FilteredAct } from "../acts/queries.ts";
 import { count, timeOfDay } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
@@ -59,7 +60,8 @@ export function JobsPage() {
         <Button className="button small" onPress={() => void list.refetch()}>
           Refresh
         </Button>
-        {isFiltered && <ActOnFilter act={hasEnded(filter) ? "delete" : "cancel"} filter={{ ...filter }} />}
+        {isFiltered &&
+          actsOn(filter).map((act) => <ActOnFilter key={act} act={act} filter={{ ...filter }} />)}
         {(["csv", "ndjson"] as const).map((format) => (
           <a key={format} className="button small" href={exportUrl(wanted, format)} download>
             Export {format.toUpperCase()}
@@ -81,8 +83,11 @@ export function JobsPage() {
   );
 }
 
-function hasEnded({ state }: JobFilter): boolean {
-  return state === "completed" || state === "failed";
+/** What can be done to all jobs of a list. */
+function actsOn({ state }: JobFilter): readonly FilteredAct["act"][] {
+  if (state === "failed") return ["retry", "delete"];
+  if (state === "completed") return ["delete"];
+  return state === "" ? ["retry", "cancel"] : ["cancel"];
 }
 
 interface NoJobsProps {

@@ -98,6 +98,30 @@ export function Form({ onSubmit, isQuick = true, children }: FormProps) {
   );
 }
 
+/**
+ * What a window asks: what it was opened with, whatever somebody else does meanwhile.
+ *
+ * @param now what would be asked if it were opened now; undefined where nothing can be done
+ */
+export function useAsked<What extends string>(now: What | undefined) {
+  const [opened, open] = useState<What>();
+  return {
+    what: opened ?? now,
+    /** Somebody else has done it, or its opposite: nothing is left to confirm. */
+    isOver: opened !== undefined && opened !== now,
+    onOpenChange: (isOpen: boolean) => open(isOpen ? now : undefined),
+  };
+}
+
+/** Said in a window whose question is over. */
+export function Over({ children }: { readonly children: ReactNode }) {
+  return (
+    <p role="alert" className="bad">
+      {children} Nothing is left to confirm here.
+    </p>
+  );
+}
+
 interface ConfirmProps {
   /** The text of the button on the page. */
   readonly label: string;

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { useMay } from "../service/session.ts";
-import { ConfirmButton } from "./dialog.tsx";
+import { ConfirmButton, Over, useAsked } from "./dialog.tsx";
 import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
 import { Reason } from "./reason.tsx";
@@ -28,30 +28,32 @@ export function PauseButton(props: PauseButtonProps) {
   const notice = useNotice();
   const mayOperate = useMay("operate");
   const [reason, setReason] = useState("");
+  const { what, isOver, onOpenChange } = useAsked(isPaused ? "resume" : "pause");
   if (!mayOperate) return null;
 
-  async function act(what: "pause" | "resume") {
+  async function act() {
     const { paused } = await (what === "pause" ? pause(name, { reason: reason.trim() }) : resume(name));
     setReason("");
     notice(`${name} is ${what}d.`);
     await onChanged?.(paused);
   }
 
-  if (isPaused)
-    return (
-      <ConfirmButton
-        label="Resume…"
-        title={`Resume ${name}?`}
-        action="Resume"
-        onConfirm={() => act("resume")}
-      >
-        <p>{ifResumed}</p>
-      </ConfirmButton>
-    );
   return (
-    <ConfirmButton label="Pause…" title={`Pause ${name}?`} action="Pause" onConfirm={() => act("pause")}>
-      <p>{ifPaused}</p>
-      <Reason text={reason} onChange={setReason} />
+    <ConfirmButton
+      label={what === "pause" ? "Pause…" : "Resume…"}
+      title={`${what === "pause" ? "Pause" : "Resume"} ${name}?`}
+      action={what === "pause" ? "Pause" : "Resume"}
+      isReady={!isOver}
+      onOpenChange={onOpenChange}
+      onConfirm={act}
+    >
+      {isOver && (
+        <Over>
+          Somebody has {what}d <Text of={name} /> meanwhile.
+        </Over>
+      )}
+      <p>{what === "pause" ? ifPaused : ifResumed}</p>
+      {what === "pause" && <Reason text={reason} onChange={setReason} />}
     </ConfirmButton>
   );
 }

@@ -51,6 +51,26 @@ describe("the queues of the overview", () => {
     },
   );
 
+  it("are not resumed by a window that asked whether to pause", async () => {
+    const { page, open } = await openConsole(browser, api.url);
+    await open("");
+    await untilLoaded(page);
+    const queue = page.getByRole("region", { name: "Queues, table" }).locator("tr", { hasText: "default" });
+    await queue.getByRole("button", { name: "Pause…" }).click();
+    const window = page.getByRole("alertdialog", { name: "Pause default?" });
+    await window.getByLabel("Reason").fill("mine");
+    await post(`${api.url}/queues/default/pause`, { reason: "somebody else's" });
+
+    await window.getByText("Somebody has paused default meanwhile.").waitFor();
+    expect(await window.getByRole("button", { name: "Pause", exact: true }).isDisabled()).toBe(true);
+    await page.keyboard.press("Enter");
+    await window.getByRole("button", { name: "Not now" }).click();
+    const { body } = await get(`${api.url}/queues`);
+    expect(JSON.stringify(body)).toContain("somebody else's");
+    await post(`${api.url}/queues/default/resume`, undefined);
+    await queue.getByRole("button", { name: "Pause…" }).waitFor();
+  });
+
   it.each([1280, 390])("are paused with a reason, and resumed, at %i pixels", async (width) => {
     const { page, open, complaints } = await openConsole(browser, api.url, {
       viewport: { width, height: 800 },
