@@ -362,7 +362,10 @@ describe("several doubts", () => {
     await pauseWorkerOf(redis, keys, id);
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open(`jobs/${id}`);
-    await page.getByRole("button", { name: /^Resolve / }).first().click();
+    await page
+      .getByRole("button", { name: /^Resolve / })
+      .first()
+      .click();
     await page.getByText("Its first run may act yet").waitFor();
     await page.getByText("It did not happen.").click();
     await page.getByLabel("Evidence").fill("not at the provider");
