@@ -1,5 +1,5 @@
 /**
- * Imports go one way. Of two places, the earlier one never imports the later one: rings from `platform` outwards, and within a ring from
+ * Imports go one way. A place in this list never imports a later one: rings from `platform` outwards, and within a ring from
  * what is known first to what is done with it.
  */
 const order = [

@@ -211,8 +211,8 @@ export function openOperator(parts: OperatorParts): Operator {
 }
 
 /**
- * The same calls, nested ones too, each after a step: a call that knew an old layout would pause or count some partitions of a queue, and
- * not the others. All of them are asynchronous.
+ * Wraps every call, nested ones included, so that `step` runs first. Otherwise a call that knows an old layout would pause or count some
+ * partitions of a queue, and not the others. All of the calls are asynchronous.
  */
 function callsAfter<Calls extends object>(step: () => Promise<void>, calls: Calls): Calls {
   const after = (call: unknown) => {

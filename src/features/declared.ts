@@ -9,7 +9,7 @@ import { declaredRetention } from "./retention/retention.ts";
 
 export type {} from "../roles/schedules/declared.ts";
 export type {} from "./budget/feature.ts";
-// Whoever reads the public types needs what features add to them.
+// Exported so that the public types include the members that features add.
 export type {} from "./debounce/feature.ts";
 export type {} from "./debounce/status.ts";
 export type {} from "./fairness/feature.ts";

@@ -54,7 +54,7 @@ export function givenAttempt(own: Parts, parts: readonly AttemptPart[]): Attempt
   return Object.assign(new GivenAttempt(own), members);
 }
 
-/** Its functions work without it, too. */
+/** Its functions do not read `this`, so a handler may take them apart. */
 class GivenAttempt implements Omit<Attempt, keyof AttemptMembers> {
   readonly #parts: Parts;
   readonly payload: unknown;

@@ -8,7 +8,7 @@ import type { FeatureOptions, Receipt } from "../job/submit-options.ts";
 export interface SubmitPoints {
   /** What a submission's options may say for it, by name. */
   readonly options?: Readonly<Record<string, z.ZodType>>;
-  /** Reserves keys for the feature; at most one has it. @returns why a client may not use this key; undefined if it may */
+  /** Reserves keys for its feature. At most one feature may define it. @returns why a client may not use this key; undefined if it may */
   readonly clientKeyFaultOf?: (key: string) => string | undefined;
   /** Those options as content: what means the same is written the same. */
   readonly contentOf?: (options: FeatureOptions) => Readonly<Record<string, unknown>>;

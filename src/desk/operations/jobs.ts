@@ -57,11 +57,11 @@ const againSchema = z.strictObject({
   options: z
     .record(z.string(), z.unknown())
     .optional()
-    .meta({ description: "As in `POST /jobs`. By default none." }),
+    .meta({ description: "As in `POST /jobs`. By default none.", examples: [{ priority: 5 }] }),
   confirm: z
     .boolean()
     .optional()
-    .meta({ description: "Whether an effect in doubt may happen again. By default not." }),
+    .meta({ description: "Whether an effect in doubt may happen again. By default not.", examples: [false] }),
 });
 const receipt = receiptSchema.meta({ [COMPONENT_NAME]: "Receipt" });
 

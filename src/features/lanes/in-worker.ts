@@ -15,13 +15,14 @@ export const inWorker: FeatureInWorker = {
   inPartition: (partition) => [{ ...startLaneSweep(partition), ...letNextInAtEnds(partition) }],
 };
 
-/** Sweeps the lanes of a queue each second: lets in what nobody let in after a job's end. */
+/** Sweeps the lanes of a queue each second: lets in the jobs that no worker let in after another's end. */
 export function startLaneSweep(partition: SweptPartition): Running {
   const { client, queue, keys } = partition.store;
   const due = [{ key: keys.own("lanes"), afterMs: 0 }];
   const sweepSome = async () => {
     const [looked, letIn] = await script.run(client, [keys.own("lanes")], [keys.start, LANES_MAX]);
-    if (letIn > 0) partition.log.info({ queue, jobs: letIn }, "held jobs are let in that nobody had let in");
+    if (letIn > 0)
+      partition.log.info({ queue, jobs: letIn }, "let in held jobs whose worker died before it could");
     return looked === LANES_MAX;
   };
   return startSweep(partition, { everyMs: SWEEP_EVERY_MS, due }, (mayGoOn) => inRounds(mayGoOn, sweepSome));

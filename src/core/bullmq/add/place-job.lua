@@ -11,7 +11,7 @@ local placeFeatures
 -- Few jobs have extras, and each run of a script makes its functions anew.
 local function featuresThatPlace()
   if placeFeatures then return placeFeatures end
-  -- Each takes a new job, which says whether one before held it, and its extras; returns whether the job is held, and so is not put in line.
+  -- Each gets the new job and its extras, and returns whether it holds the job back. The job's `isHeld` says whether an earlier one has.
   placeFeatures = {}
   -- @include ../../../features/points/place.lua
   return placeFeatures

@@ -16,7 +16,7 @@ import {
 /** BullMQ's scripts that claim a job, alone or as they store how another ended. Each gets Redis's time as ARGV[2]. */
 const claiming: ReadonlySet<string> = new Set(["moveToActive", "moveToFinished", "moveToDelayed"]);
 
-/** What they do themselves, and what more they do where jobs ask: claim.lua. */
+/** Their own text, and the text that also does what jobs ask for: see claim.lua. */
 const replaced = [
   [
     'local queueAttributes = rcall("HMGET", queueMetaKey, "paused", "concurrency", "max", "duration")',

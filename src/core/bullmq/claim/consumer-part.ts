@@ -50,7 +50,7 @@ export interface ConsumerPart {
   readonly onDelay?: (jobId: string) => Promise<void>;
   /** Called when a job has ended and Redis has stored that. */
   readonly onJobEnd?: (job: EndedJob) => void;
-  /** Called when a job was found whose worker is lost, whichever it was. */
+  /** Called when a sweep has found a job of a dead worker, this worker's or another's. */
   readonly onStalled?: (jobId: string) => void;
   readonly onError?: (error: Error) => void;
 }

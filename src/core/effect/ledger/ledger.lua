@@ -8,8 +8,8 @@
   `work-effect`).
 ]]
 
--- How many jobs are joined to a ledger; `jobs` is its field, false where it has none. Most ledgers only ever have one job, and
--- do not say so (row `work-effect`): without the field it is one, or none once the ledger expires.
+-- How many jobs are joined to a ledger; `jobs` is its field, false where the ledger lacks it. Most ledgers only ever have one job, so
+-- the field is written for a second one (row `work-effect`). A ledger without it has one job, or, if it already expires, none.
 local function countJoined(ledger, jobs)
   if jobs then return tonumber(jobs) end
   return redis.call("PTTL", ledger) == -1 and 1 or 0
