@@ -71,7 +71,7 @@ const reasons = [
   {
     mechanism: "sweep",
     need: "BullMQ ends a job, so what belongs to it is mended later",
-    files: ["features/ledger-life/sweep.lua"],
+    files: ["core/life/ledger-sweep.lua"],
   },
   {
     mechanism: "bounded deliveries",
