@@ -80,7 +80,7 @@ export async function createProducer(
       );
       return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
-    submitFlow: (flow) => submitFlow(flowInput(flow), true),
+    submitFlow: (flow) => submitFlow(flowInput(flow), { isShared: true }),
     status: readStatusBy(readStatus),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -56,18 +56,21 @@ const CHILD_MS = 1;
 /**
  * Submits a flow. The steps: add the parent, which waits for more than its children; add the children, each to its parent in one step; let the
  * parent wait for its children alone. A submitter that dies leaves a parent that waits. The same flow again takes the steps that are left.
+ *
+ * @param goneMs how long its sender has waited already
  */
 export async function addFlow(
   stores: QueueStores<WritableQueueStore>,
   steps: SubmitSteps,
   flow: ValidFlow,
+  goneMs: number,
 ): Promise<FlowReceipt> {
   const answered = new AbortController();
   const submit = async () => {
     const secret = await inTime(prepareAll(steps, flow));
     return await new FlowSubmission(stores, steps, flow, secret, answered.signal).submit();
   };
-  const ms = ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length;
+  const ms = Math.max(0, ANSWERED_WITHIN_MS + CHILD_MS * flow.children.length - goneMs);
   try {
     return await withDeadline(submit(), ms, redisUnavailable);
   } catch (error) {

@@ -9,25 +9,31 @@ import { acrossQueues } from "./flow-refusals.ts";
  * Creates the jobs of a flow, as far as they do not exist.
  *
  * @param input parent, children and onChildFailure, as in the body of `POST /flows`
- * @param isShared whether the caller may change it: then all of it is checked at once
  * @returns the parent's receipt, when all jobs are durable to the configured level
  * @throws HoldfastError as `Submitter.submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
  */
-export type SubmitFlow = (input: unknown, isShared?: boolean) => Promise<FlowReceipt>;
+export type SubmitFlow = (input: unknown, options?: FlowOptions) => Promise<FlowReceipt>;
+
+export interface FlowOptions {
+  /** Whether the caller may change the input: then all of it is checked at once. */
+  readonly isShared?: boolean;
+  /** From when the time for an answer counts, by the monotonic clock in milliseconds. Default: from the call. */
+  readonly arrivedAt?: number | undefined;
+}
 
 export function openFlowSubmitter(
   application: Pick<Application, "jobs">,
   { stores, submitter: { steps } }: Pick<SubmitPath, "stores" | "submitter">,
 ): SubmitFlow {
   const check: CheckJob = (input, keyFaultOf) => steps.validate(application, input, keyFaultOf);
-  return async (input, isShared) => {
+  return async (input, { isShared, arrivedAt = performance.now() } = {}) => {
     try {
       const flow = await validateFlow(check, input, isShared);
       requireOneQueue(flow, stores);
       await steps.mayAccept();
       // Loaded with the first flow: most producers submit none.
       const { addFlow } = await import("./add-flow.ts");
-      return await addFlow(stores, steps, flow);
+      return await addFlow(stores, steps, flow, performance.now() - arrivedAt);
     } catch (error) {
       steps.onRefused(input, error);
       throw error;

@@ -3,7 +3,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import type { Schedule } from "./define-schedule.ts";
 import { pauseAt, type SchedulePauses } from "./pauses.ts";
 import type { ScheduleReader } from "./read-schedule.ts";
-import { GRACE_MS, openTickJobs, type TickJobs } from "./tick-jobs.ts";
+import { GRACE_MS, type TickJobs } from "./tick-jobs.ts";
 
 /** How many of the latest ticks are looked at. */
 const LOOKED_AT = 11;
@@ -12,10 +12,10 @@ export type MissedTicks = ReturnType<typeof openMissedTicks>;
 
 /** Finds ticks that were due and that no scheduler enqueued. As long as all is well, it costs one GET for each schedule. */
 export function openMissedTicks(
-  reader: Pick<ScheduleReader, "stores" | "pauses" | "overlaps" | "retentionMs">,
+  reader: Pick<ScheduleReader, "stores" | "compute" | "pauses" | "overlaps" | "ticks" | "retentionMs">,
 ) {
-  const { stores, pauses, overlaps, retentionMs } = reader;
-  const { isEnqueued, ranBefore } = openTickJobs(stores, retentionMs);
+  const { stores, compute, pauses, overlaps, retentionMs } = reader;
+  const { isEnqueued, ranBefore } = reader.ticks;
   /** Newer processes do not know it from what they saw. */
   const hasRun = new Map<string, boolean>();
 
@@ -29,14 +29,17 @@ export function openMissedTicks(
 
   async function find(schedule: Schedule, now: number): Promise<number[]> {
     const until = now - GRACE_MS;
-    const due = schedule.timetable.latest(LOOKED_AT, until).filter((at) => at > now - retentionMs);
-    const absent = await latestAbsent(schedule, due);
+    const latest = await compute(() => schedule.timetable.latest(LOOKED_AT, until));
+    const due = latest.filter((at) => at > now - retentionMs);
+    const absent = await inTime(latestAbsent(schedule, due));
     if (absent.length < due.length) hasRun.set(schedule.name, true);
     if (absent.length === 0) return [];
     if (!hasRun.has(schedule.name))
       hasRun.set(schedule.name, await ranBefore(schedule, absent.at(-1) ?? until, now));
     if (!hasRun.get(schedule.name)) return [];
-    const [paused, overlapOf] = await Promise.all([pauses.of(schedule.name), overlaps.explain(schedule)]);
+    const [paused, overlapOf] = await inTime(
+      Promise.all([pauses.of(schedule.name), overlaps.explain(schedule)]),
+    );
     return absent.filter((at) => pauseAt(paused, at) === undefined && overlapOf(at) === undefined);
   }
 
@@ -46,7 +49,7 @@ export function openMissedTicks(
      * @returns those since the latest one that was enqueued, the latest first. None if none ever was: then the schedule is new.
      */
     of: async (schedule: Schedule, now?: number) =>
-      await inTime(find(schedule, now ?? (await redisNow(stores.client)))),
+      await find(schedule, now ?? (await inTime(redisNow(stores.client)))),
   };
 }
 

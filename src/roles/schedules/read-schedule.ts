@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { findDedupKeyHolder } from "../../core/bullmq/add/dedup-key-holder.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
@@ -6,6 +5,7 @@ import { submittedAt } from "../../core/job/job-id.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { durationText, exactDurationText } from "../../platform/lib/duration-text.ts";
+import { type Compute, computeInTurns } from "../../platform/lib/in-turns.ts";
 import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
@@ -23,22 +23,21 @@ export function openScheduleReader(
   stores: QueueStores,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ) {
+  const compute = computeInTurns();
   return {
     stores,
+    compute,
     prefix,
     retentionMs,
     pauses: openSchedulePauses(stores, prefix, retentionMs),
     overlaps: openOverlaps(stores, prefix, retentionMs),
-    ticks: openTickJobs(stores, retentionMs),
+    ticks: openTickJobs(stores, retentionMs, compute),
     readStatus: openStatusReader(stores, []),
   };
 }
 
 /** A tick that was enqueued later than this was caught up. */
 const LATE_MS = 10_000;
-
-/** What a request computes at a time, in milliseconds. */
-const TURN_MS = 10;
 
 /** @param next how many of the next ticks of each to list */
 export async function readSchedules(
@@ -48,7 +47,7 @@ export async function readSchedules(
 ): Promise<ScheduleStatus[]> {
   const [now, pausesOf] = await inTime(Promise.all([redisNow(reader.stores.client), reader.pauses.all()]));
   const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
-  const planned = await planEach(schedules, now, next);
+  const planned = await planEach(reader.compute, schedules, now, next);
   return await Promise.all(
     planned.map(async ({ schedule, ahead, due }) => {
       const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
@@ -74,16 +73,13 @@ export async function readSchedules(
 }
 
 /** Ticks of rare patterns take milliseconds to find: others have their turn in between. */
-async function planEach(schedules: readonly Schedule[], now: number, count: number) {
-  const planned: { schedule: Schedule; ahead: string[]; due: number[] }[] = [];
-  let turnAt = performance.now();
-  for (const schedule of schedules) {
-    planned.push({ schedule, ahead: upcoming(schedule, now, count), due: schedule.timetable.latest(1, now) });
-    if (performance.now() - turnAt < TURN_MS) continue;
-    await setImmediate();
-    turnAt = performance.now();
-  }
-  return planned;
+async function planEach(compute: Compute, schedules: readonly Schedule[], now: number, count: number) {
+  return await Promise.all(
+    schedules.map(async (schedule) => {
+      const ahead = await compute(() => upcoming(schedule, now, count));
+      return { schedule, ahead, due: await compute(() => schedule.timetable.latest(1, now)) };
+    }),
+  );
 }
 
 /** @returns the ticks that were due, the latest first */
@@ -211,7 +207,7 @@ async function readTicks(
   const first = found.findLastIndex(({ jobId, overlap }) => jobId !== null || overlap !== null);
   const oldest = instants.at(-1);
   const isAsked = schedule.stored === undefined && first < found.length - 1 && oldest !== undefined;
-  const ranEarlier = isAsked && (await inTime(reader.ticks.ranBefore(schedule, oldest, now)));
+  const ranEarlier = isAsked && (await reader.ticks.ranBefore(schedule, oldest, now));
   const canBeMissed = (at: number) =>
     at > now - reader.retentionMs && at < now - GRACE_MS && pauseAt(pauses, at) === undefined;
   return found.map((tick, index) => {

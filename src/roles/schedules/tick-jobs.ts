@@ -1,6 +1,8 @@
 import { findDedupKeyHolder } from "../../core/bullmq/add/dedup-key-holder.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
+import type { Compute } from "../../platform/lib/in-turns.ts";
+import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Schedule, scheduleAt } from "./define-schedule.ts";
 import { tickKey } from "./tick-keys.ts";
 
@@ -16,11 +18,29 @@ const EACH_OF = 8;
 export type TickJobs = ReturnType<typeof openTickJobs>;
 
 /** Whether ticks were enqueued, as far as their keys are remembered. */
-export function openTickJobs(stores: QueueStores, retentionMs: number) {
+export function openTickJobs(stores: QueueStores, retentionMs: number, compute: Compute) {
   async function isEnqueued(schedule: Schedule, at: number): Promise<boolean> {
     const { job } = scheduleAt(schedule, at);
     return (await findDedupKeyHolder(stores, dedupKeyOf(job.type, tickKey(schedule, at)), job)) !== null;
   }
+
+  /** The latest ticks after `after` and before `before`, the latest first. */
+  async function ticksBetween({ timetable }: Schedule, after: number, before: number): Promise<number[]> {
+    const ticks: number[] = [];
+    for (let until = before; ticks.length < LOOKED_BACK; until = ticks.at(-1) ?? before) {
+      const found = (await compute(() => timetable.latest(STEP, until - 1))).filter((at) => at > after);
+      ticks.push(...found);
+      if (found.length < STEP) break;
+    }
+    return ticks;
+  }
+
+  async function isOneEnqueued(schedule: Schedule, ticks: readonly number[]): Promise<boolean> {
+    for (let index = 0; index < ticks.length; index += Math.max(1, index - EACH_OF))
+      if (await isEnqueued(schedule, ticks[index] ?? 0)) return true;
+    return false;
+  }
+
   return {
     isEnqueued,
     /**
@@ -29,21 +49,8 @@ export function openTickJobs(stores: QueueStores, retentionMs: number) {
      * @param now milliseconds since 1970
      */
     async ranBefore(schedule: Schedule, before: number, now: number): Promise<boolean> {
-      const earlier = ticksBetween(schedule, now - retentionMs, before);
-      for (let index = 0; index < earlier.length; index += Math.max(1, index - EACH_OF))
-        if (await isEnqueued(schedule, earlier[index] ?? 0)) return true;
-      return false;
+      const earlier = await ticksBetween(schedule, now - retentionMs, before);
+      return await inTime(isOneEnqueued(schedule, earlier));
     },
   };
-}
-
-/** The latest ticks after `after` and before `before`, the latest first. */
-function ticksBetween({ timetable }: Schedule, after: number, before: number): number[] {
-  const ticks: number[] = [];
-  for (let until = before; ticks.length < LOOKED_BACK; until = ticks.at(-1) ?? before) {
-    const found = timetable.latest(STEP, until - 1).filter((at) => at > after);
-    ticks.push(...found);
-    if (found.length < STEP) break;
-  }
-  return ticks;
 }

@@ -53,7 +53,7 @@ const KNOWN_MAX = 8;
 /** Between two ticks the answers stay the same, and those of rare patterns take long to find. */
 function remembering({ next, latest }: Timetable): Timetable {
   const knownNext: { readonly after: number; readonly at: number }[] = [];
-  let knownLatest: { readonly count: number; readonly before: number; readonly ticks: number[] } | undefined;
+  const knownLatest: { readonly count: number; readonly before: number; readonly ticks: number[] }[] = [];
   const remembered: Timetable = {
     next(after) {
       const known = knownNext.find((each) => each.after <= after && after < each.at);
@@ -66,10 +66,14 @@ function remembering({ next, latest }: Timetable): Timetable {
     latest(count, until) {
       const before = remembered.next(until);
       if (before === undefined) return latest(count, until);
-      const last = knownLatest?.ticks[0] ?? Number.POSITIVE_INFINITY;
-      if (knownLatest?.count !== count || knownLatest.before !== before || until < last)
-        knownLatest = { count, before, ticks: latest(count, until) };
-      return [...knownLatest.ticks];
+      const known = knownLatest.find((each) => each.count === count && each.before === before);
+      // Between the last tick and the next, which nothing but an earlier instant precedes.
+      if (known !== undefined && until >= (known.ticks[0] ?? Number.POSITIVE_INFINITY))
+        return [...known.ticks];
+      const ticks = latest(count, until);
+      knownLatest.unshift({ count, before, ticks });
+      knownLatest.length = Math.min(knownLatest.length, KNOWN_MAX);
+      return [...ticks];
     },
   };
   return remembered;

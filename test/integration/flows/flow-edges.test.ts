@@ -7,6 +7,10 @@ import { createClient } from "holdfast/client";
 import { runHandler } from "holdfast/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { bullmqQueueName } from "../../../src/core/bullmq/store/queue-keys.ts";
+import { openSubmitPath } from "../../../src/core/submit/submit-path.ts";
+import { openFlowSubmitter } from "../../../src/features/flows/flow-submitter.ts";
+import { features } from "../../../src/features/index.ts";
+import { readSettings } from "../../../src/platform/config/settings.ts";
 import { bind, bindHandler, render } from "../../support/fixtures/books.config.ts";
 import { post } from "../../support/http.ts";
 import { bookOf, chapterId, openLibrary, operatorOf } from "../../support/library.ts";
@@ -72,6 +76,23 @@ describe("POST /flows", () => {
       [400, "UNKNOWN_JOB_TYPE", ["/children/0/type"]],
       [400, "IDEMPOTENCY_KEY_MISSING", ["/parent/idempotencyKey"]],
     ]);
+  });
+});
+
+describe("the time for an answer", () => {
+  it("counts from when the request arrived, and later the flow can be sent again", async () => {
+    const { application, env } = await openLibrary();
+    const path = await openSubmitPath(application, readSettings(env), features);
+    onTestFinished(path.stop);
+    const submitFlow = openFlowSubmitter(application, path);
+    const anHourAgo = performance.now() - 3_600_000;
+
+    await expect(submitFlow(body("one"), { arrivedAt: anHourAgo })).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      message: expect.stringContaining("Sending the same flow again finishes it"),
+    });
+
+    expect(await submitFlow(body("one"))).toMatchObject({ children: 1 });
   });
 });
 

@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
 import { openStatusReader } from "../../../src/features/job-status.ts";
+import { computeInTurns } from "../../../src/platform/lib/in-turns.ts";
 import { openOverlaps } from "../../../src/roles/schedules/overlap.ts";
 import { openSchedulePauses } from "../../../src/roles/schedules/pauses.ts";
 import { explainTick, type ScheduleReader } from "../../../src/roles/schedules/read-schedule.ts";
@@ -47,14 +48,16 @@ const application = defineConfig({
 
 const redis = new Redis(env.REDIS_URL);
 const stores = plainStores(redis, env.HOLDFAST_PREFIX);
+const compute = computeInTurns();
 const reader: ScheduleReader = {
   stores,
+  compute,
   prefix: env.HOLDFAST_PREFIX,
   readStatus: openStatusReader(stores),
   retentionMs: 2 * DAY,
   pauses: openSchedulePauses({ client: redis }, env.HOLDFAST_PREFIX, 2 * DAY),
   overlaps: openOverlaps(stores, env.HOLDFAST_PREFIX, 2 * DAY),
-  ticks: openTickJobs(stores, 2 * DAY),
+  ticks: openTickJobs(stores, 2 * DAY, compute),
 };
 const producer = openOwnSubmitter(application, env);
 beforeAll(() => producer);

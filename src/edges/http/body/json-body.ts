@@ -16,6 +16,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Why single jobs of a batch are refused, by index. */
     refusedJobs?: ReadonlyMap<number, HoldfastError>;
+    /** When its body had arrived, by the monotonic clock in milliseconds. A large one then waits for those before it. */
+    arrivedAt?: number;
   }
 }
 
@@ -30,6 +32,7 @@ const PART_MAX = 1_048_576;
 export function readJsonBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.decorateRequest("refusedJobs");
+  server.decorateRequest("arrivedAt");
   server.addHook("onRequest", ({ headers: { "content-encoding": encoding } }, _reply, done) => {
     // Checked before reading, so that nothing is ever decompressed.
     if (encoding === undefined || encoding.toLowerCase() === "identity") done();
@@ -39,6 +42,7 @@ export function readJsonBodies(server: FastifyInstance): void {
   server.addContentTypeParser("application/json", (request, payload, done) => {
     readBytes(request, payload, (failed, bytes) => {
       if (bytes === undefined) return done(failed);
+      request.arrivedAt = performance.now();
       if (bytes.length <= LARGE_BYTES) return answer(() => readBody(request, bytes), done);
       const parsed = last.then(() => readLargeBody(request, bytes));
       last = parsed.catch(() => {});

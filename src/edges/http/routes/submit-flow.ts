@@ -29,7 +29,7 @@ export function addFlowRoute(server: FastifyInstance, { application, stores, sub
       schema: describe(application),
     },
     async (request, reply) => {
-      const { children, ...parent } = await submitFlow(request.body);
+      const { children, ...parent } = await submitFlow(request.body, { arrivedAt: request.arrivedAt });
       if (parent.duplicate) reply.header("Idempotency-Replayed", "true");
       const body = underBasePath(request.raw, { ...receiptBody(parent), children });
       return reply.code(receiptStatus(parent)).header("Location", body.statusUrl).send(body);
