@@ -8,6 +8,7 @@ import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
 import { features } from "../features/index.ts";
+import { storesOfGuard } from "../guard/places.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
@@ -173,7 +174,7 @@ export function openOperator(parts: OperatorParts): Operator {
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) =>
         (await acceptLoss(store, acceptance)) === undefined ? [] : [store.queue];
-      const all = [...partitions(), stores.of(INTERNAL_QUEUE)];
+      const all = [...partitions(), stores.of(INTERNAL_QUEUE), ...storesOfGuard(stores)];
       return (await inTime(Promise.all(all.map(accept)))).flat();
     },
     now: async () => Math.floor(await inTime(redisNow(stores.client))),
@@ -204,7 +205,8 @@ export function openOperator(parts: OperatorParts): Operator {
       const internal = stores.of(INTERNAL_QUEUE);
       if (jobId !== undefined)
         return await readAuditLog([...new Set([storeOf(stores, jobId), internal])], limit, jobId);
-      const logs = queue === undefined ? [...partitions(), internal] : stores.partitionsOf([queue]);
+      const everywhere = [...partitions(), internal, ...storesOfGuard(stores)];
+      const logs = queue === undefined ? everywhere : stores.partitionsOf([queue]);
       return await readAuditLog(logs, limit);
     },
   };

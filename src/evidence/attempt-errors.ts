@@ -1,5 +1,6 @@
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { delayMsOf } from "../platform/lib/delay-ms.ts";
+import type { Outgoing } from "./outgoing/outgoing.ts";
 
 /**
  * Thrown by a handler when another attempt cannot help: the job is `failed` at once with `PERMANENT_FAILURE`.
@@ -78,6 +79,20 @@ export class NotDoneError extends HoldfastError {
   }
 }
 
+/** A doubt that no job waits for. */
+export interface DoubtOfCall {
+  /** With the effect's name, what resolves it: `holdfast doubts resolve ID EFFECT`. */
+  readonly id: string;
+  readonly effect: string;
+  /** What the effect may have passed downstream: look for it there. */
+  readonly effectKey: string;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly reason: string;
+  /** What the effect's process saw it send. Empty means "not seen", never "nothing". */
+  readonly evidence: readonly Outgoing[];
+}
+
 /**
  * Nobody can know whether a side effect happened.
  *
@@ -90,9 +105,15 @@ export class InDoubtError extends HoldfastError {
   override readonly name = "InDoubtError";
   /** Whether a later attempt may find out, e.g. by a probe. @default false */
   override readonly retryable: boolean;
+  /** What is known of it. Only where a guard throws it. */
+  readonly doubt: DoubtOfCall | undefined;
 
-  constructor(message: string, options: { readonly cause?: unknown; readonly retryable?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean; readonly doubt?: DoubtOfCall } = {},
+  ) {
     super("EFFECT_IN_DOUBT", message, options);
     this.retryable = options.retryable ?? false;
+    this.doubt = options.doubt;
   }
 }

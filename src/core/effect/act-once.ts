@@ -29,7 +29,7 @@ import type { Reservation } from "./ledger/ledger.ts";
 import { afterFailure, type Begun, report, sendCommit } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
-const ABORT_MARGIN_MS = 1_000;
+export const ABORT_MARGIN_MS = 1_000;
 
 /** Takes one effect through reserve → run → commit, or to where an earlier attempt has brought it. */
 export async function actOnce(effect: EffectRun): Promise<unknown> {

@@ -37,6 +37,8 @@ export interface AttemptEnd {
   leaveOpen(): void;
   /** Redis answered this report with an error: the attempt may not end before it is answered otherwise. */
   waitFor(report: Promise<unknown>): void;
+  /** Gets what becomes of a commit, which never rejects. Absent where the end of a job follows on the same connection. */
+  onCommit?(reported: Promise<void>): void;
 }
 
 /** One effect of one attempt, on its way through reserve → run → commit. */

@@ -151,7 +151,7 @@ export async function sendCommit(effect: EffectRun, result: unknown): Promise<un
   const sent = commitUntilAnswered(effect, json ?? "");
   // The ledger sends its batch at the end of this turn of the event loop.
   await endOfTurn();
-  void sent;
+  effect.end.onCommit?.(sent);
   if (json !== undefined) return JSON.parse(json);
   throw effect.attempt.job.lease.own(
     new HoldfastError(

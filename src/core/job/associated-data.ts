@@ -11,7 +11,7 @@ export function jobAssociatedData(
 export function effectAssociatedData(
   dedupKey: string,
   effect: string,
-  part: "result" | "reason" | "seen" | "evidence",
+  part: "result" | "reason" | "seen" | "evidence" | "call",
 ): string {
   return `effect ${dedupKey} ${part} ${effect}`;
 }

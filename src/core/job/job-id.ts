@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { GUARD_QUEUE } from "./internal-queue.ts";
 
 /**
  * A job's id: the name of its queue or partition, `_`, and a UUIDv7 whose last 48 bits are the fingerprint of the job's content.
@@ -39,7 +40,20 @@ export function parseJobId(text: string): JobId | undefined {
 
 /** @returns undefined for any text that is not an id of ours */
 export function queueOfId(text: string): string | undefined {
-  return parseJobId(text)?.queue;
+  return parseJobId(text)?.queue ?? parseCallId(text)?.place;
+}
+
+const CALL_SHAPE = new RegExp(`^(${GUARD_QUEUE}(?:\\.[1-9][0-9]?)?)_([A-Za-z0-9_-]{22})$`);
+
+/** The id of an effect that no job runs: where it is known, `_`, and its deduplication key. To clients it is opaque. */
+export function callId(place: string, dedupKey: string): string {
+  return `${place}_${dedupKey}`;
+}
+
+/** @returns undefined for any text that is not such an id */
+export function parseCallId(text: string): { readonly place: string; readonly dedupKey: string } | undefined {
+  const [, place, dedupKey] = (text.length <= 64 && CALL_SHAPE.exec(text)) || [];
+  return place === undefined || dedupKey === undefined ? undefined : { place, dedupKey };
 }
 
 /** What a deduplication key holds. */

@@ -10,5 +10,13 @@ export interface Resolution {
 }
 
 /** What becomes of a job when a doubt of it is resolved, as effect/resolve.lua explains. */
-export const resolvedJobs = ["retried", "in-doubt", "running", "cancelled", "completed", "gone"] as const;
+export const resolvedJobs = [
+  "retried",
+  "in-doubt",
+  "running",
+  "cancelled",
+  "completed",
+  "gone",
+  "next-call",
+] as const;
 export type ResolvedJob = (typeof resolvedJobs)[number];

@@ -19,10 +19,10 @@ interface Lacking {
 export async function diagnoseHints(partitions: readonly QueueStore[]): Promise<Finding[]> {
   const doubts = await Promise.all(partitions.map((store) => listDoubts(store, 0, LOOKED_AT_MAX)));
   const lacking = new Map<string, Lacking>();
-  for (const { type, effect, hint } of doubts.flat()) {
-    if (hint === null || type === null) continue;
+  for (const { type, effect, hint, by } of doubts.flat()) {
+    if (hint === null || (type === null && by === undefined)) continue;
     const { classify, why } = hint;
-    const own = { type, effect: declaredName(effect), classify };
+    const own = { type: type ?? "a guard", effect: declaredName(effect), classify };
     const id = JSON.stringify(own);
     const known = lacking.get(id) ?? { ...own, reasons: new Map<string, number>() };
     known.reasons.set(why, (known.reasons.get(why) ?? 0) + 1);

@@ -56,7 +56,7 @@ export async function diagnoseLostActs(stores: QueueStores): Promise<Finding[]> 
 }
 
 /** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */
-async function diagnoseLoss(store: QueueStore): Promise<Finding> {
+export async function diagnoseLoss(store: QueueStore): Promise<Finding> {
   const name = `what ${store.queue} has acknowledged`;
   const loss = await readLoss(store);
   if (loss === undefined) return ok(name, "is there");

@@ -1,12 +1,14 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { storesOfGuard } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { findReadableQueues } from "../overview/open-queues.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
 import { diagnoseBudgets } from "./doctor-budget.ts";
 import { diagnoseKeys } from "./doctor-encryption.ts";
+import { diagnoseGuard } from "./doctor-guard.ts";
 import { diagnoseHints } from "./doctor-hints.ts";
 import { diagnoseOutbox } from "./doctor-outbox.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
@@ -55,6 +57,7 @@ export async function diagnoseSystem(
     diagnoseOutbox(stores, settings),
     ...[
       diagnoseLostActs(stores),
+      diagnoseGuard(stores),
       diagnoseQueuesOfTypes(application, stores, settings.HOLDFAST_PREFIX),
       diagnoseSchedules(application, stores, settings),
       diagnosePartitions(application, stores),
@@ -62,6 +65,7 @@ export async function diagnoseSystem(
       diagnoseBudgets(application, stores, settings),
       ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
       ...application.queues.map((queue) => diagnoseHints(stores.partitionsOf([queue]))),
+      diagnoseHints(storesOfGuard(stores)),
     ].map(unlessOpen),
   ];
   return findings(...(await Promise.all(checks)));

@@ -2,7 +2,9 @@ import { z } from "zod";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../../core/events.ts";
+import { GUARD_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
+import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
@@ -281,23 +283,32 @@ interface DoubtParts {
 }
 
 export function openDoubtOperator({ stores, queues, retentionMs, events }: DoubtParts): DoubtOperator {
-  const partitions = () => stores.partitionsOf(queues);
+  /** Those of guards, too. Nobody may have a guard open, so whoever looks at doubts finds the overdue ones. */
+  const partitions = async () => {
+    const ofGuard = storesOfGuard(stores);
+    await Promise.all(ofGuard.map((store) => sweepPlace(store).catch(() => 0)));
+    return [...stores.partitionsOf(queues), ...ofGuard];
+  };
   const resolveDoubt = openDoubtResolver(retentionMs, events);
   const resolveOne: ResolveOne = (id, effect, resolution) =>
     resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
     async doubts(offset, limit, filter = {}) {
       const most = isNarrow(filter) ? SEARCHED_MAX : offset + limit;
-      const { found } = await inTime(findDoubts(partitions(), filter, most));
+      const { found } = await inTime(partitions().then((all) => findDoubts(all, filter, most)));
       return found.slice(offset, offset + limit);
     },
     async doubtCounts() {
-      const counts = queues.map(
-        async (queue) => [queue, await countDoubts(stores.partitionsOf([queue]))] as const,
+      const places = [
+        ...queues.map((queue) => [queue, stores.partitionsOf([queue])] as const),
+        [GUARD_QUEUE, storesOfGuard(stores)] as const,
+      ];
+      const counts = places.map(
+        async ([queue, partitions]) => [queue, await countDoubts(partitions)] as const,
       );
       return new Map(await inTime(Promise.all(counts)));
     },
     resolve: async (id, effect, resolution) => await inTime(resolveOne(id, effect, resolution)),
-    resolveMany: (request) => inTime(resolveMany(partitions(), resolveOne, request)),
+    resolveMany: (request) => inTime(partitions().then((all) => resolveMany(all, resolveOne, request))),
   };
 }

@@ -12,11 +12,12 @@ import {
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
 import type { Events } from "../../core/events.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
-import { jobNotFound } from "../../core/job/job-id.ts";
+import { jobNotFound, parseCallId } from "../../core/job/job-id.ts";
 import { evidenceDescription } from "../../core/job/job-status.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { readKey } from "../../core/status/read-keys.ts";
 import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
+import { callTexts } from "../../guard/call-texts.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
@@ -32,9 +33,12 @@ const hintSchema = z.object({
 
 /** An effect in doubt: nobody can know whether it happened. */
 export const doubtSchema = z.object({
-  jobId: z.string(),
-  type: z.string().nullable().meta({ description: "Null where the retention has removed the job." }),
-  idempotencyKey: z.string().nullable(),
+  jobId: z.string().meta({ description: "Of an effect that no job runs: the id of its call." }),
+  type: z
+    .string()
+    .nullable()
+    .meta({ description: "Null where the retention has removed the job, and where no job runs the effect." }),
+  idempotencyKey: z.string().nullable().meta({ description: "Of the job, or of the call." }),
   effect: z.string().meta({ description: "With /index if the effect has one." }),
   effectKey: z.string().nullable().meta({
     description:
@@ -50,6 +54,8 @@ export const doubtSchema = z.object({
     .nullable()
     .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
   evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
+  by: z.string().nullish().meta({ description: "Who asked. Only where no job runs the effect." }),
+  about: z.string().nullish().meta({ description: "What it is about. Only where no job runs the effect." }),
   hint: hintSchema.nullable().meta({
     description:
       "With this line in its declaration, the effect would have been not done. Null where none would help.",
@@ -96,16 +102,15 @@ async function readDoubt(
   const cut = member.indexOf("/");
   const dedupKey = member.slice(0, cut);
   const name = member.slice(cut + 1);
-  const [json, keyIds] = await client.hmget(keys.ledger(dedupKey), `e:${name}`, "keys");
+  const [json, keyIds, call] = await client.hmget(keys.ledger(dedupKey), `e:${name}`, "keys", "call");
   // It was resolved after the list was read.
   if (json == null) return undefined;
   const entry = entryIn(json);
-  const [type, key] = await Promise.all([readType(store, entry.job), readKey(store, entry.job)]);
+  const caller = call ? callTexts(store, { dedupKey, name }, call) : await jobTexts(store, entry.job);
   const effect = effectName(store, { dedupKey, name });
   return {
     jobId: entry.job,
-    type,
-    idempotencyKey: key?.shown ?? null,
+    ...caller,
     effect,
     effectKey: isUnreadableName(store, { dedupKey, name }, keyIds) ? null : effectKeyOf(dedupKey, effect),
     queue: queueOfPartition(queue),
@@ -120,6 +125,11 @@ async function readDoubt(
     evidence: readEvidence(store, { dedupKey, name }, entry.seen),
     hint: hintSchema.safeParse(entry.hint).data ?? null,
   };
+}
+
+async function jobTexts(store: QueueStore, id: string) {
+  const [type, key] = await Promise.all([readType(store, id), readKey(store, id)]);
+  return { type, idempotencyKey: key?.shown ?? null };
 }
 
 /** Reads an entry. An unreadable one is listed, too: the doubt exists. */
@@ -166,7 +176,8 @@ export type ResolveDoubtOfJob = (
 
 export function openDoubtResolver(retentionMs: number, events: Events): ResolveDoubtOfJob {
   return async (store, jobId, effect, resolution) => {
-    const identity = await readIdentity(store, jobId);
+    const call = parseCallId(jobId);
+    const identity = call ? { type: null, ...call } : await readIdentity(store, jobId);
     const dedupKey = identity.dedupKey ?? (await findDedupKey(store, jobId, effect));
     if (dedupKey === undefined) throw identity.type === null ? jobNotFound() : notInDoubt(effect, null);
     const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);

@@ -1,9 +1,12 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { GUARD_QUEUE } from "../../core/job/internal-queue.ts";
+import { storesOfGuard } from "../../guard/places.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
+import { countDoubts, type DoubtCount } from "../doubts/doubts.ts";
 import { metricDefinitions } from "../metric-definitions.ts";
 import { findReadableQueues } from "./open-queues.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
@@ -14,6 +17,8 @@ interface Reading {
   readonly memory: RedisMemory;
   /** Of the queues that can be read. */
   readonly backlogs: ReadonlyMap<string, Backlog>;
+  /** Of guards. */
+  readonly doubts: DoubtCount;
 }
 
 /** Reads Redis at each scrape. While Redis is away, it reports only that, within 1.5 s: an old number would look like a new one. */
@@ -56,6 +61,9 @@ function reporter(metrics: Metrics, queues: readonly string[]): (reading: Readin
     memory.labels().set(used);
     if (acceptsUntil !== undefined) accepted.labels().set(acceptsUntil);
     ping.labels().set(reading.pingMs / 1_000);
+    const { count, oldestAt } = reading.doubts;
+    doubts.labels(GUARD_QUEUE).set(count);
+    doubtAge.labels(GUARD_QUEUE).set(oldestAt === undefined ? 0 : Math.max(0, Date.now() - oldestAt) / 1_000);
     for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));
     for (const [queue, backlog] of reading.backlogs) {
       for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
@@ -78,6 +86,11 @@ async function readRedis(stores: QueueStores, queues: readonly string[]): Promis
     async (queue) => [queue, await readWholeBacklog(stores.partitionsOf([queue]))] as const,
   );
   const memories = Promise.all(serversOf(client).map(readMemory));
-  const [pingMs, memory, ...backlogs] = await Promise.all([measurePing(client), memories, ...reads]);
-  return { pingMs, memory: fullest(memory), backlogs: new Map(backlogs) };
+  const [pingMs, memory, doubts, ...backlogs] = await Promise.all([
+    measurePing(client),
+    memories,
+    countDoubts(storesOfGuard(stores)),
+    ...reads,
+  ]);
+  return { pingMs, memory: fullest(memory), doubts, backlogs: new Map(backlogs) };
 }

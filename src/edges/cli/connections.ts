@@ -3,7 +3,7 @@ import type { SubmitPath } from "../../core/submit/submit-path.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { readSettings, type Settings } from "../../platform/config/settings.ts";
 import type { FitRedis } from "../../platform/redis/connect.ts";
-import { loadApplication } from "./load-application.ts";
+import { loadApplication, loadApplicationIfAny } from "./load-application.ts";
 
 // Commands load their code when they run, so that `--help` is quick, and before the application: afterwards every module
 // passes through tsx.
@@ -19,11 +19,17 @@ export async function withStore<T>(use: (store: FitRedis, settings: Settings) =>
   }
 }
 
+/** The same where there may be no application: what guards know is in Redis. */
+export async function withOperatorIfAny<T>(use: (operator: Operator) => Promise<T>): Promise<T> {
+  return await withOperator(use, loadApplicationIfAny);
+}
+
 export async function withOperator<T>(
   use: (operator: Operator, application: Application) => Promise<T>,
+  load = loadApplication,
 ): Promise<T> {
   const { createOperator } = await import("../../desk/operator.ts");
-  const application = await loadApplication(readSettings().HOLDFAST_CONFIG);
+  const application = await load(readSettings().HOLDFAST_CONFIG);
   const operator = await createOperator(application);
   // Not `await using`: TypeScript 6.0 then does not rewrite the `.ts` in import paths.
   try {

@@ -10,7 +10,7 @@ import {
 } from "../../desk/doubts/provider-export.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { username } from "../username.ts";
-import { withOperator } from "./connections.ts";
+import { withOperatorIfAny } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
 import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
@@ -51,7 +51,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
   const isNarrow = Object.values(doubtFilterOf(options)).some((value) => value !== undefined);
   if (isNarrow === (all === true))
     throw usage("doubts resolve: expected <id> and <effect>, a filter such as --type <type>, or --all");
-  await withOperator(async (operator) => {
+  await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const filter = doubtFilterOf(options, await operator.now());
     const wanted = { as, evidence, by: username(), ...(all ? { all } : { filter }) };
@@ -79,7 +79,7 @@ export async function importExport(file: string, options: ImportOptions): Promis
   if (rest !== undefined && doubtFilterOf(options).until === undefined)
     throw usage("--rest: needs --until, the instant until which the export is complete");
   const values = await readValues(file, column);
-  await withOperator(async (operator) => {
+  await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const now = await operator.now();
     const { until: completeUntil, ...filter } = doubtFilterOf(options, now);

@@ -6,6 +6,7 @@ import { variables } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { needsTypeScript } from "./needs-typescript.ts";
 import { resolveTypeScript } from "./resolve-typescript.ts";
+import { printNote } from "./screen/output.ts";
 
 /**
  * Loads `holdfast.config.ts`, TypeScript or JavaScript, with everything it imports. JavaScript alone is loaded without tsx, which takes a
@@ -27,6 +28,28 @@ export async function loadApplication(file: string, onImport?: (url: string) => 
     throw new HoldfastError("APPLICATION_INVALID", `${path}: expected "export default defineConfig({ … })"`);
   }
   return exported;
+}
+
+/** What commands show that find no application: what a guard needs is in Redis. */
+const withoutJobs: Application = {
+  jobs: new Map(),
+  queues: [],
+  queueSettings: new Map(),
+  schedules: [],
+  handlers: async () => [],
+};
+
+/**
+ * Loads the application, if there is one: guarded effects and their doubts need none. Says so where there is none: other doubts are not
+ * shown then.
+ *
+ * @throws HoldfastError `APPLICATION_INVALID` for a file that is named and missing, throws, or exports no application
+ */
+export async function loadApplicationIfAny(file: string): Promise<Application> {
+  if (file !== variables.HOLDFAST_CONFIG.fallback || existsSync(findConfig(file)))
+    return await loadApplication(file);
+  printNote(`there is no ${file} here: only effects of guards are shown, not those of jobs`);
+  return withoutJobs;
 }
 
 /**

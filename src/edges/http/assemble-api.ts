@@ -11,6 +11,7 @@ import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
 import { measureRole } from "../../desk/role-metrics.ts";
 import { features } from "../../features/index.ts";
+import { storesOfGuard } from "../../guard/places.ts";
 import { type Environment, readSettings, type Settings } from "../../platform/config/settings.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import type { Running } from "../../platform/lib/running.ts";
@@ -92,7 +93,10 @@ async function startAudit(
   log: Logger,
 ): Promise<Running> {
   const internal = stores.of(INTERNAL_QUEUE);
-  const logging = await startAuditLogging([...stores.partitionsOf(queues), internal], log);
+  const logging = await startAuditLogging(
+    [...stores.partitionsOf(queues), internal, ...storesOfGuard(stores)],
+    log,
+  );
   await recordApiKeys(internal, apiKeys, username()).catch((err: unknown) =>
     log.warn({ err }, "a change of API keys is not on record"),
   );

@@ -384,7 +384,7 @@ function keys(count: number): string[] {
 
 it("refuses an application with a queue of the name that its own jobs have", () => {
   const job = anyJob({ type: "mine", queue: "holdfast" });
-  expect(() => defineConfig({ jobs: [job] })).toThrow(/queue "holdfast": Holdfast's own jobs wait there/);
+  expect(() => defineConfig({ jobs: [job] })).toThrow(/queue "holdfast": Holdfast has that name for itself/);
 });
 
 describe("a job selected for a bulk retry", () => {

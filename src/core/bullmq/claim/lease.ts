@@ -12,6 +12,7 @@ export class Lease extends Abort {
   // performance.now() runs on while a process is paused, so it sees pauses that no timer saw.
   #renewedAt = performance.now();
   readonly #lockMs: number;
+  readonly #why: () => HoldfastError;
   #isLost = false;
   #reports: readonly Promise<unknown>[] = [];
   #onEnd: readonly (() => void)[] = [];
@@ -19,10 +20,14 @@ export class Lease extends Abort {
   #hasRejected = false;
   #unawaited: HoldfastError | undefined;
 
-  /** @param lockMs how long Redis keeps a lock that is not renewed */
-  constructor(lockMs: number) {
+  /**
+   * @param lockMs how long Redis keeps a lock that is not renewed
+   * @param why makes the reason of its loss
+   */
+  constructor(lockMs: number, why = lockLost) {
     super();
     this.#lockMs = lockMs;
+    this.#why = why;
   }
 
   renewed(): void {
@@ -31,7 +36,7 @@ export class Lease extends Abort {
 
   lost(): void {
     this.#isLost = true;
-    this.abort(lockLost());
+    this.abort(this.#why());
   }
 
   /** Whether the job is still locked. An aborted attempt can still have its lock. */

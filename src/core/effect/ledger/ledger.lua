@@ -37,9 +37,10 @@ local function leave(ledger, jobs, open, retentionMs)
   if left == 0 and open == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
 end
 
+-- `keepMs` is how long an effect is remembered that no job runs.
 local function letExpire(ledger, retentionMs)
-  local open, jobs = unpack(redis.call("HMGET", ledger, "open", "jobs"))
-  if (open or "0") == "0" and jobs == "0" then redis.call("PEXPIRE", ledger, retentionMs) end
+  local open, jobs, keepMs = unpack(redis.call("HMGET", ledger, "open", "jobs", "keepMs"))
+  if (open or "0") == "0" and jobs == "0" then redis.call("PEXPIRE", ledger, keepMs or retentionMs) end
 end
 
 -- Removes an effect's entry. The highest fence of the ledger stays, since the next one must be higher.

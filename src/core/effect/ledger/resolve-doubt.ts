@@ -11,7 +11,7 @@ export type Resolved =
   /** It would be not done, and its run may still be under way. @param seenMs since its worker was seen; null: not known */
   | { readonly kind: "may-be-pending"; readonly worker: string; readonly seenMs: number | null };
 
-const fates = ["gone", "completed", "running", "cancelled", "in-doubt", "retried"] as const;
+const fates = ["gone", "completed", "running", "cancelled", "in-doubt", "retried", "next-call"] as const;
 const replyShape = either(
   either(
     tuple(oneOf("resolved"), orNull(text), oneOf<ResolvedJob>(...fates)),

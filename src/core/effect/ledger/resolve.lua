@@ -17,6 +17,7 @@
           "cancelled"   it stays cancelled
           "completed"   it had completed
           "gone"        the retention has removed it
+          "next-call"   it has none: whoever asks for the effect next goes on
 ]]
 -- @include ./entries.lua
 -- @include ./ledger.lua
@@ -35,6 +36,7 @@ if ARGV[2] == "not-done" and ARGV[9] ~= "1" then
 end
 
 local function letJobGoOn()
+  if entry.delivery == 0 then return "next-call" end
   if not jobExists(prefix, id) then return "gone" end
   local state = jobState(prefix, id)
   if state == "completed" then return "completed" end

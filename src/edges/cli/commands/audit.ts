@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
-import { withOperator } from "../connections.ts";
+import { withOperatorIfAny } from "../connections.ts";
 import { requireKnown } from "../known-names.ts";
 import { parseWhole } from "../option-values.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
@@ -26,7 +26,7 @@ export function addAuditCommands(program: Command): void {
 
 async function list({ job, queue, limit, ...options }: ListOptions): Promise<void> {
   const most = parseWhole("--limit", limit, `1 to ${LIMIT_MAX}`, LIMIT_MAX);
-  await withOperator(async (operator) => {
+  await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { queue });
     const read = () => operator.auditTrail(most, { jobId: job, queue });
     await show({ read, describe, json: (entries) => entries }, options);

@@ -4,7 +4,7 @@ import { readRoleSettings } from "../../../platform/config/settings.ts";
 import { type Running, stopAll } from "../../../platform/lib/running.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { exitCode } from "../exit-code.ts";
-import { loadApplication } from "../load-application.ts";
+import { loadApplicationIfAny } from "../load-application.ts";
 import { print, printJson } from "../screen/output.ts";
 import { type Cell, type Lines, type Tone, toned } from "../screen/text.ts";
 
@@ -28,7 +28,7 @@ const PATIENCE_MS = 30_000;
 
 async function doctor({ json, verbose }: DoctorOptions): Promise<void> {
   const configured = readRoleSettings();
-  const application = await loadApplication(configured.HOLDFAST_CONFIG);
+  const application = await loadApplicationIfAny(configured.HOLDFAST_CONFIG);
   const { reachRedis } = await import("../../../platform/redis/connect.ts");
   const { openEpochs } = await import("../../../core/bullmq/store/epochs.ts");
   const { openQueueStores } = await import("../../../core/bullmq/store/queue-store.ts");

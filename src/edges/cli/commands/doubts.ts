@@ -5,7 +5,7 @@ import type { Operator } from "../../../desk/operator.ts";
 import { evidenceText, hintText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
-import { withOperator } from "../connections.ts";
+import { withOperatorIfAny } from "../connections.ts";
 import { importExport, LEFT_IN_DOUBT, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { usage } from "../exit-code.ts";
 import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filter-options.ts";
@@ -64,7 +64,7 @@ function addManyOptions(command: Command): Command {
 async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
   doubtFilterOf(filters);
   const options = { json, watch };
-  await withOperator(async (operator) => {
+  await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: filters.type });
     const read = async () =>
       await operator.doubts(0, LISTED_MAX, doubtFilterOf(filters, await operator.now()));
@@ -82,7 +82,7 @@ const describe = listOf<Doubt>("nothing is in doubt", [
   ["key", ({ idempotencyKey }) => idempotencyKey, 2],
   ["effect", ({ effect }) => effect],
   ["since", ({ since }) => since, 1],
-  ["why", (doubt) => doubt.reason + hints(doubt)],
+  ["why", (doubt) => doubt.reason + hints(doubt) + askedText(doubt)],
   [
     "what it sent",
     ({ evidence, hint }) => `${evidenceText(evidence)}${hint ? ` (${hintText(hint)})` : ""}`,
@@ -93,6 +93,12 @@ const describe = listOf<Doubt>("nothing is in doubt", [
 function hints(doubt: Doubt): string {
   const late = doubt.report === null ? "" : ` (its worker reported ${doubt.report}, too late)`;
   return doubt.mayStillRun ? `${late} (may still be under way: ${seenText(doubt)})` : late;
+}
+
+/** Who asked for an effect that no job runs, and what it is about. */
+function askedText({ by, about }: Doubt): string {
+  const texts = [about && `about ${about}`, by && `asked by ${by}`].filter(Boolean);
+  return texts.length === 0 ? "" : ` (${texts.join(", ")})`;
 }
 
 async function resolve(
@@ -107,7 +113,7 @@ async function resolve(
   if (effect === undefined) throw usage("expected <id> and <effect>, or a filter");
   const json = result === undefined ? undefined : compactJson(result);
   const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
-  const job = await withOperator((operator) => resolveOrAsk(operator, id, effect, resolution));
+  const job = await withOperatorIfAny((operator) => resolveOrAsk(operator, id, effect, resolution));
   if (job === undefined) return;
   printOutcome(options.json, { id, effect, as, job }, `${id} ${effect}: ${as}; ${fates[job]}`);
 }
@@ -138,6 +144,7 @@ const fates: Readonly<Record<ResolvedJob, string>> = {
   cancelled: "the job stays cancelled",
   completed: "the job had completed",
   gone: "the retention has removed the job, so nothing continues",
+  "next-call": "no job waits for it: the next call goes on",
 };
 
 function compactJson(text: string): string {

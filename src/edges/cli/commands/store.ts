@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
-import { withOperator } from "../connections.ts";
+import { withOperatorIfAny } from "../connections.ts";
 import { requireText } from "../option-values.ts";
 import { print } from "../screen/output.ts";
 
@@ -26,7 +26,7 @@ export function addRedisCommands(program: Command): void {
 
 async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
   requireText("--evidence", evidence);
-  const accepted = await withOperator((operator) => operator.acceptLoss({ evidence, by: username() }));
+  const accepted = await withOperatorIfAny((operator) => operator.acceptLoss({ evidence, by: username() }));
   print(
     accepted.length === 0
       ? "no data loss is known"

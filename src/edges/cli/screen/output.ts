@@ -51,6 +51,11 @@ export function printHint(line: string): void {
   process.stderr.write(`${rendered([{ text: line, tone: "faint" }], screen())}\n`);
 }
 
+/** Says beside the output what it lacks. */
+export function printNote(line: string): void {
+  process.stderr.write(`${rendered([{ text: line, tone: "faint" }], screen())}\n`);
+}
+
 /** Prints each value as JSON, one a line. */
 export function printJson(...values: readonly unknown[]): void {
   process.stdout.write(values.map((value) => `${jsonLine(value)}\n`).join(""));

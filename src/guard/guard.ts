@@ -1,0 +1,84 @@
+import type { EffectCall, EffectOptions, Policies, ProbedOptions, RunEffect } from "../core/job/effect.ts";
+import type { Jsonified } from "../core/job/jsonified.ts";
+import type { DoubtOfCall } from "../evidence/attempt-errors.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { Running } from "../platform/lib/running.ts";
+import type { GuardedEffect } from "./define-effect.ts";
+
+/** What a call is about. */
+export interface GuardedCall {
+  /** What the effect means to whoever asks: 1 to 255 characters, for each effect its own. The same key is never run twice. */
+  readonly key: string;
+  /**
+   * What goes with the key, as JSON: the amount, the recipient. The same key with other content is refused.
+   *
+   * @default none, which is compared as `null`
+   */
+  readonly content?: unknown;
+  /**
+   * Milliseconds to wait while another call runs it, 0 to 600,000.
+   *
+   * @default 0
+   */
+  readonly waitMs?: number;
+  /** Who asks, shown with a doubt: at most 200 characters. @default none */
+  readonly by?: string;
+  /** What it is about, shown with a doubt: at most 500 characters. @default none */
+  readonly about?: string;
+}
+
+interface AssumedResult<Stored> {
+  /** Makes the result if a person resolved the effect as done without one. */
+  readonly assumedResult?: (call: Pick<EffectCall, "key">) => Stored;
+}
+
+type Policy = Policies[string];
+
+/** An effect that is declared `probe` must have a probe. */
+export type OnceOptions<Stored, P extends Policy> = GuardedCall &
+  AssumedResult<Stored> &
+  Omit<[P] extends ["probe"] ? ProbedOptions<Stored> : EffectOptions<Stored>, "index">;
+
+/** Effects at most once, without a job. */
+export interface Guard extends Running, AsyncDisposable {
+  /**
+   * Runs an effect, unless its key was done before, in whatever process: then returns that result. What is not proved is unknown: if nobody
+   * can know whether it happened, no call runs it again until the doubt is resolved. Nothing runs it by itself: after "not done" the next
+   * call does.
+   *
+   * @param run gets what to pass downstream; it is over within the effect's `timeoutMs`, or the effect is in doubt
+   * @returns what JSON has kept of the result, in every call the same
+   * @throws what `run` throws, if it is proved that nothing happened: the key is free again
+   * @throws InDoubtError with the doubt's id and evidence
+   * @throws EffectBusyError while another call runs it, after `waitMs`
+   * @throws HoldfastError `IDEMPOTENCY_KEY_REUSED` for other content, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST`; `STORE_UNAVAILABLE`,
+   *   `STORE_FULL`, `STORE_UNFIT`, `STORE_ROLLED_BACK`: not begun; `RESULT_INVALID`: done, and its result does not fit the schema
+   * @example
+   * const { id } = await guard.once(charge, { key: `order-${order.id}`, content: { cents } }, ({ key, signal }) =>
+   *   bank.charge(cents, { key, signal }),
+   * );
+   */
+  once<Result, Stored, P extends Policy>(
+    effect: GuardedEffect<Result, Stored, P>,
+    call: NoInfer<OnceOptions<Stored, P>>,
+    run: (call: EffectCall) => Promise<NoInfer<Result>>,
+  ): Promise<Jsonified<Stored>>;
+  /**
+   * The guard's effects as a handler has them, for one key: for `databaseEffect`.
+   *
+   * @example await databaseEffect(guard.effectsOf({ key: order.id }), database, "invoice", async (tx) => { … });
+   */
+  effectsOf(call: GuardedCall): RunEffect<string, string>;
+}
+
+/** Another process runs the effect now. */
+export class EffectBusyError extends HoldfastError {
+  override readonly name = "EffectBusyError";
+
+  /** @param retryAfterMs milliseconds until the other one's time is over: then the effect is done, or in doubt */
+  constructor(message: string, retryAfterMs: number) {
+    super("EFFECT_BUSY", message, { retryAfterMs });
+  }
+}
+
+export type { DoubtOfCall };

@@ -1,0 +1,21 @@
+/**
+ * `holdfast/guard`: effects at most once, without a job. It loads neither BullMQ nor, before `createGuard`, anything that connects.
+ *
+ * @module holdfast/guard
+ */
+
+export type { EffectCall, EffectDeclaration, ProbeAnswer, ProbeCall, RunEffect } from "../core/job/effect.ts";
+export type { Jsonified } from "../core/job/jsonified.ts";
+export type { DoubtOfCall } from "../evidence/attempt-errors.ts";
+export {
+  InDoubtError,
+  NotDoneError,
+  PermanentError,
+  RetryAfterError,
+  SnoozeError,
+} from "../evidence/attempt-errors.ts";
+export { HoldfastError } from "../platform/errors/holdfast-error.ts";
+export { createGuard, type GuardOptions } from "./create-guard.ts";
+export { defineEffect, type EffectDefinition, type GuardedEffect } from "./define-effect.ts";
+export { EffectBusyError, type Guard, type GuardedCall, type OnceOptions } from "./guard.ts";
+export type { ForeignConnection } from "./redis-url-of.ts";

@@ -1,0 +1,196 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { z } from "zod";
+import { connectQueues } from "../core/bullmq/store/connect-queues.ts";
+import { openFingerprintSecrets } from "../core/bullmq/store/fingerprint-secrets.ts";
+import { doubtUnreported } from "../core/effect/ledger/ledger.ts";
+import { createEvents } from "../core/events.ts";
+import {
+  type EffectCall,
+  effectDeclarationSchema,
+  type Policies,
+  type RunEffect,
+} from "../core/job/effect.ts";
+import { keyFault } from "../core/job/idempotency-key.ts";
+import type { Jsonified } from "../core/job/jsonified.ts";
+import { readSettings } from "../platform/config/settings.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { canonicalJson } from "../platform/lib/canonical-json.ts";
+import type { Logger } from "../platform/lib/logger.ts";
+import { oneAtATime } from "../platform/lib/one-at-a-time.ts";
+import { parseInput } from "../platform/lib/parse-input.ts";
+import { malformed } from "../platform/lib/parse-json.ts";
+import { stopAll, stopOnce } from "../platform/lib/running.ts";
+import { isSchema, noSchema, schemaFault } from "../platform/lib/schema.ts";
+import type { GuardOptions } from "./create-guard.ts";
+import type { GuardedEffect } from "./define-effect.ts";
+import type { Guard, GuardedCall, OnceOptions } from "./guard.ts";
+import { GuardLedgers } from "./guarded-ledger.ts";
+import { guardPlaces, sweepPlace } from "./places.ts";
+import { redisUrlOf } from "./redis-url-of.ts";
+import { type CallTools, type CheckedCall, runCall } from "./run-call.ts";
+
+const SWEEP_EVERY_MS = 5_000;
+const YEAR_MS = 366 * 24 * 60 * 60_000;
+
+/** Nothing but ledgers. */
+const application = {
+  jobs: new Map(),
+  queues: [],
+  queueSettings: new Map(),
+  schedules: [],
+  handlers: async () => [],
+};
+
+/** See `createGuard`. */
+export async function openGuard({ effects, connection, env, logger }: GuardOptions): Promise<Guard> {
+  requireEffects(effects);
+  const read = readSettings(env);
+  const settings = connection === undefined ? read : { ...read, REDIS_URL: redisUrlOf(connection) };
+  const queues = await connectQueues(application, settings, [], "fail-fast", logger, "guest");
+  const name = `guard-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const secrets = openFingerprintSecrets(queues, settings.HOLDFAST_PREFIX, guardPlaces);
+  const ledgers = new Map<string, GuardLedgers>();
+  const tools: CallTools = {
+    ledgersOf(place) {
+      const opened = ledgers.get(place) ?? new GuardLedgers(queues.stores.of(place), name);
+      ledgers.set(place, opened);
+      return opened;
+    },
+    secretOf: (place) => secrets.of(place).get(),
+    rememberMs: settings.HOLDFAST_RETENTION_MS,
+    events: createEvents(),
+    log: logger ?? silent,
+  };
+  queues.epochs.onLoss(async (place) => {
+    await Promise.all(ledgers.get(place)?.all().map(doubtUnreported) ?? []);
+  });
+
+  const { client } = queues;
+  const sweep = oneAtATime(async () => {
+    for (const place of guardPlaces) {
+      if (client.status !== "ready") return;
+      const found = await sweepPlace(queues.stores.of(place), ledgers.has(place) ? name : "");
+      if (found > 0) logger?.warn({ effects: found }, "guarded effects are in doubt");
+    }
+  });
+  const timer = setInterval(() => {
+    sweep().catch((error: unknown) => logger?.debug({ reason: String(error) }, "sweep failed"));
+  }, SWEEP_EVERY_MS).unref();
+  const running = new Set<Promise<unknown>>();
+  const stop = stopOnce(async () => {
+    await Promise.allSettled([...running]);
+    clearInterval(timer);
+    await leave(ledgers, name);
+    await stopAll([queues]);
+  });
+  return { ...callsOf(effects, tools, running), stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Only where nothing of this process goes on: what it left in doubt may otherwise yet happen. */
+async function leave(ledgers: ReadonlyMap<string, GuardLedgers>, name: string): Promise<void> {
+  const idle = [...ledgers.values()].filter((place) => !place.hasRunsLeft());
+  const left = idle.map(({ store: { client, keys } }) => client.zrem(keys.workersSeen, name));
+  await Promise.allSettled(left);
+}
+
+function callsOf(
+  effects: readonly GuardedEffect[],
+  tools: CallTools,
+  running: Set<Promise<unknown>>,
+): Pick<Guard, "once" | "effectsOf"> {
+  const known = new Map(effects.map((effect) => [effect.name, effect]));
+  const runTracked: typeof runCall = async (...call) => {
+    const work = runCall(...call);
+    running.add(work);
+    try {
+      return await work;
+    } finally {
+      running.delete(work);
+    }
+  };
+  return {
+    async once<Result, Stored, P extends Policies[string]>(
+      effect: GuardedEffect<Result, Stored, P>,
+      call: OnceOptions<Stored, P>,
+      run: (call: EffectCall) => Promise<Result>,
+    ) {
+      if (known.get(effect.name) !== effect) throw undeclared(effect.name);
+      // The effect's schema has made it.
+      return (await runTracked(tools, effect, checkCall(effect, call), run)) as Jsonified<Stored>;
+    },
+    effectsOf(call) {
+      const effect = async (name: string, run: Parameters<typeof runCall>[3], options: object = {}) => {
+        const declared = known.get(name);
+        if (declared === undefined) throw undeclared(name);
+        return await runTracked(tools, declared, checkCall(declared, { ...options, ...call }), run);
+      };
+      return effect as RunEffect<string, string>;
+    },
+  };
+}
+
+function undeclared(name: string): HoldfastError {
+  return malformed([{ pointer: "/effect", message: `expected one of the guard's effects, got "${name}"` }]);
+}
+
+const callSchema = z.object({
+  waitMs: z.number().min(0).max(600_000).default(0),
+  by: z.string().max(200).optional(),
+  about: z.string().max(500).optional(),
+});
+
+/** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST` */
+function checkCall({ declaration, name }: GuardedEffect, call: GuardedCall & object): CheckedCall {
+  const { key, content, waitMs: _, by: __, about: ___, ...options } = call;
+  if (key === undefined)
+    throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", `Effect "${name}": expected a key`);
+  const fault = typeof key === "string" ? keyFault(key) : "expected a string";
+  if (fault !== undefined)
+    throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", `Effect "${name}": key: ${fault}`);
+  const { waitMs, by = null, about = null } = parseInput(callSchema, call);
+  const json = canonicalJson(content ?? null);
+  if (json.kind === "refused")
+    throw malformed(json.issues.map(({ pointer, message }) => ({ pointer: `/content${pointer}`, message })));
+  if (declaration.inDoubt === "probe" && typeof (options as { probe?: unknown }).probe !== "function")
+    throw malformed([
+      { pointer: "/probe", message: `expected a function: effect "${name}" is declared "probe"` },
+    ]);
+  return { key, content: json.text, waitMs, by, about, options };
+}
+
+const nameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/);
+const rememberSchema = z.number().int().min(1_000).max(YEAR_MS).optional();
+
+function requireEffects(effects: readonly GuardedEffect[]): void {
+  const names = effects.map(({ name }) => name);
+  const faults = effects.flatMap((effect, index) => [
+    ...(names.indexOf(effect.name) < index ? [`effect "${effect.name}": declared twice`] : []),
+    ...faultsOf(effect).map((fault) => `effect "${effect.name}": ${fault}`),
+  ]);
+  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+}
+
+function faultsOf({ name, declaration, result, rememberMs }: GuardedEffect): string[] {
+  const parts = [
+    nameSchema.safeParse(name),
+    effectDeclarationSchema.safeParse(declaration),
+    rememberSchema.safeParse(rememberMs),
+  ];
+  const faults = parts.flatMap(
+    ({ error }) => error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) ?? [],
+  );
+  if (result === undefined) return faults;
+  const fault = isSchema(result) ? schemaFault(result) : noSchema(result);
+  return fault === undefined ? faults : [...faults, `result: ${fault}`];
+}
+
+const ignore = () => {};
+const silent: Logger = {
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+  fatal: ignore,
+  child: () => silent,
+};

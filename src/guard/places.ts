@@ -1,0 +1,43 @@
+import { partitionNames, partitionOf } from "../core/bullmq/store/partitions.ts";
+import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
+import { GUARD_QUEUE } from "../core/job/internal-queue.ts";
+import { integer, tuple } from "../platform/redis/reply-shape.ts";
+import { loadScript } from "../platform/redis/script.ts";
+
+/** Keys are spread over so many slots of a cluster. It never changes: a key would be looked for elsewhere. */
+const PLACES = 8;
+
+/** Where effects are known that no job runs. Each is in one slot. */
+export const guardPlaces: readonly string[] = partitionNames(GUARD_QUEUE, { partitions: PLACES, former: [] });
+
+export function placeOf(dedupKey: string): string {
+  return partitionOf(GUARD_QUEUE, PLACES, dedupKey);
+}
+
+export function storesOfGuard<Store extends QueueStore>(stores: Pick<QueueStores<Store>, "of">): Store[] {
+  return guardPlaces.map((place) => stores.of(place));
+}
+
+/** Occupies Redis for less than a millisecond. */
+const LOOKED_AT_MAX = 100;
+/** As for workers. */
+const FORGOTTEN_AFTER_MS = 10 * 60_000;
+
+const script = loadScript(import.meta.url, "sweep.lua", tuple(integer, integer));
+
+/**
+ * Puts reservations in doubt whose deadline has passed, and drops what is no longer remembered. There is no leader: whoever has a guard
+ * open sweeps, and workers, and whoever looks at doubts.
+ *
+ * @param name of a process that lives, and may have runs of effects here
+ * @returns how many are in doubt now that were not before
+ */
+export async function sweepPlace({ client, keys }: QueueStore, name = ""): Promise<number> {
+  const used = [keys.joinedJobs, keys.doubts, keys.workersSeen];
+  const args = [keys.ledgerStart, LOOKED_AT_MAX, name, FORGOTTEN_AFTER_MS];
+  for (let found = 0; ; ) {
+    const [looked, doubted] = await script.run(client, used, args);
+    found += doubted;
+    if (looked < LOOKED_AT_MAX) return found;
+  }
+}

@@ -1,0 +1,64 @@
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+
+interface Place {
+  readonly host?: string;
+  readonly port?: number;
+  readonly username?: string;
+  readonly password?: string | null;
+}
+
+interface ForeignOptions extends Place {
+  readonly path?: string;
+  readonly db?: number;
+  readonly tls?: object | boolean;
+  readonly name?: string;
+  readonly sentinels?: readonly Place[] | null;
+  readonly redisOptions?: ForeignOptions;
+}
+
+/** An ioredis connection, of any version: what of it says where Redis is. */
+export interface ForeignConnection {
+  readonly options: object;
+  readonly isCluster?: boolean;
+  /** Of a cluster. */
+  nodes?(role?: "master"): readonly { readonly options: object }[];
+}
+
+/**
+ * The URL of the Redis that somebody's connection leads to.
+ *
+ * @throws HoldfastError `CONFIG_INVALID` where no URL can say that
+ */
+export function redisUrlOf(connection: ForeignConnection): string {
+  const options: ForeignOptions = connection.options;
+  if (connection.isCluster === true) {
+    const nodes = connection.nodes?.("master").map((node): ForeignOptions => node.options) ?? [];
+    if (nodes.length === 0) throw unclear("a cluster's connection that is ready, or REDIS_URL");
+    return nodes.map((node) => serverUrl({ ...options.redisOptions, ...node })).join(",");
+  }
+  const { sentinels, name = "mymaster" } = options;
+  if (sentinels == null || sentinels.length === 0) return serverUrl(options);
+  const places = sentinels.map(({ host = "localhost", port = 26_379 }) => `${host}:${port}`);
+  return `sentinel://${userOf(options)}${places.join(",")}/${name}`;
+}
+
+function serverUrl(options: ForeignOptions): string {
+  const { host = "localhost", port = 6379, path, db = 0, tls } = options;
+  if (typeof path === "string" && path !== "") return `unix://${userOf(options)}${path}`;
+  if (typeof tls === "object" && Object.keys(tls).length > 0)
+    throw unclear(
+      "a connection without TLS options of its own (NODE_EXTRA_CA_CERTS adds a certificate), or REDIS_URL",
+    );
+  const scheme = tls ? "rediss" : "redis";
+  const place = host.includes(":") ? `[${host}]` : host;
+  return `${scheme}://${userOf(options)}${place}:${port}${db === 0 ? "" : `/${db}`}`;
+}
+
+function userOf({ username, password }: Place): string {
+  if (password == null) return "";
+  return `${encodeURIComponent(username ?? "")}:${encodeURIComponent(password)}@`;
+}
+
+function unclear(expected: string): HoldfastError {
+  return new HoldfastError("CONFIG_INVALID", `connection: expected ${expected}`);
+}
