@@ -61,9 +61,8 @@ function reporter(metrics: Metrics, queues: readonly string[]): (reading: Readin
     memory.labels().set(used);
     if (acceptsUntil !== undefined) accepted.labels().set(acceptsUntil);
     ping.labels().set(reading.pingMs / 1_000);
-    const { count, oldestAt } = reading.doubts;
-    doubts.labels(GUARD_QUEUE).set(count);
-    doubtAge.labels(GUARD_QUEUE).set(oldestAt === undefined ? 0 : Math.max(0, Date.now() - oldestAt) / 1_000);
+    doubts.labels(GUARD_QUEUE).set(reading.doubts.count);
+    doubtAge.labels(GUARD_QUEUE).set(ageOf(reading.doubts) / 1_000);
     for (const queue of queues) slotOpen.labels(queue).set(Number(!reading.backlogs.has(queue)));
     for (const [queue, backlog] of reading.backlogs) {
       for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
@@ -75,6 +74,10 @@ function reporter(metrics: Metrics, queues: readonly string[]): (reading: Readin
       doubtAge.labels(queue).set(backlog.oldestDoubtMs / 1_000);
     }
   };
+}
+
+function ageOf({ oldestAt }: DoubtCount): number {
+  return oldestAt === undefined ? 0 : Math.max(0, Date.now() - oldestAt);
 }
 
 async function readRedis(stores: QueueStores, queues: readonly string[]): Promise<Reading> {

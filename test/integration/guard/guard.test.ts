@@ -1,32 +1,306 @@
-import { createGuard, defineEffect, EffectBusyError, InDoubtError, NotDoneError } from "holdfast/guard";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  createGuard,
+  defineEffect,
+  type EffectBusyError,
+  type EffectCall,
+  type Guard,
+  InDoubtError,
+  NotDoneError,
+  SnoozeError,
+} from "holdfast/guard";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { z } from "zod";
+import { latch } from "../../support/latch.ts";
+import { until } from "../../support/until.ts";
 
-const env = { REDIS_URL: inject("redisUrl"), HOLDFAST_PREFIX: `guard-${process.pid}` };
+const prefix = `guard-${process.pid}`;
+const env = { REDIS_URL: inject("redisUrl"), HOLDFAST_PREFIX: prefix };
 
-const charge = defineEffect({
-  name: "charge",
+const result = z.object({ id: z.string() });
+const charge = defineEffect({ name: "charge", timeoutMs: 5_000, inDoubt: "hold", result });
+const brief = defineEffect({ name: "brief", timeoutMs: 100, inDoubt: "hold" });
+const probed = defineEffect({ name: "probed", timeoutMs: 5_000, inDoubt: "probe", result });
+const repeated = defineEffect({
+  name: "repeated",
   timeoutMs: 5_000,
-  inDoubt: "hold",
-  result: z.object({ id: z.string() }),
+  inDoubt: "repeat",
+  downstreamRemembersMs: 60_000,
 });
-const brief = defineEffect({ name: "brief", timeoutMs: 200, inDoubt: "hold" });
-const effects = [charge, brief];
-const guards = [createGuard({ effects, env }), createGuard({ effects, env })] as const;
-let [first, second] = [await guards[0], await guards[1]];
+const forgotten = defineEffect({ name: "forgotten", timeoutMs: 5_000, inDoubt: "hold", rememberMs: 1_000 });
+const effects = [charge, brief, probed, repeated, forgotten];
+
+let first: Guard;
+let second: Guard;
+const redis = new Redis(env.REDIS_URL);
 
 beforeAll(async () => {
-  [first, second] = await Promise.all(guards);
+  [first, second] = await Promise.all([createGuard({ effects, env }), createGuard({ effects, env })]);
 });
-afterAll(() => Promise.all([first.stop(), second.stop()]));
+afterAll(async () => {
+  await Promise.all([first.stop(), second.stop()]);
+  redis.disconnect();
+});
+
+let keys = 0;
+const newKey = () => `key-${++keys}`;
+const fail = async () => Promise.reject(new Error("socket hang up"));
+const acts = () => vi.fn(async ({ key }: EffectCall) => ({ id: key }));
+
+/** Runs until it is told to end. */
+function held() {
+  const [begun, ended] = [latch(), latch()];
+  const run = async () => {
+    begun.open();
+    await ended.opened;
+    return { id: "held" };
+  };
+  return { run, begun: begun.opened, end: ended.open };
+}
 
 describe("a guarded effect", () => {
-  it("runs for the first call, and every later one gets its result, from any process", async () => {
-    const run = vi.fn(async ({ key }: { key: string }) => ({ id: key, secret: "not kept" }));
-    const done = await first.once(charge, { key: "order-1", content: { cents: 5 } }, run);
+  it("runs for the first call, and every later one gets its result, in any process", async () => {
+    const key = newKey();
+    const run = acts();
+    const done = await first.once(charge, { key, content: { cents: 5 } }, run);
 
     expect(done).toEqual({ id: expect.stringMatching(/^[\w-]{22}$/) });
-    expect(await second.once(charge, { key: "order-1", content: { cents: 5 } }, run)).toEqual(done);
+    expect(await second.once(charge, { key, content: { cents: 5 } }, run)).toEqual(done);
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it("keeps of its result what the schema makes of it", async () => {
+    const key = newKey();
+    const secret = `secret-${key}`;
+    const run = async () => ({ id: "1", secret });
+
+    expect(await first.once(charge, { key }, run)).toEqual({ id: "1" });
+    const stored = await Promise.all(
+      (await redis.keys(`${prefix}:*ledger:*`)).map((name) => redis.hgetall(name)),
+    );
+    expect(JSON.stringify(stored)).not.toContain(secret);
+  });
+
+  it("is busy while another call runs it, and says until when", async () => {
+    const key = newKey();
+    const other = held();
+    const running = first.once(charge, { key }, other.run);
+    await other.begun;
+
+    const error = await second.once(charge, { key }, acts()).catch((thrown: EffectBusyError) => thrown);
+    expect(error).toMatchObject({ name: "EffectBusyError", code: "EFFECT_BUSY" });
+    expect((error as EffectBusyError).retryAfterMs).toBeGreaterThan(0);
+    expect((error as EffectBusyError).retryAfterMs).toBeLessThanOrEqual(6_000);
+    other.end();
+    expect(await running).toEqual({ id: "held" });
+  });
+
+  it("has its result for a call that waited for another one", async () => {
+    const key = newKey();
+    const other = held();
+    const running = first.once(charge, { key }, other.run);
+    await other.begun;
+    const run = acts();
+    const waiting = second.once(charge, { key, waitMs: 10_000 }, run);
+    other.end();
+
+    expect(await waiting).toEqual(await running);
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it("refuses other content under the same key, while it runs and when it is done", async () => {
+    const key = newKey();
+    const other = held();
+    const running = first.once(charge, { key, content: { cents: 5, to: "ann" } }, other.run);
+    await other.begun;
+    const refused = { code: "IDEMPOTENCY_KEY_REUSED" };
+
+    await expect(second.once(charge, { key, content: { cents: 6 } }, acts())).rejects.toMatchObject(refused);
+    other.end();
+    await running;
+    await expect(second.once(charge, { key, content: { cents: 6 } }, acts())).rejects.toMatchObject(refused);
+    await expect(second.once(charge, { key }, acts())).rejects.toMatchObject(refused);
+    expect(await second.once(charge, { key, content: { to: "ann", cents: 5 } }, acts())).toEqual({
+      id: "held",
+    });
+  });
+
+  it("frees its key, also for other content, when its own word says that it did not happen", async () => {
+    const key = newKey();
+    const declined = async () => Promise.reject(new NotDoneError("declined"));
+    await expect(first.once(charge, { key, content: 1 }, declined)).rejects.toThrow("declined");
+
+    const run = acts();
+    await second.once(charge, { key, content: 2 }, run);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it("has a fence that grows with each run", async () => {
+    const key = newKey();
+    const fences: number[] = [];
+    for (let run = 0; run < 3; run += 1)
+      await first
+        .once(charge, { key }, async ({ fence }) => {
+          fences.push(fence);
+          throw new NotDoneError("not yet");
+        })
+        .catch(() => {});
+
+    expect(fences).toHaveLength(3);
+    expect([...new Set(fences)].sort((a, b) => a - b)).toEqual(fences);
+  });
+
+  it("is in doubt after an error that proves nothing, and nobody runs it again", async () => {
+    const key = newKey();
+    const error = await first.once(charge, { key }, fail).catch((thrown: InDoubtError) => thrown);
+    expect(error).toBeInstanceOf(InDoubtError);
+    const { doubt } = error as InDoubtError;
+    expect(doubt).toMatchObject({
+      id: expect.stringMatching(/^holdfast-guard(\.[1-7])?_[\w-]{22}$/),
+      effect: "charge",
+      effectKey: expect.stringMatching(/^[\w-]{22}$/),
+      reason: "socket hang up",
+      evidence: [],
+    });
+
+    const run = acts();
+    const again = await second.once(charge, { key }, run).catch((thrown: InDoubtError) => thrown);
+    expect((again as InDoubtError).doubt).toEqual(doubt);
+    expect((again as InDoubtError).message).toContain(`holdfast doubts resolve ${doubt?.id} charge`);
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it("is in doubt when its time is over, and its signal is aborted", async () => {
+    const key = newKey();
+    let wasAborted = false;
+    const run = async ({ signal }: EffectCall) => {
+      await until("it is aborted", () => signal.aborted);
+      wasAborted = true;
+      return 1;
+    };
+    await expect(first.once(brief, { key }, run)).rejects.toBeInstanceOf(InDoubtError);
+    await until("the run ends", () => wasAborted);
+  });
+
+  it("runs again in doubt where downstream recognises the key", async () => {
+    const key = newKey();
+    await expect(first.once(repeated, { key }, fail)).rejects.toThrow("socket hang up");
+    expect(await second.once(repeated, { key }, async () => 7)).toBe(7);
+  });
+
+  it("asks the probe in doubt", async () => {
+    const key = newKey();
+    const probe = async () => ({ done: { id: "found" } });
+    await expect(first.once(probed, { key, probe }, fail)).rejects.toBeInstanceOf(InDoubtError);
+    expect(await second.once(probed, { key, probe }, fail)).toEqual({ id: "found" });
+
+    const other = newKey();
+    await first.once(probed, { key: other, probe }, fail).catch(() => {});
+    const notDone = async () => "not-done" as const;
+    expect(await second.once(probed, { key: other, probe: notDone }, acts())).toEqual({
+      id: expect.any(String),
+    });
+  });
+
+  it("passes on when the probe asks to be asked later", async () => {
+    const key = newKey();
+    const probe = async () => Promise.reject(new SnoozeError(60_000));
+    await first.once(probed, { key, probe }, fail).catch(() => {});
+    await expect(second.once(probed, { key, probe }, fail)).rejects.toMatchObject({ retryAfterMs: 60_000 });
+  });
+
+  it("is remembered from its end, and then runs again", async () => {
+    const key = newKey();
+    const run = vi.fn(async () => 1);
+    await first.once(forgotten, { key }, run);
+    await first.once(forgotten, { key }, run);
+    expect(run).toHaveBeenCalledTimes(1);
+    await until("it is forgotten", async () => {
+      await second.once(forgotten, { key }, run);
+      return run.mock.calls.length === 2;
+    });
+  });
+
+  it("is done, and does not run again, when its result does not fit", async () => {
+    const key = newKey();
+    const run = vi.fn(async () => ({ id: 5 }) as unknown as { id: string });
+    const invalid = { code: "RESULT_INVALID" };
+    await expect(first.once(charge, { key }, run)).rejects.toMatchObject(invalid);
+    await expect(second.once(charge, { key }, run)).rejects.toMatchObject(invalid);
+    const assumedResult = () => ({ id: "assumed" });
+    await expect(second.once(charge, { key, assumedResult }, run)).rejects.toMatchObject(invalid);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it("checks what is stored when it is read", async () => {
+    const key = newKey();
+    await first.once(charge, { key }, acts());
+    const stricter = defineEffect({
+      name: "charge",
+      timeoutMs: 5_000,
+      inDoubt: "hold",
+      result: z.object({ id: z.string(), cents: z.number() }),
+    });
+    await using later = await createGuard({ effects: [stricter], env });
+    const run = vi.fn(async () => ({ id: "", cents: 1 }));
+    await expect(later.once(stricter, { key }, run)).rejects.toMatchObject({
+      code: "RESULT_INVALID",
+      issues: [{ pointer: "/cents" }],
+    });
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it("does not begin what its declaration or its call gets wrong", async () => {
+    const run = acts();
+    const invalid = async (call: object) =>
+      await first.once(charge, call as { key: string }, run).catch((error: { code: string }) => error.code);
+
+    expect(await invalid({})).toBe("IDEMPOTENCY_KEY_MISSING");
+    expect(await invalid({ key: "" })).toBe("IDEMPOTENCY_KEY_INVALID");
+    expect(await invalid({ key: newKey(), waitMs: -1 })).toBe("INVALID_REQUEST");
+    expect(await invalid({ key: newKey(), about: "x".repeat(501) })).toBe("INVALID_REQUEST");
+    expect(await invalid({ key: newKey(), content: 5n })).toBe("INVALID_REQUEST");
+    const stray = defineEffect({ name: "stray", timeoutMs: 1, inDoubt: "hold" });
+    await expect(first.once(stray, { key: newKey() }, acts())).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    const broken = { name: "Wrong Name", timeoutMs: 0, inDoubt: "hold" } as const;
+    await expect(createGuard({ effects: [defineEffect(broken)], env })).rejects.toMatchObject({
+      code: "APPLICATION_INVALID",
+    });
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it("is not mixed up with another effect of the same key", async () => {
+    const key = newKey();
+    await first.once(charge, { key }, acts());
+    const run = vi.fn(async () => 1);
+    await first.once(repeated, { key }, run);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it("runs once for many calls at the same moment, over all slots", async () => {
+    const wanted = Array.from({ length: 50 }, newKey);
+    const run = vi.fn(async ({ key }: EffectCall) => {
+      await sleep(5);
+      return { id: key };
+    });
+    const calls = wanted.flatMap((key) =>
+      [first, second, first].map((guard) => guard.once(charge, { key, waitMs: 20_000 }, run)),
+    );
+    await Promise.all(calls);
+
+    expect(run).toHaveBeenCalledTimes(50);
+    const names = await redis.keys(`${prefix}:*ledger:*`);
+    expect(new Set(names.map((name) => /\{.+\}/.exec(name)?.[0])).size).toBe(8);
+  });
+
+  it("takes somebody's own connection for where Redis is", async () => {
+    const { REDIS_URL: _, ...others } = env;
+    await using guard = await createGuard({ effects: [charge], connection: redis, env: others });
+    const key = newKey();
+    const done = await guard.once(charge, { key }, acts());
+    expect(await first.once(charge, { key }, acts())).toEqual(done);
   });
 });
