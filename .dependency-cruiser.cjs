@@ -14,7 +14,7 @@ const order = [
   ["core/submit"],
   ["core/life", "core/watch"],
   ["core/run"],
-  ["postgres"],
+  ["postgres", "guard"],
   ["roles"],
   ["features"],
   ["desk"],

@@ -93,7 +93,8 @@ export async function startWorker(
     log.error({ what }, "a handler did not wait for what has failed"),
   );
   for (const queue of claimed) declareQueue(queue, running);
-  const parts = [watching, ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? [])];
+  const guard = startGuardSweep(stores, { everyMs: GUARD_SWEEP_EVERY_MS, log });
+  const parts = [watching, guard, ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? [])];
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onStart } of inWorker) onStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
@@ -107,6 +108,9 @@ export async function startWorker(
     }),
   };
 }
+
+/** Whoever has a guard open, or looks at doubts, sweeps sooner. */
+const GUARD_SWEEP_EVERY_MS = 15_000;
 
 /** Holdfast's own jobs are few. */
 const INTERNAL_CONCURRENCY = 2;

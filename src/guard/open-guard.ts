@@ -17,7 +17,6 @@ import { readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
 import type { Logger } from "../platform/lib/logger.ts";
-import { oneAtATime } from "../platform/lib/one-at-a-time.ts";
 import { parseInput } from "../platform/lib/parse-input.ts";
 import { malformed } from "../platform/lib/parse-json.ts";
 import { stopAll, stopOnce } from "../platform/lib/running.ts";
@@ -26,7 +25,7 @@ import type { GuardOptions } from "./create-guard.ts";
 import type { GuardedEffect } from "./define-effect.ts";
 import type { Guard, GuardedCall, OnceOptions } from "./guard.ts";
 import { GuardLedgers } from "./guarded-ledger.ts";
-import { guardPlaces, sweepPlace } from "./places.ts";
+import { guardPlaces, startGuardSweep } from "./places.ts";
 import { redisUrlOf } from "./redis-url-of.ts";
 import { type CallTools, type CheckedCall, runCall } from "./run-call.ts";
 
@@ -66,23 +65,16 @@ export async function openGuard({ effects, connection, env, logger }: GuardOptio
     await Promise.all(ledgers.get(place)?.all().map(doubtUnreported) ?? []);
   });
 
-  const { client } = queues;
-  const sweep = oneAtATime(async () => {
-    for (const place of guardPlaces) {
-      if (client.status !== "ready") return;
-      const found = await sweepPlace(queues.stores.of(place), ledgers.has(place) ? name : "");
-      if (found > 0) logger?.warn({ effects: found }, "guarded effects are in doubt");
-    }
+  const sweep = startGuardSweep(queues.stores, {
+    everyMs: SWEEP_EVERY_MS,
+    log: logger,
+    nameIn: (place) => (ledgers.has(place) ? name : undefined),
   });
-  const timer = setInterval(() => {
-    sweep().catch((error: unknown) => logger?.debug({ reason: String(error) }, "sweep failed"));
-  }, SWEEP_EVERY_MS).unref();
   const running = new Set<Promise<unknown>>();
   const stop = stopOnce(async () => {
     await Promise.allSettled([...running]);
-    clearInterval(timer);
     await leave(ledgers, name);
-    await stopAll([queues]);
+    await stopAll([queues, sweep]);
   });
   return { ...callsOf(effects, tools, running), stop, [Symbol.asyncDispose]: stop };
 }

@@ -1,6 +1,9 @@
 import { partitionNames, partitionOf } from "../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { GUARD_QUEUE } from "../core/job/internal-queue.ts";
+import type { Logger } from "../platform/lib/logger.ts";
+import { oneAtATime } from "../platform/lib/one-at-a-time.ts";
+import { type Running, stopOnce } from "../platform/lib/running.ts";
 import { integer, tuple } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
 
@@ -40,4 +43,31 @@ export async function sweepPlace({ client, keys }: QueueStore, name = ""): Promi
     found += doubted;
     if (looked < LOOKED_AT_MAX) return found;
   }
+}
+
+interface SweepOptions {
+  readonly everyMs: number;
+  readonly log: Logger | undefined;
+  /** Of a process that lives, for a place where it may have runs of effects. @default none */
+  readonly nameIn?: (place: string) => string | undefined;
+}
+
+/** Sweeps all places again and again. */
+export function startGuardSweep(
+  stores: Pick<QueueStores, "client" | "of">,
+  { everyMs, log, nameIn = () => undefined }: SweepOptions,
+): Running {
+  const sweep = oneAtATime(async () => {
+    for (const store of storesOfGuard(stores)) {
+      // A retrying connection would keep the command until Redis is back; the next sweep comes soon.
+      if (stores.client.status !== "ready") return;
+      const found = await sweepPlace(store, nameIn(store.queue));
+      if (found > 0) log?.warn({ effects: found }, "effects that no job runs are in doubt");
+    }
+  });
+  const timer = setInterval(() => {
+    sweep().catch((error: unknown) => log?.debug({ reason: String(error) }, "sweep failed"));
+  }, everyMs);
+  timer.unref();
+  return { stop: stopOnce(async () => clearInterval(timer)) };
 }
