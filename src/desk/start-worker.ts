@@ -11,6 +11,7 @@ import type { WorkerOptions, WorkerQueues } from "../core/run/worker-options.ts"
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { watchOutgoing } from "../evidence/outgoing/watch-outgoing.ts";
 import { features } from "../features/index.ts";
+import { startGuardSweep } from "../guard/places.ts";
 import { readEnv } from "../platform/config/application-env.ts";
 import { type Environment, readSettings, requireVariables } from "../platform/config/settings.ts";
 import type { Concurrency } from "../platform/config/variables.ts";

@@ -1,9 +1,24 @@
 import type { EffectCall, EffectOptions, Policies, ProbedOptions, RunEffect } from "../core/job/effect.ts";
 import type { Jsonified } from "../core/job/jsonified.ts";
-import type { DoubtOfCall } from "../evidence/attempt-errors.ts";
+import type { Environment } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { WithLogger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { GuardedEffect } from "./define-effect.ts";
+import type { ForeignConnection } from "./redis-url-of.ts";
+
+export interface GuardOptions extends WithLogger {
+  /** Those that it may run. */
+  readonly effects: readonly GuardedEffect[];
+  /**
+   * An ioredis connection of yours. The guard opens one of its own to the same Redis: yours may queue and send again what must not be.
+   *
+   * @default `REDIS_URL`
+   */
+  readonly connection?: ForeignConnection;
+  /** The variables. @default process.env */
+  readonly env?: Environment;
+}
 
 /** What a call is about. */
 export interface GuardedCall {
@@ -80,5 +95,3 @@ export class EffectBusyError extends HoldfastError {
     super("EFFECT_BUSY", message, { retryAfterMs });
   }
 }
-
-export type { DoubtOfCall };

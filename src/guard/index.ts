@@ -15,7 +15,13 @@ export {
   SnoozeError,
 } from "../evidence/attempt-errors.ts";
 export { HoldfastError } from "../platform/errors/holdfast-error.ts";
-export { createGuard, type GuardOptions } from "./create-guard.ts";
+export { createGuard } from "./create-guard.ts";
 export { defineEffect, type EffectDefinition, type GuardedEffect } from "./define-effect.ts";
-export { EffectBusyError, type Guard, type GuardedCall, type OnceOptions } from "./guard.ts";
+export {
+  EffectBusyError,
+  type Guard,
+  type GuardedCall,
+  type GuardOptions,
+  type OnceOptions,
+} from "./guard.ts";
 export type { ForeignConnection } from "./redis-url-of.ts";
