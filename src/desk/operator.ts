@@ -21,6 +21,12 @@ import { type AuditEntry, readAuditLog } from "./audit/audit-log.ts";
 import { diagnose, diagnoseStore } from "./doctor/doctor.ts";
 import type { Finding } from "./doctor/finding.ts";
 import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
+import {
+  type GuardedEffectDetail,
+  type GuardedEffectView,
+  listGuardedEffects,
+  readGuardedEffect,
+} from "./guarded/guarded-effects.ts";
 import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
@@ -43,6 +49,10 @@ export interface Acceptance {
  * otherwise.
  */
 export interface Operator extends JobOperator, DoubtOperator {
+  /** Lists effects that no job runs, the latest first, as far as one call may search. */
+  guardedEffects(filter: Parameters<typeof listGuardedEffects>[1]): Promise<GuardedEffectView[]>;
+  /** @param id of its call @returns undefined where nothing is known of it, or no longer */
+  guardedEffect(id: string): Promise<GuardedEffectDetail | undefined>;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
@@ -169,6 +179,8 @@ export function openOperator(parts: OperatorParts): Operator {
     parts.overviews ?? openOverviewReader({ stores, application, settings, clock: { offsetMs: () => 0 } });
   return {
     ...openJobOperator(stores, application, lists, parts.submit, settings.HOLDFAST_TRACE_URL),
+    guardedEffects: (filter) => listGuardedEffects(stores, filter),
+    guardedEffect: (id) => readGuardedEffect(stores, id),
     failures: () => inTime(readFailureGroups(partitions())),
     ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {

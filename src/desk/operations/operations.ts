@@ -2,6 +2,7 @@ import { actOperations } from "./acts.ts";
 import { auditOperations } from "./audit.ts";
 import { doubtOperations } from "./doubts.ts";
 import { failureOperations } from "./failures.ts";
+import { guardedOperations } from "./guarded.ts";
 import { jobOperations } from "./jobs.ts";
 import { outboxOperations } from "./outbox.ts";
 import { queueOperations } from "./queues.ts";
@@ -14,6 +15,7 @@ export const operations = {
   ...actOperations,
   ...failureOperations,
   ...doubtOperations,
+  ...guardedOperations,
   ...auditOperations,
   ...scheduleOperations,
   ...serviceOperations,

@@ -7,6 +7,7 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDoubtsCommands } from "./commands/doubts.ts";
+import { addEffectsCommands } from "./commands/effects.ts";
 import { addFailuresCommands } from "./commands/failures.ts";
 import { addHistoryCommand } from "./commands/history.ts";
 import { addImportCommand } from "./commands/import.ts";
@@ -94,6 +95,7 @@ function program(): Command {
   addAuditCommands(holdfast);
   addFailuresCommands(holdfast);
   addDoubtsCommands(holdfast);
+  addEffectsCommands(holdfast);
   addSchedulesCommands(holdfast);
   addKeysCommands(holdfast);
   addQueuesCommands(holdfast);
