@@ -111,7 +111,7 @@ export async function startWorker(
 }
 
 /** Whoever has a guard open, or looks at doubts, sweeps sooner. */
-const GUARD_SWEEP_EVERY_MS = 15_000;
+const GUARD_SWEEP_EVERY_MS = 60_000;
 
 /** Holdfast's own jobs are few. */
 const INTERNAL_CONCURRENCY = 2;

@@ -24,4 +24,5 @@ export {
   type GuardOptions,
   type OnceOptions,
 } from "./guard.ts";
+export { type BullmqJob, type GuardedJob, guardJob, type JobCall } from "./guard-job.ts";
 export type { ForeignConnection } from "./redis-url-of.ts";

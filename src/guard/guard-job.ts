@@ -1,0 +1,94 @@
+import type { EffectCall, Policies } from "../core/job/effect.ts";
+import type { Jsonified } from "../core/job/jsonified.ts";
+import { InDoubtError } from "../evidence/attempt-errors.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import type { GuardedEffect } from "./define-effect.ts";
+import { EffectBusyError, type Guard, type OnceOptions } from "./guard.ts";
+
+type Policy = Policies[string];
+
+/** A job as BullMQ 5 and 6 give it to a processor, also to a sandboxed one. */
+export interface BullmqJob {
+  readonly id?: string | undefined;
+  readonly name: string;
+  readonly timestamp: number;
+  readonly queueQualifiedName?: string;
+  readonly queueName: string;
+  moveToDelayed(timestamp: number, token?: string): Promise<unknown>;
+}
+
+/** As for `guard.once`, but its key need not be given. */
+export type JobCall<Stored, P extends Policy> = Omit<OnceOptions<Stored, P>, "key"> & {
+  readonly key?: string;
+};
+
+/** The effects of one job of BullMQ's. */
+export interface GuardedJob {
+  /**
+   * As `guard.once`, with a key of the job, the same for each of its attempts, so `call.key` need not be given.
+   *
+   * While another process may still run the effect, and when a probe asks to be asked later, the job is delayed, which uses up no attempt. In doubt, and where
+   * trying again cannot help, it fails at once: once the doubt is resolved, retry it, and it goes on.
+   *
+   * @throws an error that BullMQ knows by its name, `DelayedError` or `UnrecoverableError`: let it pass
+   * @throws what `guard.once` throws, where BullMQ may try again
+   */
+  once<Result, Stored, P extends Policy>(
+    effect: GuardedEffect<Result, Stored, P>,
+    call: NoInfer<JobCall<Stored, P>>,
+    run: (call: EffectCall) => Promise<NoInfer<Result>>,
+  ): Promise<Jsonified<Stored>>;
+}
+
+/**
+ * Guards effects of a BullMQ worker's job.
+ *
+ * @param token as the processor gets it
+ * @example
+ * new Worker("orders", async (job, token) => {
+ *   await guardJob(guard, job, token).once(charge, {}, ({ key, signal }) => bank.charge(job.data.cents, { key, signal }));
+ * });
+ */
+export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: string | undefined): GuardedJob {
+  const queue = job.queueQualifiedName ?? job.queueName;
+  return {
+    async once<Result, Stored, P extends Policy>(
+      effect: GuardedEffect<Result, Stored, P>,
+      call: JobCall<Stored, P>,
+      run: (call: EffectCall) => Promise<Result>,
+    ) {
+      // An id may come again, when its job was removed or its queue emptied.
+      const key = `${queue} ${job.id ?? ""} ${job.timestamp}`;
+      const about = `job ${job.id ?? ""} (${job.name}) of ${queue}`.slice(0, ABOUT_MAX);
+      try {
+        const { key: own = key, ...others } = call;
+        // The compiler does not see that the rest of the options is whole.
+        const whole = { about, ...others, key: own } as OnceOptions<Stored, P>;
+        return await guard.once<Result, Stored, P>(effect, whole, run);
+      } catch (error) {
+        throw await forBullmq(error, job, token);
+      }
+    },
+  };
+}
+
+const ABOUT_MAX = 500;
+const DELAY_LEAST_MS = 100;
+
+async function forBullmq(error: unknown, job: BullmqJob, token: string | undefined): Promise<unknown> {
+  if (!(error instanceof HoldfastError)) return error;
+  if (error instanceof EffectBusyError || error.code === "SNOOZED") {
+    const delayMs = Math.max(DELAY_LEAST_MS, error.retryAfterMs ?? 0);
+    await job.moveToDelayed(Date.now() + delayMs, token);
+    return named("DelayedError", error);
+  }
+  if (error.retryable) return error;
+  const doubt = error instanceof InDoubtError ? error.doubt : undefined;
+  return named("UnrecoverableError", error, doubt);
+}
+
+/** BullMQ knows its errors by their names, so that none of its modules is loaded. */
+function named(name: string, cause: HoldfastError, doubt?: InDoubtError["doubt"]): Error {
+  const error = new Error(`${cause.code}: ${cause.message}`, { cause });
+  return Object.assign(error, { name, code: cause.code, ...(doubt && { doubt }) });
+}
