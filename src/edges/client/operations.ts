@@ -81,6 +81,16 @@ export interface OperationCalls {
    */
   resolve(id: string, name: string, request: Body<"resolve">): Promise<Returned<"resolve">>;
   /**
+   * List effects that no job runs.
+   * Those of guards, the latest first, as far as one call may search. What did not happen is not known.
+   */
+  guardedEffects(query?: Query<"guardedEffects">): Promise<Returned<"guardedEffects">>;
+  /**
+   * Read what is known of an effect that no job runs.
+   * @throws HoldfastError `JOB_NOT_FOUND`
+   */
+  guardedEffect(id: string): Promise<Returned<"guardedEffect">>;
+  /**
    * List who did what.
    * With `jobId`, the newest 20,000 entries of its queue are searched.
    * @throws HoldfastError `JOB_NOT_FOUND`, `QUEUE_NOT_FOUND`
@@ -215,6 +225,8 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   doubts: { method: "GET", path: "/doubts", returns: "doubts" },
   resolveDoubts: { method: "POST", path: "/doubts/resolve" },
   resolve: { method: "POST", path: "/jobs/:id/effects/:name/resolve", returns: "job" },
+  guardedEffects: { method: "GET", path: "/guarded-effects", returns: "effects" },
+  guardedEffect: { method: "GET", path: "/guarded-effects/:id" },
   auditTrail: { method: "GET", path: "/audit", positional: ["limit"], returns: "entries" },
   schedules: { method: "GET", path: "/schedules" },
   putSchedule: { method: "PUT", path: "/schedules/:name" },
