@@ -15,12 +15,19 @@ import { withProcesses } from "../../support/processes.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
+/** What a program prints to its standard output. Its log is shown only if it fails. */
+async function printedBy(args: readonly string[], env = process.env): Promise<string> {
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  const [printed, log] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  expect(child.exitCode, `${printed}\n${log}`).toBe(0);
+  return printed;
+}
+
 describe("the producer in the examples", () => {
   it("submits its job once, however often it runs", withProcesses, async () => {
     const env = { ...process.env, ...testEnvironment() };
     const runProducer = () => {
-      const args = ["--import", "tsx", "examples/producer.ts"];
-      return text(spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] }).stdout);
+      return printedBy(["--import", "tsx", "examples/producer.ts"], env);
     };
 
     expect(await runProducer()).toContain("duplicate: false");
@@ -32,9 +39,7 @@ describe("the tests in the examples", () => {
   it("pass, and find the welcome email safe in each crash, as the docs show", withProcesses, async () => {
     const tests = "examples/testing/welcome-email.test.ts";
     const args = ["--import", "tsx", "--test", "--test-reporter=spec", tests];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    const [printed] = await Promise.all([text(child.stdout), once(child, "close")]);
-    expect(child.exitCode, printed).toBe(0);
+    const printed = await printedBy(args);
     const [report = "no report"] = /Crash sweep of welcome-email[\s\S]*?before the end.*/.exec(printed) ?? [];
     expect(await readFile("docs/testing.md", "utf8")).toContain(report);
   });
@@ -48,9 +53,7 @@ describe("the client in the examples", () => {
 
     const args = ["--import", "tsx", "examples/client.ts"];
     const env = { ...process.env, API_URL: api.url };
-    const printed = await text(
-      spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] }).stdout,
-    );
+    const printed = await printedBy(args, env);
 
     expect(printed).toMatch(/completed null\ncompleted \{ messageId: '<1@example.com>' \}\n$/);
   });
