@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { compileFile, copyBuild } from "../../test/support/build-copy.ts";
 
 const config = "lab/bench/holdfast.config.ts";
-const ours = fileURLToPath(new URL("..", import.meta.url));
+const ours = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The checkout that is being measured. */
 let measured = ours;

@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await mailbox.stop();
-  await rm(join(directory, "../.."), { recursive: true, force: true });
+  await rm(join(directory, ".."), { recursive: true, force: true });
 });
 
 const send = (message: object, smtpUrl = mailbox.smtpUrl) =>

@@ -33,7 +33,7 @@ function newProject(files: Readonly<Record<string, string>> = {}): string {
   for (const name of ["zod", "tsx", "@types"])
     symlinkSync(join(checkout, "node_modules", name), join(folder, "node_modules", name));
   for (const [path, text] of Object.entries(files)) {
-    mkdirSync(join(folder, path, "../.."), { recursive: true });
+    mkdirSync(join(folder, path, ".."), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
   return folder;
