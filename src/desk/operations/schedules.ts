@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseInput } from "../../platform/lib/parse-input.ts";
+import { parseInput } from "../../platform/lib/parse-json.ts";
 import { scheduleDefinitionSchema } from "../../roles/schedules/definition.ts";
 import { pastTickSchema, scheduleStatusSchema } from "../../roles/schedules/schedule-status.ts";
 import { type ExplainedTick, schedulePageSchema } from "../schedules.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { parseInput } from "../../platform/lib/parse-input.ts";
+import { parseInput } from "../../platform/lib/parse-json.ts";
 import type { Database } from "../../roles/outbox/database.ts";
 import { CODE_OF_PROBLEM } from "../../roles/outbox/problem.ts";
 import { NAMES_BYTES_MAX, TABLE } from "../../roles/outbox/table.ts";

@@ -10,7 +10,7 @@ import { addMark } from "../../features/history/marks.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
-import { parseInput } from "../../platform/lib/parse-input.ts";
+import { parseInput } from "../../platform/lib/parse-json.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";

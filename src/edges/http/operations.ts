@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Operation } from "../../desk/operations/operation.ts";
 import { operations } from "../../desk/operations/operations.ts";
-import { parseInput } from "../../platform/lib/parse-input.ts";
+import { parseInput } from "../../platform/lib/parse-json.ts";
 import { answer } from "./body/component.ts";
 import { problemResponses } from "./body/problem.ts";
 import { readKeyHeader } from "./body/request-headers.ts";

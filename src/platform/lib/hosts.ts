@@ -2,7 +2,6 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { headerValues } from "./header-values.ts";
 
 /** A `Host` header, or one entry of `HOLDFAST_ALLOWED_HOSTS`. */
 export interface HostName {
@@ -111,4 +110,18 @@ export function cannotListen(host: string, port: number, variable: string, cause
   return new HoldfastError("START_FAILED", `Cannot listen on ${host} port ${port} (${reason})${hint}`, {
     cause,
   });
+}
+
+/**
+ * Returns every value of a header, in order. Node's `headersDistinct` does, too, but builds lists of all headers.
+ *
+ * @param name in lower case
+ */
+export function headerValues({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">, name: string): string[] {
+  const values: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const sent = rawHeaders[at] ?? "";
+    if (sent.length === name.length && sent.toLowerCase() === name) values.push(rawHeaders[at + 1] ?? "");
+  }
+  return values;
 }

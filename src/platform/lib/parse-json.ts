@@ -1,5 +1,7 @@
+import type { z } from "zod";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
 import { DEPTH_MAX, ISSUES_MAX, jsonPointer } from "./canonical-json.ts";
+import { schemaIssues } from "./schema.ts";
 
 export interface ParsedJson {
   readonly value: unknown;
@@ -228,4 +230,15 @@ function wholeNumber(written: string): string | undefined {
   if (first === end) return "0";
   const power = Number(exponent) - fraction.length + (digits.length - end);
   return power < 0 ? undefined : `${sign}${digits.slice(first, end)}e${power}`;
+}
+
+/**
+ * Checks input against its schema.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` with every issue
+ */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw malformed(schemaIssues(parsed.error.issues));
 }

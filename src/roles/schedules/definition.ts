@@ -7,7 +7,7 @@ import type { ProducibleJob } from "../../core/job/submit-options.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { parseInput } from "../../platform/lib/parse-input.ts";
+import { parseInput } from "../../platform/lib/parse-json.ts";
 import { windowFault } from "./check-schedules.ts";
 import {
   catchUpModes,

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { jobNotFound } from "../../../core/job/job-id.ts";
 import type { GuardedEffectDetail, GuardedEffectView } from "../../../desk/guarded/guarded-effects.ts";
 import { guardedEffectFilterSchema } from "../../../desk/guarded/guarded-effects.ts";
-import { parseInput } from "../../../platform/lib/parse-input.ts";
+import { parseInput } from "../../../platform/lib/parse-json.ts";
 import { withOperatorIfAny } from "../connections.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { listOf } from "../screen/table.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { headerValues } from "../../../platform/lib/header-values.ts";
+import { headerValues } from "../../../platform/lib/hosts.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

@@ -2,7 +2,7 @@ import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { headerValues } from "../../../platform/lib/header-values.ts";
+import { headerValues } from "../../../platform/lib/hosts.ts";
 import { PROBLEM_TYPE } from "../body/problem.ts";
 
 /** More than clients need, and less than the usual limit on open files. */

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
 import { jobFilterQuery } from "../../../desk/jobs/job-filter.ts";
-import { parseInput } from "../../../platform/lib/parse-input.ts";
+import { parseInput } from "../../../platform/lib/parse-json.ts";
 import { problemResponses } from "../body/problem.ts";
 import type { ApiParts } from "../parts.ts";
 

@@ -9,7 +9,7 @@ import {
   receiptStatus,
 } from "../../../desk/operations/receipt.ts";
 import { HoldfastError, type Problem } from "../../../platform/errors/holdfast-error.ts";
-import { parseInput } from "../../../platform/lib/parse-input.ts";
+import { parseInput } from "../../../platform/lib/parse-json.ts";
 import { component } from "../body/component.ts";
 import { asHoldfastError, prepareProblem, problemResponses, problemSchema } from "../body/problem.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
