@@ -14,6 +14,7 @@ import { addImportCommand } from "./commands/import.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
+import { addOnceCommand } from "./commands/once.ts";
 import { addOutboxCommands } from "./commands/outbox.ts";
 import { addOverviewCommand } from "./commands/overview.ts";
 import { addQueuesCommands } from "./commands/queues.ts";
@@ -96,6 +97,7 @@ function program(): Command {
   addFailuresCommands(holdfast);
   addDoubtsCommands(holdfast);
   addEffectsCommands(holdfast);
+  addOnceCommand(holdfast);
   addSchedulesCommands(holdfast);
   addKeysCommands(holdfast);
   addQueuesCommands(holdfast);
