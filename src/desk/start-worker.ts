@@ -90,12 +90,14 @@ export async function startWorker(
   const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
   consumers.push(consumeQueue(INTERNAL_QUEUE, internalParts(worker, application), fail));
   const running = { application, settings, stores, events, log, options, queues: claimed };
-  const watching = watchUnhandled((what) =>
-    log.error({ what }, "a handler did not wait for what has failed"),
-  );
+  const watching = watchUnhandled((what) => log.error({ what }, UNHANDLED));
   for (const queue of claimed) declareQueue(queue, running);
-  const guard = startGuardSweep(stores, { everyMs: GUARD_SWEEP_EVERY_MS, log });
-  const parts = [watching, guard, ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? [])];
+  const sweep = { everyMs: GUARD_SWEEP_EVERY_MS, log };
+  const parts = [
+    watching,
+    startGuardSweep(stores, sweep),
+    ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? []),
+  ];
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onStart } of inWorker) onStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
@@ -109,6 +111,8 @@ export async function startWorker(
     }),
   };
 }
+
+const UNHANDLED = "a handler did not wait for what has failed";
 
 /** Whoever has a guard open, or looks at doubts, sweeps sooner. */
 const GUARD_SWEEP_EVERY_MS = 60_000;

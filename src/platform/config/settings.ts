@@ -55,11 +55,6 @@ export function roleEnvironment(env: Environment = process.env): Environment {
   return { ...env, ...Object.fromEntries(found) };
 }
 
-/** This process's environment and more, for a command that is no role. */
-export function environmentWith(more: Environment): Environment {
-  return { ...process.env, ...more };
-}
-
 const entries = Object.entries(variables) as [VariableName, Variable<unknown>][];
 
 /** Finds a variable's text, and the name that it is set under. Empty is not set. */
