@@ -62,7 +62,8 @@ export type {
 export type { JobRetention, Kept } from "./features/retention/retention.ts";
 export { readEnv } from "./platform/config/application-env.ts";
 export type { ErrorCode } from "./platform/errors/error-codes.ts";
-export { HoldfastError, type Issue, type Problem } from "./platform/errors/holdfast-error.ts";
+export type { Issue, Problem } from "./platform/errors/holdfast-error.ts";
+export { HoldfastError } from "./platform/errors/public-error.ts";
 export type { Logger, WithLogger } from "./platform/lib/logger.ts";
 export type { Running } from "./platform/lib/running.ts";
 export type { Schema } from "./platform/lib/schema.ts";

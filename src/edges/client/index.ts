@@ -21,7 +21,8 @@ export type {
 export type {} from "../../features/declared.ts";
 export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../../features/flows/flow.ts";
 export type { ErrorCode } from "../../platform/errors/error-codes.ts";
-export { HoldfastError, type Issue, type Problem } from "../../platform/errors/holdfast-error.ts";
+export type { Issue, Problem } from "../../platform/errors/holdfast-error.ts";
+export { HoldfastError } from "../../platform/errors/public-error.ts";
 export type { ActQuery, StartActQuery } from "./acts.ts";
 export type * from "./answers.ts";
 export type { ClientOptions } from "./api.ts";

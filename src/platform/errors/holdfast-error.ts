@@ -27,6 +27,9 @@ export interface Problem {
   readonly errors?: readonly Issue[];
 }
 
+/** The same in every copy of the package. */
+const BRAND = Symbol.for("holdfast.error");
+
 /**
  * The one error class of Holdfast. `code` says what went wrong.
  *
@@ -46,6 +49,11 @@ export class HoldfastError extends Error {
     this.issues = options.issues ?? [];
     this.retryAfterMs = options.retryAfterMs;
     this.retryable = errorCodes[code].retryable;
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true;
   }
 
   /** The HTTP status the API answers with, 400 to 599. */
