@@ -2,33 +2,21 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Producer } from "holdfast";
-import { Redis } from "ioredis";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readSettings } from "../../../src/platform/config/settings.ts";
 import { isOf, readNodes } from "../../../src/platform/redis/cluster/node-file.ts";
 import { reachRedis } from "../../../src/platform/redis/connect.ts";
 import { anyJob } from "../../support/application.ts";
 import { withProcesses } from "../../support/processes.ts";
-import { type RedisCluster, startRedisCluster } from "../../support/redis-cluster.ts";
+import { startRedisCluster } from "../../support/redis-cluster.ts";
 import { startSentinelSet } from "../../support/redis-sentinel.ts";
 import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
+import { askServer, hasReplicas, isMaster, replaceNodes } from "../../support/replace-nodes.ts";
 import { applicationOf, createService, untilState, type Variables } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
 const job = anyJob();
 const application = applicationOf(job.handler(async ({ payload }) => payload));
-
-async function ask({ url }: Pick<RedisServer, "url">, ...command: readonly string[]): Promise<string> {
-  const client = new Redis(url);
-  client.on("error", () => {});
-  const [name = "", ...args] = command;
-  return String(await client.call(name, ...args).finally(() => client.disconnect()));
-}
-
-const isMaster = async (server: RedisServer) =>
-  (await ask(server, "INFO", "replication")).includes("role:master");
-const hasReplicas = async (server: RedisServer, count: number) =>
-  ((await ask(server, "INFO", "replication")).match(/state=online/g) ?? []).length === count;
 
 /** Submits until it is accepted. @returns once it has completed */
 async function runOne(producer: Producer, key: string): Promise<void> {
@@ -60,41 +48,6 @@ async function startServers(count: number, args: readonly string[]): Promise<Red
   return servers;
 }
 
-/** Puts two new servers in the place of each master and its replica. @returns the new masters and replicas */
-async function replaceAll(
-  cluster: RedisCluster,
-  fresh: readonly RedisServer[],
-): Promise<[RedisServer, RedisServer][]> {
-  const old = cluster.shards.flatMap(({ master, replica }) => [master, replica]);
-  const [first] = old as [RedisServer];
-  for (const { host, port } of fresh) await ask(first, "CLUSTER", "MEET", host, String(port));
-  await until("all nodes know each other", async () =>
-    (await Promise.all([...old, ...fresh].map((server) => ask(server, "CLUSTER", "INFO")))).every((info) =>
-      info.includes(`cluster_known_nodes:${old.length + fresh.length}\r`),
-    ),
-  );
-  const pairs: [RedisServer, RedisServer][] = [];
-  for (const [index, { master }] of cluster.shards.entries()) {
-    const pair = [fresh[2 * index], fresh[2 * index + 1]] as [RedisServer, RedisServer];
-    const id = await ask(master, "CLUSTER", "MYID");
-    for (const server of pair)
-      await until("it is a replica", () => ask(server, "CLUSTER", "REPLICATE", id).catch(() => false));
-    await until("the new replicas are in sync", () => hasReplicas(master, 3));
-    await until("the new one is master", async () => {
-      await ask(pair[0], "CLUSTER", "FAILOVER").catch(() => {});
-      return await isMaster(pair[0]);
-    });
-    await until("all are in sync with it", () => hasReplicas(pair[0], 3));
-    pairs.push(pair);
-  }
-  const ids = await Promise.all(old.map((server) => ask(server, "CLUSTER", "MYID")));
-  await Promise.all(old.map((server) => server.kill()));
-  for (const server of fresh)
-    for (const id of ids)
-      await until("it is forgotten", () => ask(server, "CLUSTER", "FORGET", id).catch(String));
-  return pairs;
-}
-
 describe("a Redis Cluster of which every node was replaced while roles ran", withProcesses, () => {
   it("is used by the same roles, also after the next death of a master, and by roles that start with the old addresses", async () => {
     const cluster = await startRedisCluster({ args: CLUSTER_ARGS });
@@ -109,7 +62,7 @@ describe("a Redis Cluster of which every node was replaced while roles ran", wit
     });
     await runOne(producer, "before");
 
-    const pairs = await replaceAll(cluster, fresh);
+    const pairs = await replaceNodes(cluster, fresh);
     await runOne(producer, "replaced");
     const settings = readSettings(service.env);
     await until("the new nodes are remembered", () => {
@@ -161,7 +114,7 @@ describe("a Sentinel set of which every sentinel was replaced while roles ran", 
     );
     onTestFinished(async () => void (await Promise.all(fresh.map((server) => server.stop()))));
     const knowAll = async () =>
-      (await Promise.all(fresh.map((server) => ask(server, "SENTINEL", "MASTER", "main")))).every(
+      (await Promise.all(fresh.map((server) => askServer(server, "SENTINEL", "MASTER", "main")))).every(
         (text) => /num-other-sentinels,5\b/.test(text) && /num-slaves,2\b/.test(text),
       );
     await until("they know the others", knowAll);
@@ -170,9 +123,9 @@ describe("a Sentinel set of which every sentinel was replaced while roles ran", 
       return fresh.every(({ port }) => addresses.some((address) => address.port === port));
     });
     await Promise.all(set.sentinels.map((server) => server.kill()));
-    for (const server of fresh) await ask(server, "SENTINEL", "RESET", "main");
+    for (const server of fresh) await askServer(server, "SENTINEL", "RESET", "main");
     await until("they know each other alone", async () =>
-      (await Promise.all(fresh.map((server) => ask(server, "SENTINEL", "MASTER", "main")))).every(
+      (await Promise.all(fresh.map((server) => askServer(server, "SENTINEL", "MASTER", "main")))).every(
         (text) => /num-other-sentinels,2\b/.test(text) && /num-slaves,2\b/.test(text),
       ),
     );
@@ -180,7 +133,7 @@ describe("a Sentinel set of which every sentinel was replaced while roles ran", 
     await master.kill();
     await until("another is promoted", async () => {
       const [sentinel] = fresh as [RedisServer];
-      return !(await ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")).endsWith(
+      return !(await askServer(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")).endsWith(
         `,${master.port}`,
       );
     });
