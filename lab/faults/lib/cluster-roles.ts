@@ -54,13 +54,15 @@ export async function inSync({ master, replica }: Shard): Promise<Shard> {
 
 /** Waits until a shard's replica has all that its master has written by now. */
 export async function untilReplicated({ master }: Shard): Promise<void> {
-  const offsets = async () => {
-    const info = String(await ask(master, "INFO", "replication"));
-    const at = (name: RegExp) => Number(name.exec(info)?.[1] ?? Number.NaN);
-    return { written: at(/^master_repl_offset:(\d+)/m), replicated: at(/^slave0:.*offset=(\d+)/m) };
+  const offset = async (name: RegExp) => {
+    // A machine that is too busy to answer is asked again.
+    const info = String(await ask(master, "INFO", "replication").catch(() => ""));
+    const found = name.exec(info)?.[1];
+    return found === undefined ? undefined : Number(found);
   };
-  const { written } = await offsets();
-  const isReplicated = async () => (await offsets()).replicated >= written;
+  const written = await until(() => offset(/^master_repl_offset:(\d+)/m), { withinMs: WITHIN_MS });
+  const isReplicated = async () =>
+    written !== undefined && ((await offset(/^slave0:.*offset=(\d+)/m)) ?? -1) >= written;
   if ((await until(isReplicated, { withinMs: WITHIN_MS })) === undefined)
     throw new Error("A replica did not catch up");
 }
