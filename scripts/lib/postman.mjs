@@ -1,6 +1,5 @@
 // A Postman collection made from the OpenAPI document. Its requests can be sent as they are.
 import { promisify } from "node:util";
-import converter from "openapi-to-postmanv2";
 import { Failure } from "./script.mjs";
 
 /** Parameter values by name; others keep the converter's. */
@@ -73,9 +72,11 @@ async function convert(description) {
     requestParametersResolution: "Example",
     exampleParametersResolution: "Example",
   };
-  const { result, reason, output } = await withoutChance(() =>
-    promisify(converter.convert)({ type: "json", data: structuredClone(description) }, options),
-  );
+  const { result, reason, output } = await withoutChance(async () => {
+    // Loaded here, because its generator of examples keeps the `Math.random` that it finds when it is loaded.
+    const { default: converter } = await import("openapi-to-postmanv2");
+    return await promisify(converter.convert)({ type: "json", data: structuredClone(description) }, options);
+  });
   if (!result) throw new Failure(`Cannot make the Postman collection: ${reason}`);
   return output[0].data;
 }
