@@ -20,6 +20,12 @@ class KnownNodes {
     const all = new Map([...serving, ...this.#configured].map((address) => [nameOf(address), address]));
     this.#known = [...all.values()];
   }
+
+  /** Nodes that serve no slots yet may be all that is left before the client renews. */
+  hear(of: readonly Address[]): void {
+    const all = new Map([...this.#known, ...of].map((address) => [nameOf(address), address]));
+    this.#known = [...all.values()];
+  }
 }
 
 const shared = new WeakMap<Cluster, KnownNodes>();
@@ -38,6 +44,11 @@ export function shareNodes(cluster: Cluster, from?: Cluster): void {
     const serving = cluster.nodes().map(({ options }) => addressIn(options));
     if (serving.length > 0) nodes.renew(serving);
   });
+}
+
+/** Nodes that others have named are known until the client renews its own list. */
+export function hearOfNodes(cluster: Cluster, named: readonly Address[]): void {
+  shared.get(cluster)?.hear(named.filter(({ host, port }) => host !== "" && port > 0));
 }
 
 /** The nodes that a connection would begin with now. */

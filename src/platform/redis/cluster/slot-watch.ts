@@ -10,6 +10,7 @@ import {
   ownerOf,
   readClusterNode,
 } from "./cluster-node.ts";
+import { hearOfNodes } from "./known-nodes.ts";
 
 /** Whether all keys of a slot are with the master that serves it. */
 export type SlotState =
@@ -194,9 +195,13 @@ export class SlotWatch {
     if (connection === undefined) throw new Error("not connected");
     const pool = connection.nodes("master");
     const asked = await askAll(pool);
-    const missing = knownMasters(asked).filter(
-      (master) =>
-        !master.hasFailed && !isAmong(asked, master.id) && !pool.map(addressOf).includes(nameOf(master)),
+    const named = knownMasters(asked).filter(({ hasFailed }) => !hasFailed);
+    hearOfNodes(
+      connection,
+      named.map(({ host, port }) => ({ host, port })),
+    );
+    const missing = named.filter(
+      (master) => !isAmong(asked, master.id) && !pool.map(addressOf).includes(nameOf(master)),
     );
     const strangers = missing.map((master) => this.#stranger(connection, master));
     this.#forgetStrangers(strangers);
