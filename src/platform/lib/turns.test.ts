@@ -10,9 +10,9 @@ const message = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 /** A server that answers when it is told to, and a client that has sent these requests at once. */
 async function serve(...paths: readonly string[]) {
   const begun: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
-  let seen = 0;
+  const all: IncomingMessage[] = [];
   const server = createServer((request, response) => {
-    seen++;
+    all.push(request);
     inTurn(request, response, () => void begun.push({ request, response }));
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -25,7 +25,14 @@ async function serve(...paths: readonly string[]) {
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   socket.on("error", () => {});
   socket.write(paths.map(message).join(""));
-  return { begun, socket, closed, paths: () => begun.map(({ request }) => request.url), seen: () => seen };
+  return {
+    begun,
+    socket,
+    closed,
+    paths: () => begun.map(({ request }) => request.url),
+    seen: () => all.length,
+    all,
+  };
 }
 
 describe("requests of one connection", () => {
@@ -54,6 +61,18 @@ describe("requests of one connection", () => {
     await new Promise(setImmediate);
 
     expect(paths()).toEqual(["/1"]);
+  });
+
+  it("are aborted with no stack, since thousands of stacks would keep others waiting", async () => {
+    const { all, socket, seen } = await serve("/1", "/2", "/3");
+    await until("all are parsed", () => seen() === 3);
+    const stackOf = (error: Error | null | undefined) => error?.stack?.match(/^\s+at /gm) ?? [];
+
+    socket.resetAndDestroy();
+    await until("all are aborted", () => all.every(({ errored }) => errored));
+
+    expect(all.map(({ errored }) => stackOf(errored))).toEqual([[], [], []]);
+    expect(stackOf(new Error("another"))).not.toEqual([]);
   });
 
   it("tell a long one that they wait, at once or later", async () => {

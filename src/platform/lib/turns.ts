@@ -68,8 +68,28 @@ function queueOf(socket: Socket): Queue {
   if (known !== undefined) return known;
   const queue: Queue = { requests: new Set(), bytes: 0, onRequestBehind: undefined };
   queues.set(socket, queue);
+  abortWithoutStacks(socket);
   socket.once("close", () => drop(socket, queue));
   return queue;
+}
+
+/**
+ * Node aborts each waiting request with an error of its own. The stacks, which nobody reads, take 50 µs each: twenty connections with
+ * thousands of requests that are reset together would keep the event loop for two seconds.
+ */
+function abortWithoutStacks(socket: Socket): void {
+  let limit: number | undefined;
+  const restore = () => {
+    if (limit !== undefined) Error.stackTraceLimit = limit;
+    limit = undefined;
+  };
+  socket.prependOnceListener("close", () => {
+    limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    // Where a listener throws, those behind it are not called.
+    process.nextTick(restore);
+  });
+  socket.once("close", restore);
 }
 
 function enqueue(socket: Socket, queue: Queue, request: IncomingMessage, bytes: number): void {
