@@ -47,19 +47,8 @@ export {
 } from "./evidence/attempt-errors.ts";
 export type { Classify, EffectVerdict, NotDone } from "./evidence/classifier.ts";
 export type { Outgoing, Seen } from "./evidence/outgoing/outgoing.ts";
-// Members of public types that features declare.
-export type {} from "./features/declared.ts";
 export { defineConfig, defineJob } from "./features/define.ts";
-export type {
-  Child,
-  ChildType,
-  Flow,
-  FlowChild,
-  FlowParent,
-  FlowReceipt,
-  OnChildFailure,
-} from "./features/flows/flow.ts";
-export type { JobRetention, Kept } from "./features/retention/retention.ts";
+export type * from "./features/index.ts";
 export { readEnv } from "./platform/config/application-env.ts";
 export type { ErrorCode } from "./platform/errors/error-codes.ts";
 export type { Issue, Problem } from "./platform/errors/holdfast-error.ts";

@@ -4,6 +4,5 @@
  * @module holdfast/worker
  */
 
-export type { WorkerOptions } from "./core/run/worker-options.ts";
+export type { FailedAttempt, WorkerHooks, WorkerOptions } from "./core/run/worker-options.ts";
 export { startWorker, type WorkerRole } from "./desk/start-worker.ts";
-export type { FailedAttempt, WorkerHooks } from "./features/hooks/feature.ts";

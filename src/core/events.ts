@@ -11,8 +11,8 @@ type EffectEvent = [type: string, effect: string];
 
 /** What happens in a process: each event's name and arguments. Features add events of their own. */
 export interface EventMap {
-  /** A job was accepted, or its key already had a job with the same content. */
-  "job.submitted": [job: Pick<Receipt, "id" | "type" | "duplicate" | "replaces">];
+  /** A submission was accepted, or its key already had a job with the same content. `isNew`: it has added a job. */
+  "job.submitted": [job: Pick<Receipt, "id" | "type" | "duplicate">, isNew: boolean];
   /** Nothing was accepted, as far as is known. The input can be anything. */
   "submission.refused": [input: unknown, error: unknown];
   "attempt.started": [job: AttemptedJob];

@@ -3,11 +3,15 @@ import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";
 import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
+import type { Declaration } from "./define/declaration.ts";
 import type { Events } from "./events.ts";
-import type { Application, DividedCheck } from "./job/application.ts";
+import type { Application } from "./job/application.ts";
 import type { JobContract, JobHandler } from "./job/contract.ts";
+import type { JobStatus } from "./job/job-status.ts";
 import type { AttemptPart } from "./run/given-attempt.ts";
 import type { WorkerOptions } from "./run/worker-options.ts";
+import type { FilterMember } from "./status/filter-member.ts";
+import type { StatusPart } from "./status/read-status.ts";
 import type { SubmitPoints } from "./submit/points.ts";
 import type { Submitter } from "./submit/submitter.ts";
 
@@ -15,13 +19,23 @@ import type { Submitter } from "./submit/submitter.ts";
  * What a feature adds to the path of a job. The path calls these points, in the order of the list of features, and knows no feature by
  * name. Every point is optional.
  */
-export interface Feature extends DividedCheck, SubmitPoints {
+export interface Feature extends Declaration, SubmitPoints {
   readonly name: string;
+  /** What a status shows of it. */
+  readonly status?: StatusPart;
+  /** The same as lines of text: a name, and what it is; null for a job that has nothing of it. */
+  readonly lines?: (status: JobStatus) => readonly (readonly [name: string, value: string | null])[];
+  /** Its columns of exported lists. */
+  readonly columns?: readonly StatusColumn[];
+  /** Its members of the filter of jobs, by name. */
+  readonly filters?: Readonly<Record<string, FilterMember>>;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (process: SubmittingProcess) => readonly Partial<Running>[];
   /** Loads the module with what workers run. A producer starts without it. */
   readonly inWorker?: () => Promise<{ readonly inWorker: FeatureInWorker }>;
 }
+
+export type StatusColumn = readonly [name: string, cell: (status: JobStatus) => string | number | null];
 
 /** What a feature runs in a worker. Every point is optional. */
 export interface FeatureInWorker {
@@ -72,6 +86,14 @@ export interface PartitionPart extends Partial<Running>, AttemptPart, ConsumerPa
 export interface StartedWorker {
   /** Unique to the process. */
   readonly name: string;
+  /** What a status shows of it. */
+  readonly status?: StatusPart;
+  /** The same as lines of text: a name, and what it is; null for a job that has nothing of it. */
+  readonly lines?: (status: JobStatus) => readonly (readonly [name: string, value: string | null])[];
+  /** Its columns of exported lists. */
+  readonly columns?: readonly StatusColumn[];
+  /** Its members of the filter of jobs, by name. */
+  readonly filters?: Readonly<Record<string, FilterMember>>;
   /** The queues of the application that it claims from. */
   readonly queues: readonly QueueStore[];
 }

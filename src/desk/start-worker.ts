@@ -6,7 +6,7 @@ import type { JobHandler } from "../core/job/contract.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { declareQueue } from "../core/life/control-sweep.ts";
 import { consumeQueue, slotsOf, type WorkerParts } from "../core/run/consume-queue.ts";
-import { callHook, untilHooksEnd } from "../core/run/hook.ts";
+import { callHook, openHooks, untilHooksEnd } from "../core/run/hook.ts";
 import type { WorkerOptions, WorkerQueues } from "../core/run/worker-options.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { watchOutgoing } from "../evidence/outgoing/watch-outgoing.ts";
@@ -96,6 +96,7 @@ export async function startWorker(
   const parts = [
     watching,
     startGuardSweep(stores, sweep),
+    openHooks(running),
     ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? []),
   ];
   const started = { name: worker.name, queues: claimed.map(stores.of) };

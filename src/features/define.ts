@@ -1,6 +1,6 @@
 import { openDefineConfig } from "../core/define/define-config.ts";
 import { openDefineJob } from "../core/define/define-job.ts";
-import { declarations } from "./declared.ts";
+import { features } from "./index.ts";
 
 /**
  * Declares a job type.
@@ -16,7 +16,7 @@ import { declarations } from "./declared.ts";
  *   timeoutMs: 60_000,
  * });
  */
-export const defineJob = openDefineJob(declarations);
+export const defineJob = openDefineJob(features);
 
 /**
  * Declares an application: the default export of `holdfast.config.ts`.
@@ -31,4 +31,4 @@ export const defineJob = openDefineJob(declarations);
  *   schedules: [monthlyReport],
  * });
  */
-export const defineConfig = openDefineConfig(declarations);
+export const defineConfig = openDefineConfig(features);

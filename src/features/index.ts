@@ -5,16 +5,24 @@ import { debounce } from "./debounce/feature.ts";
 import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { history } from "./history/feature.ts";
-import { hooks } from "./hooks/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
-import { nextJobs } from "./next-jobs/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
 
-/** All features, in the order in which the path of a job calls them. */
-export const features: readonly Feature[] = [
+// Their public types, and what they add to those of others.
+export type * from "../roles/schedules/feature.ts";
+export type * from "./budget/feature.ts";
+export type * from "./debounce/feature.ts";
+export type * from "./fairness/feature.ts";
+export type * from "./flows/feature.ts";
+export type * from "./lanes/feature.ts";
+export type * from "./rate/feature.ts";
+export type * from "./retention/feature.ts";
+export type * from "./tags/feature.ts";
+
+const list = [
   logs,
   retention,
   budget,
@@ -26,6 +34,17 @@ export const features: readonly Feature[] = [
   debounce,
   schedules,
   history,
-  nextJobs,
-  hooks,
-];
+] as const;
+
+/** @internal All features, in the order in which everything calls them. */
+export const features: readonly Feature[] = list;
+
+/** @internal */
+export type ListedFeature = (typeof list)[number];
+
+/** @internal All of them at once, of a union. */
+export type All<Members> = [Members] extends [never]
+  ? Readonly<Record<never, never>>
+  : (Members extends unknown ? (members: Members) => void : never) extends (all: infer Every) => void
+    ? Every
+    : never;

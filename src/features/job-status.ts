@@ -1,22 +1,17 @@
 import { z } from "zod";
 import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { type JobStatus, ownStatusSchema } from "../core/job/job-status.ts";
-import { openStatusReader as openReader, type ReadStatus } from "../core/status/read-status.ts";
-import { debounceStatus } from "./debounce/status.ts";
-import { flowsStatus } from "./flows/status.ts";
-import { heldStatus } from "./held-status.ts";
-import { tagsStatus } from "./tags/status.ts";
+import {
+  openStatusReader as openReader,
+  type ReadStatus,
+  type StatusPart,
+} from "../core/status/read-status.ts";
+import { type All, features, type ListedFeature } from "./index.ts";
 
-const parts = [heldStatus, tagsStatus, flowsStatus, debounceStatus] as const;
+type StatusMembers = All<Extract<ListedFeature, { readonly status: StatusPart }>["status"]["members"]>;
 
-type All<Members> = (Members extends unknown ? (members: Members) => void : never) extends (
-  all: infer Every,
-) => void
-  ? Every
-  : never;
-const members = Object.assign({}, ...parts.map((part) => part.members)) as All<
-  (typeof parts)[number]["members"]
->;
+const parts = features.flatMap(({ status }) => status ?? []);
+const members = Object.assign({}, ...parts.map((part) => part.members)) as StatusMembers;
 
 /** A job as anyone may see it. */
 export const jobStatusSchema = ownStatusSchema.extend(members);

@@ -4,7 +4,7 @@
  * @module holdfast/testing
  */
 // Members of public types that features declare.
-export type {} from "../features/declared.ts";
+export type {} from "../features/index.ts";
 export { type CrashSweepOptions, crashSweep } from "./crash-sweep.ts";
 export type { EffectScript, RecordedEffect } from "./recorded-effects.ts";
 export type { LoggedLine, RecordedSubmission } from "./run-handler.ts";

@@ -11,6 +11,18 @@ const instant = z.iso.datetime();
 export const evidenceDescription =
   "Of an effect in doubt: what its process saw it send, at most 20, never a query, header or body. Empty: nothing was seen, which does not mean that nothing was sent.";
 
+const heldSchema = z.object({
+  lane: z.string().meta({ description: "Hash of the key that it is held by: equal in jobs of one key." }),
+  behind: z.int().meta({ description: "How many jobs of its key are before it, those under way included." }),
+  limit: z.int().meta({
+    description: "How many jobs of its key may be under way at a time, or start in `windowMs`.",
+  }),
+  windowMs: z.int().optional().meta({ description: "Only where the starts of its key are limited." }),
+  until: z.iso.datetime().optional().meta({
+    description: "From when on it may start; only where starts are limited, and it is next.",
+  }),
+});
+
 /** What a status shows of any job; features add members of their own. Times are ISO 8601 in UTC. */
 export const ownStatusSchema = z.object({
   id: z.string(),
@@ -37,6 +49,9 @@ export const ownStatusSchema = z.object({
       description:
         "Why the latest attempt failed; null once completed, unless the result cannot be decrypted.",
     }),
+  held: heldSchema.optional().meta({
+    description: "Only of a waiting job that waits for others of its key, or for the key's rate.",
+  }),
   effects: z
     .array(
       z.object({

@@ -23,18 +23,15 @@ export interface ProducibleJob<PayloadIn> {
   readonly payload: { readonly "~standard": { readonly types?: { readonly input: PayloadIn } | undefined } };
 }
 
+/** What features add to receipts: each declares its own in its folder. */
+// biome-ignore lint/suspicious/noEmptyInterface: features add members
+export interface FeatureReceipt {}
+
 /** What the producer of a job gets back. */
-export interface Receipt {
+export interface Receipt extends FeatureReceipt {
   readonly id: string;
   readonly type: string;
   readonly idempotencyKey: string;
   /** True when the key was used before with the same content: `id` is then the first job's. */
   readonly duplicate: boolean;
-  /** Present where this submission replaced the payload of a job that waited: `id` is that job's. */
-  readonly replaces?: true;
-  /**
-   * The idempotency key of the later submission that replaced the payload of this one. Only where a submission is repeated, and as long as
-   * the job is kept.
-   */
-  readonly replacedBy?: string;
 }

@@ -21,6 +21,7 @@ import { keepFailures } from "../watch/failure-records.ts";
 import { nameRunningJobs } from "../watch/loop-watch.ts";
 import { runPoisonJobsAlone } from "../watch/poison-jobs.ts";
 import { reportWorker } from "../watch/report-worker.ts";
+import { givenSubmit } from "./next-jobs.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 
 /** What one worker process runs its queues with. */
@@ -138,6 +139,7 @@ function partsOfAllJobs(partition: ConsumedPartition): PartitionPart[] {
     runPoisonJobsAlone(partition),
     nameRunningJobs(partition),
     keepFailures(partition),
+    { given: givenSubmit((_, input) => partition.submitter.checkOwn(input)) },
     startLedgerSweep(partition),
     startExpirySweep(partition),
     startControlSweep(partition),

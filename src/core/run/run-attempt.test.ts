@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineJob } from "../../features/define.ts";
 import { logAttempts } from "../../features/logs/in-worker.ts";
-import { givenSubmit } from "../../features/next-jobs/in-worker.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import { Lease } from "../bullmq/claim/lease.ts";
 import { openEffects } from "../effect/effects.ts";
 import type { EffectLedger } from "../effect/ledger/ledger.ts";
 import { createEvents } from "../events.ts";
+import { givenSubmit } from "./next-jobs.ts";
 import { runAttempt } from "./run-attempt.ts";
 
 const job = defineJob({

@@ -25,7 +25,7 @@ const EFFECTS_TOGETHER_MAX = 2_500;
 
 /** What a feature shows of a job. */
 export interface StatusPart {
-  /** The name under which its Lua reads of a job: see features/points/read.lua. */
+  /** The name under which its Lua reads of a job. */
   readonly name: string;
   /** Its members of a status, as answers declare them. */
   readonly members: z.core.$ZodShape;
@@ -131,6 +131,7 @@ function statusOf(
     finishedAt: hasEnded(job) ? reading.time("finishedAt", job.finishedAt, null) : null,
     nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
     ...outcomeOf(reading, store, job),
+    ...heldOf(job.ofFeatures.held),
     effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
     ...countsOf(effects, counts),
   };
@@ -139,6 +140,20 @@ function statusOf(
     ...parts.map((part) => part.of(job.ofFeatures[part.name], options)),
   ) as JobStatus;
   return reading.unreadable.length === 0 ? status : withNote(status, reading.unreadable);
+}
+
+/** What the Lua of a feature returns of a job that it holds. */
+type Held = readonly [lane: string, behind: number, limit: number, windowMs?: number, until?: number];
+
+/** What a held job waits for, and for its turn. */
+function heldOf(read: unknown): Pick<JobStatus, "held"> {
+  if (read === undefined) return {};
+  const [lane, behind, limit, windowMs, until] = read as Held;
+  const rate = {
+    ...(windowMs !== undefined && { windowMs }),
+    ...(until !== undefined && { until: isoTime(until) }),
+  };
+  return { held: { lane, behind, limit, ...rate } };
 }
 
 /** Only where some are left out. */

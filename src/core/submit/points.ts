@@ -1,13 +1,20 @@
 import type { z } from "zod";
 import type { JobAdder } from "../bullmq/add/job-adder.ts";
-import type { QueueStore, WritableQueueStore } from "../bullmq/store/queue-store.ts";
+import type { QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
 import type { JobContract } from "../job/contract.ts";
+import type { KeyHolder } from "../job/job-id.ts";
 import type { FeatureOptions, Receipt } from "../job/submit-options.ts";
 
 /** What a feature adds to submissions. */
 export interface SubmitPoints {
   /** What a submission's options may say for it, by name. */
   readonly options?: Readonly<Record<string, z.ZodType>>;
+  /** Its options of the command that submits a job. */
+  readonly flags?: SubmitFlags;
+  /** Its members of a receipt, as answers declare them. */
+  readonly receipt?: z.core.$ZodShape;
+  /** How a submission ended, for people; undefined for one that it has nothing to say of. */
+  readonly receiptText?: (receipt: Receipt) => string | undefined;
   /** Reserves keys for its feature. At most one feature may define it. @returns why a client may not use this key; undefined if it may */
   readonly clientKeyFaultOf?: (key: string) => string | undefined;
   /** Those options as content: what means the same is written the same. */
@@ -19,6 +26,21 @@ export interface SubmitPoints {
    * @throws HoldfastError `INVALID_PAYLOAD`; `INVALID_REQUEST` for options that exclude each other
    */
   readonly partOf?: (contract: JobContract, payload: unknown, options: SentOptions) => JobPart | undefined;
+}
+
+/** Options of a command line, and what they say. */
+export interface SubmitFlags {
+  readonly flags: readonly (readonly [flags: string, help: string])[];
+  /** @throws HoldfastError `USAGE` */
+  read(given: GivenFlags): FeatureOptions;
+}
+
+/** Flags of a command line, by their names: `"debounce-ms"`. */
+export interface GivenFlags {
+  text(name: string): string | undefined;
+  texts(name: string): readonly string[] | undefined;
+  /** @throws HoldfastError `USAGE` for what is no number */
+  number(name: string): number | undefined;
 }
 
 /** What a submission's options say, to the core and to features. */
@@ -43,14 +65,17 @@ export interface JobPart {
 export interface WayIn {
   /** The option that asks for it. */
   readonly option: string;
+  /** Called for the first such job: other processes never load it. */
+  load(): Promise<OtherWay>;
+}
+
+export interface OtherWay {
   createAdder(store: WritableQueueStore): JobAdder;
   /**
-   * Called for a submission that was accepted before.
-   *
-   * @param store of the job's queue
-   * @returns the receipt, with what has become of the submission since
+   * @param holder what has the submission's key
+   * @returns the receipt, with what became of the submission
    */
-  onRepeat(store: QueueStore, receipt: Receipt): Promise<Receipt>;
+  receiptOf(stores: QueueStores, receipt: Receipt, holder: KeyHolder): Receipt | Promise<Receipt>;
 }
 
 /** Returns that many hexadecimal digits. Other purposes have other hashes. */

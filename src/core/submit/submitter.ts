@@ -16,10 +16,10 @@ import { keyFault } from "../job/idempotency-key.ts";
 import { type KeyHolder, keyHolder, newJobId } from "../job/job-id.ts";
 import type { Receipt } from "../job/submit-options.ts";
 import { fingerprintOf, keyedHash } from "./fingerprint.ts";
-import type { JobPart, SubmitPoints, WayIn } from "./points.ts";
+import type { JobPart, OtherWay, SubmitPoints, WayIn } from "./points.ts";
 import { type SubmissionOptions, timingOf } from "./submission.ts";
 import { openValidator, type Validate, type ValidSubmission } from "./validate.ts";
-import { openWays, requireWhole, wayInOf, withReplacement } from "./way-in.ts";
+import { openWays, requireWhole, wayInOf } from "./way-in.ts";
 
 /** The one path by which jobs come in: HTTP, command line, library, scheduler and handlers. */
 export interface Submitter {
@@ -59,9 +59,9 @@ export interface SubmitSteps {
   prepare(contract: JobContract): Promise<string>;
   /** The job of a submission, with all but its id. */
   jobOf(submission: ValidSubmission, secret: string): Omit<NewJob, "id">;
-  readonly openAdder: (adderOf: WayIn["createAdder"]) => AddJob;
-  /** Called for each job, as it is added or found. */
-  onSubmitted(receipt: Receipt): void;
+  readonly openAdder: (adderOf: OtherWay["createAdder"]) => AddJob;
+  /** Called for each job, as it is added or found. @param isNew whether this submission has added it */
+  onSubmitted(receipt: Receipt, isNew: boolean): void;
   onRefused(input: unknown, error: unknown): void;
 }
 
@@ -86,7 +86,7 @@ export function createSubmitter(
     prepare,
     jobOf: (submission, secret) => newJobOf(submission, secret, clock.now(), retentionMs),
     openAdder: (adderOf) => openTrailAdder(stores, adderOf),
-    onSubmitted: (receipt) => events.emit("job.submitted", receipt),
+    onSubmitted: (receipt, isNew) => events.emit("job.submitted", receipt, isNew),
     onRefused: (input, error) => events.emit("submission.refused", input, error),
   };
   const enqueue = openEnqueue(stores, steps);
@@ -102,11 +102,9 @@ export function createSubmitter(
     const { contract } = submission;
     const known = queueMemory.has(contract) ? secrets.of(contract.queue).known() : undefined;
     // All of it together must be done in time.
-    const receipt = await (known === undefined
+    return await (known === undefined
       ? inTime(prepare(contract).then((read) => enqueue(submission, content, read)))
       : enqueue(submission, content, known));
-    steps.onSubmitted(receipt);
-    return receipt;
   }
 
   const check = openCheck(application, steps, add);
@@ -155,29 +153,45 @@ type Enqueue = (submission: ValidSubmission, content: string, secret: string) =>
 /** Adds the job, or finds the one that has its key. */
 function openEnqueue(
   stores: ConnectedQueues["stores"],
-  { jobOf, openAdder }: Pick<SubmitSteps, "jobOf" | "openAdder">,
+  { jobOf, openAdder, onSubmitted }: Pick<SubmitSteps, "jobOf" | "openAdder" | "onSubmitted">,
 ): Enqueue {
   const addBy = openWays(openAdder);
-  return async (submission, content, secret) => {
-    const { contract } = submission;
-    const wayIn = wayInOf(submission);
-    const job = jobOf(submission, secret);
-    const dedupKey = job.dedup.key;
-    const fingerprint = fingerprintOf(secret, dedupKey, content);
+
+  /** Adds it where its key belongs. @returns the id that it was given, and what has its key */
+  async function place(
+    contract: JobContract,
+    wayIn: WayIn | undefined,
+    fingerprint: string,
+    job: Omit<NewJob, "id">,
+  ) {
     for (let tries = 1; ; tries += 1) {
-      const homes = stores.layouts.homesOf(contract, dedupKey);
+      const homes = stores.layouts.homesOf(contract, job.dedup.key);
       requireWhole(contract, stores.layouts, wayIn);
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
       try {
-        const holder = keyHolder(await addBy(wayIn)(homes, { id, ...job }));
-        if (!holder.submission.endsWith(fingerprint)) throw keyReused();
-        const receipt = receiptOf(submission, id, holder);
-        return withReplacement(stores, wayIn, receipt, holder);
+        return { id, holder: keyHolder(await addBy(wayIn)(homes, { id, ...job })) };
       } catch (error) {
         if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
       }
     }
+  }
+
+  return async (submission, content, secret) => {
+    const { contract } = submission;
+    const wayIn = wayInOf(submission);
+    const job = jobOf(submission, secret);
+    const fingerprint = fingerprintOf(secret, job.dedup.key, content);
+    const { id, holder } = await place(contract, wayIn, fingerprint, job);
+    if (!holder.submission.endsWith(fingerprint)) throw keyReused();
+    const own = receiptOf(submission, id, holder);
+    const receipt = wayIn === undefined ? own : await receiptBy(wayIn, stores, own, holder);
+    onSubmitted(receipt, holder.job === id);
+    return receipt;
   };
+}
+
+async function receiptBy({ load }: WayIn, ...of: Parameters<OtherWay["receiptOf"]>): Promise<Receipt> {
+  return await (await load()).receiptOf(...of);
 }
 
 /** @param id that this call has made */

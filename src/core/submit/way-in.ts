@@ -2,11 +2,8 @@ import { malformed } from "../../platform/lib/parse-json.ts";
 import type { AddJob } from "../bullmq/add/dedup-trail.ts";
 import { createJobAdder } from "../bullmq/add/job-adder.ts";
 import type { Layouts } from "../bullmq/store/partitions.ts";
-import type { QueueStores } from "../bullmq/store/queue-store.ts";
 import type { JobContract } from "../job/contract.ts";
-import { type KeyHolder, queueOfId } from "../job/job-id.ts";
-import type { Receipt } from "../job/submit-options.ts";
-import type { WayIn } from "./points.ts";
+import type { OtherWay, WayIn } from "./points.ts";
 import type { ValidSubmission } from "./validate.ts";
 
 /** Undefined for most jobs. */
@@ -17,15 +14,24 @@ export function wayInOf({ parts }: Pick<ValidSubmission, "parts">): WayIn | unde
 
 /** Opens each way in which jobs are added, once. */
 export function openWays(
-  openAdder: (adderOf: WayIn["createAdder"]) => AddJob,
+  openAdder: (adderOf: OtherWay["createAdder"]) => AddJob,
 ): (wayIn: WayIn | undefined) => AddJob {
   const addPlain = openAdder(createJobAdder);
   const others = new Map<WayIn, AddJob>();
   return (wayIn) => {
     if (wayIn === undefined) return addPlain;
-    const add = others.get(wayIn) ?? openAdder(wayIn.createAdder);
+    const add = others.get(wayIn) ?? openLater(wayIn, openAdder);
     others.set(wayIn, add);
     return add;
+  };
+}
+
+function openLater({ load }: WayIn, openAdder: (adderOf: OtherWay["createAdder"]) => AddJob): AddJob {
+  let opened: AddJob | undefined;
+  return async (homes, job) => {
+    const { createAdder } = await load();
+    opened ??= openAdder(createAdder);
+    return await opened(homes, job);
   };
 }
 
@@ -40,16 +46,4 @@ export function requireWhole({ queue }: JobContract, layouts: Layouts, wayIn: Wa
   if (partitions === 1) return;
   const message = `expected a queue without partitions, got "${queue}", which has ${partitions}`;
   throw malformed([{ pointer: `/options/${wayIn.option}`, message }]);
-}
-
-/** Adds to a receipt whether this submission has replaced another, or another this one. */
-export function withReplacement(
-  stores: QueueStores,
-  wayIn: WayIn | undefined,
-  receipt: Receipt,
-  { submission, job }: KeyHolder,
-): Receipt | Promise<Receipt> {
-  if (wayIn === undefined) return receipt;
-  if (receipt.duplicate) return wayIn.onRepeat(stores.of(queueOfId(job) ?? ""), receipt);
-  return submission === job ? receipt : { ...receipt, replaces: true };
 }

@@ -1,3 +1,4 @@
+import { features } from "../../features/index.ts";
 import type { ListedJob } from "../../features/job-status.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobPage, JobQuery } from "./job-operator.ts";
@@ -33,7 +34,7 @@ const columns: readonly (readonly [name: string, cell: (job: ListedJob) => strin
   ["type", ({ type }) => type],
   ["state", ({ state }) => state],
   ["idempotencyKey", ({ idempotencyKey }) => idempotencyKey],
-  ["tags", ({ tags }) => tags.join(" ")],
+  ...features.flatMap(({ columns: own = [] }) => own),
   ["attemptsMade", ({ attemptsMade }) => attemptsMade],
   ["maxAttempts", ({ maxAttempts }) => maxAttempts],
   ["submittedAt", ({ submittedAt }) => submittedAt],

@@ -7,7 +7,10 @@ import type { JobFilter, JobOrder } from "./job-filter.ts";
 import { codesForLua } from "./message-pattern.ts";
 
 /** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
-export type StoredFilter = Omit<JobFilter, "queue" | "state" | "tag" | "idempotencyKey">;
+export type StoredFilter = Pick<
+  JobFilter,
+  "type" | "code" | "errorText" | "messagePattern" | "keyPart" | "from" | "to" | "endedFrom" | "endedTo"
+>;
 
 /** A list of jobs in Redis. The jobs that wait are in two. */
 export type StateList = JobState | "held";
@@ -21,11 +24,13 @@ export const stateLists: readonly StateList[] = jobStates.flatMap((state) =>
   state === "waiting" ? (["waiting", "held"] as const) : [state],
 );
 
-/** What a search reads: a list of one state, or the jobs with one tag, of some states only. */
+/** What a search reads: a list of one state, or an index of jobs, of some states only. */
 export interface JobList {
   readonly queue: string;
-  readonly of: { readonly list: StateList } | { readonly tag: string; readonly states: readonly JobState[] };
-  /** @default ended and tagged jobs newest first, the others in the order in which they will run */
+  readonly of:
+    | { readonly list: StateList }
+    | { readonly index: string; readonly states: readonly JobState[] };
+  /** @default ended and indexed jobs newest first, the others in the order in which they will run */
   readonly order?: JobOrder | undefined;
 }
 
@@ -75,9 +80,9 @@ export async function findJobs(
   filter: StoredFilter,
   limit: number,
 ): Promise<FoundJobs> {
-  const key = "tag" in of ? keys.own(`tag:${of.tag}`) : keys[of.list];
-  const wanted = "tag" in of ? taggedFilter(of.states, filter) : stateFilter(of.list, filter, order);
-  const isFiltered = "tag" in of || Object.values(wanted).some((value) => value !== undefined);
+  const key = "index" in of ? keys.own(of.index) : keys[of.list];
+  const wanted = "index" in of ? indexedFilter(of.states, filter) : stateFilter(of.list, filter, order);
+  const isFiltered = "index" in of || Object.values(wanted).some((value) => value !== undefined);
   const most = Math.min(limit, SLICE);
   const slice = filter.messagePattern === undefined && filter.keyPart === undefined ? SLICE : SLOW_SLICE;
   const args = [kindOf(of, order), offset, anchor, score, isFiltered ? slice : most, most];
@@ -106,7 +111,7 @@ type ListKind =
   | "parents";
 
 function kindOf(of: JobList["of"], order: JobOrder | undefined): ListKind {
-  if ("tag" in of) return order === "oldest" ? "index-ascending" : "index";
+  if ("index" in of) return order === "oldest" ? "index-ascending" : "index";
   if (of.list === "active") return order === "newest" ? "by-id-descending" : "by-id";
   if (newestFirst.has(of.list)) return order === "oldest" ? "ascending" : "descending";
   if (order === "newest") return lists.has(of.list) ? "head" : "descending";
@@ -115,8 +120,8 @@ function kindOf(of: JobList["of"], order: JobOrder | undefined): ListKind {
   return lists.has(of.list) ? "list" : "ascending";
 }
 
-/** Tags are scored by submission. */
-function taggedFilter(states: readonly JobState[], { from, to, ...filter }: StoredFilter) {
+/** Indexes are scored by submission. */
+function indexedFilter(states: readonly JobState[], { from, to, ...filter }: StoredFilter) {
   const isAnyState = jobStates.every((state) => states.includes(state));
   return {
     ...errorFilter(filter),

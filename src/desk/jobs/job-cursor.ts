@@ -34,7 +34,7 @@ function isScore(list: JobList | undefined, score: string): boolean {
 function nameOf(list: JobList | undefined): string {
   if (list === undefined) return "";
   const { queue, of, order } = list;
-  return `${queue}/${"tag" in of ? `tag:${of.tag}` : of.list}${order === undefined ? "" : `/${order}`}`;
+  return `${queue}/${"index" in of ? of.index : of.list}${order === undefined ? "" : `/${order}`}`;
 }
 
 function fieldsIn(text: string): unknown[] {

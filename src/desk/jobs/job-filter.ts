@@ -2,8 +2,13 @@ import { z } from "zod";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { jobStates } from "../../core/job/job-state.ts";
-import type { ListedJob } from "../../features/job-status.ts";
-import { tagSchema } from "../../features/tags/feature.ts";
+import {
+  type FilteredJob,
+  type FilterMember,
+  type FilterOption,
+  filterMember,
+} from "../../core/status/filter-member.ts";
+import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { INSTANT_EXPECTED } from "./instant.ts";
@@ -14,37 +19,13 @@ const codes = Object.keys(errorCodes) as ErrorCode[];
 
 const PART_EXPECTED = "1 to 200 characters";
 
-type FilteredJob = Pick<
-  ListedJob,
-  "id" | "type" | "state" | "error" | "tags" | "submittedAt" | "finishedAt"
-> & {
-  readonly idempotencyKey?: string;
-};
-
-/** What a member of a filter may be, whether a job matches it, how it reads, and the option of commands that gives it. */
-interface Member<Schema, Wanted> {
-  readonly schema: Schema;
-  matches(job: FilteredJob, wanted: Wanted): boolean;
-  /** After "jobs". */
-  text(wanted: Wanted): string;
-  readonly option: FilterOption;
-}
-
-export interface FilterOption {
-  /** @example "--key-part <text>" */
-  readonly flags: string;
-  readonly help: string;
-  /** What its value must be. */
-  readonly expected: string;
-}
-
 function member<Schema extends z.ZodType>(
   schema: Schema,
-  matches: Member<Schema, NonNullable<z.output<Schema>>>["matches"],
-  text: Member<Schema, NonNullable<z.output<Schema>>>["text"],
+  matches: FilterMember<Schema, NonNullable<z.output<Schema>>>["matches"],
+  text: FilterMember<Schema, NonNullable<z.output<Schema>>>["text"],
   option: FilterOption,
 ) {
-  return { schema, matches, text, option };
+  return filterMember(schema, { matches, text, option });
 }
 
 const option = (flags: string, help: string, expected: string): FilterOption => ({ flags, help, expected });
@@ -86,16 +67,6 @@ const kinds = {
     (job, state) => job.state === state,
     (state) => `that are ${state}`,
     option("--state <state>", `one of ${jobStates.join(", ")}`, `one of ${jobStates.join(", ")}`),
-  ),
-  tag: member(
-    tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
-    ({ tags }, tag) => tags.includes(tag),
-    (tag) => `with the tag ${tag}`,
-    option(
-      "--tag <tag>",
-      "only jobs submitted with this tag",
-      "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit",
-    ),
   ),
   code: member(
     z
@@ -185,7 +156,12 @@ const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
   ),
 });
 
-type Members = typeof kinds & ReturnType<typeof instantsBy>;
+type FeatureMembers = All<
+  Extract<ListedFeature, { readonly filters: Readonly<Record<string, FilterMember>> }>["filters"]
+>;
+const ofFeatures = Object.assign({}, ...features.map(({ filters }) => filters)) as FeatureMembers;
+
+type Members = typeof kinds & FeatureMembers & ReturnType<typeof instantsBy>;
 
 function schemasOf<Own extends Readonly<Record<string, { readonly schema: z.ZodType }>>>(members: Own) {
   const schemas = Object.entries(members).map(([key, { schema }]) => [key, schema]);
@@ -193,13 +169,13 @@ function schemasOf<Own extends Readonly<Record<string, { readonly schema: z.ZodT
 }
 
 /** The members of a filter in a query, for schemas that have more. */
-export const jobFilterQuery = schemasOf({ ...kinds, ...instantsBy(instantInQuery) });
+export const jobFilterQuery = schemasOf({ ...kinds, ...ofFeatures, ...instantsBy(instantInQuery) });
 
 const instants = instantsBy(instantInBody);
 /** The members whose options are instants, or ages that count back from Redis's clock. */
 export const instantMembers: readonly string[] = Object.keys(instants);
 
-const members: Members = { ...kinds, ...instants };
+const members: Members = { ...kinds, ...ofFeatures, ...instants };
 /** The options of commands that choose jobs, by the member that each gives. */
 export const filterOptions: readonly (readonly [member: string, option: FilterOption])[] = Object.entries(
   members,
@@ -210,14 +186,33 @@ export const jobFilterSchema = z.strictObject(schemasOf(members));
 export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
 export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
 
-function wantedOf(filter: JobFilter): (readonly [Member<unknown, unknown>, unknown])[] {
+type AnyMember = FilterMember<z.ZodType, unknown>;
+
+function wantedOf(filter: JobFilter): (readonly [AnyMember, unknown])[] {
   return (Object.keys(members) as (keyof Members)[])
     .filter((key) => filter[key] !== undefined)
-    .map((key) => [members[key] as Member<unknown, unknown>, filter[key]]);
+    .map((key) => [members[key] as AnyMember, filter[key]]);
 }
 
 export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
   return wantedOf(filter).every(([{ matches }, wanted]) => matches(job, wanted));
+}
+
+/** A set that has the jobs of one member. Redis reads it, and knows nothing else of that member. */
+export function indexIn(filter: JobFilter): string | undefined {
+  return wantedOf(filter)
+    .map(([{ index }, wanted]) => index?.(wanted))
+    .find((index) => index !== undefined);
+}
+
+/** Whether Redis alone cannot decide which jobs match. */
+export function mustRead(filter: JobFilter): boolean {
+  const { messagePattern, idempotencyKey } = filter;
+  if ((messagePattern ?? idempotencyKey) !== undefined) return true;
+  const own = Object.entries<AnyMember>(ofFeatures).filter(
+    ([name]) => filter[name as keyof JobFilter] !== undefined,
+  );
+  return own.length > 1 || own.some(([, { index }]) => index === undefined);
 }
 
 export function containsText(text: string, part: string): boolean {

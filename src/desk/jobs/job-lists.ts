@@ -11,7 +11,14 @@ import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
-import { containsText, type JobFilter, type JobOrder, matchesFilter } from "./job-filter.ts";
+import {
+  containsText,
+  indexIn,
+  type JobFilter,
+  type JobOrder,
+  matchesFilter,
+  mustRead,
+} from "./job-filter.ts";
 import { readFailures } from "./job-record.ts";
 import { redact, redactionOf } from "./redact.ts";
 
@@ -84,9 +91,7 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
 
   /** Redis alone decides, except about keys and about errors. */
   async function idsMatching(ids: readonly string[], filter: JobFilter): Promise<readonly string[]> {
-    const { messagePattern, idempotencyKey } = filter;
-    if (messagePattern === undefined && idempotencyKey === undefined)
-      return await withTexts(stores, ids, filter);
+    if (!mustRead(filter)) return await withTexts(stores, ids, filter);
     return (await readMatching(ids, filter)).map(({ id }) => id);
   }
 
@@ -216,7 +221,7 @@ function startOf(lists: readonly JobList[], list: number): Position | undefined 
   return list < lists.length ? { list, at: LIST_START } : undefined;
 }
 
-/** What has to be read, partition by partition: the jobs of a tag, otherwise those of each state. */
+/** What has to be read, partition by partition: those of an index, otherwise those of each state. */
 function listsOf(
   stores: QueueStores,
   application: ListedApplication,
@@ -225,9 +230,9 @@ function listsOf(
 ): JobList[] {
   const states = among.filter((state) => isPossible(state, filter));
   if (states.length === 0) return [];
-  const { tag } = filter;
+  const index = indexIn(filter);
   const partitions = partitionsOf(stores, application, filter);
-  if (tag !== undefined) return partitions.map((queue) => ({ queue, of: { tag, states } }));
+  if (index !== undefined) return partitions.map((queue) => ({ queue, of: { index, states } }));
   const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
   return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
 }

@@ -1,23 +1,17 @@
 import { z } from "zod";
 import type { Receipt } from "../../core/job/submit-options.ts";
+import { type All, features, type ListedFeature } from "../../features/index.ts";
+
+type ReceiptMembers = All<Extract<ListedFeature, { readonly receipt: z.core.$ZodShape }>["receipt"]>;
+
+const ofFeatures = Object.assign({}, ...features.map(({ receipt }) => receipt)) as ReceiptMembers;
 
 export const receiptSchema = z.object({
   id: z.string().meta({ examples: ["default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f"] }),
   type: z.string().meta({ examples: ["welcome-email"] }),
   idempotencyKey: z.string().meta({ examples: ["signup-42"] }),
   duplicate: z.boolean(),
-  replaces: z
-    .literal(true)
-    .optional()
-    .meta({ description: "Only where it replaced the payload of a job that waited, whose id this is." }),
-  replacedBy: z
-    .string()
-    .optional()
-    .meta({
-      description:
-        "Only of a repeated submission whose payload was replaced, while its job is kept: the idempotency key of the submission that replaced it.",
-      examples: ["search-index-43"],
-    }),
+  ...ofFeatures,
   statusUrl: z.string().meta({ examples: ["/jobs/default_019ab3c2-7c1e-7d3a-9a54-5f2b8c1d0e6f/status"] }),
 });
 

@@ -5,8 +5,8 @@ import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { formatRate } from "../../core/define/queue-settings.ts";
 import { type Application, dividedFaults, type QueueLimits } from "../../core/job/application.ts";
 import type { JobContract } from "../../core/job/contract.ts";
-import { declarations } from "../../features/declared.ts";
 import { addMark } from "../../features/history/marks.ts";
+import { features } from "../../features/index.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
@@ -203,6 +203,6 @@ function requireEnough(name: string, partitions: number, found: number | undefin
 }
 
 function requireDivisible(jobs: Iterable<JobContract>, name: string, partitions: number): void {
-  const faults = dividedFaults(declarations, jobs, (queue) => (queue === name ? partitions : 1));
+  const faults = dividedFaults(features, jobs, (queue) => (queue === name ? partitions : 1));
   if (faults.length > 0) throw new HoldfastError("PARTITIONS_REFUSED", faults.join("\n"));
 }

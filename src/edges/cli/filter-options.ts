@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { jobStates } from "../../core/job/job-state.ts";
+import type { FilterOption } from "../../core/status/filter-member.ts";
 import type { DoubtFilter } from "../../desk/doubts/doubts-many.ts";
 import { INSTANT_EXPECTED, instantOf } from "../../desk/jobs/instant.ts";
 import {
-  type FilterOption,
   filterOptions,
   instantMembers,
   type JobFilter,

@@ -17,9 +17,7 @@ export type {
   Submission,
   SubmitResult,
 } from "../../desk/job-types.ts";
-// Members of public types that features declare.
-export type {} from "../../features/declared.ts";
-export type { Flow, FlowChild, FlowParent, FlowReceipt, OnChildFailure } from "../../features/flows/flow.ts";
+export type * from "../../features/index.ts";
 export type { ErrorCode } from "../../platform/errors/error-codes.ts";
 export type { Issue, Problem } from "../../platform/errors/holdfast-error.ts";
 export { HoldfastError } from "../../platform/errors/public-error.ts";

@@ -100,11 +100,12 @@ function itemOf(job: JobName, submission: Submission<unknown>): Item {
 
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(job: JobName, submission: Submission<unknown>): string {
-  const { payload, idempotencyKey, delayMs, priority, startWithinMs, tags, debounce } = submission;
+  const { payload, idempotencyKey, ...given } = submission;
   const type = typeof job === "string" ? job : job.type;
   const runAt = isoOption("options/runAt", submission.runAt);
   const startBy = isoOption("options/startBy", submission.startBy);
-  const options = { delayMs, runAt, priority, startBy, startWithinMs, tags, debounce };
+  // The API knows all options, and refuses others.
+  const options = { ...given, runAt, startBy };
   try {
     return JSON.stringify({ type, payload, idempotencyKey, options });
   } catch (cause) {
@@ -120,15 +121,7 @@ function resultsIn(answer: unknown, count: number): unknown[] {
 }
 
 function receiptOf(answer: unknown): Receipt {
-  const { id, type, idempotencyKey, duplicate, replaces, replacedBy } = answer as Receipt;
-  if (typeof id === "string" && typeof duplicate === "boolean")
-    return {
-      id,
-      type,
-      idempotencyKey,
-      duplicate,
-      ...(replaces !== undefined && { replaces }),
-      ...(replacedBy !== undefined && { replacedBy }),
-    };
+  const { statusUrl: _, ...receipt } = answer as Receipt & { readonly statusUrl?: unknown };
+  if (typeof receipt.id === "string" && typeof receipt.duplicate === "boolean") return receipt;
   throw notHoldfast("no receipt");
 }

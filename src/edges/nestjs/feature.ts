@@ -2,8 +2,8 @@ import type { DynamicModule } from "@nestjs/common";
 import type { ModulesContainer } from "@nestjs/core";
 import { type Application, dividedFaults } from "../../core/job/application.ts";
 import type { JobContract } from "../../core/job/contract.ts";
-import { declarations } from "../../features/declared.ts";
 import { defineConfig } from "../../features/define.ts";
+import { features } from "../../features/index.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 /** The module that a feature's contracts are in. */
@@ -35,7 +35,7 @@ export function withFeatures(application: Application, modules: ModulesContainer
   if (added.size === 0) return application;
   const { jobs, queues } = defineConfig({ jobs: [...application.jobs.values(), ...added] });
   const partitionsOf = (queue: string) => application.queueSettings.get(queue)?.partitions ?? 1;
-  const faults = dividedFaults(declarations, jobs.values(), partitionsOf);
+  const faults = dividedFaults(features, jobs.values(), partitionsOf);
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
   return { ...application, jobs, queues };
 }

@@ -1,5 +1,4 @@
-import type { WorkerQueues } from "../../core/run/worker-options.ts";
-import type { FailedAttempt } from "../../features/hooks/feature.ts";
+import type { FailedAttempt, WorkerQueues } from "../../core/run/worker-options.ts";
 import type { Environment } from "../../platform/config/settings.ts";
 import type { WithLogger } from "../../platform/lib/logger.ts";
 

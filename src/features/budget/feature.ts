@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
 
 declare module "../../core/job/declarations.ts" {
@@ -19,13 +18,9 @@ declare module "../../core/job/declarations.ts" {
   }
 }
 
-export const declaredBudget: Declaration = {
-  ofJob: { keepBytes: { accepts: z.number().int().min(1_000).max(1e15) } },
-};
-
-/** How much of Redis's memory ended jobs may take. */
+/** @internal How much of Redis's memory ended jobs may take. */
 export const budget: Feature = {
   name: "budget",
-  ...declaredBudget,
+  ofJob: { keepBytes: { accepts: z.number().int().min(1_000).max(1e15) } },
   inWorker: () => import("./budget-sweep.ts"),
 };

@@ -9,8 +9,10 @@ import {
   type ScriptArgs,
 } from "../../core/bullmq/add/job-adder.ts";
 import type { QueueStore, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
 import { readKey } from "../../core/status/read-keys.ts";
+import type { OtherWay } from "../../core/submit/points.ts";
 import { inTime, redisFull } from "../../platform/redis/redis-errors.ts";
 import { either, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
@@ -25,7 +27,7 @@ type Answer = Holder | readonly [id: string];
 const NONE_SEEN: Seen = ["", "", ""];
 
 /** Adds jobs, or replaces those that wait. */
-export function createDebouncedAdder(store: WritableQueueStore): JobAdder {
+function createDebouncedAdder(store: WritableQueueStore): JobAdder {
   const add = openAdding<Args, Answer>(store, script);
   return {
     async add(job) {
@@ -46,9 +48,17 @@ function isOther(answer: Answer): answer is readonly [id: string] {
   return Array.isArray(answer);
 }
 
-/** Adds to the receipt of a repeated submission which one has replaced it, as long as the job is kept. */
-export async function withReplacer(store: QueueStore, receipt: Receipt): Promise<Receipt> {
+/** Adds which submission has replaced the payload of a repeated one, as long as the job is kept. */
+async function withReplacer(store: QueueStore, receipt: Receipt): Promise<Receipt> {
   const found = await inTime(readKey(store, receipt.id));
   const key = found?.key;
   return key === undefined || key === receipt.idempotencyKey ? receipt : { ...receipt, replacedBy: key };
 }
+
+export const debouncing: OtherWay = {
+  createAdder: createDebouncedAdder,
+  receiptOf(stores, receipt, { submission, job }) {
+    if (receipt.duplicate) return withReplacer(stores.of(queueOfId(job) ?? ""), receipt);
+    return submission === job ? receipt : { ...receipt, replaces: true };
+  },
+};

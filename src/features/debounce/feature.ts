@@ -3,8 +3,8 @@ import type { Feature } from "../../core/feature.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { WayIn } from "../../core/submit/points.ts";
 import { YEAR_MS } from "../../core/submit/submission.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { createDebouncedAdder, withReplacer } from "./debounced-adder.ts";
 
 /** Of several submissions in a row, only the latest runs. */
 export interface Debounce {
@@ -26,6 +26,24 @@ declare module "../../core/job/submit-options.ts" {
      * @example { key: "document-7", ms: 5_000, maxMs: 60_000 }
      */
     readonly debounce?: Debounce;
+  }
+}
+
+declare module "../../core/job/submit-options.ts" {
+  interface FeatureReceipt {
+    /** Present where this submission replaced the payload of a job that waited: `id` is that job's. */
+    readonly replaces?: true;
+    /**
+     * The idempotency key of the later submission that replaced the payload of this one. Only where a submission is repeated, and as long as
+     * the job is kept.
+     */
+    readonly replacedBy?: string;
+  }
+}
+
+declare module "../../core/job/job-status.ts" {
+  interface FeatureStatus {
+    replaced?: number | undefined;
   }
 }
 
@@ -59,12 +77,11 @@ const debounceSchema = z
 
 const wayIn: WayIn = {
   option: "debounce",
-  createAdder: createDebouncedAdder,
-  onRepeat: withReplacer,
+  load: async () => (await import("./debounced-adder.ts")).debouncing,
 };
 
-/** Of several submissions in a row, only the latest runs. */
-export const debounce: Feature = {
+/** @internal Of several submissions in a row, only the latest runs. */
+export const debounce = {
   name: "debounce",
   options: {
     debounce: debounceSchema.optional().meta({
@@ -86,7 +103,63 @@ export const debounce: Feature = {
       travel: (hash) => ({ extras: { debounce: `${hash("debounce", `${type}\0${key}`, 32)} ${maxMs}` } }),
     };
   },
-};
+  flags: {
+    flags: [
+      ["--debounce-key <key>", "replace the job of this key that waits, if there is one"],
+      ["--debounce-ms <ms>", "with it: milliseconds that must pass without another submission"],
+      [
+        "--debounce-max-ms <ms>",
+        "with both: milliseconds after the first submission when it may run at last",
+      ],
+    ],
+    read(given) {
+      const [key, ms, maxMs] = [
+        given.text("debounce-key"),
+        given.number("debounce-ms"),
+        given.number("debounce-max-ms"),
+      ];
+      if (key === undefined && ms === undefined && maxMs === undefined) return {};
+      if (key === undefined || ms === undefined)
+        throw new HoldfastError("USAGE", "expected both of --debounce-key and --debounce-ms");
+      return { debounce: { key, ms, ...(maxMs !== undefined && { maxMs }) } };
+    },
+  },
+  receipt: {
+    replaces: z
+      .literal(true)
+      .optional()
+      .meta({ description: "Only where it replaced the payload of a job that waited, whose id this is." }),
+    replacedBy: z
+      .string()
+      .optional()
+      .meta({
+        description:
+          "Only of a repeated submission whose payload was replaced, while its job is kept: the idempotency key of the submission that replaced it.",
+        examples: ["search-index-43"],
+      }),
+  },
+  receiptText({ id, replaces, replacedBy }) {
+    if (replaces) return `accepted ${id}, in place of an earlier submission`;
+    return replacedBy === undefined ? undefined : `duplicate of ${id}, replaced by ${replacedBy}`;
+  },
+  // Theirs was the same debounce key.
+  lines: ({ replaced }) => [
+    [
+      "replaced",
+      replaced === undefined ? null : `${replaced} earlier ${replaced === 1 ? "submission" : "submissions"}`,
+    ],
+  ],
+  status: {
+    name: "debounce",
+    members: {
+      replaced: z.int().optional().meta({
+        description:
+          "Only where any: how many earlier submissions were replaced. The job has the payload, options and idempotency key of the latest.",
+      }),
+    },
+    of: (read) => (typeof read === "number" ? { replaced: read } : {}),
+  },
+} as const satisfies Feature;
 
 function excluded(name: string) {
   const message = `expected either options.debounce or options.${name}, got both`;

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
 import { calledForPayload, functionSchema, payloadKey, payloadRefused, shown } from "../payload-key.ts";
 
@@ -31,12 +30,6 @@ declare module "../../core/job/declarations.ts" {
   }
 }
 
-export const declaredFairness: Declaration = {
-  ofJob: {
-    fairness: { accepts: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }) },
-  },
-};
-
 const WEIGHT_MIN = 0.01;
 const WEIGHT_MAX = 100;
 
@@ -49,10 +42,12 @@ function fairShareOf({ key: keyOf, weight: weightOf = () => 1 }: Fairness, paylo
   throw payloadRefused(`fairness.weight: ${expected}, got ${shown(weight)}`);
 }
 
-/** Shares a queue's capacity among tenants. */
+/** @internal Shares a queue's capacity among tenants. */
 export const fairness: Feature = {
   name: "fairness",
-  ...declaredFairness,
+  ofJob: {
+    fairness: { accepts: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }) },
+  },
   partOf({ fairness }, payload) {
     if (fairness === undefined) return undefined;
     const { key, weight } = fairShareOf(fairness, payload);

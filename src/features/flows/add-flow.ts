@@ -178,7 +178,7 @@ class FlowSubmission {
     if (!holder.endsWith(fingerprint)) return undefined;
     const { type, envelope } = job;
     const receipt = { id: holder, type, idempotencyKey: envelope.key, duplicate: holder !== id };
-    this.#steps.onSubmitted(receipt);
+    this.#steps.onSubmitted(receipt, !receipt.duplicate);
     return receipt;
   }
 

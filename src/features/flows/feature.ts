@@ -1,7 +1,10 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
+import type { JobStatus } from "../../core/job/job-status.ts";
 import { type Child, type ChildType, type OnChildFailure, onChildFailures } from "./flow.ts";
+import { flowsStatus } from "./status.ts";
+
+export type * from "./flow.ts";
 
 declare module "../../core/job/declarations.ts" {
   interface JobDeclarations<Payload> {
@@ -31,13 +34,25 @@ declare module "../../core/job/attempt.ts" {
   }
 }
 
-export const declaredChildFailure: Declaration = {
-  ofJob: { onChildFailure: { accepts: z.enum(onChildFailures), otherwise: "fail" } },
-};
-
-/** Jobs that run when others have ended. */
-export const flows: Feature = {
+/** @internal Jobs that run when others have ended. */
+export const flows = {
   name: "flows",
-  ...declaredChildFailure,
+  ofJob: { onChildFailure: { accepts: z.enum(onChildFailures), otherwise: "fail" } },
+  status: flowsStatus,
+  lines: ({ parentId, children }) => [
+    ["parent", parentId ?? null],
+    ["children", children === undefined ? null : childrenText(children)],
+  ],
   inWorker: () => import("./in-worker.ts"),
-};
+} as const satisfies Feature;
+
+function childrenText({
+  total,
+  waiting,
+  completed,
+  failed,
+  isWhole,
+}: NonNullable<JobStatus["children"]>): string {
+  const counts = `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
+  return isWhole ? counts : `${counts}; half submitted`;
+}

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { keyFault } from "../../core/job/idempotency-key.ts";
+import { nextKey, nextNameFault } from "../../core/job/next-key.ts";
 import type { SubmitPoints } from "../../core/submit/points.ts";
 import { submissionOf, submissionSchemaOf } from "../../core/submit/submission.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";
@@ -7,7 +8,6 @@ import { wayInOf } from "../../core/submit/way-in.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { schemaIssues } from "../../platform/lib/schema.ts";
-import { nextKey, nextNameFault } from "../next-key.ts";
 import { type Flow, type OnChildFailure, onChildFailures } from "./flow.ts";
 
 export const CHILDREN_MAX = 10_000;

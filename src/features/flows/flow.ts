@@ -1,13 +1,14 @@
 import type { Failure } from "../../core/job/failure.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
+import type { NextOptions } from "../../core/job/next-key.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
-import type { NextOptions } from "../next-key.ts";
 
 /**
  * What a failed child means. `fail`: its parent fails at once with `CHILD_FAILED`, and does not run. `continue`: its parent runs when all
  * children have ended, and sees which failed.
  */
+/** @internal */
 export const onChildFailures = ["fail", "continue"] as const;
 export type OnChildFailure = (typeof onChildFailures)[number];
 
@@ -32,7 +33,7 @@ export interface ChildType<Result> {
 
 /** The job that runs when all children have ended. */
 export interface FlowParent<PayloadIn = unknown>
-  extends Pick<SubmitOptions, "idempotencyKey" | "priority" | "startBy" | "tags"> {
+  extends Omit<SubmitOptions, "delayMs" | "runAt" | "startWithinMs"> {
   readonly job: ProducibleJob<PayloadIn>;
   readonly payload: NoInfer<PayloadIn>;
 }

@@ -1,7 +1,7 @@
 import type { Feature } from "../../core/feature.ts";
 import { countSubmissions } from "./history-writer.ts";
 
-/** What happened to jobs, by type and minute. */
+/** @internal What happened to jobs, by type and minute. */
 export const history: Feature = {
   name: "history",
   inSubmitter: (process) => [countSubmissions(process)],

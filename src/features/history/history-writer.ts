@@ -31,9 +31,9 @@ export function countSubmissions({ events, stores, jobs }: SubmittingProcess): R
     writers.set(queue, writer);
     return writer;
   };
-  events.on("job.submitted", ({ type, duplicate, replaces }) => {
+  events.on("job.submitted", ({ type }, isNew) => {
     const contract = jobs.get(type);
-    if (!duplicate && !replaces && contract !== undefined) writerOf(contract.queue).of(type).add("submitted");
+    if (isNew && contract !== undefined) writerOf(contract.queue).of(type).add("submitted");
   });
   return { stop: stopOnce(() => stopAll([...writers.values()])) };
 }

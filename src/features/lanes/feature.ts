@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
 import { functionSchema, payloadKey, wholeQueuesFor } from "../payload-key.ts";
 
@@ -32,7 +31,9 @@ declare module "../../core/job/declarations.ts" {
 
 const LIMIT_MAX = 1_000;
 
-export const declaredConcurrency: Declaration = {
+/** @internal At most so many jobs of one concurrency key are under way. */
+export const lanes: Feature = {
+  name: "lanes",
   ofJob: {
     concurrency: {
       accepts: z.strictObject({
@@ -42,12 +43,6 @@ export const declaredConcurrency: Declaration = {
     },
   },
   ...wholeQueuesFor("concurrency"),
-};
-
-/** At most so many jobs of one concurrency key are under way. */
-export const lanes: Feature = {
-  name: "lanes",
-  ...declaredConcurrency,
   partOf({ concurrency }, payload) {
     if (concurrency === undefined) return undefined;
     const { limit } = concurrency;

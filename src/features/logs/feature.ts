@@ -3,7 +3,7 @@ import type { Feature } from "../../core/feature.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import type { Running } from "../../platform/lib/running.ts";
 
-/** A process logs what happens to its jobs. */
+/** @internal A process logs what happens to its jobs. */
 export const logs: Feature = {
   name: "logs",
   inSubmitter: ({ events, log }) => (log === undefined ? [] : [logSubmissions(events, log)]),

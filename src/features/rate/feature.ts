@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Declaration } from "../../core/define/declaration.ts";
 import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
 import type { Feature } from "../../core/feature.ts";
 import { functionSchema, payloadKey, wholeQueuesFor } from "../payload-key.ts";
@@ -42,7 +41,9 @@ const rateSchema = z.string().refine((text) => {
   return rate !== undefined && rate.count <= COUNT_MAX;
 }, `expected ${RATE_EXPECTED}, of at most ${COUNT_MAX} starts`);
 
-export const declaredRate: Declaration = {
+/** @internal At most so many jobs of one key start in a time. */
+export const rate: Feature = {
+  name: "rate",
   ofJob: {
     rate: {
       accepts: z.strictObject({
@@ -52,12 +53,6 @@ export const declaredRate: Declaration = {
     },
   },
   ...wholeQueuesFor("rate"),
-};
-
-/** At most so many jobs of one key start in a time. */
-export const rate: Feature = {
-  name: "rate",
-  ...declaredRate,
   partOf({ rate: declared }, payload) {
     if (declared === undefined) return undefined;
     const { count: limit = 1, perMs: windowMs = 1 } = parseRate(declared.limit) ?? {};

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
+import { filterMember } from "../../core/status/filter-member.ts";
 
 declare module "../../core/job/submit-options.ts" {
   interface FeatureOptions {
@@ -14,11 +15,17 @@ declare module "../../core/job/submit-options.ts" {
   }
 }
 
+declare module "../../core/job/job-status.ts" {
+  interface FeatureStatus {
+    tags: string[];
+  }
+}
+
 const TAGS_MAX = 10;
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,63}$/;
 
 /** What people find jobs by, e.g. `customer:42`. */
-export const tagSchema = z
+const tagSchema = z
   .string()
   .regex(TAG, "expected 1 to 64 letters, digits and . _ : @ / -, the first a letter or digit");
 
@@ -27,8 +34,8 @@ const tagsSchema = z
   .max(TAGS_MAX)
   .refine((tags) => new Set(tags).size === tags.length, "expected each tag once");
 
-/** What people find jobs by. */
-export const tags: Feature = {
+/** @internal What people find jobs by. */
+export const tags = {
   name: "tags",
   options: {
     tags: tagsSchema.optional().meta({
@@ -41,4 +48,33 @@ export const tags: Feature = {
   partOf: (_contract, _payload, { tags = [] }) =>
     tags.length > 0 ? { travel: () => ({ extras: { tags }, stored: { tags } }) } : undefined,
   inWorker: () => import("./in-worker.ts"),
-};
+  flags: {
+    flags: [["--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10"]],
+    read(given) {
+      const tags = given.texts("tag");
+      return tags === undefined ? {} : { tags };
+    },
+  },
+  lines: ({ tags }) => [["tags", tags.join(", ") || null]],
+  columns: [["tags", ({ tags }) => tags.join(" ")]],
+  filters: {
+    tag: filterMember(
+      tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
+      {
+        matches: ({ tags }, tag) => tags.includes(tag),
+        text: (tag) => `with the tag ${tag}`,
+        option: {
+          flags: "--tag <tag>",
+          help: "only jobs submitted with this tag",
+          expected: "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit",
+        },
+        index: (tag) => `tag:${tag}`,
+      },
+    ),
+  },
+  status: {
+    name: "tags",
+    members: { tags: z.array(z.string()).meta({ description: "What it was submitted with." }) },
+    of: (_, { tags }) => ({ tags: Array.isArray(tags) ? tags.map(String) : [] }),
+  },
+} as const satisfies Feature;

@@ -1,9 +1,24 @@
+import { repeated } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
-import { declaredSchedules } from "./declared.ts";
+import type { Schedule } from "./define-schedule.ts";
 import { tickKeyFault } from "./tick-keys.ts";
 
+declare module "../../core/job/declarations.ts" {
+  interface ApplicationDeclarations {
+    /** Schedules from `defineSchedule`. @default none */
+    readonly schedules: readonly Schedule[];
+  }
+}
+
+/** @internal What an application declares for its schedulers. */
 export const schedules: Feature = {
   name: "schedules",
-  ...declaredSchedules,
+  ofApplication: { schedules: { otherwise: [] } },
+  faultsOf: ({ jobs, schedules = [] }) => [
+    ...repeated(schedules.map(({ name }) => name)).map((name) => `schedule "${name}": declared twice`),
+    ...schedules
+      .filter(({ job }) => !jobs.includes(job))
+      .map(({ name, job }) => `schedule "${name}": its job "${job.type}" is not listed in jobs`),
+  ],
   clientKeyFaultOf: tickKeyFault,
 };

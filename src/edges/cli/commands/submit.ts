@@ -1,11 +1,14 @@
 import type { Command } from "commander";
 import type { Receipt } from "../../../core/job/submit-options.ts";
+import type { GivenFlags } from "../../../core/submit/points.ts";
+import { features } from "../../../features/index.ts";
 import { withSubmitPath } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { requireDeclared } from "../known-names.ts";
 import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { printHint, printOutcome } from "../screen/output.ts";
 
+/** Features add flags of their own. */
 interface SubmitCommandOptions {
   readonly key?: string;
   readonly payload?: string;
@@ -14,18 +17,14 @@ interface SubmitCommandOptions {
   readonly delayMs?: string;
   readonly runAt?: string;
   readonly priority?: string;
-  readonly tag?: readonly string[];
   readonly startBy?: string;
   readonly startWithinMs?: string;
-  readonly debounceKey?: string;
-  readonly debounceMs?: string;
-  readonly debounceMaxMs?: string;
   readonly json?: true;
 }
 
 export function addSubmitCommand(program: Command): void {
-  program
-    .command("submit")
+  const command = program.command("submit");
+  command
     .description("submit jobs without HTTP, by the same rules")
     .argument("[type]", "the job's type; with --from, the type of lines without one")
     .option("--key <key>", "the idempotency key: what this request means")
@@ -37,13 +36,6 @@ export function addSubmitCommand(program: Command): void {
     .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
     .option("--start-within-ms <ms>", "the same, in milliseconds from when it may run")
     .option("--priority <n>", "0: none; otherwise lower runs sooner")
-    .option("--tag <tag...>", "what people find the job by, e.g. customer:42; at most 10")
-    .option("--debounce-key <key>", "replace the job of this key that waits, if there is one")
-    .option("--debounce-ms <ms>", "with it: milliseconds that must pass without another submission")
-    .option(
-      "--debounce-max-ms <ms>",
-      "with both: milliseconds after the first submission when it may run at last",
-    )
     .option("--json", "print the outcome as JSON")
     .addHelpText(
       "after",
@@ -54,7 +46,10 @@ Examples:
   holdfast submit --flow book.json             # safe to run again: it adds what is missing`,
     )
     .action(submit);
+  for (const [flags, help] of ownFlags) command.option(flags, help);
 }
+
+const ownFlags = features.flatMap(({ flags }) => flags?.flags ?? []);
 
 async function submit(type: string | undefined, options: SubmitCommandOptions): Promise<void> {
   if (options.flow !== undefined) return await submitFlow(options.flow, type, options);
@@ -74,13 +69,13 @@ async function submit(type: string | undefined, options: SubmitCommandOptions): 
   if (!options.json) printHint(`follow it: holdfast status ${receipt.id} --watch`);
 }
 
-function outcomeText({ id, duplicate, replaces, replacedBy }: Receipt): string {
-  if (replaces) return `accepted ${id}, in place of an earlier submission`;
-  if (replacedBy !== undefined) return `duplicate of ${id}, replaced by ${replacedBy}`;
-  return `${duplicate ? "duplicate of" : "accepted"} ${id}`;
+function outcomeText(receipt: Receipt): string {
+  const { id, duplicate } = receipt;
+  const own = features.map(({ receiptText }) => receiptText?.(receipt)).find((text) => text !== undefined);
+  return own ?? `${duplicate ? "duplicate of" : "accepted"} ${id}`;
 }
 
-const OF_ONE_JOB = [
+const OF_ONE_JOB: readonly string[] = [
   "key",
   "payload",
   "delayMs",
@@ -88,11 +83,18 @@ const OF_ONE_JOB = [
   "priority",
   "startBy",
   "startWithinMs",
-  "tag",
-  "debounceKey",
-  "debounceMs",
-  "debounceMaxMs",
-] as const;
+  ...ownFlags.map(([flags]) => memberOf(nameOf(flags))),
+];
+
+/** @example "--debounce-ms <ms>" → "debounce-ms" */
+function nameOf(flags: string): string {
+  return flags.replace(/^--| .*/g, "");
+}
+
+/** As commander names what an option gives. */
+function memberOf(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
 
 async function submitFlow(
   file: string,
@@ -110,7 +112,7 @@ async function submitFlow(
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
-  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs, tag } = options;
+  const { key, payload, delayMs, runAt, priority, startBy, startWithinMs } = options;
   if (type === undefined || key === undefined || payload === undefined) {
     throw usage("expected TYPE, --key and --payload, or --from FILE, or --flow FILE (add --help for help)");
   }
@@ -123,27 +125,36 @@ async function readSubmission(type: string | undefined, options: SubmitCommandOp
       ...(runAt !== undefined && { runAt }),
       ...(priority !== undefined && { priority: parseNumber("--priority", priority) }),
       ...(startBy !== undefined && { startBy }),
-      ...(tag !== undefined && { tags: tag }),
       ...(startWithinMs !== undefined && { startWithinMs: parseNumber("--start-within-ms", startWithinMs) }),
-      ...debounceIn(options),
+      ...ownOptions(options),
     },
   };
 }
 
-function debounceIn({ debounceKey: key, debounceMs, debounceMaxMs }: SubmitCommandOptions) {
-  if ((key ?? debounceMs ?? debounceMaxMs) === undefined) return {};
-  if (key === undefined || debounceMs === undefined)
-    throw usage("expected both of --debounce-key and --debounce-ms");
-  const ms = parseNumber("--debounce-ms", debounceMs);
-  const maxMs = debounceMaxMs === undefined ? {} : { maxMs: parseNumber("--debounce-max-ms", debounceMaxMs) };
-  return { debounce: { key, ms, ...maxMs } };
+/** What the flags of features say. */
+function ownOptions(options: object): object {
+  const values = new Map(Object.entries(options));
+  const of = (name: string): unknown => values.get(memberOf(name));
+  const text = (name: string) => {
+    const value = of(name);
+    return typeof value === "string" ? value : undefined;
+  };
+  const given: GivenFlags = {
+    text,
+    texts(name) {
+      const value = of(name);
+      return Array.isArray(value) ? value.map(String) : undefined;
+    },
+    number(name) {
+      const value = text(name);
+      return value === undefined ? undefined : parseNumber(`--${name}`, value);
+    },
+  };
+  return Object.assign({}, ...features.map(({ flags }) => flags?.read(given)));
 }
 
-function refuse(
-  options: SubmitCommandOptions,
-  names: readonly (keyof SubmitCommandOptions)[],
-  why: string,
-): void {
-  const given = names.filter((name) => options[name] !== undefined);
+function refuse(options: object, names: readonly string[], why: string): void {
+  const values = new Map(Object.entries(options));
+  const given = names.filter((name) => values.get(name) !== undefined);
   if (given.length > 0) throw usage(`--${given.join(", --")} ${why}`);
 }

@@ -2,6 +2,7 @@ import type { JobStatus } from "../../../core/job/job-status.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { JobDetail } from "../../../desk/jobs/job-detail.ts";
 import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
+import { features } from "../../../features/index.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { type Cell, type Lines, linesOf, printable, type Tone, toned } from "./text.ts";
 
@@ -21,35 +22,21 @@ export function describeStatus(status: JobStatus): Lines {
 }
 
 function statusLines(status: JobStatus): Lines {
-  const lines: [string, Cell | null][] = [
+  const lines: (readonly [string, Cell | null])[] = [
     ["job", `${status.id} (${status.type})`],
     ["state", stateCell(status.state)],
     ["held", status.held === undefined ? null : heldText(status.held)],
     ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
-    ["tags", status.tags.join(", ") || null],
     ["submitted", status.submittedAt],
-    ["replaced", status.replaced === undefined ? null : replacedText(status.replaced)],
     ["started", status.startedAt],
     ["finished", status.finishedAt],
     ["next attempt", status.nextAttemptAt],
-    ["parent", status.parentId ?? null],
-    ["children", status.children === undefined ? null : describeChildren(status.children)],
+    ...features.flatMap(({ lines }) => lines?.(status) ?? []),
     ["progress", status.progress === null ? null : JSON.stringify(status.progress)],
     ["result", status.state === "completed" ? JSON.stringify(status.result) : null],
     ["error", status.error && `${status.error.code}: ${status.error.message}`],
   ];
   return aligned(lines);
-}
-
-/** Theirs was the same debounce key. */
-function replacedText(count: number): string {
-  return count === 1 ? "1 earlier submission" : `${count} earlier submissions`;
-}
-
-function describeChildren(children: NonNullable<JobStatus["children"]>): string {
-  const { total, waiting, completed, failed, isWhole } = children;
-  const counts = `${total}: ${waiting} have not ended, ${completed} completed, ${failed} failed`;
-  return isWhole ? counts : `${counts}; half submitted`;
 }
 
 function heldText({ behind, limit, windowMs, until }: NonNullable<JobStatus["held"]>): string {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keyFault } from "../core/job/idempotency-key.ts";
+import { keyFault } from "./idempotency-key.ts";
 import { nextKey, nextNameFault } from "./next-key.ts";
 
 describe("the idempotency key of a job that another one submits", () => {

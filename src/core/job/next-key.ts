@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
-import { KEY_LENGTH_MAX, keyFault } from "../core/job/idempotency-key.ts";
-import type { SubmitOptions } from "../core/job/submit-options.ts";
+import { KEY_LENGTH_MAX, keyFault } from "./idempotency-key.ts";
+import type { SubmitOptions } from "./submit-options.ts";
 
 /** How a handler submits the next job: its idempotency key is made of the running job's. */
 export interface NextOptions extends Omit<SubmitOptions, "idempotencyKey"> {

@@ -1,17 +1,12 @@
-import type { ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
-import type { FeatureInWorker } from "../../core/feature.ts";
-import type { ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
-import { type AttemptPart, ownFaults } from "../../core/run/given-attempt.ts";
-import { type SentSubmission, submissionOf } from "../../core/submit/submission.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { wait } from "../../platform/lib/wait.ts";
-import { type NextOptions, nextKey, nextNameFault } from "../next-key.ts";
-
-export const inWorker: FeatureInWorker = {
-  inPartition: ({ submitter }) => [{ given: givenSubmit((_, input) => submitter.checkOwn(input)) }],
-};
+import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import { type NextOptions, nextKey, nextNameFault } from "../job/next-key.ts";
+import type { ProducibleJob, Receipt } from "../job/submit-options.ts";
+import { type SentSubmission, submissionOf } from "../submit/submission.ts";
+import { type AttemptPart, ownFaults } from "./given-attempt.ts";
 
 /** Checks a submission as `Submitter.check` does, given the contract that the handler has. */
 export type CheckNext = (job: ProducibleJob<unknown>, input: SentSubmission) => () => Promise<Receipt>;

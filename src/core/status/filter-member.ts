@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import type { JobStatus } from "../job/job-status.ts";
+
+/** A job, as far as filters look at it. */
+export type FilteredJob = JobStatus & { readonly idempotencyKey?: string };
+
+/** What a member of a filter of jobs may be, whether a job matches it, how it reads, and the option of commands that gives it. */
+export interface FilterMember<Schema = z.ZodType, Wanted = never> {
+  readonly schema: Schema;
+  matches(job: FilteredJob, wanted: Wanted): boolean;
+  /** After "jobs". */
+  text(wanted: Wanted): string;
+  readonly option: FilterOption;
+  /** The queue's own key of a sorted set of the jobs that match, scored by submission. @default none: jobs are read one by one */
+  index?(wanted: Wanted): string;
+}
+
+export interface FilterOption {
+  /** @example "--key-part <text>" */
+  readonly flags: string;
+  readonly help: string;
+  /** What its value must be. */
+  readonly expected: string;
+}
+
+export function filterMember<Schema extends z.ZodType>(
+  schema: Schema,
+  member: Omit<FilterMember<Schema, NonNullable<z.output<Schema>>>, "schema">,
+): FilterMember<Schema, NonNullable<z.output<Schema>>> {
+  return { schema, ...member };
+}
