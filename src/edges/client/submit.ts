@@ -121,7 +121,11 @@ function resultsIn(answer: unknown, count: number): unknown[] {
 }
 
 function receiptOf(answer: unknown): Receipt {
-  const { statusUrl: _, ...receipt } = answer as Receipt & { readonly statusUrl?: unknown };
+  const {
+    status: _,
+    statusUrl: __,
+    ...receipt
+  } = answer as Receipt & Partial<Record<"status" | "statusUrl", unknown>>;
   if (typeof receipt.id === "string" && typeof receipt.duplicate === "boolean") return receipt;
   throw notHoldfast("no receipt");
 }

@@ -91,6 +91,18 @@ describe("a client", () => {
     expect((await failureOf(client.submit("echo", 1n, keyed()))).code).toBe("INVALID_REQUEST");
   });
 
+  it("sends each option that it gets, and an unknown one is refused and not dropped", async () => {
+    const { url } = await createService(application).startApi();
+    const client = createClient({ url });
+    const typo = { ...keyed(), priorty: 3 };
+
+    const one = await failureOf(client.submit("echo", 1, typo));
+    const [many] = await client.submitMany("echo", [{ ...typo, payload: 1 }]);
+
+    expect(one).toMatchObject({ code: "INVALID_REQUEST", message: expect.stringContaining("priorty") });
+    expect(many).toMatchObject({ code: "INVALID_REQUEST", message: expect.stringContaining("priorty") });
+  });
+
   it("sends its key", async () => {
     const keys = { HOLDFAST_API_KEYS: keyEntry("shop", "submit", "shop-key") };
     const { url } = await createService(application, keys).startApi();
