@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { createEvents } from "../core/events.ts";
+import type { FeatureInWorker, WorkerProcess } from "../core/feature.ts";
 import type { Application } from "../core/job/application.ts";
 import type { Attempt } from "../core/job/attempt.ts";
 import type { JobHandler } from "../core/job/contract.ts";
@@ -17,7 +18,7 @@ import { type Environment, readSettings, requireVariables } from "../platform/co
 import type { Concurrency } from "../platform/config/variables.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
-import { orStop, stopAll, stopOnce } from "../platform/lib/running.ts";
+import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { watchUnhandled } from "../platform/lib/stray-rejections.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
@@ -90,15 +91,7 @@ export async function startWorker(
   const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
   consumers.push(consumeQueue(INTERNAL_QUEUE, internalParts(worker, application), fail));
   const running = { application, settings, stores, events, log, options, queues: claimed };
-  const watching = watchUnhandled((what) => log.error({ what }, UNHANDLED));
-  for (const queue of claimed) declareQueue(queue, running);
-  const sweep = { everyMs: GUARD_SWEEP_EVERY_MS, log };
-  const parts = [
-    watching,
-    startGuardSweep(stores, sweep),
-    openHooks(running),
-    ...inWorker.flatMap(({ inProcess }) => inProcess?.(running) ?? []),
-  ];
+  const parts = startBeside(running, inWorker);
   const started = { name: worker.name, queues: claimed.map(stores.of) };
   for (const { onStart } of inWorker) onStart?.(started);
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
@@ -117,6 +110,21 @@ const UNHANDLED = "a handler did not wait for what has failed";
 
 /** Whoever has a guard open, or looks at doubts, sweeps sooner. */
 const GUARD_SWEEP_EVERY_MS = 60_000;
+
+/** What a worker runs beside its queues. */
+function startBeside(
+  worker: WorkerProcess,
+  inWorker: readonly FeatureInWorker[],
+): readonly Partial<Running>[] {
+  const { queues, stores, log } = worker;
+  for (const queue of queues) declareQueue(queue, worker);
+  return [
+    watchUnhandled((what) => log.error({ what }, UNHANDLED)),
+    startGuardSweep(stores, { everyMs: GUARD_SWEEP_EVERY_MS, log }),
+    openHooks(worker),
+    ...inWorker.flatMap(({ inProcess }) => inProcess?.(worker) ?? []),
+  ];
+}
 
 /** Holdfast's own jobs are few. */
 const INTERNAL_CONCURRENCY = 2;
