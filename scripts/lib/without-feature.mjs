@@ -43,7 +43,7 @@ const stillNamedIn = {
 };
 
 /** Each folder of features/ but the Lua of their points. */
-export function featureNames() {
+function featureNames() {
   return readdirSync("src/features", { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== "points")
     .map(({ name }) => name);
