@@ -37,9 +37,17 @@ async function unpack(folder: string, tarball: string): Promise<void> {
   }
 }
 
-const entries = ["", "/client", "/evidence", "/nestjs", "/postgres", "/server", "/testing", "/worker"].map(
-  (entry) => `holdfast${entry}`,
-);
+const entries = [
+  "",
+  "/client",
+  "/evidence",
+  "/guard",
+  "/nestjs",
+  "/postgres",
+  "/server",
+  "/testing",
+  "/worker",
+].map((entry) => `holdfast${entry}`);
 
 /** Optional peers, and Node.js's types. */
 async function addPeers(folder: string): Promise<void> {
@@ -211,9 +219,39 @@ export const members: (keyof Status)[] = ["tags", "children", "parentId", "held"
     expect(stdout.split("\n").filter((line) => /^(all\.mts|node_modules\/holdfast)/.test(line))).toEqual([]);
   });
 
+  it("imports a guard without what connects, and runs an effect without BullMQ", async () => {
+    const { folder } = packed;
+    await writeFile(
+      join(folder, "hooks.mjs"),
+      `import { writeSync } from "node:fs";
+      export const load = (url, context, next) => (writeSync(2, url + "\\n"), next(url, context));`,
+    );
+    const register = `import { register } from "node:module"; register("./hooks.mjs", import.meta.url);`;
+    await writeFile(join(folder, "register.mjs"), register);
+    await writeFile(
+      join(folder, "guarded.mjs"),
+      `import { writeSync } from "node:fs";
+      import { createGuard, defineEffect } from "holdfast/guard";
+      writeSync(2, "imported\\n");
+      const act = defineEffect({ name: "act", timeoutMs: 5_000, inDoubt: "hold" });
+      const guard = await createGuard({ effects: [act] });
+      console.log(await guard.once(act, { key: "1" }, async () => "acted"));
+      await guard.stop();`,
+    );
+    const env = { ...process.env, ...testEnvironment() };
+    const args = ["--import", "./register.mjs", "guarded.mjs"];
+    const { stdout, stderr } = await exec(process.execPath, args, { cwd: folder, env });
+    expect(stdout).toBe("acted\n");
+    const [before = "", after = ""] = stderr.split("imported\n");
+    expect(before).toContain("holdfast/dist/guard/index.js");
+    for (const name of ["ioredis", "zod", "bullmq"]) expect(before).not.toContain(`node_modules/${name}/`);
+    expect(after).toContain("node_modules/ioredis/");
+    expect(after).not.toContain("node_modules/bullmq/");
+  });
+
   it("has the same names in the build that Jest requires, which needs no ES module", async () => {
     const { folder } = packed;
-    const compare = `for (const entry of ["index", "worker", "server", "edges/client/index", "evidence/index", "testing/index"]) {
+    const compare = `for (const entry of ["index", "worker", "server", "edges/client/index", "evidence/index", "guard/index", "testing/index"]) {
       const built = require("./node_modules/holdfast/dist/cjs/" + entry + ".js");
       import("./node_modules/holdfast/dist/" + entry + ".js").then((imported) => {
         console.log(entry, Object.keys(imported).sort().join() === Object.keys(built).sort().join());
@@ -224,7 +262,7 @@ export const members: (keyof Status)[] = ["tags", "children", "parentId", "held"
     // Like Jest, which has no `require` of ES modules.
     const args = ["--no-experimental-require-module", "-e", compare];
     const { stdout } = await exec(process.execPath, args, { cwd: folder });
-    expect(stdout.match(/ true/g)).toHaveLength(6);
+    expect(stdout.match(/ true/g)).toHaveLength(7);
     expect(stdout).toContain("CONFIG_INVALID");
   });
 
