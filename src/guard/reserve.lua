@@ -21,7 +21,8 @@
 -- @include ../platform/redis/fitness/epoch.lua
 -- @include ../platform/redis/now.lua
 
-if not isEpoch(KEYS[1], ARGV[2], ARGV[3]) then return "other-epoch" end
+local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
+if not isSeen then return "other-epoch" end
 
 local startedAt = nowText()
 local now = tonumber(startedAt)
@@ -67,9 +68,14 @@ local function reserve(dedupKey, effect, reservationId, id, deadlineMs, repeatMs
   return { "reserved", fence }
 end
 
-local outcomes = {}
+local outcomes, hasReserved = {}, false
 for index, request in ipairs(cjson.decode(ARGV[5])) do
   outcomes[index] = reserve(unpack(request))
+  hasReserved = hasReserved or outcomes[index][1] == "reserved"
 end
-redis.call("ZADD", KEYS[4], now, ARGV[4])
-return cjson.encode({ countChange(KEYS[1]), outcomes })
+-- Whoever only gets a result writes nothing, so it waits for no disk.
+if hasReserved then
+  redis.call("ZADD", KEYS[4], now, ARGV[4])
+  count = countChange(KEYS[1])
+end
+return cjson.encode({ count, outcomes })
