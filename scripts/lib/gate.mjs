@@ -48,12 +48,12 @@ const checks = [
 export async function passGate({ isQuick }) {
   const waiting = checks.filter(({ isSlow }) => !(isQuick && isSlow));
   const passed = [];
-  const lane = async () => {
+  const runNext = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
       passed.push(await passes(check));
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  await Promise.all(Array.from({ length: atOnce }, runNext));
   return passed.every(Boolean);
 }
 
