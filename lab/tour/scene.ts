@@ -132,12 +132,14 @@ export class Scene {
   async rest(): Promise<void> {
     const { queue } = sides[this.#side];
     await until("no job is left and no mail is under way", async () => {
-      const left = await Promise.all([
-        this.client.llen(`${queue}:wait`),
-        this.client.llen(`${queue}:active`),
-        this.client.zcard(`${queue}:delayed`),
-      ]);
-      return this.witness.underWay === 0 && left.every((count) => count === 0);
+      // In one step: a job that moves from one to another in between would be in none.
+      const left = await this.client
+        .multi()
+        .llen(`${queue}:wait`)
+        .llen(`${queue}:active`)
+        .zcard(`${queue}:delayed`)
+        .exec();
+      return this.witness.underWay === 0 && left?.every(([, count]) => count === 0) === true;
     });
   }
 
