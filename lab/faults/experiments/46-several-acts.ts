@@ -69,8 +69,8 @@ async function actTwice(
  * waits for a mail server's greeting, proves that its call has not.
  */
 function actedBefore({ key, steps }: JobRecord, acted: readonly WitnessedEffect[]): boolean {
-  const last = steps.filter(({ event }) => event === "fence").at(-1)?.detail;
-  return acted.some(({ job, fence }) => job === key && String(fence) !== last);
+  const lastAt = steps.filter(({ event }) => event === "calls").at(-1)?.at ?? 0;
+  return acted.some(({ job, at }) => job === key && at < lastAt);
 }
 
 function jobsOf({ random, isQuick }: Context, perWay: number): Submission[] {

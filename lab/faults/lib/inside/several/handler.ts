@@ -21,7 +21,6 @@ export const severalHandler = several.handler(async ({ payload, jobId, idempoten
   const actTwice = async ({ key, fence }: EffectCall) => {
     await pass("effect:begun", jobId);
     trace("calls", jobId, way.replaceAll(" ", "_"));
-    trace("fence", jobId, String(fence));
     const ordered: Ordered = { key, fence, job: idempotencyKey, life: process.env.LAB_LIFE ?? "" };
     try {
       await inOrder(
