@@ -36,6 +36,10 @@ export function houseReport() {
       return [`files, lines: ${story}`, `${files.length}, ${linesOf(files)}`];
     }),
     ["imports core → features, desk, edges", importsOutOfCore(modules)],
+    ["includes of core's Lua from outside, lists of points among them", includesOutOfCore()],
+    ["files outside of its folder that know a feature: lists, others", knownFeatures(modules).join(", ")],
+    ["files of at most 25 lines", sourceFiles().filter((file) => linesOf([file]) <= 25).length],
+    ["longest chain of imports", longestChain(modules)],
     ["functions", lengths.length],
     [
       "function length: median, p90, longest",
@@ -81,6 +85,46 @@ function importsOutOfCore(modules) {
   return ofModules.filter(({ to }) => isOutside(to)).length + ofLua.filter(isOutside).length;
 }
 
+function includesOutOfCore() {
+  const lua = sourceFiles().filter((file) => file.endsWith(".lua") && roomOf(file) === "core");
+  return lua.flatMap(includedBy).filter((to) => !["core", "platform"].includes(roomOf(to))).length;
+}
+
+/** How many files know any feature: those directly in features/ and the lists of its points, and all others. */
+function knownFeatures(modules) {
+  const isList = (file) => /^src\/features\/(points\/)?[^/]+$/.test(file);
+  const knowing = filesThatKnow(modules)
+    .filter(({ file, to }) =>
+      to.map(featureOf).some((name) => name !== undefined && name !== featureOf(file)),
+    )
+    .map(({ file }) => file);
+  const lists = knowing.filter(isList).length;
+  return [lists, knowing.length - lists];
+}
+
+function filesThatKnow(modules) {
+  const lua = sourceFiles().filter((file) => file.endsWith(".lua"));
+  return [
+    ...modules.map(({ file, imports }) => ({ file, to: imports.map((each) => each.to) })),
+    ...lua.map((file) => ({ file, to: includedBy(file) })),
+  ];
+}
+
+/** How many files the longest chain has, each of which loads the next. What is imported on demand counts, types alone do not. */
+function longestChain(modules) {
+  const byFile = new Map(modules.map((module) => [module.file, module]));
+  const known = new Map();
+  const lengthFrom = (file) => {
+    if (known.has(file)) return known.get(file);
+    known.set(file, 0);
+    const loaded = (byFile.get(file)?.imports ?? []).filter(({ isTypeOnly }) => !isTypeOnly);
+    const length = 1 + Math.max(0, ...loaded.map(({ to }) => lengthFrom(to)));
+    known.set(file, length);
+    return length;
+  };
+  return Math.max(...modules.map(({ file }) => lengthFrom(file)));
+}
+
 /** A line for each Lua file that includes what is further out, or another feature's. What features share is beside their folders. */
 export function strayIncludes() {
   const isPoint = (file) => file.startsWith("src/features/points/");
@@ -104,11 +148,7 @@ export function pairsReport() {
 /** Each feature's lines, Lua included, and the files outside of its folder that know it. */
 export function featuresReport() {
   const modules = readModules();
-  const lua = sourceFiles().filter((file) => file.endsWith(".lua"));
-  const known = [
-    ...modules.map(({ file, imports }) => ({ file, to: imports.map((each) => each.to) })),
-    ...lua.map((file) => ({ file, to: includedBy(file) })),
-  ];
+  const known = filesThatKnow(modules);
   const rows = [...groupBy(sourceFiles().filter(featureOf), featureOf)].map(([feature, files]) => {
     const outside = known.filter(
       ({ file, to }) => featureOf(file) !== feature && to.some((each) => featureOf(each) === feature),
