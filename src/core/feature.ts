@@ -30,7 +30,9 @@ export interface Feature extends Declaration, SubmitPoints {
   /** Its members of the filter of jobs, by name. */
   readonly filters?: Readonly<Record<string, FilterMember>>;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
-  readonly inSubmitter?: (process: SubmittingProcess) => readonly Partial<Running>[];
+  readonly inSubmitter?: (
+    process: SubmittingProcess,
+  ) => readonly Partial<Running>[] | Promise<readonly Partial<Running>[]>;
   /** Loads the module with what workers run. A producer starts without it. */
   readonly inWorker?: () => Promise<{ readonly inWorker: FeatureInWorker }>;
 }

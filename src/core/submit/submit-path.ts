@@ -32,9 +32,8 @@ export async function openSubmitPath(
 ): Promise<SubmitPath> {
   const queues = await connectQueues(application, settings, features, mode, log, as);
   const { stores } = queues;
-  const parts = features.flatMap(
-    ({ inSubmitter }) => inSubmitter?.({ events, stores, jobs: application.jobs, log }) ?? [],
-  );
+  const process = { events, stores, jobs: application.jobs, log };
+  const parts = (await Promise.all(features.map(({ inSubmitter }) => inSubmitter?.(process) ?? []))).flat();
   const submitter = createSubmitter(application, queues, settings, events, features);
   return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, ...parts])) };
 }

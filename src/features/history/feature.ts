@@ -1,9 +1,9 @@
 import type { Feature } from "../../core/feature.ts";
-import { countSubmissions } from "./history-writer.ts";
 
 /** @internal What happened to jobs, by type and minute. */
 export const history: Feature = {
   name: "history",
-  inSubmitter: (process) => [countSubmissions(process)],
+  // Loaded then: a process that only declares jobs connects to nothing.
+  inSubmitter: async (process) => [(await import("./history-writer.ts")).countSubmissions(process)],
   inWorker: () => import("./in-worker.ts"),
 };
