@@ -81,12 +81,9 @@ function luaFiles() {
   return filesUnder("src").filter((file) => file.endsWith(".lua"));
 }
 
-const luaComments = /^--\[\[[\s\S]*?\]\]\n|^ *--.*\n/gm;
-
-/** Writes Lua scripts into the modules that load them: bundlers need no files beside. See `src/platform/redis/read-lua.ts`. */
+/** Writes Lua scripts into the modules that load them, each behind its file's name: bundlers need no files beside. See `src/platform/redis/read-lua.ts`. */
 async function inlineLua() {
-  const { includeLua } = await import(pathToFileURL("build/platform/redis/include-lua.js").href);
-  const luaOf = (file) => includeLua(pathToFileURL(file)).replace(luaComments, "");
+  const linker = await startLinker();
   const names =
     /(?<=\b(?:load(?:Script|DeclaringScript)|readLua)\(\s*)import\.meta\.url(,\s*)"([\w-]+\.lua)"/g;
   for (const file of filesUnder("build").filter((file) => file.endsWith(".js"))) {
@@ -94,13 +91,21 @@ async function inlineLua() {
     const folder = path.join("src", path.dirname(path.relative("build", file)));
     const inlined = text.replace(
       names,
-      (_call, comma, name) => `""${comma}${JSON.stringify(luaOf(path.join(folder, name)))}`,
+      (_call, comma, name) =>
+        `${JSON.stringify(path.join(folder, name))}${comma}${JSON.stringify(linker.link(path.resolve(folder, name)))}`,
     );
-    if (/\.lua"/.test(inlined))
+    if (/import\.meta\.url,\s*"[\w-]+\.lua"/.test(inlined))
       throw new Failure(`${file} names a Lua file otherwise than loadScript(import.meta.url, "NAME.lua")`);
     if (inlined !== text) writeFileSync(file, inlined);
   }
   writeFileSync("build/platform/redis/read-lua.js", "export const readLua = (_moduleUrl, text) => text;\n");
+}
+
+/** Makes scripts of Lua files, with what was just compiled. */
+async function startLinker() {
+  const load = (name) => import(pathToFileURL(path.resolve("build/platform/redis/lua", name)).href);
+  const [{ LuaLinker }, { luaSources }] = await Promise.all([load("link-lua.js"), load("lua-sources.js")]);
+  return new LuaLinker(luaSources(path.resolve("src")));
 }
 
 /** All but the console, which is built for itself. */

@@ -2,7 +2,7 @@
 import { excesses } from "./bounds.mjs";
 import { compiler } from "./build.mjs";
 import { bullmqNamesOutside } from "./bullmq-names.mjs";
-import { strayIncludes } from "./house.mjs";
+import { strayRequires } from "./house.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
@@ -22,7 +22,8 @@ const checks = [
     name: "imports",
     run: () => tool("depcruise", "src", "console", "jobs", "dev", "holdfast.config.ts", "--config"),
   },
-  { name: "includes of Lua", run: () => faultsOf(strayIncludes()) },
+  { name: "requires of Lua", run: () => faultsOf(strayRequires()) },
+  { name: "Lua", run: () => capture(process.execPath, ["--import", "tsx", "scripts/lua.mjs"]) },
   {
     name: "the rest without each feature",
     isSlow: true,

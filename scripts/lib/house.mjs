@@ -36,7 +36,7 @@ export function houseReport() {
       return [`files, lines: ${story}`, `${files.length}, ${linesOf(files)}`];
     }),
     ["imports core → features, desk, edges", importsOutOfCore(modules)],
-    ["includes of core's Lua from outside, lists of points among them", includesOutOfCore()],
+    ["requires of core's Lua from outside", requiresOutOfCore()],
     ["files outside of its folder that know a feature: lists, others", knownFeatures(modules).join(", ")],
     ["files of at most 25 lines", sourceFiles().filter((file) => linesOf([file]) <= 25).length],
     ["longest chain of imports", longestChain(modules)],
@@ -76,23 +76,22 @@ function foldersBySize() {
 
 /** Also those of a type alone, and of Lua. */
 function importsOutOfCore(modules) {
-  // Lua has no parameters: what features add to a point is one file by a fixed name, a list like any other.
-  const isOutside = (file) => /^src\/(features\/(?!points\/)|desk\/|edges\/)/.test(file);
+  const isOutside = (file) => /^src\/(features|desk|edges)\//.test(file);
   const ofModules = modules.filter(({ file }) => roomOf(file) === "core").flatMap(({ imports }) => imports);
   const ofLua = sourceFiles()
     .filter((file) => file.endsWith(".lua") && roomOf(file) === "core")
-    .flatMap((file) => includedBy(file));
+    .flatMap((file) => requiredBy(file));
   return ofModules.filter(({ to }) => isOutside(to)).length + ofLua.filter(isOutside).length;
 }
 
-function includesOutOfCore() {
+function requiresOutOfCore() {
   const lua = sourceFiles().filter((file) => file.endsWith(".lua") && roomOf(file) === "core");
-  return lua.flatMap(includedBy).filter((to) => !["core", "platform"].includes(roomOf(to))).length;
+  return lua.flatMap(requiredBy).filter((to) => !["core", "platform"].includes(roomOf(to))).length;
 }
 
-/** How many files know any feature: those directly in features/ and the lists of its points, and all others. */
+/** How many files know any feature: those directly in features/, and all others. */
 function knownFeatures(modules) {
-  const isList = (file) => /^src\/features\/(points\/)?[^/]+$/.test(file);
+  const isList = (file) => /^src\/features\/[^/]+$/.test(file);
   const knowing = filesThatKnow(modules)
     .filter(({ file, to }) =>
       to.map(featureOf).some((name) => name !== undefined && name !== featureOf(file)),
@@ -106,7 +105,7 @@ function filesThatKnow(modules) {
   const lua = sourceFiles().filter((file) => file.endsWith(".lua"));
   return [
     ...modules.map(({ file, imports }) => ({ file, to: imports.map((each) => each.to) })),
-    ...lua.map((file) => ({ file, to: includedBy(file) })),
+    ...lua.map((file) => ({ file, to: requiredBy(file) })),
   ];
 }
 
@@ -125,16 +124,15 @@ function longestChain(modules) {
   return Math.max(...modules.map(({ file }) => lengthFrom(file)));
 }
 
-/** A line for each Lua file that includes what is further out, or another feature's. What features share is beside their folders. */
-export function strayIncludes() {
-  const isPoint = (file) => file.startsWith("src/features/points/");
+/** A line for each Lua file that requires what is further out, or another feature's. What features share is beside their folders. */
+export function strayRequires() {
   const isStray = (file, to) =>
     isOutwards(file, to) || ![undefined, featureOf(file)].includes(featureOf(file) && featureOf(to));
   return sourceFiles()
-    .filter((file) => file.endsWith(".lua") && !isPoint(file))
-    .flatMap((file) => includedBy(file).map((to) => ({ file, to })))
-    .filter(({ file, to }) => !isPoint(to) && isStray(file, to))
-    .map(({ file, to }) => `${file} includes ${to}`);
+    .filter((file) => file.endsWith(".lua"))
+    .flatMap((file) => requiredBy(file).map((to) => ({ file, to })))
+    .filter(({ file, to }) => isStray(file, to))
+    .map(({ file, to }) => `${file} requires ${to}`);
 }
 
 /** The pairs with the fewest imports first, each with the imports that carry it. */
@@ -161,7 +159,7 @@ export function featuresReport() {
 /** The folder in features/ that a file is in. */
 function featureOf(file) {
   const [, room, feature, below] = file.split(path.sep);
-  return room === "features" && feature !== "points" && below !== undefined ? feature : undefined;
+  return room === "features" && below !== undefined ? feature : undefined;
 }
 
 /** A line for each folder that has more than `most` source files. */
@@ -270,16 +268,16 @@ function luaOf({ file, text }) {
   return [...names]
     .map(([, name]) => path.join(path.dirname(file), name))
     .filter(existsSync)
-    .flatMap(withIncluded);
+    .flatMap(withRequired);
 }
 
-function withIncluded(file) {
-  return [file, ...includedBy(file).flatMap(withIncluded)];
+function withRequired(file) {
+  return [file, ...requiredBy(file).flatMap(withRequired)];
 }
 
-function includedBy(file) {
-  const names = readFileSync(file, "utf8").matchAll(/^ *-- @include (\S+)$/gm);
-  return [...names].map(([, name]) => path.join(path.dirname(file), name));
+function requiredBy(file) {
+  const names = readFileSync(file, "utf8").matchAll(/\brequire\("(\.[^"]+)"\)/g);
+  return [...names].map(([, name]) => `${path.join(path.dirname(file), name)}.lua`);
 }
 
 /** Of functions that have a name; a callback belongs to the function around it. */

@@ -1,14 +1,5 @@
 // Takes a feature out of a copy of the sources, and checks that the rest builds: a feature is a folder and a line in a list.
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { compiler } from "./build.mjs";
@@ -42,10 +33,10 @@ const stillNamedIn = {
   ],
 };
 
-/** Each folder of features/ but the Lua of their points. */
+/** Each folder of features/. */
 function featureNames() {
   return readdirSync("src/features", { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== "points")
+    .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 }
 
@@ -78,19 +69,17 @@ async function brokenWithout(name) {
     for (const entry of copied) cpSync(entry, path.join(copy, entry), { recursive: true });
     symlinkSync(path.resolve("node_modules"), path.join(copy, "node_modules"));
     takeOut(copy, name);
-    return [...(await typeErrors(copy)), ...brokenIncludes(copy)];
+    return [...(await typeErrors(copy)), ...(await luaFaults(copy))];
   } finally {
     rmSync(copy, { recursive: true });
   }
 }
 
-/** Its folder, and the lines that name it where features are listed: its values, its declarations, its Lua at each point. */
+/** Its folder, and the lines that name it where features are listed: its values, its declarations. */
 function takeOut(copy, name) {
   const features = path.join(copy, "src/features");
   rmSync(path.join(features, name), { recursive: true });
-  const lists = filesUnder(features).filter((file) =>
-    [features, `${features}/points`].includes(path.dirname(file)),
-  );
+  const lists = filesUnder(features).filter((file) => path.dirname(file) === features);
   for (const file of lists) {
     const lines = readFileSync(file, "utf8").split("\n");
     const isIts = (line) => line.includes(`./${name}/`);
@@ -114,15 +103,16 @@ async function typeErrors(copy) {
   }));
 }
 
-function brokenIncludes(copy) {
-  return filesUnder(path.join(copy, "src"))
-    .filter((file) => file.endsWith(".lua"))
-    .flatMap((file) =>
-      [...readFileSync(file, "utf8").matchAll(/^ *-- @include (\S+)$/gm)]
-        .filter(([, name]) => !existsSync(path.join(path.dirname(file), name)))
-        .map(([include]) => ({
-          file: path.relative(copy, file),
-          line: `${path.relative(copy, file)}: ${include}`,
-        })),
-    );
+/** Lines of `scripts/lua.mjs`, which begin with the file. What only the feature used is no fault. */
+async function luaFaults(copy) {
+  const { output } = await capture(process.execPath, [
+    "--import",
+    "tsx",
+    "scripts/lua.mjs",
+    path.join(copy, "src"),
+  ]);
+  return output
+    .split("\n")
+    .filter((line) => line !== "" && !line.includes("nothing uses"))
+    .map((line) => ({ file: `src/${/^[\w./-]+/.exec(line)?.[0]}`, line: `src/${line}` }));
 }

@@ -1,5 +1,4 @@
--- Which jobs have ended since a sweep looked last. Included by other scripts.
--- @include ../platform/redis/now.lua
+-- Which jobs have ended since a sweep looked last.
 
 -- Jobs of the latest moments may still come.
 local LAG_MS = 1000
@@ -17,3 +16,5 @@ local function endedSince(set, after, now, most)
   while found[#found] == last do found[#found], found[#found - 1] = nil, nil end
   return found, true
 end
+
+return { endedSince = endedSince }

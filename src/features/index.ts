@@ -26,10 +26,11 @@ const list = [
   logs,
   retention,
   budget,
+  // Before what holds jobs back: a retried parent waits for its children first.
+  flows,
   fairness,
   lanes,
   rate,
-  flows,
   tags,
   debounce,
   schedules,

@@ -1,12 +1,12 @@
--- How much of Redis's memory a job takes. Included by other scripts.
--- @include ../core/life/remove-ended-job.lua
+-- How much of Redis's memory a job takes.
+local removal = require("../core/life/remove-ended-job")
 
 -- All fields of a job are measured; of a parent's lists so many entries, and the rest counts as like them.
 local MEASURED_MAX = 64
 
 -- In bytes: what goes with the job, without its members in sets. 0 where there is none.
 local function jobBytes(prefix, id)
-  local keys = jobKeys(prefix, id)
+  local keys = removal.jobKeys(prefix, id)
   local function bytesOf(key)
     return redis.call("MEMORY", "USAGE", key, "SAMPLES", MEASURED_MAX) or 0
   end
@@ -16,3 +16,5 @@ local function jobBytes(prefix, id)
   for at = 2, #keys do bytes = bytes + bytesOf(keys[at]) end
   return bytes
 end
+
+return { jobBytes = jobBytes }

@@ -1,30 +1,43 @@
-#!lua
 --[[
   Reserves effects that no job runs, each for one call. Each reservation is atomic: between a check and a write another process could
   begin the same effect. Such an effect has a ledger of its own, with one entry; its process is seen from then on.
-
-  KEYS[1] epoch   KEYS[2] doubts   KEYS[3] when to look at calls next   KEYS[4] when processes were seen; all other keys share their slot
-  ARGV[1] ledger key prefix   ARGV[2], ARGV[3] id and count of the epoch that the process has seen   ARGV[4] process
-  ARGV[5] JSON, for each call: [deduplication key, effect, reservation id, id of the call, milliseconds until its process gives up,
-    milliseconds for which the effect may be repeated (0: never), milliseconds to remember it, fingerprint of its content, whose call
-    it is as stored]
-
-  Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
-          { "reserved", fence }    the effect may start; the fence grows with each reservation
-          { "done", result }       it is done; result is JSON as text, or null
-          { "busy", ms }           another process may still run it, for this long
-          { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
-          { "reused" }             the key is used with other content
-  ]
 ]]
--- @include ../core/effect/ledger/entries.lua
--- @include ../platform/redis/fitness/epoch.lua
--- @include ../platform/redis/now.lua
+local call = command({
+  keys = {
+    "epoch",
+    "doubts",
+    -- When to look at calls next.
+    "calls",
+    -- When processes were seen.
+    "seen",
+  },
+  arguments = {
+    "ledgerPrefix",
+    "epochId",
+    "epochCount",
+    "process",
+    -- JSON, for each call: [deduplication key, effect, reservation id, id of the call, milliseconds until its process gives up,
+    -- milliseconds for which the effect may be repeated (0: never), milliseconds to remember it, fingerprint of its content, whose call
+    -- it is as stored].
+    "requests",
+  },
+  returns = [["other-epoch" where nothing was done, or JSON: [the epoch's count, for each
+      { "reserved", fence }    the effect may start; the fence grows with each reservation
+      { "done", result }       it is done; result is JSON as text, or null
+      { "busy", ms }           another process may still run it, for this long
+      { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
+      { "reused" }             the key is used with other content
+    ] ]],
+  whenFull = "is refused",
+})
+local clock = require("../platform/redis/now")
+local entries = require("../core/effect/ledger/entries")
+local epochs = require("../platform/redis/fitness/epoch")
 
-local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
+local isSeen, count = epochs.isEpoch(call.epoch, call.epochId, call.epochCount)
 if not isSeen then return "other-epoch" end
 
-local startedAt = nowText()
+local startedAt = clock.nowText()
 local now = tonumber(startedAt)
 
 -- The answer where the effect is done or under way already, or in doubt. Time alone never proves that it did not happen.
@@ -34,7 +47,7 @@ local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeat
     -- The reply was lost and the command sent again.
     if entry.reservationId == reservationId then return { "reserved", entry.fence } end
     if now < entry.deadline then return { "busy", entry.deadline - now } end
-    putInDoubt(KEYS[2], ledger, dedupKey, effect, entry, "its process did not report before the deadline")
+    entries.putInDoubt(call.doubts, ledger, dedupKey, effect, entry, "its process did not report before the deadline")
   end
   local mayRepeat = repeatMs > 0 and entry.firstAt and now - entry.firstAt <= repeatMs
   if not mayRepeat then return { "in-doubt", entry.fence or 0 } end
@@ -46,8 +59,8 @@ local function nextFence(fence, entry)
   return last < now and startedAt or string.format("%.0f", last + 1)
 end
 
-local function reserve(dedupKey, effect, reservationId, id, deadlineMs, repeatMs, keepMs, content, call)
-  local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
+local function reserve(dedupKey, effect, reservationId, id, deadlineMs, repeatMs, keepMs, content, origin)
+  local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, knownContent, fence = unpack(redis.call("HMGET", ledger, field, "content", "fence"))
   local entry = known and cjson.decode(known)
   -- A key whose effect is not done is free.
@@ -55,27 +68,27 @@ local function reserve(dedupKey, effect, reservationId, id, deadlineMs, repeatMs
   local answer = entry and answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
   if answer then return answer end
 
-  if entry then redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect) end
+  if entry then redis.call("ZREM", call.doubts, dedupKey .. "/" .. effect) end
   if fence then redis.call("PERSIST", ledger) end
   fence = nextFence(fence, entry)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
   local reservation = '{"state":"reserved","at":' .. startedAt .. ',"deadline":' .. now + deadlineMs
     .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
-    .. '","job":"' .. id .. '","delivery":0,"worker":' .. cjson.encode(ARGV[4])
+    .. '","job":"' .. id .. '","delivery":0,"worker":' .. cjson.encode(call.process)
     .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
-  redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", call)
-  redis.call("ZADD", KEYS[3], now + deadlineMs, dedupKey .. "/" .. effect)
+  redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin)
+  redis.call("ZADD", call.calls, now + deadlineMs, dedupKey .. "/" .. effect)
   return { "reserved", fence }
 end
 
 local outcomes, hasReserved = {}, false
-for index, request in ipairs(cjson.decode(ARGV[5])) do
+for index, request in ipairs(cjson.decode(call.requests)) do
   outcomes[index] = reserve(unpack(request))
   hasReserved = hasReserved or outcomes[index][1] == "reserved"
 end
 -- Whoever only gets a result writes nothing, so it waits for no disk.
 if hasReserved then
-  redis.call("ZADD", KEYS[4], now, ARGV[4])
-  count = countChange(KEYS[1])
+  redis.call("ZADD", call.seen, now, call.process)
+  count = epochs.countChange(call.epoch)
 end
 return cjson.encode({ count, outcomes })

@@ -15,6 +15,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Application, createOperator, createProducer } from "holdfast";
 import type { outbox } from "holdfast/postgres";
 import { bundle } from "../../../scripts/lib/bundle.mjs";
+import { LuaLinker } from "../../../src/platform/redis/lua/link-lua.ts";
+import { luaSources } from "../../../src/platform/redis/lua/lua-sources.ts";
 import { compileFile, copyBuild } from "../../../test/support/build-copy.ts";
 import { patiently } from "./inside/patiently.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -39,7 +41,7 @@ export interface Library {
   readonly outbox: typeof outbox;
 }
 
-/** A text that occurs exactly once in a module of `build/`, or in a Lua script of `src/`, and its replacement. */
+/** A text that occurs exactly once in a module of `build/`, or in a Lua file of `src/`, and its replacement. */
 export type Edit = readonly [file: string, from: string, to: string];
 
 /** A change to a copy of the build that removes one protection. */
@@ -64,9 +66,7 @@ export function install(mutation?: Mutation, hasFlowControl = false): Installati
   if (mutation === undefined) return installationIn(whole);
   const directory = scratchFolder("mutated");
   linkAll(whole, directory);
-  const changed: Changed = new Map();
-  for (const each of mutation.edits) edit(directory, each, changed);
-  for (const [file, text] of changed) {
+  for (const [file, text] of mutate(directory, mutation.edits)) {
     rmSync(file); // the whole copy keeps its own
     writeFileSync(file, text);
   }
@@ -139,46 +139,46 @@ async function importFile<Module>(directory: string, file: string): Promise<Modu
   return (await import(pathToFileURL(join(directory, file)).href)) as Module;
 }
 
-/** The modules of a build, by their files, that a mutation changes. */
-type Changed = Map<string, string>;
-
 /**
- * Makes an edit.
+ * Makes the edits of a mutation.
  *
  * @param directory a checkout with its build, or a copy
- * @param changed what earlier edits made of it, and then this one
- * @throws Error when the edit does not fit: it must not pass for a mutation that nobody noticed
+ * @returns the modules of the build that differ, by their files
+ * @throws Error when an edit does not fit: it must not pass for a mutation that nobody noticed
  */
-export function edit(directory: string, [name, from, to]: Edit, changed: Changed): void {
-  const isLua = name.endsWith(".lua");
-  const [find, replace] = isLua ? [quoted(from), quoted(to)] : [from, to];
-  const places = isLua ? modulesWith(name) : new Map([[name, 1]]);
-  if (places.size === 0) throw new Error(`no module has ${name}`);
-  for (const [module, times] of places) {
-    const file = join(directory, "build", module);
-    const parts = (changed.get(file) ?? readFileSync(file, "utf8")).split(find);
-    if (parts.length - 1 !== times) throw new Error(`${name}: expected exactly once: ${from}`);
-    changed.set(file, parts.join(replace));
+export function mutate(directory: string, edits: readonly Edit[]): ReadonlyMap<string, string> {
+  const modules = new Map<string, string>();
+  const lua = new Map<string, string>();
+  for (const [name, from, to] of edits) {
+    const isLua = name.endsWith(".lua");
+    const file = isLua ? join(root, "src", name) : join(directory, "build", name);
+    const texts = isLua ? lua : modules;
+    const parts = (texts.get(file) ?? readFileSync(file, "utf8")).split(from);
+    if (parts.length !== 2) throw new Error(`${name}: expected exactly once: ${from}`);
+    texts.set(file, parts.join(to));
   }
+  if (lua.size > 0) linkAgain(directory, lua, modules);
+  return modules;
 }
 
-/** The build writes a script into each module that loads it, or one that includes it: how often, by the whole build. */
-function modulesWith(script: string): ReadonlyMap<string, number> {
-  const source = readFileSync(join(root, "src", script), "utf8");
-  const afterIncludes = source.split(/^ *-- @include .*\n/m).at(-1) ?? "";
-  const body = quoted(withoutComments(afterIncludes.replace(/^#!lua.*\n/, "")));
-  const counts = readdirSync(join(root, "build"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".js"))
-    .map((name) => [name, readFileSync(join(root, "build", name), "utf8").split(body).length - 1] as const);
-  return new Map(counts.filter(([, count]) => count > 0));
-}
+/** A script as the build writes it into the module that loads it: its file, and its text. */
+const SCRIPT = /"src\/([\w/-]+\.lua)"(,\s*)("(?:[^"\\]|\\.)*")/g;
 
-/** As the build writes a script. */
-function withoutComments(lua: string): string {
-  return lua.replace(/^--\[\[[\s\S]*?\]\]\n|^ *--.*\n/gm, "");
-}
-
-/** As it stands inside of a string literal. */
-function quoted(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
+/** Makes the scripts again in which an edited file of Lua is. */
+function linkAgain(directory: string, lua: ReadonlyMap<string, string>, modules: Map<string, string>): void {
+  const readText = (path: string) => lua.get(path) ?? readFileSync(path, "utf8");
+  const linker = new LuaLinker({ ...luaSources(join(root, "src")), readText });
+  let count = 0;
+  for (const name of readdirSync(join(directory, "build"), { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".js")) continue;
+    const file = join(directory, "build", name);
+    const text = modules.get(file) ?? readFileSync(file, "utf8");
+    const linked = text.replace(SCRIPT, (_script, path: string, comma: string) => {
+      return `"src/${path}"${comma}${JSON.stringify(linker.link(join(root, "src", path)))}`;
+    });
+    if (linked === text) continue;
+    modules.set(file, linked);
+    count++;
+  }
+  if (count === 0) throw new Error(`No script has ${[...lua.keys()].join(", ")}`);
 }

@@ -63,7 +63,7 @@ export const withoutRepetition = mutation(
 /** A resolution does not release its job, and nothing is swept. */
 export const withoutGoingOn = mutation(
   "going on, and the sweep",
-  ["core/effect/ledger/resolve.lua", "  retryFailedJob(prefix, id)\n", ""],
+  ["core/effect/ledger/resolve.lua", "  retries.retryFailedJob(prefix, id)\n", ""],
   sweepsNothing,
 );
 
@@ -77,7 +77,7 @@ export const withoutJoining = mutation("joining of calls", [
 /** A key claims nothing. */
 export const withoutKey = mutation("key", [
   "core/bullmq/add/place-job.lua",
-  'redis.call("SET", queueStart .. "de:" .. dedupKey, holder, "PX", dedupKeyMs, "NX", "GET")',
+  'redis.call("SET", placing.prefix .. "de:" .. dedupKey, holder, "PX", dedupKeyMs, "NX", "GET")',
   "false",
 ]);
 
@@ -89,11 +89,15 @@ export const withoutAtomicReplacement = mutation(
     "if target ~= id and isEncrypted(data) then",
     "if target ~= id then",
   ],
-  ["features/debounce/add-debounced.lua", "= readWindow(hash)", "= readWindow(hash, seen)"],
+  [
+    "features/debounce/add-debounced.lua",
+    "replacement.readWindow(placing, hash)",
+    "replacement.readWindow(placing, hash, seen)",
+  ],
   [
     "features/debounce/replace.lua",
-    "local function readWindow(hash)",
-    "local function readWindow(hash, readBefore)",
+    "local function readWindow(placing, hash)",
+    "local function readWindow(placing, hash, readBefore)",
   ],
   [
     "features/debounce/replace.lua",
@@ -137,18 +141,14 @@ export const withoutScripts = mutation("scripts", [
 /** Jobs are accepted until Redis itself refuses. */
 export const withoutAdmission = mutation("admission control", [
   "core/bullmq/add/add-all.lua",
-  "if isCheckDue and not hasRoom() then",
+  "if isCheckDue and not memory.hasRoom() then",
   "if false then",
 ]);
 
 /** A full Redis refuses commits, nothing repeats them, and nothing is swept. */
 export const withoutRoomForCommits = mutation(
   "room for commits",
-  [
-    "core/effect/ledger/commit.lua",
-    "#!lua flags=allow-oom\n\nlocal function readLease(",
-    "#!lua\n\nlocal function readLease(",
-  ],
+  ["core/effect/ledger/commit.lua", 'whenFull = "runs"', 'whenFull = "is refused"'],
   acceptsErrors,
   sweepsNothing,
 );
@@ -159,7 +159,7 @@ export const withoutEpoch = mutation(
   ["core/bullmq/add/add-all.lua", 'if not isSeen then return "other-epoch" end', ""],
   [
     "core/effect/ledger/reserve.lua",
-    'if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end',
+    'if not epochs.isEpoch(call.epoch, call.epochId, call.epochCount) then return "other-epoch" end',
     "",
   ],
   ["core/effect/ledger/ledger.js", "[...unreported.values()].map", "[].map"],
@@ -182,8 +182,8 @@ export const withoutClocks = mutation(
   ],
   [
     "core/bullmq/claim/claim-scripts.js",
-    "isTimed ? REDIS_TIME + withClaimPoint(",
-    "isTimed ? withClaimPoint(",
+    "placeFunctions(REDIS_TIME + withClaimPoint(",
+    "placeFunctions(withClaimPoint(",
   ],
 );
 
@@ -263,7 +263,7 @@ export const withoutLaneOrder = mutation("order of a lane", [
 /** Nobody lets in what a killed worker has not let in. */
 export const withoutLaneSweep = mutation("sweep of lanes", [
   "features/lanes/sweep-lanes.lua",
-  'redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])',
+  'redis.call("ZRANGEBYSCORE", call.lanes, "-inf", now, "LIMIT", 0, call.most)',
   "{}",
 ]);
 
@@ -277,7 +277,7 @@ export const withoutWindow = mutation("window of a token", [
 /** A job starts although it has no token: a retry, or a job whose worker died. */
 export const withoutTokensOfRetries = mutation("token of each start", [
   "features/rate/claim.lua",
-  "elseif isToFail(prefix, id) then",
+  "elseif deliveries.isToFail(prefix, id) then",
   "elseif true then",
 ]);
 
@@ -384,7 +384,7 @@ export const withoutReduction = mutation("reduction of the estimate", [
 export const withoutCatchUp = mutation("count of what ended after a crash", [
   "features/budget/count-ended.lua",
   "if isMine then bringUpToDate() end",
-  'if by ~= ARGV[3] then redis.call("HSET", sums, "completed", now, "failed", now) end\nif isMine then bringUpToDate() end',
+  'if by ~= call.worker then redis.call("HSET", sums, "completed", now, "failed", now) end\nif isMine then bringUpToDate() end',
 ]);
 
 /** A version of a schedule does not end when the next one begins. */

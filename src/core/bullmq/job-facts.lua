@@ -1,9 +1,7 @@
 --[[
-  What BullMQ's keys say of a job. Included by scripts of every room, so that none of them spells a name of BullMQ's.
+  What BullMQ's keys say of a job., so that nobody spells a name of BullMQ's.
   `prefix` is what all keys of the queue begin with.
 ]]
--- @include ./claim/deliveries.lua
--- @include ./job-state.lua
 
 local function jobExists(prefix, id)
   return redis.call("EXISTS", prefix .. id) == 1
@@ -45,3 +43,15 @@ end
 local function dedupKeyOf(prefix, id)
   return redis.call("HGET", prefix .. id, "dedupKey")
 end
+
+return {
+  jobExists = jobExists,
+  jobType = jobType,
+  endedAt = endedAt,
+  hasEnded = hasEnded,
+  latestEnded = latestEnded,
+  failureReason = failureReason,
+  failureCode = failureCode,
+  heldCount = heldCount,
+  dedupKeyOf = dedupKeyOf,
+}

@@ -1,7 +1,7 @@
 --[[
-  The state of a job. Included by other scripts; job-facts.lua has what else they ask. `prefix` is what all keys of the queue begin with.
+  The state of a job.; job-facts.lua has what else they ask. `prefix` is what all keys of the queue begin with.
 ]]
--- @include ./encodings.lua
+local encodings = require("./encodings")
 
 local function hasCompleted(prefix, id)
   return redis.call("ZSCORE", prefix .. "completed", id) and true
@@ -15,9 +15,11 @@ local function jobState(prefix, id)
   if redis.call("LPOS", prefix .. "active", id) then return "active" end
   if redis.call("ZSCORE", prefix .. "prioritized", id) then return "prioritized" end
   local due = redis.call("ZSCORE", prefix .. "delayed", id)
-  if due then return "delayed", due / DUE_SCALE end
+  if due then return "delayed", due / encodings.DUE_SCALE end
   local score = tonumber(redis.call("ZSCORE", prefix .. "waiting-children", id))
   if score and score >= 0 then return "waiting-children" end
   -- BullMQ has no state for a job that is held: see held.lua.
   return "waiting", nil, score ~= nil
 end
+
+return { hasCompleted = hasCompleted, jobState = jobState }

@@ -1,8 +1,8 @@
 --[[
-  Lets held jobs in whose time has come. Included by other scripts. `prefix` is what all keys of the queue begin with.
+  Lets held jobs in whose time has come. `prefix` is what all keys of the queue begin with.
 ]]
--- @include ./held.lua
--- @include ./put-in-line.lua
+local held = require("./held")
+local inLine = require("./put-in-line")
 
 -- Some milliseconds of Redis's time. The others are let in by the next claim.
 local LET_IN_MAX = 100
@@ -11,7 +11,9 @@ local LET_IN_MAX = 100
 local function letDueIn(prefix, now)
   local due = redis.call("ZRANGEBYSCORE", prefix .. "held:due", "-inf", "(" .. now + 1, "LIMIT", 0, LET_IN_MAX)
   for _, id in ipairs(due) do
-    if letGo(prefix, id) then putInLine(prefix, id, 0, now, "waiting-children") end
+    if held.letGo(prefix, id) then inLine.putInLine(prefix, id, 0, now, "waiting-children") end
   end
   return #due
 end
+
+return { letDueIn = letDueIn }

@@ -1,4 +1,4 @@
--- Included by other scripts.
+--
 
 -- The idempotency key of a job as JSON, perhaps encrypted; nil where only its data has it. An older version that has replaced what a job is to do
 -- has left the key before, and another time of submission.
@@ -8,3 +8,5 @@ local function ownKey(prefix, id)
   local submittedAt, key = string.match(fields[1], "^(%d+) (.+)$")
   return submittedAt == fields[2] and key or nil
 end
+
+return { ownKey = ownKey }

@@ -1,25 +1,26 @@
 --[[
-  Puts a job that is in Redis where it waits, as BullMQ would. Included by other scripts. `prefix` is what all keys of the queue begin with.
+  Puts a job that is in Redis where it waits, as BullMQ would. `prefix` is what all keys of the queue begin with.
 ]]
--- @include ./add/line.lua
-
--- Read once for all jobs of a call.
-local isOpen, keptEvents
+local enqueue = require("./add/enqueue")
+local line = require("./add/line")
+local stream = require("./add/emit")
 
 -- `from`: the state that it was in.
 local function putInLine(prefix, id, mayRunAt, now, from)
-  if isOpen == nil then isOpen, keptEvents = readMeta(prefix) end
+  local isOpen, maxEvents = enqueue.readMeta(prefix)
   if mayRunAt > now then
-    addDelayed(prefix, id, mayRunAt, keptEvents)
-    wakeWhenDue(prefix)
+    enqueue.addDelayed(prefix, id, mayRunAt, maxEvents)
+    enqueue.wakeWhenDue(prefix)
     return
   end
   local priority = tonumber(redis.call("HGET", prefix .. id, "priority") or 0)
   if priority > 0 then
-    addByPriority(prefix, id, priority)
+    line.addByPriority(prefix, id, priority)
   else
     redis.call("LPUSH", prefix .. "wait", id)
   end
-  if isOpen then wakeWorker(prefix) end
-  emit(prefix .. "events", keptEvents, "waiting", "jobId", id, "prev", from)
+  if isOpen then enqueue.wakeWorker(prefix) end
+  stream.emit(prefix .. "events", maxEvents, "waiting", "jobId", id, "prev", from)
 end
+
+return { putInLine = putInLine }

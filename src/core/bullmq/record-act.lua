@@ -1,8 +1,8 @@
 --[[
   What people do to a job: a line in the queue's audit log, and with the job, which keeps the newest.
 ]]
--- @include ./job-facts.lua
--- @include ../../platform/redis/now.lua
+local clock = require("../../platform/redis/now")
+local facts = require("./job-facts")
 
 local AUDIT_MAX = 100000
 local KEPT_WITH_JOB = 20
@@ -14,10 +14,10 @@ local function writeAudit(prefix, id, act)
 end
 
 local function keepWithJob(prefix, id, act)
-  if not jobExists(prefix, id) then return end
+  if not facts.jobExists(prefix, id) then return end
   local isReadable, kept = pcall(cjson.decode, redis.call("HGET", prefix .. id, "acts") or "[]")
   if not isReadable or type(kept) ~= "table" then kept = {} end
-  act.at = nowMs()
+  act.at = clock.nowMs()
   kept[#kept + 1] = act
   while #kept > KEPT_WITH_JOB do table.remove(kept, 1) end
   redis.call("HSET", prefix .. id, "acts", cjson.encode(kept))
@@ -31,3 +31,5 @@ local function recordAct(prefix, id, json, as)
   keepWithJob(prefix, id, act)
   if not act.actId then writeAudit(prefix, id, act) end
 end
+
+return { writeAudit = writeAudit, keepWithJob = keepWithJob, recordAct = recordAct }

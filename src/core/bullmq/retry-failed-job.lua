@@ -1,24 +1,23 @@
 --[[
   Returns a failed job to its queue with all its attempts before it, as BullMQ's reprocessJob does. Its delivery count stays: that
-  must be unique to each attempt. Included by other scripts.
-
-  Returns whether the job was failed
+  must be unique to each attempt.
 ]]
--- @include ./put-in-line.lua
--- @include ../../platform/redis/now.lua
+local clock = require("../../platform/redis/now")
+local inLine = require("./put-in-line")
 
--- Each takes prefix, id and the time; returns whether the job waits for something else first, and so is not put in line.
-local retryFeatures = {}
--- @include ../../features/points/retry.lua
-
+-- Returns whether the job was failed.
 local function retryFailedJob(prefix, id)
   if redis.call("ZREM", prefix .. "failed", id) == 0 then return false end
-  local now = nowMs()
+  local now = clock.nowMs()
   redis.call("HDEL", prefix .. id, "finishedOn", "processedOn", "failedReason", "defa", "atm", "stc", "deferredAtCrash", "deferrals",
     "snoozes")
-  for _, retry in ipairs(retryFeatures) do
+  -- Each takes prefix, id and the time; returns whether the job waits for something else first, and so is not put in line.
+  local retriers = require("point:retry")
+  for _, retry in ipairs(retriers) do
     if retry(prefix, id, now) then return true end
   end
-  putInLine(prefix, id, 0, 0, "failed")
+  inLine.putInLine(prefix, id, 0, 0, "failed")
   return true
 end
+
+return { retryFailedJob = retryFailedJob }

@@ -1,24 +1,31 @@
-#!lua flags=no-writes
 --[[
   Says which keys of queues may give a sweep something to do. A sweep of the others would find nothing. Most queues have few of the keys:
   those that the last look has not found cost one command together.
-
-  KEYS[1…] the keys, those that the last look has found first
-  ARGV[1] how many of them the last look has found
-  ARGV[2…] for each: "any" if any entry gives something to do; otherwise it is a sorted set, and so many milliseconds must have passed since
-  its first score, in milliseconds since 1970
-
-  Returns for each 0 if it may now, in how many milliseconds it may, -1 if there is none
 ]]
--- @include ../../platform/redis/now.lua
+local call = command({
+  keys = {
+    -- The keys, those that the last look has found first.
+    "...",
+  },
+  arguments = {
+    -- How many of them the last look has found.
+    "found",
+    -- For each: "any" if any entry gives something to do; otherwise it is a sorted set, and so many milliseconds must have passed since
+    -- its first score, in milliseconds since 1970.
+    "...",
+  },
+  returns = [[for each 0 if it may now, in how many milliseconds it may, -1 if there is none]],
+  whenFull = "writes nothing",
+})
+local clock = require("../../platform/redis/now")
 
-local found, due, now = tonumber(ARGV[1]), {}, nil
+local found, due, now = tonumber(call.found), {}, nil
 
 local function look(key, after)
   if after == "any" then return redis.call("EXISTS", key) - 1 end
   local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
   if not first then return -1 end
-  now = now or nowMs()
+  now = now or clock.nowMs()
   return math.max(0, math.ceil(first + after - now))
 end
 

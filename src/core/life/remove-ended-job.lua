@@ -1,5 +1,6 @@
--- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does. Included by other scripts.
--- @include ../bullmq/add/enqueue.lua
+-- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does.
+local stream = require("../bullmq/add/emit")
+local enqueue = require("../bullmq/add/enqueue")
 
 local function jobKeys(prefix, id)
   local job = prefix .. id
@@ -9,6 +10,8 @@ end
 local function removeEndedJob(prefix, id, state)
   redis.call("ZREM", prefix .. state, id)
   redis.call("DEL", unpack(jobKeys(prefix, id)))
-  local _, maxEvents = readMeta(prefix)
-  emit(prefix .. "events", maxEvents, "removed", "jobId", id, "prev", state)
+  local _, maxEvents = enqueue.readMeta(prefix)
+  stream.emit(prefix .. "events", maxEvents, "removed", "jobId", id, "prev", state)
 end
+
+return { jobKeys = jobKeys, removeEndedJob = removeEndedJob }

@@ -1,12 +1,12 @@
 --[[
-  Takes a job that waits out of where it waits. Included by other scripts. `prefix` is what all keys of the queue begin with.
+  Takes a job that waits out of where it waits. `prefix` is what all keys of the queue begin with.
 ]]
--- @include ../bullmq/held.lua
+local held = require("../bullmq/held")
 
 -- `state` and `isHeld` are as jobState has them; the job is neither active nor ended.
 local function takeOut(prefix, id, state, isHeld)
   if isHeld then
-    letGo(prefix, id)
+    held.letGo(prefix, id)
   elseif state ~= "waiting" then
     redis.call("ZREM", prefix .. state, id)
   elseif redis.call("LREM", prefix .. "wait", -1, id) == 0 then
@@ -14,3 +14,5 @@ local function takeOut(prefix, id, state, isHeld)
     redis.call("LREM", prefix .. "paused", -1, id)
   end
 end
+
+return { takeOut = takeOut }

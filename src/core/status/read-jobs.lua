@@ -1,18 +1,32 @@
 --[[
   Reads jobs with the effects of their ledgers. Atomic: state, fields and effects of a job are of one moment. Batching only
   saves time.
-
-  KEYS[1] any key of the queue, for its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3] how many effects of each job to return at most
-  ARGV[4] after how many effects to stop, so that nobody waits for long   ARGV[5…] job ids
-
-  Returns for each job, as far as it came, false where there is none, else { its values, as read-job.lua has them,
-  { effect, entry, effect, … }, how many effects are reserved, done, in doubt }. Those that are not done come first.
 ]]
--- @include ../effect/ledger/entries.lua
--- @include ../bullmq/read-job.lua
+local call = command({
+  keys = {
+    -- Any key of the queue, for its slot.
+    "slot",
+  },
+  arguments = {
+    "prefix",
+    "ledgerPrefix",
+    -- How many effects of each job to return at most.
+    "effectsMax",
+    -- After how many effects to stop, so that nobody waits for long.
+    "readMax",
+    -- Job ids.
+    "...",
+  },
+  returns = [[
+    for each job, as far as it came, false where there is none, else { its values, as read-job.lua has them,
+    { effect, entry, effect, … }, how many effects are reserved, done, in doubt }. Those that are not done come first.
+  ]],
+  whenFull = "stops at its first write",
+})
+local reading = require("../bullmq/read-job")
+local entries = require("../effect/ledger/entries")
 
-local shownMax, readMax, readCount = tonumber(ARGV[3]), tonumber(ARGV[4]), 0
+local shownMax, readMax, readCount = tonumber(call.effectsMax), tonumber(call.readMax), 0
 local TOGETHER = 500
 local RESERVED, DONE, IN_DOUBT = 1, 2, 3
 
@@ -39,7 +53,7 @@ end
 local function effectsOf(dedupKey)
   local found, counts, open, done = {}, { 0, 0, 0 }, {}, {}
   if not dedupKey then return found, counts end
-  local ledger = ARGV[2] .. dedupKey
+  local ledger = call.ledgerPrefix .. dedupKey
   local names = namesIn(ledger)
   readCount = readCount + #names
   if #names == 0 then return found, counts end
@@ -51,7 +65,7 @@ local function effectsOf(dedupKey)
       local state = stateIn(entry)
       local list = state == DONE and done or open
       counts[state] = counts[state] + 1
-      if #list < 2 * shownMax then list[#list + 1], list[#list + 2] = effectIn(names[at + index - 1]), entry end
+      if #list < 2 * shownMax then list[#list + 1], list[#list + 2] = entries.effectIn(names[at + index - 1]), entry end
     end
     openFound, at = counts[RESERVED] + counts[IN_DOUBT], last + 1
   end
@@ -62,8 +76,8 @@ local function effectsOf(dedupKey)
 end
 
 local jobs = {}
-for at = 5, #ARGV do
-  local job, dedupKey = readJob(ARGV[1], ARGV[at])
+for at = call.firstArgument, #ARGV do
+  local job, dedupKey = reading.readJob(call.prefix, ARGV[at])
   jobs[#jobs + 1] = job and { job, effectsOf(dedupKey) }
   if readCount >= readMax then break end
 end

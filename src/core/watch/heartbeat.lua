@@ -1,17 +1,32 @@
 --[[
   Stores a worker's heartbeat, and forgets workers that sent none for long.
-
-  KEYS[1] workers (hash)   KEYS[2] when they were seen (sorted set)
-  ARGV[1] the worker's name   ARGV[2] its heartbeat, as JSON   ARGV[3] milliseconds after which a worker is forgotten, "" to forget none
 ]]
--- @include ../../platform/redis/now.lua
+local call = command({
+  keys = {
+    -- Workers (hash).
+    "workers",
+    -- When they were seen (sorted set).
+    "seen",
+  },
+  arguments = {
+    -- The worker's name.
+    "worker",
+    -- Its heartbeat, as JSON.
+    "heartbeat",
+    -- Milliseconds after which a worker is forgotten, "" to forget none.
+    "keepMs",
+  },
+  returns = [[OK]],
+  whenFull = "stops at its first write",
+})
+local clock = require("../../platform/redis/now")
 
-local now = nowMs()
-local silent = ARGV[3] == "" and {} or redis.call("ZRANGEBYSCORE", KEYS[2], "-inf", now - ARGV[3])
+local now = clock.nowMs()
+local silent = call.keepMs == "" and {} or redis.call("ZRANGEBYSCORE", call.seen, "-inf", now - call.keepMs)
 for _, name in ipairs(silent) do
-  redis.call("HDEL", KEYS[1], name)
-  redis.call("ZREM", KEYS[2], name)
+  redis.call("HDEL", call.workers, name)
+  redis.call("ZREM", call.seen, name)
 end
-redis.call("HSET", KEYS[1], ARGV[1], ARGV[2])
-redis.call("ZADD", KEYS[2], now, ARGV[1])
+redis.call("HSET", call.workers, call.worker, call.heartbeat)
+redis.call("ZADD", call.seen, now, call.worker)
 return redis.status_reply("OK")

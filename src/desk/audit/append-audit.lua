@@ -1,10 +1,16 @@
-#!lua flags=allow-oom
 --[[
   Writes an entry in an audit log, also while Redis is full: what frees memory is on record.
-
-  KEYS[1] audit log
-  ARGV[1] how many entries are kept   ARGV[2…] names and values in turn
-
-  Returns the entry's id
 ]]
-return redis.call("XADD", KEYS[1], "MAXLEN", "~", ARGV[1], "*", unpack(ARGV, 2))
+local call = command({
+  keys = { "audit" },
+  arguments = {
+    -- How many entries are kept.
+    "entriesMax",
+    -- Names and values in turn.
+    "...",
+  },
+  returns = [[the entry's id]],
+  whenFull = "runs",
+})
+
+return redis.call("XADD", call.audit, "MAXLEN", "~", call.entriesMax, "*", unpack(ARGV, call.firstArgument))

@@ -1,12 +1,21 @@
 --[[
   Counts the next jobs of a queue by the key that they are encrypted with; "" for those that are not encrypted.
-
-  KEYS[1] any key of the queue, for its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] how many to read of each list
-
-  Returns { key id, count, key id, count, … }
 ]]
-local prefix, last = ARGV[1], ARGV[2] - 1
+local call = command({
+  keys = {
+    -- Any key of the queue, for its slot.
+    "slot",
+  },
+  arguments = {
+    "prefix",
+    -- How many to read of each list.
+    "most",
+  },
+  returns = [[{ key id, count, key id, count, … }]],
+  whenFull = "stops at its first write",
+})
+
+local prefix, last = call.prefix, call.most - 1
 local counts, found = {}, {}
 
 local function count(ids)
@@ -16,7 +25,7 @@ local function count(ids)
   end
 end
 
-count(redis.call("LRANGE", prefix .. "wait", -ARGV[2], -1))
+count(redis.call("LRANGE", prefix .. "wait", -call.most, -1))
 count(redis.call("ZRANGE", prefix .. "prioritized", 0, last))
 count(redis.call("ZRANGE", prefix .. "delayed", 0, last))
 count(redis.call("ZRANGE", prefix .. "waiting-children", 0, last))

@@ -1,25 +1,36 @@
-#!lua flags=no-writes
 --[[
   Looks for doubts that are stuck, among some of the jobs that have ended and some of the doubts. Jobs that ended and doubts that
   began within the grace are left to the sweep.
-
-  KEYS[1] doubts; all other keys share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3] how many to skip, the latest first
-  ARGV[4] how many to look at   ARGV[5] milliseconds of grace
-
-  Returns { unlisted: jobs that say in doubt and have nothing in doubt, stale: doubts that cannot be resolved, open: completed
-  jobs with an effect reserved or in doubt, whether there was more to look at (0 or 1) }
 ]]
--- @include ../../core/effect/ledger/entries.lua
--- @include ../../core/bullmq/job-facts.lua
+local call = command({
+  keys = { "doubts" },
+  arguments = {
+    "prefix",
+    "ledgerPrefix",
+    -- How many to skip, the latest first.
+    "skipped",
+    -- How many to look at.
+    "most",
+    -- Milliseconds of grace.
+    "graceMs",
+  },
+  returns = [[
+    { unlisted: jobs that say in doubt and have nothing in doubt, stale: doubts that cannot be resolved, open: completed
+    jobs with an effect reserved or in doubt, whether there was more to look at (0 or 1) }
+  ]],
+  whenFull = "writes nothing",
+})
+local facts = require("../../core/bullmq/job-facts")
+local entries = require("../../core/effect/ledger/entries")
+local clock = require("../../platform/redis/now")
 
-local prefix, endedBy = ARGV[1], nowMs() - ARGV[5]
-local first, last = tonumber(ARGV[3]), ARGV[3] + ARGV[4] - 1
+local prefix, endedBy = call.prefix, clock.nowMs() - call.graceMs
+local first, last = tonumber(call.skipped), call.skipped + call.most - 1
 local unlisted, stale, open = {}, {}, {}
 
 local function entriesOf(id)
-  local dedupKey = dedupKeyOf(prefix, id)
-  return dedupKey and readEntries(ARGV[2] .. dedupKey) or {}
+  local dedupKey = facts.dedupKeyOf(prefix, id)
+  return dedupKey and entries.readEntries(call.ledgerPrefix .. dedupKey) or {}
 end
 
 local function hasInDoubt(id)
@@ -44,16 +55,16 @@ local function each(found, look)
   return #found / 2
 end
 
-local failed = each(latestEnded(prefix, "failed", first, last), function(id)
-  local isDoubt = failureCode(failureReason(prefix, id)) == "EFFECT_IN_DOUBT"
+local failed = each(facts.latestEnded(prefix, "failed", first, last), function(id)
+  local isDoubt = facts.failureCode(facts.failureReason(prefix, id)) == "EFFECT_IN_DOUBT"
   if isDoubt and not hasInDoubt(id) then unlisted[#unlisted + 1] = id end
 end)
-local completed = each(latestEnded(prefix, "completed", first, last), function(id)
+local completed = each(facts.latestEnded(prefix, "completed", first, last), function(id)
   if hasOpen(id) then open[#open + 1] = id end
 end)
-local doubts = each(redis.call("ZREVRANGE", KEYS[1], first, last, "WITHSCORES"), function(member)
+local doubts = each(redis.call("ZREVRANGE", call.doubts, first, last, "WITHSCORES"), function(member)
   local dedupKey, effect = string.match(member, "^([^/]+)/(.+)$")
-  local entry = dedupKey and readEntry(ARGV[2] .. dedupKey, effect)
+  local entry = dedupKey and entries.readEntry(call.ledgerPrefix .. dedupKey, effect)
   if not entry or entry.state ~= "in-doubt" then stale[#stale + 1] = member end
 end)
-return { unlisted, stale, open, math.max(failed, completed, doubts) >= tonumber(ARGV[4]) and 1 or 0 }
+return { unlisted, stale, open, math.max(failed, completed, doubts) >= tonumber(call.most) and 1 or 0 }

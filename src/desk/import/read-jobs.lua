@@ -1,13 +1,26 @@
 --[[
   Reads jobs of a BullMQ queue.
-
-  KEYS[1] delayed jobs   KEYS[2] job schedulers; all other keys share their slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2…] job ids
-
-  Returns for each id: its kind, name, data, timestamp, priority, and from when it may run in milliseconds, "" for now. Kinds:
-    "job", "gone", "child" and "parent" of a flow, "scheduled": its scheduler needs it to go on
 ]]
-local delayed, schedulers, start = KEYS[1], KEYS[2], ARGV[1]
+local call = command({
+  keys = {
+    -- Delayed jobs.
+    "delayed",
+    -- Job schedulers.
+    "schedulers",
+  },
+  arguments = {
+    "prefix",
+    -- Job ids.
+    "...",
+  },
+  returns = [[
+    for each id: its kind, name, data, timestamp, priority, and from when it may run in milliseconds, "" for now. Kinds:
+      "job", "gone", "child" and "parent" of a flow, "scheduled": its scheduler needs it to go on
+  ]],
+  whenFull = "stops at its first write",
+})
+
+local delayed, schedulers, start = call.delayed, call.schedulers, call.prefix
 
 local function kindOf(key, name, parent, scheduler)
   if not name then return "gone" end
@@ -18,7 +31,7 @@ local function kindOf(key, name, parent, scheduler)
 end
 
 local jobs = {}
-for at = 2, #ARGV do
+for at = call.firstArgument, #ARGV do
   local key = start .. ARGV[at]
   local fields = redis.call("HMGET", key, "name", "data", "timestamp", "priority", "parentKey", "rjk")
   local score = redis.call("ZSCORE", delayed, ARGV[at])

@@ -1,24 +1,45 @@
 --[[
   Withdraws jobs from a BullMQ queue that no worker has claimed: keeps them under names of ours. Atomic: a job that this withdraws,
   no worker of BullMQ gets, and the other way round; a job is never nowhere.
-
-  KEYS[1] delayed jobs   KEYS[2] prioritized jobs   KEYS[3] waiting jobs   KEYS[4] those of a paused queue, before BullMQ 6
-  KEYS[5] job schedulers   KEYS[6] the events' stream   KEYS[7] the withdrawn jobs: by id, when, from when they may run, and as which type
-  All other keys share their slot.
-  ARGV[1] what all keys of the queue begin with   ARGV[2] the type   ARGV[3] how far from the end of a list a job is looked for: a list
-    may have a million, and most jobs that are gone were claimed meanwhile   ARGV[4…] job ids
-
-  Returns the ids of those withdrawn
 ]]
--- @include ../../core/bullmq/names.lua
+local call = command({
+  keys = {
+    -- Delayed jobs.
+    "delayed",
+    -- Prioritized jobs.
+    "prioritized",
+    -- Waiting jobs.
+    "waiting",
+    -- Those of a paused queue, before BullMQ 6.
+    "paused",
+    -- Job schedulers.
+    "schedulers",
+    -- The events' stream.
+    "events",
+    -- The withdrawn jobs: by id, when, from when they may run, and as which type.
+    "withdrawn",
+  },
+  arguments = {
+    "prefix",
+    "type",
+    -- How far from the end of a list a job is looked for: a list may have a million, and most jobs that are gone were claimed meanwhile.
+    "depth",
+    -- Job ids.
+    "...",
+  },
+  returns = [[the ids of those withdrawn]],
+  whenFull = "stops at its first write",
+})
+local encodings = require("../../core/bullmq/encodings")
+local names = require("../../core/bullmq/names")
 
-local start, type, depth = ARGV[1], ARGV[2], ARGV[3]
+local start, typeName, depth = call.prefix, call.type, call.depth
 local time = redis.call("TIME")
 local now = time[1] .. string.format("%03d", math.floor(time[2] / 1000))
 
 -- As BullMQ does when a job is removed: another one with this deduplication id may be added.
 local function releaseDeduplication(id, deduplication)
-  local key = deduplication and holderKey(start, deduplication)
+  local key = deduplication and names.holderKey(start, deduplication)
   if key and redis.call("GET", key) == id then redis.call("DEL", key, start .. "dn:" .. deduplication) end
 end
 
@@ -27,28 +48,28 @@ local function takeFrom(list, id)
 end
 
 local function takeOut(id)
-  if redis.call("ZREM", KEYS[1], id) == 1 then return "delayed" end
-  if redis.call("ZREM", KEYS[2], id) == 1 then return "prioritized" end
-  if takeFrom(KEYS[3], id) then return "waiting" end
-  if takeFrom(KEYS[4], id) then return "paused" end
+  if redis.call("ZREM", call.delayed, id) == 1 then return "delayed" end
+  if redis.call("ZREM", call.prioritized, id) == 1 then return "prioritized" end
+  if takeFrom(call.waiting, id) then return "waiting" end
+  if takeFrom(call.paused, id) then return "paused" end
 end
 
 local withdrawn = {}
-for at = 4, #ARGV do
+for at = call.firstArgument, #ARGV do
   local id = ARGV[at]
   local key = start .. id
   local scheduler, deduplication = unpack(redis.call("HMGET", key, "rjk", "deid"))
-  local isNeeded = scheduler and redis.call("ZSCORE", KEYS[5], scheduler)
+  local isNeeded = scheduler and redis.call("ZSCORE", call.schedulers, scheduler)
   if not isNeeded and redis.call("EXISTS", key) == 1 then
-    local score = redis.call("ZSCORE", KEYS[1], id)
+    local score = redis.call("ZSCORE", call.delayed, id)
     local from = takeOut(id)
     if from then
-      local due = score and string.format("%.0f", math.floor(tonumber(score) / DUE_SCALE)) or "0"
+      local due = score and string.format("%.0f", math.floor(tonumber(score) / encodings.DUE_SCALE)) or "0"
       redis.call("RENAME", key, start .. "holdfast:job:" .. id)
-      redis.call("HSET", KEYS[7], id, now .. " " .. due .. " " .. type)
+      redis.call("HSET", call.withdrawn, id, now .. " " .. due .. " " .. typeName)
       redis.call("DEL", key .. ":logs")
       releaseDeduplication(id, deduplication)
-      redis.call("XADD", KEYS[6], "MAXLEN", "~", 10000, "*", "event", "removed", "jobId", id, "prev", from)
+      redis.call("XADD", call.events, "MAXLEN", "~", 10000, "*", "event", "removed", "jobId", id, "prev", from)
       withdrawn[#withdrawn + 1] = id
     end
   end

@@ -1,26 +1,40 @@
 --[[
   Groups a slice of the failed jobs of a queue by type, by the code that their reason begins with and by their message's pattern. A job whose
   message is encrypted is a group of its own.
-
-  KEYS[1] failed; the jobs share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] how many to skip, the latest first   ARGV[3] how many to read
-  ARGV[4] all codes, each between spaces
-
-  Returns how many were read, then for each group: type, count, earliest, latest (milliseconds since 1970), id and reason of
-  the latest, pattern ("" where the message is encrypted), how many failed in each hour of the last day (the latest first, with commas)
 ]]
--- @include ./message-pattern.lua
+local call = command({
+  keys = {
+    -- Failed; the jobs share its slot.
+    "failed",
+  },
+  arguments = {
+    "prefix",
+    -- How many to skip, the latest first.
+    "skipped",
+    -- How many to read.
+    "most",
+    -- All codes, each between spaces.
+    "codes",
+  },
+  returns = [[
+    how many were read, then for each group: type, count, earliest, latest (milliseconds since 1970), id and reason of
+    the latest, pattern ("" where the message is encrypted), how many failed in each hour of the last day (the latest first, with commas)
+  ]],
+  whenFull = "stops at its first write",
+})
+local facts = require("../../core/bullmq/job-facts")
+local messages = require("./message-pattern")
 
 local HOUR_MS, HOURS = 3600000, 24
-local prefix, groups, order, known = ARGV[1], {}, {}, {}
+local prefix, groups, order, known = call.prefix, {}, {}, {}
 local now = redis.call("TIME")[1] * 1000
 
 -- Many jobs fail for the same reason to the letter.
 local function kindOf(reason)
   local kind = known[reason]
   if kind then return kind end
-  local message, code = messageOf(reason, ARGV[4])
-  kind = isEncrypted(message) and { name = reason, pattern = "" } or { pattern = messagePattern(message) }
+  local message, code = messages.messageOf(reason, call.codes)
+  kind = messages.isEncrypted(message) and { name = reason, pattern = "" } or { pattern = messages.messagePattern(message) }
   kind.name = kind.name or code .. "\n" .. kind.pattern
   known[reason] = kind
   return kind
@@ -32,7 +46,7 @@ local function noHours()
   return hours
 end
 
-local slice = latestEnded(prefix, "failed", ARGV[2], ARGV[2] + ARGV[3] - 1)
+local slice = facts.latestEnded(prefix, "failed", call.skipped, call.skipped + call.most - 1)
 for at = 1, #slice, 2 do
   local id, failedAt = slice[at], slice[at + 1]
   local job = redis.pcall("HMGET", prefix .. id, "name", "failedReason")

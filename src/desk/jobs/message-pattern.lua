@@ -1,8 +1,8 @@
 --[[
   What stays the same in the messages of one kind of failure: without numbers, ids, hex, UUIDs, times, addresses and quoted parts. Works on
-  bytes, and does the same as message-pattern.ts; a test compares both. Included by other scripts.
+  bytes, and does the same as message-pattern.ts; a test compares both.
 ]]
--- @include ../../core/bullmq/job-facts.lua
+local facts = require("../../core/bullmq/job-facts")
 
 local MESSAGE_MAX, PATTERN_MAX = 900, 200
 local WORD, HEX = "[0-9A-Za-z_]", "[0-9A-Fa-f]"
@@ -48,7 +48,7 @@ end
 
 -- `codes` are all of ours, each between spaces. A text that begins with none of them is a message as a whole.
 local function messageOf(reason, codes)
-  local code = failureCode(reason)
+  local code = facts.failureCode(reason)
   if code and string.find(codes, " " .. code .. " ", 1, true) then return string.sub(reason, #code + 3), code end
   return reason, ""
 end
@@ -56,3 +56,5 @@ end
 local function isEncrypted(message)
   return string.sub(message, 1, 4) == "hf1."
 end
+
+return { messagePattern = messagePattern, messageOf = messageOf, isEncrypted = isEncrypted }

@@ -1,17 +1,31 @@
 --[[
   Reads a queue's activity, at the same cost at any depth.
-
-  KEYS[1] workers   KEYS[2] workers seen; all other keys share their slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds over which rates are measured
-  ARGV[3] how many finished jobs to time   ARGV[4] how many active jobs to name
-
-  Returns JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
-    times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
 ]]
--- @include ../../core/bullmq/names.lua
--- @include ../../platform/redis/now.lua
+local call = command({
+  keys = {
+    "workers",
+    -- Workers seen.
+    "seen",
+  },
+  arguments = {
+    "prefix",
+    -- Milliseconds over which rates are measured.
+    "windowMs",
+    -- How many finished jobs to time.
+    "timesMax",
+    -- How many active jobs to name.
+    "activeMax",
+  },
+  returns = [[
+    JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
+      times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
+  ]],
+  whenFull = "stops at its first write",
+})
+local names = require("../../core/bullmq/names")
+local clock = require("../../platform/redis/now")
 
-local prefix, now = ARGV[1], nowMs()
+local prefix, now = call.prefix, clock.nowMs()
 
 local function append(list, ...)
   for _, value in ipairs({ ... }) do list[#list + 1] = value end
@@ -19,7 +33,7 @@ end
 
 -- A busy queue keeps only its latest jobs: the rate is then measured over those.
 local function perSecond(state)
-  local windowMs = tonumber(ARGV[2])
+  local windowMs = tonumber(call.windowMs)
   local count = redis.call("ZCOUNT", prefix .. state, now - windowMs, "+inf")
   if count == 0 then return 0 end
   if count < redis.call("ZCARD", prefix .. state) then return count * 1000 / windowMs end
@@ -29,8 +43,8 @@ end
 
 local function times()
   local found = {}
-  for _, id in ipairs(redis.call("ZREVRANGE", prefix .. "completed", 0, ARGV[3] - 1)) do
-    local job = redis.pcall("HMGET", prefix .. id, SUBMITTED_AT, "delay", STARTED_AT, ENDED_AT, DELIVERIES, "flow")
+  for _, id in ipairs(redis.call("ZREVRANGE", prefix .. "completed", 0, call.timesMax - 1)) do
+    local job = redis.pcall("HMGET", prefix .. id, names.SUBMITTED_AT, "delay", names.STARTED_AT, names.ENDED_AT, names.DELIVERIES, "flow")
     -- Only a job's first delivery shows how long it waited; a parent's shows how long its children took.
     if job[1] and job[3] and job[4] and job[5] == "1" and not job[6] then
       append(found, table.concat({ job[1], job[2] or "0", job[3], job[4] }, ","))
@@ -41,8 +55,8 @@ end
 
 local function active()
   local found = {}
-  for _, id in ipairs(redis.call("LRANGE", prefix .. "active", -ARGV[4], -1)) do
-    local job = redis.pcall("HMGET", prefix .. id, "name", WORKER, STARTED_AT)
+  for _, id in ipairs(redis.call("LRANGE", prefix .. "active", -call.activeMax, -1)) do
+    local job = redis.pcall("HMGET", prefix .. id, "name", names.WORKER, names.STARTED_AT)
     if job[1] then append(found, id, job[1], job[2] or "", job[3] or "0") end
   end
   return found
@@ -50,9 +64,9 @@ end
 
 local function workers()
   local found = {}
-  local seen = redis.call("ZRANGE", KEYS[2], 0, -1, "WITHSCORES")
+  local seen = redis.call("ZRANGE", call.seen, 0, -1, "WITHSCORES")
   for at = 1, #seen, 2 do
-    local heartbeat = redis.call("HGET", KEYS[1], seen[at])
+    local heartbeat = redis.call("HGET", call.workers, seen[at])
     if heartbeat then append(found, seen[at], heartbeat, seen[at + 1]) end
   end
   return found

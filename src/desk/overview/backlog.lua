@@ -1,22 +1,34 @@
 --[[
   How many jobs of each state a queue holds, and how long the oldest has waited, at the same cost at any depth. Atomic: the
   numbers fit together.
-
-  KEYS[1] doubts   KEYS[2] workers seen; all other keys share their slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] milliseconds without a heartbeat after which a worker is not counted
-
-  Returns { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
-    milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children,
-    0 without limits, 1 with some, 2 while one of them keeps the next job from starting }
 ]]
--- @include ../../core/bullmq/job-facts.lua
--- @include ../../platform/redis/now.lua
--- @include ./ready-since.lua
+local call = command({
+  keys = {
+    "doubts",
+    -- Workers seen.
+    "seen",
+  },
+  arguments = {
+    "prefix",
+    -- Milliseconds without a heartbeat after which a worker is not counted.
+    "silentMs",
+  },
+  returns = [[
+    { waiting, prioritized, delayed, active, completed, failed, workers, doubts,
+      milliseconds for which the next job could have run, milliseconds since the oldest doubt, 1 if it is paused, waiting for children,
+      0 without limits, 1 with some, 2 while one of them keeps the next job from starting }
+  ]],
+  whenFull = "stops at its first write",
+})
+local encodings = require("../../core/bullmq/encodings")
+local facts = require("../../core/bullmq/job-facts")
+local clock = require("../../platform/redis/now")
+local readiness = require("./ready-since")
 
-local prefix, now = ARGV[1], nowMs()
+local prefix, now = call.prefix, clock.nowMs()
 local function key(name) return prefix .. name end
 
-local function sinceOf(id) return id and readySince(prefix, id) or now end
+local function sinceOf(id) return id and readiness.readySince(prefix, id) or now end
 
 -- As BullMQ counts: starts of the current time of a rate, and jobs that are active.
 local function limited()
@@ -33,10 +45,10 @@ local since = math.min(
   sinceOf(redis.call("LINDEX", key("wait"), -1)),
   sinceOf(redis.call("LINDEX", key("paused"), -1)),
   sinceOf(redis.call("ZRANGE", key("prioritized"), 0, 0)[1]),
-  due and math.floor(due / DUE_SCALE) or now
+  due and math.floor(due / encodings.DUE_SCALE) or now
 )
-local held = heldCount(prefix)
-local doubt = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")[2]
+local held = facts.heldCount(prefix)
+local doubt = redis.call("ZRANGE", call.doubts, 0, 0, "WITHSCORES")[2]
 
 return {
   redis.call("LLEN", key("wait")) + redis.call("LLEN", key("paused")) + held,
@@ -45,8 +57,8 @@ return {
   redis.call("LLEN", key("active")),
   redis.call("ZCARD", key("completed")),
   redis.call("ZCARD", key("failed")),
-  redis.call("ZCOUNT", KEYS[2], now - ARGV[2], "+inf"),
-  redis.call("ZCARD", KEYS[1]),
+  redis.call("ZCOUNT", call.seen, now - call.silentMs, "+inf"),
+  redis.call("ZCARD", call.doubts),
   now - since,
   doubt and now - doubt or 0,
   redis.call("HEXISTS", key("meta"), "paused"),

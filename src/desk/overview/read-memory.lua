@@ -1,9 +1,12 @@
-#!lua flags=no-writes
 --[[
   Reads Redis's memory.
-
-  Returns { bytes used, limit in bytes (0: none), up to how many bytes new jobs are accepted }
 ]]
--- @include ../../platform/redis/fitness/memory.lua
+local call = command({
+  keys = {},
+  arguments = {},
+  returns = [[{ bytes used, limit in bytes (0: none), up to how many bytes new jobs are accepted }]],
+  whenFull = "writes nothing",
+})
+local memory = require("../../platform/redis/fitness/memory")
 
-return { readMemory() }
+return { memory.readMemory() }

@@ -1,4 +1,4 @@
---[[ Included by scripts that read how long jobs have waited. ]]
+--[[ that read how long jobs have waited. ]]
 
 -- Since when a job can run: the end of its delay, or where it ran before, the start of its latest attempt. Nothing where it is gone.
 local function readySince(prefix, id)
@@ -9,3 +9,5 @@ local function readySince(prefix, id)
   local delay = isReadable and type(opts) == "table" and tonumber(opts.delay) or 0
   return math.max(submitted + delay, tonumber(job[3] or 0) or 0)
 end
+
+return { readySince = readySince }

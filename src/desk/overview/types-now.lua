@@ -1,23 +1,30 @@
 --[[
   Which types the waiting and active jobs of a queue have, at the same cost at any depth: of each list it looks at the next jobs.
-
-  KEYS[1] workers; all other keys share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] how many jobs of each list to look at
-
-  Returns for each list: its length, how many jobs were looked at, then for each type its name, how many of those, and since when
-  the first one could run, or runs. Lists: wait, paused, prioritized, held, active
 ]]
--- @include ../../core/bullmq/job-facts.lua
--- @include ./ready-since.lua
+local call = command({
+  keys = { "workers" },
+  arguments = {
+    "prefix",
+    -- How many jobs of each list to look at.
+    "most",
+  },
+  returns = [[
+    for each list: its length, how many jobs were looked at, then for each type its name, how many of those, and since when
+    the first one could run, or runs. Lists: wait, paused, prioritized, held, active
+  ]],
+  whenFull = "stops at its first write",
+})
+local facts = require("../../core/bullmq/job-facts")
+local readiness = require("./ready-since")
 
-local prefix, most = ARGV[1], tonumber(ARGV[2])
+local prefix, most = call.prefix, tonumber(call.most)
 
 -- The next to run, first.
 local function nextOf(name)
   local key = prefix .. name
   if name == "prioritized" then return redis.call("ZCARD", key), redis.call("ZRANGE", key, 0, most - 1) end
   if name == "held" then
-    local held = heldCount(prefix)
+    local held = facts.heldCount(prefix)
     return held, held == 0 and {} or redis.call("ZRANGE", prefix .. "waiting-children", 0, math.min(held, most) - 1)
   end
   local ids, reversed = redis.call("LRANGE", key, -most, -1), {}
@@ -33,7 +40,7 @@ local function typesOf(name)
     if type(found) == "string" then
       if not counts[found] then
         order[#order + 1] = found
-        counts[found], first[found] = 0, readySince(prefix, id) or 0
+        counts[found], first[found] = 0, readiness.readySince(prefix, id) or 0
       end
       counts[found] = counts[found] + 1
     end

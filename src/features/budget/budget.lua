@@ -1,8 +1,8 @@
 --[[
   How many bytes ended jobs take, by state and type. The hash `budget` has their sums, by `<state>:<type>`; beside them, by state, since when
   the sweep goes on. For each sum, a sorted set has the jobs that are in it, the oldest first. A score is both when a job ended, in seconds,
-  and its size, in units of 64 bytes: so an entry takes no more than one of BullMQ's own sets does. Included by other scripts. `prefix` is
-  what all keys of the queue begin with.
+  and its size, in units of 64 bytes: so an entry takes no more than one of BullMQ's own sets does. `prefix` is what all keys of the queue
+  begin with.
 ]]
 local SIZES, UNIT = 2 ^ 21, 64
 
@@ -36,11 +36,19 @@ local function uncount(prefix, name, id)
   redis.call("HINCRBY", sumsOf(prefix), name, -bytesIn(score))
 end
 
--- A queue without a budget pays for one command in each script.
-local hasBudget
+-- A queue without a budget pays for one command.
 local function uncountJob(prefix, id, state)
-  if hasBudget == nil then hasBudget = redis.call("EXISTS", sumsOf(prefix)) == 1 end
-  if not hasBudget then return end
+  if redis.call("EXISTS", sumsOf(prefix)) == 0 then return end
   local type = redis.call("HGET", prefix .. id, "name")
   if type then uncount(prefix, state .. ":" .. type, id) end
 end
+
+return {
+  sumsOf = sumsOf,
+  countedJobs = countedJobs,
+  scoreOf = scoreOf,
+  bytesIn = bytesIn,
+  secondIn = secondIn,
+  uncount = uncount,
+  uncountJob = uncountJob,
+}

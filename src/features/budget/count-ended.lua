@@ -1,22 +1,34 @@
-#!lua flags=allow-oom
 --[[
   Brings the sums of what ended jobs take up to date. BullMQ ends jobs, and removes the oldest of too many, without a word to us. So each call
   adds what has ended since the last, takes out what is older than the oldest job that is left, and looks whether some others, at random, are
   still there. Atomic: a sum and its jobs always agree, whichever process dies. One worker at a time does that, so that many cost no more;
   the others read, and one of them goes on soon after it has died.
-
-  KEYS[1] jobs that have completed   KEYS[2] jobs that have failed; all other keys share their slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] how many jobs to look at, of each state   ARGV[3] unique to the worker
-
-  Returns whether there is more to do at once, whether this worker does it (1 or 0), and shares.lua's shares
 ]]
--- @include ./shares.lua
--- @include ../ended-since.lua
--- @include ../job-bytes.lua
+local call = command({
+  keys = {
+    -- Jobs that have completed.
+    "completed",
+    -- Jobs that have failed.
+    "failed",
+  },
+  arguments = {
+    "prefix",
+    -- How many jobs to look at, of each state.
+    "most",
+    -- Unique to the worker.
+    "worker",
+  },
+  returns = [[whether there is more to do at once, whether this worker does it (1 or 0), and shares.lua's shares]],
+  whenFull = "runs",
+})
+local clock = require("../../platform/redis/now")
+local endings = require("../ended-since")
+local sizes = require("../job-bytes")
+local budgets = require("./budget")
+local shares = require("./shares")
 
--- Each returns of how many of a feature's sets a job is a member.
-local membersOfFeatures = {}
--- @include ../points/members.lua
+-- Each takes prefix and id, and returns of how many of a feature's sets a job is a member.
+local memberships = require("point:members")
 
 -- Without any worker for this long, all is counted anew.
 local KEPT_MS = 604800000
@@ -24,11 +36,11 @@ local KEPT_MS = 604800000
 local LEASE_MS = 2500
 -- Where more than one in twenty is gone, it looks again at once.
 local SAMPLE = 20
-local prefix, most, now, isMore = ARGV[1], tonumber(ARGV[2]), nowMs(), false
-local sums, added = sumsOf(prefix), {}
+local prefix, most, now, isMore = call.prefix, tonumber(call.most), clock.nowMs(), false
+local sums, added = budgets.sumsOf(prefix), {}
 
 local function setOf(name)
-  return stateOf(name) == "completed" and KEYS[1] or KEYS[2]
+  return shares.stateOf(name) == "completed" and call.completed or call.failed
 end
 
 local function addBytes(name, bytes) added[name] = (added[name] or 0) + bytes end
@@ -43,12 +55,12 @@ local function count(state, id, endedAt, perMember)
   if not type then return end
   -- Of BullMQ's set and of the one in which it is counted.
   local name, members = state .. ":" .. type, 2
-  for _, membersOf in ipairs(membersOfFeatures) do members = members + membersOf(prefix, id) end
-  local score = scoreOf(endedAt, jobBytes(prefix, id) + members * perMember)
+  for _, membersOf in ipairs(memberships) do members = members + membersOf(prefix, id) end
+  local score = budgets.scoreOf(endedAt, sizes.jobBytes(prefix, id) + members * perMember)
   -- It has ended before, and another tool has retried it.
-  uncount(prefix, name, id)
-  redis.call("ZADD", countedJobs(prefix, name), score, id)
-  addBytes(name, bytesIn(score))
+  budgets.uncount(prefix, name, id)
+  redis.call("ZADD", budgets.countedJobs(prefix, name), score, id)
+  addBytes(name, budgets.bytesIn(score))
 end
 
 local function countedUntil(state)
@@ -58,7 +70,7 @@ local function countedUntil(state)
 end
 
 local function addEnded(state, set)
-  local found, hasMore = endedSince(set, countedUntil(state), now, most)
+  local found, hasMore = endings.endedSince(set, countedUntil(state), now, most)
   if #found == 0 then return end
   local perMember = memberBytes(set)
   for at = 1, #found, 2 do count(state, found[at], found[at + 1], perMember) end
@@ -71,11 +83,11 @@ local function takeOutGone(name, set, found)
   local gone, bytes = {}, 0
   for at = 1, #found, 2 do
     if not redis.call("ZSCORE", set, found[at]) then
-      gone[#gone + 1], bytes = found[at], bytes + bytesIn(found[at + 1])
+      gone[#gone + 1], bytes = found[at], bytes + budgets.bytesIn(found[at + 1])
     end
   end
   if #gone > 0 then
-    redis.call("ZREM", countedJobs(prefix, name), unpack(gone))
+    redis.call("ZREM", budgets.countedJobs(prefix, name), unpack(gone))
     addBytes(name, -bytes)
   end
   return #gone
@@ -84,8 +96,8 @@ end
 -- BullMQ removes the oldest.
 local function takeOutOldest(name, set)
   local oldest = redis.call("ZRANGE", set, 0, 0, "WITHSCORES")[2]
-  local before = oldest and "(" .. scoreOf(oldest, 0) or "+inf"
-  local found = redis.call("ZRANGEBYSCORE", countedJobs(prefix, name), "-inf", before, "WITHSCORES", "LIMIT", 0, most)
+  local before = oldest and "(" .. budgets.scoreOf(oldest, 0) or "+inf"
+  local found = redis.call("ZRANGEBYSCORE", budgets.countedJobs(prefix, name), "-inf", before, "WITHSCORES", "LIMIT", 0, most)
   if takeOutGone(name, set, found) == most then isMore = true end
 end
 
@@ -93,25 +105,25 @@ end
 local function takeOutSome(names)
   if #names == 0 then return end
   local name = names[2 * (redis.call("TIME")[2] % (#names / 2)) + 1]
-  local found = redis.call("ZRANDMEMBER", countedJobs(prefix, name), SAMPLE, "WITHSCORES")
+  local found = redis.call("ZRANDMEMBER", budgets.countedJobs(prefix, name), SAMPLE, "WITHSCORES")
   if takeOutGone(name, setOf(name), found) * 20 > #found / 2 then isMore = true end
 end
 
 local function bringUpToDate()
-  addEnded("completed", KEYS[1])
-  addEnded("failed", KEYS[2])
-  local names = readSums(prefix)
+  addEnded("completed", call.completed)
+  addEnded("failed", call.failed)
+  local names = shares.readSums(prefix)
   for at = 1, #names, 2 do takeOutOldest(names[at], setOf(names[at])) end
   takeOutSome(names)
   for name, bytes in pairs(added) do redis.call("HINCRBY", sums, name, bytes) end
   -- All at the same moment: a sum never outlives its jobs.
-  names = readSums(prefix)
-  for at = 1, #names, 2 do redis.call("PEXPIRE", countedJobs(prefix, names[at]), KEPT_MS) end
-  redis.call("HSET", sums, "by", ARGV[3], "lookedAt", now)
+  names = shares.readSums(prefix)
+  for at = 1, #names, 2 do redis.call("PEXPIRE", budgets.countedJobs(prefix, names[at]), KEPT_MS) end
+  redis.call("HSET", sums, "by", call.worker, "lookedAt", now)
   redis.call("PEXPIRE", sums, KEPT_MS)
 end
 
 local by, lookedAt = unpack(redis.call("HMGET", sums, "by", "lookedAt"))
-local isMine = by == ARGV[3] or math.abs(now - (tonumber(lookedAt) or 0)) > LEASE_MS
+local isMine = by == call.worker or math.abs(now - (tonumber(lookedAt) or 0)) > LEASE_MS
 if isMine then bringUpToDate() end
-return { isMore and 1 or 0, isMine and 1 or 0, shares(prefix, now) }
+return { isMore and 1 or 0, isMine and 1 or 0, shares.shares(prefix, now) }

@@ -1,16 +1,16 @@
 --[[
-  Start-time fair queueing in BullMQ's set of prioritized jobs. Included by other scripts. `prefix` is what all keys of the queue begin
+  Start-time fair queueing in BullMQ's set of prioritized jobs. `prefix` is what all keys of the queue begin
   with.
 
   A score is a class, BullMQ's priority, and a round. A tenant's jobs stand 1 / weight rounds apart, none before the round that is
   served: that of the first waiting job of the class. A tenant is remembered while its next round is ahead of that.
 ]]
--- @include ../../core/bullmq/encodings.lua
+local encodings = require("../../core/bullmq/encodings")
 
 -- BullMQ gives round 0 to jobs that a stopping worker releases: they do not show how far a class is served.
 local FIRST_ROUND = 1
 -- A class that is never empty reaches it after 4 billion rounds; from then on it is first come, first served.
-local LAST_ROUND = PRIORITY_SCALE - 1
+local LAST_ROUND = encodings.PRIORITY_SCALE - 1
 -- Besides the first job of a tenant, one in eight looks for the round served: the end of an id is random. So a tenant whose jobs have all
 -- run may get a few rounds that have passed.
 local LOOKS = "[08]$"
@@ -28,7 +28,7 @@ end
 
 -- Puts a job in line. `class` is its priority; `turn`: its tenant, and 1 / weight.
 local function addFair(prefix, id, class, turn)
-  local score, tenants = class * PRIORITY_SCALE, prefix .. "fair:" .. class
+  local score, tenants = class * encodings.PRIORITY_SCALE, prefix .. "fair:" .. class
   local tenant, rounds = string.match(turn, "^(%S+) (%S+)$")
   local round = redis.call("ZINCRBY", tenants, rounds, tenant) - rounds
   if round < FIRST_ROUND or string.find(id, LOOKS) then
@@ -40,3 +40,5 @@ local function addFair(prefix, id, class, turn)
   end
   redis.call("ZADD", prefix .. "prioritized", score + math.min(round, LAST_ROUND), id)
 end
+
+return { addFair = addFair }

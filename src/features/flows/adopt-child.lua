@@ -1,8 +1,9 @@
 --[[
-  Makes a job that exists, or existed, a child of a flow's parent. Included by other scripts.
+  Makes a job that exists, or existed, a child of a flow's parent.
 ]]
--- @include ./flow.lua
--- @include ../../core/bullmq/job-facts.lua
+local facts = require("../../core/bullmq/job-facts")
+local states = require("../../core/bullmq/job-state")
+local flows = require("./flow")
 
 -- The latest parents are kept: any number of flows can have a failed child.
 local PARENTS_MAX = 1000
@@ -26,7 +27,7 @@ end
 local function keepParents(prefix, id, parents)
   local ids = {}
   for _, parent in ipairs(parents) do
-    if #ids < PARENTS_MAX and jobExists(prefix, parent.id) then ids[#ids + 1] = parent.id end
+    if #ids < PARENTS_MAX and facts.jobExists(prefix, parent.id) then ids[#ids + 1] = parent.id end
   end
   if #ids > 0 then redis.call("HSET", prefix .. id, "parents", table.concat(ids, " ")) end
 end
@@ -35,20 +36,22 @@ end
 local function adoptChild(prefix, id, parent, parentText, now)
   local child, parentKey = prefix .. id, prefix .. parent.id
   if isKnownChild(parentKey, child) then return true end
-  if not jobExists(prefix, id) then
-    recordFailedChild(prefix, child, parent, GONE, now)
+  if not facts.jobExists(prefix, id) then
+    flows.recordFailedChild(prefix, child, parent, flows.GONE, now)
     return true
   end
-  local state, parents = jobState(prefix, id), parentsOf(prefix, id)
-  if not hasEnded(state) and isAwaitedElsewhere(prefix, id, parents) then return false end
+  local state, parents = states.jobState(prefix, id), flows.parentsOf(prefix, id)
+  if not facts.hasEnded(state) and isAwaitedElsewhere(prefix, id, parents) then return false end
   keepParents(prefix, id, parents)
   redis.call("HSET", child, "parentKey", parentKey, "parent", parentText)
   if state == "completed" then
     redis.call("HSET", parentKey .. ":processed", child, redis.call("HGET", child, "returnvalue") or "null")
   elseif state == "failed" then
-    recordFailedChild(prefix, child, parent, failureReason(prefix, id), now)
+    flows.recordFailedChild(prefix, child, parent, facts.failureReason(prefix, id), now)
   else
     redis.call("SADD", parentKey .. ":dependencies", child)
   end
   return true
 end
+
+return { adoptChild = adoptChild }

@@ -1,18 +1,20 @@
 --[[
   Reads which parents wait for a job that has not ended. Atomic: its state and its parents are of one moment.
-
-  KEYS[1] the job; all other keys share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] job id
-
-  Returns the ids of the parents
 ]]
--- @include ./flow.lua
--- @include ../../core/bullmq/job-facts.lua
+local call = command({
+  keys = { "job" },
+  arguments = { "prefix", "id" },
+  returns = [[the ids of the parents]],
+  whenFull = "stops at its first write",
+})
+local facts = require("../../core/bullmq/job-facts")
+local states = require("../../core/bullmq/job-state")
+local flows = require("./flow")
 
-local prefix, id = ARGV[1], ARGV[2]
+local prefix, id = call.prefix, call.id
 local awaiting = {}
-if not jobExists(prefix, id) or hasEnded(jobState(prefix, id)) then return awaiting end
-for _, parent in ipairs(parentsOf(prefix, id)) do
-  if redis.call("SISMEMBER", prefix .. parent.id .. ":dependencies", KEYS[1]) == 1 then awaiting[#awaiting + 1] = parent.id end
+if not facts.jobExists(prefix, id) or facts.hasEnded(states.jobState(prefix, id)) then return awaiting end
+for _, parent in ipairs(flows.parentsOf(prefix, id)) do
+  if redis.call("SISMEMBER", prefix .. parent.id .. ":dependencies", call.job) == 1 then awaiting[#awaiting + 1] = parent.id end
 end
 return awaiting

@@ -1,4 +1,5 @@
--- How many children of a parent wait or run, have completed, have failed. Included by other scripts.
+-- How many children of a parent wait or run, have completed, have failed.
+
 local function countChildren(parent)
   -- A key of another type holds no children, and must not keep others from being read.
   local function size(command, ...)
@@ -9,3 +10,5 @@ local function countChildren(parent)
   return size("SCARD", dependencies) - size("SISMEMBER", dependencies, parent .. ":open"), size("HLEN", parent .. ":processed"),
     size("HLEN", parent .. ":failed") + size("ZCARD", parent .. ":unsuccessful")
 end
+
+return { countChildren = countChildren }

@@ -1,32 +1,43 @@
 --[[
   Ends the submission of a flow that has got all its children: its parent runs when they have ended, which may be now. Atomic: the parent is
   released once.
-
-  KEYS[1] epoch; all other keys share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
-  ARGV[4] the parent's id   ARGV[5] how many children it must have
-  ARGV[6] the parent's deduplication key   ARGV[7] milliseconds from now for which it is held at least: longer than those of the children
-
-  Returns { 1 where it is closed, 0 where children are missing; the epoch's count }. "other-epoch" where nothing was done.
 ]]
--- @include ./children.lua
--- @include ./flow.lua
--- @include ../../core/bullmq/names.lua
--- @include ../../platform/redis/fitness/epoch.lua
+local call = command({
+  keys = { "epoch" },
+  arguments = {
+    "prefix",
+    "epochId",
+    "epochCount",
+    -- The parent's id.
+    "id",
+    -- How many children it must have.
+    "childrenMin",
+    -- The parent's deduplication key.
+    "dedupKey",
+    -- Milliseconds from now for which it is held at least: longer than those of the children.
+    "keyMs",
+  },
+  returns = [[{ 1 where it is closed, 0 where children are missing; the epoch's count }. "other-epoch" where nothing was done.]],
+  whenFull = "stops at its first write",
+})
+local names = require("../../core/bullmq/names")
+local epochs = require("../../platform/redis/fitness/epoch")
+local childCounts = require("./children")
+local flows = require("./flow")
 
-local prefix, id = ARGV[1], ARGV[4]
-local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
+local prefix, id = call.prefix, call.id
+local isSeen, count = epochs.isEpoch(call.epoch, call.epochId, call.epochCount)
 if not isSeen then return "other-epoch" end
 
 local parent = prefix .. id
-if not isFlowOpen(parent) then return { 1, count } end
-local waiting, completed, failed = countChildren(parent)
-if waiting + completed + failed < tonumber(ARGV[5]) then return { 0, count } end
+if not flows.isFlowOpen(parent) then return { 1, count } end
+local waiting, completed, failed = childCounts.countChildren(parent)
+if waiting + completed + failed < tonumber(call.childrenMin) then return { 0, count } end
 
-local key = holderKey(prefix, ARGV[6])
-if redis.call("GET", key) == id and redis.call("PTTL", key) < tonumber(ARGV[7]) then
-  redis.call("PEXPIRE", key, ARGV[7])
+local key = names.holderKey(prefix, call.dedupKey)
+if redis.call("GET", key) == id and redis.call("PTTL", key) < tonumber(call.keyMs) then
+  redis.call("PEXPIRE", key, call.keyMs)
 end
-closeFlow(parent)
-releaseParent(prefix, id)
-return { 1, countChange(KEYS[1]) }
+flows.closeFlow(parent)
+flows.releaseParent(prefix, id)
+return { 1, epochs.countChange(call.epoch) }

@@ -1,5 +1,5 @@
 --[[
-  Flows as BullMQ has them: a parent and its children. Included by other scripts. `prefix` is what all keys of the queue begin with,
+  Flows as BullMQ has them: a parent and its children. `prefix` is what all keys of the queue begin with,
   which parent and children share.
 
   A child is named by its key. It is among its parent's `dependencies` until it has ended; then among `processed` with its result, or
@@ -10,8 +10,9 @@
 
   BullMQ reports the end of a child to one parent: the one in its field `parent`. Its other parents are ours, as ids in its field `parents`.
 ]]
--- @include ../../core/bullmq/add/enqueue.lua
--- @include ../../core/bullmq/names.lua
+local stream = require("../../core/bullmq/add/emit")
+local enqueue = require("../../core/bullmq/add/enqueue")
+local names = require("../../core/bullmq/names")
 
 -- Recorded for a child that is not kept any more.
 local GONE = "JOB_NOT_FOUND: The child is not kept any more, so its result is unknown"
@@ -46,11 +47,11 @@ end
 -- Puts a parent in line whose children have ended. BullMQ puts it in front, too.
 local function enqueueParent(prefix, id)
   redis.call("ZREM", prefix .. "waiting-children", id)
-  local isOpen, maxEvents = readMeta(prefix)
+  local isOpen, maxEvents = enqueue.readMeta(prefix)
   local priority = tonumber(redis.call("HGET", prefix .. id, "priority") or 0)
-  if priority > 0 then addPrioritized(prefix, id, priority) else redis.call("RPUSH", prefix .. "wait", id) end
-  if isOpen then wakeWorker(prefix) end
-  emit(prefix .. "events", maxEvents, "waiting", "jobId", id, "prev", "waiting-children")
+  if priority > 0 then enqueue.addPrioritized(prefix, id, priority) else redis.call("RPUSH", prefix .. "wait", id) end
+  if isOpen then enqueue.wakeWorker(prefix) end
+  stream.emit(prefix .. "events", maxEvents, "waiting", "jobId", id, "prev", "waiting-children")
 end
 
 local function isWaitingForChildren(prefix, id)
@@ -59,8 +60,8 @@ end
 
 local function awaitChildren(prefix, id, now)
   redis.call("ZADD", prefix .. "waiting-children", now, id)
-  local _, maxEvents = readMeta(prefix)
-  emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
+  local _, maxEvents = enqueue.readMeta(prefix)
+  stream.emit(prefix .. "events", maxEvents, "waiting-children", "jobId", id)
 end
 
 -- Older builds did not note it with the parent: then the child says it. If it does not, a failed child fails its parent, as in most flows.
@@ -77,7 +78,7 @@ end
 
 -- BullMQ's own text: a worker fails a job that has it in `defa` without running it.
 local function failParent(prefix, id, child)
-  if redis.call("EXISTS", prefix .. id) == 0 or hasFailed(prefix, id) then return end
+  if redis.call("EXISTS", prefix .. id) == 0 or names.hasFailed(prefix, id) then return end
   redis.call("HSET", prefix .. id, "defa", "child " .. child .. " failed")
   if isWaitingForChildren(prefix, id) then enqueueParent(prefix, id) end
 end
@@ -118,3 +119,21 @@ local function failChild(prefix, id, reason, now)
     end
   end
 end
+
+return {
+  GONE = GONE,
+  openMark = openMark,
+  isFlowOpen = isFlowOpen,
+  openFlow = openFlow,
+  closeFlow = closeFlow,
+  cancelFlow = cancelFlow,
+  reopenFlow = reopenFlow,
+  isWaitingForChildren = isWaitingForChildren,
+  awaitChildren = awaitChildren,
+  childFailsParent = childFailsParent,
+  releaseParent = releaseParent,
+  failParent = failParent,
+  recordFailedChild = recordFailedChild,
+  parentsOf = parentsOf,
+  failChild = failChild,
+}

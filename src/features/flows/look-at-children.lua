@@ -1,8 +1,10 @@
 --[[
-  What became of a parent's children, as BullMQ's sets of jobs have it: BullMQ reports an end to one parent alone. Included by other scripts.
+  What became of a parent's children, as BullMQ's sets of jobs have it: BullMQ reports an end to one parent alone.
 ]]
--- @include ./flow.lua
--- @include ../../core/bullmq/job-facts.lua
+local facts = require("../../core/bullmq/job-facts")
+local states = require("../../core/bullmq/job-state")
+local names = require("../../core/bullmq/names")
+local flows = require("./flow")
 
 -- Children that a step looks at: about 2 ms of Redis's time if all have ended.
 local CHILDREN_READ = 1000
@@ -14,9 +16,9 @@ end
 
 -- Nil for a child that has not ended.
 local function endOfChild(prefix, id)
-  if hasCompleted(prefix, id) then return "completed" end
-  if hasFailed(prefix, id) then return "failed" end
-  return not jobExists(prefix, id) and "gone" or nil
+  if states.hasCompleted(prefix, id) then return "completed" end
+  if names.hasFailed(prefix, id) then return "failed" end
+  return not facts.jobExists(prefix, id) and "gone" or nil
 end
 
 local function recordResult(parent, child)
@@ -41,7 +43,7 @@ end
 local function lookAtDependencies(prefix, id, sample, now)
   local parent, count = prefix .. id, 0
   for _, child in ipairs(redis.call("SRANDMEMBER", parent .. ":dependencies", sample)) do
-    local childId = child ~= openMark(parent) and idOfChild(prefix, child)
+    local childId = child ~= flows.openMark(parent) and idOfChild(prefix, child)
     local ended = childId and endOfChild(prefix, childId)
     if ended then
       count = count + 1
@@ -49,11 +51,18 @@ local function lookAtDependencies(prefix, id, sample, now)
       if ended == "completed" then
         recordResult(parent, child)
       else
-        local reason = ended == "gone" and GONE or failureReason(prefix, childId)
-        local known = parentsOf(prefix, childId)[1]
-        recordFailedChild(prefix, child, { id = id, fpof = childFailsParent(prefix, id, known) }, reason, now)
+        local reason = ended == "gone" and flows.GONE or facts.failureReason(prefix, childId)
+        local known = flows.parentsOf(prefix, childId)[1]
+        flows.recordFailedChild(prefix, child, { id = id, fpof = flows.childFailsParent(prefix, id, known) }, reason, now)
       end
     end
   end
   return count
 end
+
+return {
+  CHILDREN_READ = CHILDREN_READ,
+  recordResult = recordResult,
+  lookAtUnsuccessful = lookAtUnsuccessful,
+  lookAtDependencies = lookAtDependencies,
+}

@@ -1,17 +1,29 @@
 --[[
   Adds counts to the current minute and hour of a queue's history. Redis's clock decides which these are. Atomic: two workers
   that write at once lose nothing of each other's counts.
-
-  KEYS[1] the marks of the queue; the history's keys share its slot
-  ARGV[1] what the history's keys begin with   ARGV[2] milliseconds for which minutes are kept   ARGV[3] the same for hours
-  ARGV[4…] for each type: its name, its counts as "c=12,s4=10"
-
-  Returns OK
 ]]
--- @include ../../platform/redis/now.lua
+local call = command({
+  keys = {
+    -- The marks of the queue; the history's keys share its slot.
+    "marks",
+  },
+  arguments = {
+    -- What the history's keys begin with.
+    "historyPrefix",
+    -- Milliseconds for which minutes are kept.
+    "minutesKeptMs",
+    -- The same for hours.
+    "hoursKeptMs",
+    -- For each type: its name, its counts as "c=12,s4=10".
+    "...",
+  },
+  returns = [[OK]],
+  whenFull = "stops at its first write",
+})
+local clock = require("../../platform/redis/now")
 
-local FIRST, FIELDS = 4, 2
-local minute = math.floor(nowMs() / 60000)
+local FIELDS = 2
+local minute = math.floor(clock.nowMs() / 60000)
 local hour = math.floor(minute / 60)
 
 local function together(known, added)
@@ -27,7 +39,7 @@ end
 
 -- Minutes are kept by the hour and hours by the day, so that whole keys expire and no sweep is needed.
 local function add(key, part, keptMs)
-  for at = FIRST, #ARGV, FIELDS do
+  for at = call.firstArgument, #ARGV, FIELDS do
     local field = part .. ":" .. ARGV[at]
     local known = redis.call("HGET", key, field)
     redis.call("HSET", key, field, known and together(known, ARGV[at + 1]) or ARGV[at + 1])
@@ -35,6 +47,6 @@ local function add(key, part, keptMs)
   redis.call("PEXPIRE", key, keptMs)
 end
 
-add(ARGV[1] .. "m:" .. hour, minute % 60, ARGV[2])
-add(ARGV[1] .. "h:" .. math.floor(hour / 24), hour % 24, ARGV[3])
+add(call.historyPrefix .. "m:" .. hour, minute % 60, call.minutesKeptMs)
+add(call.historyPrefix .. "h:" .. math.floor(hour / 24), hour % 24, call.hoursKeptMs)
 return redis.status_reply("OK")

@@ -1,29 +1,31 @@
 --[[
-  Lets the jobs of a lane in, in order, while it has room. Included by other scripts.
+  Lets the jobs of a lane in, in order, while it has room.
 
   Room is derived from BullMQ's sets by whoever looks, not counted: a job that has ended leaves its lane, whoever ended it.
 ]]
--- @include ../../core/bullmq/job-facts.lua
--- @include ../../core/bullmq/names.lua
--- @include ../../core/bullmq/put-in-line.lua
--- @include ./lanes.lua
+local held = require("../../core/bullmq/held")
+local facts = require("../../core/bullmq/job-facts")
+local states = require("../../core/bullmq/job-state")
+local names = require("../../core/bullmq/names")
+local inLine = require("../../core/bullmq/put-in-line")
+local laneSets = require("./lanes")
 
 -- Of other tools' making: removed jobs in a row. The sweep goes on with the rest.
 local STEPS_MAX = 100
 
 local function stillRuns(prefix, id)
-  return not hasCompleted(prefix, id) and jobExists(prefix, id) and not hasFailed(prefix, id)
+  return not states.hasCompleted(prefix, id) and facts.jobExists(prefix, id) and not names.hasFailed(prefix, id)
 end
 
 -- Returns whether the job is under way now.
 local function letJobIn(prefix, key, id, mayRunAt, now)
-  local wasHeld = letGo(prefix, id)
+  local wasHeld = held.letGo(prefix, id)
   if not wasHeld and not stillRuns(prefix, id) then
     redis.call("ZREM", key, id)
     return false
   end
   redis.call("ZADD", key, 0, id)
-  if wasHeld then putInLine(prefix, id, tonumber(mayRunAt), now, "waiting-children") end
+  if wasHeld then inLine.putInLine(prefix, id, tonumber(mayRunAt), now, "waiting-children") end
   return true
 end
 
@@ -59,8 +61,8 @@ local function rejoinLane(prefix, id, lane, now)
   redis.call("ZREM", key, id)
   local last = tonumber(redis.call("ZREVRANGE", key, 0, 0, "WITHSCORES")[2] or 0)
   redis.call("ZADD", key, last + 1, id)
-  redis.call("ZADD", prefix .. "lanes", now + HELD_LOOK_MS, lane)
-  holdJob(prefix, id, now, now)
+  redis.call("ZADD", prefix .. "lanes", now + laneSets.HELD_LOOK_MS, lane)
+  held.holdJob(prefix, id, now, now)
   letIn(prefix, lane, now)
 end
 
@@ -69,3 +71,5 @@ local function leaveLane(prefix, id, lane, now)
   redis.call("ZREM", prefix .. "lane:" .. lane, id)
   letIn(prefix, lane, now)
 end
+
+return { stillRuns = stillRuns, letIn = letIn, rejoinLane = rejoinLane, leaveLane = leaveLane }

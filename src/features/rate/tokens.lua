@@ -1,5 +1,5 @@
 --[[
-  The tokens of a rate key, as the sorted set `rate:<hash>`. Included by other scripts. `prefix` is what all keys of the queue begin with.
+  The tokens of a rate key, as the sorted set `rate:<hash>`. `prefix` is what all keys of the queue begin with.
 
   A key has as many tokens as its limit. Each start takes one, which then cools for the window. So a window lies between two starts with
   one token, and none has more starts than the limit, wherever it begins.
@@ -11,7 +11,7 @@
   the limit and window of the one that was submitted last, and note them when they get a token.
   `rates` has the keys where a job is held, scored by when the sweep looks at them. Other keys expire.
 ]]
--- @include ../../core/bullmq/held.lua
+local held = require("../../core/bullmq/held")
 
 local FIRST_HELD, BELOW_HELD = 100000000000000, "(100000000000000"
 -- When the sweep looks for tokens that nobody uses.
@@ -81,12 +81,28 @@ local function admit(prefix, id, rate, now, maxEvents)
     redis.call("ZADD", key, FIRST_HELD + rate.number, id)
     redis.call("PERSIST", key)
     redis.call("ZADD", prefix .. "rates", "NX", now + LOOK_MS, rate.hash)
-    holdJob(prefix, id, now, now, maxEvents)
+    held.holdJob(prefix, id, now, now, maxEvents)
     return false
   end
   keep(key, mayStartAt - now + rate.windowMs, count == 0)
   if mayStartAt == now then return true end
-  holdJob(prefix, id, mayStartAt, now, maxEvents)
-  letInAt(prefix, id, mayStartAt)
+  held.holdJob(prefix, id, mayStartAt, now, maxEvents)
+  held.letInAt(prefix, id, mayStartAt)
   return false
 end
+
+return {
+  FIRST_HELD = FIRST_HELD,
+  BELOW_HELD = BELOW_HELD,
+  LOOK_MS = LOOK_MS,
+  KEPT_MS = KEPT_MS,
+  LONGEST_WINDOW_MS = LONGEST_WINDOW_MS,
+  rateIn = rateIn,
+  rateKey = rateKey,
+  writeAsks = writeAsks,
+  lastHeld = lastHeld,
+  heldRate = heldRate,
+  keep = keep,
+  takeToken = takeToken,
+  admit = admit,
+}

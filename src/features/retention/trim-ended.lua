@@ -1,23 +1,37 @@
-#!lua flags=allow-oom
 --[[
   Deletes ended jobs of types that are kept shorter than the queue's. BullMQ's own retention knows no types: it would trim the
   others', too. So each such type has an index of its ended jobs in one state, scored by their end. First adds to it what has ended
   since the last call, then deletes what is too old, or too many. Atomic: a job that is retried at the same moment is kept. Any number of
   workers may run it at once. Jobs in doubt leave the index only: they are kept as long as any job.
-
-  KEYS[1] jobs that ended in this state   KEYS[2] jobs joined to ledgers; all other keys share their slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2] ledger key prefix   ARGV[3] "completed" or "failed"
-  ARGV[4] JSON: [{ type, ageMs, count }, …], where age or count can be absent   ARGV[5] how many jobs to look at, of each kind
-
-  Returns how many it deleted, and whether there is more to do at once (1 or 0)
 ]]
--- @include ../../core/life/delete-ended.lua
--- @include ../ended-since.lua
+local call = command({
+  keys = {
+    -- Jobs that ended in this state.
+    "ended",
+    "joined",
+  },
+  arguments = {
+    "prefix",
+    "ledgerPrefix",
+    -- "completed" or "failed".
+    "state",
+    -- JSON: [{ type, ageMs, count }, …], where age or count can be absent.
+    "rules",
+    -- How many jobs to look at, of each kind.
+    "most",
+  },
+  returns = [[how many it deleted, and whether there is more to do at once (1 or 0)]],
+  whenFull = "runs",
+})
+local facts = require("../../core/bullmq/job-facts")
+local deletion = require("../../core/life/delete-ended")
+local clock = require("../../platform/redis/now")
+local endings = require("../ended-since")
 
 -- Without any worker for this long, all indexes are made anew.
 local KEPT_MS = 604800000
-local prefix, ledgerStart, state, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
-local rules, now, isMore = cjson.decode(ARGV[4]), nowMs(), false
+local prefix, ledgerStart, state, most = call.prefix, call.ledgerPrefix, call.state, tonumber(call.most)
+local rules, now, isMore = cjson.decode(call.rules), clock.nowMs(), false
 local progress = prefix .. "kept:" .. state
 
 local function indexOf(type)
@@ -35,10 +49,10 @@ local function indexedUntil()
 end
 
 local function addEnded()
-  local found, hasMore = endedSince(KEYS[1], indexedUntil(), now, most)
+  local found, hasMore = endings.endedSince(call.ended, indexedUntil(), now, most)
   isMore = isMore or hasMore
   for at = 1, #found, 2 do
-    local name = jobType(prefix, found[at])
+    local name = facts.jobType(prefix, found[at])
     if name and isKept[name] then redis.call("ZADD", indexOf(name), found[at + 1], found[at]) end
   end
   if #found > 0 then redis.call("HSET", progress, "types", names, "score", found[#found]) end
@@ -61,8 +75,8 @@ local function trim(rule)
   for at = 1, #found, 2 do
     redis.call("ZREM", index, found[at])
     -- Retried, it ends anew.
-    local isSame = redis.call("ZSCORE", KEYS[1], found[at]) == found[at + 1]
-    if isSame and deleteEnded(prefix, found[at], state, ledgerStart, KEYS[2]) then deleted = deleted + 1 end
+    local isSame = redis.call("ZSCORE", call.ended, found[at]) == found[at + 1]
+    if isSame and deletion.deleteEnded(prefix, found[at], state, ledgerStart, call.joined) then deleted = deleted + 1 end
   end
   redis.call("PEXPIRE", index, KEPT_MS)
   return deleted

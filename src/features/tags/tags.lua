@@ -1,7 +1,7 @@
 --[[
   The index of tags: for each tag a sorted set of the jobs that have it, scored by submission in milliseconds; and all tags of the
-  queue, scored by when the sweep last looked at them. BullMQ removes jobs without a word to us, so entries can outlive them. place-job.lua writes
-  both. Included by other scripts. `prefix` is what all keys of the queue begin with.
+  queue, scored by when the sweep last looked at them. BullMQ removes jobs without a word to us, so entries can outlive them.
+  `prefix` is what all keys of the queue begin with.
 ]]
 
 local function tagKey(prefix, tag)
@@ -16,6 +16,4 @@ local function tagsOf(prefix, id)
   return isJson and type(decoded) == "table" and type(decoded.tags) == "table" and decoded.tags or {}
 end
 
-local function removeFromTags(prefix, id)
-  for _, tag in ipairs(tagsOf(prefix, id)) do redis.call("ZREM", tagKey(prefix, tostring(tag)), id) end
-end
+return { tagKey = tagKey, tagsOf = tagsOf }

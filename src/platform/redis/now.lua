@@ -1,4 +1,4 @@
--- Redis's time, in milliseconds since 1970. Included by other scripts.
+-- Redis's time, in milliseconds since 1970.
 
 -- As text: Lua and cjson write a number much slower than they copy a text (row `work-effect`).
 local function nowText()
@@ -9,3 +9,5 @@ end
 local function nowMs()
   return tonumber(nowText())
 end
+
+return { nowText = nowText, nowMs = nowMs }

@@ -1,24 +1,39 @@
 --[[
   Decides what becomes of a tick of a schedule whose jobs must not overlap. Atomic: a tick is decided once, in order, whichever
   scheduler asks first; what is older than the latest decided tick stays as it was decided.
-
-  KEYS[1] the schedule's hash: `running`, the tick whose job has not ended, and its `job` once that is submitted; `queued`, the tick
-    that waits for it; `until`, the latest decided tick; `skips`, as "<tick>:<tick it met> ", the latest first
-  ARGV[1] the tick, or "" where none is due   ARGV[2] "skip" or "queue-one"
-  ARGV[3] the tick whose job is known to have ended, or ""   ARGV[4] how long decisions are kept, in milliseconds
-  ARGV[5] how many skips are kept
-
-  Returns the decision, then `running`, `job` and `queued`, each "" where there is none. The decision is "run", "queued", "skipped",
-  "decided" (before), "unsubmitted" (nothing: the running tick's job must be submitted first) or "" where no tick is due
 ]]
--- @include ../../platform/redis/now.lua
+local call = command({
+  keys = {
+    -- The schedule's hash: `running`, the tick whose job has not ended, and its `job` once that is submitted; `queued`, the tick that
+    -- waits for it; `until`, the latest decided tick; `skips`, as "<tick>:<tick it met> ", the latest first.
+    "schedule",
+  },
+  arguments = {
+    -- The tick, or "" where none is due.
+    "tick",
+    -- "skip" or "queue-one".
+    "policy",
+    -- The tick whose job is known to have ended, or "".
+    "ended",
+    -- How long decisions are kept, in milliseconds.
+    "keepMs",
+    -- How many skips are kept.
+    "skipsMax",
+  },
+  returns = [[
+    the decision, then `running`, `job` and `queued`, each "" where there is none. The decision is "run", "queued", "skipped",
+    "decided" (before), "unsubmitted" (nothing: the running tick's job must be submitted first) or "" where no tick is due
+  ]],
+  whenFull = "stops at its first write",
+})
+local clock = require("../../platform/redis/now")
 
-local key, at, policy, ended = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local key, at, policy, ended = call.schedule, call.tick, call.policy, call.ended
 local running, job, queued, last, skips = unpack(
   redis.call("HMGET", key, "running", "job", "queued", "until", "skips"))
 
 -- Redis's clock was set back: ticks that it has shown before may be due again.
-if last and tonumber(last) > nowMs() + 1000 then last = false end
+if last and tonumber(last) > clock.nowMs() + 1000 then last = false end
 
 local function start(tick)
   running, job = tick, false
@@ -27,7 +42,7 @@ end
 local function skip()
   skips = at .. ":" .. running .. " " .. (skips or "")
   local position = 0
-  for _ = 1, tonumber(ARGV[5]) do
+  for _ = 1, tonumber(call.skipsMax) do
     position = string.find(skips, " ", position + 1, true)
     if not position then return end
   end
@@ -68,5 +83,5 @@ save("queued", queued)
 save("until", last)
 save("skips", skips)
 -- A job may run for longer than anything is kept.
-if running then redis.call("PERSIST", key) else redis.call("PEXPIRE", key, ARGV[4]) end
+if running then redis.call("PERSIST", key) else redis.call("PEXPIRE", key, call.keepMs) end
 return { decision, running or "", job or "", queued or "" }

@@ -1,7 +1,19 @@
 --[[
   Notes the job of the tick that a schedule runs, unless another tick runs by now.
-
-  KEYS[1] the schedule's hash, as decide-tick.lua has it   ARGV[1] the tick   ARGV[2] its job's id
 ]]
-if redis.call("HGET", KEYS[1], "running") == ARGV[1] then redis.call("HSET", KEYS[1], "job", ARGV[2]) end
+local call = command({
+  keys = {
+    -- The schedule's hash, as decide-tick.lua has it.
+    "schedule",
+  },
+  arguments = {
+    "tick",
+    -- Its job's id.
+    "jobId",
+  },
+  returns = [[OK]],
+  whenFull = "stops at its first write",
+})
+
+if redis.call("HGET", call.schedule, "running") == call.tick then redis.call("HSET", call.schedule, "job", call.jobId) end
 return redis.status_reply("OK")

@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { afterAll, describe, expect, it } from "vitest";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { messagePattern } from "../../../src/desk/jobs/message-pattern.ts";
-import { includeLua } from "../../../src/platform/redis/include-lua.ts";
+import { readLua } from "../../../src/platform/redis/read-lua.ts";
 import { anyJob } from "../../support/application.ts";
 import { createRandom } from "../../support/random.ts";
 import { applicationOf, createService, testEnvironment } from "../../support/service.ts";
@@ -11,9 +11,8 @@ import { until } from "../../support/until.ts";
 const redis = new Redis(testEnvironment().REDIS_URL);
 afterAll(() => redis.disconnect());
 
-const messagePatternLua = includeLua(new URL("../../../src/desk/jobs/message-pattern.lua", import.meta.url));
-const inRedis = async (message: string) =>
-  await redis.eval(`${messagePatternLua} return messagePattern(ARGV[1])`, 0, message);
+const messagePatternLua = readLua(import.meta.url, "../../support/fixtures/message-pattern.lua");
+const inRedis = async (message: string) => await redis.eval(messagePatternLua, 0, message);
 
 const samples: readonly (readonly [message: string, pattern: string])[] = [
   ["connect ECONNREFUSED 10.0.0.7:5432", "connect ECONNREFUSED #"],

@@ -1,40 +1,40 @@
 --[[
-  Adds the jobs of one call. Included by scripts that are called as add-jobs.lua is.
+  Adds the jobs of one call. `call` is that of a script which is called as add-jobs.lua is.
 ]]
--- @include ./place-job.lua
--- @include ../../../platform/redis/fitness/epoch.lua
--- @include ../../../platform/redis/fitness/memory.lua
-
-local FIRST = 5
+local epochs = require("../../../platform/redis/fitness/epoch")
+local memory = require("../../../platform/redis/fitness/memory")
+local place = require("./place-job")
 
 -- A duplicate still gets the first job's id; reading needs no memory.
-local function answerWithoutRoom(fields, count)
+local function answerWithoutRoom(call, given, fields, count)
   local answers = {}
-  for at = FIRST, #ARGV, fields do
-    answers[#answers + 1] = redis.call("GET", ARGV[1] .. "de:" .. ARGV[at + 5]) or 0
+  for at = call.firstArgument, #given, fields do
+    answers[#answers + 1] = redis.call("GET", call.prefix .. "de:" .. given[at + 5]) or 0
   end
   answers[#answers + 1] = count
   return answers
 end
 
--- `fields`: how many arguments each job has. `add` gets them, and returns the answer for the job.
-local function addAll(fields, add)
-  local prefix = ARGV[1]
-  local isSeen, count = isEpoch(KEYS[1], ARGV[2], ARGV[3])
+-- `given`: all of the script's arguments. `fields`: how many of them each job has. `add` gets what place-job.lua calls `placing`, and those of a job;
+-- returns the answer for the job.
+local function addAll(call, given, fields, add)
+  local isSeen, count = epochs.isEpoch(call.epoch, call.epochId, call.epochCount)
   if not isSeen then return "other-epoch" end
 
   -- A check takes longer than adding a job, so only some jobs pay for one. The unchecked ones fit in the headroom.
-  local sinceCheck = (redis.call("GET", KEYS[2]) or ARGV[4]) + (#ARGV - FIRST + 1) / fields
-  local isCheckDue = sinceCheck > tonumber(ARGV[4])
-  if isCheckDue and not hasRoom() then return answerWithoutRoom(fields, count) end
+  local sinceCheck = (redis.call("GET", call.sinceCheck) or call.checkEvery) + (#given - call.firstArgument + 1) / fields
+  local isCheckDue = sinceCheck > tonumber(call.checkEvery)
+  if isCheckDue and not memory.hasRoom() then return answerWithoutRoom(call, given, fields, count) end
 
-  beginPlacing(prefix)
+  local placing = place.begin(call.prefix)
   local answers = {}
-  for at = FIRST, #ARGV, fields do
-    answers[#answers + 1] = add(unpack(ARGV, at, at + fields - 1))
+  for at = call.firstArgument, #given, fields do
+    answers[#answers + 1] = add(placing, unpack(given, at, at + fields - 1))
   end
-  finishPlacing(#answers)
-  redis.call("SET", KEYS[2], isCheckDue and 0 or sinceCheck)
-  answers[#answers + 1] = countChange(KEYS[1])
+  place.finish(placing, #answers)
+  redis.call("SET", call.sinceCheck, isCheckDue and 0 or sinceCheck)
+  answers[#answers + 1] = epochs.countChange(call.epoch)
   return answers
 end
+
+return { addAll = addAll }

@@ -1,21 +1,15 @@
 --[[
-  Puts jobs that have a priority in line. Included by other scripts. `prefix` is what all keys of the queue begin with.
+  Puts jobs that have a priority in line. `prefix` is what all keys of the queue begin with.
 ]]
--- @include ./enqueue.lua
-
-local lineFeatures
--- Few jobs need them, and each run of a script makes its functions anew.
-local function featuresOfLine()
-  if lineFeatures then return lineFeatures end
-  -- Each takes prefix, id, priority, and a new job's extras; returns whether it has put the job in line.
-  lineFeatures = {}
-  -- @include ../../../features/points/line.lua
-  return lineFeatures
-end
+local enqueue = require("./enqueue")
 
 local function addByPriority(prefix, id, priority, extras)
-  for _, addToLine in ipairs(featuresOfLine()) do
+  -- Each takes prefix, id, priority, and a new job's extras; returns whether it has put the job in line.
+  local putters = require("point:line")
+  for _, addToLine in ipairs(putters) do
     if addToLine(prefix, id, priority, extras) then return end
   end
-  addPrioritized(prefix, id, priority)
+  enqueue.addPrioritized(prefix, id, priority)
 end
+
+return { addByPriority = addByPriority }

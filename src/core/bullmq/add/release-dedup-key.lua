@@ -1,7 +1,18 @@
 --[[
   Releases a deduplication key, unless another job holds it.
-
-  KEYS[1] the key   ARGV[1] the id of the job that holds it
 ]]
-if redis.call("GET", KEYS[1]) == ARGV[1] then redis.call("DEL", KEYS[1]) end
+local call = command({
+  keys = {
+    -- The key.
+    "dedupKey",
+  },
+  arguments = {
+    -- The id of the job that holds it.
+    "holder",
+  },
+  returns = [[OK]],
+  whenFull = "stops at its first write",
+})
+
+if redis.call("GET", call.dedupKey) == call.holder then redis.call("DEL", call.dedupKey) end
 return redis.status_reply("OK")

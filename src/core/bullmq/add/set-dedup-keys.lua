@@ -1,26 +1,34 @@
 --[[
   Claims deduplication keys in a queue for jobs that are about to be added to another one, each unless it is held. The job may
   not exist yet: anybody who finds such a claim adds its job before going on.
-
-  KEYS[1] epoch; all other keys share its slot
-  ARGV[1] what all keys of the queue begin with   ARGV[2], ARGV[3] id and count of the epoch that the producer has seen
-  ARGV[4…] for each: deduplication key, job id, milliseconds to hold the key
-
-  Returns for each key the id that held it before, or false where it is now held for this job; 0 where there is no room. Then
-  the epoch's count. "other-epoch" where nothing was done.
 ]]
--- @include ../names.lua
--- @include ../../../platform/redis/fitness/epoch.lua
--- @include ../../../platform/redis/fitness/memory.lua
+local call = command({
+  keys = { "epoch" },
+  arguments = {
+    "prefix",
+    "epochId",
+    "epochCount",
+    -- For each: deduplication key, job id, milliseconds to hold the key.
+    "...",
+  },
+  returns = [[
+    for each key the id that held it before, or false where it is now held for this job; 0 where there is no room. Then
+    the epoch's count. "other-epoch" where nothing was done.
+  ]],
+  whenFull = "stops at its first write",
+})
+local epochs = require("../../../platform/redis/fitness/epoch")
+local memory = require("../../../platform/redis/fitness/memory")
+local names = require("../names")
 
-local FIRST, FIELDS = 4, 3
-if not isEpoch(KEYS[1], ARGV[2], ARGV[3]) then return "other-epoch" end
+local FIELDS = 3
+if not epochs.isEpoch(call.epoch, call.epochId, call.epochCount) then return "other-epoch" end
 
 -- Where its job would be refused, no claim may stay behind.
-local isFull = not hasRoom()
+local isFull = not memory.hasRoom()
 
 local function claim(dedupKey, id, ms)
-  local key = holderKey(ARGV[1], dedupKey)
+  local key = names.holderKey(call.prefix, dedupKey)
   if isFull then return redis.call("GET", key) or 0 end
   local holder = redis.call("SET", key, id, "PX", ms, "NX", "GET")
   -- Claimed again while its job is being added: it must outlive that job's own claim.
@@ -29,8 +37,8 @@ local function claim(dedupKey, id, ms)
 end
 
 local holders = {}
-for at = FIRST, #ARGV, FIELDS do
+for at = call.firstArgument, #ARGV, FIELDS do
   holders[#holders + 1] = claim(unpack(ARGV, at, at + FIELDS - 1))
 end
-holders[#holders + 1] = countChange(KEYS[1])
+holders[#holders + 1] = epochs.countChange(call.epoch)
 return holders

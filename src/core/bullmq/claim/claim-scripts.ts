@@ -1,6 +1,7 @@
 import { Cluster } from "ioredis";
 import { withOpenSlotGuard } from "../../../platform/redis/cluster/open-slot.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
+import { placeFunctions } from "../../../platform/redis/lua/place-functions.ts";
 import { readLua } from "../../../platform/redis/read-lua.ts";
 import {
   declareScript,
@@ -90,7 +91,9 @@ export function onRedisTime(client: RedisConnection): RedisConnection {
     // BullMQ defines them as `moveToActive:6.7.0`.
     const [script = ""] = name.split(":");
     const isTimed = timed.includes(script);
-    const lua = isTimed ? REDIS_TIME + withClaimPoint(script, definition.lua) : definition.lua;
+    const lua = isTimed
+      ? placeFunctions(REDIS_TIME + withClaimPoint(script, definition.lua))
+      : definition.lua;
     const shape = replies[script];
     if (shape !== undefined) declareScript(lua, shape);
     define(name, { ...definition, lua });

@@ -14,17 +14,16 @@ local isAsking, mayBeMore, claims
 -- What a claim does in place of BullMQ's commands.
 local function asking()
   if claims then return claims end
--- @include ../held.lua
--- @include ../let-due-in.lua
+  local dueJobs = require("../let-due-in")
   -- Each takes prefix, id, what the job asks, and the time; returns whether it has held the job back.
-  local claimFeatures = {}
--- @include ../../../features/points/claim.lua
+  local holders = require("point:claim")
+  local now = tonumber(ARGV[2])
 
   local function isHeldBack(prefix, id)
     local asks = redis.call("HGET", prefix .. id, "asks")
     if not asks then return false end
-    for _, holdsBack in ipairs(claimFeatures) do
-      if holdsBack(prefix, id, asks, tonumber(ARGV[2])) then return true end
+    for _, holdsBack in ipairs(holders) do
+      if holdsBack(prefix, id, asks, now) then return true end
     end
     return false
   end
@@ -39,7 +38,7 @@ local function asking()
   -- RPOPLPUSH
   function claims.takeWaiting(command, waitKey, activeKey)
     local prefix = string.sub(waitKey, 1, -1 - #"wait")
-    letDueIn(prefix, tonumber(ARGV[2]))
+    dueJobs.letDueIn(prefix, now)
     for _ = 1, CLAIM_STEPS do
       local id = redis.call(command, waitKey, activeKey)
       if not id or not isHeldBack(prefix, id) then return id end

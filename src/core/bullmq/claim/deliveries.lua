@@ -1,4 +1,4 @@
--- What BullMQ keeps of a job's deliveries to workers. Included by other scripts. `prefix` is what all keys of the queue begin with.
+-- What BullMQ keeps of a job's deliveries to workers. `prefix` is what all keys of the queue begin with.
 
 -- How often the job was delivered to a worker.
 local function deliveryCount(prefix, id)
@@ -9,3 +9,5 @@ end
 local function isToFail(prefix, id)
   return redis.call("HEXISTS", prefix .. id, "defa") == 1
 end
+
+return { deliveryCount = deliveryCount, isToFail = isToFail }

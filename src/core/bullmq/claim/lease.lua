@@ -1,5 +1,5 @@
 --[[
-  Whether a worker still has a job, and what an attempt notes with it. Included by scripts of other rooms. `prefix` is what all keys of the queue begin with.
+  Whether a worker still has a job, and what an attempt notes with it. `prefix` is what all keys of the queue begin with.
 
   The lock's token alone proves nothing: a worker's slot reuses it for its next job. BullMQ's count of deliveries is unique to
   an attempt.
@@ -27,3 +27,10 @@ end
 local function countDeferral(prefix, id)
   return redis.call("HINCRBY", prefix .. id, "deferrals", 1)
 end
+
+return {
+  readLease = readLease,
+  breakLease = breakLease,
+  setDedupKey = setDedupKey,
+  countDeferral = countDeferral,
+}

@@ -1,12 +1,19 @@
 --[[
   Writes the layout of a queue's partitions with the epoch of one of them, unless it has changed meanwhile.
-
-  KEYS[1] epoch
-  ARGV[1] the layout that was found ("" for none)   ARGV[2] the new one
-
-  Returns the layout that stands there now
 ]]
-local found = redis.call("HGET", KEYS[1], "layout") or ""
-if found ~= ARGV[1] then return found end
-redis.call("HSET", KEYS[1], "layout", ARGV[2])
-return ARGV[2]
+local call = command({
+  keys = { "epoch" },
+  arguments = {
+    -- The layout that was found ("" for none).
+    "before",
+    -- The new one.
+    "after",
+  },
+  returns = [[the layout that stands there now]],
+  whenFull = "stops at its first write",
+})
+
+local found = redis.call("HGET", call.epoch, "layout") or ""
+if found ~= call.before then return found end
+redis.call("HSET", call.epoch, "layout", call.after)
+return call.after

@@ -1,26 +1,36 @@
-#!lua flags=allow-oom
 --[[
   Records that effects are done; many travel in one call. Compare-and-set on (state, reservation id): a worker that was paused
   too long finds that others have moved on. Allowed when Redis is full, since the effects have happened.
 
   The attempt does not wait for the reply: its completion follows on the same connection. A refused commit must also stop that,
   so it breaks the attempt's lease. The job is then found as stalled, and its next attempt finds the doubt.
-
-  KEYS[1] doubts, for its slot, which all ledgers share
-  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
-  ARGV[3] milliseconds to keep a ledger that no job uses and in which nothing is open
-  ARGV[4] JSON, for each effect: [deduplication key, effect, reservation id, result as JSON ("" for none), job id, lock token,
-    delivery count as text]
-
-  Returns JSON, for each
-          "done"      also when this reservation recorded it before
-          "in-doubt"  it was put in doubt before; the report is kept with it
-          "refused"   the effect is no longer reserved by this attempt
 ]]
--- @include ../../bullmq/claim/lease.lua
--- @include ../../../platform/redis/now.lua
+local call = command({
+  keys = {
+    -- Doubts, for its slot, which all ledgers share.
+    "doubts",
+  },
+  arguments = {
+    "ledgerPrefix",
+    "prefix",
+    -- Milliseconds to keep a ledger that no job uses and in which nothing is open.
+    "keepMs",
+    -- JSON, for each effect: [deduplication key, effect, reservation id, result as JSON ("" for none), job id, lock token, delivery
+    -- count as text].
+    "reports",
+  },
+  returns = [[
+    JSON, for each
+            "done"      also when this reservation recorded it before
+            "in-doubt"  it was put in doubt before; the report is kept with it
+            "refused"   the effect is no longer reserved by this attempt
+  ]],
+  whenFull = "runs",
+})
+local clock = require("../../../platform/redis/now")
+local leases = require("../../bullmq/claim/lease")
 
-local now = nowText()
+local now = clock.nowText()
 
 -- Looks for two members in the entry's text, which has no spaces, and every quote in a value escaped. Decoding and encoding the
 -- entry would be a third of the commit (row `work-effect`).
@@ -51,7 +61,7 @@ local function answerLate(ledger, effect, entry, reservationId, result)
 end
 
 local function commit(dedupKey, effect, reservationId, result)
-  local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
+  local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, open, jobs = unpack(redis.call("HMGET", ledger, field, "open", "jobs"))
   if not known then return "refused" end
   if not isReservedBy(known, reservationId) then
@@ -63,15 +73,15 @@ local function commit(dedupKey, effect, reservationId, result)
     written[5], written[6] = "r:" .. effect, result
   end
   redis.call("HSET", ledger, unpack(written))
-  if open == "1" and jobs == "0" then redis.call("PEXPIRE", ledger, ARGV[3]) end
+  if open == "1" and jobs == "0" then redis.call("PEXPIRE", ledger, call.keepMs) end
   return "done"
 end
 
 local outcomes = {}
-for index, report in ipairs(cjson.decode(ARGV[4])) do
+for index, report in ipairs(cjson.decode(call.reports)) do
   local dedupKey, effect, reservationId, result, jobId, lockToken, delivery = unpack(report)
   local outcome = commit(dedupKey, effect, reservationId, result)
-  if outcome ~= "done" then breakLease(ARGV[2], jobId, lockToken, delivery) end
+  if outcome ~= "done" then leases.breakLease(call.prefix, jobId, lockToken, delivery) end
   outcomes[index] = outcome
 end
 return cjson.encode(outcomes)

@@ -1,37 +1,50 @@
-#!lua flags=allow-oom
 --[[
   Puts an effect in doubt whose reservation Redis has lost while its worker was in the middle of it, or had just finished.
   Atomic: no other attempt begins it between the look and the write. Allowed when Redis is full: nobody else knows of it.
-
-  KEYS[1] ledger   KEYS[2] doubts   KEYS[3] jobs joined to ledgers
-  ARGV[1] effect   ARGV[2] reservation id   ARGV[3] why   ARGV[4] deduplication key   ARGV[5] job id   ARGV[6] delivery count
-  ARGV[7] worker   ARGV[8] what all keys of the queue begin with   ARGV[9] the run's fence
-
-  Returns "in-doubt", or "known" where the ledger knows more
 ]]
--- @include ./entries.lua
--- @include ./ledger.lua
--- @include ../../bullmq/job-facts.lua
--- @include ../../bullmq/claim/lease.lua
+local call = command({
+  keys = { "ledger", "doubts", "joined" },
+  arguments = {
+    "effect",
+    "reservationId",
+    -- Why.
+    "reason",
+    "dedupKey",
+    "id",
+    -- Delivery count.
+    "delivery",
+    "worker",
+    "prefix",
+    -- The run's fence.
+    "fence",
+  },
+  returns = [["in-doubt", or "known" where the ledger knows more]],
+  whenFull = "runs",
+})
+local clock = require("../../../platform/redis/now")
+local leases = require("../../bullmq/claim/lease")
+local facts = require("../../bullmq/job-facts")
+local entries = require("./entries")
+local ledgers = require("./ledger")
 
-local effect, dedupKey, id, prefix = ARGV[1], ARGV[4], ARGV[5], ARGV[8]
-local known = readEntry(KEYS[1], effect)
-if known and not (known.state == "reserved" and known.reservationId == ARGV[2]) then return "known" end
+local effect, dedupKey, id, prefix = call.effect, call.dedupKey, call.id, call.prefix
+local known = entries.readEntry(call.ledger, effect)
+if known and not (known.state == "reserved" and known.reservationId == call.reservationId) then return "known" end
 
-keep(KEYS[1])
-local now = nowMs()
+ledgers.keep(call.ledger)
+local now = clock.nowMs()
 local entry = {
-  reservationId = ARGV[2],
+  reservationId = call.reservationId,
   firstAt = known and known.firstAt or now,
   job = id,
-  delivery = tonumber(ARGV[6]),
-  worker = ARGV[7],
-  fence = ARGV[9],
+  delivery = tonumber(call.delivery),
+  worker = call.worker,
+  fence = call.fence,
 }
-putInDoubt(KEYS[2], KEYS[1], dedupKey, effect, entry, ARGV[3])
-if not known then redis.call("HINCRBY", KEYS[1], "open", 1) end
-if jobExists(prefix, id) then
-  setDedupKey(prefix, id, dedupKey)
-  join(KEYS[3], KEYS[1], id, dedupKey, now)
+entries.putInDoubt(call.doubts, call.ledger, dedupKey, effect, entry, call.reason)
+if not known then redis.call("HINCRBY", call.ledger, "open", 1) end
+if facts.jobExists(prefix, id) then
+  leases.setDedupKey(prefix, id, dedupKey)
+  ledgers.join(call.joined, call.ledger, id, dedupKey, now)
 end
 return "in-doubt"

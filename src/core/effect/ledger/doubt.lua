@@ -1,23 +1,32 @@
-#!lua flags=allow-oom
 --[[
   Puts an effect in doubt: nobody can know whether it happened. Compare-and-set on (state, reservation id).
-
-  KEYS[1] ledger   KEYS[2] doubts
-  ARGV[1] effect   ARGV[2] reservation id   ARGV[3] why   ARGV[4] deduplication key   ARGV[5] what the worker saw leave
-  ARGV[6] JSON of what the declaration lacked, "" for nothing
-
-  Returns "in-doubt" or "refused"
 ]]
--- @include ./entries.lua
+local call = command({
+  keys = { "ledger", "doubts" },
+  arguments = {
+    "effect",
+    "reservationId",
+    -- Why.
+    "reason",
+    "dedupKey",
+    -- What the worker saw leave.
+    "seen",
+    -- JSON of what the declaration lacked, "" for nothing.
+    "hint",
+  },
+  returns = [["in-doubt" or "refused"]],
+  whenFull = "runs",
+})
+local entries = require("./entries")
 
-local entry = readEntry(KEYS[1], ARGV[1])
-if not entry or entry.reservationId ~= ARGV[2] or entry.state == "done" then return "refused" end
-entry.seen = ARGV[5]
-entry.hint = ARGV[6] ~= "" and cjson.decode(ARGV[6]) or nil
+local entry = entries.readEntry(call.ledger, call.effect)
+if not entry or entry.reservationId ~= call.reservationId or entry.state == "done" then return "refused" end
+entry.seen = call.seen
+entry.hint = call.hint ~= "" and cjson.decode(call.hint) or nil
 if entry.state == "reserved" then
-  putInDoubt(KEYS[2], KEYS[1], ARGV[4], ARGV[1], entry, ARGV[3])
+  entries.putInDoubt(call.doubts, call.ledger, call.dedupKey, call.effect, entry, call.reason)
 else
   -- Another attempt was first; what this one saw is evidence all the same.
-  writeEntry(KEYS[1], ARGV[1], entry)
+  entries.writeEntry(call.ledger, call.effect, entry)
 end
 return "in-doubt"

@@ -1,12 +1,12 @@
 --[[
-  The entries of a ledger: one for each effect, as JSON. Included by other scripts.
+  The entries of a ledger: one for each effect, as JSON.
 
   An entry has state ("reserved", "in-doubt", "done"), reservationId and at. One that is reserved or in doubt also has job, delivery,
   worker, fence, and where they apply deadline, firstAt (if its policy is to repeat), isRepeat, reason, seen (what its
   worker saw leave), hint (what its declaration lacked), isOver (nothing of its run acts any more), isElsewhere (its worker is of another queue), report and lateResult; one
   that was resolved has resolvedBy. The delivery is 0 where no job runs it. reserve.lua and commit.lua write theirs as text.
 ]]
--- @include ../../../platform/redis/now.lua
+local clock = require("../../../platform/redis/now")
 
 local function readEntry(ledger, effect)
   local json = redis.call("HGET", ledger, "e:" .. effect)
@@ -34,7 +34,15 @@ end
 
 -- Nobody can know whether the effect happened.
 local function putInDoubt(doubts, ledger, dedupKey, effect, entry, reason)
-  entry.state, entry.at, entry.reason = "in-doubt", nowMs(), reason
+  entry.state, entry.at, entry.reason = "in-doubt", clock.nowMs(), reason
   writeEntry(ledger, effect, entry)
   redis.call("ZADD", doubts, entry.at, dedupKey .. "/" .. effect)
 end
+
+return {
+  readEntry = readEntry,
+  writeEntry = writeEntry,
+  effectIn = effectIn,
+  readEntries = readEntries,
+  putInDoubt = putInDoubt,
+}

@@ -3,7 +3,7 @@
   a failed one can be retried. While a job is joined, or an effect is reserved or in doubt, the ledger never expires. After that it
   is kept for the retention.
 
-  Included by other scripts. `joined` is the sorted set of "<job id>/<deduplication key>", scored by when the sweep looks at the
+  `joined` is the sorted set of "<job id>/<deduplication key>", scored by when the sweep looks at the
   job next, in milliseconds. Jobs that begin a ledger wait in a list for their first look: most have ended by then (row
   `work-effect`).
 ]]
@@ -50,3 +50,12 @@ local function removeEntry(ledger, effect, fence)
   local highest = tonumber(redis.call("HGET", ledger, "fence")) or 0
   if tonumber(fence) > highest then redis.call("HSET", ledger, "fence", fence) end
 end
+
+return {
+  countJoined = countJoined,
+  join = join,
+  keep = keep,
+  leave = leave,
+  letExpire = letExpire,
+  removeEntry = removeEntry,
+}

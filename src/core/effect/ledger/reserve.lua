@@ -1,36 +1,48 @@
-#!lua
 --[[
   Reserves effects, each for one attempt, before they start. Each reservation is atomic: between a check and a write another
   worker could claim the job and begin the same effect. Batching only saves time.
-
-  KEYS[1] epoch   KEYS[2] doubts   KEYS[3] jobs joined to ledgers   KEYS[4] those that began one; all other keys share
-    their slot
-  ARGV[1] ledger key prefix   ARGV[2] what all keys of the queue begin with
-  ARGV[3], ARGV[4] id and count of the epoch that the worker has seen
-  ARGV[5] JSON, for each effect: [deduplication key, effect, reservation id, lock token, delivery count as text, milliseconds
-    until the attempt gives up, milliseconds for which the effect may be repeated (0: never), job id, worker, the ids of this
-    worker's encryption keys between spaces ("-" where the effect has no index), the id of the key with which its index is encrypted
-    ("" for none), and where the ledger of another queue of its type knows the effect, its entry there and its result]
-
-  Returns "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
-          { "reserved", fence }    the effect may start; the fence grows with each reservation
-          { "done", result }       it is done; result is JSON as text, or null
-          { "busy", ms, times }    another attempt may still run it, for this long; how often this job was deferred for that
-          { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
-          { "unreadable", key }    the ledger has indexes that are encrypted with this key, which this worker lacks
-          { "not-leased" }         this worker has lost the job
-          { "cancelled" }          the job is cancelled
-          { "forgotten" }          the job has asked for effects before, and its ledger is gone
-  ]
 ]]
--- @include ./ledger.lua
--- @include ../../bullmq/claim/lease.lua
--- @include ../../../platform/redis/fitness/epoch.lua
--- @include ../../../platform/redis/now.lua
+local call = command({
+  keys = {
+    "epoch",
+    "doubts",
+    "joined",
+    -- Those that began one.
+    "begun",
+  },
+  arguments = {
+    "ledgerPrefix",
+    "prefix",
+    "epochId",
+    "epochCount",
+    -- JSON, for each effect: [deduplication key, effect, reservation id, lock token, delivery count as text, milliseconds until the
+    -- attempt gives up, milliseconds for which the effect may be repeated (0: never), job id, worker, the ids of this worker's
+    -- encryption keys between spaces ("-" where the effect has no index), the id of the key with which its index is encrypted ("" for
+    -- none), and where the ledger of another queue of its type knows the effect, its entry there and its result].
+    "requests",
+  },
+  returns = [[
+    "other-epoch" where nothing was done, or JSON: [the epoch's count, for each
+            { "reserved", fence }    the effect may start; the fence grows with each reservation
+            { "done", result }       it is done; result is JSON as text, or null
+            { "busy", ms, times }    another attempt may still run it, for this long; how often this job was deferred for that
+            { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
+            { "unreadable", key }    the ledger has indexes that are encrypted with this key, which this worker lacks
+            { "not-leased" }         this worker has lost the job
+            { "cancelled" }          the job is cancelled
+            { "forgotten" }          the job has asked for effects before, and its ledger is gone
+    ]
+  ]],
+  whenFull = "is refused",
+})
+local epochs = require("../../../platform/redis/fitness/epoch")
+local clock = require("../../../platform/redis/now")
+local leases = require("../../bullmq/claim/lease")
+local ledgers = require("./ledger")
 
-if not isEpoch(KEYS[1], ARGV[3], ARGV[4]) then return "other-epoch" end
+if not epochs.isEpoch(call.epoch, call.epochId, call.epochCount) then return "other-epoch" end
 
-local startedAt = nowText()
+local startedAt = clock.nowText()
 local now = tonumber(startedAt)
 -- When the sweep looks at a job first: most have ended by then.
 local LOOK_AFTER_MS = 1000
@@ -83,7 +95,7 @@ local function answerFrom(entry, ledger, effect, reservationId, jobId)
   if entry.state ~= "reserved" then return nil end
   -- The reply was lost and the command sent again.
   if entry.reservationId == reservationId then return { "reserved", entry.fence } end
-  if now < entry.deadline then return { "busy", entry.deadline - now, countDeferral(ARGV[2], jobId) } end
+  if now < entry.deadline then return { "busy", entry.deadline - now, leases.countDeferral(call.prefix, jobId) } end
 end
 
 -- As text. At least the time, so that it also grows after the ledger has expired.
@@ -97,16 +109,16 @@ local function doubt(entry, ledger, dedupKey, effect, jobId, open)
   if entry.state == "reserved" then entry.reason, entry.at = NO_REPORT, now end
   entry.state, entry.job = "in-doubt", jobId
   redis.call("HSET", ledger, "e:" .. effect, cjson.encode(entry), "open", open)
-  redis.call("ZADD", KEYS[2], "NX", entry.at, dedupKey .. "/" .. effect)
+  redis.call("ZADD", call.doubts, "NX", entry.at, dedupKey .. "/" .. effect)
   return { "in-doubt", entry.fence or 0 }
 end
 
 local function reserve(dedupKey, effect, reservationId, lockToken, delivery, deadlineMs, repeatMs, jobId, worker, keyIds, keyId, elsewhere, resultThere)
-  local isLeased, isCancelled, noted = readLease(ARGV[2], jobId, lockToken, delivery)
+  local isLeased, isCancelled, noted = leases.readLease(call.prefix, jobId, lockToken, delivery)
   if not isLeased then return { "not-leased" } end
   if isCancelled then return { "cancelled" } end
-  if not noted then setDedupKey(ARGV[2], jobId, dedupKey) end
-  local ledger, field = ARGV[1] .. dedupKey, "e:" .. effect
+  if not noted then leases.setDedupKey(call.prefix, jobId, dedupKey) end
+  local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, open = unpack(redis.call("HMGET", ledger, field, "open"))
   local unreadable = not known and missingKey(ledger, keyIds)
   if unreadable then return { "unreadable", unreadable } end
@@ -116,8 +128,8 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   -- A new ledger is written below.
   if not open and not elsewhere then
     begun[#begun + 1] = startedAt .. "/" .. jobId .. "/" .. dedupKey
-  elseif not noted or countJoined(ledger, jobs) == 0 then
-    join(KEYS[3], ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
+  elseif not noted or ledgers.countJoined(ledger, jobs) == 0 then
+    ledgers.join(call.joined, ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
   end
   if not known and keyId ~= "" then noteKey(ledger, keyId) end
   local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
@@ -131,7 +143,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   local mayRepeat = repeatMs > 0 and entry and entry.firstAt and now - entry.firstAt <= repeatMs
   if entry and not mayRepeat then return doubt(entry, ledger, dedupKey, effect, jobId, openNow) end
 
-  if entry then redis.call("ZREM", KEYS[2], dedupKey .. "/" .. effect) end
+  if entry then redis.call("ZREM", call.doubts, dedupKey .. "/" .. effect) end
   fence = nextFence(fence, entry)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
   -- Joining texts: cjson would be a tenth of the reservation, since it writes a number slower than all the rest (row `work-effect`).
@@ -144,8 +156,8 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
 end
 
 local outcomes = {}
-for index, request in ipairs(cjson.decode(ARGV[5])) do
+for index, request in ipairs(cjson.decode(call.requests)) do
   outcomes[index] = reserve(unpack(request))
 end
-if #begun > 0 then redis.call("RPUSH", KEYS[4], unpack(begun)) end
-return cjson.encode({ countChange(KEYS[1]), outcomes })
+if #begun > 0 then redis.call("RPUSH", call.begun, unpack(begun)) end
+return cjson.encode({ epochs.countChange(call.epoch), outcomes })

@@ -1,14 +1,23 @@
-#!lua flags=allow-oom
 --[[
   Counts a request against every limit of its API key, or against none if one of them refuses it. Atomic, so that two
   requests cannot both use the last of a limit. allow-oom, so that operators can look at a full Redis; the few counters
   expire.
-
-  KEYS     the counter of each limit
-  ARGV[1]  the request's cost, then for each limit: its count, and its window in milliseconds
-  Returns  1 if allowed, else 0; then for each limit: the count used, and milliseconds until its window ends
 ]]
-local cost = tonumber(ARGV[1])
+local call = command({
+  keys = {
+    -- The counter of each limit.
+    "...",
+  },
+  arguments = {
+    -- The request's cost, then for each limit: its count, and its window in milliseconds.
+    "cost",
+    "...",
+  },
+  returns = [[1 if allowed, else 0; then for each limit: the count used, and milliseconds until its window ends]],
+  whenFull = "runs",
+})
+
+local cost = tonumber(call.cost)
 local used = {}
 local allowed = 1
 for index, key in ipairs(KEYS) do

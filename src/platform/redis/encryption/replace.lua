@@ -1,7 +1,20 @@
 --[[
   Replaces a text, unless somebody else has replaced it.
-
-  KEYS[1] its key   ARGV[1] the text as it was read   ARGV[2] the new text
 ]]
-if redis.call("GET", KEYS[1]) == ARGV[1] then redis.call("SET", KEYS[1], ARGV[2]) end
+local call = command({
+  keys = {
+    -- Its key.
+    "text",
+  },
+  arguments = {
+    -- The text as it was read.
+    "before",
+    -- The new text.
+    "after",
+  },
+  returns = [[OK]],
+  whenFull = "stops at its first write",
+})
+
+if redis.call("GET", call.text) == call.before then redis.call("SET", call.text, call.after) end
 return redis.status_reply("OK")

@@ -1,24 +1,31 @@
-#!lua flags=allow-oom
 --[[
   Compares Redis's epochs with those that a process remembers, and marks data losses. Atomic: all processes agree on what
-  was found. Allowed when Redis is full: it only stores what is known already.
-
-  KEYS[1…] epochs
-  ARGV[1] milliseconds after which a loss is accepted without an operator (-1: never)
-  ARGV[2] 1 if replicas confirm changes: then the process has only seen confirmed ones
-  For each epoch five more:
-    the id that the process remembers ("" for none), the count that it has seen, an id for a new epoch,
-    the layout of the queue's partitions that the process remembers ("" for none), the layout for a queue in which nothing was ever counted ("" for none)
+  was found. It only stores what is known already, so it runs while Redis is full, too.
 
   What is remembered without a number was never an epoch: builds before this one could take such a thing from another command's reply. It
   is not believed, and a loss that was marked because of it is none.
-
-  Returns for each { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found, keys evicted }
 ]]
--- @include ../now.lua
+local call = command({
+  keys = {
+    -- Epochs.
+    "...",
+  },
+  arguments = {
+    -- Milliseconds after which a loss is accepted without an operator (-1: never).
+    "acceptMs",
+    -- 1 if replicas confirm changes: then the process has only seen confirmed ones.
+    "hasReplicas",
+    -- For each epoch five: the id that the process remembers ("" for none), the count that it has seen, an id for a new epoch, the layout of
+    -- the queue's partitions that the process remembers ("" for none), the layout for a queue in which nothing was ever counted ("" for none).
+    "...",
+  },
+  returns = [[for each { id, count to remember, layout }, or { "lost", since, the id and count remembered, the id and count found, keys evicted }]],
+  whenFull = "runs",
+})
+local clock = require("../now")
 
 local EARLIER_MAX = 400
-local acceptMs, hasReplicas = tonumber(ARGV[1]), ARGV[2] == "1"
+local acceptMs, hasReplicas = tonumber(call.acceptMs), call.hasReplicas == "1"
 
 -- NaN is no number that is equal to itself.
 local function countIn(text)
@@ -67,7 +74,7 @@ local function begin(epoch, asked, names)
 end
 
 local function lose(epoch, knownId, knownCount, evictions)
-  local foundId, now = epoch.id or "none", nowMs()
+  local foundId, now = epoch.id or "none", clock.nowMs()
   redis.call("HSET", epoch.key, "id", "lost", "since", now, "earlier", epoch.earlier, "evicted", evicted, "evictions", evictions,
     "knownId", knownId, "knownCount", knownCount, "foundId", foundId, "foundCount", epoch.count)
   return { "lost", tostring(now), knownId, tostring(knownCount), foundId, tostring(epoch.count), tostring(evictions) }
@@ -86,7 +93,7 @@ end
 
 local function compare(epoch, asked)
   if epoch.id == "lost" then
-    if acceptMs >= 0 and nowMs() - epoch.since >= acceptMs then
+    if acceptMs >= 0 and clock.nowMs() - epoch.since >= acceptMs then
       return begin(epoch, asked, epoch.knownId .. " " .. epoch.foundId .. " " .. epoch.earlier)
     end
     return { "lost", epoch.since, epoch.knownId, epoch.knownCount, epoch.foundId, epoch.foundCount, epoch.evictions }
@@ -112,6 +119,8 @@ local function askedAt(from)
   }
 end
 
-local found = {}
-for at = 1, (#ARGV - 2) / 5 do found[at] = compare(read(KEYS[at]), askedAt(5 * at - 2)) end
+local found, FIELDS = {}, 5
+for at = 1, (#ARGV - call.firstArgument + 1) / FIELDS do
+  found[at] = compare(read(KEYS[at]), askedAt(call.firstArgument + FIELDS * (at - 1)))
+end
 return found

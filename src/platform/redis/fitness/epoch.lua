@@ -1,5 +1,5 @@
 --[[
-  The epoch of a queue: an id, and a count of the changes that promises rest on. Included by other scripts.
+  The epoch of a queue: an id, and a count of the changes that promises rest on.
 ]]
 
 -- Whether this is the epoch that a process has seen. Another id, or a lower count, means that Redis has lost data. In a queue that
@@ -14,3 +14,5 @@ end
 local function countChange(key)
   return redis.call("HINCRBY", key, "count", 1)
 end
+
+return { isEpoch = isEpoch, countChange = countChange }

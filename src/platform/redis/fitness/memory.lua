@@ -1,9 +1,10 @@
 --[[
-  Redis's memory, and how much of it new jobs may use. Included by other scripts.
+  Redis's memory, and how much of it new jobs may use.
 
   New jobs leave a headroom for the running ones, which must still renew their locks and store results: a tenth of the limit,
   at least 8 MiB, at most a quarter.
 ]]
+
 local HEADROOM_SHARE, HEADROOM_MIN, HEADROOM_SHARE_MAX = 1 / 10, 8 * 1024 * 1024, 1 / 4
 
 -- Returns in bytes: what is used, the limit (0: none), and up to where new jobs are accepted.
@@ -25,3 +26,5 @@ local function hasRoom()
   local used, limit, acceptsUntil = readMemory()
   return limit == 0 or used <= acceptsUntil
 end
+
+return { readMemory = readMemory, hasRoom = hasRoom }

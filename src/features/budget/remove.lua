@@ -1,3 +1,0 @@
--- @include ./budget.lua
-
-removeFeatures[#removeFeatures + 1] = uncountJob

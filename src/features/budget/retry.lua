@@ -1,3 +1,0 @@
--- @include ./budget.lua
-
-retryFeatures[#retryFeatures + 1] = function(prefix, id) uncountJob(prefix, id, "failed") end

@@ -1,2 +1,0 @@
--- The note of its window.
-FIELDS[#FIELDS + 1] = "debounce"

@@ -1,2 +1,0 @@
--- What features do with a job that a worker is about to get.
--- @include ../rate/claim.lua

@@ -1,5 +1,0 @@
--- What features do with a job that ends without a worker.
--- @include ../lanes/end.lua
--- @include ../flows/end.lua
--- @include ../debounce/end.lua
--- @include ../rate/end.lua

@@ -1,4 +1,0 @@
--- The fields of a job that features read for its status.
--- @include ../flows/fields.lua
--- @include ../debounce/fields.lua
--- @include ../rate/fields.lua

@@ -1,2 +1,0 @@
--- What features do where a job with a priority is put in line.
--- @include ../fairness/line.lua

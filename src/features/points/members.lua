@@ -1,2 +1,0 @@
--- Of how many sets of features a job is a member.
--- @include ../tags/members.lua

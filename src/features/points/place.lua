@@ -1,5 +1,0 @@
--- What features do with a new job.
--- @include ../fairness/place.lua
--- @include ../tags/place.lua
--- @include ../lanes/place.lua
--- @include ../rate/place.lua

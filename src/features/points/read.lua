@@ -1,5 +1,0 @@
--- What features read of a job for its status.
--- @include ../flows/read.lua
--- @include ../lanes/read.lua
--- @include ../debounce/read.lua
--- @include ../rate/read.lua

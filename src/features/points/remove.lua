@@ -1,4 +1,0 @@
--- What features do with a job that is removed: one that has ended, or one that waits and is placed anew.
--- @include ../budget/remove.lua
--- @include ../tags/remove.lua
--- @include ../flows/remove.lua

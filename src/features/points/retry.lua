@@ -1,4 +1,0 @@
--- What features do with a failed job that is retried.
--- @include ../budget/retry.lua
--- @include ../flows/retry.lua
--- @include ../lanes/retry.lua

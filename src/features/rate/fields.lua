@@ -1,2 +1,0 @@
--- Its rate.
-FIELDS[#FIELDS + 1] = "asks"

@@ -1,3 +1,0 @@
--- @include ./tags.lua
-
-removeFeatures[#removeFeatures + 1] = removeFromTags
