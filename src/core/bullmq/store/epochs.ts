@@ -1,6 +1,7 @@
 import type { Settings } from "../../../platform/config/settings.ts";
 import { isoTime } from "../../../platform/lib/iso-time.ts";
 import type { Logger } from "../../../platform/lib/logger.ts";
+import { ageOf, type Moment, momentNow } from "../../../platform/lib/moment.ts";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
 import { redisUrl } from "../../../platform/redis/connect.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
@@ -75,39 +76,61 @@ export async function openEpochs(
   };
   const keep = isKept && log ? createKeeper(file, log) : undefined;
 
-  const counted = () => [...epochs.values()].reduce((sum, { remembered }) => sum + remembered.count, 0);
-  let quietAt = Number.NEGATIVE_INFINITY;
-  let quietCount = 0;
-
-  async function beat(): Promise<void> {
-    // A retrying connection would keep the command until Redis is back; it checks then anyway.
-    if (client.status !== "ready") return;
-    const [before, startedAt] = [counted(), performance.now()];
-    const areKnown = await checkAll([...new Set([...queues, ...epochs.keys()])].map(of));
-    // The others, where the queue has just been divided.
-    const all = queues.flatMap((queue) => partitionNames(queue, layouts.of(queue)));
-    await checkAll(all.filter((name) => !epochs.has(name)).map(of));
-    keep?.(epochs);
-    quietCount = counted();
-    quietAt = areKnown && quietCount === before ? startedAt : Number.NEGATIVE_INFINITY;
-  }
-
-  const timer = setInterval(() => {
-    const isQuiet = counted() === quietCount && performance.now() - quietAt < QUIET_MS;
-    if (!isQuiet) void beat();
-  }, CHECK_EVERY_MS);
-  client.on("ready", beat);
-  await beat();
+  const beats = await startBeats(client, {
+    count: () => [...epochs.values()].reduce((sum, { remembered }) => sum + remembered.count, 0),
+    async check() {
+      const areKnown = await checkAll([...new Set([...queues, ...epochs.keys()])].map(of));
+      // The others, where the queue has just been divided.
+      const all = queues.flatMap((queue) => partitionNames(queue, layouts.of(queue)));
+      await checkAll(all.filter((name) => !epochs.has(name)).map(of));
+      keep?.(epochs);
+      return areKnown;
+    },
+  });
   return {
     of,
     layouts,
     onLoss: (listener) => void listeners.push(listener),
     stop: stopOnce(async () => {
-      clearInterval(timer);
-      client.off("ready", beat);
+      beats.stop();
       keep?.(epochs);
       await writers.stop();
     }),
+  };
+}
+
+interface Beats {
+  /** Of all that was submitted and reserved. */
+  count(): number;
+  /** @returns whether all were found as they should be */
+  check(): Promise<boolean>;
+}
+
+/** Checks each second, and each second time where nothing was counted meanwhile. The first check is over when it resolves. */
+async function startBeats(client: RedisConnection, { count, check }: Beats) {
+  let quietSince: Moment | undefined;
+  let quietCount = 0;
+
+  async function beat(): Promise<void> {
+    // A retrying connection would keep the command until Redis is back; it checks then anyway.
+    if (client.status !== "ready") return;
+    const [before, startedAt] = [count(), momentNow()];
+    const areKnown = await check();
+    quietCount = count();
+    quietSince = areKnown && quietCount === before ? startedAt : undefined;
+  }
+
+  const timer = setInterval(() => {
+    const isQuiet = count() === quietCount && quietSince !== undefined && ageOf(quietSince) < QUIET_MS;
+    if (!isQuiet) void beat();
+  }, CHECK_EVERY_MS);
+  client.on("ready", beat);
+  await beat();
+  return {
+    stop() {
+      clearInterval(timer);
+      client.off("ready", beat);
+    },
   };
 }
 
