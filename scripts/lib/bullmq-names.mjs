@@ -1,6 +1,5 @@
 // Only src/core/bullmq may use BullMQ's key names, field names and encodings. Other rooms call functions with names. Lua of the desk, and
-// of three features that stand in BullMQ's own sets or fields, may name what it reads, and what cancels or removes a job; so does the desk's record of
-// a job, and its import from a queue that is not Holdfast's.
+// of three features that stand in BullMQ's own sets or fields, may name what it reads; so does the desk's record of a job, and its import from a queue that is not Holdfast's.
 import { readFileSync } from "node:fs";
 import { filesUnder } from "./files.mjs";
 
@@ -22,7 +21,7 @@ export function bullmqNamesOutside() {
     .filter(
       (file) =>
         /\.(ts|lua)$/.test(file) &&
-        !/^src\/core\/bullmq\/|^src\/(features\/(flows|fairness|tags|cancel|remove|take)|desk|testing)\b.*\.lua$|^src\/desk\/(?:jobs\/job-record|import\/bullmq-queue)\.ts$|\.test\.ts$/.test(
+        !/^src\/core\/bullmq\/|^src\/(features\/(flows|fairness|tags)|desk|testing)\b.*\.lua$|^src\/desk\/(?:jobs\/job-record|import\/bullmq-queue)\.ts$|\.test\.ts$/.test(
           file,
         ),
     )

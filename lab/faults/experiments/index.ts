@@ -46,7 +46,6 @@ import { outbox } from "./44-outbox.ts";
 import { databaseEffect } from "./45-database-effect.ts";
 import { severalActs } from "./46-several-acts.ts";
 import { splitReplicas } from "./47-split-replicas.ts";
-import { replacedNodes } from "./48-replaced-nodes.ts";
 import { sleepers } from "./51-sleepers.ts";
 
 /** All experiments, in order of their numbers. */
@@ -98,6 +97,5 @@ export const experiments: readonly Experiment[] = [
   databaseEffect,
   severalActs,
   splitReplicas,
-  replacedNodes,
   sleepers,
 ];

@@ -1,7 +1,7 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { cancelJob } from "../bullmq/end/cancel-job.ts";
 import { findCancelled } from "../bullmq/stored-job.ts";
 import type { ConsumedPartition, PartitionPart } from "../feature.ts";
-import { cancelJob } from "./cancel-job.ts";
 import { listen } from "./shared-subscriber.ts";
 
 /** Bounds the memory for messages about jobs of other workers. */

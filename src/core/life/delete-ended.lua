@@ -1,7 +1,7 @@
 -- Deletes ended jobs and keeps what outlives them: idempotency keys and ledgers.
 local clock = require("../../platform/redis/now")
 local facts = require("../bullmq/job-facts")
-local removal = require("./remove-ended-job")
+local removal = require("../bullmq/end/remove-ended-job")
 
 -- What nobody can know is still to be resolved: the job shows it, and goes on then.
 local function isInDoubt(prefix, id, state, ledgerStart)

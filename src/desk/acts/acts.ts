@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { cancelJob } from "../../core/bullmq/end/cancel-job.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
-import { cancelJob } from "../../core/life/cancel-job.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";

@@ -1,9 +1,9 @@
+import { cancelJob } from "../../core/bullmq/end/cancel-job.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Attempt } from "../../core/job/attempt.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { cancelJob } from "../../core/life/cancel-job.ts";
 import { SnoozeError } from "../../evidence/attempt-errors.ts";
 import { addMark } from "../../features/history/marks.ts";
 import { openStatusReader } from "../../features/job-status.ts";

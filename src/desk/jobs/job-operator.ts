@@ -1,10 +1,10 @@
 import { z } from "zod";
+import { cancelJob, type StoredAct } from "../../core/bullmq/end/cancel-job.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
-import { cancelJob, type StoredAct } from "../../core/life/cancel-job.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { listedJobSchema, openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";

@@ -1,5 +1,5 @@
+import type { StoredAct } from "../../core/bullmq/end/cancel-job.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { StoredAct } from "../../core/life/cancel-job.ts";
 import { oneOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 

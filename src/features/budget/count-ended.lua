@@ -23,7 +23,7 @@ local call = command({
 })
 local clock = require("../../platform/redis/now")
 local endings = require("../ended-since")
-local sizes = require("../job-bytes")
+local sizes = require("./job-bytes")
 local budgets = require("./budget")
 local shares = require("./shares")
 

@@ -4,7 +4,7 @@
 local names = require("../../core/bullmq/names")
 local states = require("../../core/bullmq/job-state")
 local stream = require("../../core/bullmq/add/emit")
-local waiting = require("../../core/life/take-out")
+local waiting = require("../../core/bullmq/end/take-out")
 local windows = require("./window")
 
 -- Returns the job whose content may be replaced: one that waits and was never delivered to a worker; whether it is held; and its note. Nil

@@ -1,13 +1,13 @@
 import type { AddJob } from "../../core/bullmq/add/dedup-trail.ts";
 import type { DeclaredChild } from "../../core/bullmq/add/envelope.ts";
 import type { NewJob } from "../../core/bullmq/add/new-job.ts";
+import { cancelJob } from "../../core/bullmq/end/cancel-job.ts";
 import type { QueueStore, QueueStores, WritableQueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { failpoint } from "../../core/failpoints.ts";
 import type { JobContract } from "../../core/job/contract.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { newJobId, queueOfId } from "../../core/job/job-id.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
-import { cancelJob } from "../../core/life/cancel-job.ts";
 import { fingerprintOf } from "../../core/submit/fingerprint.ts";
 import type { SubmitSteps } from "../../core/submit/submitter.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";

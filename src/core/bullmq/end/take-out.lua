@@ -1,7 +1,7 @@
 --[[
   Takes a job that waits out of where it waits. `prefix` is what all keys of the queue begin with.
 ]]
-local held = require("../bullmq/held")
+local held = require("../held")
 
 -- `state` and `isHeld` are as jobState has them; the job is neither active nor ended.
 local function takeOut(prefix, id, state, isHeld)

@@ -1,7 +1,7 @@
-import { oneOf } from "../../platform/redis/reply-shape.ts";
-import { loadScript } from "../../platform/redis/script.ts";
-import type { QueueStore } from "../bullmq/store/queue-store.ts";
-import { formatFailure } from "../job/failure.ts";
+import { oneOf } from "../../../platform/redis/reply-shape.ts";
+import { loadScript } from "../../../platform/redis/script.ts";
+import { formatFailure } from "../../job/failure.ts";
+import type { QueueStore } from "../store/queue-store.ts";
 
 /** Who does something to a job, and why, as scripts record it. */
 export interface StoredAct {

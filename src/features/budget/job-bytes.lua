@@ -1,5 +1,5 @@
 -- How much of Redis's memory a job takes.
-local removal = require("../core/life/remove-ended-job")
+local removal = require("../../core/bullmq/end/remove-ended-job")
 
 -- All fields of a job are measured; of a parent's lists so many entries, and the rest counts as like them.
 local MEASURED_MAX = 64

@@ -1,6 +1,6 @@
 -- Removes an ended job and what BullMQ keeps of it, and announces it as BullMQ does.
-local stream = require("../bullmq/add/emit")
-local enqueue = require("../bullmq/add/enqueue")
+local stream = require("../add/emit")
+local enqueue = require("../add/enqueue")
 
 local function jobKeys(prefix, id)
   local job = prefix .. id

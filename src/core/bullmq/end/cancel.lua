@@ -18,10 +18,10 @@ local call = command({
   returns = [["cancelled", "cancelling", "ended" or "missing"]],
   whenFull = "is refused",
 })
-local clock = require("../../platform/redis/now")
-local facts = require("../bullmq/job-facts")
-local states = require("../bullmq/job-state")
-local acts = require("../bullmq/record-act")
+local clock = require("../../../platform/redis/now")
+local facts = require("../job-facts")
+local states = require("../job-state")
+local acts = require("../record-act")
 local waiting = require("./take-out")
 
 -- Each takes prefix, id, reason and the time.
