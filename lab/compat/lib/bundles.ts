@@ -41,7 +41,7 @@ export async function openBundledProject(tarball: string, packages: readonly str
 /** Adds our producer, and an application of all roles, to a project in which the package is installed. */
 export async function addProducer(folder: string): Promise<void> {
   for (const name of ["contract", "script", "main", "application"]) {
-    const source = readFileSync(join(checkout, `compat/application/${name}.ts`), "utf8");
+    const source = readFileSync(join(checkout, `lab/compat/application/${name}.ts`), "utf8");
     const { code } = await esbuild.transform(source, { loader: "ts" });
     mkdirSync(join(folder, "app"), { recursive: true });
     writeFileSync(join(folder, "app", `${name}.js`), code);
