@@ -27,7 +27,7 @@ export async function startService(): Promise<Service> {
   const store = await startRedisServer();
   const env = {
     REDIS_URL: store.url,
-    HOLDFAST_CONFIG: "fuzz/inside/holdfast.config.js",
+    HOLDFAST_CONFIG: "lab/fuzz/inside/holdfast.config.js",
     HOLDFAST_DATA_DIR: mkdtempSync(join(installation(), "fuzz-")),
   };
   const api = await startHoldfast<{ url: string }>("api", env);

@@ -26,7 +26,7 @@ export async function startSystem(retentionMs: number): Promise<System> {
   const witness = join(directory, "witness");
   const env = {
     REDIS_URL: store.url,
-    HOLDFAST_CONFIG: "soak/inside/holdfast.config.js",
+    HOLDFAST_CONFIG: "lab/soak/inside/holdfast.config.js",
     HOLDFAST_DATA_DIR: directory,
     HOLDFAST_RETENTION_MS: String(retentionMs),
     // Only the retention decides how long a finished job stays.
