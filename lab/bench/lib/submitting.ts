@@ -29,7 +29,7 @@ export function holdfastApi({ keys }: Contestant): Service {
 /** The service of the tour, which readers can break. */
 export const serviceByHand: Service = {
   name: "Express + BullMQ",
-  start: (url) => startScript("../examples/by-hand/api", [], { REDIS_URL: url, PORT: "0" }),
+  start: (url) => startScript("../../examples/by-hand/api", [], { REDIS_URL: url, PORT: "0" }),
   waiting: "bull:by-hand:wait",
 };
 

@@ -5,6 +5,7 @@ import { type Child, type ChildType, type OnChildFailure, onChildFailures } from
 import { flowsStatus } from "./status.ts";
 
 export type * from "./flow.ts";
+export type * from "./status.ts";
 
 declare module "../../core/job/declarations.ts" {
   interface JobDeclarations<Payload> {

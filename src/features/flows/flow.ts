@@ -8,9 +8,9 @@ import type { Schema } from "../../platform/lib/schema.ts";
  * What a failed child means. `fail`: its parent fails at once with `CHILD_FAILED`, and does not run. `continue`: its parent runs when all
  * children have ended, and sees which failed.
  */
+export type OnChildFailure = "fail" | "continue";
 /** @internal */
-export const onChildFailures = ["fail", "continue"] as const;
-export type OnChildFailure = (typeof onChildFailures)[number];
+export const onChildFailures = ["fail", "continue"] as const satisfies readonly OnChildFailure[];
 
 /** A child of a flow, as its parent's handler sees it. */
 export type Child<Result = unknown> = {

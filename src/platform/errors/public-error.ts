@@ -8,6 +8,8 @@ import { HoldfastError as OwnError } from "./holdfast-error.ts";
  * package: a bundler such as that of Next.js puts several into one process.
  */
 export class HoldfastError extends OwnError {
+  /** A bundle has two classes of this name, and would number them. */
+  static override readonly name: string = "HoldfastError";
   static override readonly [Symbol.hasInstance] = isInstance;
 }
 

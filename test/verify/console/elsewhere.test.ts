@@ -155,11 +155,11 @@ describe("the console's files", () => {
   it.each([
     ["/console", "console/"],
     ["/console?a=/b", "console/"],
-    ["/console/", "../"],
-    ["/console/jobs", "../"],
-    ["/console/jobs/", "../../"],
-    ["/console/jobs/a%2Fb", "../../"],
-    ["/console/a/b/c?d=/e/f", "../../../"],
+    ["/console/", "./"],
+    ["/console/jobs", "./"],
+    ["/console/jobs/", "../"],
+    ["/console/jobs/a%2Fb", "../"],
+    ["/console/a/b/c?d=/e/f", "../../"],
   ])("have addresses that work from %s: %s", async (path, base) => {
     const page = await fetch(`${api.url}${path}`);
 
