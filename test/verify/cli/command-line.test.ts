@@ -242,7 +242,7 @@ describe("an exit code", withProcesses, () => {
 
   it("is 2 for wrong usage, explained in a line or two", async () => {
     const wrong = [
-      ["nope"],
+      ["xyzzy"],
       ["status", "--nope"],
       ["submit", "echo", "--key", "k"],
       ["submit", "echo", "--key", "k", "--payload", "{bad"],
