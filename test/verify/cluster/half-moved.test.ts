@@ -248,7 +248,7 @@ describe("a queue whose slot is half moved", () => {
     const { service, slotKey, ...jobs } = await submitAll();
     const { slot, source } = await open(slotKey);
     await slot.moveShare(1 / 3, staysBehind);
-    await submitAgain(jobs, 1);
+    await submitAgain(jobs);
     await slot.forget();
 
     expect(await submitAgain(jobs)).toEqual({ others: 0, codes: ["STORE_UNAVAILABLE"] });
