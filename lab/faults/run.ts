@@ -15,7 +15,7 @@ const usage = `npm run faults -- [options]
 
 Injects faults into real processes and a real Redis, and checks the guarantees against a witness outside of them.
 
-  --quick        the short form: the same faults, but fewer; some eight minutes
+  --quick        the short form: the same faults, but fewer, and without 7 and 47; some eight minutes
   --only 1,5     only these experiments
   --record       writes the short form's results, too, where there are none of the full form
   --older DIR    only a rolling upgrade, and back, between this build and another checkout's; writes no report
@@ -37,6 +37,9 @@ const SLOWEST = [
   35, 12, 20, 38, 37, 8, 14, 7,
 ];
 
+/** Left out of the short form unless named: on a busy machine they break down, the experiment and not the product. */
+const FULL_FORM_ONLY = [7, 47];
+
 await runCommand(
   usage,
   {
@@ -53,7 +56,9 @@ await runCommand(
     if (list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
     const seed = seedFrom(given.seed);
     const chosen =
-      older === undefined ? experimentsWith(only?.split(",").map(Number)) : [rollingUpgrade(resolve(older))];
+      older === undefined
+        ? experimentsWith(only?.split(",").map(Number), isQuick)
+        : [rollingUpgrade(resolve(older))];
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
     if (!flow && older === undefined) keep(finished, !isQuick || record);
@@ -63,10 +68,11 @@ await runCommand(
   },
 );
 
-function experimentsWith(numbers: readonly number[] | undefined): readonly Experiment[] {
+function experimentsWith(numbers: readonly number[] | undefined, isQuick: boolean): readonly Experiment[] {
   const unknown = numbers?.find((number) => !experiments.some((experiment) => experiment.number === number));
   if (unknown !== undefined) throw new UsageError(`--only: there is no experiment ${unknown}; see --list`);
-  return experiments.filter(({ number }) => numbers?.includes(number) ?? true);
+  const isLeftOut = (number: number) => isQuick && FULL_FORM_ONLY.includes(number);
+  return experiments.filter(({ number }) => numbers?.includes(number) ?? !isLeftOut(number));
 }
 
 function keep(finished: readonly Result[], isRecorded: boolean): void {
