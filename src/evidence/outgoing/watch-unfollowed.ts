@@ -15,10 +15,36 @@ export function watchUnfollowed(): void {
   for (const name of ["spawnSync", "execSync", "execFileSync"]) wrap(childProcess, name, ofProcesses);
   wrap(ChildProcess.prototype, "spawn", ofProcesses, (child) => wrap(child as object, "send", ofProcesses));
   wrap(process, "send", note("a message to another process"));
-  const ofThreads = note("a message to a thread");
-  for (const { prototype } of [Worker, MessagePort, BroadcastChannel])
-    wrap(prototype, "postMessage", ofThreads);
+  watchThreads(note("a message to a thread"));
   syncBuiltinESMExports();
+}
+
+/**
+ * Each import asks the thread in which Node runs its loaders' hooks, which `tsx` and OpenTelemetry register: that does nothing elsewhere. A thread's
+ * own method uses that of a port.
+ */
+function watchThreads(note: () => void): void {
+  let isLoading = false;
+  const noteMessage = () => {
+    if (!isLoading) note();
+  };
+  for (const { prototype } of [MessagePort, BroadcastChannel]) wrap(prototype, "postMessage", noteMessage);
+  wrap(
+    Worker.prototype,
+    "postMessage",
+    (thread) => {
+      isLoading = runsLoaders(thread as Worker);
+      noteMessage();
+    },
+    () => {
+      isLoading = false;
+    },
+  );
+}
+
+/** Node has a class of its own for it, which nobody else gets. */
+function runsLoaders(thread: Worker): boolean {
+  return thread.constructor.name === "InternalWorker" && "receiveMessageSync" in thread;
 }
 
 /** @param note is called before the method @param after is called with its object once it has returned */
@@ -33,9 +59,11 @@ function wrap(
   if (typeof call !== "function") return;
   members[name] = function (this: unknown, ...args: unknown[]) {
     note(this, args);
-    const result = Reflect.apply(call as Call, this, args);
-    after?.(this);
-    return result;
+    try {
+      return Reflect.apply(call as Call, this, args);
+    } finally {
+      after?.(this);
+    }
   };
 }
 

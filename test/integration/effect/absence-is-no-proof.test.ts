@@ -6,6 +6,8 @@ import { Agent, createServer, request } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { defineJob, NotDoneError, SnoozeError } from "holdfast";
 import { connection, http } from "holdfast/evidence";
@@ -259,6 +261,14 @@ describe("what cannot be followed proves nothing", () => {
     ],
     ["a message to a thread", () => new Worker("", { eval: true })],
   ];
+
+  it("but an import under a loader's hooks, which run in a thread of Node's own, does nothing elsewhere", async () => {
+    const program = fileURLToPath(new URL("../../support/fixtures/importing-effect.ts", import.meta.url));
+    const url = `http://127.0.0.1:${await closedPort()}`;
+    const options = ["--conditions", "holdfast-source", "--import", "tsx"];
+    const { stdout } = await promisify(execFile)(process.execPath, [...options, program, url]);
+    expect(JSON.parse(stdout)).toMatchObject([{ state: "not-done" }]);
+  });
 
   it.each(ways)("%s", async (way, use) => {
     const { state, because } = await run(async () => {
