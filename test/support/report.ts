@@ -91,9 +91,11 @@ function versionIn(directory: string): string {
 }
 
 function storeVersion(): string {
-  for (const name of ["redis-server", "valkey-server"]) {
-    const [, version] = /v=(\S+)/.exec(outputOf(name, "--version")) ?? [];
-    if (version !== undefined) return `${name} ${version}`;
-  }
-  return "unknown";
+  return versionOfServer("redis-server") ?? versionOfServer("valkey-server") ?? "unknown";
+}
+
+/** Its name and its version; undefined if it is not on PATH. */
+export function versionOfServer(name: "redis-server" | "valkey-server"): string | undefined {
+  const [, version] = /v=(\S+)/.exec(outputOf(name, "--version")) ?? [];
+  return version === undefined ? undefined : `${name} ${version}`;
 }

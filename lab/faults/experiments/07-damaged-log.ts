@@ -1,5 +1,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
+import type { SeenEpoch } from "../../../src/platform/redis/fitness/epoch.ts";
 import type { Random } from "../../../test/support/random.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
 import { until } from "../../lib/waiting.ts";
@@ -110,18 +112,39 @@ async function fillStore(testbed: Testbed, { random }: Context, jobs: number): P
   return { directory, ids: testbed.client.acknowledged.map(({ id }) => id), digest };
 }
 
-/** Truncates the log while the API runs. @returns the API's answer to a submission after that */
-async function answerAfterTruncation(
-  { api, client, directory, store }: Testbed,
-  { random }: Context,
-): Promise<string> {
+/**
+ * Truncates the log while the API runs, which has seen what is cut off: a process that has not, and counts as much before one that has is
+ * connected again, hides the loss (docs/limits.md).
+ *
+ * @returns the API's answer to a submission after that
+ */
+async function answerAfterTruncation(testbed: Testbed, { random }: Context): Promise<string> {
+  const { api, client, directory, store } = testbed;
   // Idle processes write, too: what is cut off must be more than that.
   await client.submit(actJob("cut-off", random));
+  await untilRemembered(testbed);
   await store.kill();
   truncateLog(join(directory, "store"), random, client.acknowledged.at(-1)?.id);
   await store.restart();
   const submitter = apiSubmitter(async () => (await api?.ready())?.url ?? "");
   return await submitUntilLossIsNoticed(submitter, actJob("afterwards", random));
+}
+
+const REMEMBERED_WITHIN_MS = 60_000;
+
+/** Waits until the API, which alone keeps what it has seen of the epoch in this folder, has seen all that Redis has counted. */
+async function untilRemembered({ env, store }: Testbed): Promise<void> {
+  const { epoch } = queueKeys("holdfast", "default");
+  const counted = await withRedis(store, async (redis) => Number(await redis.hget(epoch, "count")));
+  const folder = join(env.HOLDFAST_DATA_DIR ?? "", "epochs");
+  const isRemembered = () =>
+    readdirSync(folder).some((name) => {
+      if (!name.endsWith(".json")) return false;
+      const seen = JSON.parse(readFileSync(join(folder, name), "utf8")) as Record<string, SeenEpoch>;
+      return (seen.default?.count ?? 0) >= counted;
+    });
+  if ((await until(isRemembered, { withinMs: REMEMBERED_WITHIN_MS })) === undefined)
+    throw new Error("The API has not seen what Redis counted");
 }
 
 async function rewriteLog(store: RedisServer): Promise<void> {

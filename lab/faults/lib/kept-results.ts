@@ -10,6 +10,8 @@ export interface Result {
   readonly date: string;
   readonly seed: number;
   readonly seconds: number;
+  /** The server, where it was not Redis. */
+  readonly store?: string | undefined;
   readonly outcome: Outcome;
 }
 
@@ -23,12 +25,16 @@ export function writeResults(results: readonly Result[]): void {
   writeFileSync(file, `[\n${results.map((result) => JSON.stringify(result)).join(",\n")}\n]\n`);
 }
 
-/** Each experiment's latest result. A short form does not replace a full one: it shows less. */
+/** Each experiment's latest result, on Redis and on Valkey. A short form does not replace a full one: it shows less. */
 export function mergeResults(kept: readonly Result[], fresh: readonly Result[]): Result[] {
-  const results = new Map(kept.map((result) => [result.number, result]));
+  const keyOf = ({ number, store }: Result) => (store === undefined ? `${number}` : `${number} elsewhere`);
+  const results = new Map(kept.map((result) => [keyOf(result), result]));
   for (const result of fresh) {
-    if (result.form === "short" && results.get(result.number)?.form === "full") continue;
-    results.set(result.number, result);
+    const key = keyOf(result);
+    if (result.form === "short" && results.get(key)?.form === "full") continue;
+    results.set(key, result);
   }
-  return [...results.values()].sort((a, b) => a.number - b.number);
+  return [...results.values()].sort(
+    (a, b) => a.number - b.number || Number(a.store !== undefined) - Number(b.store !== undefined),
+  );
 }

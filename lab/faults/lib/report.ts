@@ -60,10 +60,12 @@ export function writeReport(
   isRecorded: boolean,
 ): void {
   const shown = experiments.flatMap((experiment) => {
-    const result = results.find(({ number }) => number === experiment.number);
-    return result === undefined ? [] : [{ ...result, experiment }];
+    return results
+      .filter(({ number }) => number === experiment.number)
+      .map((result) => ({ ...result, experiment }));
   });
-  const missing = experiments.filter(({ number }) => !shown.some((each) => each.number === number));
+  const onRedis = new Set(shown.filter(({ store }) => store === undefined).map(({ number }) => number));
+  const missing = experiments.filter(({ number }) => !onRedis.has(number));
   writeWhole("RELIABILITY", whole(shown, missing));
   if (isRecorded) writeSummary("RELIABILITY", summary(shown, missing));
 }
@@ -88,9 +90,9 @@ function summary(finished: readonly Shown[], missing: readonly Experiment[]): st
     "",
     markdownTable({
       head: ["", "experiment", "faults", "jobs", "found against it", "controls caught"],
-      rows: finished.map(({ number, experiment, outcome: { counts, broken, controls } }) => [
-        number,
-        experiment.title,
+      rows: finished.map(({ outcome: { counts, broken, controls }, ...shown }) => [
+        shown.number,
+        titleOf(shown),
         counts.faults,
         counts.acknowledged,
         broken.length === 0 ? "nothing" : `**${broken.length}**`,
@@ -100,6 +102,15 @@ function summary(finished: readonly Shown[], missing: readonly Experiment[]): st
       ]),
     }),
   ];
+}
+
+function titleOf({ experiment, store }: Pick<Shown, "experiment" | "store">): string {
+  return store === undefined ? experiment.title : `${experiment.title}, on Valkey`;
+}
+
+/** In columns. */
+function nameOf({ number, store }: Pick<Shown, "number" | "store">): string {
+  return store === undefined ? String(number) : `${number} on Valkey`;
 }
 
 function withoutResult(missing: readonly Experiment[]): string {
@@ -139,7 +150,7 @@ function whole(finished: readonly Shown[], missing: readonly Experiment[]): stri
     "storm. If nothing was found, the true rate is below 3/N per fault with 95 % confidence.",
     "",
     markdownTable({
-      head: ["", ...finished.map(({ number }) => String(number)), "all", "95 % bound per fault"],
+      head: ["", ...finished.map(nameOf), "all", "95 % bound per fault"],
       rows: columns.map(([kind, name]) => [
         name,
         ...finished.map(({ outcome }) => outcome.counts[kind]),
@@ -156,9 +167,9 @@ function whole(finished: readonly Shown[], missing: readonly Experiment[]): stri
     "",
     markdownTable({
       head: ["experiment", "without", "seen", "caught"],
-      rows: finished.flatMap(({ number, outcome }) =>
+      rows: finished.flatMap(({ outcome, ...shown }) =>
         outcome.controls.map(({ protection, seen, isCaught }) => [
-          number,
+          nameOf(shown),
           protection,
           seen,
           isCaught ? "yes" : "**no**",
@@ -171,17 +182,18 @@ function whole(finished: readonly Shown[], missing: readonly Experiment[]): stri
 /** When, in which form and with which seed each experiment was run. */
 function runs(finished: readonly Shown[]): string[][] {
   const byRun = new Map<string, number[]>();
-  for (const { date, form, seed, number } of finished) {
-    const run = `${date}, ${form} form, seed ${seed}`;
+  for (const { date, form, seed, number, store } of finished) {
+    const run = `${date}, ${form} form, seed ${seed}${store === undefined ? "" : `, ${store}`}`;
     byRun.set(run, [...(byRun.get(run) ?? []), number]);
   }
   return [...byRun].map(([run, numbers]) => [run, numbers.join(", ")]);
 }
 
-function section({ experiment, form, outcome, seconds }: Shown): string[] {
+function section({ form, outcome, seconds, ...shown }: Shown): string[] {
+  const { experiment } = shown;
   const { counts, table, measured, broken } = outcome;
   return [
-    `## ${experiment.number}. ${experiment.title}`,
+    `## ${experiment.number}. ${titleOf(shown)}`,
     "",
     `- Fault: ${experiment.fault}`,
     `- Must hold: ${experiment.mustHold}`,

@@ -70,7 +70,8 @@ export function startRole(options: RoleOptions): Role {
     });
     child.on("message", (message: { inject?: "store" }) => {
       if (message.inject === undefined) return;
-      const goOn = () => void (child.connected && child.send("injected"));
+      // One that dies at this moment is still connected, and fails to get it: with a callback that is no error of this process.
+      const goOn = () => void (child.connected && child.send("injected", () => {}));
       // If a fault was already being injected, nobody reports when Redis is dead. It is back at the latest now.
       options.onRedisInjection(goOn).then(goOn, goOn);
     });

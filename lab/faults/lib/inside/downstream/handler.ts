@@ -6,37 +6,29 @@ import { traced } from "../traced.ts";
 import { httpSenders, httpWarmers } from "./http-clients.ts";
 import { openMailSender } from "./mail-clients.ts";
 import { openTarget } from "./open-target.ts";
-import {
-  CLIENT_WAITS_MS,
-  type ClientName,
-  isMailClient,
-  isProof,
-  isUnseen,
-  type Move,
-  type Order,
-} from "./plan.ts";
+import { CLIENT_WAITS_MS, isMailClient, isProof, isUnseen, type Move, type Order } from "./plan.ts";
 
 /** Calls the downstream with one client library, as a guarded effect. */
 export const callHandler = call.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
   trace("begun", jobId);
   const mark = nextCall(jobId);
   const move = payload.moves[mark.number] ?? "answers";
-  const send = await openSender(
-    payload,
-    await openTarget({ kind: isMailClient(payload.client) ? "mail" : "http", move }),
-  );
+  const port = await openTarget({ kind: isMailClient(payload.client) ? "mail" : "http", move });
+  const sender = await openSender(payload, port);
   const callOnce = async ({ key, fence, signal }: EffectCall): Promise<unknown> => {
     claimMarker(mark.name);
     await pass("effect:begun", jobId);
     trace("calls", jobId, move.replaceAll(" ", "_"));
     const begunAt = performance.now();
+    const mayBeUnseen = isUnseen(payload.client) || sender.isBusy;
     const order: Order = { key, fence, job: idempotencyKey, life: process.env.LAB_LIFE ?? "" };
     try {
-      const receipt = await send(JSON.stringify(order), signal);
+      const receipt = await sender.send(JSON.stringify(order), signal);
       await pass("effect:recorded", jobId);
       return receipt;
     } catch (error) {
-      trace(proofOf(error, { ...payload, move, ms: performance.now() - begunAt }), jobId);
+      const ms = performance.now() - begunAt;
+      trace(proofOf(error, { move, ms, mayBeUnseen }), jobId);
       throw error;
     }
   };
@@ -53,8 +45,9 @@ function nextCall(jobId: string): { readonly number: number; readonly name: stri
 }
 
 interface Failed {
-  readonly client: ClientName;
   readonly move: Move;
+  /** Whether something else, which runs outside of the effect, may have sent it. */
+  readonly mayBeUnseen: boolean;
   /** How long the call took, in milliseconds. */
   readonly ms: number;
 }
@@ -64,10 +57,10 @@ interface Failed {
  * first try, or has sent it unseen. A reset that a busy process reads only together with the news of its connection ends `connect`, so
  * nothing was sent on it.
  */
-function proofOf(error: unknown, { client, move, ms }: Failed): "proved" | "unproved" | "either" {
+function proofOf(error: unknown, { move, ms, mayBeUnseen }: Failed): "proved" | "unproved" | "either" {
   if (move === "resets unread" && hasFailedToConnect(error)) return "either";
   if (!isProof(move)) return "unproved";
-  return ms < CLIENT_WAITS_MS && !isUnseen(client) && hasLearned(error, move) ? "proved" : "either";
+  return ms < CLIENT_WAITS_MS && !mayBeUnseen && hasLearned(error, move) ? "proved" : "either";
 }
 
 function hasLearned(error: unknown, move: Move): boolean {
@@ -83,16 +76,32 @@ function errorsIn(error: unknown): readonly Error[] {
   return [error, error instanceof Error ? error.cause : undefined].filter((node) => node instanceof Error);
 }
 
-type SendOnce = (body: string, signal: AbortSignal) => Promise<unknown>;
+interface Sender {
+  send(body: string, signal: AbortSignal): Promise<unknown>;
+  /**
+   * Whether it is still at what warmed it. A pool then sends the effect's mail from there, so that nobody sees whose it is: the doubt is
+   * right.
+   */
+  readonly isBusy: boolean;
+}
 
 /** What is under way before the effect is not seen by whoever watches what the effect sends. */
-async function openSender({ client, isWarm }: CallPayload, port: number): Promise<SendOnce> {
+async function openSender({ client, isWarm }: CallPayload, port: number): Promise<Sender> {
   if (isMailClient(client)) {
     const sender = openMailSender(client, port);
-    if (isWarm) sender.warm();
-    return sender.send;
+    let isBusy = isWarm;
+    if (isWarm)
+      sender.warm().finally(() => {
+        isBusy = false;
+      });
+    return {
+      send: sender.send,
+      get isBusy() {
+        return isBusy;
+      },
+    };
   }
   const url = `http://127.0.0.1:${port}/`;
   if (isWarm) await httpWarmers[client]?.(url).catch(() => {});
-  return (body, signal) => httpSenders[client](url, body, signal);
+  return { send: (body, signal) => httpSenders[client](url, body, signal), isBusy: false };
 }

@@ -3,8 +3,8 @@ import { CLIENT_WAITS_MS, type MailClient } from "./plan.ts";
 
 interface MailSender {
   send(body: string): Promise<unknown>;
-  /** Keeps its connection busy, outside of the effect. */
-  warm(): void;
+  /** Keeps its connection busy, outside of the effect. Resolves when it no longer does. */
+  warm(): Promise<void>;
 }
 
 const common = {
@@ -30,8 +30,8 @@ export function openMailSender(client: MailClient, port: number): MailSender {
         transport.close();
       }
     },
-    warm() {
-      transport.sendMail(messageTo("warm@example.com", "hello")).catch(() => {});
+    async warm() {
+      await transport.sendMail(messageTo("warm@example.com", "hello")).catch(() => {});
     },
   };
 }
