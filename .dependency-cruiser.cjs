@@ -10,7 +10,7 @@ const order = [
   ["evidence"],
   ["core/job"],
   ["core/bullmq"],
-  ["core/status", "core/effect", "core/define"],
+  ["core/status", "core/effect", "core/define", "core/history"],
   ["core/submit"],
   ["core/life", "core/watch"],
   ["core/run"],

@@ -21,16 +21,6 @@ const stillNamedIn = {
     "src/edges/http/routes/submit-flow.ts",
     "src/testing/run-handler.ts",
   ],
-  history: [
-    "src/desk/acts/run-act.ts",
-    "src/desk/operations/service.ts",
-    "src/desk/operator.ts",
-    "src/desk/overview/overview.ts",
-    "src/desk/overview/type-overview.ts",
-    "src/desk/queues/queues.ts",
-    "src/edges/cli/commands/history.ts",
-    "src/edges/client/answers.ts",
-  ],
 };
 
 /** Each folder of features/. */

@@ -2,7 +2,7 @@ import type { Settings } from "../platform/config/settings.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";
-import type { QueueStore, QueueStores } from "./bullmq/store/queue-store.ts";
+import type { QueueStores } from "./bullmq/store/queue-store.ts";
 import type { Declaration } from "./define/declaration.ts";
 import type { Events } from "./events.ts";
 import type { Application } from "./job/application.ts";
@@ -45,8 +45,6 @@ export interface FeatureInWorker {
   readonly inPartition?: (partition: ConsumedPartition) => readonly PartitionPart[];
   /** What each worker runs once, for all queues of the application. It is stopped after the last attempt. */
   readonly inProcess?: (process: WorkerProcess) => readonly Partial<Running>[];
-  /** Called when a worker has begun to claim jobs. It must not throw. */
-  readonly onStart?: (worker: StartedWorker) => void;
 }
 
 /** A process that submits jobs. */
@@ -84,18 +82,3 @@ export interface WorkerProcess {
 
 /** What a worker runs for a partition. If it fails, so does the worker. */
 export interface PartitionPart extends Partial<Running>, AttemptPart, ConsumerPart {}
-
-export interface StartedWorker {
-  /** Unique to the process. */
-  readonly name: string;
-  /** What a status shows of it. */
-  readonly status?: StatusPart;
-  /** The same as lines of text: a name, and what it is; null for a job that has nothing of it. */
-  readonly lines?: (status: JobStatus) => readonly (readonly [name: string, value: string | null])[];
-  /** Its columns of exported lists. */
-  readonly columns?: readonly StatusColumn[];
-  /** Its members of the filter of jobs, by name. */
-  readonly filters?: Readonly<Record<string, FilterMember>>;
-  /** The queues of the application that it claims from. */
-  readonly queues: readonly QueueStore[];
-}

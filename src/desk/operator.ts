@@ -6,7 +6,6 @@ import type { Application } from "../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
-import { type History, type HistoryQuery, readHistory } from "../features/history/history.ts";
 import { features } from "../features/index.ts";
 import { storesOfGuard } from "../guard/places.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
@@ -31,6 +30,7 @@ import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts"
 import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
 import { type OutboxOperator, openOutboxOperator } from "./outbox/outbox-operator.ts";
+import { type History, type HistoryQuery, readHistory } from "./overview/history.ts";
 import type { Overview } from "./overview/overview.ts";
 import { type OverviewReader, openOverviewReader } from "./overview/read-overview.ts";
 import { readLayouts, renewLayouts } from "./queues/layouts.ts";

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { createEvents } from "../core/events.ts";
 import type { FeatureInWorker, WorkerProcess } from "../core/feature.ts";
+import { addMark } from "../core/history/marks.ts";
 import type { Application } from "../core/job/application.ts";
 import type { Attempt } from "../core/job/attempt.ts";
 import type { JobHandler } from "../core/job/contract.ts";
@@ -92,8 +93,8 @@ export async function startWorker(
   consumers.push(consumeQueue(INTERNAL_QUEUE, internalParts(worker, application), fail));
   const running = { application, settings, stores, events, log, options, queues: claimed };
   const parts = startBeside(running, inWorker);
-  const started = { name: worker.name, queues: claimed.map(stores.of) };
-  for (const { onStart } of inWorker) onStart?.(started);
+  for (const store of claimed.map(stores.of))
+    void addMark(store, { kind: "started", text: "workers started", by: worker.name });
   log.info({ queues: claimed, types: [...handlers.keys()], metricsUrl: metrics?.url }, "worker ready");
   return {
     metricsUrl: metrics?.url,

@@ -4,7 +4,6 @@ import { budget } from "./budget/feature.ts";
 import { debounce } from "./debounce/feature.ts";
 import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
-import { history } from "./history/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
 import { rate } from "./rate/feature.ts";
@@ -34,7 +33,6 @@ const list = [
   tags,
   debounce,
   schedules,
-  history,
 ] as const;
 
 /** @internal All features, in the order in which everything calls them. */

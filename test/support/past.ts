@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
-import { HistoryCounts, type HistoryOutcome } from "../../src/features/history/history-counts.ts";
-import { historyKey } from "../../src/features/history/read-history.ts";
+import { HistoryCounts, type HistoryOutcome } from "../../src/core/history/history-counts.ts";
+import { historyKey } from "../../src/core/history/read-history.ts";
 
 /** A type's past: how many jobs a minute, and how long they take. */
 export interface PastType {

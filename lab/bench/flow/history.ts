@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
-import { HistoryCounts, historyOutcomes } from "../../../src/features/history/history-counts.ts";
-import { HOURS_KEPT_MS, MINUTES_KEPT_MS } from "../../../src/features/history/history-writer.ts";
-import { historyKey } from "../../../src/features/history/read-history.ts";
+import { HistoryCounts, historyOutcomes } from "../../../src/core/history/history-counts.ts";
+import { HOURS_KEPT_MS, MINUTES_KEPT_MS } from "../../../src/core/history/history-writer.ts";
+import { historyKey } from "../../../src/core/history/read-history.ts";
 
 /** What a queue's history costs. */
 export interface HistoryCost {

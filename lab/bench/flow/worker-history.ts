@@ -3,7 +3,7 @@ import { Queue, Worker } from "bullmq";
 import { createProducer, defineConfig, defineJob } from "holdfast";
 import { Redis } from "ioredis";
 import { z } from "zod";
-import { HistoryCounts } from "../../../src/features/history/history-counts.ts";
+import { HistoryCounts } from "../../../src/core/history/history-counts.ts";
 import { startWorker } from "../../../src/worker.ts";
 
 /** A worker that counts against the same one that does not. */

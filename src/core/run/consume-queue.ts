@@ -9,6 +9,7 @@ import { findFormerEntry } from "../effect/ledger/former-ledger.ts";
 import { doubtUnreported, Ledger, openQueueLedgers, type QueueLedgers } from "../effect/ledger/ledger.ts";
 import type { Events } from "../events.ts";
 import type { ConsumedPartition, FeatureInWorker, PartitionPart } from "../feature.ts";
+import { countAttempts } from "../history/history-writer.ts";
 import type { Application } from "../job/application.ts";
 import type { JobContract, JobHandler } from "../job/contract.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
@@ -139,6 +140,7 @@ function partsOfAllJobs(partition: ConsumedPartition): PartitionPart[] {
     runPoisonJobsAlone(partition),
     nameRunningJobs(partition),
     keepFailures(partition),
+    countAttempts(partition),
     { given: givenSubmit((_, input) => partition.submitter.checkOwn(input)) },
     startLedgerSweep(partition),
     startExpirySweep(partition),

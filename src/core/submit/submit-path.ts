@@ -5,6 +5,7 @@ import type { ConnectionMode } from "../../platform/redis/connection.ts";
 import { type ConnectedQueues, connectQueues } from "../bullmq/store/connect-queues.ts";
 import { createEvents, type Events } from "../events.ts";
 import type { Feature } from "../feature.ts";
+import { countSubmissions } from "../history/history-writer.ts";
 import type { Application } from "../job/application.ts";
 import { createSubmitter, type Submitter } from "./submitter.ts";
 
@@ -33,7 +34,8 @@ export async function openSubmitPath(
   const queues = await connectQueues(application, settings, features, mode, log, as);
   const { stores } = queues;
   const process = { events, stores, jobs: application.jobs, log };
+  const counting = countSubmissions(process);
   const parts = (await Promise.all(features.map(({ inSubmitter }) => inSubmitter?.(process) ?? []))).flat();
   const submitter = createSubmitter(application, queues, settings, events, features);
-  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, ...parts])) };
+  return { ...queues, submitter, stop: stopOnce(() => stopAll([queues, counting, ...parts])) };
 }

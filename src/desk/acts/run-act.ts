@@ -1,11 +1,11 @@
 import { cancelJob } from "../../core/bullmq/end/cancel-job.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { addMark } from "../../core/history/marks.ts";
 import type { Attempt } from "../../core/job/attempt.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { SnoozeError } from "../../evidence/attempt-errors.ts";
-import { addMark } from "../../features/history/marks.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { wait } from "../../platform/lib/wait.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { historySchema } from "../../features/history/history.ts";
 import { instantInQuery } from "../jobs/instant-schemas.ts";
+import { historySchema } from "../overview/history.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 
 const STEP = /^([1-9]\d{0,4})([mhd])$/;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { estimatedSchema } from "../../features/history/history.ts";
+import { estimatedSchema } from "./history.ts";
 
 const instant = z.iso.datetime();
 

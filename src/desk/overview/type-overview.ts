@@ -1,12 +1,12 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { HistoryCounts } from "../../core/history/history-counts.ts";
+import { type HistoryRecord, readHistoryRecords } from "../../core/history/read-history.ts";
 import type { Application } from "../../core/job/application.ts";
 import { bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
-import { estimatesOf } from "../../features/history/history.ts";
-import { HistoryCounts } from "../../features/history/history-counts.ts";
-import { type HistoryRecord, readHistoryRecords } from "../../features/history/read-history.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { either, integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { estimatesOf } from "./history.ts";
 import type { TypeOverview } from "./overview.ts";
 
 const MINUTE_MS = 60_000;

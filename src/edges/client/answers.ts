@@ -10,9 +10,9 @@ export type { AuditEntry } from "../../desk/audit/audit-log.ts";
 export type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
 export type { JobDetail } from "../../desk/jobs/job-detail.ts";
 export type { JobPage } from "../../desk/jobs/job-operator.ts";
+export type { History, HistoryMark, HistoryPoint } from "../../desk/overview/history.ts";
 export type { QueueView } from "../../desk/queues/queues.ts";
 export type { ExplainedTick } from "../../desk/schedules.ts";
-export type { History, HistoryMark, HistoryPoint } from "../../features/history/history.ts";
 export type { ListedJob } from "../../features/job-status.ts";
 export type { PastTick, ScheduleStatus } from "../../roles/schedules/schedule-status.ts";
 

@@ -2,8 +2,8 @@ import { defineConfig, defineJob, PermanentError, type Producer } from "holdfast
 import { createClient } from "holdfast/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { History, HistoryPoint } from "../../../src/features/history/history.ts";
-import { HistoryCounts } from "../../../src/features/history/history-counts.ts";
+import { HistoryCounts } from "../../../src/core/history/history-counts.ts";
+import type { History, HistoryPoint } from "../../../src/desk/overview/history.ts";
 import { get, post } from "../../support/http.ts";
 import { createService, untilState } from "../../support/service.ts";
 import { until } from "../../support/until.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { History, HistoryMark, HistoryPoint, HistoryQuery } from "../../../features/history/history.ts";
+import type { History, HistoryMark, HistoryPoint, HistoryQuery } from "../../../desk/overview/history.ts";
 import { withOperator } from "../connections.ts";
 import { readInstant } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";

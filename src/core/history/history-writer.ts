@@ -1,12 +1,12 @@
-import type { AttemptOutcome, ClaimedJob } from "../../core/bullmq/claim/claimed-job.ts";
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import type { ConsumedPartition, PartitionPart, SubmittingProcess } from "../../core/feature.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
+import type { QueueStore } from "../bullmq/store/queue-store.ts";
+import type { ConsumedPartition, PartitionPart, SubmittingProcess } from "../feature.ts";
 import { type EndedAttempt, HistoryCounts, type HistoryOutcome } from "./history-counts.ts";
 
 const MINUTE_MS = 60_000;

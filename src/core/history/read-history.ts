@@ -1,4 +1,4 @@
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStore } from "../bullmq/store/queue-store.ts";
 import { HistoryCounts } from "./history-counts.ts";
 
 export interface HistoryRecord {

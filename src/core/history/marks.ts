@@ -1,8 +1,8 @@
-import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
-import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
-import { reasonAssociatedData } from "../../core/job/associated-data.ts";
 import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { decryptedOrWhyNot } from "../bullmq/readable.ts";
+import type { QueueStore } from "../bullmq/store/queue-store.ts";
+import { reasonAssociatedData } from "../job/associated-data.ts";
 
 export const markKinds = [
   "started",

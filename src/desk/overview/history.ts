@@ -1,12 +1,17 @@
 import { z } from "zod";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import {
+  type Durations,
+  HistoryCounts,
+  type HistoryOutcome,
+  historyOutcomes,
+} from "../../core/history/history-counts.ts";
+import { HOURS_KEPT_MS, MINUTES_KEPT_MS } from "../../core/history/history-writer.ts";
+import { markKinds, readMarks } from "../../core/history/marks.ts";
+import { type HistoryRecord, type HistoryUnit, readHistoryRecords } from "../../core/history/read-history.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { type Durations, HistoryCounts, type HistoryOutcome, historyOutcomes } from "./history-counts.ts";
-import { HOURS_KEPT_MS, MINUTES_KEPT_MS } from "./history-writer.ts";
-import { markKinds, readMarks } from "./marks.ts";
-import { type HistoryRecord, type HistoryUnit, readHistoryRecords } from "./read-history.ts";
 
 const instant = z.iso.datetime();
 
