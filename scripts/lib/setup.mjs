@@ -33,6 +33,7 @@ export async function setUpToTest() {
   useTestServer();
   await ensureServer();
   await ensurePostgres();
+  await ensurePython();
   await ensurePythonDriver();
   const chromium = await ensureChromium();
   await ensurePromtool();
@@ -161,6 +162,18 @@ function ensurePostgres() {
     otherwise:
       "Holdfast's tests need a PostgreSQL server (13 or newer): install it, for example with " +
       "`sudo apt-get install postgresql`.",
+  });
+}
+
+function ensurePython() {
+  return ensureProgram({
+    name: "Python",
+    find: () => findOnPath("python3"),
+    apt: ["python3"],
+    brew: [["python"]],
+    otherwise:
+      "Holdfast's tests try its client for Python: install Python 3, for example with " +
+      "`sudo apt-get install python3`.",
   });
 }
 

@@ -26,6 +26,7 @@ import {
   listGuardedEffects,
   readGuardedEffect,
 } from "./guarded/guarded-effects.ts";
+import { openRunsElsewhere, type RunsElsewhere } from "./guarded/runs-elsewhere.ts";
 import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
@@ -53,6 +54,8 @@ export interface Operator extends JobOperator, DoubtOperator {
   guardedEffects(filter: Parameters<typeof listGuardedEffects>[1]): Promise<GuardedEffectView[]>;
   /** @param id of its call @returns undefined where nothing is known of it, or no longer */
   guardedEffect(id: string): Promise<GuardedEffectDetail | undefined>;
+  /** Effects whose code is in programs that are not ours. */
+  readonly runs: RunsElsewhere;
   /** Groups failed jobs by type and code. */
   failures(): Promise<FailureGroups>;
   /**
@@ -126,6 +129,7 @@ export async function createOperator(
     connectQueues(internalApplication, configured, features, "fail-fast", undefined, "guest"),
   );
   const submitting = whenUsed(() => openSubmitPath(application, configured, features));
+  const running = whenUsed(async () => openRunsElsewhere(await acting.open(), settings));
   const operator = openOperator({
     application,
     stores,
@@ -133,8 +137,14 @@ export async function createOperator(
     submitAct: async (...act) => await internalSubmitter(await acting.open(), configured)(...act),
     submit: async (...job) => await (await submitting.open()).submitter.submit(...job),
     submitOwn: async (...job) => await (await submitting.open()).submitter.submitOwn(...job),
+    runs: {
+      reserve: async (...asked) => await (await running.open()).reserve(...asked),
+      commit: async (...report) => await (await running.open()).commit(...report),
+      release: async (...report) => await (await running.open()).release(...report),
+      doubt: async (...report) => await (await running.open()).doubt(...report),
+    },
   });
-  const stop = stopOnce(() => stopAll([redis, acting, submitting]));
+  const stop = stopOnce(() => stopAll([redis, acting, submitting, running]));
   return { ...callsAfter(follow, operator), stop, [Symbol.asyncDispose]: stop };
 }
 
@@ -165,6 +175,7 @@ export interface OperatorParts {
   readonly submit: Submitter["submit"];
   /** Submits a schedule's job. */
   readonly submitOwn: Submitter["submitOwn"];
+  readonly runs: RunsElsewhere;
   readonly events?: Events;
   /** @default one of its own */
   readonly overviews?: OverviewReader;
@@ -181,6 +192,7 @@ export function openOperator(parts: OperatorParts): Operator {
     ...openJobOperator(stores, application, lists, parts.submit, settings.HOLDFAST_TRACE_URL),
     guardedEffects: (filter) => listGuardedEffects(stores, filter),
     guardedEffect: (id) => readGuardedEffect(stores, id),
+    runs: parts.runs,
     failures: () => inTime(readFailureGroups(partitions())),
     ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {

@@ -9,7 +9,7 @@ import {
   type ReservationTimes,
   type ReservedEffect,
 } from "../core/effect/ledger/ledger.ts";
-import { decryptEffectText } from "../core/effect/ledger/ledger-texts.ts";
+import { decryptEffectText, type StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Resolution } from "../core/job/resolution.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../platform/lib/batch-by-turn.ts";
@@ -36,7 +36,7 @@ const TOGETHER_MAX = 8;
 /** The ledgers of one place, for one process. */
 export class GuardLedgers {
   readonly store: WritableQueueStore;
-  readonly reserve: (args: ReserveArgs) => Promise<Reserved>;
+  readonly #reserve: (args: ReserveArgs) => Promise<Reserved>;
   readonly #process: string;
   /** By how long effects are remembered. */
   readonly #ledgers = new Map<number, QueueLedgers>();
@@ -44,10 +44,47 @@ export class GuardLedgers {
   constructor(store: WritableQueueStore, process: string) {
     this.store = store;
     this.#process = process;
-    this.reserve = batchByTurn({
+    this.#reserve = batchByTurn({
       itemsMax: TOGETHER_MAX,
-      run: (requests: readonly ReserveArgs[]) => reserveAll(store, process, requests),
+      run: (requests: readonly ReserveArgs[]) => reserveAll(store, requests),
     });
+  }
+
+  /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED` */
+  async reserve(
+    effect: StoredEffect,
+    reservationId: string,
+    call: ReservedCall,
+    { deadlineMs, repeatMs }: ReservationTimes,
+  ): Promise<Reservation> {
+    const { dedupKey, name } = effect;
+    const { id, rememberMs, fingerprint, process = this.#process, seenForMs = 0 } = call;
+    const args = [dedupKey, name, reservationId, id, deadlineMs, repeatMs, rememberMs, fingerprint];
+    const texts = storedTexts(this.store, effect, call);
+    const { answer, unconfirmed } = await this.#reserve([...args, texts, process, seenForMs]);
+    return this.#reservationOf(effect, answer, unconfirmed);
+  }
+
+  #reservationOf(effect: StoredEffect, [kind, detail]: Answer, unconfirmed?: HoldfastError): Reservation {
+    switch (kind) {
+      case "reserved":
+        return { kind, unconfirmed, fence: Number(detail) };
+      case "done": {
+        const text = detail == null ? null : String(detail);
+        return { kind, result: text && decryptEffectText(this.store, effect, "result", text) };
+      }
+      case "busy":
+        return { kind, ms: Number(detail), times: 0 };
+      case "in-doubt":
+        return { kind, fence: Number(detail) };
+      case "reused":
+        throw new HoldfastError(
+          "IDEMPOTENCY_KEY_REUSED",
+          `Effect "${effect.name}": the key was used with other content`,
+        );
+      default:
+        throw new HoldfastError("INTERNAL", "The ledger returned an unknown answer");
+    }
   }
 
   of(rememberMs: number): QueueLedgers {
@@ -70,7 +107,6 @@ export class GuardLedgers {
 
 async function reserveAll(
   { keys, epoch, fitness }: WritableQueueStore,
-  process: string,
   requests: readonly ReserveArgs[],
 ): Promise<Reserved[]> {
   const confirming = fitness.confirm();
@@ -78,7 +114,7 @@ async function reserveAll(
   const items = JSON.stringify(requests);
   const { result, unconfirmed } = await inEpoch<Answer[]>(epoch, async (id, count) => {
     const used = [keys.epoch, keys.doubts, keys.joinedJobs, keys.workersSeen];
-    const args = [keys.ledgerStart, id, count, process, items];
+    const args = [keys.ledgerStart, id, count, items];
     const written = await epoch.write(script, used, args).catch(throwRedisFault);
     if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
     const [counted, answers] = JSON.parse(written.reply) as [number, Answer[]];
@@ -94,6 +130,10 @@ export interface ReservedCall extends CallTexts {
   /** Of the content that goes with the key. */
   readonly fingerprint: string;
   readonly rememberMs: number;
+  /** Which runs it. @default the ledgers' own */
+  readonly process?: string;
+  /** Milliseconds for which that process counts as seen without another heartbeat. @default 0 */
+  readonly seenForMs?: number;
 }
 
 /** The ledger of one key: that of core's effects, without a job. */
@@ -121,42 +161,20 @@ export class GuardedLedger implements EffectLedger {
   }
 
   /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED` */
-  async reserve(run: ReservedEffect, { deadlineMs, repeatMs }: ReservationTimes): Promise<Reservation> {
+  async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
     const { dedupKey } = this;
-    const { id, rememberMs, fingerprint } = this.#call;
     const { effect: name, reservationId } = run;
-    const texts = storedTexts(this.#ledgers.store, { dedupKey, name }, this.#call);
-    const args = [name, reservationId, id, deadlineMs, repeatMs, rememberMs, fingerprint, texts];
+    const { id: jobId, rememberMs } = this.#call;
     this.#lease.renewed();
-    const { answer, unconfirmed } = await this.#ledgers
-      .reserve([dedupKey, ...args])
+    const reservation = await this.#ledgers
+      .reserve({ dedupKey, name }, reservationId, this.#call, times)
       .catch((error: unknown) => this.#giveUp(run, error));
-    const [kind, detail] = answer;
-    switch (kind) {
-      case "reserved":
-        this.#ledgers.of(rememberMs).unreported.set(reservationId, {
-          dedupKey,
-          name,
-          reservationId,
-          jobId: id,
-          delivery: 0,
-          fence: Number(detail),
-        });
-        return { kind, unconfirmed, fence: Number(detail) };
-      case "done":
-        return { kind, result: detail == null ? null : this.#decrypt(name, String(detail)) };
-      case "busy":
-        return { kind, ms: Number(detail), times: 0 };
-      case "in-doubt":
-        return { kind, fence: Number(detail) };
-      case "reused":
-        throw new HoldfastError(
-          "IDEMPOTENCY_KEY_REUSED",
-          `Effect "${name}": the key was used with other content`,
-        );
-      default:
-        throw new HoldfastError("INTERNAL", "The ledger returned an unknown answer");
+    if (reservation.kind === "reserved") {
+      const { fence } = reservation;
+      const begun = { dedupKey, name, reservationId, jobId, delivery: 0, fence };
+      this.#ledgers.of(rememberMs).unreported.set(reservationId, begun);
     }
+    return reservation;
   }
 
   /** Redis may have reserved it, and its reply was lost. Nothing begins, so that must not become a doubt. */
@@ -179,9 +197,5 @@ export class GuardedLedger implements EffectLedger {
 
   resolve(effect: string, resolution: Resolution): ReturnType<EffectLedger["resolve"]> {
     return this.#ledger.resolve(effect, resolution);
-  }
-
-  #decrypt(name: string, text: string): string {
-    return decryptEffectText(this.#ledgers.store, { dedupKey: this.dedupKey, name }, "result", text);
   }
 }

@@ -15,10 +15,9 @@ local call = command({
     "ledgerPrefix",
     "epochId",
     "epochCount",
-    "process",
     -- JSON, for each call: [deduplication key, effect, reservation id, id of the call, milliseconds until its process gives up,
     -- milliseconds for which the effect may be repeated (0: never), milliseconds to remember it, fingerprint of its content, whose call
-    -- it is as stored].
+    -- it is as stored, its process, milliseconds for which that counts as seen without another heartbeat].
     "requests",
   },
   returns = [["other-epoch" where nothing was done, or JSON: [the epoch's count, for each
@@ -44,9 +43,11 @@ local now = tonumber(startedAt)
 local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
   if entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
   if entry.state == "reserved" then
-    -- The reply was lost and the command sent again.
-    if entry.reservationId == reservationId then return { "reserved", entry.fence } end
-    if now < entry.deadline then return { "busy", entry.deadline - now } end
+    if now < entry.deadline then
+      -- The reply was lost and the command sent again.
+      if entry.reservationId == reservationId then return { "reserved", entry.fence } end
+      return { "busy", entry.deadline - now }
+    end
     entries.putInDoubt(call.doubts, ledger, dedupKey, effect, entry, "its process did not report before the deadline")
   end
   local mayRepeat = repeatMs > 0 and entry.firstAt and now - entry.firstAt <= repeatMs
@@ -59,7 +60,8 @@ local function nextFence(fence, entry)
   return last < now and startedAt or string.format("%.0f", last + 1)
 end
 
-local function reserve(dedupKey, effect, reservationId, id, deadlineMs, repeatMs, keepMs, content, origin)
+local function reserve(request)
+  local dedupKey, effect, reservationId, id, deadlineMs, repeatMs, keepMs, content, origin, process, seenMs = unpack(request)
   local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, knownContent, fence = unpack(redis.call("HMGET", ledger, field, "content", "fence"))
   local entry = known and cjson.decode(known)
@@ -74,21 +76,19 @@ local function reserve(dedupKey, effect, reservationId, id, deadlineMs, repeatMs
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
   local reservation = '{"state":"reserved","at":' .. startedAt .. ',"deadline":' .. now + deadlineMs
     .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
-    .. '","job":"' .. id .. '","delivery":0,"worker":' .. cjson.encode(call.process)
+    .. '","job":"' .. id .. '","delivery":0,"worker":' .. cjson.encode(process)
     .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
   redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin)
   redis.call("ZADD", call.calls, now + deadlineMs, dedupKey .. "/" .. effect)
+  redis.call("ZADD", call.seen, "GT", now + seenMs, process)
   return { "reserved", fence }
 end
 
 local outcomes, hasReserved = {}, false
 for index, request in ipairs(cjson.decode(call.requests)) do
-  outcomes[index] = reserve(unpack(request))
+  outcomes[index] = reserve(request)
   hasReserved = hasReserved or outcomes[index][1] == "reserved"
 end
 -- Whoever only gets a result writes nothing, so it waits for no disk.
-if hasReserved then
-  redis.call("ZADD", call.seen, now, call.process)
-  count = epochs.countChange(call.epoch)
-end
+if hasReserved then count = epochs.countChange(call.epoch) end
 return cjson.encode({ count, outcomes })

@@ -60,7 +60,7 @@ export async function readDoubtedRuns(
     for (const [mayRun, seenAt] of reply)
       runs.push({
         mayStillRun: mayRun === 1,
-        workerSeenAt: seenAt === "" ? null : nearestTime(Number(seenAt)),
+        workerSeenAt: seenAt === "" ? null : nearestTime(Math.min(Number(seenAt), Date.now())),
       });
   }
   return runs;

@@ -91,6 +91,17 @@ export function change<
   return { ...declared, scope: "operate" };
 }
 
+/** Declares what programs do that run effects. */
+export function act<
+  Output extends z.ZodType,
+  Param extends string = never,
+  Input extends z.ZodType = z.ZodUndefined,
+>(
+  declared: Declared<Param, Input, Output, z.ZodNever, never> & { readonly method: Changing },
+): Operation<Param, Input, Output, z.ZodNever, never> {
+  return { ...declared, scope: "act" };
+}
+
 /** What is answered, not to be changed. */
 export type Shown<T> = T extends readonly (infer Item)[]
   ? readonly Shown<Item>[]

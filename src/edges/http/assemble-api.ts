@@ -5,6 +5,7 @@ import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { openSubmitPath } from "../../core/submit/submit-path.ts";
 import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
+import { openRunsElsewhere } from "../../desk/guarded/runs-elsewhere.ts";
 import { measureEffects } from "../../desk/job-metrics.ts";
 import { internalSubmitter, openOperator } from "../../desk/operator.ts";
 import { openOverviewReader } from "../../desk/overview/read-overview.ts";
@@ -56,6 +57,7 @@ export async function assembleApi(
   measureOverdue(metrics, openStoredSchedules(path.stores, application, settings), path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
   const overviews = openOverviewReader({ ...path, application, settings });
+  const runs = openRunsElsewhere(path, settings, log);
   const operator = openOperator({
     application,
     stores: path.stores,
@@ -63,6 +65,7 @@ export async function assembleApi(
     submitAct: internalSubmitter(path, settings),
     submit: path.submitter.submit,
     submitOwn: path.submitter.submitOwn,
+    runs,
     events,
     overviews,
   });
@@ -81,7 +84,7 @@ export async function assembleApi(
     metrics,
   };
   const server = await createServer(used, isMounted);
-  const parts: readonly Running[] = [path, audit, subscribers, overview];
+  const parts: readonly Running[] = [path, audit, subscribers, overview, runs];
   return { server, path, settings, metrics, log, parts, openRequests };
 }
 

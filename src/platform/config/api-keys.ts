@@ -1,9 +1,9 @@
 import { z } from "zod";
 
 /** What an API key allows. */
-export type Scope = "submit" | "read" | "operate";
+export type Scope = "submit" | "read" | "operate" | "act";
 
-export const scopes: readonly Scope[] = ["submit", "read", "operate"];
+export const scopes: readonly Scope[] = ["submit", "read", "operate", "act"];
 
 /** One configured API key. The service knows only its SHA-256. */
 export interface ApiKey {

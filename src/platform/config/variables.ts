@@ -168,7 +168,7 @@ export const variables = {
   }),
   HOLDFAST_API_KEYS: variable({
     schema: apiKeys,
-    expected: "NAME:SCOPE+SCOPE:SHA256HEX, comma-separated; scopes are submit, read, operate",
+    expected: "NAME:SCOPE+SCOPE:SHA256HEX, comma-separated; scopes are submit, read, operate, act",
     meaning: "Who may call the API (`holdfast keys create`). Without keys everyone on this machine may.",
     fallback: "",
     secret: true,

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { queueKey, queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
 import { openSubmitPath } from "../../../src/core/submit/submit-path.ts";
+import { openRunsElsewhere } from "../../../src/desk/guarded/runs-elsewhere.ts";
 import { openOperator } from "../../../src/desk/operator.ts";
 import { features } from "../../../src/features/index.ts";
 import { readSettings } from "../../../src/platform/config/settings.ts";
@@ -85,11 +86,13 @@ async function ended(id: string) {
 }
 
 async function operator() {
-  const { stores, submitter } = await started.path;
+  const path = await started.path;
+  const { stores, submitter } = path;
   return openOperator({
     application,
     stores,
     settings,
+    runs: openRunsElsewhere(path, settings),
     submitAct: submitter.submit,
     submit: submitter.submit,
     submitOwn: submitter.submitOwn,

@@ -10,7 +10,7 @@ import { application } from "../../support/application.ts";
 import { bearer, keyEntry, signIn } from "../../support/keys.ts";
 import { createService } from "../../support/service.ts";
 
-const scopes = ["submit", "read", "operate"] as const;
+const scopes = ["submit", "read", "operate", "act"] as const;
 const keys = scopes.map((scope) => keyEntry(scope, scope, `${scope}-key`)).join(",");
 const service = createService(application, { HOLDFAST_API_KEYS: keys }, afterAll);
 
@@ -38,6 +38,7 @@ async function callers(): Promise<Readonly<Record<string, Readonly<Record<string
     "`submit`": bearer("submit-key"),
     "`read`": bearer("read-key"),
     "`operate`": bearer("operate-key"),
+    "`act`": bearer("act-key"),
     "session, `read`": await sessionOf("read-key"),
     "session, `operate`": await sessionOf("operate-key"),
   };
@@ -99,6 +100,6 @@ describe("every route", () => {
       Object.values(await callers()).map((headers) => server.inject({ url: "/new", headers })),
     );
 
-    expect(answers.map(({ statusCode }) => statusCode)).toEqual([401, 401, 403, 403, 403, 403, 403]);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([401, 401, 403, 403, 403, 403, 403, 403]);
   });
 });

@@ -207,7 +207,7 @@ describe("a request that changes something", () => {
 describe("a service without keys", () => {
   it("has no sessions, and reports that everything is allowed", async () => {
     const { url } = await createService(application).startApi();
-    const everything = { name: null, scopes: ["submit", "read", "operate"] };
+    const everything = { name: null, scopes: ["submit", "read", "operate", "act"] };
 
     const signedIn = await ask("POST", "/session", {}, url);
 

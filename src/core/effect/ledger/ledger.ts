@@ -69,6 +69,8 @@ interface UnreportedEffect extends StoredEffect {
   readonly jobId: string;
   readonly delivery: number;
   readonly fence: number;
+  /** That runs it. @default the ledgers' own */
+  readonly worker?: string;
 }
 
 /** The arguments of one effect, as the scripts' heads list them. */
@@ -119,9 +121,10 @@ export async function doubtUnreported({ store, worker, unreported }: QueueLedger
   const { client, keys } = store;
   const reason = "Redis lost its reservation while its worker was in the middle";
   await Promise.all(
-    [...unreported.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence }) => {
+    [...unreported.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence, ...run }) => {
       const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
-      const known = [name, reservationId, reason, dedupKey, jobId, delivery, worker, keys.start];
+      const by = run.worker ?? worker;
+      const known = [name, reservationId, reason, dedupKey, jobId, delivery, by, keys.start];
       return doubtForgottenScript.run(client, used, [...known, fence]);
     }),
   );

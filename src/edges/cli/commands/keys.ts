@@ -21,7 +21,10 @@ export function addKeysCommands(program: Command): void {
     .command("create")
     .description("create an API key and print it once, with the entry to configure")
     .requiredOption("--name <name>", "whose key it is: 1 to 64 letters, digits, dots, - or _")
-    .requiredOption("--scope <scopes>", "what it allows: submit, read, operate, or several as submit+read")
+    .requiredOption(
+      "--scope <scopes>",
+      "what it allows: submit, read, operate, act, or several as submit+read",
+    )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -40,7 +43,7 @@ function create({ name, scope, json }: CreateOptions): void {
     usage(`--${option}: expected ${expected}, got ${JSON.stringify(got)}`);
   if (!apiKeyName.safeParse(name).success) throw wrong("name", "1 to 64 letters, digits, dots, - or _", name);
   const { data: scopes } = scopeList.safeParse(scope);
-  if (scopes === undefined) throw wrong("scope", "submit, read or operate, several joined by +", scope);
+  if (scopes === undefined) throw wrong("scope", "submit, read, operate or act, several joined by +", scope);
 
   const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString("base64url")}`;
   const entry = apiKeyEntry({ name, scopes, sha256: createHash("sha256").update(key).digest() });

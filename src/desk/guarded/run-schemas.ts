@@ -1,0 +1,100 @@
+import { z } from "zod";
+
+const DAY_MS = 24 * 60 * 60_000;
+const YEAR_MS = 366 * DAY_MS;
+
+const effectName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,63}$/, "expected 1 to 64 lower-case letters, digits and dashes")
+  .meta({ description: "The effect's name." });
+const reservationId = z.uuid().meta({
+  description:
+    "The caller's own, new for each run. The same when a request is sent again, because its answer was lost.",
+});
+
+export const reserveSchema = z
+  .strictObject({
+    effect: effectName,
+    key: z.string().meta({
+      description: "1 to 255 characters, for each effect its own. The same key is never run twice.",
+    }),
+    reservationId,
+    content: z.unknown().optional().meta({
+      description: "What goes with the key. The same key with other content is refused.",
+    }),
+    timeoutMs: z.int().min(1).max(DAY_MS).meta({
+      description:
+        "How long the run may take, from before this request was sent. Whoever has not committed a second later is in doubt.",
+    }),
+    downstreamRemembersMs: z.int().min(1).max(YEAR_MS).optional().meta({
+      description:
+        "For how long downstream recognises the effect's key, from the first run on: until then a doubt may be run again. By default it is held.",
+    }),
+    rememberMs: z.int().min(1_000).max(YEAR_MS).optional().meta({
+      description: "For how long the key is remembered from its end. By default HOLDFAST_RETENTION_MS.",
+    }),
+    by: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: "Who asks, shown with a doubt behind the API key's name." }),
+    about: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .meta({ description: "What it is about, shown with a doubt." }),
+    process: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: "Which process runs it, shown with a doubt. By default the caller's." }),
+  })
+  .meta({
+    examples: [
+      {
+        effect: "charge",
+        key: "order-17",
+        reservationId: "2f1f6f0e-0b3f-4f5e-9d3c-6f1f0f7f4c11",
+        content: { cents: 500 },
+        timeoutMs: 10_000,
+      },
+    ],
+  });
+
+const runShape = {
+  effect: effectName,
+  reservationId,
+  fence: z.int().min(1).meta({ description: "As the reservation was answered." }),
+};
+export const commitSchema = z.strictObject({
+  ...runShape,
+  result: z.unknown().optional().meta({ description: "What later calls get, at most 16 KiB as JSON." }),
+});
+export const releaseSchema = z.strictObject(runShape);
+export const doubtBodySchema = z.strictObject({
+  ...runShape,
+  reason: z.string().min(1).max(2_000).meta({ description: "Why nobody can know whether it happened." }),
+  isOver: z.boolean().default(false).meta({
+    description: 'Whether nothing of the run acts any more. Otherwise "not done" must be confirmed.',
+  }),
+});
+
+export const reservedSchema = z.object({
+  state: z.enum(["reserved", "done"]).meta({
+    description: "reserved: run it, then commit. done: it was done before; do not run it.",
+  }),
+  id: z.string().meta({ description: "The id of the call, for the other operations." }),
+  effectKey: z.string().meta({ description: "Pass it downstream as idempotency key: the same in each run." }),
+  installation: z.string().meta({ description: "HOLDFAST_PREFIX." }),
+  fence: z.int().nullable().meta({ description: "Grows with each run; null where it is done." }),
+  result: z.unknown().meta({ description: "Of one that is done; null where none is kept." }),
+});
+export const committedSchema = z.object({
+  state: z.literal("done"),
+  isResultKept: z
+    .boolean()
+    .meta({ description: "False where it was larger than 16 KiB: the effect is done all the same." }),
+});

@@ -1,0 +1,262 @@
+import { randomUUID } from "node:crypto";
+import { createOperator, defineConfig } from "holdfast";
+import { createClient } from "holdfast/client";
+import { createGuard, defineEffect, type Guard } from "holdfast/guard";
+import { startApi } from "holdfast/server";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { call } from "../../support/http.ts";
+import { bearer, keyEntry } from "../../support/keys.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
+import { testEnvironment, type Variables } from "../../support/service.ts";
+import { until } from "../../support/until.ts";
+
+const charge = defineEffect({ name: "charge", timeoutMs: 5_000, inDoubt: "hold" });
+const application = defineConfig({ jobs: [] });
+
+const keys = `${keyEntry("shop", "act+read+operate", "key")},${keyEntry("ops", "operate", "o")}`;
+const env = testEnvironment({ HOLDFAST_API_KEYS: keys });
+
+async function startService(variables: Variables, whenOver: (stop: () => Promise<void>) => void) {
+  const api = await startApi(application, { ...env, ...variables });
+  whenOver(() => api.stop());
+  return api.url;
+}
+
+let urls: [string, string];
+let guard: Guard;
+beforeAll(async () => {
+  urls = await Promise.all([startService({}, afterAll), startService({}, afterAll)]);
+  guard = await createGuard({ effects: [charge], env });
+});
+afterAll(() => guard.stop());
+
+/** What a program in another language does. */
+function programAt(url: string, key: string = randomUUID()) {
+  const send = (method: string, path: string, body?: object) =>
+    call(`${url}${path}`, method, body, bearer("key"));
+  return {
+    url,
+    key,
+    read: (path: string) => send("GET", path),
+    doubts: async () => {
+      const { doubts } = (await send("GET", "/doubts")).body;
+      return (doubts as { idempotencyKey: string }[]).filter(({ idempotencyKey }) => idempotencyKey === key);
+    },
+    reserve: (more: object = {}) =>
+      send("POST", "/guarded-effects/reserve", {
+        effect: "charge",
+        key,
+        reservationId: randomUUID(),
+        timeoutMs: 5_000,
+        ...more,
+      }),
+    report: (what: "commit" | "release" | "doubt", id: string, run: object) =>
+      send("POST", `/guarded-effects/${id}/${what}`, { effect: "charge", ...run }),
+    resolve: (id: string, body: object) =>
+      send("POST", `/jobs/${id}/effects/charge/resolve`, { evidence: "looked", ...body }),
+  };
+}
+
+async function begin(program: ReturnType<typeof programAt>, more: object = {}) {
+  const reservationId = randomUUID();
+  const { status, body } = await program.reserve({ reservationId, ...more });
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ state: "reserved", result: null });
+  return { id: body.id, effectKey: body.effectKey, run: { reservationId, fence: Number(body.fence) } };
+}
+
+describe("an effect that a program runs over HTTP", () => {
+  it("is done once, for every caller over HTTP and every guard", async () => {
+    const service = programAt(urls[0]);
+    const { id, run, effectKey } = await begin(service, { content: { cents: 5 } });
+    const done = { status: 200, body: { state: "done", isResultKept: true } };
+    expect(await service.report("commit", id, { ...run, result: { id: "ch_1" } })).toMatchObject(done);
+    expect(await service.report("commit", id, { ...run, result: { id: "ch_1" } })).toMatchObject(done);
+
+    expect(await service.reserve({ content: { cents: 5 } })).toMatchObject({
+      status: 200,
+      body: { state: "done", id, effectKey, fence: null, result: { id: "ch_1" } },
+    });
+    const never = vi.fn();
+    const same = { key: service.key, content: { cents: 5 } };
+    expect(await guard.once(charge, same, never)).toEqual({ id: "ch_1" });
+    expect(never).not.toHaveBeenCalled();
+    expect(await service.reserve({ content: { cents: 6 } })).toMatchObject({
+      status: 422,
+      body: { code: "IDEMPOTENCY_KEY_REUSED" },
+    });
+  });
+
+  it("is busy for others while it runs, and the same for whoever sends its request again", async () => {
+    const service = programAt(urls[0]);
+    const { id, run } = await begin(service);
+
+    const busy = await service.reserve();
+    expect(busy).toMatchObject({ status: 409, body: { code: "EFFECT_BUSY" } });
+    expect(Number(busy.headers.get("retry-after"))).toBeGreaterThan(0);
+    const again = await service.reserve({ reservationId: run.reservationId });
+    expect(again.body).toMatchObject({ state: "reserved", id, fence: run.fence });
+    await expect(guard.once(charge, { key: service.key }, vi.fn())).rejects.toMatchObject({
+      code: "EFFECT_BUSY",
+    });
+  });
+
+  it("is reported through any API, by the run that has its fence alone", async () => {
+    const service = programAt(urls[0]);
+    const other = programAt(urls[1], service.key);
+    const first = await begin(service);
+    const lost = { status: 409, body: { code: "RESERVATION_LOST" } };
+
+    const { fence, reservationId } = first.run;
+    expect(await other.report("commit", first.id, { fence: fence - 1, reservationId })).toMatchObject(lost);
+    expect(await other.report("commit", first.id, { fence, reservationId: randomUUID() })).toMatchObject(
+      lost,
+    );
+    expect(await other.report("release", first.id, first.run)).toMatchObject({ body: { state: "released" } });
+    const second = await begin(other, { content: "other" });
+    expect(second.run.fence).toBeGreaterThan(fence);
+    for (const what of ["commit", "release"] as const)
+      expect(await service.report(what, first.id, first.run)).toMatchObject(lost);
+    // Even if it takes over the other one's reservation.
+    const stolen = { ...second.run, fence };
+    for (const what of ["commit", "release"] as const)
+      expect(await service.report(what, first.id, stolen)).toMatchObject(lost);
+    expect(await service.report("commit", second.id, second.run)).toMatchObject({ status: 200 });
+  });
+
+  it("is in doubt by its own word, with whose it is, and goes on once that is resolved", async () => {
+    const service = programAt(urls[0]);
+    const { id, run, effectKey } = await begin(service, { by: "worker 7", about: "Ann", process: "php-1" });
+    const report = { ...run, reason: "socket hang up" };
+    expect(await service.report("doubt", id, report)).toMatchObject({ body: { state: "in-doubt" } });
+
+    const by = "shop: worker 7";
+    const known = { jobId: id, effect: "charge", effectKey, by, about: "Ann", reason: "socket hang up" };
+    expect(await service.doubts()).toMatchObject([{ ...known, mayStillRun: true }]);
+    expect((await service.read(`/guarded-effects/${id}`)).body).toMatchObject({ worker: "php-1" });
+    expect(await service.reserve()).toMatchObject({ status: 409, body: { code: "EFFECT_IN_DOUBT" } });
+
+    expect(await service.resolve(id, { as: "not-done" })).toMatchObject({
+      body: { code: "RUN_MAY_BE_PENDING" },
+    });
+    await service.report("doubt", id, { ...report, isOver: true });
+    expect(await service.resolve(id, { as: "not-done" })).toMatchObject({ status: 200 });
+    const second = await begin(service);
+    await service.report("commit", id, { ...second.run, result: 7 });
+    expect((await service.reserve()).body).toMatchObject({ state: "done", result: 7 });
+  });
+
+  it("is in doubt when its time is over, and a late report does not change that", async () => {
+    const service = programAt(urls[0]);
+    const late = { status: 409, body: { code: "EFFECT_IN_DOUBT" } };
+    const { id, run } = await begin(service, { timeoutMs: 1 });
+    const { deadline } = (await service.read(`/guarded-effects/${id}`)).body;
+    await until("its time is over", () => Date.now() > Date.parse(String(deadline)) + 10);
+
+    // Nobody has looked at it before.
+    expect(await service.report("commit", id, { ...run, result: 1 })).toMatchObject(late);
+    expect(await service.reserve()).toMatchObject(late);
+    expect(await service.reserve({ reservationId: run.reservationId })).toMatchObject(late);
+    expect(await service.report("release", id, run)).toMatchObject(late);
+    expect(await service.doubts()).toMatchObject([{ jobId: id }]);
+  });
+
+  it("may be run again while downstream remembers its key, if it says so", async () => {
+    const service = programAt(urls[0]);
+    const more = { downstreamRemembersMs: 60_000 };
+    const first = await begin(service, more);
+    await service.report("doubt", first.id, { ...first.run, reason: "lost", isOver: true });
+    const second = await begin(service, more);
+    expect(second.run.fence).toBeGreaterThan(first.run.fence);
+    // It proves nothing about the first one.
+    expect(await service.report("release", second.id, second.run)).toMatchObject({ status: 409 });
+  });
+
+  it("is done, without its result, if that is too large", async () => {
+    const service = programAt(urls[0]);
+    const { id, run } = await begin(service);
+    const large = "x".repeat(16 * 1_024);
+    expect(await service.report("commit", id, { ...run, result: large })).toMatchObject({
+      status: 200,
+      body: { isResultKept: false },
+    });
+    expect((await service.reserve()).body).toMatchObject({ state: "done", result: null });
+  });
+
+  it("is forgotten after its own time", async () => {
+    const service = programAt(urls[0]);
+    const { id, run } = await begin(service, { rememberMs: 1_000 });
+    await service.report("commit", id, run);
+    await until("it is forgotten", async () => (await service.read(`/guarded-effects/${id}`)).status === 404);
+    expect((await begin(service)).run.fence).toBeGreaterThan(run.fence);
+  });
+
+  it("is refused with what is wrong", async () => {
+    const service = programAt(urls[0]);
+    const { id, run } = await begin(service);
+    const answers = await Promise.all([
+      service.reserve({ effect: "No" }),
+      service.reserve({ key: "" }),
+      service.reserve({ key: "x".repeat(256) }),
+      service.reserve({ timeoutMs: 0 }),
+      service.reserve({ reservationId: "mine" }),
+      service.reserve({ unknown: 1 }),
+      service.report("commit", id, { ...run, fence: undefined }),
+      service.report("doubt", id, { ...run, reason: "x".repeat(2_001) }),
+      service.report("commit", "holdfast-guard_x", run),
+      service.report(
+        "commit",
+        id.replace(/\.?\d*_/, (place) => (place === ".1_" ? ".2_" : ".1_")),
+        run,
+      ),
+      service.report("commit", id, { ...run, effect: "other" }),
+    ]);
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual([
+      [400, "INVALID_REQUEST"],
+      [400, "IDEMPOTENCY_KEY_INVALID"],
+      [400, "IDEMPOTENCY_KEY_INVALID"],
+      [400, "INVALID_REQUEST"],
+      [400, "INVALID_REQUEST"],
+      [400, "INVALID_REQUEST"],
+      [400, "INVALID_REQUEST"],
+      [400, "INVALID_REQUEST"],
+      [404, "JOB_NOT_FOUND"],
+      [404, "JOB_NOT_FOUND"],
+      [409, "RESERVATION_LOST"],
+    ]);
+    expect(await service.report("commit", id, run)).toMatchObject({ status: 200 });
+  });
+
+  it("needs the scope act, and is called by the typed client and the library, too", async () => {
+    const service = programAt(urls[0]);
+    const asked = { effect: "charge", key: service.key, reservationId: randomUUID(), timeoutMs: 5_000 };
+    const refused = await call(`${service.url}/guarded-effects/reserve`, "POST", asked, bearer("o"));
+    expect(refused).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
+
+    const client = createClient({ url: service.url, key: "key" });
+    const { id, fence } = await client.reserveEffect(asked);
+    const operator = await createOperator(application, env);
+    onTestFinished(() => operator.stop());
+    const { effect, reservationId } = asked;
+    await operator.runs.commit(id, { effect, reservationId, fence: fence ?? 0, result: 5 });
+    expect(await client.reserveEffect(asked)).toMatchObject({ state: "done", result: 5 });
+  });
+
+  it("is in doubt where Redis has lost its reservation", async () => {
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const service = programAt(await startService({ REDIS_URL: server.url }, onTestFinished));
+    const { id, run } = await begin(service);
+    const redis = new Redis(server.url);
+    await redis.flushall();
+    redis.disconnect();
+
+    await until("the loss is noticed", async () => (await service.report("commit", id, run)).status !== 200);
+    // What was known of the call is lost, too.
+    const doubts = async () => (await service.read("/doubts")).body.doubts as unknown[];
+    await until("it is in doubt", async () => (await doubts()).length > 0);
+    expect(await doubts()).toMatchObject([{ jobId: id, mayStillRun: true }]);
+    expect(await service.reserve()).toMatchObject({ status: expect.not.toBeOneOf([200]) });
+  });
+});
