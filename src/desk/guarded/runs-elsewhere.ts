@@ -77,18 +77,16 @@ class Runs implements RunsElsewhere, Running {
   readonly #prefix: string;
   readonly #rememberMs: number;
   readonly #log: Logger | undefined;
-  readonly #secrets: FingerprintSecrets;
   readonly #places = new Map<string, GuardLedgers>();
-  #sweep: Running | undefined;
-  readonly stop = stopOnce(async () => await this.#sweep?.stop());
+  /** Most processes run none of these effects. */
+  #opened: { readonly secrets: FingerprintSecrets; readonly sweep: Running } | undefined;
+  readonly stop = stopOnce(async () => await this.#opened?.sweep.stop());
 
   constructor(queues: Connected, settings: Needed, log: Logger | undefined) {
     this.#queues = queues;
     this.#prefix = settings.HOLDFAST_PREFIX;
     this.#rememberMs = settings.HOLDFAST_RETENTION_MS;
     this.#log = log;
-    this.#secrets = openFingerprintSecrets(queues, this.#prefix, guardPlaces);
-    queues.epochs.onLoss((place) => this.#afterLoss(place));
   }
 
   async reserve(request: ReserveRequest, by: string): Promise<ReservedRun> {
@@ -99,7 +97,7 @@ class Runs implements RunsElsewhere, Running {
     const process = request.process ?? by;
     const deadlineMs = request.timeoutMs + ABORT_MARGIN_MS;
     const reserve = async () => {
-      const fingerprint = fingerprintOf(await this.#secrets.of(place).get(), dedupKey, named.content);
+      const fingerprint = fingerprintOf(await this.#open().secrets.of(place).get(), dedupKey, named.content);
       const rememberMs = request.rememberMs ?? this.#rememberMs;
       const texts = {
         key: request.key,
@@ -186,8 +184,18 @@ class Runs implements RunsElsewhere, Running {
     return new Ledger(keeping(ledgers, Number(keepMs ?? this.#rememberMs)), dedupKey, () => undefined);
   }
 
+  #open() {
+    if (this.#opened !== undefined) return this.#opened;
+    const queues = this.#queues;
+    const secrets = openFingerprintSecrets(queues, this.#prefix, guardPlaces);
+    const sweep = startGuardSweep(queues.stores, { everyMs: SWEEP_EVERY_MS, log: this.#log });
+    queues.epochs.onLoss((place) => this.#afterLoss(place));
+    this.#opened = { secrets, sweep };
+    return this.#opened;
+  }
+
   #of(place: string): GuardLedgers {
-    this.#sweep ??= startGuardSweep(this.#queues.stores, { everyMs: SWEEP_EVERY_MS, log: this.#log });
+    this.#open();
     const opened = this.#places.get(place) ?? new GuardLedgers(this.#queues.stores.of(place), "API");
     this.#places.set(place, opened);
     return opened;
