@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import ownPackage from "./package.json" with { type: "json" };
 import { SlowestFirst } from "./test/support/slowest-first.ts";
 
@@ -17,20 +17,28 @@ const alias = Object.entries(ownPackage.exports).flatMap(([path, entry]) =>
 );
 
 /** What every project sets; `globalSetup` is not among it, since one server serves the whole run. */
-function project(name: string, include: string[]) {
+function project(name: string, include: string[], { isolate = false, without = [] as string[] } = {}) {
   return {
     resolve: { alias },
     test: {
       name,
       include,
+      exclude: [...configDefaults.exclude, ...without],
       setupFiles: "test/support/clean-process.ts",
       // Importing everything takes a second of a processor, and a new process for each file would do it again.
-      isolate: false,
+      isolate,
       testTimeout: 120_000,
       hookTimeout: 120_000,
     },
   };
 }
+
+/** What an effect is proved by counts all that its process does, so also what another file has left behind: each has a process of its own. */
+const proofs = [
+  "examples/providers/*.test.ts",
+  "test/verify/door/webhook.test.ts",
+  "test/verify/process/welcome-email.test.ts",
+];
 
 export default defineConfig({
   test: {
@@ -44,12 +52,16 @@ export default defineConfig({
       project("unit", ["{src,jobs,dev,lab}/**/*.test.ts"]),
       project("integration", ["test/integration/**/*.test.ts"]),
       // Only in `npm run verify`: what lasts long, packs, makes projects, starts a cluster, rolls out, or opens a browser.
-      project("verify", [
-        "test/{verify,browser}/**/*.test.ts",
-        "examples/providers/*.test.ts",
-        // It takes the pictures of the docs, when it is told where to put them.
-        ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
-      ]),
+      project(
+        "verify",
+        [
+          "test/{verify,browser}/**/*.test.ts",
+          // It takes the pictures of the docs, when it is told where to put them.
+          ...(process.env.CONSOLE_PICTURES ? ["test/pictures/**/*.test.ts"] : []),
+        ],
+        { without: proofs },
+      ),
+      project("proofs", proofs, { isolate: true }),
     ],
   },
 });

@@ -15,7 +15,7 @@ await runScript(async () => {
   await runFirstTier(phases, { isQuick: false });
   const findings = [];
   // One after the other: they would wait for each other, until deadlines of two seconds pass.
-  await phases.runTests("slow tests", ["verify"]);
+  await phases.runTests("slow tests", ["verify", "proofs"]);
   await phases.run("fuzz", async () => codeOf(await captureFuzz(["--quick", ...seed])));
   await phases.run("evidence", async () => codeOf(await captureEvidence(["--quick"])));
   await phases.run("tour", () => show(process.execPath, ["scripts/tour.mjs", "--check"]));
