@@ -13,6 +13,14 @@ const stillNamedIn = {
   budget: ["src/desk/doctor/doctor-budget.ts", "src/desk/overview/type-overview.ts"],
   lanes: ["src/testing/unfinished.lua"],
   rate: ["src/testing/bring-forward.lua"],
+  notices: [
+    "src/desk/notices/conditions.ts",
+    "src/desk/notices/deliver-notices.ts",
+    "src/desk/notices/episodes.ts",
+    "src/desk/notices/notice-job.ts",
+    "src/desk/notices/notice-operator.ts",
+    "src/desk/notices/watch-notices.ts",
+  ],
   flows: [
     "src/desk/create-producer.ts",
     "src/edges/cli/commands/submit.ts",

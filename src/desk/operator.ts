@@ -3,7 +3,7 @@ import { readQueueMemory } from "../core/bullmq/store/queue-memory.ts";
 import { openQueueStores, type QueueStore, type QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { createEvents, type Events } from "../core/events.ts";
 import type { Application } from "../core/job/application.ts";
-import { INTERNAL_QUEUE } from "../core/job/internal-queue.ts";
+import { INTERNAL_QUEUE, NOTICE_QUEUE } from "../core/job/internal-queue.ts";
 import { openSubmitPath } from "../core/submit/submit-path.ts";
 import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { features } from "../features/index.ts";
@@ -30,6 +30,8 @@ import { openRunsElsewhere, type RunsElsewhere } from "./guarded/runs-elsewhere.
 import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
+import { noticeApplication } from "./notices/notice-job.ts";
+import { type NoticeOperator, openNoticeOperator } from "./notices/notice-operator.ts";
 import { type OutboxOperator, openOutboxOperator } from "./outbox/outbox-operator.ts";
 import { type History, type HistoryQuery, readHistory } from "./overview/history.ts";
 import type { Overview } from "./overview/overview.ts";
@@ -91,6 +93,8 @@ export interface Operator extends JobOperator, DoubtOperator {
   readonly schedules: ScheduleOperator;
   /** Read the outbox in PostgreSQL, and release or discard its parked rows. */
   readonly outbox: OutboxOperator;
+  /** See who is told what, and try it. */
+  readonly notices: NoticeOperator;
   /** Who did what, the latest first. */
   auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
 }
@@ -128,6 +132,9 @@ export async function createOperator(
   const acting = whenUsed(() =>
     connectQueues(internalApplication, configured, features, "fail-fast", undefined, "guest"),
   );
+  const noticing = whenUsed(() =>
+    connectQueues(noticeApplication, configured, features, "fail-fast", undefined, "guest"),
+  );
   const submitting = whenUsed(() => openSubmitPath(application, configured, features));
   const running = whenUsed(async () => openRunsElsewhere(await acting.open(), settings));
   const operator = openOperator({
@@ -135,6 +142,7 @@ export async function createOperator(
     stores,
     settings,
     submitAct: async (...act) => await internalSubmitter(await acting.open(), configured)(...act),
+    submitNotice: async (...job) => await noticeSubmitter(await noticing.open(), configured)(...job),
     submit: async (...job) => await (await submitting.open()).submitter.submit(...job),
     submitOwn: async (...job) => await (await submitting.open()).submitter.submitOwn(...job),
     runs: {
@@ -144,7 +152,7 @@ export async function createOperator(
       doubt: async (...report) => await (await running.open()).doubt(...report),
     },
   });
-  const stop = stopOnce(() => stopAll([redis, acting, submitting, running]));
+  const stop = stopOnce(() => stopAll([redis, acting, noticing, submitting, running]));
   return { ...callsAfter(follow, operator), stop, [Symbol.asyncDispose]: stop };
 }
 
@@ -171,6 +179,8 @@ export interface OperatorParts {
   readonly settings: Settings;
   /** Submits Holdfast's own jobs. */
   readonly submitAct: Submitter["submit"];
+  /** Submits notices. */
+  readonly submitNotice: Submitter["submitOwn"];
   /** Submits a new job from an old one. */
   readonly submit: Submitter["submit"];
   /** Submits a schedule's job. */
@@ -198,7 +208,12 @@ export function openOperator(parts: OperatorParts): Operator {
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) =>
         (await acceptLoss(store, acceptance)) === undefined ? [] : [store.queue];
-      const all = [...partitions(), stores.of(INTERNAL_QUEUE), ...storesOfGuard(stores)];
+      const all = [
+        ...partitions(),
+        stores.of(INTERNAL_QUEUE),
+        stores.of(NOTICE_QUEUE),
+        ...storesOfGuard(stores),
+      ];
       return (await inTime(Promise.all(all.map(accept)))).flat();
     },
     now: async () => Math.floor(await inTime(redisNow(stores.client))),
@@ -224,6 +239,7 @@ export function openOperator(parts: OperatorParts): Operator {
     queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX),
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
     outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE)),
+    notices: openNoticeOperator({ stores, application, submit: parts.submitNotice }),
     async auditTrail(limit, { jobId, queue } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);
@@ -251,4 +267,9 @@ function callsAfter<Calls extends object>(step: () => Promise<void>, calls: Call
 /** Submits Holdfast's own jobs. */
 export function internalSubmitter(queues: ConnectedQueues, settings: Settings): Submitter["submit"] {
   return createSubmitter(internalApplication, queues, settings, createEvents(), features).submit;
+}
+
+/** Submits notices. */
+export function noticeSubmitter(queues: ConnectedQueues, settings: Settings): Submitter["submitOwn"] {
+  return createSubmitter(noticeApplication, queues, settings, createEvents(), features).submitOwn;
 }

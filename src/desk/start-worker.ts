@@ -28,6 +28,7 @@ import { measureAttempts, measureEffects } from "./job-metrics.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { metricDefinitions } from "./metric-definitions.ts";
+import { openDelivery } from "./notices/deliver-notices.ts";
 import { requiredVariables } from "./required-variables.ts";
 import { type MeasuredRole, serveMetrics } from "./role-metrics.ts";
 
@@ -64,6 +65,7 @@ export async function startWorker(
   checkConcurrency(settings.HOLDFAST_CONCURRENCY, application.queues);
   requireVariables(requiredVariables(application), env);
   if (application.env !== undefined) readEnv(application.env, env);
+  const delivery = openDelivery(application, env);
   const modules = await Promise.all(features.map((feature) => feature.inWorker?.()));
   const inWorker = modules.flatMap((module) => module?.inWorker ?? []);
   watchOutgoing();
@@ -91,6 +93,7 @@ export async function startWorker(
   const { failed, fail } = failure();
   const consumers = claimed.map((queue) => consumeQueue(queue, worker, fail));
   consumers.push(consumeQueue(INTERNAL_QUEUE, internalParts(worker, application), fail));
+  consumers.push(...delivery(worker, fail));
   const running = { application, settings, stores, events, log, options, queues: claimed };
   const parts = startBeside(running, inWorker);
   for (const store of claimed.map(stores.of))

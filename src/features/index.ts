@@ -6,6 +6,7 @@ import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
+import { notices } from "./notices/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
@@ -17,6 +18,7 @@ export type * from "./debounce/feature.ts";
 export type * from "./fairness/feature.ts";
 export type * from "./flows/feature.ts";
 export type * from "./lanes/feature.ts";
+export type * from "./notices/feature.ts";
 export type * from "./rate/feature.ts";
 export type * from "./retention/feature.ts";
 export type * from "./tags/feature.ts";
@@ -33,6 +35,7 @@ const list = [
   tags,
   debounce,
   schedules,
+  notices,
 ] as const;
 
 /** @internal All features, in the order in which everything calls them. */

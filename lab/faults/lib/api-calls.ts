@@ -47,6 +47,7 @@ const bodies: Record<string, object> = {
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },
   "PUT /queues/{name}/limits": { concurrency: 10_000 },
+  "POST /notices/test": {},
   "POST /schedules/{name}/pause": { reason: "The fault laboratory's" },
   "PUT /schedules/{name}": { cron: "0 0 29 2 *", timeZone: "UTC", type: "tick", payload: { at: "never" } },
 };

@@ -3,7 +3,7 @@ import { suggestion } from "../../platform/lib/did-you-mean.ts";
 import { type Application, dividedFaults } from "../job/application.ts";
 import type { JobContract } from "../job/contract.ts";
 import type { ApplicationDeclarations } from "../job/declarations.ts";
-import { GUARD_QUEUE, INTERNAL_QUEUE } from "../job/internal-queue.ts";
+import { GUARD_QUEUE, INTERNAL_QUEUE, NOTICE_QUEUE } from "../job/internal-queue.ts";
 import { type ApplicationDefinition, type Declaration, repeated, withDefaults } from "./declaration.ts";
 import { queueFaults, queueSettings } from "./queue-settings.ts";
 
@@ -47,7 +47,7 @@ function faultsOf(definition: ApplicationDefinition, declarations: readonly Decl
     ...unknownMembers(definition, declarations),
     ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
     ...declarations.flatMap(({ faultsOf }) => faultsOf?.(definition) ?? []),
-    ...[INTERNAL_QUEUE, GUARD_QUEUE]
+    ...[INTERNAL_QUEUE, GUARD_QUEUE, NOTICE_QUEUE]
       .filter((name) => queues.includes(name))
       .map((name) => `queue "${name}": Holdfast has that name for itself; choose another one`),
     ...Object.entries(declared).flatMap(([name, settings]) => queueFaults(name, settings, queues)),

@@ -1,6 +1,6 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { countOverdue } from "../../core/bullmq/stored-job.ts";
-import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { INTERNAL_QUEUE, NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
 import type { EncryptionKey } from "../../platform/config/encryption-keys.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
@@ -49,10 +49,17 @@ export async function diagnoseLosses(stores: QueueStores, queues: readonly strin
   return (await Promise.all(found)).flat();
 }
 
-/** The same for the queue of acts on many jobs, which no other check looks at. */
+/** The same for Holdfast's own queues, which no other check looks at. */
 export async function diagnoseLostActs(stores: QueueStores): Promise<Finding[]> {
-  const found = await diagnoseLoss(stores.of(INTERNAL_QUEUE));
-  return found.verdict === "ok" ? [] : [{ ...found, name: "what acts on many jobs have acknowledged" }];
+  const own = [
+    [INTERNAL_QUEUE, "acts on many jobs"],
+    [NOTICE_QUEUE, "notices"],
+  ] as const;
+  const found = own.map(async ([queue, what]) => ({
+    ...(await diagnoseLoss(stores.of(queue))),
+    name: `what ${what} have acknowledged`,
+  }));
+  return (await Promise.all(found)).filter(({ verdict }) => verdict !== "ok");
 }
 
 /** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */

@@ -4,6 +4,7 @@ import { doubtOperations } from "./doubts.ts";
 import { failureOperations } from "./failures.ts";
 import { guardedOperations } from "./guarded.ts";
 import { jobOperations } from "./jobs.ts";
+import { noticeOperations } from "./notices.ts";
 import { outboxOperations } from "./outbox.ts";
 import { queueOperations } from "./queues.ts";
 import { scheduleOperations } from "./schedules.ts";
@@ -21,5 +22,6 @@ export const operations = {
   ...serviceOperations,
   ...queueOperations,
   ...outboxOperations,
+  ...noticeOperations,
 };
 export type Operations = typeof operations;

@@ -14,6 +14,7 @@ import { addImportCommand } from "./commands/import.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommands } from "./commands/keys.ts";
+import { addNoticesCommands } from "./commands/notices.ts";
 import { addOnceCommand } from "./commands/once.ts";
 import { addOutboxCommands } from "./commands/outbox.ts";
 import { addOverviewCommand } from "./commands/overview.ts";
@@ -102,6 +103,7 @@ function program(): Command {
   addKeysCommands(holdfast);
   addQueuesCommands(holdfast);
   addOutboxCommands(holdfast);
+  addNoticesCommands(holdfast);
   addRedisCommands(holdfast);
   addDoctorCommand(holdfast);
   addCompletionCommand(holdfast);

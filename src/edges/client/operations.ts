@@ -233,6 +233,14 @@ export interface OperationCalls {
    * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`
    */
   discardRow(id: string, query?: Query<"discardRow">): Promise<Returned<"discardRow">>;
+  /** See who is told what. */
+  notices(limit?: Query<"notices">["limit"]): Promise<Returned<"notices">>;
+  /**
+   * Send a test to the receivers of notices.
+   * A worker delivers it, as each notice. Whether it got there says `GET /notices`.
+   * @throws HoldfastError `RECEIVER_NOT_FOUND`, `STORE_FULL`
+   */
+  testNotices(request: Body<"testNotices">): Promise<Returned<"testNotices">>;
 }
 
 export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
@@ -277,4 +285,6 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   releaseRow: { method: "POST", path: "/outbox/parked/:id/release" },
   releaseRows: { method: "POST", path: "/outbox/release", returns: "released" },
   discardRow: { method: "DELETE", path: "/outbox/parked/:id" },
+  notices: { method: "GET", path: "/notices", positional: ["limit"] },
+  testNotices: { method: "POST", path: "/notices/test", returns: "sent" },
 };

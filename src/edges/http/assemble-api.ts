@@ -7,7 +7,8 @@ import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
 import { openRunsElsewhere } from "../../desk/guarded/runs-elsewhere.ts";
 import { measureEffects } from "../../desk/job-metrics.ts";
-import { internalSubmitter, openOperator } from "../../desk/operator.ts";
+import { openNoticeWatch } from "../../desk/notices/watch-notices.ts";
+import { internalSubmitter, noticeSubmitter, openOperator } from "../../desk/operator.ts";
 import { openOverviewReader } from "../../desk/overview/read-overview.ts";
 import { openOverviewWatch } from "../../desk/overview/watch-overview.ts";
 import { measureRole } from "../../desk/role-metrics.ts";
@@ -45,6 +46,7 @@ export async function assembleApi(
   measureEffects(events, metrics, application.jobs.values());
   const configured = readSettings(env);
   const log = logger ?? createLogger(configured.HOLDFAST_LOG_LEVEL, "api");
+  const startNotices = openNoticeWatch(application, env);
   const path = await openSubmitPath(application, configured, features, {
     log,
     events,
@@ -58,11 +60,13 @@ export async function assembleApi(
   const audit = await startAudit(path.stores, application, settings, log);
   const overviews = openOverviewReader({ ...path, application, settings });
   const runs = openRunsElsewhere(path, settings, log);
+  const submitNotice = noticeSubmitter(path, settings);
   const operator = openOperator({
     application,
     stores: path.stores,
     settings,
     submitAct: internalSubmitter(path, settings),
+    submitNotice,
     submit: path.submitter.submit,
     submitOwn: path.submitter.submitOwn,
     runs,
@@ -84,7 +88,8 @@ export async function assembleApi(
     metrics,
   };
   const server = await createServer(used, isMounted);
-  const parts: readonly Running[] = [path, audit, subscribers, overview, runs];
+  const noticing = startNotices({ ...path, application, settings, submitOwn: submitNotice, log });
+  const parts: readonly Running[] = [path, audit, subscribers, overview, runs, ...noticing];
   return { server, path, settings, metrics, log, parts, openRequests };
 }
 

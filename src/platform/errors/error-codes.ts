@@ -32,6 +32,7 @@ export const errorCodes = {
   QUEUE_NOT_FOUND: final(404, "No such queue"),
   SCHEDULE_NOT_FOUND: final(404, "No such schedule"),
   SCHEDULE_DECLARED: final(409, "The application declares this schedule"),
+  RECEIVER_NOT_FOUND: final(404, "No such receiver of notices"),
   OUTBOX_NOT_FOUND: final(404, "There is no outbox"),
   OUTBOX_ROW_NOT_FOUND: final(404, "No such parked row"),
   ROUTE_NOT_FOUND: final(404, "No such resource"),

@@ -94,6 +94,7 @@ async function operator() {
     settings,
     runs: openRunsElsewhere(path, settings),
     submitAct: submitter.submit,
+    submitNotice: submitter.submitOwn,
     submit: submitter.submit,
     submitOwn: submitter.submitOwn,
   });

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import type { NoticeOperator, NoticesView, SentNotice } from "../../../desk/notices/notice-operator.ts";
+import { withOperator } from "../connections.ts";
+import { exitCode } from "../exit-code.ts";
+import { parseWhole } from "../option-values.ts";
+import { type Json, printError, printOutcome } from "../screen/output.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { listOf } from "../screen/table.ts";
+import { type Lines, linesOf, toned } from "../screen/text.ts";
+
+export function addNoticesCommands(program: Command): void {
+  const notices = program
+    .command("notices")
+    .description("see who is told what needs a person, and try whether it gets there");
+  addShowOptions(notices.command("list"))
+    .description("list who is told, what needs a person now, and what was sent")
+    .option("--limit <n>", "how many of those that were sent, 1 to 200", "20")
+    .action(list);
+  notices
+    .command("test")
+    .description("send a test to each receiver, as a worker delivers every notice, and wait for it")
+    .argument("[receiver]", "only this one")
+    .option("--json", "print one JSON object a line")
+    .action(test);
+}
+
+async function list({ limit, ...options }: ShowOptions & { readonly limit: string }): Promise<void> {
+  const most = parseWhole("--limit", limit, "a number from 1 to 200", 200);
+  await withOperator(({ notices }) =>
+    show({ read: () => notices.read(most), describe, json: (view) => [view] }, options),
+  );
+}
+
+function describe({ receivers, open, sent }: NoticesView): Lines {
+  const told = listOf<NoticesView["receivers"][number]>(
+    "nobody is told: declare notices in holdfast.config.ts",
+    [
+      ["receiver", ({ name }) => name],
+      ["by", ({ by }) => by],
+      ["of", ({ kinds }) => kinds.join(", ")],
+    ],
+  );
+  const now = listOf<NoticesView["open"][number]>("nothing needs a person now", [
+    ["since", ({ since }) => since],
+    ["told", ({ toldAt }) => toldAt ?? "not yet"],
+    ["what", ({ title }) => toned(title, "bad")],
+  ]);
+  return [...linesOf(told(receivers)), [""], ...linesOf(now(open)), [""], ...linesOf(describeSent(sent))];
+}
+
+const describeSent = listOf<SentNotice>("nothing was sent", [
+  ["noticed", ({ at }) => at],
+  ["to", ({ receiver }) => receiver],
+  [
+    "state",
+    ({ state }) => (state === "delivered" ? state : toned(state, state === "failed" ? "bad" : "warning")),
+  ],
+  ["tries", ({ attempts }) => attempts, 1],
+  ["what", ({ title }) => title],
+  ["why not", ({ error }) => error ?? ""],
+]);
+
+const WAIT_MAX_MS = 30_000;
+const LOOK_EVERY_MS = 200;
+
+async function test(receiver: string | undefined, options: Json): Promise<void> {
+  await withOperator(async ({ notices }) => {
+    const submitted = await notices.test(receiver);
+    const ids = new Set(submitted.map(({ id }) => id));
+    const results = await untilTried(notices, ids);
+    for (const result of results) printOutcome(options.json, result, resultText(result));
+    const others = ids.size - results.filter(({ state }) => state === "delivered").length;
+    if (others === 0) return;
+    process.exitCode = exitCode.failed;
+    printError(`${others} of ${ids.size} did not get it; what becomes of it: holdfast notices list`);
+  });
+}
+
+/** Until each was tried once: a worker goes on trying. */
+async function untilTried(notices: NoticeOperator, ids: ReadonlySet<string>): Promise<SentNotice[]> {
+  for (const end = performance.now() + WAIT_MAX_MS; ; ) {
+    const found = (await notices.read(200)).sent.filter(({ id }) => ids.has(id));
+    const isOver =
+      found.length === ids.size && found.every(({ state, attempts }) => state !== "waiting" || attempts > 0);
+    if (isOver || performance.now() > end) return found;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+function resultText({ receiver, state, attempts, error }: SentNotice): string {
+  if (state === "delivered") return `${receiver}: delivered`;
+  if (attempts === 0)
+    return `${receiver}: no worker has tried it within ${WAIT_MAX_MS / 1_000} s: does one run?`;
+  return `${receiver}: ${error ?? "not delivered"}`;
+}

@@ -1,0 +1,63 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import application, { doubted } from "../../support/fixtures/notices.config.ts";
+import { launch, START_MS, withProcesses } from "../../support/processes.ts";
+import { createRandom, type Random } from "../../support/random.ts";
+import { SECRET, startReceiver } from "../../support/receivers.ts";
+import { createService } from "../../support/service.ts";
+import { until } from "../../support/until.ts";
+
+const config = "test/support/fixtures/notices.config.ts";
+const LASTS_MS = 15_000;
+const seed = Math.floor(Math.random() * 2 ** 32);
+
+describe("three APIs, each killed repeatedly at random moments", () => {
+  it(`tell each doubt once: none missed, none twice (seed ${seed})`, withProcesses, async () => {
+    const receiver = await startReceiver();
+    const variables = { ON_CALL_URL: receiver.url, ON_CALL_SECRET: SECRET };
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const service = createService(application);
+    await service.startWorker();
+    const producer = await service.createProducer();
+    const env = { ...service.env, ...variables, HOLDFAST_CONFIG: config };
+    const random = createRandom(seed);
+    const deadline = Date.now() + LASTS_MS;
+
+    const [kills] = await Promise.all([
+      Promise.all(["a", "b", "c"].map((name) => dieAgainAndAgain(env, random.fork(name), deadline))),
+      ...doubted.map(async (job) => {
+        // Random moments are the point, so nothing is waited for.
+        await pause(random.between(0, LASTS_MS));
+        // On a busy machine the answer can be late: the same key is safe to send again.
+        await until("it is submitted", () =>
+          producer.submit(job, null, { idempotencyKey: job.type }).catch(() => undefined),
+        );
+      }),
+    ]);
+
+    const began = () => receiver.received.filter(({ stage }) => stage === "began");
+    await until("each is told", () => began().length >= doubted.length, START_MS);
+    expect(new Set(began().map(({ subject }) => subject))).toEqual(
+      new Set(doubted.map(({ queue }) => `queue ${queue}`)),
+    );
+    expect(receiver.received).toHaveLength(doubted.length);
+    expect(Math.min(...kills)).toBeGreaterThan(0);
+  });
+});
+
+/** Runs one API after another, the last one until the end of the test. @returns how many were killed */
+async function dieAgainAndAgain(
+  env: Parameters<typeof launch>[1],
+  random: Random,
+  deadline: number,
+): Promise<number> {
+  for (let kills = 0; ; kills += 1) {
+    const api = launch(["api"], env);
+    const lifeMs = random.between(2_500, 6_000);
+    if (Date.now() + lifeMs > deadline) return kills;
+    await pause(lifeMs);
+    api.kill("SIGKILL");
+    expect(await api.ended).toMatchObject({ code: null });
+  }
+}
