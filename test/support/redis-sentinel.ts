@@ -38,6 +38,8 @@ export interface SentinelSet {
 
 const NAME = "main";
 const OFTEN_MS = 300;
+/** One that was kept from looking for two seconds, on a busy machine, does nothing for so long; by default for half a minute. */
+const TILT_MS = 3_000;
 
 /** Starts all of it, and waits until the sentinels know each other and the replicas. */
 export async function startSentinelSet({
@@ -132,9 +134,8 @@ async function acquainted(clients: readonly Redis[], replicas: number): Promise<
 }
 
 async function lookEvery(clients: readonly Redis[], ms: number): Promise<void> {
-  await Promise.all(
-    clients.map((client) => client.call("SENTINEL", "DEBUG", "INFO-PERIOD", ms, "PUBLISH-PERIOD", OFTEN_MS)),
-  );
+  const settings = ["DEBUG", "INFO-PERIOD", ms, "PUBLISH-PERIOD", OFTEN_MS, "TILT-PERIOD", TILT_MS];
+  await Promise.all(clients.map((client) => client.call("SENTINEL", settings)));
 }
 
 function askAll(clients: readonly Redis[], command: string): Promise<unknown[]> {

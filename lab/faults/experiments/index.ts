@@ -47,6 +47,7 @@ import { databaseEffect } from "./45-database-effect.ts";
 import { severalActs } from "./46-several-acts.ts";
 import { splitReplicas } from "./47-split-replicas.ts";
 import { sleepers } from "./51-sleepers.ts";
+import { replacedNodes } from "./52-replaced-nodes.ts";
 
 /** All experiments, in order of their numbers. */
 export const experiments: readonly Experiment[] = [
@@ -98,4 +99,5 @@ export const experiments: readonly Experiment[] = [
   severalActs,
   splitReplicas,
   sleepers,
+  replacedNodes,
 ];

@@ -394,6 +394,13 @@ export const withoutVersions = mutation("end of a schedule's version", [
   "",
 ]);
 
+/** A connection to a cluster begins with the nodes of the process's start. */
+export const withoutNodeRenewal = mutation("renewal of known nodes", [
+  "platform/redis/cluster/known-nodes.js",
+  'Object.defineProperty(cluster, "startupNodes", { get: () => nodes.all });',
+  "",
+]);
+
 /** A database effect's row is committed after its work, not with it. */
 export const withoutOneTransaction = mutation("one transaction for key and work", [
   "postgres/database-effect.js",

@@ -88,7 +88,7 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const { flowControl = isFlowControlOn() } = options;
   const installation = install(options.mutation, flowControl);
   const store = options.servers
-    ? severalServers(options.servers.url)
+    ? severalServers(options.servers)
     : await startStore(options, join(directory, "store"));
   const outages = createOutages(store);
   const proxy = options.proxied ? await startProxy(store.port) : undefined;
@@ -153,10 +153,15 @@ async function startStore(options: TestbedOptions, usualDirectory: string): Prom
   return await startRedisServer({ directory, args: options.store ?? [], env: options.storeEnv ?? {} });
 }
 
-/** What stands in place of one server cannot be killed as one. */
-function severalServers(url: string): RedisServer {
+/** What stands in place of one server cannot be killed as one. Its address may change: the roles keep the first one. */
+function severalServers(servers: Pick<RedisServer, "url">): RedisServer {
   const refuse = () => Promise.reject(new Error("These are several servers"));
-  return { url, host: "", port: 0, pid: 0, kill: refuse, restart: refuse, stop: async () => {} };
+  return {
+    get url() {
+      return servers.url;
+    },
+    ...{ host: "", port: 0, pid: 0, kill: refuse, restart: refuse, stop: async () => {} },
+  };
 }
 
 function environment(directory: string, concurrency = 8): NodeJS.ProcessEnv {
