@@ -50,6 +50,25 @@ export class GuardLedgers {
     });
   }
 
+  /**
+   * Reads the result of an effect that is done with this content. One read, which any number of later calls need alone (row `guard-replay`):
+   * what is done stays so, whatever Redis has lost since.
+   *
+   * @returns JSON, null where none is kept; undefined for an effect that is not done, has other content, or cannot be read
+   */
+  async readDone(
+    effect: StoredEffect,
+    fingerprint: string,
+  ): Promise<{ readonly json: string | null } | undefined> {
+    const { dedupKey, name } = effect;
+    const { client, keys } = this.store;
+    const fields = [`e:${name}`, `r:${name}`, "content"] as const;
+    const read = client.hmget(keys.ledger(dedupKey), ...fields).catch(() => []);
+    const [entry, result, content] = await read;
+    if (entry == null || content !== fingerprint || !isDone(entry)) return undefined;
+    return { json: result == null ? null : decryptEffectText(this.store, effect, "result", result) };
+  }
+
   /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED` */
   async reserve(
     effect: StoredEffect,
@@ -103,6 +122,12 @@ export class GuardLedgers {
   hasRunsLeft(): boolean {
     return this.all().some(({ unreported, runsLeft }) => unreported.size + runsLeft.size > 0);
   }
+}
+
+function isDone(entry: string): boolean {
+  // As commit.lua writes it.
+  if (entry.startsWith('{"state":"done"')) return true;
+  return (JSON.parse(entry) as { readonly state: string }).state === "done";
 }
 
 async function reserveAll(

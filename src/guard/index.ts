@@ -25,4 +25,12 @@ export {
   type OnceOptions,
 } from "./guard.ts";
 export { type BullmqJob, type GuardedJob, guardJob, type JobCall } from "./guard-job.ts";
+export {
+  effectOf,
+  guardTools,
+  type Tool,
+  type ToolNotice,
+  type ToolsOptions,
+  toolKey,
+} from "./guard-tools.ts";
 export type { ForeignConnection } from "./redis-url-of.ts";

@@ -9,7 +9,7 @@ import {
   keyOf,
 } from "../core/effect/effect-run.ts";
 import type { Events } from "../core/events.ts";
-import { dedupKeyOf } from "../core/job/dedup-key.ts";
+import { dedupKeyOf, effectKeyOf } from "../core/job/dedup-key.ts";
 import type { EffectCall } from "../core/job/effect.ts";
 import { callId } from "../core/job/job-id.ts";
 import { fingerprintOf } from "../core/submit/fingerprint.ts";
@@ -61,6 +61,9 @@ export async function runCall(
   const place = placeOf(dedupKey);
   const fingerprint = fingerprintOf(await tools.secretOf(place), dedupKey, call.content);
   const named = { type, dedupKey, id: callId(place, dedupKey), fingerprint, ledgers: tools.ledgersOf(place) };
+  const done = await named.ledgers.readDone({ dedupKey, name: effect.name }, fingerprint);
+  if (done !== undefined)
+    return storedResult(effect, call.options, effectKeyOf(dedupKey, effect.name), done.json);
   for (let pauseMs = ASK_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, ASK_MAX_MS)) {
     try {
       return await new CallRun(tools, effect, call, named, run).result();
@@ -69,6 +72,20 @@ export async function runCall(
       if (!(error instanceof EffectBusyError) || leftMs <= 0) throw error;
       await sleep(Math.min(pauseMs, leftMs, error.retryAfterMs ?? pauseMs));
     }
+  }
+}
+
+function storedResult(
+  effect: GuardedEffect,
+  { assumedResult }: EffectOptionsInUse,
+  key: string,
+  json: string | null,
+): unknown {
+  try {
+    return checked(effect, json === null ? assumedResult?.({ key }) : JSON.parse(json));
+  } catch (error) {
+    leavesEffect(error, key);
+    throw error;
   }
 }
 
@@ -83,7 +100,7 @@ interface NamedCall {
 /** One try of a call. Its lease is its reservation's deadline: no lock, and nothing takes over. */
 class CallRun implements AttemptEnd {
   readonly #effect: EffectRun;
-  readonly #schema: Schema | undefined;
+  readonly #guarded: GuardedEffect;
   readonly #named: NamedCall;
   #hasBegun = false;
   #committed: Promise<void> | undefined;
@@ -91,17 +108,18 @@ class CallRun implements AttemptEnd {
 
   constructor(
     { rememberMs, events, log }: CallTools,
-    { name, declaration, result, rememberMs: ownMs = rememberMs }: GuardedEffect,
+    guarded: GuardedEffect,
     { options, key, by, about }: CheckedCall,
     named: NamedCall,
     run: (call: EffectCall) => Promise<unknown>,
   ) {
+    const { name, declaration, result, rememberMs: ownMs = rememberMs } = guarded;
     const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
     const reserved = { id: named.id, fingerprint: named.fingerprint, rememberMs: ownMs, key, by, about };
     const ledger = new GuardedLedger(named.ledgers, named.dedupKey, reserved, lease);
     const job = { id: named.id, type: named.type, lockToken: "", delivery: 0, lease };
     const attempt = { job, ledger, abort: lease, log: () => log, scrub: (text: string) => text, events };
-    this.#schema = result;
+    this.#guarded = guarded;
     this.#named = named;
     this.#effect = {
       id: name,
@@ -123,7 +141,7 @@ class CallRun implements AttemptEnd {
       const result = await actOnce(this.#effect);
       await this.#committed;
       if (this.#blocked !== undefined) throw this.#blocked;
-      return this.#checked(result);
+      return checked(this.#guarded, result);
     } catch (error) {
       const fault = await this.#faultOf(error);
       leavesEffect(fault, keyOf(this.#effect));
@@ -163,15 +181,15 @@ class CallRun implements AttemptEnd {
     const advice = `resolve it with \`holdfast doubts resolve ${id} ${name}\``;
     return new InDoubtError(`${message}; ${advice}`, { cause, retryable: cause.retryable, doubt });
   }
+}
 
-  /** Stored results come from processes of other versions, and from people. */
-  #checked(result: unknown): unknown {
-    if (this.#schema === undefined) return result;
-    const { issues } = check(this.#schema, result);
-    if (issues === undefined) return result;
-    const message = `Effect "${this.#effect.id}" is done, and what is kept of its result does not match its schema`;
-    throw new HoldfastError("RESULT_INVALID", message, { issues: schemaIssues(issues) });
-  }
+/** Stored results come from processes of other versions, and from people. */
+function checked({ name, result: schema }: GuardedEffect, result: unknown): unknown {
+  if (schema === undefined) return result;
+  const { issues } = check(schema, result);
+  if (issues === undefined) return result;
+  const message = `Effect "${name}" is done, and what is kept of its result does not match its schema`;
+  throw new HoldfastError("RESULT_INVALID", message, { issues: schemaIssues(issues) });
 }
 
 /** What the schema makes of a result. The effect is done whatever that is: one that does not fit is found when it is read. */

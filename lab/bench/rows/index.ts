@@ -1,5 +1,6 @@
 import type { Form, Row } from "../lib/row.ts";
 import { growthRows } from "./growth.ts";
+import { guardRows } from "./guard.ts";
 import { importRows } from "./import.ts";
 import { memoryRows } from "./memory.ts";
 import { otherRows } from "./others.ts";
@@ -15,6 +16,7 @@ export function rowsOf(form: Form): Row[] {
     submitRows,
     statusRows,
     workRows,
+    guardRows,
     startRows,
     importRows,
     memoryRows,

@@ -31,3 +31,6 @@ export const payload = {
   name: "Anoop",
   message: "Congratulations! Your background job system is live.",
 };
+
+/** The key that a guard's contestant has done when it opens; its `status` is a later call of it. */
+export const REPLAYED = "replayed";

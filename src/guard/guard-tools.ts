@@ -1,0 +1,144 @@
+import { hash } from "node:crypto";
+import type { EffectCall, Policies } from "../core/job/effect.ts";
+import { InDoubtError } from "../evidence/attempt-errors.ts";
+import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { canonicalJson } from "../platform/lib/canonical-json.ts";
+import type { GuardedEffect } from "./define-effect.ts";
+import { EffectBusyError, type Guard, type OnceOptions } from "./guard.ts";
+
+type Policy = Policies[string];
+
+/** A tool as the AI SDK has it, and anything else with such a function. */
+export interface Tool {
+  // Parameters of tools are contravariant: only `never` fits them all.
+  execute?: ((input: never, options: never) => unknown) | undefined;
+}
+
+export interface ToolsOptions<Name extends string> {
+  /** Of the runtime: the conversation, the workflow's run. The same when the run is taken up again after a crash; never the model's. */
+  readonly run: string;
+  /** Which tools act, and the effect that each is. Other tools stay as they are. */
+  readonly effects: Readonly<Partial<Record<Name, GuardedEffect<unknown, unknown, "hold" | "repeat">>>>;
+  /**
+   * Distinguishes calls of one tool with equal arguments that are meant to act more than once in a run. From the runtime, never from what
+   * the model wrote.
+   *
+   * @default none: equal calls act once in a run
+   */
+  readonly occurrence?: ((tool: Name, input: unknown) => string | undefined) | undefined;
+  /** Whom the model sends people to while an effect is in doubt. @default "an operator" */
+  readonly ask?: string;
+  /** Who asks, shown with a doubt. @default none */
+  readonly by?: string;
+}
+
+/** What the model gets instead of a result. */
+export interface ToolNotice {
+  readonly status: "in_doubt" | "in_progress" | "done_without_result";
+  readonly message: string;
+  /** Resolves it: `holdfast doubts resolve ID EFFECT`. */
+  readonly doubt?: string;
+}
+
+const calls = new WeakMap<object, EffectCall>();
+
+/** What a guarded tool's function passes downstream. @param options its second argument */
+export function effectOf(options: object): EffectCall {
+  const call = calls.get(options);
+  if (call === undefined)
+    throw new HoldfastError("USAGE", "effectOf: expected the options of a guarded tool");
+  return call;
+}
+
+/**
+ * The key of a tool's call: the same for the same run, tool, occurrence and arguments, in whatever order their members are.
+ *
+ * @throws HoldfastError `INVALID_REQUEST` for arguments that JSON cannot hold
+ */
+export function toolKey(call: {
+  readonly run: string;
+  readonly tool: string;
+  readonly input: unknown;
+  readonly occurrence?: string | undefined;
+}): string {
+  const { run, tool, input, occurrence = "" } = call;
+  const json = canonicalJson([run, tool, occurrence, input ?? null]);
+  if (json.kind === "refused")
+    throw new HoldfastError("INVALID_REQUEST", `Tool "${tool}": its arguments are not JSON`, {
+      issues: json.issues,
+    });
+  return `tool ${hash("sha256", json.text, "base64url")}`;
+}
+
+/**
+ * Guards an agent's tools: each acts at most once for its arguments in a run, however often a model calls it, and whatever dies in between. A
+ * doubt reaches the model as a result that says not to try again.
+ *
+ * @example tools: guardTools(guard, { charge, lookUp }, { run: conversation.id, effects: { charge: chargeEffect } })
+ */
+export function guardTools<Tools extends Readonly<Record<string, Tool>>>(
+  guard: Pick<Guard, "once">,
+  tools: Tools,
+  options: ToolsOptions<Extract<keyof Tools, string>>,
+): Tools {
+  const guarded = Object.entries(tools).map(([key, tool]) => {
+    const name = key as Extract<keyof Tools, string>;
+    const effect = options.effects[name];
+    if (effect === undefined || tool.execute === undefined) return [name, tool];
+    return [name, { ...tool, execute: executeOnce(guard, name, tool, effect, options) }];
+  });
+  return Object.fromEntries(guarded) as Tools;
+}
+
+function executeOnce<Name extends string>(
+  guard: Pick<Guard, "once">,
+  name: Name,
+  tool: Tool,
+  effect: GuardedEffect<unknown, unknown, "hold" | "repeat">,
+  { run, occurrence, ask = "an operator", by }: ToolsOptions<Name>,
+) {
+  return async (input: unknown, given: { readonly abortSignal?: AbortSignal } = {}): Promise<unknown> => {
+    const key = toolKey({ run, tool: name, input, occurrence: occurrence?.(name, input) });
+    const about = `tool ${name} of run ${run}`.slice(0, 500);
+    const once = { key, about, ...(by !== undefined && { by }) } as OnceOptions<unknown, Policy>;
+    try {
+      return await guard.once(effect, once, async (call) => {
+        const { abortSignal = call.signal } = given;
+        const options = { ...given, abortSignal: AbortSignal.any([abortSignal, call.signal]) };
+        calls.set(options, call);
+        return await lastOf(await tool.execute?.(input as never, options as never));
+      });
+    } catch (error) {
+      const notice = noticeOf(error, name, ask);
+      if (notice === undefined) throw error;
+      return notice;
+    }
+  };
+}
+
+/** What a tool yields before its result is only for people who watch. */
+async function lastOf(result: unknown): Promise<unknown> {
+  if (typeof result !== "object" || result === null || !(Symbol.asyncIterator in result)) return result;
+  let last: unknown;
+  for await (const one of result as AsyncIterable<unknown>) last = one;
+  return last;
+}
+
+/** A model tries again what ends with an error. */
+function noticeOf(error: unknown, tool: string, ask: string): ToolNotice | undefined {
+  const again = "Do not call this tool again for this, and do not do the same in another way.";
+  if (error instanceof InDoubtError) {
+    const doubt = error.doubt?.id;
+    const about = doubt === undefined ? "" : ` about ${doubt}`;
+    const message = `Nobody can know whether ${tool} has happened. ${again} Tell the user that it is not known, and to ask ${ask}${about}.`;
+    return { status: "in_doubt", message, ...(doubt !== undefined && { doubt }) };
+  }
+  if (error instanceof EffectBusyError)
+    return { status: "in_progress", message: `${tool} is under way in another process. ${again}` };
+  if (error instanceof HoldfastError && error.code === "RESULT_INVALID")
+    return {
+      status: "done_without_result",
+      message: `${tool} has happened; its result is not known. ${again}`,
+    };
+  return undefined;
+}
