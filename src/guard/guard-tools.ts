@@ -15,7 +15,7 @@ export interface Tool {
 }
 
 export interface ToolsOptions<Name extends string> {
-  /** Of the runtime: the conversation, the workflow's run. The same when the run is taken up again after a crash; never the model's. */
+  /** Of the runtime: the conversation, the workflow's run. The same when the run is resumed after a crash; never the model's. */
   readonly run: string;
   /** Which tools act, and the effect that each is. Other tools stay as they are. */
   readonly effects: Readonly<Partial<Record<Name, GuardedEffect<unknown, unknown, "hold" | "repeat">>>>;

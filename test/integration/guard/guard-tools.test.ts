@@ -147,7 +147,7 @@ describe("a guarded tool of an agent", () => {
 });
 
 describe("an agent that is killed while its tool acts", withProcesses, () => {
-  it("tells the model so when it is taken up again, and goes on once that is resolved", async () => {
+  it("tells the model so when it is resumed, and goes on once that is resolved", async () => {
     let acts = 0;
     const server = createServer(() => void acts++).listen(0, "127.0.0.1");
     onTestFinished(() => void server.close().closeAllConnections());

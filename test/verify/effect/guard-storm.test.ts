@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createOperator, defineConfig } from "holdfast";
+import { startApi } from "holdfast/server";
 import { Redis } from "ioredis";
 import { expect, inject, it, onTestFinished } from "vitest";
 import { withProcesses } from "../../support/processes.ts";
@@ -13,8 +14,11 @@ import { testEnvironment } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../support/fixtures/guarded-storm.ts", import.meta.url));
+const OVER_HTTP = fileURLToPath(new URL("../../support/fixtures/guarded_storm.py", import.meta.url));
+/** Those of a guard, and beside them two in Python over HTTP. */
 const PROCESSES = 4;
-const STRIKES = 10;
+const PYTHONS = 2;
+const STRIKES = 12;
 
 /** Processes at the same keys, which are killed and paused, and whose Redis is killed. @returns how often each key acted, and what calls got */
 async function storm(how: "guard" | "by hand") {
@@ -24,21 +28,35 @@ async function storm(how: "guard" | "by hand") {
   const env = testEnvironment({ REDIS_URL: server.url });
   const answers = new Map<string, Set<string>>();
   const alive = new Set<ChildProcess>();
-  const start = async () => {
-    const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, how, run], {
+  const did = new Set<string>();
+  const api = await startApi(defineConfig({ jobs: [] }), env);
+  onTestFinished(() => api.stop());
+  const downstream = new URL(inject("redisUrl"));
+  const commands = {
+    typescript: [process.execPath, "--import", "tsx", PROGRAM, how, run],
+    python: ["python3", OVER_HTTP, api.url, run, downstream.hostname, downstream.port],
+  };
+  const kinds = new Map<ChildProcess, keyof typeof commands>();
+  const start = async (kind: keyof typeof commands) => {
+    const [command = "", ...args] = commands[kind];
+    const child = spawn(command, args, {
       env: { ...process.env, ...env, DOWNSTREAM_URL: inject("redisUrl") },
       stdio: ["ignore", "pipe", "inherit"],
     });
+    kinds.set(child, kind);
     onTestFinished(() => void child.kill("SIGKILL"));
     const lines = createInterface({ input: child.stdout });
     lines.on("line", (line) => {
       const [key = "", answer = ""] = line.split(" ");
+      if (answer === "1") did.add(kind);
       answers.set(key, (answers.get(key) ?? new Set()).add(answer));
     });
     await once(lines, "line");
     alive.add(child);
   };
-  await Promise.all(Array.from({ length: PROCESSES }, start));
+  const starting = Array.from({ length: PROCESSES }, () => start("typescript"));
+  if (how === "guard") starting.push(...Array.from({ length: PYTHONS }, () => start("python")));
+  await Promise.all(starting);
   for (let strike = 0; strike < STRIKES; strike += 1) {
     const victim = [...alive][strike % alive.size];
     if (victim === undefined) throw new Error("no process is left");
@@ -47,7 +65,7 @@ async function storm(how: "guard" | "by hand") {
     else if (strike % 3 === 0) {
       victim.kill("SIGKILL");
       alive.delete(victim);
-      await start();
+      await start(kinds.get(victim) ?? "typescript");
     } else {
       victim.kill("SIGSTOP");
       await sleep(2_000);
@@ -62,15 +80,16 @@ async function storm(how: "guard" | "by hand") {
   const counts = await Promise.all(names.map((name) => redis.get(name)));
   const acts = new Map(names.map((name, at) => [name.slice(prefix.length), Number(counts[at])]));
   redis.disconnect();
-  return { env, answers, acts, most: Math.max(...acts.values()) };
+  return { env, answers, did, acts, most: Math.max(...acts.values()) };
 }
 
 it(
   "a storm of kills and pauses repeats no guarded effect, and every key is done or in doubt",
   withProcesses,
   async () => {
-    const { env, answers, acts, most } = await storm("guard");
+    const { env, answers, did, acts, most } = await storm("guard");
     expect(most).toBe(1);
+    expect(did).toEqual(new Set(["typescript", "python"]));
 
     const operator = await createOperator(defineConfig({ jobs: [] }), env);
     onTestFinished(() => operator.stop());
