@@ -27,6 +27,8 @@ function project(name: string, include: string[], { isolate = false, without = [
       setupFiles: "test/support/clean-process.ts",
       // Importing everything takes a second of a processor, and a new process for each file would do it again.
       isolate,
+      // The summary of a run has one line for each failure: it says what was found.
+      chaiConfig: { truncateThreshold: 2_000 },
       testTimeout: 120_000,
       hookTimeout: 120_000,
     },

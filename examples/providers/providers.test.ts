@@ -59,7 +59,11 @@ async function outcomeOf(handler: JobHandler, job: JobContract, payload: object,
   const [producer] = await Promise.all([service.createProducer(), service.startWorker()]);
   const { id } = await producer.submit(job, payload as never, { idempotencyKey: "one" });
   const { state, error, effects } = await untilState(producer, id, "completed", "failed");
-  return { state, code: error?.code, effect: effects[0]?.state };
+  const [effect] = effects;
+  return {
+    outcome: { state, code: error?.code, effect: effect?.state },
+    why: JSON.stringify({ error, effect }),
+  };
 }
 
 const done = { state: "completed", code: undefined, effect: "done" };
@@ -221,7 +225,8 @@ describe.concurrent.each(examples)("the example of $name, with its real library"
     ["acts and is cut off", ends.cutOff],
   ])("acts once if its provider's fault is: %s", async ([fault, end], context) => {
     const { url, keys } = await startProvider(api, fault, context);
-    expect(await outcomeOf(handlerAt(url), job, payload, context)).toEqual(end);
+    const { outcome, why } = await outcomeOf(handlerAt(url), job, payload, context);
+    expect(outcome, why).toEqual(end);
     expect(keys).toHaveLength(1);
   });
 });
@@ -241,9 +246,9 @@ describe.concurrent("the example of a mail server, with nodemailer", () => {
   ])("%s", async ([, script, end], context) => {
     await using server = await startScriptedSmtp(script);
     const payload = { to: "ann@example.com", link: "https://shop.example/invite" };
-    expect(await outcomeOf(inviteUserHandler(openMail(server.url)), inviteUser, payload, context)).toEqual(
-      end,
-    );
+    const handler = inviteUserHandler(openMail(server.url));
+    const { outcome, why } = await outcomeOf(handler, inviteUser, payload, context);
+    expect(outcome, why).toEqual(end);
     expect(server.received.filter((mail) => mail !== "")).toHaveLength(1);
   });
 });
