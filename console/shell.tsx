@@ -4,7 +4,7 @@ import { useLocation, useSearch } from "wouter";
 import { Keys } from "./keys.tsx";
 import { outboxQuery } from "./outbox/queries.ts";
 import { useHasWindow } from "./parts/dialog.tsx";
-import { count, counted, timeOfDay } from "./parts/format.ts";
+import { count, counted, timeOfDay, viewersZone } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
 import type { Place } from "./search/palette.tsx";
 import { SearchBox } from "./search/search-box.tsx";
@@ -138,7 +138,8 @@ function AwayNote() {
         <p>
           <b>
             {away === "API" ? "The API" : "Redis"}{" "}
-            {overview === null ? "is away" : `has been away since ${timeOfDay(overview.at)}`}.
+            {overview === null ? "is away" : `has been away since ${timeOfDay(overview.at)} ${viewersZone()}`}
+            .
           </b>{" "}
           {awayTexts[away]} {overview !== null && "What you see are the last known values."}
         </p>

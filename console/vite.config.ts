@@ -15,6 +15,8 @@ export default defineConfig({
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1_000,
     license: { fileName: "licenses.md" },
+    // The licence of the icons is one.
+    rolldownOptions: { output: { comments: { legal: true } } },
   },
 });
 

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import { evidenceText, hintText } from "../../src/evidence/outgoing/outgoing-text.ts";
+import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
 import type { AuditRow } from "../acts/queries.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
@@ -198,7 +198,7 @@ function Why({ row: { reason, evidence, hint } }: { readonly row: DoubtRow }) {
     <span className="two-lines">
       <Text of={reason} />
       <span className="quiet">
-        <Text of={`what it sent: ${evidenceText(evidence)}${hint ? ` (${hintText(hint)})` : ""}`} />
+        <Text of={`${verdictFirst(evidence)}${hint ? ` (${hintText(hint)})` : ""}`} />
       </span>
     </span>
   );

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
-import { evidenceText, hintText } from "../../src/evidence/outgoing/outgoing-text.ts";
+import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
@@ -107,7 +107,7 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       </dd>
       <dt>What it sent</dt>
       <dd>
-        <Text of={evidenceText(evidence)} />
+        <Text of={verdictFirst(evidence)} />
       </dd>
       {hint && (
         <>

@@ -18,13 +18,14 @@ import {
   type Groups,
   groupPath,
   IN_DOUBT,
+  isOfCancelled,
   planFor,
   planForAll,
 } from "./groups.ts";
 import { countOf } from "./retry.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
 
-/** Failures by type and reason, most frequent first. */
+/** Failures by type and reason, the latest first. */
 export function GroupList() {
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
@@ -36,7 +37,8 @@ export function GroupList() {
 }
 
 function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt: number }) {
-  const { groups, scanned, isComplete } = data;
+  const { scanned, isComplete } = data;
+  const groups = data.groups.toSorted(byLatest);
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const retry = useRetryDialog();
   const mayRetry = useMay("operate");
@@ -47,8 +49,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
     <>
       <div className="list-head">
         <p role="status">
-          {counted(scanned, "failed job")} for {counted(groups.length, "reason")}
-          {!isComplete && "; there are more"}, as of {timeOfDay(updatedAt)}
+          {aboutFailures(groups, scanned, isComplete)}, as of {timeOfDay(updatedAt)}
         </p>
         {mayRetry && (
           <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
@@ -67,6 +68,20 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
       />
     </>
   );
+}
+
+/** Those that were cancelled come last: nobody has to look at them. */
+function byLatest(one: Group, other: Group): number {
+  const order = Number(isOfCancelled(one)) - Number(isOfCancelled(other));
+  return order || other.lastAt.localeCompare(one.lastAt);
+}
+
+function aboutFailures(groups: readonly Group[], scanned: number, isComplete: boolean): string {
+  const cancelled = groups.filter(isOfCancelled).reduce((total, group) => total + group.count, 0);
+  const reasons = groups.length - groups.filter(isOfCancelled).length;
+  const failed = counted(Math.max(0, scanned - cancelled), "failed job");
+  const besides = cancelled > 0 ? `; ${count(cancelled)} cancelled besides` : "";
+  return `${isComplete ? "" : "At least "}${failed} for ${counted(reasons, "reason")}${besides}`;
 }
 
 const groupLook: LongTableLook<Group> = {
@@ -119,11 +134,13 @@ const groupLook: LongTableLook<Group> = {
 
 function Reason({ group }: { readonly group: Group }) {
   return (
-    <span className="two-lines">
+    <span className={isOfCancelled(group) ? "two-lines cancelled" : "two-lines"}>
       <To to={groupPath(group)}>
         <Text of={group.messagePattern ?? group.message} />
       </To>
-      <span className="code quiet">{visible(group.code)}</span>
+      <span className="code quiet">
+        {isOfCancelled(group) ? "cancelled, not failed" : visible(group.code)}
+      </span>
     </span>
   );
 }

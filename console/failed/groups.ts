@@ -1,4 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
+import { CANCELLED } from "../parts/mark.tsx";
 import type { FailureGroup, JobsQuery } from "../service/answers.ts";
 import { query, service } from "../service/call.ts";
 import type { RetryPart, RetryPlan } from "./retry.ts";
@@ -11,8 +12,6 @@ export type Reason = Pick<FailureGroup, "type" | "code" | "messagePattern">;
 
 /** Retrying does not help these jobs; resolving the doubt does. */
 export const IN_DOUBT = "EFFECT_IN_DOUBT";
-/** Somebody stopped these jobs on purpose: they are retried only if chosen. */
-const CANCELLED = "CANCELLED";
 
 export interface Groups {
   readonly groups: readonly Group[];
@@ -50,9 +49,14 @@ export function planFor(groups: readonly Group[], isComplete: boolean): RetryPla
   };
 }
 
+/** Somebody stopped these jobs on purpose: they are no failures, and retried only if chosen. */
+export function isOfCancelled({ code }: Group): boolean {
+  return code === CANCELLED;
+}
+
 /** All failed jobs, except cancelled ones and jobs in doubt. */
 export function planForAll(groups: readonly Group[], isComplete: boolean): RetryPlan {
-  const failed = groups.filter(({ code }) => code !== CANCELLED);
+  const failed = groups.filter((group) => !isOfCancelled(group));
   const { parts: lines, ...plan } = planFor(failed, isComplete);
   const count = lines.reduce((total, line) => total + line.count, 0);
   // One act leaves the others alone by itself.

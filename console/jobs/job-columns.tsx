@@ -1,7 +1,7 @@
 import { duration } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import type { LongColumn, LongTableLook } from "../parts/long-table.tsx";
-import { Mark } from "../parts/mark.tsx";
+import { isCancelled, Mark, StateMark } from "../parts/mark.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { ListedJob } from "../service/answers.ts";
 
@@ -20,7 +20,7 @@ const key: LongColumn<ListedJob> = {
 const columns: readonly LongColumn<ListedJob>[] = [
   key,
   { id: "type", title: "Type", width: "1fr", minWidth: 110, cell: ({ type }) => <Text of={type} /> },
-  { id: "state", title: "State", width: 110, cell: ({ state }) => <Mark of={state} /> },
+  { id: "state", title: "State", width: 150, cell: (job) => <StateMark job={job} /> },
   {
     id: "submitted",
     title: "Submitted",
@@ -39,7 +39,7 @@ export const jobLook: LongTableLook<ListedJob> = {
     <div className="card">
       <div className="card-line">
         {key.cell(job)}
-        <Mark of={job.state} />
+        <StateMark job={job} />
       </div>
       <div className="card-line quiet">
         <Text of={job.type} />
@@ -84,10 +84,16 @@ function runTime({ startedAt, finishedAt }: ListedJob): string {
 }
 
 /** The most important thing about a job, in one line. */
-function note({ error, nextAttemptAt, state, progress, effects, held }: ListedJob) {
+function note(job: ListedJob) {
+  const { error, nextAttemptAt, state, progress, effects, held } = job;
   if (effects.some((effect) => effect.state === "in-doubt"))
     return <Mark of="in-doubt" text="effect in doubt" />;
-  if (error !== null) return <Text of={error.message} />;
+  if (error !== null)
+    return (
+      <span className={isCancelled(job) ? "quiet" : ""}>
+        <Text of={error.message} />
+      </span>
+    );
   if (held !== undefined) return <span className="quiet">held behind {held.behind} of its key</span>;
   if (nextAttemptAt !== null && state === "delayed") {
     return (

@@ -19,6 +19,13 @@ const states: readonly JobState[] = [
   "failed",
 ];
 
+/** Where people have another word than BullMQ. */
+const stateWords: Readonly<Record<string, string>> = {
+  prioritized: "waiting (prioritized)",
+  "waiting-children": "waiting for children",
+  active: "running (active)",
+};
+
 interface Props {
   readonly filter: JobFilter;
   readonly onChange: (changes: Partial<JobFilter>) => void;
@@ -37,7 +44,13 @@ export function JobFilters({ filter, onChange }: Props) {
         known={types.data?.map(({ type }) => type) ?? []}
         onChange={(type) => onChange({ type })}
       />
-      <Pick label="State" value={filter.state} known={states} onChange={(state) => onChange({ state })} />
+      <Pick
+        label="State"
+        value={filter.state}
+        known={states}
+        wordFor={(state) => stateWords[state]}
+        onChange={(state) => onChange({ state })}
+      />
       <Span filter={filter} onChange={onChange} />
       <More filter={filter} onChange={onChange} queues={types.data?.map(({ queue }) => queue) ?? []} />
     </search>

@@ -4,7 +4,7 @@ import { Copy } from "../parts/copy.tsx";
 import { count, counted, prettyJson } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
-import { Mark } from "../parts/mark.tsx";
+import { isCancelled, StateMark } from "../parts/mark.tsx";
 import { Page, Section } from "../parts/page.tsx";
 import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
@@ -84,7 +84,7 @@ function Job({ job }: { readonly job: JobDetail }) {
         <div>
           <dt>State</dt>
           <dd>
-            <Mark of={state} />
+            <StateMark job={job} />
           </dd>
         </div>
         <div>
@@ -127,7 +127,9 @@ function Job({ job }: { readonly job: JobDetail }) {
         <Family job={job} />
         <Again job={job} />
       </dl>
-      {error !== null && <JobError error={error} trace={job.attempts.at(-1)?.stack ?? null} />}
+      {error !== null && (
+        <JobError error={error} isCancelled={isCancelled(job)} trace={job.attempts.at(-1)?.stack ?? null} />
+      )}
       <Section title="Life" className="life">
         <JobSpans job={job} />
         <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
@@ -148,7 +150,7 @@ function Job({ job }: { readonly job: JobDetail }) {
           {state === "completed" ? (
             <Json value={result} label="Result" />
           ) : (
-            <Empty title={state === "failed" && !isInDoubt ? "None: it failed." : "None yet."} />
+            <Empty title={noResult(job, isInDoubt)} />
           )}
         </Section>
         <Section title="Log" aside={logs.length > 0 ? `${logs.length} kept` : undefined}>
@@ -157,6 +159,11 @@ function Job({ job }: { readonly job: JobDetail }) {
       </div>
     </div>
   );
+}
+
+function noResult(job: JobDetail, isInDoubt: boolean): string {
+  if (job.state !== "failed" || isInDoubt) return "None yet.";
+  return isCancelled(job) ? "None: it was cancelled." : "None: it failed.";
 }
 
 function TraceLink({ job: { traceId, traceUrl } }: { readonly job: JobDetail }) {
@@ -204,14 +211,18 @@ function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
 
 interface ErrorProps {
   readonly error: NonNullable<JobDetail["error"]>;
+  readonly isCancelled: boolean;
   /** Of the latest failed attempt. */
   readonly trace: string | null;
 }
 
 /** The error, and beside it what caused it and where. */
-function JobError({ error: { code, message, retryable }, trace }: ErrorProps) {
+function JobError({ error: { code, message, retryable }, isCancelled: isCalm, trace }: ErrorProps) {
   return (
-    <section className="problem job-error" aria-label="Error">
+    <section
+      className={`problem job-error ${isCalm ? "calm" : ""}`}
+      aria-label={isCalm ? "Cancelled" : "Error"}
+    >
       <div>
         <p className="problem-title">
           <Text of={message} />
@@ -219,7 +230,7 @@ function JobError({ error: { code, message, retryable }, trace }: ErrorProps) {
         <p>
           <span className="code">{visible(code)}</span> <Copy text={`${code}: ${message}`} what="The error" />
         </p>
-        <p className="quiet">{retryable ? "Retrying may help." : "Retrying alone does not help."}</p>
+        <p className="quiet">{help(isCalm, retryable)}</p>
       </div>
       {trace !== null && (
         <div>
@@ -233,6 +244,11 @@ function JobError({ error: { code, message, retryable }, trace }: ErrorProps) {
       )}
     </section>
   );
+}
+
+function help(isCancelled: boolean, isRetryable: boolean): string {
+  if (isCancelled) return "Somebody cancelled it: retry it if it shall run after all.";
+  return isRetryable ? "Retrying may help." : "Retrying alone does not help.";
 }
 
 function Logs({ lines }: { readonly lines: readonly string[] }) {

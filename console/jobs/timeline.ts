@@ -1,6 +1,6 @@
-import { evidenceText } from "../../src/evidence/outgoing/outgoing-text.ts";
+import { verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { duration } from "../parts/format.ts";
-import type { MarkName } from "../parts/mark.tsx";
+import { isCancelled, type MarkName } from "../parts/mark.tsx";
 import type { JobDetail } from "../service/answers.ts";
 
 /** One thing that happened to a job, or will. */
@@ -90,10 +90,7 @@ function failedAttempt(failure: JobDetail["attempts"][number]): Moment {
 const effectTitles = { reserved: "is under way", done: "is done", "in-doubt": "is in doubt" };
 
 function effect({ name, state, at, evidence = [], mayStillRun }: JobDetail["effects"][number]): Moment {
-  const facts = [
-    `what it sent: ${evidenceText(evidence)}`,
-    ...(mayStillRun ? ["its first run may still be under way"] : []),
-  ];
+  const facts = [verdictFirst(evidence), ...(mayStillRun ? ["its first run may still be under way"] : [])];
   return {
     id: `effect ${name}`,
     at,
@@ -111,7 +108,8 @@ function running({ state, startedAt, attemptsMade, worker }: JobDetail): Moment[
   ];
 }
 
-function end({ state, startedAt, finishedAt, worker, error, attempts, effects }: JobDetail): Moment[] {
+function end(job: JobDetail): Moment[] {
+  const { state, startedAt, finishedAt, worker, error, attempts, effects } = job;
   if (finishedAt === null || (state !== "completed" && state !== "failed")) return [];
   if (state === "failed") {
     const isInDoubt = effects.some((effect) => effect.state === "in-doubt");
@@ -122,7 +120,9 @@ function end({ state, startedAt, finishedAt, worker, error, attempts, effects }:
         at: finishedAt,
         ...(isInDoubt
           ? { mark: "in-doubt", title: "Waits for a person to resolve the doubt" }
-          : { mark: "failed", title: "Failed for good" }),
+          : isCancelled(job)
+            ? { mark: "cancelled", title: "Cancelled" }
+            : { mark: "failed", title: "Failed for good" }),
         ...(error !== null && !isShown && { said: error.message, facts: [error.code] }),
       },
     ];

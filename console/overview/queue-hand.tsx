@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Input, Label, TextField } from "react-aria-components";
-import { ConfirmButton } from "../parts/dialog.tsx";
+import { ConfirmWindow } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { type Pause, PauseButton } from "../parts/pause.tsx";
+import { type Pause, type PauseAct, PauseWindow } from "../parts/pause.tsx";
+import { RowMenu } from "../parts/row-menu.tsx";
 import type { QueueOverview } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
@@ -16,19 +17,45 @@ interface Props {
 
 /** Pauses a queue or resumes it, and limits it. */
 export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
+  const [asked, ask] = useState<PauseAct | "limit" | null>(null);
+  if (!useMay("operate")) return null;
+  const close = () => ask(null);
   return (
-    <span className="queue-hand">
-      <PauseButton
+    <>
+      <RowMenu<PauseAct | "limit">
+        of={name}
+        acts={{ ...(isPaused ? { resume: "Resume…" } : { pause: "Pause…" }), limit: "Limit…" }}
+        onAct={ask}
+      />
+      <QueuePause
         name={name}
-        pause={service.pauseQueue}
-        resume={service.resumeQueue}
         isPaused={isPaused}
-        ifPaused="No further job of it starts, on any worker. Running jobs go on, and jobs are still accepted."
-        ifResumed="What waits starts at once, as fast as workers and limits allow."
+        asked={asked === "limit" ? null : asked}
+        onClose={close}
         onChanged={onPauseChange}
       />
-      <LimitButton name={name} />
-    </span>
+      <LimitWindow name={name} isOpen={asked === "limit"} onClose={close} />
+    </>
+  );
+}
+
+interface QueuePauseProps {
+  readonly name: string;
+  readonly isPaused: boolean;
+  readonly asked: PauseAct | null;
+  readonly onClose: () => void;
+  readonly onChanged?: (paused: Pause | null) => void;
+}
+
+export function QueuePause(props: QueuePauseProps) {
+  return (
+    <PauseWindow
+      {...props}
+      pause={service.pauseQueue}
+      resume={service.resumeQueue}
+      ifPaused="No further job of it starts, on any worker. Running jobs go on, and jobs are still accepted."
+      ifResumed="What waits starts at once, as fast as workers and limits allow."
+    />
   );
 }
 
@@ -36,13 +63,16 @@ type LimitsRequest = Parameters<typeof service.limitQueue>[1];
 
 const NUMBER = /^[1-9]\d{0,6}$/;
 
-function LimitButton({ name }: { readonly name: string }) {
+interface LimitProps {
+  readonly name: string;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+}
+
+function LimitWindow({ name, isOpen, onClose }: LimitProps) {
   const notice = useNotice();
-  const mayOperate = useMay("operate");
   const [changed, change] = useState<Partial<Limits>>({});
-  const [isOpen, setOpen] = useState(false);
   const inForce = useQuery({ ...limitsQuery(name), enabled: isOpen });
-  if (!mayOperate) return null;
   const limits = { ...(inForce.data ?? { concurrency: "", rate: "" }), ...changed };
 
   async function limit() {
@@ -57,12 +87,12 @@ function LimitButton({ name }: { readonly name: string }) {
   }
 
   return (
-    <ConfirmButton
-      label="Limit…"
+    <ConfirmWindow
       title={`Limit ${name}?`}
       action="Limit"
+      isOpen={isOpen}
+      onClose={onClose}
       isReady={!inForce.isFetching}
-      onOpenChange={setOpen}
       onConfirm={limit}
     >
       <p>
@@ -84,7 +114,7 @@ function LimitButton({ name }: { readonly name: string }) {
           <Input />
         </TextField>
       ))}
-    </ConfirmButton>
+    </ConfirmWindow>
   );
 }
 

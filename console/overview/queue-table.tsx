@@ -1,59 +1,138 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Figure } from "../parts/figure.tsx";
 import { count, duration, rate } from "../parts/format.ts";
-import { Text } from "../parts/link.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { Text, To } from "../parts/link.tsx";
 import { type Pause, PauseNote } from "../parts/pause.tsx";
+import { Spark } from "../parts/spark.tsx";
 import { Age } from "../parts/time.tsx";
-import type { QueueOverview } from "../service/answers.ts";
+import { visible } from "../parts/visible.ts";
+import type { QueueOverview, TypeOverview } from "../service/answers.ts";
 import { serviceNow } from "../service/clock.ts";
+import { failedOf } from "../service/live.tsx";
+import { sum, waitingIn } from "./needs.ts";
 import { QueueHand } from "./queue-hand.tsx";
+import { TypeTable } from "./type-table.tsx";
 
 interface QueueColumn {
   readonly title: string;
   /** Of when it is, or of which jobs. */
   readonly over: string;
-  readonly cell: (queue: QueueOverview) => ReactNode;
+  readonly cell: (queue: QueueOverview, types: readonly TypeOverview[]) => ReactNode;
+  /** The words on a number, where they say more than the heading. */
+  readonly about?: string;
+  /** @default whether its text is a zero */
+  readonly nothing?: (queue: QueueOverview) => boolean;
+  /** Whether it is left out until a queue has some. */
+  readonly isFolded?: boolean;
 }
 
 const columns: readonly QueueColumn[] = [
-  { title: "Waiting", over: "now", cell: ({ waiting }) => count(waiting) },
-  { title: "Prioritized", over: "now", cell: ({ prioritized }) => count(prioritized) },
+  {
+    title: "Waiting",
+    over: "now",
+    about: "jobs that a worker could start: BullMQ's states waiting and prioritized",
+    cell: (queue) => <Listed queue={queue} state="waiting" of={waitingIn(queue)} />,
+    nothing: (queue) => waitingIn(queue) === 0,
+  },
   {
     title: "Oldest waits",
     over: "now",
     cell: ({ oldestWaitingSince }) => (oldestWaitingSince === null ? "–" : <Age at={oldestWaitingSince} />),
   },
-  { title: "Delayed", over: "now", cell: ({ delayed }) => count(delayed) },
-  { title: "Active", over: "now", cell: ({ active }) => count(active) },
+  {
+    title: "Running",
+    over: "now",
+    about: "BullMQ's state active",
+    cell: (queue) => <Listed queue={queue} state="active" of={queue.active} />,
+    nothing: ({ active }) => active === 0,
+  },
+  {
+    title: "Delayed",
+    over: "now",
+    cell: (queue) => <Listed queue={queue} state="delayed" of={queue.delayed} />,
+    nothing: ({ delayed }) => delayed === 0,
+    isFolded: true,
+  },
+  {
+    title: "Completed",
+    over: "last hour",
+    cell: (_queue, types) => <Spark steps={stepsOf(types)} what="completed in the last hour" />,
+  },
   { title: "Completed/s", over: "last 10 s", cell: ({ completedPerSecond }) => rate(completedPerSecond) },
-  { title: "Failed/s", over: "last 10 s", cell: ({ failedPerSecond }) => rate(failedPerSecond) },
-  { title: "Failed", over: "kept", cell: ({ failed, cancelled }) => count(failed - cancelled) },
-  { title: "Cancelled", over: "kept", cell: ({ cancelled }) => count(cancelled) },
-  { title: "In doubt", over: "now", cell: ({ inDoubt }) => count(inDoubt) },
+  {
+    title: "Failed",
+    over: "kept",
+    cell: (queue) => <Listed queue={queue} state="failed" of={failedOf(queue)} />,
+    nothing: (queue) => failedOf(queue) === 0,
+    isFolded: true,
+  },
+  {
+    title: "In doubt",
+    over: "now",
+    cell: ({ inDoubt }) =>
+      inDoubt === 0 ? (
+        "0"
+      ) : (
+        <To to="/doubts" className="doubt">
+          {count(inDoubt)}
+        </To>
+      ),
+    nothing: ({ inDoubt }) => inDoubt === 0,
+    isFolded: true,
+  },
+  {
+    title: "Cancelled",
+    over: "kept",
+    cell: ({ cancelled }) => count(cancelled),
+    nothing: ({ cancelled }) => cancelled === 0,
+    isFolded: true,
+  },
 ];
 
+interface ListedProps {
+  readonly queue: QueueOverview;
+  readonly state: "waiting" | "active" | "delayed" | "failed";
+  readonly of: number;
+}
+
+/** A number of jobs, as a way to them. */
+function Listed({ queue: { name }, state, of }: ListedProps) {
+  if (of === 0) return "0";
+  return (
+    <To
+      to={`/jobs?queue=${encodeURIComponent(name)}&state=${state}`}
+      className={state === "failed" ? "bad" : "number"}
+    >
+      {count(of)}
+    </To>
+  );
+}
+
+function stepsOf(types: readonly TypeOverview[]): number[] {
+  const [first] = types;
+  const steps = first?.lastHour.completedEachTwoMinutes ?? [];
+  return steps.map((_, index) =>
+    sum(types.map(({ lastHour }) => lastHour.completedEachTwoMinutes[index] ?? 0)),
+  );
+}
+
 /** Jobs that nobody runs, then jobs that wait for a person, then a pause. */
-function trouble({
-  workers,
-  waiting,
-  prioritized,
-  failed,
-  cancelled,
-  inDoubt,
-  isPaused,
-}: QueueOverview): number {
-  if (workers === 0 && waiting + prioritized > 0) return 3;
-  return failed - cancelled + inDoubt > 0 ? 2 : Number(isPaused);
+function trouble(queue: QueueOverview): number {
+  if (queue.workers === 0 && waitingIn(queue) > 0) return 3;
+  return failedOf(queue) + queue.inDoubt > 0 ? 2 : Number(queue.isPaused);
 }
 
 interface Props {
   readonly queues: readonly QueueOverview[];
+  readonly types: readonly TypeOverview[];
   /** When they were read. */
   readonly at: string;
 }
 
-/** The jobs of each queue by state, and the age of the oldest waiting one; those in trouble first. */
-export function QueueTable({ queues, at }: Props) {
+/** One row for each queue, those in trouble first; its types below it, once somebody opens it. */
+export function QueueTable({ queues, types, at }: Props) {
+  const shown = useColumns(queues);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="scroller" aria-label="Queues, table" tabIndex={0}>
@@ -61,20 +140,28 @@ export function QueueTable({ queues, at }: Props) {
         <thead>
           <tr>
             <th scope="col">Queue</th>
-            {columns.map(({ title, over }) => (
-              <th scope="col" key={title}>
+            {shown.map(({ title, over, about }) => (
+              <th scope="col" key={`${title} ${over}`} title={about}>
                 {title}
                 <span className="over"> {over}</span>
               </th>
             ))}
-            <th scope="col">Pause, limit</th>
+            <th scope="col">
+              <span className="spoken">Acts</span>
+            </th>
           </tr>
         </thead>
         <tbody>
           {queues
             .toSorted((one, other) => trouble(other) - trouble(one))
             .map((queue) => (
-              <QueueRow key={queue.name} queue={queue} at={at} />
+              <QueueRow
+                key={queue.name}
+                queue={queue}
+                types={types.filter((type) => type.queue === queue.name)}
+                columns={shown}
+                at={at}
+              />
             ))}
         </tbody>
       </table>
@@ -82,14 +169,25 @@ export function QueueTable({ queues, at }: Props) {
   );
 }
 
+/** Without those that are nothing everywhere; one that was shown stays, so that nothing jumps. */
+function useColumns(queues: readonly QueueOverview[]): readonly QueueColumn[] {
+  const seen = useRef(new Set<QueueColumn>());
+  for (const column of columns)
+    if (column.isFolded !== true || queues.some((queue) => column.nothing?.(queue) === false))
+      seen.current.add(column);
+  return columns.filter((column) => seen.current.has(column));
+}
+
 /** What keeps its jobs waiting, other than a pause. */
-function QueueNote({ queue: { workers, limits, limitedBy, clearsInMs, waiting, prioritized } }: RowProps) {
+function QueueNote({ queue }: { readonly queue: QueueOverview }) {
+  const { workers, limits, limitedBy, clearsInMs, isPaused } = queue;
   const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`].filter(Boolean);
+  const waiting = waitingIn(queue);
   return (
     <>
       {workers === 0 && (
         <span className="pause-note">
-          <span className="tag bad">no worker</span> {waiting + prioritized > 0 && "its jobs wait for one"}
+          <span className="tag bad">no worker</span> {waiting > 0 && "its jobs wait for one"}
         </span>
       )}
       {limit.length > 0 && (
@@ -101,17 +199,14 @@ function QueueNote({ queue: { workers, limits, limitedBy, clearsInMs, waiting, p
               <Text of={limitedBy} />
             </>
           )}
-          {clearsInMs !== null &&
+          {!isPaused &&
+            clearsInMs !== null &&
             clearsInMs > 0 &&
-            `; the last of ${count(waiting + prioritized)} starts in ${duration(clearsInMs)}`}
+            `; the last of ${count(waiting)} starts in ${duration(clearsInMs)}`}
         </span>
       )}
     </>
   );
-}
-
-interface RowProps {
-  readonly queue: QueueOverview;
 }
 
 interface PauseChange {
@@ -119,7 +214,15 @@ interface PauseChange {
   readonly paused: Pause | null;
 }
 
-function QueueRow({ queue: read, at }: { readonly queue: QueueOverview; readonly at: string }) {
+interface RowProps {
+  readonly queue: QueueOverview;
+  readonly types: readonly TypeOverview[];
+  readonly columns: readonly QueueColumn[];
+  readonly at: string;
+}
+
+function QueueRow({ queue: read, types, columns: shown, at }: RowProps) {
+  const [isOpen, setOpen] = useState(false);
   // The overview is up to two seconds old: what was just done counts until a newer one comes.
   const [change, setChange] = useState<PauseChange | null>(null);
   const queue =
@@ -127,20 +230,42 @@ function QueueRow({ queue: read, at }: { readonly queue: QueueOverview; readonly
       ? read
       : { ...read, isPaused: change.paused !== null, paused: change.paused };
   return (
-    <tr>
-      <th scope="row">
-        <Text of={queue.name} />
-        <PauseNote paused={queue.paused} />
-        <QueueNote queue={queue} />
-      </th>
-      {columns.map(({ title, over, cell }) => (
-        <Figure key={title} title={`${title}, ${over}`}>
-          {cell(queue)}
-        </Figure>
-      ))}
-      <td className="hand">
-        <QueueHand queue={queue} onPauseChange={(paused) => setChange({ at: serviceNow(), paused })} />
-      </td>
-    </tr>
+    <>
+      <tr>
+        <th scope="row">
+          <button
+            type="button"
+            className="opener"
+            aria-expanded={isOpen}
+            aria-label={visible(`Types of ${queue.name}`)}
+            onClick={() => setOpen(!isOpen)}
+          >
+            <Icon of="open" />
+            <Text of={queue.name} />
+          </button>
+          <PauseNote paused={queue.paused} />
+          <QueueNote queue={queue} />
+        </th>
+        {shown.map(({ title, over, cell, nothing }) => (
+          <Figure
+            key={`${title} ${over}`}
+            title={`${title}, ${over}`}
+            {...(nothing !== undefined && { isNothing: nothing(queue) })}
+          >
+            {cell(queue, types)}
+          </Figure>
+        ))}
+        <td className="hand">
+          <QueueHand queue={queue} onPauseChange={(paused) => setChange({ at: serviceNow(), paused })} />
+        </td>
+      </tr>
+      {isOpen && (
+        <tr className="types-row">
+          <td colSpan={shown.length + 2}>
+            <TypeTable queue={queue.name} types={types} />
+          </td>
+        </tr>
+      )}
+    </>
   );
 }

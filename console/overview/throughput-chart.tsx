@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { counted, dayOf, duration, nearInstant, rate, timeOfDay } from "../parts/format.ts";
+import { counted, dayOf, duration, nearInstant, rate, timeOfDay, viewersZone } from "../parts/format.ts";
 import { Empty } from "../parts/states.tsx";
 import { DARK, useMedia } from "../parts/use-media.ts";
 import type { HistoryMark, SamplePoint } from "../service/answers.ts";
+import { spikeOf, topOf } from "./scale.ts";
 
-const HEIGHT = 200;
+const HEIGHT = 240;
 const SHORTEST_S = 60;
 
 const FAILURES = "failures";
@@ -41,7 +42,9 @@ export function ThroughputChart({ history, marks, to }: ChartProps) {
       </div>
       <figcaption>
         <span className="quiet">
-          {shown === latest && to === null ? "now" : pointLabel(shown.at, spanMsOf(history))}
+          {shown === latest && to === null
+            ? "now"
+            : `${pointLabel(shown.at, spanMsOf(history))} ${viewersZone()}`}
         </span>
         {lines.map(({ name, dash }) => (
           <span key={name} className={`legend ${name}`}>
@@ -53,7 +56,29 @@ export function ThroughputChart({ history, marks, to }: ChartProps) {
           </span>
         ))}
       </figcaption>
+      <Spikes history={history} />
     </figure>
+  );
+}
+
+/** What is higher than the chart, in words. */
+function Spikes({ history }: Pick<ChartProps, "history">) {
+  const shared = Math.max(
+    ...(["submitted", "completed"] as const).map((name) => topOf(history.map((point) => point[name]))),
+  );
+  const cut = lines.flatMap(({ name, scale }) => {
+    const top = (scale === FAILURES ? topOf(history.map(({ failed }) => failed)) : shared) * 1.1;
+    const spike = spikeOf(history, name, top);
+    return spike === undefined ? [] : [{ name, value: spike[name], at: spike.at }];
+  });
+  if (cut.length === 0) return null;
+  return (
+    <p className="quiet spikes">
+      Higher than the chart:{" "}
+      {cut
+        .map(({ name, value, at }) => `${rate(value)} ${name} at ${pointLabel(at, spanMsOf(history))}`)
+        .join(", ")}
+    </p>
   );
 }
 
@@ -102,7 +127,7 @@ function optionsFor(
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis = {
     stroke: colour("--quiet"),
-    font: `11px ${style.fontFamily}`,
+    font: `12px ${style.fontFamily}`,
     grid: { stroke: colour("--line"), width: 1 },
     ticks: { show: false },
   };
@@ -115,8 +140,13 @@ function optionsFor(
     scales: {
       // uPlot would stretch a single point to a day.
       x: { range: ({ data: [at] }) => spanOf(at, drawn().to) },
-      y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
-      [FAILURES]: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
+      y: {
+        range: ({ data: [, submitted = [], completed = []] }) => [
+          0,
+          Math.max(topIn(submitted, completed) * 1.1, 1),
+        ],
+      },
+      [FAILURES]: { range: ({ data: [, , , failed = []] }) => [0, topIn(failed) * 1.1 || 1] },
     },
     axes: [
       {
@@ -152,6 +182,10 @@ function optionsFor(
       draw: [(plot) => drawMarks(plot, drawn().marks, colour("--edge"))],
     },
   };
+}
+
+function topIn(...series: readonly ArrayLike<number | null | undefined>[]): number {
+  return Math.max(...series.map((values) => topOf(Array.from(values, (value) => value ?? 0))));
 }
 
 /** A small triangle at the top for each mark. */

@@ -73,7 +73,10 @@ function Marks({ marks }: { readonly marks: readonly HistoryMark[] }) {
       <ul>
         {marks.toReversed().map(({ at, queue, kind, text, by }) => (
           <li key={`${at} ${queue} ${kind}`}>
-            <time dateTime={at}>{nearInstant(at)}</time> {words[kind]} <Text of={queue} />
+            <time dateTime={at} title={at}>
+              {nearInstant(at)}
+            </time>{" "}
+            {words[kind]} <Text of={queue} />
             {text !== "" && kind !== "started" && (
               <>
                 : <Text of={text} />

@@ -3,6 +3,7 @@ import { Figure } from "../parts/figure.tsx";
 import { bytes, count, duration, rate } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
 import { Age } from "../parts/time.tsx";
+import { visible } from "../parts/visible.ts";
 import type { TypeOverview } from "../service/answers.ts";
 
 interface TypeColumn {
@@ -107,17 +108,23 @@ function trouble({ lastHour: { failed, inDoubt } }: TypeOverview): number {
   return failed + inDoubt;
 }
 
-/** What each job type does: now, and in the last hour; those in trouble first. A heading sorts. */
-export function TypeTable({ types }: { readonly types: readonly TypeOverview[] }) {
+interface Props {
+  readonly queue: string;
+  readonly types: readonly TypeOverview[];
+}
+
+/** What each job type of a queue does: now, and in the last hour; those in trouble first. A heading sorts. */
+export function TypeTable({ queue, types }: Props) {
   const [sortedBy, sortBy] = useState<string | null>(null);
   const hasBudget = types.some(({ keptBytes }) => keptBytes !== null);
   const shown = hasBudget ? [...columns, ...keptColumns] : columns;
   const column = shown.find(({ title }) => title === sortedBy);
   const order = column?.order ?? (sortedBy === null ? trouble : () => 0);
   const sorted = types.toSorted((a, b) => order(b) - order(a) || a.type.localeCompare(b.type));
+  if (types.length === 0) return <p className="quiet">The application declares no type of this queue.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="scroller" aria-label="Types, table" tabIndex={0}>
+    <section className="scroller" aria-label={visible(`Types of ${queue}, table`)} tabIndex={0}>
       <table className="figures queues types">
         <thead>
           <tr>

@@ -122,42 +122,36 @@ export function Over({ children }: { readonly children: ReactNode }) {
   );
 }
 
-interface ConfirmProps {
-  /** The text of the button on the page. */
-  readonly label: string;
+interface ConfirmWindowProps {
   readonly title: string;
   /** The text of the button that confirms. */
   readonly action: string;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
   readonly isDangerous?: boolean;
-  /** The button on the page. */
-  readonly isSmall?: boolean;
   readonly isReady?: boolean;
-  readonly onOpenChange?: (isOpen: boolean) => void;
   readonly onConfirm: () => Promise<void>;
   /** What will happen. */
   readonly children: ReactNode;
 }
 
-/** A button that asks before it acts, and shows why it failed. */
-export function ConfirmButton({
-  label,
+/** A window that asks before something is done, and shows why it failed. */
+export function ConfirmWindow({
   title,
   action,
+  isOpen,
+  onClose,
   isDangerous = false,
-  isSmall = false,
   isReady = true,
-  onOpenChange = () => {},
   onConfirm,
   children,
-}: ConfirmProps) {
-  const [isOpen, set] = useState(false);
+}: ConfirmWindowProps) {
   const [isPending, setPending] = useState(false);
   const [thrown, setThrown] = useState<unknown>(null);
 
-  function setOpen(open: boolean) {
-    set(open);
+  function close() {
     setThrown(null);
-    onOpenChange(open);
+    onClose();
   }
 
   async function confirm() {
@@ -165,7 +159,7 @@ export function ConfirmButton({
     setThrown(null);
     try {
       await onConfirm();
-      setOpen(false);
+      close();
     } catch (refusal) {
       setThrown(refusal);
     } finally {
@@ -174,32 +168,52 @@ export function ConfirmButton({
   }
 
   return (
+    <Window title={title} isOpen={isOpen} onClose={close} isAlert>
+      <Form isQuick={!isDangerous} onSubmit={() => isReady && !isPending && void confirm()}>
+        <div className="window-text">{children}</div>
+        {thrown !== null && <ProblemNote thrown={thrown} />}
+        <div className="window-actions">
+          <Button className="button" onPress={close}>
+            Not now
+          </Button>
+          <Button
+            type="submit"
+            className={isDangerous ? "button danger main" : "button main"}
+            isPending={isPending}
+            isDisabled={!isReady}
+          >
+            {action}
+          </Button>
+        </div>
+      </Form>
+    </Window>
+  );
+}
+
+interface ConfirmProps extends Omit<ConfirmWindowProps, "isOpen" | "onClose"> {
+  /** The text of the button on the page. */
+  readonly label: string;
+  /** The button on the page. */
+  readonly isSmall?: boolean;
+  readonly onOpenChange?: (isOpen: boolean) => void;
+}
+
+/** A button that asks before it acts. */
+export function ConfirmButton({ label, isSmall = false, onOpenChange = () => {}, ...asked }: ConfirmProps) {
+  const [isOpen, set] = useState(false);
+  function setOpen(open: boolean) {
+    set(open);
+    onOpenChange(open);
+  }
+  return (
     <>
       <Button
-        className={`button ${isDangerous ? "danger" : ""} ${isSmall ? "small" : ""}`}
+        className={`button ${asked.isDangerous === true ? "danger" : ""} ${isSmall ? "small" : ""}`}
         onPress={() => setOpen(true)}
       >
         {label}
       </Button>
-      <Window title={title} isOpen={isOpen} onClose={() => setOpen(false)} isAlert>
-        <Form isQuick={!isDangerous} onSubmit={() => isReady && !isPending && void confirm()}>
-          <div className="window-text">{children}</div>
-          {thrown !== null && <ProblemNote thrown={thrown} />}
-          <div className="window-actions">
-            <Button className="button" onPress={() => setOpen(false)}>
-              Not now
-            </Button>
-            <Button
-              type="submit"
-              className={isDangerous ? "button danger main" : "button main"}
-              isPending={isPending}
-              isDisabled={!isReady}
-            >
-              {action}
-            </Button>
-          </div>
-        </Form>
-      </Window>
+      <ConfirmWindow {...asked} isOpen={isOpen} onClose={() => setOpen(false)} />
     </>
   );
 }

@@ -27,8 +27,14 @@ export function Words({ label, value, onChange }: FieldProps) {
   );
 }
 
+interface PickProps extends FieldProps {
+  readonly known: readonly string[];
+  /** What a name is called. @default itself */
+  readonly wordFor?: (name: string) => string | undefined;
+}
+
 /** One of the known names, or of any; also the one in the address if it is not known. */
-export function Pick({ label, value, known, onChange }: FieldProps & { readonly known: readonly string[] }) {
+export function Pick({ label, value, known, onChange, wordFor }: PickProps) {
   const names = new Set(value === "" ? known : [...known, value]);
   return (
     <label className="field">
@@ -37,7 +43,7 @@ export function Pick({ label, value, known, onChange }: FieldProps & { readonly 
         <option value="">any</option>
         {[...names].map((name) => (
           <option key={name} value={name}>
-            {visible(name)}
+            {wordFor?.(name) ?? visible(name)}
           </option>
         ))}
       </select>

@@ -1,7 +1,8 @@
-import type { JobState } from "../service/answers.ts";
+import type { JobState, ListedJob } from "../service/answers.ts";
 
 export type MarkName =
   | JobState
+  | "cancelled"
   | "in-doubt"
   | "reserved"
   | "done"
@@ -30,21 +31,35 @@ const person = "M6 1.25a2.1 2.1 0 1 1 0 4.2a2.1 2.1 0 0 1 0-4.2zM2 10.9c0-2.5 1.
 const looks: Readonly<Record<MarkName, Look>> = {
   waiting: { tone: "quiet", text: "waiting", shape: circle },
   "waiting-children": { tone: "quiet", text: "waiting for children", shape: `${circle}M4 6h4` },
-  prioritized: { tone: "quiet", text: "prioritized", shape: "M6 10.5V2M2.5 5.5L6 2l3.5 3.5" },
+  prioritized: { tone: "quiet", text: "waiting (prioritized)", shape: "M6 10.5V2M2.5 5.5L6 2l3.5 3.5" },
   delayed: { tone: "quiet", text: "delayed", shape: `${circle}M6 3.5V6l1.8 1.2` },
   active: { tone: "accent", text: "active", shape: circle, isFilled: true },
   completed: { tone: "accent", text: "completed", shape: tick },
   failed: { tone: "bad", text: "failed", shape: cross },
+  cancelled: { tone: "quiet", text: "cancelled", shape: `${circle}M3 9l6-6` },
   "in-doubt": { tone: "doubt", text: "in doubt", shape: question },
   reserved: { tone: "accent", text: "running", shape: circle, isFilled: true },
   done: { tone: "accent", text: "done", shape: tick },
   none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
-  missed: { tone: "bad", text: "missed", shape: `${circle}M3 9l6-6` },
+  missed: { tone: "bad", text: "missed", shape: `${circle}M6 3.5v3M6 8.4v.1` },
   person: { tone: "accent", text: "done by hand", shape: person },
   holds: { tone: "accent", text: "holds", shape: tick },
   unknown: { tone: "quiet", text: "not known", shape: "M6 6v.1" },
   broken: { tone: "bad", text: "does not hold", shape: cross },
 };
+
+/** A job that somebody cancelled has not failed, though BullMQ has it among those that have. */
+export function isCancelled({ state, error }: Pick<ListedJob, "state" | "error">): boolean {
+  return state === "failed" && error?.code === CANCELLED;
+}
+
+/** The code of jobs that somebody cancelled. */
+export const CANCELLED = "CANCELLED";
+
+/** A job's state, as a shape and a word. */
+export function StateMark({ job }: { readonly job: Pick<ListedJob, "state" | "error"> }) {
+  return <Mark of={isCancelled(job) ? "cancelled" : job.state} />;
+}
 
 /** A state as a shape and a word. */
 export function Mark({ of, text }: { readonly of: MarkName; readonly text?: string }) {

@@ -1,6 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { useMay } from "../service/session.ts";
-import { ConfirmButton, Over, useAsked } from "./dialog.tsx";
+import { ConfirmWindow, Over } from "./dialog.tsx";
 import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
 import { Reason } from "./reason.tsx";
@@ -10,7 +9,9 @@ interface Paused {
   readonly paused: Pause | null;
 }
 
-interface PauseButtonProps {
+export type PauseAct = "pause" | "resume";
+
+interface PauseProps {
   readonly name: string;
   readonly pause: (name: string, why: { readonly reason: string }) => Promise<Paused>;
   readonly resume: (name: string) => Promise<Paused>;
@@ -22,39 +23,44 @@ interface PauseButtonProps {
   readonly onChanged?: (paused: Pause | null) => void | Promise<void>;
 }
 
+interface PauseWindowProps extends PauseProps {
+  /** What the window asks, whatever others do meanwhile; null while it is closed. */
+  readonly asked: PauseAct | null;
+  readonly onClose: () => void;
+}
+
 /** Pauses something for a reason, or resumes it. */
-export function PauseButton(props: PauseButtonProps) {
+export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
   const { name, pause, resume, isPaused, ifPaused, ifResumed, onChanged } = props;
   const notice = useNotice();
-  const mayOperate = useMay("operate");
   const [reason, setReason] = useState("");
-  const { what, isOver, onOpenChange } = useAsked(isPaused ? "resume" : "pause");
-  if (!mayOperate) return null;
+  const isOver = asked !== null && asked !== (isPaused ? "resume" : "pause");
+  const words = asked === "resume" ? "Resume" : "Pause";
 
   async function act() {
-    const { paused } = await (what === "pause" ? pause(name, { reason: reason.trim() }) : resume(name));
+    const { paused } = await (asked === "pause" ? pause(name, { reason: reason.trim() }) : resume(name));
     setReason("");
-    notice(`${name} is ${what}d.`);
+    notice(`${name} is ${asked}d.`);
     await onChanged?.(paused);
   }
 
   return (
-    <ConfirmButton
-      label={what === "pause" ? "Pause…" : "Resume…"}
-      title={`${what === "pause" ? "Pause" : "Resume"} ${name}?`}
-      action={what === "pause" ? "Pause" : "Resume"}
+    <ConfirmWindow
+      title={`${words} ${name}?`}
+      action={words}
+      isOpen={asked !== null}
+      onClose={onClose}
       isReady={!isOver}
-      onOpenChange={onOpenChange}
       onConfirm={act}
     >
       {isOver && (
         <Over>
-          Somebody has {what}d <Text of={name} /> meanwhile.
+          Somebody has {asked}d <Text of={name} /> meanwhile.
         </Over>
       )}
-      <p>{what === "pause" ? ifPaused : ifResumed}</p>
-      {what === "pause" && <Reason text={reason} onChange={setReason} />}
-    </ConfirmButton>
+      <p>{asked === "resume" ? ifResumed : ifPaused}</p>
+      {asked === "pause" && <Reason text={reason} onChange={setReason} />}
+    </ConfirmWindow>
   );
 }
 

@@ -30,7 +30,7 @@ export function Age({ at }: At) {
 export function Instant({ at }: At) {
   return (
     <time dateTime={at} title={exactly(at)}>
-      {instant(at)}
+      {instant(at)} {viewersZone()}
     </time>
   );
 }

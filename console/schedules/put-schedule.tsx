@@ -22,20 +22,30 @@ import {
 import { definitionQuery } from "./queries.ts";
 import "./put-schedule.css";
 
-/** Makes a schedule, or changes the one with this name. */
-export function PutSchedule({ name }: { readonly name?: string }) {
+/** Makes a schedule. */
+export function NewSchedule() {
   const [isOpen, setOpen] = useState(false);
   if (!useMay("operate")) return null;
   const close = () => setOpen(false);
   return (
     <>
       <Button className="button" onPress={() => setOpen(true)}>
-        {name === undefined ? "New schedule…" : "Change…"}
+        New schedule…
       </Button>
-      <Window title={name === undefined ? "New schedule" : `Change ${name}`} isOpen={isOpen} onClose={close}>
-        {name === undefined ? <New onClose={close} /> : <Change name={name} onClose={close} />}
+      <Window title="New schedule" isOpen={isOpen} onClose={close}>
+        <New onClose={close} />
       </Window>
     </>
+  );
+}
+
+/** Changes the schedule with this name. */
+export function ChangeSchedule(props: Closing & { readonly name: string; readonly isOpen: boolean }) {
+  const { name, isOpen, onClose } = props;
+  return (
+    <Window title={`Change ${name}`} isOpen={isOpen} onClose={onClose}>
+      <Change name={name} onClose={onClose} />
+    </Window>
   );
 }
 

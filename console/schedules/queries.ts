@@ -3,9 +3,9 @@ import { service, withoutEmpty } from "../service/call.ts";
 
 const REFRESH_MS = 10_000;
 const NEXT_SHOWN = 5;
-export const TICKS_SHOWN = 48;
+const TICKS_SHOWN = 48;
 
-/** Each card reads its ticks, so a page is short. */
+/** Each row has its ticks, so a page is short. */
 const PAGE_SIZE = 20;
 
 /** @param prefix what the names begin with; empty: any */
@@ -17,21 +17,12 @@ export function schedulesQuery(prefix: string) {
         ...withoutEmpty({ prefix, cursor: pageParam }),
         limit: PAGE_SIZE,
         next: NEXT_SHOWN,
+        past: TICKS_SHOWN,
       }),
     initialPageParam: "",
     getNextPageParam: ({ nextCursor }) => nextCursor,
     select: ({ pages }) => pages.flatMap(({ schedules }) => schedules),
     refetchInterval: REFRESH_MS,
-  });
-}
-
-/** Oldest first. */
-export function ticksQuery(name: string) {
-  return queryOptions({
-    queryKey: ["ticks", name],
-    queryFn: () => service.ticks(name, TICKS_SHOWN),
-    refetchInterval: REFRESH_MS,
-    select: (ticks) => ticks.toReversed(),
   });
 }
 

@@ -1,20 +1,48 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { PauseButton } from "../parts/pause.tsx";
+import { useState } from "react";
+import { type PauseAct, PauseWindow } from "../parts/pause.tsx";
+import { RowMenu } from "../parts/row-menu.tsx";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { service } from "../service/call.ts";
+import { useMay } from "../service/session.ts";
+import { DeleteSchedule } from "./delete-schedule.tsx";
+import { ChangeSchedule } from "./put-schedule.tsx";
+import { RunNow } from "./run-now.tsx";
 
-/** Pauses a schedule, or resumes it. */
-export function ScheduleHand({ name, paused }: Pick<ScheduleStatus, "name" | "paused">) {
+type ScheduleAct = PauseAct | "run" | "change" | "delete";
+
+/** Pauses a schedule or resumes it, runs its job, changes or deletes it. */
+export function ScheduleHand({ schedule }: { readonly schedule: ScheduleStatus }) {
+  const { name, jobType, paused, stored } = schedule;
   const client = useQueryClient();
+  const [asked, ask] = useState<ScheduleAct | null>(null);
+  if (!useMay("operate")) return null;
+  const of = (act: ScheduleAct) => ({ name, isOpen: asked === act, onClose: () => ask(null) });
   return (
-    <PauseButton
-      name={name}
-      pause={service.pauseSchedule}
-      resume={service.resumeSchedule}
-      isPaused={paused !== null}
-      ifPaused="Its ticks are skipped, and not caught up later. Jobs of earlier ticks go on."
-      ifResumed="It ticks again. Ticks during the pause are not caught up."
-      onChanged={() => client.invalidateQueries({ queryKey: ["schedules"] })}
-    />
+    <>
+      <RowMenu<ScheduleAct>
+        of={name}
+        acts={{
+          run: "Run now…",
+          ...(paused === null ? { pause: "Pause…" } : { resume: "Resume…" }),
+          ...(stored !== null && { change: "Change…", delete: "Delete…" }),
+        }}
+        onAct={ask}
+      />
+      <PauseWindow
+        name={name}
+        pause={service.pauseSchedule}
+        resume={service.resumeSchedule}
+        isPaused={paused !== null}
+        asked={asked === "pause" || asked === "resume" ? asked : null}
+        onClose={() => ask(null)}
+        ifPaused="Its ticks are skipped, and not caught up later. Jobs of earlier ticks go on."
+        ifResumed="It ticks again. Ticks during the pause are not caught up."
+        onChanged={() => client.invalidateQueries({ queryKey: ["schedules"] })}
+      />
+      <RunNow {...of("run")} jobType={jobType} />
+      <ChangeSchedule {...of("change")} />
+      <DeleteSchedule {...of("delete")} />
+    </>
   );
 }

@@ -5,9 +5,10 @@ import { Words } from "../parts/filter-fields.tsx";
 import { viewersZone } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
-import { PutSchedule } from "./put-schedule.tsx";
+import { NewSchedule } from "./put-schedule.tsx";
 import { schedulesQuery } from "./queries.ts";
-import { ScheduleCard } from "./schedule-card.tsx";
+import { ScheduleTable } from "./schedule-table.tsx";
+import { TickKey } from "./tick-strip.tsx";
 import "./schedules.css";
 
 /** The schedules: those that the application declares, and those that were put at run time. */
@@ -20,7 +21,7 @@ export function SchedulesPage() {
     <Page
       title="Schedules"
       lead={`Jobs that run by the clock. Your zone is ${viewersZone()}.`}
-      actions={<PutSchedule />}
+      actions={<NewSchedule />}
     >
       {hasFilter && <Words label="Name begins with" value={prefix} onChange={setPrefix} />}
       <Loaded query={schedules}>
@@ -30,11 +31,10 @@ export function SchedulesPage() {
               Schedules are declared in the application's code, or put at run time.
             </Empty>
           ) : (
-            <div className="schedules">
-              {found.map((schedule) => (
-                <ScheduleCard key={schedule.name} schedule={schedule} />
-              ))}
-            </div>
+            <>
+              <TickKey ticks={found.flatMap(({ past }) => past)} />
+              <ScheduleTable schedules={found} />
+            </>
           )
         }
       </Loaded>

@@ -1,78 +1,38 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { ListBox, ListBoxItem } from "react-aria-components";
-import { datedInstant, rangeText } from "../parts/format.ts";
+import { datedInstant } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { Glyph, Mark, type MarkName, toneOf, wordOf } from "../parts/mark.tsx";
-import { Empty, Loaded, Loading, ProblemNote } from "../parts/states.tsx";
+import { Loading, ProblemNote } from "../parts/states.tsx";
 import type { PastTick } from "../service/answers.ts";
-import { explanationQuery, TICKS_SHOWN, ticksQuery } from "./queries.ts";
+import { explanationQuery } from "./queries.ts";
 
-interface Props {
+interface StripProps {
   readonly name: string;
   readonly timeZone: string;
+  /** The latest first. */
+  readonly ticks: readonly PastTick[];
+  readonly chosen: string | null;
+  readonly onChoose: (at: string | null) => void;
 }
 
-/** The latest ticks, oldest first, and an explanation of the chosen one. */
-export function TickStrip({ name, timeZone }: Props) {
-  const ticks = useQuery(ticksQuery(name));
-  const [chosen, setChosen] = useState<string | null>(null);
-  if (ticks.isPending) return <Placeholder />;
+/** The latest ticks, oldest first. */
+export function TickStrip({ name, timeZone, ticks, chosen, onChoose }: StripProps) {
+  if (ticks.length === 0) return <span className="quiet">no tick has been due yet</span>;
   return (
-    <Loaded query={ticks}>
-      {(found) =>
-        found.length === 0 ? (
-          <Empty title="No tick has been due yet." />
-        ) : (
-          <>
-            <ListBox
-              aria-label={`Past ticks of ${name}`}
-              className="ticks"
-              layout="grid"
-              orientation="horizontal"
-              selectionMode="single"
-              selectedKeys={chosen === null ? [] : [chosen]}
-              onSelectionChange={(keys) =>
-                setChosen(keys === "all" ? null : (([...keys][0] as string) ?? null))
-              }
-            >
-              {found.map((tick) => (
-                <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
-              ))}
-            </ListBox>
-            <Key ticks={found} timeZone={timeZone} />
-            <div role="status" className="explanation">
-              {chosen === null ? (
-                <p className="quiet">Choose a tick to see what became of it.</p>
-              ) : (
-                <Explanation key={chosen} name={name} at={chosen} timeZone={timeZone} />
-              )}
-            </div>
-          </>
-        )
-      }
-    </Loaded>
-  );
-}
-
-/** As large as the ticks, so that nothing below moves when they arrive. */
-function Placeholder() {
-  return (
-    <>
-      <div className="ticks" aria-hidden="true">
-        {Array.from({ length: TICKS_SHOWN }, (_, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
-          <span key={index} className="tick quiet" />
-        ))}
-      </div>
-      <p className="tick-key" aria-hidden="true">
-        <span>&nbsp;</span>
-        <span>&nbsp;</span>
-      </p>
-      <div className="explanation">
-        <Loading />
-      </div>
-    </>
+    <ListBox
+      aria-label={`Past ticks of ${name}`}
+      className="ticks"
+      layout="grid"
+      orientation="horizontal"
+      selectionMode="single"
+      selectedKeys={chosen === null ? [] : [chosen]}
+      onSelectionChange={(keys) => onChoose(keys === "all" ? null : (([...keys][0] as string) ?? null))}
+    >
+      {ticks.toReversed().map((tick) => (
+        <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
+      ))}
+    </ListBox>
   );
 }
 
@@ -100,20 +60,23 @@ function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZo
   );
 }
 
-/** The legend of the strip. */
-function Key({ ticks, timeZone }: { readonly ticks: readonly PastTick[]; readonly timeZone: string }) {
+/** What the marks of all strips mean. */
+export function TickKey({ ticks }: { readonly ticks: readonly PastTick[] }) {
   const present = new Map(ticks.map((tick) => [meaningOf(tick), markOf(tick)]));
   return (
     <p className="tick-key">
-      <span className="quiet">{rangeText(ticks[0]?.at ?? "", ticks.at(-1)?.at ?? "", timeZone)}</span>
       {[...present].map(([meaning, mark]) => (
         <Mark key={meaning} of={mark} text={meaning} />
       ))}
     </p>
   );
 }
+interface ExplanationProps extends Pick<StripProps, "name" | "timeZone"> {
+  readonly at: string;
+}
 
-function Explanation({ name, at, timeZone }: Props & { readonly at: string }) {
+/** What became of the chosen tick. */
+export function Explanation({ name, at, timeZone }: ExplanationProps) {
   const { data, error } = useQuery(explanationQuery(name, at));
   if (error !== null) return <ProblemNote thrown={error} />;
   if (data === undefined) return <Loading />;

@@ -3,10 +3,11 @@ import { useSearchParams } from "wouter";
 import { addressOf } from "../jobs/queries.ts";
 import { count, counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
-import { Mark } from "../parts/mark.tsx";
+import { StateMark } from "../parts/mark.tsx";
 import { Page, Section } from "../parts/page.tsx";
 import { Empty, Loaded, Loading } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
+import type { ListedJob } from "../service/answers.ts";
 import { type Found, foundQuery, type SearchFilter } from "./queries.ts";
 import "../jobs/jobs.css";
 
@@ -84,17 +85,8 @@ function Results({ title, filter, found, none }: ResultsProps) {
           ) : (
             <>
               <ul className="found">
-                {jobs.map(({ id, idempotencyKey, type, state, submittedAt }) => (
-                  <li key={id}>
-                    <JobLink id={id}>
-                      <Text of={idempotencyKey} />
-                    </JobLink>
-                    <Text of={type} />
-                    <Mark of={state} />
-                    <span className="quiet">
-                      <Relative at={submittedAt} />
-                    </span>
-                  </li>
+                {jobs.map((job) => (
+                  <FoundJob key={job.id} job={job} />
                 ))}
               </ul>
               {total.count > jobs.length && (
@@ -105,6 +97,21 @@ function Results({ title, filter, found, none }: ResultsProps) {
         }
       </Loaded>
     </Section>
+  );
+}
+
+function FoundJob({ job }: { readonly job: ListedJob }) {
+  return (
+    <li>
+      <JobLink id={job.id}>
+        <Text of={job.idempotencyKey} />
+      </JobLink>
+      <Text of={job.type} />
+      <StateMark job={job} />
+      <span className="quiet">
+        <Relative at={job.submittedAt} />
+      </span>
+    </li>
   );
 }
 

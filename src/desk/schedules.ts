@@ -46,6 +46,8 @@ export interface ScheduleQuery {
   readonly limit?: number | undefined;
   /** How many of each one's next ticks. @default 5 */
   readonly next?: number | undefined;
+  /** How many of each one's ticks that were due. @default 0 */
+  readonly past?: number | undefined;
 }
 
 /** Those that the application declares, on the first page alone, then those that were put at run time, in order of their names. */
@@ -132,7 +134,7 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
   }
 
   async function statusOf(schedule: Schedule): Promise<ScheduleStatus> {
-    const [status] = await readSchedules(reader, [schedule], NEXT_SHOWN);
+    const [status] = await readSchedules(reader, [schedule], { next: NEXT_SHOWN, past: 0 });
     if (status === undefined) throw notFound(schedules, schedule.name);
     return status;
   }
@@ -192,7 +194,7 @@ async function runOnRecord(
 async function listPage(
   reader: ScheduleReader,
   stored: StoredSchedules,
-  { prefix = "", cursor, limit = LISTED, next = NEXT_SHOWN }: ScheduleQuery,
+  { prefix = "", cursor, limit = LISTED, next = NEXT_SHOWN, past = 0 }: ScheduleQuery,
 ): Promise<SchedulePage> {
   const { schedules } = stored.application;
   const page = await stored.list({ prefix, after: cursor, limit });
@@ -201,7 +203,7 @@ async function listPage(
     .filter(({ name }) => !isDeclared(schedules, name))
     .flatMap((each) => wholeSchedule(each, stored) ?? []);
   return {
-    schedules: await readSchedules(reader, [...declared, ...put], next),
+    schedules: await readSchedules(reader, [...declared, ...put], { next, past }),
     nextCursor: page.next ?? null,
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import { accessibilityFaults, chooseAct, openConsole, untilLoaded } from "../support/console-page.ts";
 import { type ConsoleShop, HOOKS, openConsoleShop } from "../support/console-shop.ts";
 import { pauseWorkerOf } from "../support/doubts.ts";
 import { placeOrder, shopIn } from "../support/shop.ts";
@@ -260,8 +260,7 @@ describe("an operator", () => {
   it("runs a schedule now, and follows its job to the end", async () => {
     const { page, open, complaints } = await openConsole(browser, api.url);
     await open("schedules");
-    const schedule = page.getByRole("region", { name: "nightly-report", exact: true });
-    await schedule.getByRole("button", { name: "Run now" }).click();
+    await chooseAct(page, "nightly-report", "Run now…");
     await page.getByRole("alertdialog").getByRole("button", { name: "Run now" }).click();
 
     await page.getByRole("link", { name: "See the job" }).click();

@@ -119,7 +119,7 @@ describe("the page of the outbox", () => {
     const { url } = await createService(application).startApi();
     const { page, open, complaints } = await openConsole(browser, url);
     await open("");
-    await page.getByRole("heading", { name: "Types" }).waitFor();
+    await page.getByRole("heading", { name: "Queues" }).waitFor();
 
     expect(await page.getByRole("link", { name: "Outbox" }).count()).toBe(0);
     expect(complaints).toEqual([]);

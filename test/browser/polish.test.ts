@@ -3,7 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { schedulersKey } from "../../src/roles/schedules/scheduler-heartbeat.ts";
 import { anyJob } from "../support/application.ts";
 import { launchBrowser, viewports } from "../support/browser.ts";
-import { accessibilityFaults, openConsole, untilLoaded } from "../support/console-page.ts";
+import {
+  accessibilityFaults,
+  openConsole,
+  openTypes,
+  queueRow,
+  untilLoaded,
+} from "../support/console-page.ts";
 import { keyEntry } from "../support/keys.ts";
 import { applicationOf, createService, untilState } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -155,14 +161,15 @@ describe("the overview", () => {
     await open("");
 
     const workers = page.getByRole("region", { name: "Workers" });
+    await workers.getByText(/^1 worker, \d+ of \d+ slots busy$/).click();
     await workers.getByText("aside").waitFor();
     expect(await workers.locator(".worker-list > li").count()).toBe(1);
     expect(await workers.locator(".worker-load").count()).toBe(2);
-    const types = page.getByRole("region", { name: "Types, table" });
+    const types = await openTypes(page, "default");
     await until("what failed is known", async () => (await types.locator("a.bad").count()) === 1);
-    expect(await types.getByRole("rowheader").allTextContents()).toEqual(["charging", "built", "idle"]);
+    expect(await types.getByRole("rowheader").allTextContents()).toEqual(["charging", "built"]);
     await types.getByRole("button", { name: "Running" }).click();
-    expect(await types.locator("tr", { hasText: "idle" }).locator("td:not(.zero)").count()).toBe(0);
+    expect(await types.locator("tr", { hasText: "built" }).locator("td:not(.zero)").count()).toBe(0);
     await types.getByRole("button", { name: "Type" }).click();
     expect(await types.getByRole("columnheader").first().getAttribute("aria-sort")).toBe("ascending");
   });
@@ -171,7 +178,7 @@ describe("the overview", () => {
     const { url } = await served();
     const { page, open } = await openConsole(browser, url, { viewport: viewports.phone });
     await open("");
-    const queue = page.getByRole("region", { name: "Queues, table" }).locator("tr", { hasText: "default" });
+    const queue = queueRow(page, "default");
     await until("its failed job is known", () => queue.locator('td[data-title="Failed, kept"]').isVisible());
 
     expect(await queue.locator('td[data-title="Waiting, now"]').isVisible()).toBe(false);

@@ -2,7 +2,7 @@ import { createClient } from "holdfast/client";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cutTexts, launchBrowser, sidewaysScroll, viewports } from "../support/browser.ts";
-import { accessibilityFaults, openConsole } from "../support/console-page.ts";
+import { accessibilityFaults, chooseAct, openConsole } from "../support/console-page.ts";
 import { everySecond, stage } from "../support/stored-schedules.ts";
 import { until } from "../support/until.ts";
 
@@ -73,9 +73,9 @@ describe("the page of schedules", () => {
     } as const;
     expect(await client.scheduleDefinition("acme-daily")).toEqual(definition);
 
-    const card = page.getByRole("region", { name: "acme-daily", exact: true });
-    await card.getByText("put at run time, version 1").waitFor();
-    await card.getByRole("button", { name: "Change…" }).click();
+    await page.getByRole("button", { name: "More of acme-daily" }).click();
+    await page.getByText("put at run time, version 1").waitFor();
+    await chooseAct(page, "acme-daily", "Change…");
     expect(await window.getByLabel("Not those older than").inputValue()).toBe("90 min");
     await window.getByLabel("When", { exact: false }).first().selectOption("every");
     await window.getByLabel("Every").fill("soon");
@@ -88,13 +88,14 @@ describe("the page of schedules", () => {
     await page.getByText("acme-daily is put, version 2.").waitFor();
     const { cron: _, timeZone: __, ...rest } = definition;
     expect(await client.scheduleDefinition("acme-daily")).toEqual({ ...rest, everyMs: 900_000 });
-    await card.getByText("every 15 min", { exact: false }).first().waitFor();
+    const row = page.locator("tr.schedule", { hasText: "acme-daily" });
+    await row.getByText("every 15 min", { exact: false }).first().waitFor();
 
-    await card.getByRole("button", { name: "Delete…" }).click();
+    await chooseAct(page, "acme-daily", "Delete…");
     await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
-    await card.waitFor({ state: "detached" });
-    const declared = page.getByRole("region", { name: "declared", exact: true });
-    expect(await declared.getByRole("button", { name: /^(Change|Delete)/ }).count()).toBe(0);
+    await row.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Acts on declared" }).click();
+    expect(await page.getByRole("menuitem").allTextContents()).toEqual(["Run now…", "Pause…"]);
     // What was refused, and what a busy machine answers.
     expect(complaints.filter((complaint) => !/status of (400|503)/.test(complaint))).toEqual([]);
   });

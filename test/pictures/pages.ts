@@ -22,6 +22,12 @@ export interface KnownJobs {
 
 const press = (name: string | RegExp) => (page: Page) => page.getByRole("button", { name }).first().click();
 
+/** Opens a row's menu, and chooses. */
+const fromMenu = (of: string, act: string) => async (page: Page) => {
+  await page.getByRole("button", { name: `Acts on ${of}` }).click();
+  await page.getByRole("menuitem", { name: act }).click();
+};
+
 async function submitAgain(page: Page): Promise<void> {
   await page.getByRole("button", { name: "More to do" }).click();
   await page.getByRole("menuitem").click();
@@ -34,7 +40,8 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "overview-live", path: "?range=10min" },
     { name: "overview-marks", path: "?range=24h", act: (page) => page.getByText(/^\d+ marks?: /).click() },
     { name: "overview-14-days", path: "?range=14d" },
-    { name: "overview-pause", path: "", act: press("Pause…") },
+    { name: "overview-types", path: "", act: press("Types of default") },
+    { name: "overview-pause", path: "", act: fromMenu("default", "Pause…") },
     { name: "jobs", path: "jobs?type=order-confirmation" },
     { name: "jobs-filters", path: "jobs?state=failed&errorText=VAT" },
     { name: "jobs-none", path: "jobs?idempotencyKey=never-used" },
@@ -56,7 +63,8 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "import", path: "doubts", act: (page) => openImport(page, jobs.export) },
     { name: "schedules", path: "schedules" },
     { name: "schedule-tick", path: "schedules", act: chooseTick },
-    { name: "schedule-run", path: "schedules", act: press("Run now") },
+    { name: "schedule-more", path: "schedules", act: press("More of nightly-report") },
+    { name: "schedule-run", path: "schedules", act: fromMenu("nightly-report", "Run now…") },
     { name: "schedule-new", path: "schedules", act: press("New schedule…") },
     { name: "acts", path: "acts" },
     { name: "outbox", path: "outbox" },

@@ -1,5 +1,5 @@
 import axe, { type AxeResults } from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { onTestFinished } from "vitest";
 import { until } from "./until.ts";
 
@@ -41,6 +41,26 @@ export async function untilLoaded(page: Page): Promise<void> {
     .locator("[role=row], [role=listbox], .timeline, .overview, .acts, .found, .empty, main [role=alert]")
     .first()
     .waitFor();
+}
+
+/** The row of a queue on the overview. */
+export function queueRow(page: Page, name: string): Locator {
+  return page
+    .getByRole("region", { name: "Queues, table" })
+    .getByRole("row")
+    .filter({ has: page.getByRole("button", { name: `Types of ${name}`, exact: true }) });
+}
+
+/** Opens the menu of a row, such as a queue's, and chooses from it. */
+export async function chooseAct(page: Page, of: string, act: string): Promise<void> {
+  await page.getByRole("button", { name: `Acts on ${of}`, exact: true }).click();
+  await page.getByRole("menuitem", { name: act }).click();
+}
+
+/** Opens the types of a queue. @returns their table */
+export async function openTypes(page: Page, queue: string): Promise<Locator> {
+  await page.getByRole("button", { name: `Types of ${queue}`, exact: true }).click();
+  return page.getByRole("region", { name: `Types of ${queue}, table` });
 }
 
 /** A part of the page that moved without anybody's doing. */

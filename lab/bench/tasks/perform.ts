@@ -19,7 +19,8 @@ export const ACTIONS_MAX = 5;
 export const tasks: readonly Task[] = [
   tasksOnJobs.findByKey,
   tasksOnJobs.retrySlowly,
-  tasksOnService.pauseAndResume,
+  tasksOnService.pause,
+  tasksOnService.resume,
   tasksOnJobs.cancelMany,
   tasksOnService.resolveDoubts,
   tasksOnService.busyWorkers,

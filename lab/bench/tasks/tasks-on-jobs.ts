@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { text } from "node:stream/consumers";
+import { queueRow } from "../../../test/support/console-page.ts";
 import { untilAnswer } from "./answers.ts";
 import type { Night } from "./night.ts";
 import { TO_CANCEL } from "./seed.ts";
@@ -76,15 +77,9 @@ async function stopActs({ call }: Night): Promise<void> {
 
 const cancelMany: Task = {
   name: `cancel ${TO_CANCEL} jobs by filter`,
-  async inConsole({ page, act, fill, click }, night) {
-    const types = page.getByRole("region", { name: "Types, table" });
-    await click(types.getByRole("link", { name: "catalog-import" }), page.getByLabel("State"));
-    const bad = page.getByRole("row").filter({ hasText: "bad-" });
-    await act(
-      "choose delayed",
-      () => page.getByLabel("State").selectOption("delayed"),
-      () => bad.first().waitFor(),
-    );
+  async inConsole({ page, fill, click }, night) {
+    const delayed = queueRow(page, "imports").locator('[data-title="Delayed, now"]').getByRole("link");
+    await click(delayed, page.getByRole("row").filter({ hasText: "bad-" }));
     await click(page.getByRole("button", { name: "Cancel all…" }), page.getByText(`${TO_CANCEL} jobs`));
     await fill(page.getByRole("textbox", { name: "Reason" }), REASON);
     await click(page.getByRole("button", { name: "Cancel them" }), page.locator(".acts").getByText(REASON));
@@ -155,7 +150,8 @@ const memory: Task = {
 const exportJobs: Task = {
   name: "export failed jobs",
   async inConsole({ page, act, click }) {
-    const types = page.getByRole("region", { name: "Types, table" });
+    const types = page.getByRole("region", { name: "Types of documents, table" });
+    await click(page.getByRole("button", { name: "Types of documents" }), types);
     await click(types.getByRole("link", { name: "invoice-pdf" }), page.getByRole("row").nth(1));
     const failed = page.getByRole("row").filter({ hasText: "failed" });
     await act(

@@ -1,8 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Locator, Page } from "playwright-core";
+import { queueRow } from "../../../test/support/console-page.ts";
 import { openGate } from "../../../test/support/gate.ts";
 import { untilAnswer } from "./answers.ts";
+import type { Desk } from "./desk.ts";
 import { type Key, NIGHT_KEY, type Night } from "./night.ts";
 import { DOUBTS } from "./seed.ts";
 import { must, type Task } from "./task.ts";
@@ -12,30 +14,38 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const LEFT_OUT = 2;
 
-const pauseAndResume: Task = {
-  name: "pause a queue, and resume it",
+const pause: Task = {
+  name: "pause a queue",
   async inConsole({ page, fill, click }) {
-    const row = page
-      .getByRole("region", { name: "Queues, table" })
-      .getByRole("row")
-      .filter({ hasText: "documents" });
-    await click(row.getByRole("button", { name: "Pause…" }), page.getByRole("alertdialog"));
+    await choosePause(page, click, "documents");
     await fill(page.getByRole("textbox", { name: "Reason" }), "the printer is on fire");
     await click(
       page.getByRole("button", { name: "Pause", exact: true }),
-      row.getByText("the printer is on fire"),
-    );
-    await click(row.getByRole("button", { name: "Resume…" }), page.getByRole("alertdialog"));
-    await click(
-      page.getByRole("button", { name: "Resume", exact: true }),
-      row.getByRole("button", { name: "Pause…" }),
+      queueRow(page, "documents").getByText("the printer is on fire"),
     );
   },
   async inTerminal({ run }) {
     await run("queues", "pause", "documents", "--reason", "the printer is on fire");
+  },
+};
+
+/** Where the overview says that it is paused. */
+const resume: Task = {
+  name: "resume a queue",
+  async inConsole({ page, click }) {
+    await click(page.getByRole("button", { name: "Resume documents" }), page.getByRole("alertdialog"));
+    await click(page.getByRole("button", { name: "Resume", exact: true }), page.getByText("is resumed"));
+  },
+  async inTerminal({ run }) {
     await run("queues", "resume", "documents");
   },
 };
+
+async function choosePause(page: Page, click: Desk["click"], queue: string): Promise<void> {
+  const item = page.getByRole("menuitem", { name: "Pause…" });
+  await click(page.getByRole("button", { name: `Acts on ${queue}` }), item);
+  await click(item, page.getByRole("alertdialog"));
+}
 
 interface Doubts {
   readonly doubts: readonly { readonly effectKey: string }[];
@@ -96,6 +106,7 @@ const busyWorkers: Task = {
   async inConsole({ page, click }) {
     const workers = page.getByRole("region", { name: "Workers", exact: true });
     const media = workers.getByRole("listitem").filter({ hasText: /^media/ });
+    await click(workers.getByText(/slots? busy$/), media);
     await click(media.getByText(/^Runs \d+ jobs/), media.getByText("video-preview"));
   },
   async inTerminal({ run }) {
@@ -118,11 +129,9 @@ const theDigest: Task = {
 const concurrency: Task = {
   name: "change a queue's concurrency",
   async inConsole({ page, fill, click }) {
-    const row = page
-      .getByRole("region", { name: "Queues, table" })
-      .getByRole("row")
-      .filter({ hasText: "media" });
-    await click(row.getByRole("button", { name: "Limit…" }), page.getByRole("alertdialog"));
+    const limit = page.getByRole("menuitem", { name: "Limit…" });
+    await click(page.getByRole("button", { name: "Acts on media" }), limit);
+    await click(limit, page.getByRole("alertdialog"));
     await fill(page.getByLabel("How many jobs run at a time"), "3");
     await click(
       page.getByRole("button", { name: "Limit", exact: true }),
@@ -177,18 +186,15 @@ async function createKey({ env }: Night): Promise<Key> {
 const drain: Task = {
   name: "drain a queue",
   async inConsole({ page, fill, click }, night) {
-    const row = page
-      .getByRole("region", { name: "Queues, table" })
-      .getByRole("row")
-      .filter({ hasText: "imports" });
-    await click(row.getByRole("button", { name: "Pause…" }), page.getByRole("alertdialog"));
+    const row = queueRow(page, "imports");
+    await choosePause(page, click, "imports");
     await fill(page.getByRole("textbox", { name: "Reason" }), "drain before the deploy");
     await click(
       page.getByRole("button", { name: "Pause", exact: true }),
       row.getByText("drain before the deploy"),
     );
     await openGate(night.redisUrl, night.cast.gate);
-    await row.locator('[data-title="Active, now"]', { hasText: /^0$/ }).waitFor();
+    await row.locator('[data-title="Running, now"]', { hasText: /^0$/ }).waitFor();
   },
   async inTerminal({ run }, night) {
     await run("queues", "pause", "imports", "--reason", "drain before the deploy");
@@ -215,7 +221,7 @@ const atThree: Task = {
     const region = page.getByRole("region", { name: "Throughput" });
     await click(region.getByRole("button", { name: "24 h" }), region.getByText(/^\d+ marks/));
     await click(region.getByText(/^\d+ marks/), region.getByText(/03:00 Paused/));
-    const label = region.locator("figcaption").getByText(/0[23]:[0-5]0$/);
+    const label = region.locator("figcaption").getByText(/0[23]:[0-5]0 UTC$/);
     await act(
       "point at 03:00",
       () => pointAt(page, region.locator(".u-over"), cast.threeMs),
@@ -230,7 +236,8 @@ const atThree: Task = {
 };
 
 export const tasksOnService = {
-  pauseAndResume,
+  pause,
+  resume,
   resolveDoubts,
   busyWorkers,
   theDigest,

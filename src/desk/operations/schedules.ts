@@ -30,6 +30,13 @@ export const scheduleOperations = {
       cursor: z.string().max(64).optional().meta({ description: "The `nextCursor` of the page before." }),
       limit: count(500, 100, "How many of those that were put at run time, at most."),
       next: count(100, 5, "How many future ticks to list."),
+      past: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(48)
+        .default(0)
+        .meta({ description: "How many ticks that were due to list, with what became of each." }),
     }),
     answer: schedulePageSchema.describe("One page of schedules."),
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],

@@ -76,6 +76,9 @@ const typeOverviewSchema = z.object({
       inDoubt: z.int(),
       timeToStart: estimatedSchema,
       runTime: estimatedSchema,
+      completedEachTwoMinutes: z
+        .array(z.int())
+        .meta({ description: "Thirty counts, the oldest first; the last two minutes have not ended." }),
     })
     .meta({ description: "From the history." }),
 });

@@ -84,8 +84,23 @@ function recentlyOf(records: readonly HistoryRecord[], now: number) {
       inDoubt: hour.of("inDoubt"),
       timeToStart: estimatesOf(hour.timeToStart),
       runTime: estimatesOf(hour.runTime),
+      completedEachTwoMinutes: completedEachStep(records, now),
     },
   };
+}
+
+const STEP_MS = 2 * MINUTE_MS;
+const STEPS = HOUR_MS / STEP_MS;
+
+function completedEachStep(records: readonly HistoryRecord[], now: number): number[] {
+  const steps = Array.from({ length: STEPS }, () => 0);
+  const first = (Math.floor(now / STEP_MS) - STEPS + 1) * STEP_MS;
+  for (const { at, counts } of records) {
+    const step = Math.floor((at - first) / STEP_MS);
+    const before = steps[step];
+    if (before !== undefined) steps[step] = before + counts.of("completed");
+  }
+  return steps;
 }
 
 /** The jobs of one type in one list of a partition now. */

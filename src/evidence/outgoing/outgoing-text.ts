@@ -32,6 +32,14 @@ export function evidenceText(evidence: readonly Outgoing[]): string {
   return parts.join("; ") + (evidence.length < KEPT_MAX ? "" : "; what came after these is not kept");
 }
 
+/** What became of the last of them, and then what it was. @example "sent, connection reset after 1.2 s · POST api.stripe.com/v1/charges" */
+export function verdictFirst(evidence: readonly Outgoing[]): string {
+  const last = evidence.at(-1);
+  if (last === undefined) return "not seen what it sent";
+  const rest = evidence.length === 1 ? targetOf(last) : evidenceText(evidence);
+  return `${howOf(last)} · ${rest}`;
+}
+
 /** One of them. @example "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s" */
 export function outgoingText(one: Outgoing): string {
   return `${targetOf(one)}: ${howOf(one)}`;

@@ -39,21 +39,26 @@ export function openScheduleReader(
 /** A tick that was enqueued later than this was caught up. */
 const LATE_MS = 10_000;
 
-/** @param next how many of the next ticks of each to list */
+/** How many ticks of each schedule to list. */
+interface TicksShown {
+  readonly next: number;
+  readonly past: number;
+}
+
 export async function readSchedules(
   reader: ScheduleReader,
   schedules: readonly Schedule[],
-  next: number,
+  shown: TicksShown,
 ): Promise<ScheduleStatus[]> {
   const [now, pausesOf] = await inTime(Promise.all([redisNow(reader.stores.client), reader.pauses.all()]));
   const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
-  const planned = await planEach(reader.compute, schedules, now, next);
+  const planned = await planEach(reader.compute, schedules, now, shown);
   return await Promise.all(
     planned.map(async ({ schedule, ahead, due }) => {
       const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
       const pauses = pausesOf.get(name) ?? [];
       const pause = lasting(pauses);
-      const [last] = await readTicks(reader, schedule, due, { now, pauses });
+      const ticks = await readTicks(reader, schedule, due, { now, pauses });
       return {
         name,
         when,
@@ -66,18 +71,24 @@ export async function readSchedules(
         paused:
           pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
         stored: stored === undefined ? null : { version: stored.version, since: isoTime(stored.since) },
-        last: last ?? null,
+        last: ticks[0] ?? null,
+        past: ticks.slice(0, shown.past),
       };
     }),
   );
 }
 
 /** Ticks of rare patterns take milliseconds to find: others have their turn in between. */
-async function planEach(compute: Compute, schedules: readonly Schedule[], now: number, count: number) {
+async function planEach(
+  compute: Compute,
+  schedules: readonly Schedule[],
+  now: number,
+  { next, past }: TicksShown,
+) {
   return await Promise.all(
     schedules.map(async (schedule) => {
-      const ahead = await compute(() => upcoming(schedule, now, count));
-      return { schedule, ahead, due: await compute(() => schedule.timetable.latest(1, now)) };
+      const ahead = await compute(() => upcoming(schedule, now, next));
+      return { schedule, ahead, due: await compute(() => schedule.timetable.latest(Math.max(1, past), now)) };
     }),
   );
 }

@@ -44,6 +44,9 @@ export const scheduleStatusSchema = z.object({
       "The version in force, and since when, of a schedule that was put at run time; null for one that the application declares.",
   }),
   last: pastTickSchema.nullable().meta({ description: "The latest tick that was due." }),
+  past: z.array(pastTickSchema).meta({
+    description: "The ticks that were due, the latest first: as many as were asked for.",
+  }),
 });
 export type ScheduleStatus = Readonly<z.output<typeof scheduleStatusSchema>>;
 

@@ -78,6 +78,7 @@ function wide(): Overview {
           inDoubt: 1,
           timeToStart: estimated,
           runTime: estimated,
+          completedEachTwoMinutes: [],
         },
       },
     ],

@@ -90,7 +90,7 @@ describe("the console of a service that is gone", { timeout: 120_000 }, () => {
       }
       expect(await Promise.all(pages.map(textOf))).toEqual(before);
       const [overview, jobs] = pages as [Page, Page];
-      expect(await overview.textContent("main")).not.toContain("all hold");
+      expect(await overview.textContent("main")).not.toContain("guarantees hold");
       expect(await overview.textContent("main")).not.toContain("Answers in");
       await overview.getByText("not known now").first().waitFor();
       expect(await jobs.locator("main [role=row]").count()).toBeGreaterThan(5);
@@ -103,7 +103,7 @@ describe("the console of a service that is gone", { timeout: 120_000 }, () => {
       await note(page).waitFor({ state: "detached" });
       expect(await page.locator(".stale").count()).toBe(0);
     }
-    await pages[0]?.getByText("all hold").waitFor();
+    await pages[0]?.getByText(/guarantees hold/).waitFor();
   });
 
   it("reports that Redis was killed, also on pages opened later", async () => {

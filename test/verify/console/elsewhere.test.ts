@@ -4,7 +4,7 @@ import type { Api } from "holdfast/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { launchBrowser } from "../../support/browser.ts";
-import { openConsole } from "../../support/console-page.ts";
+import { chooseAct, openConsole } from "../../support/console-page.ts";
 import { createService } from "../../support/service.ts";
 import { placeOrder, shopIn } from "../../support/shop.ts";
 import { startStrippingProxy } from "../../support/stripping-proxy.ts";
@@ -38,10 +38,10 @@ describe("the console behind a proxy that strips a prefix", () => {
     await open(`jobs/${id}`);
     await page.getByRole("heading", { name: "order-1" }).waitFor();
     await page.getByRole("link", { name: "Schedules" }).click();
-    await page.getByRole("heading", { name: "nightly-report" }).waitFor();
+    await page.getByRole("rowheader", { name: "nightly-report" }).waitFor();
     expect(page.url()).toBe(`${proxy.url}/console/schedules`);
     await page.reload();
-    await page.getByRole("heading", { name: "nightly-report" }).waitFor();
+    await page.getByRole("rowheader", { name: "nightly-report" }).waitFor();
 
     expect(complaints).toEqual([]);
   });
@@ -97,7 +97,7 @@ describe("the console of a service with API keys", () => {
     await signIn("guessed");
     await page.getByText("The service does not know this key.").waitFor();
     await signIn("operator:read+operate");
-    await page.getByRole("heading", { name: "nightly-report" }).waitFor();
+    await page.getByRole("rowheader", { name: "nightly-report" }).waitFor();
     await page.getByText("operator (read, operate)").waitFor();
     await page.reload();
     await page.getByText("Live", { exact: true }).waitFor();
@@ -111,10 +111,7 @@ describe("the console of a service with API keys", () => {
       { path: "/ops", httpOnly: true, sameSite: "Strict", secure: false },
     ]);
 
-    await page
-      .getByRole("region", { name: "nightly-report", exact: true })
-      .getByRole("button", { name: "Run now" })
-      .click();
+    await chooseAct(page, "nightly-report", "Run now…");
     await page.getByRole("alertdialog").getByRole("button", { name: "Run now" }).click();
     await page.getByText("Submitted.").waitFor();
 
@@ -130,9 +127,9 @@ describe("the console of a service with API keys", () => {
 
     await signIn("reader:read");
     await page.getByText("reader (read)").waitFor();
-    await page.getByRole("heading", { name: "nightly-report" }).waitFor();
+    await page.getByRole("rowheader", { name: "nightly-report" }).waitFor();
 
-    expect(await page.getByRole("button", { name: "Run now" }).count()).toBe(0);
+    expect(await page.getByRole("button", { name: /^Acts on/ }).count()).toBe(0);
     await page.getByRole("link", { name: "Failed" }).click();
     await page.getByRole("heading", { name: "Failed" }).waitFor();
     expect(await page.getByRole("button", { name: /^Retry/ }).count()).toBe(0);

@@ -60,7 +60,7 @@ describe("what an effect in doubt was seen to send", withProcesses, () => {
       const { page, open } = await openConsole(browser, api.url, { viewport: viewports[device] });
       await open("doubts");
       await page.getByText(sentence).first().waitFor();
-      await page.getByText("what it sent: not seen").first().waitFor();
+      await page.getByText("not seen what it sent").first().waitFor();
       const window = page.getByRole("dialog");
       // A row that arrives between finger down and up moves the button away.
       await until("the window is open", async () => {

@@ -4,7 +4,13 @@ import type { Browser, Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { launchBrowser } from "../../support/browser.ts";
-import { accessibilityFaults, openConsole, untilLoaded } from "../../support/console-page.ts";
+import {
+  accessibilityFaults,
+  chooseAct,
+  openConsole,
+  queueRow,
+  untilLoaded,
+} from "../../support/console-page.ts";
 import { ageDoubts } from "../../support/doubts.ts";
 import { get } from "../../support/http.ts";
 import { createService } from "../../support/service.ts";
@@ -136,13 +142,13 @@ describe("a window that confirms", () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("");
     await untilLoaded(page);
-    const queue = page.getByRole("region", { name: "Queues, table" }).locator("tr", { hasText: "media" });
-    await queue.getByRole("button", { name: "Pause…" }).click();
+    const queue = queueRow(page, "media");
+    await chooseAct(page, "media", "Pause…");
     await page.getByLabel("Reason").fill("bad deploy 7f3a");
     await page.getByLabel("Reason").press("Enter");
     await queue.getByText("bad deploy 7f3a").waitFor();
 
-    await queue.getByRole("button", { name: "Resume…" }).click();
+    await chooseAct(page, "media", "Resume…");
     await page.getByRole("alertdialog").waitFor();
     await page.keyboard.press("Enter");
     await queue.getByText("bad deploy 7f3a").waitFor({ state: "detached" });

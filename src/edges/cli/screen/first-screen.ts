@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Application } from "../../../core/job/application.ts";
+import { requiredVariables } from "../../../desk/required-variables.ts";
 import type { Settings } from "../../../platform/config/settings.ts";
 import { durabilityText } from "../../../platform/config/variables.ts";
 import { examplePayload } from "./example-payload.ts";
@@ -8,30 +9,59 @@ import { jsonLine } from "./output.ts";
 export const getMailServer =
   "docker run -p 127.0.0.1:1025:1025 -p 127.0.0.1:8025:8025 axllent/mailpit, and SMTP_URL=smtp://127.0.0.1:1025";
 
+/** What `up` has started. */
+export interface WhatRuns {
+  readonly apiUrl: string;
+  readonly hasRelay: boolean;
+}
+
 /** What `up` prints: what runs where, and a request to copy. */
 export function firstScreen(
   settings: Settings,
   application: Pick<Application, "jobs">,
-  apiUrl: string,
+  { apiUrl, hasRelay }: WhatRuns,
 ): string {
   const dataDir = settings.HOLDFAST_DATA_DIR;
   const redis = settings.REDIS_URL === undefined ? `embedded, in ${join(dataDir, "store")}` : "REDIS_URL";
   const key = settings.HOLDFAST_API_KEYS.length === 0 ? "" : "-H 'authorization: Bearer YOUR_KEY' ";
-  const mail = settings.SMTP_URL === undefined ? `none; to get one: ${getMailServer}` : "SMTP_URL";
   return `
   Holdfast is up.
 
     API        ${apiUrl}
     Console    ${apiUrl}/console/
     Reference  ${apiUrl}/docs
-    Mail       ${mail}
-    Redis      ${redis}, durability "${durabilityText(settings.HOLDFAST_DURABILITY)}"
+    Worker     runs ${queuesOf(application).join(", ") || "nothing yet"}
+    Relay      ${hasRelay ? "runs, for the outbox of DATABASE_URL" : "none, without an outbox"}
+    Metrics    ${metricsText(settings)}
+${mailLine(settings, application)}    Redis      ${redis}, durability "${durabilityText(settings.HOLDFAST_DURABILITY)}"
 
 ${requestToCopy(application, apiUrl, key)}
 
   Ctrl-C stops everything cleanly. Accepted jobs are kept.
 
 `;
+}
+
+function queuesOf({ jobs }: Pick<Application, "jobs">): string[] {
+  return [...new Set([...jobs.values()].map(({ queue }) => queue))];
+}
+
+function metricsText({ HOLDFAST_METRICS_PORT: port, HOLDFAST_METRICS_HOST: host }: Settings): string {
+  if (port === undefined) return "of each process, with HOLDFAST_METRICS_PORT=9464";
+  return port === 0
+    ? "of each process, on a free port"
+    : `http://${host}:${port}/metrics of the worker, the others on the next ports`;
+}
+
+/** Only where a job sends mail. */
+function mailLine({ SMTP_URL: url }: Settings, application: Pick<Application, "jobs">): string {
+  if (!requiredVariables(application).has("SMTP_URL")) return "";
+  return `    Mail       ${url === undefined ? `none; to get one: ${getMailServer}` : withoutPassword(url)}\n`;
+}
+
+function withoutPassword(address: string): string {
+  const { protocol, host } = new URL(address);
+  return `${protocol}//${host}`;
 }
 
 function requestToCopy({ jobs }: Pick<Application, "jobs">, apiUrl: string, key: string): string {

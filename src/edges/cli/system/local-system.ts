@@ -34,6 +34,7 @@ export async function startLocalSystem(settings: Settings, parts: Running[], log
     ...(noRelay === undefined ? [roleChild("relay", laterMetricsPort(port, 3), 0)] : []),
   ];
   return {
+    hasRelay: noRelay === undefined,
     /** Starts API, worker, scheduler and relay; after their stop, starts them again with the same port for the API. @returns the API's URL */
     async startRoles(roles: Running[]): Promise<string> {
       const [first, ...rest] = await Promise.allSettled([

@@ -4,7 +4,7 @@ import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { type Running, stopAll } from "../../../platform/lib/running.ts";
 import { messageOf } from "../../../platform/lib/thrown.ts";
 import { loadApplication } from "../load-application.ts";
-import { firstScreen } from "../screen/first-screen.ts";
+import { firstScreen, type WhatRuns } from "../screen/first-screen.ts";
 import { print, printError } from "../screen/output.ts";
 import { checkInProcess } from "./check-application.ts";
 import { type LocalSystem, startLocalSystem } from "./local-system.ts";
@@ -67,7 +67,7 @@ async function reload(
   try {
     const apiUrl = await system.startRoles(roles);
     const seconds = ((performance.now() - begunAt) / 1_000).toFixed(1);
-    if (isFirst) await printScreen(settings, apiUrl);
+    if (isFirst) await printScreen(settings, { apiUrl, hasRelay: system.hasRelay });
     else print(`Reloaded in ${seconds} s: ${relative(".", changed)} changed`);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
@@ -76,9 +76,9 @@ async function reload(
   }
 }
 
-async function printScreen(settings: Settings, apiUrl: string): Promise<void> {
+async function printScreen(settings: Settings, what: WhatRuns): Promise<void> {
   const application = await loadApplication(settings.HOLDFAST_CONFIG);
-  process.stdout.write(firstScreen(settings, application, apiUrl));
+  process.stdout.write(firstScreen(settings, application, what));
   print("  Change a file of your application, and it is loaded anew.\n");
 }
 

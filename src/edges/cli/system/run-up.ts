@@ -21,9 +21,9 @@ export async function runUp(): Promise<void> {
   checkVariables(application);
   const parts: Running[] = [];
   try {
-    const { startRoles } = await startLocalSystem(settings, parts, log);
+    const { startRoles, hasRelay } = await startLocalSystem(settings, parts, log);
     const apiUrl = await startRoles(parts);
-    if (!isStopping) process.stdout.write(firstScreen(settings, application, apiUrl));
+    if (!isStopping) process.stdout.write(firstScreen(settings, application, { apiUrl, hasRelay }));
     await stopRequested;
     process.stdout.write("\nStopping…\n");
   } catch (error) {

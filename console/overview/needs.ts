@@ -1,0 +1,180 @@
+import { count, counted } from "../parts/format.ts";
+import type { IconName } from "../parts/icon.tsx";
+import type {
+  Overview,
+  QueueOverview,
+  ServiceProblem,
+  TypeOverview,
+  WorkerOverview,
+} from "../service/answers.ts";
+import { failedOf, refusesWork } from "../service/live.tsx";
+
+/** A job that waits longer than this is late. */
+const LATE_MS = 5 * 60_000;
+/** A limit that jobs wait for longer than this needs a look. */
+const SLOW_MS = 10 * 60_000;
+
+/** Something that needs a person. */
+export interface Need {
+  readonly id: string;
+  readonly icon: IconName;
+  readonly tone: "bad" | "doubt" | "quiet";
+  readonly title: string;
+  /** Text from outside, e.g. a reason. */
+  readonly detail?: string;
+  readonly since?: string | null;
+  readonly problem?: ServiceProblem;
+  readonly to?: string;
+  readonly link?: string;
+  /** The queue that it is about, where that is paused. */
+  readonly paused?: string;
+}
+
+/**
+ * What needs a person, what refuses work first.
+ *
+ * @param parked rows of the outbox that no relay can submit
+ * @param now the service's time, in milliseconds since 1970
+ */
+export function needsOf({ problems, queues, types, workers }: Overview, parked: number, now: number): Need[] {
+  const found = problems.map(problemNeed);
+  return [
+    ...found.filter(({ problem }) => problem !== undefined && refusesWork(problem)),
+    ...found.filter(({ problem }) => problem !== undefined && !refusesWork(problem)),
+    ...doubtNeed(queues),
+    ...queues.flatMap(pauseNeed),
+    ...failedNeed(queues, types),
+    ...queues.flatMap((queue) => lateNeed(queue, now)),
+    ...parkedNeed(parked),
+    ...queues.flatMap(limitNeed),
+    ...lostNeeds(workers),
+  ];
+}
+
+function problemNeed(problem: ServiceProblem): Need {
+  return { id: problem.message, icon: "alert", tone: "bad", title: problem.message, problem };
+}
+
+function doubtNeed(queues: readonly QueueOverview[]): Need[] {
+  const total = sum(queues.map(({ inDoubt }) => inDoubt));
+  if (total === 0) return [];
+  const title = total === 1 ? "1 effect is in doubt" : `${count(total)} effects are in doubt`;
+  const since = oldest(queues.map(({ oldestDoubtSince }) => oldestDoubtSince));
+  return [
+    { id: "doubts", icon: "circle-question", tone: "doubt", title, since, to: "/doubts", link: "Resolve" },
+  ];
+}
+
+function failedNeed(queues: readonly QueueOverview[], types: readonly TypeOverview[]): Need[] {
+  const total = sum(queues.map(failedOf));
+  if (total === 0) return [];
+  const title = total === 1 ? "1 job has failed" : `${count(total)} jobs have failed`;
+  return [
+    {
+      id: "failed",
+      icon: "circle-failed",
+      tone: "bad",
+      title,
+      detail: latestFailures(types),
+      to: "/failed",
+      link: "See why",
+    },
+  ];
+}
+
+const NAMED_MAX = 2;
+
+/** What failed in the last hour, by type, the most first. */
+function latestFailures(types: readonly TypeOverview[]): string {
+  const failing = types
+    .filter(({ lastHour }) => lastHour.failed > 0)
+    .toSorted((one, other) => other.lastHour.failed - one.lastHour.failed);
+  if (failing.length === 0) return "none in the last hour";
+  const named = failing
+    .slice(0, NAMED_MAX)
+    .map(({ type, lastHour }) => `${count(lastHour.failed)} of ${type}`);
+  const others = failing.length > NAMED_MAX ? ", and others" : "";
+  return `in the last hour ${named.join(", ")}${others}`;
+}
+
+/** Jobs that wait for a worker, in line or by priority. */
+export function waitingIn({ waiting, prioritized }: QueueOverview): number {
+  return waiting + prioritized;
+}
+
+function pauseNeed(queue: QueueOverview): Need[] {
+  const { name, isPaused, paused } = queue;
+  if (!isPaused) return [];
+  const waiting = waitingIn(queue);
+  const jobs = waiting === 0 ? "" : `: ${counted(waiting, "job waits", "jobs wait")}`;
+  const by = paused?.by ? ` (${paused.by})` : "";
+  return [
+    {
+      id: `paused ${name}`,
+      icon: "paused",
+      tone: "doubt",
+      title: `${name} is paused${jobs}`,
+      detail: paused?.reason ? `${paused.reason}${by}` : "by another tool",
+      since: paused?.since ?? null,
+      paused: name,
+    },
+  ];
+}
+
+function lateNeed(queue: QueueOverview, now: number): Need[] {
+  const { name, isPaused, oldestWaitingSince: since } = queue;
+  if (isPaused || since === null || now - Date.parse(since) < LATE_MS) return [];
+  const title = `${name} is late: ${counted(waitingIn(queue), "job waits", "jobs wait")}`;
+  const to = `/jobs?queue=${encodeURIComponent(name)}&state=waiting`;
+  return [{ id: `late ${name}`, icon: "late", tone: "doubt", title, since, to, link: "See them" }];
+}
+
+function parkedNeed(parked: number): Need[] {
+  if (parked === 0) return [];
+  const title =
+    parked === 1 ? "1 row of the outbox is parked" : `${count(parked)} rows of the outbox are parked`;
+  return [{ id: "parked", icon: "parked", tone: "bad", title, to: "/outbox", link: "See them" }];
+}
+
+function limitNeed(queue: QueueOverview): Need[] {
+  const { name, limitedBy, clearsInMs, limits } = queue;
+  const waiting = waitingIn(queue);
+  const isSlow = (clearsInMs ?? 0) > SLOW_MS;
+  if (waiting === 0 || (limitedBy === null && !isSlow)) return [];
+  const texts = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`].filter(Boolean);
+  return [
+    {
+      id: `limited ${name}`,
+      icon: "limited",
+      tone: "quiet",
+      title: `${name} is limited: ${counted(waiting, "job waits", "jobs wait")}`,
+      detail: `${texts.join(", ")}${limitedBy === null ? "" : ` (${limitedBy})`}`,
+    },
+  ];
+}
+
+/** One for each process that has gone, however many queues it had. */
+function lostNeeds(workers: readonly WorkerOverview[]): Need[] {
+  const lost = new Map<string, WorkerOverview[]>();
+  for (const worker of workers)
+    if (worker.isSilent && worker.holds.length > 0)
+      lost.set(worker.name, [...(lost.get(worker.name) ?? []), worker]);
+  return [...lost].map(([name, parts]): Need => {
+    const jobs = sum(parts.map(({ holds }) => holds.length));
+    return {
+      id: `lost ${name}`,
+      icon: "lost",
+      tone: "doubt",
+      title: `Worker ${name} is lost with ${counted(jobs, "job")}: another one gets ${jobs === 1 ? "it" : "them"}`,
+      since: oldest(parts.map(({ seenAt }) => seenAt)),
+    };
+  });
+}
+
+export function oldest(instants: readonly (string | null)[]): string | null {
+  return instants.filter((at) => at !== null).sort()[0] ?? null;
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
