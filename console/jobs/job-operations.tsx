@@ -5,6 +5,7 @@ import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import type { JobDetail } from "../service/answers.ts";
 import { service } from "../service/call.ts";
+import { changedMeanwhile } from "../service/problem.ts";
 import { useMay } from "../service/session.ts";
 
 type Verb = "retry" | "cancel";
@@ -22,16 +23,30 @@ export function JobOperations({ job }: { readonly job: JobDetail }) {
   const notice = useNotice();
   const mayOperate = useMay("operate");
   const [reason, setReason] = useState("");
-  const { what: verb, isOver, onOpenChange } = useAsked(verbFor(job));
+  const now = verbFor(job);
+  // A job that has failed again is another failure.
+  const { what, isOver, onOpenChange } = useAsked(
+    now === "retry" ? (`retry ${job.finishedAt}` as const) : now,
+  );
+  const verb = what?.startsWith("retry") ? "retry" : what === undefined ? undefined : "cancel";
 
   async function operate(verb: Verb) {
     const why = reason.trim();
+    await requireSame(what);
     const outcome = await service[verb](id, why === "" ? undefined : { reason: why });
     setReason("");
     notice(outcomes[outcome]);
     await Promise.all(
       ["job", "jobs", "failures"].map((name) => client.invalidateQueries({ queryKey: [name] })),
     );
+  }
+
+  /** What the page shows can be old. */
+  async function requireSame(asked: string | undefined) {
+    const { state, finishedAt } = await service.detail(id);
+    const isSame =
+      state === "failed" ? asked === `retry ${finishedAt}` : state !== "completed" && asked === "cancel";
+    if (!isSame) throw changedMeanwhile(`The job is ${state}.`);
   }
 
   if (!mayOperate || verb === undefined) return null;

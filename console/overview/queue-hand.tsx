@@ -1,12 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Input, Label, TextField } from "react-aria-components";
-import { ConfirmWindow } from "../parts/dialog.tsx";
+import { ConfirmWindow, Over } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { type Pause, type PauseAct, PauseWindow } from "../parts/pause.tsx";
 import { RowMenu } from "../parts/row-menu.tsx";
 import type { QueueOverview } from "../service/answers.ts";
 import { service } from "../service/call.ts";
+import { changedMeanwhile } from "../service/problem.ts";
 import { useMay } from "../service/session.ts";
 import { type Limits, limitsQuery } from "./queries.ts";
 
@@ -53,6 +54,9 @@ export function QueuePause(props: QueuePauseProps) {
       {...props}
       pause={service.pauseQueue}
       resume={service.resumeQueue}
+      readPaused={async () =>
+        (await service.queues()).some((queue) => queue.name === props.name && queue.paused !== null)
+      }
       ifPaused="No further job of it starts, on any worker. Running jobs go on, and jobs are still accepted."
       ifResumed="What waits starts at once, as fast as workers and limits allow."
     />
@@ -72,8 +76,9 @@ interface LimitProps {
 function LimitWindow({ name, isOpen, onClose }: LimitProps) {
   const notice = useNotice();
   const [changed, change] = useState<Partial<Limits>>({});
-  const inForce = useQuery({ ...limitsQuery(name), enabled: isOpen });
-  const limits = { ...(inForce.data ?? { concurrency: "", rate: "" }), ...changed };
+  const { seen, now, refetch, forget } = useSeenLimits(name, isOpen);
+  const isOver = seen !== undefined && now !== undefined && textOf(now) !== textOf(seen);
+  const limits = { ...(seen ?? { concurrency: "", rate: "" }), ...changed };
 
   async function limit() {
     const wanted = {
@@ -81,9 +86,18 @@ function LimitWindow({ name, isOpen, onClose }: LimitProps) {
       concurrency: NUMBER.test(limits.concurrency) ? Number(limits.concurrency) : limits.concurrency || null,
       rate: limits.rate || null,
     };
+    const { data } = await refetch();
+    if (data !== undefined && textOf(data) !== textOf(seen ?? data))
+      throw changedMeanwhile(`${name} is ${textOf(data)} now.`);
     await service.limitQueue(name, wanted as LimitsRequest);
     change({});
     notice(`${name} is ${textOf(limits)}.`);
+  }
+
+  function close() {
+    change({});
+    forget();
+    onClose();
   }
 
   return (
@@ -91,10 +105,11 @@ function LimitWindow({ name, isOpen, onClose }: LimitProps) {
       title={`Limit ${name}?`}
       action="Limit"
       isOpen={isOpen}
-      onClose={onClose}
-      isReady={!inForce.isFetching}
+      onClose={close}
+      isReady={seen !== undefined && !isOver}
       onConfirm={limit}
     >
+      {isOver && <Over>{`It is ${textOf(now)} meanwhile.`}</Over>}
       <p>
         Over all workers, in place of what the application declares. Without any limit, the declared ones
         count again.
@@ -107,7 +122,7 @@ function LimitWindow({ name, isOpen, onClose }: LimitProps) {
           value={limits[member]}
           onChange={(text) => change({ ...changed, [member]: text.trim() })}
           // A number that changes under the hand would be sent by mistake.
-          isDisabled={inForce.isFetching}
+          isDisabled={seen === undefined}
           maxLength={20}
         >
           <Label>{labels[member]}</Label>
@@ -116,6 +131,27 @@ function LimitWindow({ name, isOpen, onClose }: LimitProps) {
       ))}
     </ConfirmWindow>
   );
+}
+
+const WATCH_MS = 2_000;
+
+/** The limits that the window was opened with, and those that are in force now. */
+function useSeenLimits(name: string, isOpen: boolean) {
+  const [seen, see] = useState<Limits>();
+  const { data, isFetchedAfterMount, dataUpdatedAt, refetch } = useQuery({
+    ...limitsQuery(name),
+    enabled: isOpen,
+    refetchInterval: WATCH_MS,
+  });
+  const [openedAt, setOpenedAt] = useState(0);
+  useEffect(() => {
+    if (isOpen) setOpenedAt(Date.now());
+  }, [isOpen]);
+  const isFresh = isOpen && openedAt > 0 && isFetchedAfterMount && dataUpdatedAt >= openedAt;
+  useEffect(() => {
+    if (isFresh && seen === undefined) see(data);
+  }, [isFresh, seen, data]);
+  return { seen, now: isFresh ? data : undefined, refetch, forget: () => see(undefined) };
 }
 
 const labels = { concurrency: "How many jobs run at a time", rate: "How many start, such as 10/1s" };

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { changedMeanwhile } from "../service/problem.ts";
 import { ConfirmWindow, Over } from "./dialog.tsx";
 import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
@@ -16,6 +17,8 @@ interface PauseProps {
   readonly pause: (name: string, why: { readonly reason: string }) => Promise<Paused>;
   readonly resume: (name: string) => Promise<Paused>;
   readonly isPaused: boolean;
+  /** Reads that anew: what the page shows can be seconds old. */
+  readonly readPaused: () => Promise<boolean>;
   /** What happens when it is paused, and when it is resumed. */
   readonly ifPaused: ReactNode;
   readonly ifResumed: ReactNode;
@@ -31,13 +34,15 @@ interface PauseWindowProps extends PauseProps {
 
 /** Pauses something for a reason, or resumes it. */
 export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
-  const { name, pause, resume, isPaused, ifPaused, ifResumed, onChanged } = props;
+  const { name, pause, resume, isPaused, readPaused, ifPaused, ifResumed, onChanged } = props;
   const notice = useNotice();
   const [reason, setReason] = useState("");
   const isOver = asked !== null && asked !== (isPaused ? "resume" : "pause");
   const words = asked === "resume" ? "Resume" : "Pause";
 
   async function act() {
+    if ((await readPaused()) !== (asked === "resume"))
+      throw changedMeanwhile(`${name} is ${asked}d already.`);
     const { paused } = await (asked === "pause" ? pause(name, { reason: reason.trim() }) : resume(name));
     setReason("");
     notice(`${name} is ${asked}d.`);

@@ -1,18 +1,24 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ConfirmWindow } from "../parts/dialog.tsx";
+import { useSeen } from "../parts/use-seen.ts";
 import { service } from "../service/call.ts";
+import { requireVersion } from "./queries.ts";
 
 interface Props {
   readonly name: string;
+  /** The one that the page shows. */
+  readonly version: number | undefined;
   readonly isOpen: boolean;
   readonly onClose: () => void;
 }
 
 /** Deletes a schedule that was put at run time. */
-export function DeleteSchedule({ name, isOpen, onClose }: Props) {
+export function DeleteSchedule({ name, version, isOpen, onClose }: Props) {
+  const seen = useSeen(version, isOpen);
   const client = useQueryClient();
 
   async function remove() {
+    await requireVersion(name, seen);
     await service.deleteSchedule(name);
     await client.invalidateQueries({ queryKey: ["schedules"] });
   }

@@ -2,8 +2,9 @@ import { durationOf } from "../../src/desk/jobs/instant.ts";
 import { HoldfastError } from "../../src/edges/client/index.ts";
 import { prettyJson, viewersZone } from "../parts/format.ts";
 import { parseJson } from "../parts/json-field.tsx";
-import { service } from "../service/call.ts";
+import type { service } from "../service/call.ts";
 import { asProblem } from "../service/problem.ts";
+import { readSchedule } from "./queries.ts";
 
 type Definition = Parameters<typeof service.putSchedule>[1];
 
@@ -131,8 +132,7 @@ export function faultsOf(thrown: unknown): Faults | undefined {
 
 /** Putting would change it silently. @throws HoldfastError */
 export async function requireFree(name: string): Promise<void> {
-  const { schedules } = await service.schedules({ prefix: name, limit: 1 });
-  if (!schedules.some((schedule) => schedule.name === name)) return;
+  if ((await readSchedule(name)) === undefined) return;
   const issues = [{ pointer: "/name", message: "there is a schedule with this name: change it instead" }];
   throw new HoldfastError("INVALID_REQUEST", "There is a schedule with this name", { issues });
 }

@@ -8,6 +8,7 @@ import { Choose, Line } from "../parts/form-fields.tsx";
 import { JsonField, parseJson, REDACTED } from "../parts/json-field.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Loaded, ProblemNote } from "../parts/states.tsx";
+import { useSeen } from "../parts/use-seen.ts";
 import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import {
@@ -19,7 +20,7 @@ import {
   faultsOf,
   requireFree,
 } from "./draft.ts";
-import { definitionQuery } from "./queries.ts";
+import { definitionQuery, requireVersion } from "./queries.ts";
 import "./put-schedule.css";
 
 /** Makes a schedule. */
@@ -40,11 +41,12 @@ export function NewSchedule() {
 }
 
 /** Changes the schedule with this name. */
-export function ChangeSchedule(props: Closing & { readonly name: string; readonly isOpen: boolean }) {
-  const { name, isOpen, onClose } = props;
+export function ChangeSchedule(props: ChangeProps & { readonly isOpen: boolean }) {
+  const { name, version, isOpen, onClose } = props;
+  const seen = useSeen(version, isOpen);
   return (
     <Window title={`Change ${name}`} isOpen={isOpen} onClose={onClose}>
-      <Change name={name} onClose={onClose} />
+      <Change name={name} version={seen} onClose={onClose} />
     </Window>
   );
 }
@@ -62,23 +64,31 @@ function New({ onClose }: Closing) {
   );
 }
 
-function Change({ name, onClose }: Closing & { readonly name: string }) {
+interface ChangeProps extends Closing {
+  readonly name: string;
+  /** The one that the page shows. */
+  readonly version: number | undefined;
+}
+
+function Change({ name, version, onClose }: ChangeProps) {
   const definition = useQuery(definitionQuery(name));
   return (
     <Loaded query={definition}>
-      {(found) => <PutForm before={draftOf(name, found)} onClose={onClose} />}
+      {(found) => <PutForm before={draftOf(name, found)} version={version} onClose={onClose} />}
     </Loaded>
   );
 }
 
 interface FormProps extends Closing {
   readonly isNew?: boolean;
+  /** That which is changed. */
+  readonly version?: number | undefined;
   readonly before: Draft;
 }
 
-function PutForm({ isNew = false, before, onClose }: FormProps) {
+function PutForm({ isNew = false, version, before, onClose }: FormProps) {
   const [draft, setDraft] = useState(before);
-  const { put, isPending, thrown } = usePut(isNew, onClose);
+  const { put, isPending, thrown } = usePut(isNew, version, onClose);
   const faults = faultsOf(thrown);
   const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
   const isReady =
@@ -150,7 +160,7 @@ function Fields({ draft, isNew, faults, onChange }: FieldsProps) {
 const catchUps = { none: "are skipped", latest: "the latest runs later", all: "run later" };
 const overlaps = { allow: "a tick runs beside it", skip: "ticks are skipped", "queue-one": "one tick waits" };
 
-function usePut(isNew: boolean, onClose: () => void) {
+function usePut(isNew: boolean, version: number | undefined, onClose: () => void) {
   const client = useQueryClient();
   const notice = useNotice();
   const [isPending, setPending] = useState(false);
@@ -161,7 +171,7 @@ function usePut(isNew: boolean, onClose: () => void) {
     setThrown(null);
     try {
       const name = draft.name.trim();
-      if (isNew) await requireFree(name);
+      await (isNew ? requireFree(name) : requireVersion(name, version));
       const { stored } = await service.putSchedule(name, definitionOf(draft));
       onClose();
       notice(`${name} is put, version ${stored?.version}.`);

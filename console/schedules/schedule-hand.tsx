@@ -7,6 +7,7 @@ import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { DeleteSchedule } from "./delete-schedule.tsx";
 import { ChangeSchedule } from "./put-schedule.tsx";
+import { readSchedule } from "./queries.ts";
 import { RunNow } from "./run-now.tsx";
 
 type ScheduleAct = PauseAct | "run" | "change" | "delete";
@@ -34,6 +35,7 @@ export function ScheduleHand({ schedule }: { readonly schedule: ScheduleStatus }
         pause={service.pauseSchedule}
         resume={service.resumeSchedule}
         isPaused={paused !== null}
+        readPaused={async () => (await readSchedule(name))?.paused !== null}
         asked={asked === "pause" || asked === "resume" ? asked : null}
         onClose={() => ask(null)}
         ifPaused="Its ticks are skipped, and not caught up later. Jobs of earlier ticks go on."
@@ -41,8 +43,8 @@ export function ScheduleHand({ schedule }: { readonly schedule: ScheduleStatus }
         onChanged={() => client.invalidateQueries({ queryKey: ["schedules"] })}
       />
       <RunNow {...of("run")} jobType={jobType} />
-      <ChangeSchedule {...of("change")} />
-      <DeleteSchedule {...of("delete")} />
+      <ChangeSchedule {...of("change")} version={stored?.version} />
+      <DeleteSchedule {...of("delete")} version={stored?.version} />
     </>
   );
 }

@@ -59,6 +59,16 @@ export function codeOf(thrown: unknown): string {
   return asProblem(thrown).code;
 }
 
+/** Whoever confirms has seen something else: nothing is done. */
+export function changedMeanwhile(detail: string): Problem {
+  return new Problem({
+    status: 0,
+    code: "CHANGED",
+    title: "Somebody has changed it meanwhile: nothing was done",
+    detail,
+  });
+}
+
 export function unreachable(): Problem {
   return new Problem({
     status: 0,
