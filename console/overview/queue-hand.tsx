@@ -145,7 +145,7 @@ function useSeenLimits(name: string, isOpen: boolean) {
   });
   const [openedAt, setOpenedAt] = useState(0);
   useEffect(() => {
-    if (isOpen) setOpenedAt(Date.now());
+    setOpenedAt(isOpen ? Date.now() : 0);
   }, [isOpen]);
   const isFresh = isOpen && openedAt > 0 && isFetchedAfterMount && dataUpdatedAt >= openedAt;
   useEffect(() => {

@@ -24,6 +24,14 @@ export function cutTexts(page: Page): Promise<string[]> {
     .map((element) => element.textContent.slice(0, 100))`);
 }
 
+/** Texts smaller than 12 pixels. */
+export function smallTexts(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(`[...document.querySelectorAll("body *")]
+    .filter((element) => [...element.childNodes].some(({ nodeType, data }) => nodeType === 3 && data.trim() !== ""))
+    .filter((element) => element.checkVisibility() && parseFloat(getComputedStyle(element).fontSize) < 12)
+    .map((element) => element.outerHTML.slice(0, 100))`);
+}
+
 /** By how many pixels a page is wider than its viewport; 0 without sideways scrolling. */
 export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");

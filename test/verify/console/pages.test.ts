@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cutTexts, sidewaysScroll } from "../../support/browser.ts";
+import { cutTexts, sidewaysScroll, smallTexts } from "../../support/browser.ts";
 import { accessibilityFaults, openConsole, untilLoaded, watchShifts } from "../../support/console-page.ts";
 import { type ConsoleShop, openConsoleShop } from "../../support/console-shop.ts";
 import { placeOrder } from "../../support/shop.ts";
@@ -57,6 +57,7 @@ describe("the console", () => {
       await untilLoaded(page);
       await expectInPlace(shiftsOf, path);
       expect.soft(await accessibilityFaults(page), path).toEqual([]);
+      expect.soft(await smallTexts(page), path).toEqual([]);
       await page.emulateMedia({ colorScheme: "dark" });
       expect.soft(await accessibilityFaults(page, ["color-contrast"]), `${path}, dark`).toEqual([]);
       await page.emulateMedia({ colorScheme: "light" });

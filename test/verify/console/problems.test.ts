@@ -48,6 +48,13 @@ async function goodNews(page: Page): Promise<string[]> {
   return news.filter((_, index) => (counts[index] ?? 0) > 0).map(String);
 }
 
+/** The guarantees are one line, unless one does not hold. */
+async function openWhereBroken(page: Page): Promise<void> {
+  const guarantees = page.getByRole("region", { name: "Guarantees" });
+  const isBroken = (await guarantees.getByText(/\d+ of \d+ do(es)? not hold/).count()) > 0;
+  expect(await guarantees.getByRole("listitem").first().isVisible()).toBe(isBroken);
+}
+
 describe.each(["desktop", "phone"] as const)("the console on a %s", (device) => {
   it.each(harms.slice(0, device === "desktop" ? 2 : 3))(
     "says first that $what, with the remedy, and nothing good",
@@ -64,6 +71,7 @@ describe.each(["desktop", "phone"] as const)("the console on a %s", (device) => 
       await problems.waitFor();
       await problems.getByText("Remedy:").first().waitFor();
       expect(await goodNews(page)).toEqual([]);
+      await openWhereBroken(page);
       const queues = page.getByRole("region", { name: "Queues", exact: true });
       const [first, second] = await Promise.all([problems.boundingBox(), queues.boundingBox()]);
       expect(first!.y + first!.height).toBeLessThanOrEqual(second!.y);
