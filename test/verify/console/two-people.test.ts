@@ -61,7 +61,7 @@ const daily = (cron: string) =>
     type: "nightly-report",
     cron,
     timeZone: "UTC",
-    payload: { night: "2026-11-30" },
+    payload: { night: "2026-11-30T00:00:00.000Z" },
   });
 const scheduleNow = async () => (await client.schedules({ prefix: "twice" })).schedules[0];
 const queueNow = async (name: string) => (await client.queues()).find((queue) => queue.name === name);
