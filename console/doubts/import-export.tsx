@@ -242,7 +242,7 @@ function useApply({ done, notDone }: ImportPlan<Doubt>, { until, confirm, onClos
     },
     async onSuccess(resolved) {
       onClose();
-      notice(`${counted(resolved, "effect")} resolved. The jobs continue.`);
+      notice(`${counted(resolved, "effect")} resolved. Their jobs are in line again.`);
     },
     onSettled: refresh,
   });

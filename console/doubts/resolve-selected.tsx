@@ -73,7 +73,7 @@ function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
     mutationFn: (resolution: Resolution) => resolveAll(doubts, resolution),
     onSuccess: async (resolved, { as }) => {
       onDone();
-      notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. The jobs continue.`);
+      notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. Their jobs are in line again.`);
       await refresh();
     },
   });

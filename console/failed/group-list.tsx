@@ -55,7 +55,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
           <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
             {chosen.length === 0
               ? `Retry all ${count(jobs)}…`
-              : `Retry ${counted(jobs, "job")} of ${count(chosen.length)}…`}
+              : `Retry ${counted(jobs, "job")} for ${counted(chosen.length, "reason")}…`}
           </Button>
         )}
       </div>

@@ -74,11 +74,14 @@ export const failureLook: LongTableLook<ListedJob> = {
   ],
 };
 
-function attempts({ attemptsMade, maxAttempts }: ListedJob): string {
-  return `${attemptsMade} of ${maxAttempts}`;
+/** The one that runs included. */
+function attempts({ attemptsMade, maxAttempts, state }: ListedJob): string {
+  return `${attemptsMade + Number(state === "active")} of ${maxAttempts}`;
 }
 
-function runTime({ startedAt, finishedAt }: ListedJob): string {
+function runTime({ startedAt, finishedAt, state }: ListedJob): string {
+  if (startedAt !== null && state === "active")
+    return `${duration(Math.max(0, Date.now() - Date.parse(startedAt)))} so far`;
   if (startedAt === null || finishedAt === null) return "–";
   return duration(Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)));
 }

@@ -32,8 +32,8 @@ export function JobOperations({ job }: { readonly job: JobDetail }) {
 
   async function operate(verb: Verb) {
     const why = reason.trim();
-    await requireSame(what);
-    const outcome = await service[verb](id, why === "" ? undefined : { reason: why });
+    const expect = await requireSame(what);
+    const outcome = await service[verb](id, { ...(why !== "" && { reason: why }), expect });
     setReason("");
     notice(outcomes[outcome]);
     await Promise.all(
@@ -41,12 +41,13 @@ export function JobOperations({ job }: { readonly job: JobDetail }) {
     );
   }
 
-  /** What the page shows can be old. */
+  /** What the page shows can be old. @returns what the act is to compare in its own step */
   async function requireSame(asked: string | undefined) {
     const { state, finishedAt } = await service.detail(id);
     const isSame =
       state === "failed" ? asked === `retry ${finishedAt}` : state !== "completed" && asked === "cancel";
     if (!isSame) throw changedMeanwhile(`The job is ${state}.`);
+    return { state, finishedAt };
   }
 
   if (!mayOperate || verb === undefined) return null;

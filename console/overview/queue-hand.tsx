@@ -52,7 +52,7 @@ export function QueuePause(props: QueuePauseProps) {
   return (
     <PauseWindow
       {...props}
-      pause={service.pauseQueue}
+      pause={(queue, why) => service.pauseQueue(queue, { ...why, expect: { pausedSince: null } })}
       resume={service.resumeQueue}
       readPaused={async () =>
         (await service.queues()).some((queue) => queue.name === props.name && queue.paused !== null)

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { cancelJob } from "../../core/bullmq/end/cancel-job.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { openStatusReader } from "../../features/job-status.ts";
@@ -109,9 +109,9 @@ export function openActOperator(parts: ActParts): ActOperator {
   const acts = openJobLists(stores, internalApplication);
 
   async function find(id: string): Promise<Found> {
-    if (queueOfId(id) !== INTERNAL_QUEUE) throw jobNotFound();
+    if (queueOfId(id) !== INTERNAL_QUEUE) throw actNotFound();
     const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
-    if (status === undefined || envelope === null) throw jobNotFound();
+    if (status === undefined || envelope === null) throw actNotFound();
     return { status, act: submitted(store, id, envelope).payload as StoredAct };
   }
 
@@ -123,7 +123,7 @@ export function openActOperator(parts: ActParts): ActOperator {
     // First: its worker writes down how far it came.
     if (found.status.state === "active") await record("stopping");
     const outcome = await cancelJob(store, id);
-    if (outcome === "missing") throw jobNotFound();
+    if (outcome === "missing") throw actNotFound();
     if (outcome === "ended") throw new HoldfastError("JOB_ENDED", "The act has ended already");
     if (outcome === "cancelled") await record("stopped");
     return statusOf(await find(id));
@@ -184,6 +184,10 @@ async function start(
   if (duplicate) return { id, duplicate };
   await recordAct(stores.of(INTERNAL_QUEUE), { id, act: { act, filter, reason, by }, outcome: "started" });
   return { id, duplicate };
+}
+
+function actNotFound(): HoldfastError {
+  return new HoldfastError("JOB_NOT_FOUND", "There is no act with this id, or no longer");
 }
 
 interface Found {

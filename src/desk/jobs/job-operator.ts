@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { SeenJob } from "../../core/bullmq/as-seen.ts";
 import { cancelJob, type StoredAct } from "../../core/bullmq/end/cancel-job.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
@@ -65,16 +66,18 @@ export interface JobOperator {
   /**
    * Returns a failed job to its queue with all its attempts before it. Effects that are done stay done.
    *
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN`
+   * @param expect as you have seen the job: if it has changed since then, nothing happens @default whatever it is
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN`, `CHANGED_MEANWHILE`
    */
-  retry(id: string, act?: Act): Promise<void>;
+  retry(id: string, act?: Act, expect?: SeenJob): Promise<void>;
   /**
    * Cancels a job: a waiting one at once; a running one by aborting its attempt.
    *
+   * @param expect as for `retry`
    * @returns `cancelled` if the job has ended
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`, `CHANGED_MEANWHILE`
    */
-  cancel(id: string, act?: Act): Promise<"cancelled" | "cancelling">;
+  cancel(id: string, act?: Act, expect?: SeenJob): Promise<"cancelled" | "cancelling">;
   /**
    * Submits a new job from an old one, with a key of its own. Its effects happen anew.
    *
@@ -107,19 +110,31 @@ export function openJobOperator(
   traceUrl?: string,
 ): JobOperator {
   const readStatus = openStatusReader(stores);
+  /** Compared in the act's own step; read here is only what to say. */
+  async function changed(id: string, seen: SeenJob | undefined): Promise<HoldfastError> {
+    const now = await inTime(readStatus(id));
+    if (now === undefined) return jobNotFound();
+    const message =
+      now.state === seen?.state
+        ? `The job has run again since you looked, and is ${now.state} again. Nothing was done`
+        : `The job was ${seen?.state} when you looked, and is ${now.state} now. Nothing was done`;
+    return new HoldfastError("CHANGED_MEANWHILE", message);
+  }
   return {
     list: (query) => inTime(listJobs(lists, query)),
     status: (id) => inTime(readStatus(id)),
     detail: (id) => readDetail(stores, jobs, readStatus, id, traceUrl),
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
-    async retry(id, act = { by: LIBRARY }) {
+    async retry(id, act = { by: LIBRARY }, seen) {
       const store = storeOf(stores, id);
-      const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act) }));
+      const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act), seen }));
+      if (outcome === "changed") throw await changed(id, seen);
       if (outcome !== "retried") throw refusalOf(outcome);
     },
-    async cancel(id, act = { by: LIBRARY }) {
+    async cancel(id, act = { by: LIBRARY }, seen) {
       const store = storeOf(stores, id);
-      const outcome = await inTime(cancelJob(store, id, storedAct(store, act)));
+      const outcome = await inTime(cancelJob(store, id, storedAct(store, act), seen));
+      if (outcome === "changed") throw await changed(id, seen);
       if (outcome === "missing" || outcome === "ended") throw refusalOf(outcome);
       return outcome;
     },

@@ -14,12 +14,15 @@ local call = command({
     "before",
     -- Who retries it and why, as JSON; empty where nobody does.
     "act",
+    -- What they have seen, as as-seen.lua reads it; empty for whatever it is.
+    "seen",
   },
-  returns = [["retried", "not-failed", "missing", or "forgotten" where its ledger is gone]],
+  returns = [["retried", "not-failed", "missing", "changed" if it is no longer as they have seen it, or "forgotten" where its ledger is gone]],
   whenFull = "is refused",
 })
 local facts = require("../../core/bullmq/job-facts")
 local states = require("../../core/bullmq/job-state")
+local sight = require("../../core/bullmq/as-seen")
 local acts = require("../../core/bullmq/record-act")
 local retries = require("../../core/bullmq/retry-failed-job")
 local ledgers = require("../../core/effect/ledger/ledger")
@@ -29,7 +32,9 @@ local prefix, id = call.prefix, call.id
 if not facts.jobExists(prefix, id) then return "missing" end
 if call.reason ~= "" and facts.failureReason(prefix, id) ~= call.reason then return "not-failed" end
 if call.before ~= "" and facts.endedAt(prefix, id) >= tonumber(call.before) then return "not-failed" end
-if states.jobState(prefix, id) ~= "failed" then return "not-failed" end
+local state = states.jobState(prefix, id)
+if not sight.isAsSeen(prefix, id, state, call.seen) then return "changed" end
+if state ~= "failed" then return "not-failed" end
 local dedupKey = facts.dedupKeyOf(prefix, id)
 local ledger = dedupKey and call.ledgerPrefix .. dedupKey
 if ledger and redis.call("EXISTS", ledger) == 0 then return "forgotten" end

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { jobNotFound } from "../../core/job/job-id.ts";
+import { jobStates } from "../../core/job/job-state.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
@@ -37,8 +38,19 @@ const outcomeSchema = z.object({
 const outcomeOf = <Own extends z.output<typeof outcomeSchema>["outcome"]>() =>
   outcomeSchema as z.ZodType as z.ZodType<{ id: string; outcome: Own }>;
 
+const seenSchema = z
+  .strictObject({
+    state: z.enum(jobStates),
+    finishedAt: z.iso.datetime().nullish().meta({ description: "Absent or null: whenever." }),
+  })
+  .optional()
+  .meta({
+    description:
+      "The job as you have seen it. If that has changed, nothing is done: 409 `CHANGED_MEANWHILE`. Compared in the same step.",
+  });
+
 const reasonBodySchema = z
-  .strictObject({ reason: reasonSchema.optional() })
+  .strictObject({ reason: reasonSchema.optional(), expect: seenSchema })
   .optional()
   .meta({ examples: [{ reason: "bad deploy 7f3a" }] });
 
@@ -102,10 +114,17 @@ export const jobOperations = {
     params,
     input: reasonBodySchema,
     answer: outcomeOf<"retried">().describe("It waits in its queue again."),
-    errors: ["INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_NOT_FAILED", "EFFECTS_FORGOTTEN", "STORE_UNAVAILABLE"],
+    errors: [
+      "INVALID_REQUEST",
+      "JOB_NOT_FOUND",
+      "JOB_NOT_FAILED",
+      "CHANGED_MEANWHILE",
+      "EFFECTS_FORGOTTEN",
+      "STORE_UNAVAILABLE",
+    ],
     returns: "outcome",
     async run(operator, { params: { id }, input, by }) {
-      await operator.retry(id, { by, reason: input?.reason });
+      await operator.retry(id, { by, reason: input?.reason }, input?.expect);
       return { id, outcome: "retried" as const };
     },
   }),
@@ -119,11 +138,11 @@ export const jobOperations = {
     params,
     input: reasonBodySchema,
     answer: outcomeOf<"cancelled" | "cancelling">().describe("It has ended, or is about to."),
-    errors: ["INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_ENDED", "STORE_UNAVAILABLE"],
+    errors: ["INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_ENDED", "CHANGED_MEANWHILE", "STORE_UNAVAILABLE"],
     returns: "outcome",
     run: async (operator, { params: { id }, input, by }) => ({
       id,
-      outcome: await operator.cancel(id, { by, reason: input?.reason }),
+      outcome: await operator.cancel(id, { by, reason: input?.reason }, input?.expect),
     }),
   }),
   again: change({

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
 import { queueSchema } from "../queues/queues.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
-import { pauseReason } from "./pause-reason.ts";
+import { expectPause, pauseReason } from "./pause-reason.ts";
 
 const queue = queueSchema.meta({ [COMPONENT_NAME]: "Queue" });
 const limitsSchema = z
@@ -38,9 +38,11 @@ export const queueOperations = {
     summary: "Pause a queue",
     description:
       "No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed.",
-    input: pauseReason("the mail provider is down"),
+    errors: [...one.errors, "CHANGED_MEANWHILE"],
+    input: pauseReason("the mail provider is down").extend({ expect: expectPause }),
     answer: queue.describe("It is paused."),
-    run: ({ queues }, { params: { name }, input: { reason }, by }) => queues.pause(name, { reason, by }),
+    run: ({ queues }, { params: { name }, input: { reason, expect }, by }) =>
+      queues.pause(name, { reason, by }, expect),
   }),
   resumeQueue: change({
     ...one,
@@ -48,8 +50,10 @@ export const queueOperations = {
     method: "POST",
     path: "/queues/:name/resume",
     summary: "Resume a queue",
+    errors: [...one.errors, "CHANGED_MEANWHILE"],
+    input: z.strictObject({ expect: expectPause }).optional(),
     answer: queue.describe("It is not paused."),
-    run: ({ queues }, { params: { name }, by }) => queues.resume(name, { by }),
+    run: ({ queues }, { params: { name }, input, by }) => queues.resume(name, { by }, input?.expect),
   }),
   limitQueue: change({
     ...one,

@@ -8,6 +8,19 @@ import {
   readControl,
   withBullmq,
 } from "../../core/bullmq/queue-control.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+const expectPause = loadScript(import.meta.url, "expect-pause.lua", integer);
+
+/** Whether it is paused, or not, as somebody has seen it. Of several who resume the same pause, it is so for one. */
+export async function isPausedAsSeen(
+  [{ client, keys }]: Partitions,
+  { pausedSince }: { readonly pausedSince: string | null },
+): Promise<boolean> {
+  const since = pausedSince === null ? "" : Date.parse(pausedSince);
+  return (await expectPause.run(client, [keys.meta, keys.own("control")], [since])) === 1;
+}
 
 /** Returns when no further job starts. Running jobs go on. */
 export async function pauseQueue(partitions: Partitions, note: PauseNote): Promise<void> {

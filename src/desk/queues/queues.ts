@@ -17,7 +17,7 @@ import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
 import { type Division, divideQueue } from "./divide-queue.ts";
-import { overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
+import { isPausedAsSeen, overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
 
 const instant = z.iso.datetime();
 
@@ -55,6 +55,14 @@ const wantedLimitsSchema = z.strictObject({
 /** Limits to set by hand. */
 export type WantedLimits = Readonly<z.output<typeof wantedLimitsSchema>>;
 
+type PauseAct = Readonly<z.output<typeof pauseActSchema>>;
+
+/** A queue's pause, as somebody has seen it who acts on it. */
+export interface SeenPause {
+  /** ISO 8601; null where it was not paused. */
+  readonly pausedSince: string | null;
+}
+
 /** An operator's hand on queues. Each call fails with `QUEUE_NOT_FOUND` for a queue that the application does not have. */
 export interface QueueOperator {
   list(): Promise<QueueView[]>;
@@ -63,10 +71,12 @@ export interface QueueOperator {
    * Pauses a queue: no further job starts; running ones go on. It stays paused until it is resumed.
    *
    * @param act the reason is kept with the pause, and shown with it
-   * @throws HoldfastError `INVALID_REQUEST` without a reason
+   * @param expect the pause as you have seen it: if that has changed, nothing happens @default whatever it is
+   * @throws HoldfastError `INVALID_REQUEST` without a reason, `CHANGED_MEANWHILE`
    */
-  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<QueueView>;
-  resume(name: string, act?: Act): Promise<QueueView>;
+  pause(name: string, act: PauseAct, expect?: SeenPause): Promise<QueueView>;
+  /** @param expect as for `pause` @throws HoldfastError `CHANGED_MEANWHILE` */
+  resume(name: string, act?: Act, expect?: SeenPause): Promise<QueueView>;
   /**
    * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
    *
@@ -94,8 +104,9 @@ export function openQueueOperator(
   return {
     list: () => inTime(Promise.all(queues.map(show))),
     show: (name) => inTime(show(name)),
-    pause: (name, act) => inTime(pause(name, act)),
-    resume: (name, act = { by: LIBRARY }) => inTime(recorded(name, "resumed", act, resumeQueue)),
+    pause: (name, act, expect) => inTime(pause(name, act, expect)),
+    resume: (name, act = { by: LIBRARY }, expect) =>
+      inTime(recorded(name, "resumed", act, resumeQueue, expect)),
     limit: (name, limits, by) => inTime(limit(name, limits, by)),
     async divide(name, partitions) {
       partitionsOf(name);
@@ -104,10 +115,11 @@ export function openQueueOperator(
     },
   };
 
-  async function pause(name: string, act: Act & { readonly reason: string }): Promise<QueueView> {
+  async function pause(name: string, act: PauseAct, expect?: SeenPause): Promise<QueueView> {
     parseInput(pauseActSchema, act);
     const at = await redisNow(stores.client);
-    return await recorded(name, "paused", act, (partitions) => pauseQueue(partitions, { ...act, at }));
+    const pausing = (partitions: Partitions) => pauseQueue(partitions, { ...act, at });
+    return await recorded(name, "paused", act, pausing, expect);
   }
 
   async function limit(name: string, limits: WantedLimits, by: string): Promise<QueueView> {
@@ -125,13 +137,30 @@ export function openQueueOperator(
     kind: "paused" | "resumed" | "limited",
     { reason, by }: Act,
     act: (partitions: Partitions) => Promise<void>,
+    expect?: SeenPause,
   ): Promise<QueueView> {
     const partitions = partitionsOf(name);
+    await requirePause(name, partitions, expect);
     const [store] = partitions;
     await onRecord(store, { as: kind, evidence: storedReason(store, reason), by }, () => act(partitions));
     await addMark(store, { kind, text: reason ?? "", by });
     return await show(name);
   }
+}
+
+/** @throws HoldfastError `CHANGED_MEANWHILE` */
+async function requirePause(
+  name: string,
+  partitions: Partitions,
+  expect: SeenPause | undefined,
+): Promise<void> {
+  if (expect === undefined || (await isPausedAsSeen(partitions, expect))) return;
+  const { pause } = await readControl(partitions);
+  const now =
+    pause === undefined
+      ? `Queue ${name} is not paused any more`
+      : `Queue ${name} was paused by ${pause.by || "another tool"} meanwhile: ${pause.reason || "without a reason"}`;
+  throw new HoldfastError("CHANGED_MEANWHILE", `${now}. Nothing was done`);
 }
 
 function partitionsIn(stores: QueueStores, queues: readonly string[], name: string): Partitions {

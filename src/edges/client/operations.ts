@@ -22,13 +22,13 @@ export interface OperationCalls {
   /**
    * Retry a failed job.
    * It gets all its attempts again and keeps its key. Effects that are done stay done.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `EFFECTS_FORGOTTEN`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_FAILED`, `CHANGED_MEANWHILE`, `EFFECTS_FORGOTTEN`
    */
   retry(id: string, request?: Body<"retry">): Promise<Returned<"retry">>;
   /**
    * Cancel a job.
    * A waiting job fails with CANCELLED at once (`cancelled`). A running job's signal is aborted, wherever it runs (`cancelling`).
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED`, `CHANGED_MEANWHILE`
    */
   cancel(id: string, request?: Body<"cancel">): Promise<Returned<"cancel">>;
   /**
@@ -191,14 +191,14 @@ export interface OperationCalls {
   /**
    * Pause a queue.
    * No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   * @throws HoldfastError `QUEUE_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
   pauseQueue(name: string, request: Body<"pauseQueue">): Promise<Returned<"pauseQueue">>;
   /**
    * Resume a queue.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   * @throws HoldfastError `QUEUE_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
-  resumeQueue(name: string): Promise<Returned<"resumeQueue">>;
+  resumeQueue(name: string, request?: Body<"resumeQueue">): Promise<Returned<"resumeQueue">>;
   /**
    * Limit a queue.
    * In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. In a queue with partitions, each partition gets an equal share.

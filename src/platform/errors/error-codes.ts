@@ -43,6 +43,7 @@ export const errorCodes = {
   JOB_NOT_FAILED: final(409, "Only a failed job can be retried"),
   JOB_NOT_ENDED: final(409, "Only a job that has ended can be deleted"),
   JOB_IN_DOUBT: final(409, "An effect of the job is in doubt"),
+  CHANGED_MEANWHILE: final(409, "It has changed since you looked"),
   JOB_ENDED: final(409, "The job has already ended"),
   OUTBOX_ROW_TOO_OLD: final(409, "The row is older than its key is remembered"),
   METHOD_NOT_ALLOWED: final(405, "The resource does not support this method"),

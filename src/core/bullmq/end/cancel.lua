@@ -14,13 +14,16 @@ local call = command({
     "channel",
     -- Who cancels it and why, as JSON; empty where nobody does.
     "act",
+    -- What they have seen, as as-seen.lua reads it; empty for whatever it is.
+    "seen",
   },
-  returns = [["cancelled", "cancelling", "ended" or "missing"]],
+  returns = [["cancelled", "cancelling", "ended", "missing", or "changed" if it is no longer as they have seen it]],
   whenFull = "is refused",
 })
 local clock = require("../../../platform/redis/now")
 local facts = require("../job-facts")
 local states = require("../job-state")
+local sight = require("../as-seen")
 local acts = require("../record-act")
 local waiting = require("./take-out")
 
@@ -30,6 +33,7 @@ local enders = require("point:ended")
 local prefix, id, reason = call.prefix, call.id, call.reason
 if not facts.jobExists(prefix, id) then return "missing" end
 local state, _, isHeld = states.jobState(prefix, id)
+if not sight.isAsSeen(prefix, id, state, call.seen) then return "changed" end
 if facts.hasEnded(state) then return "ended" end
 if state == "active" then
   redis.call("HSET", call.job, "defa", reason)

@@ -17,7 +17,7 @@ const LIMIT_MAX = 10_000;
 export function addAuditCommands(program: Command): void {
   const audit = program.command("audit").description("see who did what, when and why");
   addShowOptions(audit.command("list"))
-    .description("list who retried, cancelled, deleted, paused, limited or resolved what, the latest first")
+    .description("list who did what by hand, when and why, the latest first")
     .option("--job <id>", "only what was done to this job")
     .option("--queue <name>", "only what was done in this queue")
     .option("--limit <n>", "how many at most", "50")
@@ -42,8 +42,14 @@ const describe = listOf<AuditEntry>("nothing was done by hand, as far as is know
   ["why", ({ evidence }) => evidence],
 ]);
 
-function onWhat({ jobId, effect, queue, schedule }: AuditEntry): string {
+function ofNoQueue(as: string): string {
+  if (as.startsWith("outbox-")) return "the outbox";
+  if (as.startsWith("notice-")) return "notices";
+  return as === "loss-accepted" ? "Holdfast's own queues" : "API keys";
+}
+
+function onWhat({ jobId, effect, queue, schedule, as }: AuditEntry): string {
   if (schedule !== "") return `schedule ${schedule}`;
-  if (jobId === "") return queue === "" ? "API keys" : `queue ${queue}`;
+  if (jobId === "") return queue === "" ? ofNoQueue(as) : `queue ${queue}`;
   return effect === "" ? jobId : `${jobId} ${effect}`;
 }
