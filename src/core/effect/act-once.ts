@@ -10,7 +10,7 @@ import { underDeadline } from "../../platform/lib/deadline.ts";
 import { elapsedSince, type Moment, momentNow } from "../../platform/lib/moment.ts";
 import { foreign, messageOf } from "../../platform/lib/thrown.ts";
 import { keyMissing } from "../../platform/redis/encryption/codec.ts";
-import { isUnanswered } from "../../platform/redis/redis-errors.ts";
+import { isUnanswered, untilAnswered } from "../../platform/redis/redis-errors.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { failpoint } from "../failpoints.ts";
 import type { EffectCall, EffectOptions, ProbeAnswer } from "../job/effect.ts";
@@ -26,7 +26,7 @@ import {
   resultJson,
 } from "./effect-run.ts";
 import type { Reservation } from "./ledger/ledger.ts";
-import { afterFailure, type Begun, report, sendCommit } from "./report-effect.ts";
+import { afterFailure, type Begun, report, reportOver, sendCommit } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
 export const ABORT_MARGIN_MS = 1_000;
@@ -54,8 +54,10 @@ export async function actOnce(effect: EffectRun): Promise<unknown> {
     case "unreadable":
       throw blockedBy(effect, keyMissing(reservation.key));
     case "not-leased":
+      await giveBack(effect);
       throw attempt.job.lease.own(notBegun(effect, "LOCK_LOST", "Another worker has claimed the job"));
     case "cancelled":
+      await giveBack(effect);
       throw blockedBy(effect, notBegun(effect, "CANCELLED", "Cancelled by an operator"));
     case "forgotten":
       throw blockedBy(effect, notBegun(effect, "EFFECTS_FORGOTTEN", FORGOTTEN));
@@ -83,8 +85,22 @@ async function reserve(effect: EffectRun): Promise<Reservation> {
       repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
     });
   } catch (error) {
-    throw blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
+    const fault = blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
+    if (isUnanswered(error)) await giveBack(effect);
+    throw fault;
   }
+}
+
+/**
+ * The command may have been sent twice, and its first reply lost: then Redis has the reservation. Nothing of it ever runs, and nobody else
+ * knows that: the doubt that would become of it would look as if its run were under way for as long as this worker lives.
+ */
+async function giveBack(effect: EffectRun): Promise<void> {
+  const { id, reservationId, attempt } = effect;
+  const released = untilAnswered(() => attempt.ledger.release(id, reservationId), {
+    isLeased: () => attempt.job.lease.isLocked(),
+  });
+  await released.catch(() => reportOver(effect, undefined));
 }
 
 /** A reservation ends with its deadline, so a job rarely waits for the same effect twice. No loop is endless. */

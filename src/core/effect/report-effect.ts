@@ -41,11 +41,25 @@ export async function afterFailure(
   thrown: unknown,
   begun: Begun | undefined,
 ): Promise<Error> {
-  if (begun === undefined) return await release(effect, thrown, notDone);
-  const verdict = judge(effect, thrown, begun.record);
-  return verdict.verdict === "unknown"
-    ? await putInDoubt(effect, thrown, begun, verdict)
-    : await release(effect, thrown, verdict);
+  try {
+    if (begun === undefined) return await release(effect, thrown, notDone);
+    const verdict = judge(effect, thrown, begun.record);
+    return verdict.verdict === "unknown"
+      ? await putInDoubt(effect, thrown, begun, verdict)
+      : await release(effect, thrown, verdict);
+  } catch (unreported) {
+    reportOver(effect, begun);
+    throw unreported;
+  }
+}
+
+/**
+ * Reports that the run is over, once it is: until then its doubt looks as if it were under way. Not awaited: it may never be over. If it is,
+ * this report is sent before the attempt's end.
+ */
+export function reportOver({ id, reservationId, attempt }: EffectRun, begun: Begun | undefined): void {
+  const over = begun === undefined ? Promise.resolve() : untilOver(begun);
+  attempt.ledger.reportOver(id, reservationId, over).catch(() => {});
 }
 
 /** The effect's own classifier is asked first, then that of its declaration. One that throws proves nothing. */
@@ -90,8 +104,7 @@ async function putInDoubt(
   const hint = isUnexplained === true ? hintFor(thrown, begun.record) : undefined;
   const doubt = await report(effect, () => ledger.doubt(id, reservationId, { reason, evidence, hint }));
   if (doubt === "in-doubt") emit(effect, "effect.in-doubt");
-  // Not awaited: the run may never be over. If it is, this report is sent before the attempt's end.
-  ledger.reportOver(id, reservationId, untilOver(begun)).catch(() => {});
+  reportOver(effect, begun);
   const advice = hint && hintText(hint);
   const why = { ...(because !== undefined && { because }), ...(advice !== undefined && { advice }) };
   attempt.log().warn({ effect: id, reason, sent: evidence.map(outgoingText), ...why }, "effect in doubt");

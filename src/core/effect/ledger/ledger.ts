@@ -4,7 +4,7 @@ import type { Outgoing } from "../../../evidence/outgoing/outgoing.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { inEpoch, OTHER_EPOCH } from "../../../platform/redis/fitness/epoch.ts";
-import { redisUnavailable, throwRedisFault } from "../../../platform/redis/redis-errors.ts";
+import { redisUnavailable, throwRedisFault, untilAnswered } from "../../../platform/redis/redis-errors.ts";
 import { either, integer, json, oneOf, text, tuple } from "../../../platform/redis/reply-shape.ts";
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { WritableQueueStore } from "../../bullmq/store/queue-store.ts";
@@ -263,7 +263,11 @@ export class Ledger {
     runsLeft.add(over);
     await over;
     runsLeft.delete(over);
-    await this.#run(runOverScript, [this.#nameOf(effect), reservationId]);
+    const { client } = this.#queue.store;
+    // A doubt looks as if its run were under way until this is stored. The attempt may have ended, so no lease bounds it.
+    await untilAnswered(() => this.#run(runOverScript, [this.#nameOf(effect), reservationId]), {
+      isLeased: () => client.status !== "end",
+    });
   }
 
   resolve(effect: string, resolution: Resolution): Promise<Resolved> {

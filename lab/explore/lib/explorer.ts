@@ -1,0 +1,295 @@
+import { always, atLast, Broken, check, type Entry, type Moment } from "../invariants.ts";
+import { checkStep } from "../model.ts";
+import { dedupKey } from "./machine.ts";
+import { type Bounds, type Choice, type Laboratory, Run } from "./run.ts";
+import type { Seen } from "./store.ts";
+import { type Answer, realNow, world } from "./world.ts";
+
+/** A step that was taken, and those before it. */
+interface Taken {
+  readonly before: Taken | undefined;
+  readonly label: string;
+  readonly answer: Answer | undefined;
+}
+
+/** A choice that is still to be taken. */
+interface Branch {
+  readonly path: Taken | undefined;
+  readonly label: string;
+  readonly seen: Seen;
+}
+
+/** How a promise was broken. */
+export interface Violation {
+  readonly what: string;
+  readonly path: readonly string[];
+}
+
+export interface Explored {
+  states: number;
+  /** Orders that were followed to their end, or to a state that was known. */
+  orders: number;
+  /** Ends after which everything went on until the job had ended. */
+  ends: number;
+  steps: number;
+  ms: number;
+  cpuMs: number;
+  isWhole: boolean;
+  violation: Violation | undefined;
+}
+
+export interface Plan {
+  readonly bounds: Bounds;
+  /** Ends the exploration. */
+  readonly untilMs?: number;
+}
+
+/** Follows every order within the bounds, depth first; one that comes to a known state is not followed further. */
+export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
+  const startedAt = realNow();
+  const cpu = process.cpuUsage();
+  const exploration = new Exploration(lab, plan.bounds);
+  const isOver = () => plan.untilMs !== undefined && realNow() - startedAt > plan.untilMs;
+  let violation: Violation | undefined;
+  try {
+    await exploration.run(isOver);
+  } catch (error) {
+    if (!(error instanceof Violated)) throw error;
+    violation = error.violation;
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  return { ...exploration.counts, ms: realNow() - startedAt, cpuMs: (user + system) / 1_000, violation };
+}
+
+class Exploration {
+  readonly #lab: Laboratory;
+  readonly #bounds: Bounds;
+  readonly #known = new Set<string>();
+  readonly #stack: Branch[] = [];
+  /** How many choices are still to be taken from a moment. */
+  readonly #pending = new Map<string, number>();
+  readonly counts = { states: 0, orders: 0, ends: 0, steps: 0, isWhole: false };
+
+  constructor(lab: Laboratory, bounds: Bounds) {
+    this.#lab = lab;
+    this.#bounds = bounds;
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    for (let next: Branch | undefined, isFirst = true; isFirst || next !== undefined; isFirst = false) {
+      await this.#follow(next);
+      this.counts.orders += 1;
+      next = this.#stack.pop();
+      this.counts.isWhole = next === undefined;
+      if (isOver()) return;
+    }
+  }
+
+  /** Goes on from a choice that was left, to the end or to a known state. */
+  async #follow(branch: Branch | undefined): Promise<void> {
+    const { run, path: before } = await this.#resume(branch);
+    let path = before;
+    for (let label = branch?.label; ; ) {
+      if (label !== undefined) path = await this.#step(run, path, label);
+      const key = run.key();
+      if (this.#known.has(key)) return;
+      this.#known.add(key);
+      this.counts.states += 1;
+      const [first, ...others] = run.choices();
+      if (first === undefined) return await this.#end(run, path);
+      await this.#leave(run.seen, path, others);
+      label = first.label;
+    }
+  }
+
+  async #resume(branch: Branch | undefined): Promise<{ run: Run; path: Taken | undefined }> {
+    const lab = this.#lab;
+    const run = await Run.begin(lab, this.#bounds);
+    if (branch !== undefined) await replay(run, stepsTo(branch.path));
+    run.seen = branch?.seen ?? lab.start;
+    await lab.store.restore(run.seen, world.now);
+    if (branch !== undefined) await this.#letGo(branch.seen, 1);
+    return { run, path: branch?.path };
+  }
+
+  async #step(run: Run, before: Taken | undefined, label: string): Promise<Taken> {
+    const { seen } = run;
+    const [answer, after] = await takeStep(run, label);
+    this.counts.steps += 1;
+    const path = { before, label, answer };
+    await holding(path, () => checkMoment(this.#lab, seen, after, run.performed));
+    run.seen = after;
+    return path;
+  }
+
+  async #end(run: Run, path: Taken | undefined): Promise<void> {
+    this.counts.ends += 1;
+    await holding(path, () => closed(this.#lab, run));
+  }
+
+  /** Keeps the other choices for later. */
+  async #leave(seen: Seen, path: Taken | undefined, others: readonly Choice[]): Promise<void> {
+    this.#pending.set(seen.digest, (this.#pending.get(seen.digest) ?? 0) + others.length);
+    if (others.length === 0) await this.#letGo(seen, 0);
+    for (const { label } of [...others].reverse()) this.#stack.push({ path, label, seen });
+  }
+
+  async #letGo(seen: Seen, count: number): Promise<void> {
+    const left = (this.#pending.get(seen.digest) ?? 0) - count;
+    this.#pending.set(seen.digest, left);
+    if (left > 0 || seen.digest === this.#lab.start.digest) return;
+    this.#pending.delete(seen.digest);
+    await this.#lab.store.forget(seen);
+  }
+}
+
+class Violated extends Error {
+  readonly violation: Violation;
+  constructor(violation: Violation) {
+    super(violation.what);
+    this.violation = violation;
+  }
+}
+
+async function holding(path: Taken | undefined, checks: () => void | Promise<void>): Promise<void> {
+  try {
+    await checks();
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    throw new Violated({ what: error.message, path: stepsTo(path).map(({ label }) => label) });
+  }
+}
+
+function stepsTo(last: Taken | undefined): Taken[] {
+  const steps: Taken[] = [];
+  for (let step = last; step !== undefined; step = step.before) steps.unshift(step);
+  return steps;
+}
+
+/** Brings processes to where they were, by what they were told: Redis need not do it again. */
+async function replay(run: Run, steps: readonly Taken[]): Promise<void> {
+  run.isReplayed = true;
+  for (const { label, answer } of steps) await run.take(find(run, label), answer);
+  run.isReplayed = false;
+}
+
+function find(run: Run, label: string): Choice {
+  const choice = run.choices().find((one) => one.label === label);
+  if (choice === undefined)
+    throw new Error(
+      `not repeatable: ${label} is none of ${run
+        .choices()
+        .map((one) => one.label)
+        .join("; ")}`,
+    );
+  return choice;
+}
+
+/** What Redis has is read right behind the step. */
+async function takeStep(run: Run, label: string): Promise<[Answer | undefined, Seen]> {
+  const choice = find(run, label);
+  const taking = run.take(choice);
+  // What is more than one command is awaited.
+  const seeing = choice.isOneCommand ? run.lab.see() : taking.then(() => run.lab.see());
+  return [await taking, await seeing];
+}
+
+async function closed(lab: Laboratory, run: Run): Promise<void> {
+  const last = await run.close((now) => check(always, momentOf(lab, now)));
+  check(atLast, momentOf(lab, last));
+}
+
+function checkMoment(lab: Laboratory, before: Seen, seen: Seen, scripts: readonly string[]): void {
+  const moment = momentOf(lab, seen);
+  check(always, moment);
+  const past = entriesIn(before);
+  const { effects } = lab.scenario.job;
+  for (const effect of moment.effects)
+    checkStep(effect, effects[effect]?.inDoubt ?? "", past.get(effect), moment.entries.get(effect), scripts);
+}
+
+function entriesIn({ ledger }: Seen): Map<string, Entry> {
+  const found = [...ledger].filter(([field]) => field.startsWith("e:"));
+  return new Map(found.map(([field, json]) => [field.slice(2), JSON.parse(json) as Entry]));
+}
+
+function momentOf(lab: Laboratory, seen: Seen): Moment {
+  const { outside } = lab.machine;
+  const effects = Object.keys(lab.scenario.job.effects);
+  return {
+    effects,
+    acts: new Map(effects.map((effect) => [effect, outside.timesOf(effect)])),
+    entries: entriesIn(seen),
+    open: Number(seen.ledger.get("open") ?? 0),
+    doubts: seen.doubts.map((member) => member.slice(dedupKey.length + 1)),
+    job: seen.state as Moment["job"],
+    failure: seen.failure,
+    result: seen.result,
+  };
+}
+
+/** Repeats a path from the beginning; steps that are not possible are left out. @returns how a promise is broken on it */
+export async function repeat(
+  lab: Laboratory,
+  plan: Plan,
+  path: readonly string[],
+  tell: (line: string) => void = () => {},
+): Promise<Violation | undefined> {
+  await lab.store.restore(lab.start, world.startedAt);
+  const run = await Run.begin(lab, plan.bounds);
+  const done: string[] = [];
+  let seen = await lab.see();
+  try {
+    for (const label of path) {
+      if (!run.choices().some((choice) => choice.label === label)) continue;
+      const before = seen;
+      const [answer, after] = await takeStep(run, label);
+      seen = after;
+      run.seen = seen;
+      done.push(label);
+      tell(`${done.length}. ${label}${answerText(answer)}${changeText(before, after)}`);
+      checkMoment(lab, before, after, run.performed);
+    }
+    await closed(lab, run);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    return { what: error.message, path: done };
+  }
+}
+
+function answerText(answer: Answer | undefined): string {
+  if (answer === undefined) return "";
+  const text = "error" in answer ? answer.error.message : answer.text;
+  return ` → ${text.length > 90 ? `${text.slice(0, 90)}…` : text}`;
+}
+
+function changeText(before: Seen, after: Seen): string {
+  const [was, is] = [entriesIn(before), entriesIn(after)];
+  const names = new Set([...was.keys(), ...is.keys()]);
+  const changes = [...names]
+    .filter((name) => was.get(name)?.state !== is.get(name)?.state)
+    .map((name) => `${name} is ${is.get(name)?.state ?? "absent"}`);
+  if (before.state !== after.state) changes.push(`the job is ${after.state}`);
+  return changes.length === 0 ? "" : `  [${changes.join("; ")}]`;
+}
+
+/** Leaves out what the violation does not need. */
+export async function shrink(lab: Laboratory, plan: Plan, violation: Violation): Promise<Violation> {
+  let shortest = violation;
+  for (let isShorter = true; isShorter; ) {
+    isShorter = false;
+    for (let at = shortest.path.length - 1; at >= 0; at -= 1) {
+      const less = shortest.path.filter((_, index) => index !== at);
+      const found = await repeat(lab, plan, less);
+      if (found === undefined || sentenceOf(found) !== sentenceOf(shortest)) continue;
+      shortest = found;
+      isShorter = true;
+    }
+  }
+  return shortest;
+}
+
+function sentenceOf({ what }: Violation): string {
+  return what.split(". But ")[0] ?? what;
+}

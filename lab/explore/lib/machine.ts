@@ -1,0 +1,255 @@
+import { RedisConnection, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import { z } from "zod";
+import { startConsumer } from "../../../src/core/bullmq/claim/job-consumer.ts";
+import { Leases } from "../../../src/core/bullmq/claim/lease.ts";
+import { Slots } from "../../../src/core/bullmq/claim/slots.ts";
+import { Layouts } from "../../../src/core/bullmq/store/partitions.ts";
+import {
+  openWritableQueueStores,
+  type WritableQueueStore,
+} from "../../../src/core/bullmq/store/queue-store.ts";
+import { openEffects } from "../../../src/core/effect/effects.ts";
+import { Ledger, openQueueLedgers } from "../../../src/core/effect/ledger/ledger.ts";
+import { createEvents } from "../../../src/core/events.ts";
+import type { ConsumedPartition } from "../../../src/core/feature.ts";
+import type { JobHandler } from "../../../src/core/job/contract.ts";
+import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
+import type { EffectCall, EffectDeclaration } from "../../../src/core/job/effect.ts";
+import { startLedgerSweep } from "../../../src/core/life/ledger-sweep.ts";
+import { runAttempt } from "../../../src/core/run/run-attempt.ts";
+import { openSubmitPath, type SubmitPath } from "../../../src/core/submit/submit-path.ts";
+import { defineConfig, defineJob } from "../../../src/index.ts";
+import { readSettings, type Settings } from "../../../src/platform/config/settings.ts";
+import type { Logger } from "../../../src/platform/lib/logger.ts";
+import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
+import { createEpoch, epochComparison } from "../../../src/platform/redis/fitness/epoch.ts";
+import { openWriters } from "../../../src/platform/redis/writers.ts";
+import type { Outside } from "./outside.ts";
+import { type Actor, type Timer, world } from "./world.ts";
+
+const LOCK_MS = 12_000;
+export const EFFECT_MS = 12_000;
+const POLL_MS = 1_000;
+const SETTLED_MS = 300;
+
+const prefix = "explore";
+const queue = "default";
+const KEY = "key-1";
+const TYPE = "job";
+export const dedupKey = dedupKeyOf(TYPE, KEY);
+
+/** The job of a scenario. */
+export interface JobUnderTest {
+  readonly effects: Readonly<Record<string, EffectDeclaration>>;
+  /** @default each effect after the other */
+  readonly atOnce?: boolean;
+}
+
+const silent = Object.fromEntries(
+  ["debug", "info", "warn", "error", "fatal"].map((level) => [level, () => {}]),
+);
+const log = { ...silent, child: () => log } as unknown as Logger;
+
+// Each process looks whether its connection has BullMQ's scripts, which takes longer than a step. It has.
+const { loadCommands } = RedisConnection.prototype as unknown as { loadCommands(version: string): void };
+Object.assign(RedisConnection.prototype, {
+  loadCommands(this: { readonly _client: object }, version: string) {
+    if (`moveToActive:${version}` in this._client) return;
+    loadCommands.call(this, version);
+  },
+});
+
+// The explorer calls what BullMQ's loop would call, one call at a time.
+const workers: Worker[] = [];
+Worker.prototype.run = async function run(this: Worker) {
+  workers.push(this);
+};
+
+/** What all processes of a scenario share: the application and its settings. */
+export class Machine {
+  readonly settings: Settings;
+  readonly handler: JobHandler;
+  readonly #outside: Outside;
+  readonly #path: SubmitPath;
+
+  constructor(settings: Settings, handler: JobHandler, outside: Outside, path: SubmitPath) {
+    this.settings = settings;
+    this.handler = handler;
+    this.#outside = outside;
+    this.#path = path;
+  }
+
+  /** A worker's process, from its start on. */
+  async startWorker(actor: Actor, client: Redis, does: readonly Duty[]): Promise<Worker> {
+    const { settings } = this;
+    const store = await this.openStore(client);
+    const ledgers = openQueueLedgers(store, actor.name, settings.HOLDFAST_RETENTION_MS);
+    const handlers = new Map([[this.handler.job.type, this.handler]]);
+    const events = createEvents();
+    const partition: ConsumedPartition = {
+      store,
+      workerName: actor.name,
+      settings,
+      slots: new Slots(1),
+      leases: new Leases(LOCK_MS),
+      clock: rightClock,
+      keysInUse: { fault: () => undefined, assertFit() {}, onChange() {}, stop: async () => {} },
+      log,
+      handlers,
+      submitter: this.#path.submitter,
+      isStopping: () => false,
+      hasRunsLeft: () => ledgers.runsLeft.size > 0,
+    };
+    const tools = { handlers, log, events, now: rightClock.now, parts: [] };
+    workers.length = 0;
+    startConsumer(partition, [], (job) =>
+      runAttempt(
+        {
+          ...tools,
+          openEffects: (_job, contract, attempt) =>
+            openEffects(
+              contract.effects,
+              () => ({
+                job,
+                ledger: new Ledger(ledgers, dedupKeyOf(job.type, job.envelope.key), () => undefined),
+                ...attempt,
+                events,
+              }),
+              job.delivery,
+            ),
+        },
+        job,
+      ),
+    );
+    if (does.includes("sweep")) startLedgerSweep(partition);
+    const [worker] = workers;
+    if (worker === undefined) throw new Error("no worker");
+    await worker.waitUntilReady();
+    const locks: { start(): void; getActiveJobCount(): number } = Reflect.get(worker, "lockManager");
+    if (does.includes("work")) locks.start();
+    if (!does.includes("look")) dropTimers(actor, timers.stalled);
+    actor.isIdle = ({ ms }) => ms === timers.renewal && locks.getActiveJobCount() === 0;
+    return worker;
+  }
+
+  async openStore(client: Redis): Promise<WritableQueueStore> {
+    const durability = this.settings.HOLDFAST_DURABILITY;
+    const { write } = await openWriters(client, durability);
+    const compare = epochComparison(client, durability);
+    const epoch = createEpoch({
+      compare,
+      key: `${prefix}:{${queue}}:epoch`,
+      durability,
+      write,
+      remembered: undefined,
+      countOf: () => 0,
+      layout: { known: () => "", first: "", agree: async (found) => found },
+      onLoss: async () => {},
+    });
+    await epoch.check();
+    const epochs = { layouts: new Layouts(), of: () => epoch };
+    const fitness = { confirm: () => undefined };
+    return openWritableQueueStores({ client, codec: createCodec([]) }, prefix, epochs, fitness).of(queue);
+  }
+
+  get outside(): Outside {
+    return this.#outside;
+  }
+
+  stop(): Promise<void> {
+    return this.#path.stop();
+  }
+
+  async submit(): Promise<string> {
+    const { id } = await this.#path.submitter.submit({ type: TYPE, payload: {}, idempotencyKey: KEY });
+    return id;
+  }
+}
+
+/** What a process does. Looking for stalled jobs and sweeping touch nothing but Redis, so one process does it for all. */
+export type Duty = "work" | "look" | "sweep";
+
+/** Timers by their milliseconds. */
+const timers = { renewal: LOCK_MS / 4, stalled: Math.ceil(LOCK_MS / 3) };
+
+function dropTimers(actor: Actor, ms: number): void {
+  for (const timer of actor.timers) if (timer.ms === ms) actor.timers.delete(timer);
+}
+
+export function isPoll({ ms, everyMs }: Timer): boolean {
+  return ms === POLL_MS && everyMs === undefined;
+}
+
+/** For a story. */
+export function timerName({ ms }: Timer): string {
+  if (ms === timers.renewal) return "its lock is due for renewal";
+  if (ms === timers.stalled) return "it looks for stalled jobs";
+  if (ms === POLL_MS) return "it asks for a job";
+  return ms === EFFECT_MS ? "its effect's time is up" : `its timer of ${ms} ms fires`;
+}
+
+/** One attempt after the other, as BullMQ's loop does. */
+export async function work(worker: Worker, actor: Actor): Promise<void> {
+  for (let claimed = 0; ; ) {
+    const token = `${actor.name}:${claimed}`;
+    const job = await worker.getNextJob(token, { block: false }).catch(() => undefined);
+    if (job) {
+      claimed += 1;
+      await worker.processJob(job, token, () => false);
+    } else {
+      actor.forget();
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
+const rightClock = {
+  now: () => world.now,
+  offsetMs: () => 0,
+  isRight: () => true,
+  assertRight() {},
+  onMeasure() {},
+  look() {},
+  stop: async () => {},
+};
+
+/** Opens the real submit path; its connection is real, too. */
+export async function openMachine(url: string, { effects, atOnce = false }: JobUnderTest, outside: Outside) {
+  const env = {
+    REDIS_URL: url,
+    HOLDFAST_PREFIX: prefix,
+    HOLDFAST_LOG_LEVEL: "silent",
+    HOLDFAST_LOCK_MS: String(LOCK_MS),
+  };
+  const settings = readSettings(env);
+  const contract = defineJob({
+    type: TYPE,
+    payload: z.strictObject({}),
+    result: z.strictObject({ done: z.array(z.string()) }),
+    retry: { attempts: 8, backoff: { kind: "fixed", delayMs: SETTLED_MS } },
+    timeoutMs: 60_000,
+    effects,
+  });
+  const names = Object.keys(effects);
+  const handler = contract.handler(async ({ effect }) => {
+    const run = (name: string) => {
+      const probe = ({ fence }: EffectCall) => outside.ask(name, fence);
+      const options = effects[name]?.inDoubt === "probe" ? { probe } : {};
+      return effect(name as never, ({ fence }) => outside.act(name, fence), options as never);
+    };
+    if (atOnce) await Promise.all(names.map(run));
+    else for (const name of names) await run(name);
+    return { done: names };
+  }) as JobHandler;
+  const application = defineConfig({ jobs: [contract], handlers: async () => [handler] });
+  const path = await openSubmitPath(application, settings, []);
+  return new Machine(settings, handler, outside, path);
+}
+
+export const names = {
+  prefix,
+  queue,
+  start: `${prefix}:{${queue}}:`,
+  ledger: `${prefix}:{${queue}}:ledger:${dedupKey}`,
+};

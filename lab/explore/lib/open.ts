@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { startRedisServer } from "../../../test/support/redis-server.ts";
+import { names, openMachine } from "./machine.ts";
+import { Outside } from "./outside.ts";
+import { Laboratory, type Scenario } from "./run.ts";
+import { Store } from "./store.ts";
+import { takeOver, world } from "./world.ts";
+
+/** The Redis of this process, and what opens scenarios on it. */
+export async function openRedis() {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-explore-"));
+  const socket = path.join(directory, "socket");
+  const server = await startRedisServer({ directory, args: ["--unixsocket", socket, "--databases", "2"] });
+  const store = new Store(socket);
+  world.startedAt = Math.ceil(Date.now() / 1_000) * 1_000;
+  return {
+    store,
+    /** Submits the job of a scenario, by the real path. */
+    async open(scenario: Scenario): Promise<Laboratory> {
+      // What it has acknowledged is on disk; afterwards nothing has to be.
+      await store.redis.config("SET", "appendonly", "yes");
+      await store.redis.flushdb();
+      const outside = new Outside(scenario);
+      const machine = await openMachine(server.url, scenario.job, outside);
+      const id = await machine.submit();
+      await machine.stop();
+      await store.redis.config("SET", "appendonly", "no");
+      const workers = [...scenario.workers, "h"].flatMap((name) => [world.startedAt, name]);
+      await store.redis.zadd(`${names.start}workers:seen`, ...workers);
+      const start = await store.see({ ...names, id });
+      takeOver();
+      return new Laboratory(store, machine, id, start, scenario);
+    },
+    async stop(): Promise<void> {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

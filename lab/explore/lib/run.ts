@@ -1,0 +1,481 @@
+import type { Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import type { QueueStore } from "../../../src/core/bullmq/store/queue-store.ts";
+import { resolveDoubt } from "../../../src/core/effect/ledger/resolve-doubt.ts";
+import { Seam } from "./connection.ts";
+import {
+  type Duty,
+  dedupKey,
+  isPoll,
+  type JobUnderTest,
+  type Machine,
+  names,
+  timerName,
+  work,
+} from "./machine.ts";
+import { isOutside, noAnswer, refusal } from "./outside.ts";
+import { scriptName } from "./scripts.ts";
+import type { Seen, Store } from "./store.ts";
+import { Actor, type Answer, digest, letRun, type Request, world } from "./world.ts";
+
+/** How far one exploration goes. */
+export interface Bounds {
+  readonly faults: number;
+  /** How often time passes. */
+  readonly jumps: number;
+  /** Whether as much passes at once as ends a lock and an effect's deadline; else half of it. */
+  readonly areLong?: boolean;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly job: JobUnderTest;
+  /** Whether the outside does nothing for a key that it knows. */
+  readonly remembersKeys?: boolean;
+  /** How often an operator looks at a doubt while the processes run. */
+  readonly looks?: number;
+  /** How far it is followed in the tests, and in the whole exploration. */
+  readonly quick: Bounds;
+  readonly whole: Bounds;
+  readonly workers: readonly string[];
+  /** What others do beside them. */
+  readonly around: readonly Duty[];
+}
+
+/** Something that can happen next. */
+export interface Choice {
+  readonly label: string;
+  readonly faults: number;
+  readonly jumps: number;
+  /** Whether what Redis has can be read behind it on the same connection. */
+  readonly isOneCommand: boolean;
+  /** @param recorded what Redis answered when it was taken before */
+  take(recorded: Answer | undefined): Promise<Answer | undefined>;
+}
+
+/** Longer than half a lock, and than half an effect's deadline: two of them end both. */
+const JUMP_MS = 7_000;
+
+/** Runs are many, connections few: BullMQ defines its scripts on each. */
+export class Laboratory {
+  readonly store: Store;
+  readonly machine: Machine;
+  readonly id: string;
+  /** With the job submitted, and nothing else. */
+  readonly start: Seen;
+  readonly scenario: Scenario;
+  readonly #seams = new Map<string, Seam>();
+  readonly #janitors = new Map<Duty, Actor>();
+  readonly #startAnswers = new Map<string, Answer>();
+
+  constructor(store: Store, machine: Machine, id: string, start: Seen, scenario: Scenario) {
+    this.store = store;
+    this.machine = machine;
+    this.id = id;
+    this.start = start;
+    this.scenario = scenario;
+  }
+
+  /** A new connection of a process. */
+  async clientOf(actor: Actor): Promise<Redis> {
+    const known = this.#seams.get(actor.name);
+    const seam = known ?? new Seam(this.store, scriptName);
+    if (known === undefined) {
+      this.#seams.set(actor.name, seam);
+      // BullMQ defines its scripts.
+      const first = new Actor(actor.name);
+      seam.actor = first;
+      await this.alone(first, () => this.machine.startWorker(first, seam.bare, []), true);
+    }
+    seam.actor = actor;
+    return seam.client;
+  }
+
+  see(): Promise<Seen> {
+    return this.store.see({ ...names, id: this.id });
+  }
+
+  /** Runs what an actor does alone, and is no step: nothing else happens meanwhile. */
+  async alone<T>(actor: Actor, what: () => Promise<T>, isStart = false): Promise<T> {
+    let ended: { value: T } | { error: unknown } | undefined;
+    await letRun(actor, () => {
+      what().then(
+        (value) => {
+          ended = { value };
+        },
+        (error: unknown) => {
+          ended = { error };
+        },
+      );
+    });
+    while (ended === undefined) {
+      const request = actor.requests.shift();
+      if (request === undefined) throw new Error(`${actor.name} waits for nothing`);
+      const answer = isStart ? await this.#answerAtStart(request) : await request.perform();
+      await letRun(actor, () => request.settle(answer));
+    }
+    if ("error" in ended) throw ended.error;
+    return ended.value;
+  }
+
+  /** Lets a process without a job do what it does from time to time. No step of another process comes between. */
+  async fireAll(actor: Actor): Promise<void> {
+    for (const timer of [...actor.timers]) await letRun(actor, () => actor.fire(timer));
+    for (let request = actor.requests.shift(); request !== undefined; request = actor.requests.shift()) {
+      const answer = await request.perform();
+      await letRun(actor, () => request?.settle(answer));
+    }
+  }
+
+  /** A process that has no job in any run: it looks for stalled jobs, and sweeps. */
+  async janitor(duty: Duty): Promise<Actor> {
+    const known = this.#janitors.get(duty);
+    if (known !== undefined) return known;
+    const actor = new Actor(duty);
+    const client = await this.clientOf(actor);
+    await this.alone(actor, () => this.machine.startWorker(actor, client, [duty]), true);
+    this.#janitors.set(duty, actor);
+    return actor;
+  }
+
+  /** Each process starts on the same Redis. */
+  async #answerAtStart(request: Request): Promise<Answer> {
+    const known = this.#startAnswers.get(request.what);
+    if (known !== undefined) return known;
+    // BullMQ asks for the version alone.
+    const answer = request.what.startsWith("INFO") ? VERSION : await request.perform();
+    this.#startAnswers.set(request.what, answer);
+    return answer;
+  }
+}
+
+const VERSION: Answer = { reply: Buffer.from("redis_version:8.0.0\r\n"), text: "" };
+
+/** One order of steps, from the beginning. */
+export class Run {
+  readonly lab: Laboratory;
+  readonly actors: Actor[] = [];
+  readonly #scenario: Scenario;
+  readonly #areLong: boolean;
+  faults: number;
+  jumps: number;
+  /** What Redis has. */
+  seen: Seen;
+  /** What another process may do now. It does each once after time has passed. */
+  due: Duty[] = [];
+  looksLeft: number;
+  /** The scripts that Redis has run in the last step. */
+  performed: string[] = [];
+  /** Whether Redis is left as it is: what it answered is known. */
+  isReplayed = false;
+
+  private constructor(lab: Laboratory, { faults, jumps, areLong = false }: Bounds) {
+    this.#areLong = areLong;
+    this.lab = lab;
+    this.#scenario = lab.scenario;
+    this.seen = lab.start;
+    this.looksLeft = lab.scenario.looks ?? 0;
+    this.faults = faults;
+    this.jumps = jumps;
+  }
+
+  static async begin(lab: Laboratory, bounds: Bounds): Promise<Run> {
+    const run = new Run(lab, bounds);
+    world.now = world.startedAt;
+    lab.machine.outside.begin();
+    for (const duty of lab.scenario.around) await lab.janitor(duty);
+    for (const name of lab.scenario.workers) await run.#start(name, ["work"], true);
+    return run;
+  }
+
+  async #start(name: string, does: readonly Duty[], isAtStart: boolean): Promise<void> {
+    const actor = new Actor(name);
+    const client = await this.lab.clientOf(actor);
+    const start = () => this.lab.machine.startWorker(actor, client, does);
+    const worker: Worker = await this.lab.alone(actor, start, isAtStart);
+    this.actors.push(actor);
+    if (does.includes("work")) await letRun(actor, () => void work(worker, actor));
+  }
+
+  /** What can happen next: what goes on by itself, then faults, then time. */
+  choices(): Choice[] {
+    const all = this.#movable().flatMap((actor) => this.#of(actor));
+    for (const duty of new Set(this.due))
+      all.push({
+        ...free(duty === "look" ? "another worker looks for stalled jobs" : "a sweep", () =>
+          this.#clean(duty),
+        ),
+        isOneCommand: false,
+      });
+    if (this.looksLeft > 0)
+      for (const effect of Object.keys(this.#scenario.job.effects))
+        if (this.isReplayed || isRunOver(this.seen, effect)) all.push(this.#look(effect));
+    const ms = this.#areLong ? 2 * JUMP_MS : JUMP_MS;
+    const label = `${ms / 1_000} s pass`;
+    all.push({ label, faults: 0, jumps: 1, isOneCommand: false, take: () => this.#pass(ms) });
+    const affordable = all.filter(({ faults, jumps }) => faults <= this.faults && jumps <= this.jumps);
+    return affordable.sort((a, b) => a.faults + 2 * a.jumps - (b.faults + 2 * b.jumps));
+  }
+
+  /** Of workers that have done nothing yet, one is like the other. */
+  #movable(): readonly Actor[] {
+    const [first, ...others] = this.actors;
+    return first?.history === "" && others.every(({ history }) => history === "") ? [first] : this.actors;
+  }
+
+  async take(choice: Choice, recorded?: Answer): Promise<Answer | undefined> {
+    this.faults -= choice.faults;
+    this.jumps -= choice.jumps;
+    this.performed = [];
+    return await choice.take(recorded);
+  }
+
+  /** Two runs with the same key go on alike. */
+  key(): string {
+    const actors = this.actors.map((actor) => actor.place());
+    return digest(
+      [
+        this.seen.digest,
+        world.now,
+        this.faults,
+        this.jumps,
+        this.looksLeft,
+        ...this.due,
+        this.lab.machine.outside.place(),
+        ...actors,
+      ].join("\n"),
+    );
+  }
+
+  #of(actor: Actor): Choice[] {
+    const heads = headsOf(actor.requests);
+    if (actor.isDead) return heads.map((request) => this.#orphan(request));
+    const timer = actor.dueTimer();
+    const choices = heads.flatMap((request) => this.#ofRequest(request));
+    if (timer !== undefined)
+      choices.push(
+        free(`${actor.name}: ${timerName(timer)}`, () => this.#tell(actor, "timer", () => actor.fire(timer))),
+      );
+    if (heads.length > 0)
+      choices.push(
+        fault(`${actor.name} dies`, async () => {
+          actor.isDead = true;
+          actor.timers.clear();
+          actor.requests = actor.requests.filter((request) => !actor.late.has(request));
+        }),
+      );
+    return choices;
+  }
+
+  /** What a process had sent when it died. */
+  #orphan(request: Request): Choice {
+    return free(`what ${request.actor.name} had sent arrives: ${request.what}`, async (recorded) => {
+      drop(request);
+      return await this.#perform(request, recorded);
+    });
+  }
+
+  #ofRequest(request: Request): Choice[] {
+    const { actor, what } = request;
+    const late = actor.late.get(request);
+    const label = `${actor.name}: ${what}`;
+    if (late !== undefined)
+      return [free(`${label}: the late reply comes`, () => this.#settle(request, late))];
+    const all: Choice[] = [
+      free(label, async (recorded) => {
+        const answer = await this.#perform(request, recorded);
+        await this.#settle(request, answer);
+        return answer;
+      }),
+      fault(`${label}, and the reply is late`, async (recorded) => {
+        const answer = await this.#perform(request, recorded);
+        actor.late.set(request, answer);
+        return answer;
+      }),
+    ];
+    return [
+      ...all,
+      ...(isOutside(request) ? this.#outsideFaults(request, label) : this.#redisFaults(request, label)),
+    ];
+  }
+
+  #redisFaults(request: Request, label: string): Choice[] {
+    return [
+      fault(`${label}, and its connection breaks before the reply: it is sent again`, (recorded) =>
+        this.#perform(request, recorded),
+      ),
+      fault(`${label}, which Redis refuses for now`, () => this.#settle(request, loading())),
+    ];
+  }
+
+  #outsideFaults(request: Request, label: string): Choice[] {
+    return [
+      fault(`${label}, and the answer is lost`, async (recorded) => {
+        await this.#perform(request, recorded);
+        await this.#settle(request, noAnswer());
+        return undefined;
+      }),
+      fault(`${label}, and the request is lost`, () => this.#settle(request, noAnswer())),
+      fault(`${label}, which the outside refuses`, () => this.#settle(request, refusal())),
+    ];
+  }
+
+  #perform(request: Request, recorded: Answer | undefined): Promise<Answer> {
+    this.performed.push(request.what);
+    return recorded !== undefined && !isOutside(request) ? Promise.resolve(recorded) : request.perform();
+  }
+
+  async #settle(request: Request, answer: Answer): Promise<undefined> {
+    drop(request);
+    const said = "error" in answer ? answer.error.message : answer.text;
+    await this.#tell(request.actor, `${request.what} ${said}`, () => request.settle(answer));
+    return undefined;
+  }
+
+  async #tell(actor: Actor, what: string, step: () => void): Promise<undefined> {
+    actor.told(`${world.now} ${what}`);
+    await letRun(actor, step);
+    return undefined;
+  }
+
+  async #pass(ms: number): Promise<undefined> {
+    world.now += ms;
+    if (!this.isReplayed) await this.lab.store.pass(ms, world.now);
+    // A job counts as stalled at the second look.
+    const { around } = this.#scenario;
+    this.due = ms > JUMP_MS ? [...around, ...around] : [...around];
+    // Asking is no step: what Redis answers is.
+    for (const actor of this.actors)
+      for (const timer of actor.timers)
+        if (isPoll(timer) && timer.dueAt <= world.now) await letRun(actor, () => actor.fire(timer));
+    return undefined;
+  }
+
+  /** The operator looks what the outside has done, and says so some time later. */
+  #look(effect: string): Choice {
+    return free(`the operator looks at ${effect}`, async () => {
+      this.looksLeft -= 1;
+      const actor = new Actor(`op${this.looksLeft}`);
+      const client = await this.lab.clientOf(actor);
+      const store = await this.lab.alone(actor, () => this.lab.machine.openStore(client), true);
+      this.actors.push(actor);
+      await this.#tell(
+        actor,
+        `${this.#truthOf(effect)}`,
+        () => void this.#say(store, effect).catch(() => {}),
+      );
+    });
+  }
+
+  #truthOf(effect: string): "done" | "not-done" {
+    return this.lab.machine.outside.timesOf(effect) > 0 ? "done" : "not-done";
+  }
+
+  async #say(store: QueueStore, effect: string): Promise<void> {
+    const resolution = { as: this.#truthOf(effect), evidence: "looked", by: "op" };
+    const { HOLDFAST_RETENTION_MS: retentionMs } = this.lab.machine.settings;
+    await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
+  }
+
+  async #clean(duty: Duty): Promise<undefined> {
+    this.due = this.due.filter((_, at) => at !== this.due.indexOf(duty));
+    if (this.isReplayed) return undefined;
+    this.performed.push(duty === "look" ? "moveStalledJobsToWait" : "ledger-sweep");
+    await this.lab.fireAll(await this.lab.janitor(duty));
+    return undefined;
+  }
+
+  /**
+   * No more faults: a new worker starts, everything that waits goes on, time passes, and an operator resolves each doubt with the truth.
+   *
+   * @returns what Redis has when the job has ended, or at last
+   */
+  async close(see: (seen: Seen, what: string) => void): Promise<Seen> {
+    for (const actor of this.actors) if (actor.isDead) actor.requests = [];
+    await this.#start("h", ["work", "look", "sweep"], false);
+    let seen = await this.lab.see();
+    for (let round = 0; round < CLOSING_ROUNDS; round += 1) {
+      await this.#goOn();
+      seen = await this.lab.see();
+      see(seen, `round ${round}`);
+      if (isOver(seen)) break;
+      for (const doubt of seen.doubts) await this.#resolve(doubt);
+      await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : 2 * JUMP_MS);
+      if (round === FORGET_ROUND) await this.#forgetDead();
+    }
+    return seen;
+  }
+
+  /** Everything that is possible without time, in turn. */
+  async #goOn(): Promise<void> {
+    for (let step = 0; step < CLOSING_STEPS; step += 1) {
+      const next = this.actors
+        .flatMap((actor) => (actor.isDead ? [] : this.#of(actor)))
+        .find(({ faults }) => faults === 0);
+      if (next === undefined) return;
+      await next.take(undefined);
+    }
+  }
+
+  async #resolve(doubt: string): Promise<void> {
+    const effect = doubt.slice(doubt.indexOf("/") + 1);
+    const operator = new Actor("op");
+    const client = await this.lab.clientOf(operator);
+    await this.lab.alone(operator, async () => this.#say(await this.lab.machine.openStore(client), effect));
+  }
+
+  async #forgetDead(): Promise<void> {
+    const dead = this.actors.filter(({ isDead }) => isDead).map(({ name }) => name);
+    if (dead.length > 0) await this.lab.store.redis.zrem(`${names.start}workers:seen`, ...dead);
+  }
+}
+
+const CLOSING_ROUNDS = 12;
+const CLOSING_STEPS = 200;
+/** In this round the workers that have died are forgotten. */
+const FORGET_ROUND = 4;
+const FORGOTTEN_MS = 11 * 60_000;
+
+/** Whether an effect is in doubt and its run is over. While it may be under way, whoever looks has to look again. */
+function isRunOver({ ledger }: Seen, effect: string): boolean {
+  const entry = JSON.parse(ledger.get(`e:${effect}`) ?? "{}") as {
+    state?: string;
+    isOver?: true;
+    report?: string;
+  };
+  return entry.state === "in-doubt" && (entry.isOver === true || entry.report !== undefined);
+}
+
+function isOver({ state, doubts, ledger }: Seen): boolean {
+  return state === "completed" && doubts.length === 0 && (ledger.get("open") ?? "0") === "0";
+}
+
+function headsOf(requests: readonly Request[]): Request[] {
+  return requests.filter((request, at) => requests.findIndex(({ line }) => line === request.line) === at);
+}
+
+function drop(request: Request): void {
+  const { actor } = request;
+  actor.requests = actor.requests.filter((other) => other !== request);
+  actor.late.delete(request);
+}
+
+function free(label: string, take: (recorded: Answer | undefined) => Promise<unknown>): Choice {
+  return { ...fault(label, take), faults: 0 };
+}
+
+function fault(label: string, take: (recorded: Answer | undefined) => Promise<unknown>): Choice {
+  return {
+    label,
+    faults: 1,
+    jumps: 0,
+    isOneCommand: true,
+    take: async (recorded) => (await take(recorded)) as Answer | undefined,
+  };
+}
+
+function loading(): Answer {
+  const error = new Error("LOADING Redis is loading the dataset in memory");
+  error.name = "ReplyError";
+  return { error };
+}

@@ -1,0 +1,211 @@
+import { createHash } from "node:crypto";
+import { Command, Redis } from "ioredis";
+import type { Answer } from "./world.ts";
+
+/** Redis's clock, for the scripts. */
+const CLOCK = "explore:now";
+
+/** Stands before each script: its TIME is the world's. The rest of the script is as it ships. */
+const PRELUDE = `local redis = (function(real)
+  local function timed(name, ...)
+    if name ~= "TIME" then return real.call(name, ...) end
+    local now = real.call("GET", "${CLOCK}")
+    return { string.sub(now, 1, -4), string.sub(now, -3) .. "000" }
+  end
+  return setmetatable({ call = timed }, { __index = real })
+end)(redis) `;
+
+/** What the invariants ask of Redis. */
+export interface Seen {
+  /** Of all that Redis has. By it Redis is brought back to this moment. */
+  readonly digest: string;
+  /** By field. */
+  readonly ledger: ReadonlyMap<string, string>;
+  readonly doubts: readonly string[];
+  /** Of the job. */
+  readonly state: string;
+  readonly failure: string;
+  readonly result: string;
+}
+
+/** The database that keeps what Redis had at a moment. */
+export const MOMENTS = 1;
+
+/** In whole seconds: real time passes, too. BullMQ's stream of events has Redis's real time, and nothing reads it. */
+const SEE = `
+local start, ledger, id, own = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local keys, all = redis.call("KEYS", "*"), {}
+table.sort(keys)
+for _, key in ipairs(keys) do
+  if string.sub(key, -7) ~= ":events" and key ~= "${CLOCK}" then
+    local ttl = redis.call("PTTL", key)
+    all[#all + 1] = ttl > 0 and math.floor((ttl + 500) / 1000) * 1000 or 0
+    all[#all + 1] = key
+    all[#all + 1] = redis.call("DUMP", key)
+  end
+end
+local digest = redis.sha1hex(table.concat(all))
+redis.call("SELECT", own)
+if redis.call("EXISTS", digest) == 0 then redis.call("RPUSH", digest, unpack(all)) end
+redis.call("SELECT", 0)
+local state = "gone"
+if redis.call("ZSCORE", start .. "completed", id) then state = "completed"
+elseif redis.call("ZSCORE", start .. "failed", id) then state = "failed"
+elseif redis.call("LPOS", start .. "active", id) then state = "active"
+elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
+elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
+return { digest, redis.call("HGETALL", ledger), redis.call("ZRANGE", start .. "doubts", 0, -1), state,
+  redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "" }`;
+
+const RESTORE = `
+redis.call("FLUSHDB")
+redis.call("SET", "${CLOCK}", ARGV[1])
+redis.call("SELECT", ARGV[3])
+local all = redis.call("LRANGE", ARGV[2], 0, -1)
+redis.call("SELECT", 0)
+for at = 1, #all, 3 do redis.call("RESTORE", all[at + 1], all[at], all[at + 2]) end`;
+
+const FORGET = `redis.call("SELECT", ARGV[2]) redis.call("UNLINK", ARGV[1]) redis.call("SELECT", 0)`;
+
+const PASS = `
+local ms = tonumber(ARGV[1])
+for _, key in ipairs(redis.call("KEYS", "*")) do
+  local left = redis.call("PTTL", key)
+  if left > 0 then
+    if left <= ms then redis.call("DEL", key) else redis.call("PEXPIRE", key, left - ms) end
+  end
+end
+redis.call("SET", "${CLOCK}", ARGV[2])`;
+
+/** One real Redis, which is brought back to where a run begins. */
+export class Store {
+  readonly redis: Redis;
+  readonly #sent = new Map<string, string>();
+  readonly #ownDigests = new Map<string, string>();
+  readonly #digests = new Map<string, string>();
+  readonly #sources = new Map<string, string>();
+  /** A script that Redis does not know yet is behind its own text. */
+  #loading: Promise<string> | undefined;
+  /** Other texts in place of scripts': mutants. */
+  replaced: ReadonlyMap<string, string> = new Map();
+
+  constructor(url: string) {
+    this.redis = new Redis(url, { enableAutoPipelining: false });
+  }
+
+  /** Learns the text of a script that is called by its digest. */
+  learn(source: string): string {
+    const known = this.#digests.get(source);
+    if (known !== undefined) return known;
+    const sha1 = sha1Of(source);
+    this.#digests.set(source, sha1);
+    this.#sources.set(sha1, source);
+    return sha1;
+  }
+
+  sourceOf(sha1: string): string | undefined {
+    return this.#sources.get(sha1);
+  }
+
+  /** Does one command as an actor has sent it. */
+  async perform(name: string, args: readonly (string | Buffer | number)[]): Promise<Answer> {
+    try {
+      const reply =
+        name === "eval" || name === "evalsha" ? await this.#run(name, args) : await this.#send(name, args);
+      return { reply, text: textOf(reply) };
+    } catch (error) {
+      return { error: error as Error };
+    }
+  }
+
+  async #run(name: string, [script, ...args]: readonly (string | Buffer | number)[]): Promise<unknown> {
+    const source = name === "eval" ? String(script) : this.#sources.get(String(script));
+    if (source === undefined) throw new Error(`NOSCRIPT ${String(script)}`);
+    if (name === "eval") this.learn(source);
+    const text = this.replaced.get(source) ?? source;
+    // At once where it can be: what is read next must come after it.
+    const known = this.#sent.get(text);
+    if (known !== undefined) return await this.#send("evalsha", [known, ...args]);
+    this.#loading = this.#load(text);
+    return await this.#send("evalsha", [await this.#loading, ...args]);
+  }
+
+  async #load(source: string): Promise<string> {
+    const shebang = /^#!.*\n/.exec(source)?.[0] ?? "";
+    const sha1 = String(
+      await this.#send("script", ["LOAD", shebang + PRELUDE + source.slice(shebang.length)]),
+    );
+    this.#sent.set(source, sha1);
+    return sha1;
+  }
+
+  #send(name: string, args: readonly (string | Buffer | number)[]): Promise<unknown> {
+    const command = new Command(name, [...args], { replyEncoding: null });
+    return this.redis.sendCommand(command) as Promise<unknown>;
+  }
+
+  /** The explorer's own scripts have no prelude. */
+  async #own(source: string, args: readonly (string | number)[]): Promise<unknown> {
+    let sha1 = this.#ownDigests.get(source);
+    if (sha1 === undefined) {
+      sha1 = String(await this.redis.script("LOAD", source));
+      this.#ownDigests.set(source, sha1);
+    }
+    return await this.redis.evalsha(sha1, 0, ...args);
+  }
+
+  async see({ start, ledger, id }: SeenKeys): Promise<Seen> {
+    if (this.#loading !== undefined) await this.#loading;
+    this.#loading = undefined;
+    return seenOf((await this.#own(SEE, [start, ledger, id, MOMENTS])) as Reply);
+  }
+
+  /** Time passes: what expires meanwhile is gone. */
+  async pass(ms: number, now: number): Promise<void> {
+    await this.#own(PASS, [ms, now]);
+  }
+
+  /** Brings all of Redis back to a moment that was seen. */
+  async restore({ digest }: Seen, now: number): Promise<void> {
+    await this.#own(RESTORE, [now, digest, MOMENTS]);
+  }
+
+  async forgetNotes(key: string): Promise<void> {
+    await this.redis.multi().select(MOMENTS).del(key).select(0).exec();
+  }
+
+  /** What scripts have noted in the explorer's own database. */
+  async notes(key: string): Promise<string[]> {
+    const replies = await this.redis.multi().select(MOMENTS).smembers(key).select(0).exec();
+    return (replies?.[1]?.[1] ?? []) as string[];
+  }
+
+  /** No run goes on from there any more. */
+  async forget({ digest }: Seen): Promise<void> {
+    await this.#own(FORGET, [digest, MOMENTS]);
+  }
+}
+
+/** Which keys the invariants ask for. */
+export interface SeenKeys {
+  readonly start: string;
+  readonly ledger: string;
+  readonly id: string;
+}
+
+type Reply = [string, string[], string[], string, string, string];
+
+function seenOf([digest, fields, doubts, state, failure, result]: Reply): Seen {
+  const pairs = fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? ""] as const] : []));
+  return { digest, ledger: new Map(pairs), doubts, state, failure, result };
+}
+
+function sha1Of(source: string): string {
+  return createHash("sha1").update(source).digest("hex");
+}
+
+function textOf(reply: unknown): string {
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  if (Array.isArray(reply)) return `[${reply.map(textOf).join(", ")}]`;
+  return String(reply);
+}

@@ -1,0 +1,211 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import timersPromises from "node:timers/promises";
+
+/** What an actor waits for: one answer of Redis or of the outside. */
+export interface Request {
+  readonly actor: Actor;
+  /** In a story. */
+  readonly what: string;
+  /** Requests of one line are done in their order: one connection, or one call of the outside. */
+  readonly line: object;
+  /** Does it, without telling the actor. */
+  perform(): Promise<Answer>;
+  /** Tells the actor. */
+  settle(answer: Answer): void;
+}
+
+/** A reply as text is what a story shows. */
+export type Answer = { readonly reply: unknown; readonly text: string } | { readonly error: Error };
+
+export interface Timer {
+  readonly actor: Actor;
+  readonly ms: number;
+  readonly everyMs: number | undefined;
+  readonly run: () => void;
+  dueAt: number;
+}
+
+/** A process under exploration. It moves only when the explorer answers a request or lets a timer fire. */
+export class Actor {
+  readonly name: string;
+  isDead = false;
+  /** Whether its requests are answered at once, and are no step. */
+  isStarting = true;
+  requests: Request[] = [];
+  /** Answers of requests that were done, and that it has not got yet. */
+  readonly late = new Map<Request, Answer>();
+  readonly timers = new Set<Timer>();
+  /** Digest of all that it was told: two runs in which it was told the same are at the same place of its code. */
+  history = "";
+  ids = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  told(what: string): void {
+    this.history = digest(`${this.history}\n${what}`);
+  }
+
+  /** Timers that would do nothing now. */
+  isIdle: (timer: Timer) => boolean = () => false;
+
+  /** The first timer that is due, and does something. */
+  dueTimer(): Timer | undefined {
+    const due = [...this.timers].filter((timer) => timer.dueAt <= world.now && !this.isIdle(timer));
+    return due.sort((a, b) => a.dueAt - b.dueAt)[0];
+  }
+
+  /** Where in its code it is, as far as it matters for what it does next. */
+  place(): string {
+    const timers = [...this.timers].map(
+      ({ ms, dueAt }) => `${ms} ${dueAt <= world.now ? "due" : dueAt - world.now}`,
+    );
+    const open = this.requests.map((request) => `${request.what}${this.late.has(request) ? " done" : ""}`);
+    return [this.name, this.isDead, this.history, this.ids, ...timers.sort(), ...open].join("\n");
+  }
+
+  /** It has nothing under way, and nothing in its memory that another process would not have. */
+  forget(): void {
+    if (this.requests.length === 0) this.history = "";
+  }
+
+  fire(timer: Timer): void {
+    if (timer.everyMs === undefined) this.timers.delete(timer);
+    else timer.dueAt = world.now + timer.everyMs;
+    timer.run();
+  }
+}
+
+export function digest(text: string | Buffer): string {
+  return crypto.createHash("sha1").update(text).digest("base64");
+}
+
+const real = {
+  setTimeout: globalThis.setTimeout,
+  clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
+  setImmediate: globalThis.setImmediate,
+  dateNow: Date.now,
+  performanceNow: performance.now.bind(performance),
+  pause: timersPromises.setTimeout,
+  endOfTurn: timersPromises.setImmediate,
+  randomUUID: crypto.randomUUID,
+  random: Math.random,
+};
+
+/** The time and the chance of all actors. Only one of them runs at a time: `current`. Without one, everything is real. */
+export const world = {
+  now: 0,
+  startedAt: 0,
+  current: undefined as Actor | undefined,
+  /** Turns that the current actor has asked for. */
+  turns: 0,
+};
+
+export const realNow = real.performanceNow;
+
+/** Lets an actor run until it waits for nothing but requests and timers. */
+export async function letRun(actor: Actor, step: () => void): Promise<void> {
+  world.current = actor;
+  try {
+    step();
+    do await new Promise<void>((resolve) => void real.setImmediate(resolve));
+    while (world.turns > 0);
+  } finally {
+    world.current = undefined;
+  }
+}
+
+/** Timers that BullMQ and promises use only to go on in another turn. */
+const NEXT_TURN_MS = 1;
+
+let isTaken = false;
+
+/** From now on the time, the timers and the chance of the code under exploration are the world's. */
+export function takeOver(): void {
+  if (isTaken) return;
+  isTaken = true;
+  const setTimer = (run: (...args: unknown[]) => void, ms = 0, isInterval = false, args: unknown[] = []) => {
+    const actor = world.current;
+    if (actor === undefined) throw new Error("a timer of nobody");
+    if (ms <= NEXT_TURN_MS && !isInterval) return nextTurn(() => run(...args));
+    const timer: Timer = {
+      actor,
+      ms,
+      everyMs: isInterval ? ms : undefined,
+      run: () => run(...args),
+      dueAt: world.now + ms,
+    };
+    actor.timers.add(timer);
+    return handleOf(timer);
+  };
+  Object.assign(globalThis, {
+    setTimeout: (run: () => void, ms?: number, ...args: unknown[]) =>
+      world.current
+        ? setTimer(run, ms, false, args)
+        : real.setTimeout(() => Reflect.apply(run, undefined, args), ms),
+    setInterval: (run: () => void, ms?: number, ...args: unknown[]) =>
+      world.current
+        ? setTimer(run, ms, true, args)
+        : real.setInterval(() => Reflect.apply(run, undefined, args), ms),
+    clearTimeout: clear,
+    clearInterval: clear,
+    setImmediate: (run: (...args: unknown[]) => void, ...args: unknown[]) =>
+      world.current ? nextTurn(() => run(...args)) : real.setImmediate(() => run(...args)),
+  });
+  Object.assign(timersPromises, {
+    setTimeout: (ms: number, value?: unknown, options?: object) =>
+      world.current
+        ? new Promise((resolve) => setTimer(() => resolve(value), ms))
+        : real.pause(ms, value, options),
+    setImmediate: (value?: unknown) =>
+      world.current ? new Promise((resolve) => nextTurn(() => resolve(value))) : real.endOfTurn(value),
+  });
+  Date.now = () => (world.current ? world.now : real.dateNow());
+  performance.now = () => (world.current ? world.now - world.startedAt : real.performanceNow());
+  Math.random = () => (world.current ? 0.5 : real.random());
+  Object.assign(crypto, { randomUUID: () => (world.current ? nextId(world.current) : real.randomUUID()) });
+  syncBuiltinESMExports();
+}
+
+function nextTurn(run: () => void): object {
+  world.turns += 1;
+  let isCleared = false;
+  real.setImmediate(() => {
+    world.turns -= 1;
+    if (!isCleared) run();
+  });
+  return {
+    ...handle,
+    clear: () => {
+      isCleared = true;
+    },
+  };
+}
+
+function nextId({ name, ids }: Actor): string {
+  const actor = world.current as Actor;
+  actor.ids = ids + 1;
+  return `00000000-0000-4000-8000-${Buffer.from(`${name}${String(ids).padStart(4, "0")}`)
+    .toString("hex")
+    .padStart(12, "0")
+    .slice(-12)}`;
+}
+
+const handle = {
+  ref: () => handle,
+  unref: () => handle,
+  hasRef: () => true,
+};
+
+function handleOf(timer: Timer): object {
+  return { ...handle, clear: () => timer.actor.timers.delete(timer) };
+}
+
+function clear(given: unknown): void {
+  if (typeof given === "object" && given !== null && "clear" in given) (given as { clear(): void }).clear();
+  else real.clearTimeout(given as NodeJS.Timeout);
+}

@@ -1,0 +1,63 @@
+import { Broken, type Entry } from "./invariants.ts";
+
+/**
+ * The ledger as a state machine: what a script may make of an effect's entry. Exploration checks that each step of the real scripts is
+ * one of these.
+ *
+ *   absent ──reserve──▶ reserved ──commit, ledger-sweep──▶ done
+ *                          │ └────release──────────────▶ absent
+ *                          └──doubt, reserve, left-open, ledger-sweep──▶ in-doubt ──resolve──▶ done, absent
+ *
+ * Where the policy is to repeat, another run may reserve what is in doubt, or past its deadline.
+ */
+type State = Entry["state"] | "absent";
+
+interface Transition {
+  readonly from: State;
+  readonly to: State;
+  readonly by: readonly string[];
+  /** Whether it is another run's reservation afterwards. */
+  readonly isOther?: boolean;
+  /** Whether only the policy `repeat` allows it. */
+  readonly ifRepeat?: boolean;
+}
+
+const transitions: readonly Transition[] = [
+  { from: "absent", to: "reserved", by: ["reserve"], isOther: true },
+  { from: "reserved", to: "done", by: ["commit", "ledger-sweep"] },
+  { from: "reserved", to: "absent", by: ["release"] },
+  { from: "reserved", to: "in-doubt", by: ["doubt", "reserve", "left-open", "ledger-sweep"] },
+  { from: "in-doubt", to: "done", by: ["resolve"] },
+  { from: "in-doubt", to: "absent", by: ["resolve"] },
+  { from: "reserved", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
+  { from: "in-doubt", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
+  { from: "reserved", to: "in-doubt", by: ["release"], ifRepeat: true },
+];
+
+/**
+ * @param scripts those that Redis ran in this step
+ * @throws Broken where no transition leads from one entry to the other
+ */
+export function checkStep(
+  effect: string,
+  policy: string,
+  before: Entry | undefined,
+  after: Entry | undefined,
+  scripts: readonly string[],
+): void {
+  const [from, to] = [before?.state ?? "absent", after?.state ?? "absent"];
+  const isOther = before?.reservationId !== after?.reservationId && after !== undefined;
+  if (from === to && !isOther) return;
+  const allowed = transitions.some(
+    (one) =>
+      one.from === from &&
+      one.to === to &&
+      (one.isOther ?? false) === isOther &&
+      (one.ifRepeat !== true || policy === "repeat") &&
+      one.by.some((script) => scripts.includes(script)),
+  );
+  if (!allowed)
+    throw new Broken(
+      `The model has no such step. But ${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}.`,
+    );
+}

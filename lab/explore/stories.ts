@@ -1,0 +1,45 @@
+/** An order in which a promise was once broken. Each run follows it again. */
+interface Story {
+  readonly title: string;
+  readonly scenario: string;
+  /** Steps that are no longer possible are left out. */
+  readonly path: readonly string[];
+}
+
+export const stories: readonly Story[] = [
+  {
+    title:
+      "A reservation whose reply was lost, and whose lock is gone before it is sent again, is given back",
+    scenario: "one-worker",
+    path: [
+      "w1: moveToActive",
+      "w1: reserve, and its connection breaks before the reply: it is sent again",
+      "14 s pass",
+    ],
+  },
+  {
+    title: "That a run is over is reported again until Redis takes it",
+    scenario: "one-worker",
+    path: [
+      "w1: moveToActive",
+      "w1: reserve",
+      "w1: the outside: charge, and the request is lost",
+      "14 s pass",
+      "w1: its timer of 20 ms fires",
+      "w1: doubt",
+      "w1: run-over, which Redis refuses for now",
+    ],
+  },
+  {
+    title: "That a run is over is reported also where its doubt could not be, since the lock is gone",
+    scenario: "one-worker",
+    path: [
+      "w1: moveToActive",
+      "w1: reserve",
+      "w1: the outside: charge, and the request is lost",
+      "14 s pass",
+      "w1: its timer of 20 ms fires",
+      "w1: doubt, which Redis refuses for now",
+    ],
+  },
+];
