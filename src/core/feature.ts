@@ -1,4 +1,5 @@
 import type { Settings } from "../platform/config/settings.ts";
+import type { Finding } from "../platform/lib/finding.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";
@@ -11,6 +12,7 @@ import type { JobStatus } from "./job/job-status.ts";
 import type { AttemptPart } from "./run/given-attempt.ts";
 import type { WorkerOptions } from "./run/worker-options.ts";
 import type { FilterMember } from "./status/filter-member.ts";
+import type { OverviewPart } from "./status/overview-part.ts";
 import type { StatusPart } from "./status/read-status.ts";
 import type { SubmitPoints } from "./submit/points.ts";
 import type { Submitter } from "./submit/submitter.ts";
@@ -25,6 +27,10 @@ export interface Feature extends Declaration, SubmitPoints {
   readonly status?: StatusPart;
   /** The same as lines of text: a name, and what it is; null for a job that has nothing of it. */
   readonly lines?: (status: JobStatus) => readonly (readonly [name: string, value: string | null])[];
+  /** What an overview shows of it for each job type. */
+  readonly overview?: OverviewPart;
+  /** What the doctor checks of it. */
+  readonly findings?: (system: CheckedSystem) => Promise<readonly Finding[]>;
   /** Its columns of exported lists. */
   readonly columns?: readonly StatusColumn[];
   /** Its members of the filter of jobs, by name. */
@@ -45,6 +51,13 @@ export interface FeatureInWorker {
   readonly inPartition?: (partition: ConsumedPartition) => readonly PartitionPart[];
   /** What each worker runs once, for all queues of the application. It is stopped after the last attempt. */
   readonly inProcess?: (process: WorkerProcess) => readonly Partial<Running>[];
+}
+
+/** What the doctor looks at. */
+export interface CheckedSystem {
+  readonly application: Application;
+  readonly stores: QueueStores;
+  readonly settings: Settings;
 }
 
 /** A process that submits jobs. */

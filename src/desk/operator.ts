@@ -9,6 +9,7 @@ import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { features } from "../features/index.ts";
 import { storesOfGuard } from "../guard/places.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
+import type { Finding } from "../platform/lib/finding.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
 import { redisNow } from "../platform/redis/fitness/clock.ts";
@@ -18,7 +19,6 @@ import { type ActOperator, openActOperator } from "./acts/acts.ts";
 import { acceptLoss } from "./audit/accept-loss.ts";
 import { type AuditEntry, readAuditLog } from "./audit/audit-log.ts";
 import { diagnose, diagnoseStore } from "./doctor/doctor.ts";
-import type { Finding } from "./doctor/finding.ts";
 import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
 import {
   type GuardedEffectDetail,

@@ -16,17 +16,9 @@ local call = command({
 })
 local enqueue = require("../core/bullmq/add/enqueue")
 local encodings = require("../core/bullmq/encodings")
-local rates = require("../features/rate/tokens")
+local passTime = require("point:passTime")
 
 local ms = tonumber(call.ms)
-
-local function coolTokens(key)
-  local tokens = redis.call("ZRANGEBYSCORE", key, "-inf", rates.BELOW_HELD, "WITHSCORES")
-  for at = 1, #tokens, 2 do
-    local score = tonumber(tokens[at + 1])
-    redis.call("ZADD", key, score < 0 and math.min(score + ms, -1) or math.max(score - ms, 1), tokens[at])
-  end
-end
 
 local found = redis.call("ZRANGE", call.delayed, 0, -1, "WITHSCORES")
 for at = 1, #found, 2 do
@@ -38,6 +30,6 @@ for _, id in ipairs(redis.call("ZRANGE", call.prefix .. "waiting-children", 0, -
 end
 local due = redis.call("ZRANGE", call.prefix .. "held:due", 0, -1, "WITHSCORES")
 for at = 1, #due, 2 do redis.call("ZADD", call.prefix .. "held:due", math.max(0, due[at + 1] - ms), due[at]) end
-for _, key in ipairs(redis.call("KEYS", rates.rateKey(call.prefix, "*"))) do coolTokens(key) end
+for _, ofFeature in ipairs(passTime) do ofFeature(call.prefix, ms) end
 if #found + #due > 0 then enqueue.wakeWorker(call.prefix) end
 return #found / 2

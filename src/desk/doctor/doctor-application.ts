@@ -6,12 +6,12 @@ import { applicationVariables, readEnv, shownValue } from "../../platform/config
 import { readVariable, type Settings } from "../../platform/config/settings.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
+import { type Finding, finding, ok } from "../../platform/lib/finding.ts";
 import { writeFault } from "../../platform/lib/private-files.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
 import { counted } from "../counted.ts";
 import { readBacklog } from "../overview/read-backlog.ts";
 import { requiredVariables } from "../required-variables.ts";
-import { type Finding, finding, ok } from "./finding.ts";
 
 export function diagnoseSettings(application: Application, settings: Settings): Finding[] {
   return [

@@ -1,7 +1,7 @@
 import type { Settings } from "../../platform/config/settings.ts";
+import { type Finding, finding, ok } from "../../platform/lib/finding.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { readKeysInUse } from "../../platform/redis/encryption/keys-in-use.ts";
-import { type Finding, finding, ok } from "./finding.ts";
 
 const NAME = "encryption keys";
 

@@ -1,9 +1,9 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { storesOfGuard } from "../../guard/places.ts";
+import { type Finding, finding } from "../../platform/lib/finding.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { countDoubts } from "../doubts/doubts.ts";
 import { diagnoseLoss } from "./doctor-queue.ts";
-import { type Finding, finding } from "./finding.ts";
 
 /** Checks the effects that no job runs: what Redis has lost of them, and their doubts. Nothing is said where all is well, or there are none. */
 export async function diagnoseGuard(stores: QueueStores): Promise<Finding[]> {

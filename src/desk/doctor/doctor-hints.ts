@@ -1,8 +1,8 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
+import { type Finding, finding } from "../../platform/lib/finding.ts";
 import { counted } from "../counted.ts";
 import { listDoubts } from "../doubts/doubts.ts";
-import { type Finding, finding } from "./finding.ts";
 
 /** Of each partition. */
 const LOOKED_AT_MAX = 1_000;

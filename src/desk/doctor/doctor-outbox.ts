@@ -3,14 +3,14 @@ import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
+import { byLimits, type Finding, finding, ok } from "../../platform/lib/finding.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
+import { mebibytes } from "../../platform/redis/redis-load.ts";
 import { type Database, isPostgres, outboxFault, withDatabase } from "../../roles/outbox/database.ts";
 import { ageMaxMs, SILENCE_MAX_MS } from "../../roles/outbox/relay.ts";
 import { TABLE, VERSION } from "../../roles/outbox/table.ts";
 import { counted } from "../counted.ts";
 import { depthOf } from "../outbox/read-outbox.ts";
-import { mebibytes } from "./doctor-redis.ts";
-import { byLimits, type Finding, finding, ok } from "./finding.ts";
 
 const READ_MAX_MS = 10_000;
 const CLOCK_OFF_MAX_MS = 2_000;

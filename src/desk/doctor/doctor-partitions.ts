@@ -1,9 +1,9 @@
 import { Cluster } from "ioredis";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
+import { type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { counted } from "../counted.ts";
-import { type Finding, finding, findings, ok } from "./finding.ts";
 
 /** Checks each queue that has partitions, or should have: how many there are, and which of them share a master. */
 export async function diagnosePartitions(

@@ -4,6 +4,7 @@ import { INTERNAL_QUEUE, NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
 import type { EncryptionKey } from "../../platform/config/encryption-keys.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
+import { type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Loss } from "../../platform/redis/fitness/epoch.ts";
 import { either, integer, listOf, text } from "../../platform/redis/reply-shape.ts";
@@ -12,7 +13,6 @@ import { counted } from "../counted.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
 import { readLoss } from "../read-loss.ts";
-import { type Finding, finding, findings, ok } from "./finding.ts";
 
 const OVERDUE_AFTER_MS = 30_000;
 

@@ -1,5 +1,6 @@
 import { type Durability, durabilityText } from "../../platform/config/variables.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
+import { byLimits, type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
 import { addressOf } from "../../platform/redis/cluster/cluster-node.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import {
@@ -13,12 +14,10 @@ import { type Info, onlineReplicas, readInfo, versionOf } from "../../platform/r
 import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
 import type { Expectations } from "../../platform/redis/fitness/redis-checks.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
-import { fullest, type RedisMemory, readMemory } from "../overview/redis-load.ts";
+import { fullest, mebibytes, type RedisMemory, readMemory } from "../../platform/redis/redis-load.ts";
 import { findRefusedWrites, type RefusedWrites } from "../write-probe.ts";
-import { byLimits, type Finding, finding, findings, ok } from "./finding.ts";
 
 const PINGS = 9;
-const MEBIBYTE = 1_048_576;
 
 interface ServerReading {
   readonly address: string;
@@ -165,8 +164,4 @@ async function sampleClocks(client: ReturnType<typeof serversOf>[number]): Promi
   const samples: ClockReading[] = [];
   for (let count = 0; count < PINGS; count += 1) samples.push(await sampleClock(client));
   return samples.sort((a, b) => a.uncertainMs - b.uncertainMs);
-}
-
-export function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / MEBIBYTE).toLocaleString("en")} MiB`;
 }

@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
 import type { StatedSettings } from "../../platform/config/variables.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
+import { type Finding, finding } from "../../platform/lib/finding.ts";
 import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { readInfo, replicaLines } from "../../platform/redis/fitness/info.ts";
 import { checkSettings, type Expectations } from "../../platform/redis/fitness/redis-checks.ts";
 import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { connectTo } from "../ask-sentinels.ts";
-import { type Finding, finding } from "./finding.ts";
 
 /** Checks what each replica would keep as a master: after its promotion acknowledged jobs rest on its disk. */
 export async function diagnoseReplicas(

@@ -1,6 +1,7 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import type { Settings } from "../../platform/config/settings.ts";
+import { type Finding, finding, findings } from "../../platform/lib/finding.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import type { Schedule } from "../../roles/schedules/define-schedule.ts";
@@ -11,7 +12,6 @@ import { countSchedulers } from "../../roles/schedules/scheduler-heartbeat.ts";
 import { inForce } from "../../roles/schedules/stored/stored-schedule.ts";
 import { openStoredSchedules } from "../../roles/schedules/stored/stored-schedules.ts";
 import { counted } from "../counted.ts";
-import { type Finding, finding, findings } from "./finding.ts";
 
 /** Finds schedules that are paused, and ticks that nobody enqueued. */
 export async function diagnoseSchedules(

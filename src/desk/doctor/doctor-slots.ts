@@ -1,8 +1,8 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { type Finding, finding, findings } from "../../platform/lib/finding.ts";
 import { UNSAID } from "../../platform/redis/fitness/redis-check.ts";
 import { findOpenQueues, type OpenQueue } from "../overview/open-queues.ts";
-import { type Finding, finding, findings } from "./finding.ts";
 
 /** Names the queues that stand still because a cluster's slot is being moved, or was left half moved. */
 export async function diagnoseSlots(stores: QueueStores, queues: readonly string[]): Promise<Finding[]> {

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { type Durability, durabilityText } from "../../platform/config/variables.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
+import { type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
 import { addressOf, readClusterNode } from "../../platform/redis/cluster/cluster-node.ts";
 import {
   kindOf,
@@ -12,7 +13,6 @@ import { readInfo } from "../../platform/redis/fitness/info.ts";
 import { readSettings } from "../../platform/redis/fitness/redis-checks.ts";
 import { openSentinels } from "../ask-sentinels.ts";
 import { counted } from "../counted.ts";
-import { type Finding, finding, findings, ok } from "./finding.ts";
 
 type Topology = Awaited<ReturnType<typeof readTopology>>;
 /** A server that takes writes: one, or those of a cluster. */

@@ -1,12 +1,13 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { features } from "../../features/index.ts";
 import { storesOfGuard } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
+import { type Finding, findings } from "../../platform/lib/finding.ts";
 import { findReadableQueues } from "../overview/open-queues.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
-import { diagnoseBudgets } from "./doctor-budget.ts";
 import { diagnoseKeys } from "./doctor-encryption.ts";
 import { diagnoseGuard } from "./doctor-guard.ts";
 import { diagnoseHints } from "./doctor-hints.ts";
@@ -18,7 +19,6 @@ import { diagnoseReplicas } from "./doctor-replicas.ts";
 import { diagnoseSchedules } from "./doctor-schedules.ts";
 import { diagnoseSlots } from "./doctor-slots.ts";
 import { diagnoseTopology } from "./doctor-topology.ts";
-import { type Finding, findings } from "./finding.ts";
 
 /** Checks whether Redis keeps what it acknowledges, and has what it acknowledged: what readiness depends on. */
 export async function diagnoseStore(
@@ -44,6 +44,7 @@ export async function diagnoseSystem(
   stores: QueueStores,
   settings: Settings,
 ): Promise<Finding[]> {
+  const system = { application, stores, settings };
   const queues = [...application.queues, INTERNAL_QUEUE];
   const readable = await findReadableQueues(stores, queues);
   const isOpen = readable.length < queues.length;
@@ -62,7 +63,7 @@ export async function diagnoseSystem(
       diagnoseSchedules(application, stores, settings),
       diagnosePartitions(application, stores),
       diagnoseActs(stores),
-      diagnoseBudgets(application, stores, settings),
+      ...features.map(async ({ findings: check }) => [...((await check?.(system)) ?? [])]),
       ...application.queues.map((queue) => diagnoseQueue(stores.partitionsOf([queue]), settings)),
       ...application.queues.map((queue) => diagnoseHints(stores.partitionsOf([queue]))),
       diagnoseHints(storesOfGuard(stores)),

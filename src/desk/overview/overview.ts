@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { OverviewPart } from "../../core/status/overview-part.ts";
+import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { estimatedSchema } from "./history.ts";
 
 const instant = z.iso.datetime();
@@ -54,7 +56,7 @@ const queueOverviewSchema = z.object({
 });
 export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
 
-const typeOverviewSchema = z.object({
+const ownTypeOverviewSchema = z.object({
   type: z.string(),
   queue: z.string(),
   active: z.int(),
@@ -64,10 +66,6 @@ const typeOverviewSchema = z.object({
     .meta({ description: "Whether waiting is computed from the next 500 jobs of a longer queue." }),
   oldestWaitingSince: instant.nullable(),
   completedPerSecond: z.number().meta({ description: "Over the last five minutes." }),
-  keptBytes: z.object({ completed: z.int(), failed: z.int() }).nullable().meta({
-    description:
-      "How much of Redis's memory its ended jobs take, by the workers' estimate; null where nothing has a budget.",
-  }),
   lastHour: z
     .object({
       completed: z.int(),
@@ -82,6 +80,10 @@ const typeOverviewSchema = z.object({
     })
     .meta({ description: "From the history." }),
 });
+
+type TypeMembers = All<Extract<ListedFeature, { readonly overview: OverviewPart }>["overview"]["members"]>;
+const typeMembers = Object.assign({}, ...features.map(({ overview }) => overview?.members)) as TypeMembers;
+const typeOverviewSchema = ownTypeOverviewSchema.extend(typeMembers);
 export type TypeOverview = Readonly<z.output<typeof typeOverviewSchema>>;
 
 const workerOverviewSchema = z.object({

@@ -5,12 +5,12 @@ import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
 import type { Clock } from "../../platform/redis/fitness/clock.ts";
 import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { fullest, measurePing, type RedisMemory, readMemory } from "../../platform/redis/redis-load.ts";
 import type { Metrics } from "../../platform/telemetry/metrics.ts";
 import { countDoubts, type DoubtCount } from "../doubts/doubts.ts";
 import { metricDefinitions } from "../metric-definitions.ts";
 import { findReadableQueues } from "./open-queues.ts";
 import { type Backlog, readWholeBacklog } from "./read-backlog.ts";
-import { fullest, measurePing, type RedisMemory, readMemory } from "./redis-load.ts";
 
 interface Reading {
   readonly pingMs: number;

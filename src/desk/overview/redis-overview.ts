@@ -4,8 +4,8 @@ import { checkRedis } from "../../platform/redis/fitness/fitness.ts";
 import { readInfo, versionOf } from "../../platform/redis/fitness/info.ts";
 import type { RedisCheck } from "../../platform/redis/fitness/redis-check.ts";
 import type { Expectations } from "../../platform/redis/fitness/redis-checks.ts";
+import { fullest, measurePing, readMemory } from "../../platform/redis/redis-load.ts";
 import type { RedisOverview } from "./overview.ts";
-import { fullest, measurePing, readMemory } from "./redis-load.ts";
 
 const CHECK_EVERY_MS = 10_000;
 

@@ -2,7 +2,8 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { HistoryCounts } from "../../core/history/history-counts.ts";
 import { type HistoryRecord, readHistoryRecords } from "../../core/history/read-history.ts";
 import type { Application } from "../../core/job/application.ts";
-import { bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
+import type { FeatureTypeOverview } from "../../core/status/overview-part.ts";
+import { features } from "../../features/index.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { either, integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
@@ -17,6 +18,8 @@ const READ_AGAIN_MS = 5_000;
 
 type Contracts = Application["jobs"];
 
+const ofFeatures = features.flatMap(({ overview }) => overview ?? []);
+
 export function openTypeReader(jobs: Contracts) {
   let last: { readonly at: number; readonly records: readonly HistoryRecord[] } | undefined;
 
@@ -29,17 +32,17 @@ export function openTypeReader(jobs: Contracts) {
 
   /** @param now Redis's clock, in milliseconds since 1970 */
   return async (partitions: readonly QueueStore[], now: number): Promise<TypeOverview[]> => {
-    const [records, kept, types] = await Promise.all([
+    const [records, own, types] = await Promise.all([
       lastHour(partitions, now),
-      Promise.all(partitions.map(readShares)),
+      Promise.all(ofFeatures.map(({ read }) => read(partitions))),
       Promise.all(partitions.map(readTypes)),
     ]);
-    const [shares, found] = [kept.flat(), types.flat()];
+    const found = types.flat();
     return [...jobs].map(([type, { queue }]) => ({
       type,
       queue,
       ...nowOf(found.filter((one) => one.type === type)),
-      keptBytes: keptBytesOf(shares, type),
+      ...(Object.assign({}, ...own.map((of) => of(type))) as FeatureTypeOverview),
       ...recentlyOf(
         records.filter((record) => record.type === type),
         now,
@@ -57,16 +60,6 @@ function nowOf(found: readonly TypeNow[]) {
     isEstimate: found.some(({ isEstimate }) => isEstimate),
     oldestWaitingSince: waitingSince.length === 0 ? null : nearestTime(Math.min(...waitingSince)),
   };
-}
-
-function keptBytesOf(shares: readonly Share[], type: string): TypeOverview["keptBytes"] {
-  if (shares.length === 0) return null;
-  const of = (state: Share["state"]) =>
-    bytesOf(
-      shares.filter((share) => share.state === state),
-      type,
-    );
-  return { completed: of("completed"), failed: of("failed") };
 }
 
 function recentlyOf(records: readonly HistoryRecord[], now: number) {

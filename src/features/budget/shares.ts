@@ -45,6 +45,19 @@ export function parseShares(
   return reply.flatMap(([name, bytes, oldest]) => shareOf(name, bytes, oldest < 0 ? undefined : oldest));
 }
 
+/** Reads what the ended jobs of each type take in all partitions: null where no worker has a budget. */
+export async function readKept(partitions: readonly QueueStore[]) {
+  const shares = (await Promise.all(partitions.map(readShares))).flat();
+  return (type: string) => {
+    const of = (state: Share["state"]) =>
+      bytesOf(
+        shares.filter((share) => share.state === state),
+        type,
+      );
+    return { keptBytes: shares.length === 0 ? null : { completed: of("completed"), failed: of("failed") } };
+  };
+}
+
 /**
  * Reads what the ended jobs of a partition take, by an estimate that workers keep. Nothing where no worker has a budget.
  *

@@ -9,7 +9,7 @@ import { queueKey } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { openQueueStores } from "../../../src/core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../../src/core/job/internal-queue.ts";
 import { diagnose, diagnoseSystem } from "../../../src/desk/doctor/doctor.ts";
-import type { Finding } from "../../../src/desk/doctor/finding.ts";
+import type { Finding } from "../../../src/platform/lib/finding.ts";
 import { createOperator } from "../../../src/desk/operator.ts";
 import { readSettings } from "../../../src/platform/config/settings.ts";
 import { reachRedis } from "../../../src/platform/redis/connect.ts";

@@ -4,12 +4,12 @@ import type { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
-import { diagnoseBudgets } from "../../../src/desk/doctor/doctor-budget.ts";
 import type { Overview } from "../../../src/desk/overview/overview.ts";
 import { openTypeReader } from "../../../src/desk/overview/type-overview.ts";
 import { describeOverview } from "../../../src/edges/cli/screen/overview-text.ts";
 import { linesOf, textOf } from "../../../src/edges/cli/screen/text.ts";
 import { startBudgetSweep } from "../../../src/features/budget/budget-sweep.ts";
+import { diagnoseBudgets } from "../../../src/features/budget/findings.ts";
 import { bytesOf, readShares, type Share } from "../../../src/features/budget/shares.ts";
 import { get } from "../../support/http.ts";
 import { keptBytes } from "../../support/kept-bytes.ts";
@@ -344,7 +344,7 @@ describe("what people see of a budget", () => {
     const diagnosed = async (bytes: string | undefined) => {
       const settings = { HOLDFAST_KEEP_BYTES: bytes === undefined ? undefined : Number(bytes) };
       const stores = plainStores(system.redis, system.service.env.HOLDFAST_PREFIX);
-      const found = await diagnoseBudgets(system.application, stores, settings);
+      const found = await diagnoseBudgets({ application: system.application, stores, settings });
       return found.map(({ name, verdict }) => `${name}: ${verdict}`);
     };
     await system.ended("failed", "fail");
@@ -353,7 +353,11 @@ describe("what people see of a budget", () => {
     expect(await diagnosed("1000000")).toEqual(["budget of ended jobs: ok"]);
     expect(await diagnosed("1000")).toEqual(["budget of ended jobs: warn"]);
     const stores = plainStores(system.redis, system.service.env.HOLDFAST_PREFIX);
-    const [over] = await diagnoseBudgets(system.application, stores, { HOLDFAST_KEEP_BYTES: 1_000 });
+    const [over] = await diagnoseBudgets({
+      application: system.application,
+      stores,
+      settings: { HOLDFAST_KEEP_BYTES: 1_000 },
+    });
     expect(over?.reason).toMatch(/failed jobs alone take .+: no completed one stays/);
 
     await system.redis.config("SET", "maxmemory", "100mb");

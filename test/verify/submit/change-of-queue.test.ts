@@ -13,7 +13,7 @@ import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { onFailpoint } from "../../../src/core/failpoints.ts";
 import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
 import { diagnose } from "../../../src/desk/doctor/doctor.ts";
-import type { Finding } from "../../../src/desk/doctor/finding.ts";
+import type { Finding } from "../../../src/platform/lib/finding.ts";
 import { readSettings } from "../../../src/platform/config/settings.ts";
 import { get, post } from "../../support/http.ts";
 import { runProcess, withProcesses } from "../../support/processes.ts";

@@ -4,6 +4,7 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../../../desk/overview/overview.ts";
+import { features } from "../../../features/index.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { screen } from "./screen.ts";
 import { type ColumnOf, tableOf } from "./table.ts";
@@ -49,8 +50,9 @@ function summary(queues: readonly QueueOverview[]): string {
   ].join(", ");
 }
 
+const featureColumns = features.flatMap(({ overview }) => overview?.columns ?? []);
+
 function typesTable(types: readonly TypeOverview[], now: number, width: number): Lines {
-  const hasBudget = types.some(({ keptBytes }) => keptBytes !== null);
   const columns: ColumnOf<TypeOverview>[] = [
     ["type", ({ type }) => type],
     ["running", ({ active }) => active],
@@ -63,11 +65,8 @@ function typesTable(types: readonly TypeOverview[], now: number, width: number):
     ["failed 1h", ({ lastHour }) => lastHour.failed],
     ["in doubt 1h", ({ lastHour }) => lastHour.inDoubt, 1],
   ];
-  if (hasBudget)
-    columns.push(
-      ["completed MiB", ({ keptBytes }) => mebibytes(keptBytes?.completed), 0],
-      ["failed MiB", ({ keptBytes }) => mebibytes(keptBytes?.failed), 0],
-    );
+  for (const [name, cell, rank] of featureColumns)
+    if (types.some((type) => cell(type) !== null)) columns.push([name, (type) => cell(type) ?? "-", rank]);
   return tableOf(columns, types, width);
 }
 
@@ -146,10 +145,6 @@ function holdsText({ holds }: WorkerOverview, now: number): string {
 function ageText(since: string | null, now: number): string {
   if (since === null) return "-";
   return durationText(Math.max(0, Math.floor((now - Date.parse(since)) / 1_000) * 1_000));
-}
-
-function mebibytes(bytes = 0): string {
-  return (bytes / 2 ** 20).toFixed(1);
 }
 
 export function timeOrNone(ms: number | null): string {

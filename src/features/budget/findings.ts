@@ -1,21 +1,22 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import type { Application } from "../../core/job/application.ts";
-import { type Budget, budgetsOf, bytesOf, readShares, type Share } from "../../features/budget/shares.ts";
+import type { CheckedSystem } from "../../core/feature.ts";
 import type { Settings } from "../../platform/config/settings.ts";
+import { type Finding, finding, findings } from "../../platform/lib/finding.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
-import { readMemory } from "../overview/redis-load.ts";
-import { mebibytes } from "./doctor-redis.ts";
-import { type Finding, finding, findings } from "./finding.ts";
+import { mebibytes, readMemory } from "../../platform/redis/redis-load.ts";
+import { type Budget, budgetsOf, bytesOf, readShares, type Share } from "./shares.ts";
 
 /** Workers look each second: what stays above a budget by more than this cannot be removed. */
 const TOLERATED = 1.1;
 
 /** Checks each budget of ended jobs, and whether Redis is full before they reach the one for all. */
-export async function diagnoseBudgets(
-  application: Application,
-  stores: QueueStores,
-  { HOLDFAST_KEEP_BYTES: keepBytes }: Pick<Settings, "HOLDFAST_KEEP_BYTES">,
-): Promise<Finding[]> {
+export async function diagnoseBudgets({
+  application,
+  stores,
+  settings: { HOLDFAST_KEEP_BYTES: keepBytes },
+}: Omit<CheckedSystem, "settings"> & {
+  readonly settings: Pick<Settings, "HOLDFAST_KEEP_BYTES">;
+}): Promise<Finding[]> {
   const budgets = budgetsOf(application, keepBytes);
   if (budgets.length === 0) return [];
   const partitions = stores.partitionsOf(application.queues);

@@ -7,6 +7,6 @@ local call = command({
   returns = [[{ bytes used, limit in bytes (0: none), up to how many bytes new jobs are accepted }]],
   whenFull = "writes nothing",
 })
-local memory = require("../../platform/redis/fitness/memory")
+local memory = require("./fitness/memory")
 
 return { memory.readMemory() }

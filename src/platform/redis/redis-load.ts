@@ -1,8 +1,8 @@
 import type { Redis } from "ioredis";
-import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
-import { redisUnavailable } from "../../platform/redis/redis-errors.ts";
-import { integer, tuple } from "../../platform/redis/reply-shape.ts";
-import { loadScript } from "../../platform/redis/script.ts";
+import { type RedisConnection, serversOf } from "./connection.ts";
+import { redisUnavailable } from "./redis-errors.ts";
+import { integer, tuple } from "./reply-shape.ts";
+import { loadScript } from "./script.ts";
 
 /** Redis's memory, in bytes. */
 export interface RedisMemory {
@@ -43,4 +43,10 @@ export async function measurePing(client: RedisConnection): Promise<number> {
   const askedAt = performance.now();
   await Promise.all(servers.map((server) => server.ping()));
   return performance.now() - askedAt;
+}
+
+const MEBIBYTE = 1_048_576;
+
+export function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / MEBIBYTE).toLocaleString("en")} MiB`;
 }
