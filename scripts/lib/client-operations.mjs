@@ -9,8 +9,11 @@ const common = ["INVALID_REQUEST", "IDEMPOTENCY_KEY_INVALID", "STORE_UNAVAILABLE
 /** The source of the client's operations. */
 export async function clientOperations() {
   const { operations } = await import("../../build/desk/operations/operations.js");
+  const { features } = await import("../../build/features/index.js");
+  const loaded = await Promise.all(features.map(({ joint }) => joint?.load()));
+  const joints = loaded.flatMap((module) => (module === undefined ? [] : [module.joint]));
   const called = Object.entries(operations).filter(([, operation]) => !operation.isCalledByHand);
-  const source = `// Written by \`npm run docs\` from src/desk/operations.
+  const source = `// Written by \`npm run docs\` from src/desk/operations and src/features.
 
 import type { Body, Query, Returned } from "./operation-types.ts";
 import type { Route } from "./routes.ts";
@@ -26,11 +29,28 @@ ${called.map(methodOf).join("\n")}
 export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
 ${called.map(([name, operation]) => `${name}: ${routeOf(operation)},`).join("\n")}
 };
+
+/** How jobs are sent that are submitted together. */
+export interface Joined {
+  readonly path: string;
+  /** The members that have jobs, each with what its jobs have beside the members of all submissions. */
+  readonly jobs: Readonly<Record<string, readonly string[]>>;
+  /** What its receipt has beside that of a job. */
+  readonly receipt: readonly string[];
+}
+
+export const joined: Readonly<Record<string, Joined>> = {
+${joints.map((joint) => `${joint.name}: ${joinedOf(joint)},`).join("\n")}
+};
 `;
   return execFileSync("node_modules/.bin/biome", ["format", `--stdin-file-path=${file}`], {
     input: source,
     encoding: "utf8",
   });
+}
+
+function joinedOf({ path, jobs, receipt: { members } }) {
+  return JSON.stringify({ path, jobs, receipt: Object.keys(members) });
 }
 
 function methodOf([name, operation]) {

@@ -8,26 +8,6 @@ import { capture } from "./run.mjs";
 
 const copied = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 
-/** What still names a feature, although a seam should: this list only shrinks. */
-const stillNamedIn = {
-  notices: [
-    "src/desk/notices/conditions.ts",
-    "src/desk/notices/deliver-notices.ts",
-    "src/desk/notices/episodes.ts",
-    "src/desk/notices/notice-job.ts",
-    "src/desk/notices/notice-operator.ts",
-    "src/desk/notices/watch-notices.ts",
-  ],
-  flows: [
-    "src/desk/create-producer.ts",
-    "src/edges/cli/commands/submit.ts",
-    "src/edges/client/client.ts",
-    "src/edges/client/submit-flow.ts",
-    "src/edges/http/routes/submit-flow.ts",
-    "src/testing/run-handler.ts",
-  ],
-};
-
 /** Each folder of features/. */
 function featureNames() {
   return readdirSync("src/features", { withFileTypes: true })
@@ -35,7 +15,7 @@ function featureNames() {
     .map(({ name }) => name);
 }
 
-/** Takes each feature out in turn, two at a time. Returns a line for each thing that would be broken, and for each file that no longer names one. */
+/** Takes each feature out in turn, two at a time. Returns a line for each thing that would be broken. */
 export async function faultsWithoutEach() {
   const waiting = featureNames();
   const faults = [];
@@ -48,14 +28,7 @@ export async function faultsWithoutEach() {
 }
 
 async function faultsWithout(name) {
-  const faults = await brokenWithout(name);
-  const known = stillNamedIn[name] ?? [];
-  return [
-    ...faults.filter(({ file }) => !known.includes(file)).map(({ line }) => `without ${name}: ${line}`),
-    ...known
-      .filter((file) => !faults.some((fault) => fault.file === file))
-      .map((file) => `${file} no longer names ${name}: remove it from scripts/lib/without-feature.mjs`),
-  ];
+  return (await brokenWithout(name)).map((line) => `without ${name}: ${line}`);
 }
 
 async function brokenWithout(name) {
@@ -92,10 +65,7 @@ function takeOut(copy, name) {
 async function typeErrors(copy) {
   const args = ["-p", path.join(copy, "tsconfig.build.json"), "--noEmit", "--pretty", "false"];
   const { output } = await capture(process.execPath, [compiler, ...args]);
-  return [...output.matchAll(/^.*?\b(src\/\S+?)\(\d+,\d+\): error .*/gm)].map(([line, file]) => ({
-    file,
-    line: line.slice(line.indexOf(file)),
-  }));
+  return [...output.matchAll(/^.*?\b(src\/\S+\(\d+,\d+\): error .*)/gm)].map(([, line]) => line);
 }
 
 /** Lines of `scripts/lua.mjs`, which begin with the file. What only the feature used is no fault. */
@@ -109,5 +79,5 @@ async function luaFaults(copy) {
   return output
     .split("\n")
     .filter((line) => line !== "" && !line.includes("nothing uses"))
-    .map((line) => ({ file: `src/${/^[\w./-]+/.exec(line)?.[0]}`, line: `src/${line}` }));
+    .map((line) => `src/${line}`);
 }

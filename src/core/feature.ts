@@ -9,11 +9,12 @@ import type { Events } from "./events.ts";
 import type { Application } from "./job/application.ts";
 import type { JobContract, JobHandler } from "./job/contract.ts";
 import type { JobStatus } from "./job/job-status.ts";
-import type { AttemptPart } from "./run/given-attempt.ts";
+import type { AttemptPart, TestedAttempt } from "./run/given-attempt.ts";
 import type { WorkerOptions } from "./run/worker-options.ts";
 import type { FilterMember } from "./status/filter-member.ts";
 import type { OverviewPart } from "./status/overview-part.ts";
 import type { StatusPart } from "./status/read-status.ts";
+import type { Joint } from "./submit/joint-submission.ts";
 import type { SubmitPoints } from "./submit/points.ts";
 import type { Submitter } from "./submit/submitter.ts";
 
@@ -39,11 +40,18 @@ export interface Feature extends Declaration, SubmitPoints {
   readonly inSubmitter?: (
     process: SubmittingProcess,
   ) => readonly Partial<Running>[] | Promise<readonly Partial<Running>[]>;
+  /** Jobs that are submitted together. */
+  readonly joint?: Joint;
+  /** Loads what a handler gets in a test, without a store. */
+  readonly inTest?: () => Promise<{ readonly inTest: FeatureInTest }>;
   /** Loads the module with what workers run. A producer starts without it. */
   readonly inWorker?: () => Promise<{ readonly inWorker: FeatureInWorker }>;
 }
 
 export type StatusColumn = readonly [name: string, cell: (status: JobStatus) => string | number | null];
+
+/** @param asStored returns a value as a handler reads it after it was stored */
+export type FeatureInTest = (given: TestedAttempt, asStored: (value: unknown) => unknown) => AttemptPart;
 
 /** What a feature runs in a worker. Every point is optional. */
 export interface FeatureInWorker {

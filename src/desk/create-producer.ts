@@ -1,21 +1,19 @@
 import type { Application } from "../core/job/application.ts";
 import type { JobStatus } from "../core/job/job-status.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../core/job/submit-options.ts";
+import type { FeatureProducer } from "../core/submit/joint-submission.ts";
 import { submissionOf } from "../core/submit/submission.ts";
-import { openSubmitPath } from "../core/submit/submit-path.ts";
-import type { Flow, FlowReceipt } from "../features/flows/flow.ts";
-import { flowInput } from "../features/flows/flow-input.ts";
-import { openFlowSubmitter } from "../features/flows/flow-submitter.ts";
+import { openSubmitPath, type SubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
 import { type Environment, readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { mapInFlight } from "../platform/lib/map-in-flight.ts";
-import type { Running } from "../platform/lib/running.ts";
+import { orStop, type Running } from "../platform/lib/running.ts";
 import { type ReadStatus, readStatusBy, type Submission, type SubmitResult } from "./job-types.ts";
 
 /** A producer without HTTP: the same path, and so the same rules, as the API. */
-export interface Producer extends Running, AsyncDisposable {
+export interface Producer extends FeatureProducer, Running, AsyncDisposable {
   /**
    * Creates a job, unless its key was used before; then the receipt is the first job's, marked `duplicate`.
    *
@@ -31,20 +29,6 @@ export interface Producer extends Running, AsyncDisposable {
     job: ProducibleJob<PayloadIn>,
     submissions: readonly Submission<NoInfer<PayloadIn>>[],
   ): Promise<SubmitResult[]>;
-  /**
-   * Creates a job that runs when others have ended, and those others. Submitted again with the same keys, it finishes what a crash has left
-   * half done.
-   *
-   * @throws HoldfastError as `submit`, for the first job that is refused; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
-   * @example
-   * await producer.submitFlow({
-   *   parent: { job: book, payload: { title }, idempotencyKey: title },
-   *   children: chapters.map((chapter) => ({ job: render, payload: { chapter } })),
-   * });
-   */
-  submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
-    flow: Flow<ParentIn, ChildrenIn>,
-  ): Promise<FlowReceipt>;
   readonly status: ReadStatus;
 }
 
@@ -65,7 +49,7 @@ export async function createProducer(
 ): Promise<Producer> {
   const path = await openSubmitPath(application, readSettings(env), features, { log: logger, as: "guest" });
   const { submitter, stores, stop } = path;
-  const submitFlow = openFlowSubmitter(application, path);
+  const together = await orStop(path, joinedCalls(application, path));
   // Loaded with the first read: most producers only submit.
   let reading: Promise<(id: string) => Promise<JobStatus | undefined>> | undefined;
   const readStatus = async (id: string) => {
@@ -80,11 +64,23 @@ export async function createProducer(
       );
       return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
-    submitFlow: (flow) => submitFlow(flowInput(flow), { isShared: true }),
+    ...together,
     status: readStatusBy(readStatus),
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** The methods by which features let jobs be submitted together. */
+async function joinedCalls(application: Application, path: SubmitPath): Promise<FeatureProducer> {
+  const modules = await Promise.all(features.map(({ joint }) => joint?.load()));
+  const calls = modules.flatMap((module) => {
+    if (module === undefined) return [];
+    const { name, inputOf, open } = module.joint;
+    const submit = open(application, path);
+    return [[name, (given: unknown) => submit(inputOf(given), { isShared: true })]];
+  });
+  return Object.fromEntries(calls) as FeatureProducer;
 }
 
 function asHoldfastError(error: unknown): HoldfastError {

@@ -5,18 +5,17 @@ import { openEffects } from "../core/effect/effects.ts";
 import { createEvents } from "../core/events.ts";
 import type { JobContract, JobHandler } from "../core/job/contract.ts";
 import { dedupKeyOf } from "../core/job/dedup-key.ts";
-import { type Failure, failureOf } from "../core/job/failure.ts";
+import type { Failure } from "../core/job/failure.ts";
 import { keyFault } from "../core/job/idempotency-key.ts";
 import { newJobId } from "../core/job/job-id.ts";
 import type { Jsonified } from "../core/job/jsonified.ts";
 import type { Receipt } from "../core/job/submit-options.ts";
+import type { TestedAttempt } from "../core/run/given-attempt.ts";
 import { type CheckNext, givenSubmit } from "../core/run/next-jobs.ts";
 import { runAttempt } from "../core/run/run-attempt.ts";
 import type { SubmissionOptions } from "../core/submit/submission.ts";
 import { openValidator, type ValidSubmission } from "../core/submit/validate.ts";
 import { watchOutgoing } from "../evidence/outgoing/watch-outgoing.ts";
-import { givenChildren } from "../features/flows/children.ts";
-import type { Child } from "../features/flows/flow.ts";
 import { features } from "../features/index.ts";
 import type { ErrorCode } from "../platform/errors/error-codes.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
@@ -31,7 +30,7 @@ import {
   RecordedEffects,
 } from "./recorded-effects.ts";
 
-export interface RunHandlerOptions<EffectName extends string = string> {
+export interface RunHandlerOptions<EffectName extends string = string> extends TestedAttempt {
   /** The number of the attempt, from 1 to as many as the job may have. @default 1 */
   readonly attempt?: number;
   /** @default "test" */
@@ -44,23 +43,6 @@ export interface RunHandlerOptions<EffectName extends string = string> {
    * @example { charge: { throws: new NotDoneError("the card is declined") }, "notify/ann": { inDoubt: true } }
    */
   readonly effects?: { readonly [Name in EffectName | `${EffectName}/${string}`]?: EffectScript };
-  /**
-   * The children, as the parent of a flow reads them: results, or errors of failed ones.
-   *
-   * @default none
-   * @example [{ type: "render", result: { pages: 3 } }, { type: "render", error: new Error("no ink") }]
-   */
-  readonly children?: readonly GivenChild[];
-}
-
-/** A child of a flow that has ended. */
-export interface GivenChild {
-  readonly type: string;
-  /** @default its index */
-  readonly name?: string;
-  readonly result?: unknown;
-  /** It failed with this. */
-  readonly error?: Error;
 }
 
 /** How an attempt ended in a test, as a worker would report it. */
@@ -114,10 +96,12 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
   payload: NoInfer<PayloadIn>,
   options: RunHandlerOptions<NoInfer<EffectName>> = {},
 ): Promise<HandlerRun<Result>> {
-  const { attempt = 1, idempotencyKey = "test", effects: scripts = {}, children = [] } = options;
+  const { attempt = 1, idempotencyKey = "test", effects: scripts = {} } = options;
   watchOutgoing();
   requireDeclared(handler.job.effects, scripts);
   requirePossible(handler, attempt, idempotencyKey);
+  const loaded = await Promise.all(features.map(({ inTest }) => inTest?.()));
+  const ofFeatures = loaded.flatMap((module) => module?.inTest(options, asStored) ?? []);
   const progress: unknown[] = [];
   const logs: LoggedLine[] = [];
   const known = knownEffects(scripts);
@@ -138,10 +122,7 @@ export async function runHandler<PayloadIn, Result, EffectName extends string>(
       log: recordingLog(logs),
       events,
       now: Date.now,
-      parts: [
-        { given: (_, abort) => givenChildren(() => [children.map(childOf)], abort) },
-        { given: givenSubmit(checkNext) },
-      ],
+      parts: [...ofFeatures, { given: givenSubmit(checkNext) }],
       openEffects(_, contract, parts) {
         const inner = openEffects(contract.effects, () => ({ job, ledger, events, ...parts }), job.delivery);
         const recorded = new RecordedEffects(inner, ledger, scripts);
@@ -217,14 +198,6 @@ function claimedJob(
     },
     keepLog: async () => {},
   };
-}
-
-function childOf({ type, name, result, error }: GivenChild, index: number): Child {
-  const id = newJobId("default", index.toString(16).padStart(12, "0"));
-  const place = { id, type, name: name ?? String(index), index };
-  return error === undefined
-    ? { ...place, state: "completed", result: asStored(result) }
-    : { ...place, state: "failed", error: failureOf(error) };
 }
 
 /** A handler gets what JSON has kept of the payload. */

@@ -27,6 +27,9 @@ export interface AttemptPart {
   readonly given?: (job: ClaimedJob, abort: Abort) => Partial<AttemptMembers>;
 }
 
+// biome-ignore lint/suspicious/noEmptyInterface: features add members
+export interface TestedAttempt {}
+
 /**
  * Makes the faults of something that handlers await their attempt's own.
  *

@@ -1,5 +1,6 @@
 import type { JobStatus } from "../../core/job/job-status.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
+import type { FeatureClient } from "../../core/submit/joint-submission.ts";
 import {
   type PayloadOf,
   type ReadStatus,
@@ -7,13 +8,13 @@ import {
   type Submission,
   type SubmitResult,
 } from "../../desk/job-types.ts";
-import type { Flow, FlowReceipt } from "../../features/flows/flow.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { type ClientOptions, openApi } from "./api.ts";
+import { type Api, type ClientOptions, openApi } from "./api.ts";
 import { followStates, statusPath, type WaitOptions, waitForEnd } from "./follow.ts";
+import { joined } from "./operations.ts";
 import { type OperatorCalls, operatorCalls } from "./operator.ts";
 import { type JobName, submitMany, submitOne } from "./submit.ts";
-import { submitFlow } from "./submit-flow.ts";
+import { submitTogether } from "./submit-together.ts";
 
 export interface Abortable {
   /** Ends the call, which then throws the signal's reason. @default none */
@@ -30,7 +31,8 @@ export interface Abortable {
  *   `ANSWER_INVALID` if something else answered
  */
 export interface Client<Contracts extends ProducibleJob<unknown> = ProducibleJob<unknown>>
-  extends OperatorCalls {
+  extends OperatorCalls,
+    FeatureClient {
   /**
    * Creates a job, unless its key was used before; then the receipt is the first job's, marked `duplicate`.
    *
@@ -63,16 +65,6 @@ export interface Client<Contracts extends ProducibleJob<unknown> = ProducibleJob
     submissions: readonly Submission<NoInfer<PayloadIn>>[],
     options?: Abortable,
   ): Promise<SubmitResult[]>;
-  /**
-   * Creates a job that runs when others have ended, and those others. Sent again with the same keys, it finishes what a crash has left half
-   * done.
-   *
-   * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
-   */
-  submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
-    flow: Flow<ParentIn, ChildrenIn>,
-    options?: Abortable,
-  ): Promise<FlowReceipt>;
   readonly status: ReadStatus;
   /**
    * Waits until the job has ended.
@@ -108,12 +100,22 @@ export function createClient<Contracts extends ProducibleJob<unknown> = Producib
       submitOne(api, job, { ...options, payload }, signal),
     submitMany: (job: JobName, submissions: readonly Submission<unknown>[], { signal }: Abortable = {}) =>
       submitMany(api, job, submissions, signal),
-    submitFlow: (flow, { signal } = {}) => submitFlow(api, flow, signal),
+    ...joinedCalls(api),
     status: readStatusBy((id) => api.again<JobStatus>({ path: statusPath(id) }).catch(undefinedIfGone)),
     wait: (id, options = {}) => waitForEnd(api, id, options),
     follow: (id, { signal } = {}) => followStates(api, id, signal),
     ...operatorCalls(api),
   };
+}
+
+/** The methods by which features let jobs be submitted together. */
+function joinedCalls(api: Api): FeatureClient {
+  const calls = Object.entries(joined).map(([name, how]) => [
+    name,
+    (given: Readonly<Record<string, unknown>>, { signal }: Abortable = {}) =>
+      submitTogether(api, how, given, signal),
+  ]);
+  return Object.fromEntries(calls) as FeatureClient;
 }
 
 function undefinedIfGone(thrown: unknown): undefined {

@@ -1,4 +1,4 @@
-// Written by `npm run docs` from src/desk/operations.
+// Written by `npm run docs` from src/desk/operations and src/features.
 
 import type { Body, Query, Returned } from "./operation-types.ts";
 import type { Route } from "./routes.ts";
@@ -287,4 +287,17 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   discardRow: { method: "DELETE", path: "/outbox/parked/:id" },
   notices: { method: "GET", path: "/notices", positional: ["limit"] },
   testNotices: { method: "POST", path: "/notices/test", returns: "sent" },
+};
+
+/** How jobs are sent that are submitted together. */
+export interface Joined {
+  readonly path: string;
+  /** The members that have jobs, each with what its jobs have beside the members of all submissions. */
+  readonly jobs: Readonly<Record<string, readonly string[]>>;
+  /** What its receipt has beside that of a job. */
+  readonly receipt: readonly string[];
+}
+
+export const joined: Readonly<Record<string, Joined>> = {
+  submitFlow: { path: "/flows", jobs: { parent: [], children: ["name"] }, receipt: ["children"] },
 };

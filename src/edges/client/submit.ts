@@ -120,7 +120,7 @@ function resultsIn(answer: unknown, count: number): unknown[] {
   throw notHoldfast(`no ${count} results`);
 }
 
-function receiptOf(answer: unknown): Receipt {
+export function receiptOf(answer: unknown): Receipt {
   const {
     status: _,
     statusUrl: __,

@@ -26,8 +26,8 @@ import { addMetricsRoute } from "./routes/metrics.ts";
 import { addOverviewRoutes } from "./routes/overview.ts";
 import { addSessionRoutes } from "./routes/session.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
-import { addFlowRoute } from "./routes/submit-flow.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
+import { addJointRoutes } from "./routes/submit-together.ts";
 import { traceRequests } from "./trace-requests.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
@@ -87,7 +87,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   await addDocs(server);
   await addConsole(server);
   const refuseOtherMethods = watchMethods(server);
-  addRoutes(server, parts);
+  await addRoutes(server, parts);
   addSessionRoutes(server, sessions);
   refuseOtherMethods();
   await server.ready();
@@ -95,10 +95,10 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
 }
 
 /** All but those of sessions. */
-function addRoutes(server: FastifyInstance, parts: ApiParts): void {
+async function addRoutes(server: FastifyInstance, parts: ApiParts): Promise<void> {
   addSubmitRoute(server, parts);
   addBatchRoute(server, parts);
-  addFlowRoute(server, parts);
+  await addJointRoutes(server, parts);
   addJobStatusRoute(server, parts);
   addExportRoute(server, parts);
   addOperations(server, parts);

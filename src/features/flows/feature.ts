@@ -1,7 +1,15 @@
 import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
-import { type Child, type ChildType, type OnChildFailure, onChildFailures } from "./flow.ts";
+import {
+  type Child,
+  type ChildType,
+  type Flow,
+  type FlowReceipt,
+  type GivenChild,
+  type OnChildFailure,
+  onChildFailures,
+} from "./flow.ts";
 import { flowsStatus } from "./status.ts";
 
 export type * from "./flow.ts";
@@ -35,6 +43,49 @@ declare module "../../core/job/attempt.ts" {
   }
 }
 
+declare module "../../core/submit/joint-submission.ts" {
+  interface FeatureProducer {
+    /**
+     * Creates a job that runs when others have ended, and those others. Submitted again with the same keys, it finishes what a crash has left
+     * half done.
+     *
+     * @throws HoldfastError as `submit`, for the first job that is refused; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+     * @example
+     * await producer.submitFlow({
+     *   parent: { job: book, payload: { title }, idempotencyKey: title },
+     *   children: chapters.map((chapter) => ({ job: render, payload: { chapter } })),
+     * });
+     */
+    submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
+      flow: Flow<ParentIn, ChildrenIn>,
+    ): Promise<FlowReceipt>;
+  }
+  interface FeatureClient {
+    /**
+     * Creates a job that runs when others have ended, and those others. Sent again with the same keys, it finishes what a crash has left half
+     * done.
+     *
+     * @throws HoldfastError as `submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
+     */
+    submitFlow<ParentIn, const ChildrenIn extends readonly unknown[]>(
+      flow: Flow<ParentIn, ChildrenIn>,
+      options?: { readonly signal?: AbortSignal | undefined },
+    ): Promise<FlowReceipt>;
+  }
+}
+
+declare module "../../core/run/given-attempt.ts" {
+  interface TestedAttempt {
+    /**
+     * The children, as the parent of a flow reads them: results, or errors of failed ones.
+     *
+     * @default none
+     * @example [{ type: "render", result: { pages: 3 } }, { type: "render", error: new Error("no ink") }]
+     */
+    readonly children?: readonly GivenChild[];
+  }
+}
+
 /** @internal Jobs that run when others have ended. */
 export const flows = {
   name: "flows",
@@ -45,6 +96,12 @@ export const flows = {
     ["children", children === undefined ? null : childrenText(children)],
   ],
   inWorker: () => import("./in-worker.ts"),
+  inTest: () => import("./in-test.ts"),
+  joint: {
+    flag: ["--flow <file.json|->", "submit a flow: JSON, like the body of POST /flows"],
+    example: ["--flow book.json", "safe to run again: it adds what is missing"],
+    load: () => import("./joint.ts"),
+  },
 } as const satisfies Feature;
 
 function childrenText({

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import { nextKey, nextNameFault } from "../../core/job/next-key.ts";
-import type { SubmitPoints } from "../../core/submit/points.ts";
-import { submissionOf, submissionSchemaOf } from "../../core/submit/submission.ts";
+import { submissionOf } from "../../core/submit/submission.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";
 import { wayInOf } from "../../core/submit/way-in.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
@@ -36,8 +35,7 @@ const childNameSchema = z
   });
 
 /** A child as clients send it. */
-export function childSchemaOf(features: readonly SubmitPoints[]) {
-  const submission = submissionSchemaOf(features);
+export function childSchemaOf(submission: z.ZodObject<{ idempotencyKey: z.ZodType }>) {
   return submission.extend({
     name: childNameSchema.optional(),
     idempotencyKey: submission.shape.idempotencyKey.meta({

@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
-import type { SubmitPath } from "../../core/submit/submit-path.ts";
+import type { JointOptions, OpenPath } from "../../core/submit/joint-submission.ts";
 import type { FlowReceipt } from "./flow.ts";
 import { type CheckJob, type ValidFlow, validateFlow } from "./flow-input.ts";
 import { acrossQueues } from "./flow-refusals.ts";
@@ -12,18 +12,11 @@ import { acrossQueues } from "./flow-refusals.ts";
  * @returns the parent's receipt, when all jobs are durable to the configured level
  * @throws HoldfastError as `Submitter.submit`; `FLOW_ACROSS_QUEUES`, `CHILD_OF_OTHER_FLOW`
  */
-export type SubmitFlow = (input: unknown, options?: FlowOptions) => Promise<FlowReceipt>;
-
-export interface FlowOptions {
-  /** Whether the caller may change the input: then all of it is checked at once. */
-  readonly isShared?: boolean;
-  /** From when the time for an answer counts, by the monotonic clock in milliseconds. Default: from the call. */
-  readonly arrivedAt?: number | undefined;
-}
+export type SubmitFlow = (input: unknown, options?: JointOptions) => Promise<FlowReceipt>;
 
 export function openFlowSubmitter(
   application: Pick<Application, "jobs">,
-  { stores, submitter: { steps } }: Pick<SubmitPath, "stores" | "submitter">,
+  { stores, submitter: { steps } }: OpenPath,
 ): SubmitFlow {
   const check: CheckJob = (input, keyFaultOf) => steps.validate(application, input, keyFaultOf);
   return async (input, { isShared, arrivedAt = performance.now() } = {}) => {

@@ -60,3 +60,13 @@ export interface FlowReceipt extends Receipt {
   /** How many children the flow has. */
   readonly children: number;
 }
+
+/** @internal A child of a flow that has ended, in a test of a handler. */
+export interface GivenChild {
+  readonly type: string;
+  /** @default its index */
+  readonly name?: string;
+  readonly result?: unknown;
+  /** It failed with this. */
+  readonly error?: Error;
+}

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Receipt } from "../../../core/job/submit-options.ts";
+import type { Joint } from "../../../core/submit/joint-submission.ts";
 import type { GivenFlags } from "../../../core/submit/points.ts";
 import { features } from "../../../features/index.ts";
 import { withSubmitPath } from "../connections.ts";
@@ -13,7 +14,6 @@ interface SubmitCommandOptions {
   readonly key?: string;
   readonly payload?: string;
   readonly from?: string;
-  readonly flow?: string;
   readonly delayMs?: string;
   readonly runAt?: string;
   readonly priority?: string;
@@ -29,8 +29,9 @@ export function addSubmitCommand(program: Command): void {
     .argument("[type]", "the job's type; with --from, the type of lines without one")
     .option("--key <key>", "the idempotency key: what this request means")
     .option("--payload <json|@file|->", "the payload: JSON, @ and a file with it, or - for standard input")
-    .option("--from <file.ndjson|->", "submit many: one JSON object a line, like the body of POST /jobs")
-    .option("--flow <file.json|->", "submit a flow: JSON, like the body of POST /flows")
+    .option("--from <file.ndjson|->", "submit many: one JSON object a line, like the body of POST /jobs");
+  for (const { flag } of joints) command.option(...flag);
+  command
     .option("--delay-ms <ms>", "milliseconds until the job may run")
     .option("--run-at <iso>", "the instant from which the job may run, e.g. 2026-12-01T09:00:00Z")
     .option("--start-by <iso>", "fail the job with EXPIRED if no worker has begun it by then")
@@ -42,17 +43,20 @@ export function addSubmitCommand(program: Command): void {
       `
 Examples:
   holdfast submit welcome-email --key signup-42 --payload '{"email":"anoop@example.com","name":"Anoop","message":"Hello"}'
-  holdfast submit --from signups.ndjson        # safe to run again: accepted jobs are duplicates
-  holdfast submit --flow book.json             # safe to run again: it adds what is missing`,
+  holdfast submit --from signups.ndjson        # safe to run again: accepted jobs are duplicates${joints.map(({ example: [args, note] }) => `\n  ${`holdfast submit ${args}`.padEnd(EXAMPLE_COLUMN)}# ${note}`).join("")}`,
     )
     .action(submit);
   for (const [flags, help] of ownFlags) command.option(flags, help);
 }
 
+const joints = features.flatMap(({ joint }) => joint ?? []);
+const EXAMPLE_COLUMN = 45;
+
 const ownFlags = features.flatMap(({ flags }) => flags?.flags ?? []);
 
 async function submit(type: string | undefined, options: SubmitCommandOptions): Promise<void> {
-  if (options.flow !== undefined) return await submitFlow(options.flow, type, options);
+  const together = joints.find(({ flag: [flags] }) => given(options, flags) !== undefined);
+  if (together !== undefined) return await submitTogether(together, type, options);
   if (options.from !== undefined) {
     refuse(options, OF_ONE_JOB, "cannot be combined with --from");
     const file = options.from;
@@ -96,25 +100,32 @@ function memberOf(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-async function submitFlow(
-  file: string,
+async function submitTogether(
+  { flag: [flags], load }: Joint,
   type: string | undefined,
   options: SubmitCommandOptions,
 ): Promise<void> {
-  refuse(options, ["from", ...OF_ONE_JOB], "cannot be combined with --flow");
-  if (type !== undefined) throw usage("TYPE cannot be combined with --flow");
-  const flow = readJson("--flow", await readSource("--flow", file === "-" ? file : `@${file}`));
-  const { openFlowSubmitter } = await import("../../../features/flows/flow-submitter.ts");
-  const receipt = await withSubmitPath((path, application) => openFlowSubmitter(application, path)(flow));
-  const { id, duplicate, children } = receipt;
-  const text = `${duplicate ? "duplicate of" : "accepted"} ${id}, with ${children} children`;
-  printOutcome(options.json, receipt, text);
+  const flag = `--${nameOf(flags)}`;
+  const file = String(given(options, flags));
+  refuse(options, ["from", ...OF_ONE_JOB], `cannot be combined with ${flag}`);
+  if (type !== undefined) throw usage(`TYPE cannot be combined with ${flag}`);
+  const input = readJson(flag, await readSource(flag, file === "-" ? file : `@${file}`));
+  const { joint } = await load();
+  const receipt = await withSubmitPath((path, application) => joint.open(application, path)(input));
+  printOutcome(options.json, receipt, joint.textOf(receipt));
+}
+
+/** What an option was given, by its flags. */
+function given(options: object, flags: string): unknown {
+  return new Map(Object.entries(options)).get(memberOf(nameOf(flags)));
 }
 
 async function readSubmission(type: string | undefined, options: SubmitCommandOptions): Promise<unknown> {
   const { key, payload, delayMs, runAt, priority, startBy, startWithinMs } = options;
   if (type === undefined || key === undefined || payload === undefined) {
-    throw usage("expected TYPE, --key and --payload, or --from FILE, or --flow FILE (add --help for help)");
+    const others = ["--from", ...joints.map(({ flag: [flags] }) => `--${nameOf(flags)}`)];
+    const files = others.map((flag) => `or ${flag} FILE`).join(", ");
+    throw usage(`expected TYPE, --key and --payload, ${files} (add --help for help)`);
   }
   return {
     type,
