@@ -5,6 +5,7 @@ import { boundsList } from "./lib/bounds.mjs";
 import { clientOperations } from "./lib/client-operations.mjs";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
+import { consoleFilters } from "./lib/console-filters.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
 import { licencesTables } from "./lib/licences.mjs";
@@ -23,6 +24,7 @@ import { pagesWithoutRow } from "./lib/site-sidebar.mjs";
 const generated = [
   { file: ".env.example", produce: envExample },
   { file: "src/edges/client/operations.ts", produce: clientOperations },
+  { file: "console/jobs/feature-filters.ts", produce: consoleFilters },
   { file: "docs/openapi.json", produce: async () => json(await describeApi()) },
   { file: "docs/postman.json", produce: async () => json(await postmanCollection(await describeApi())) },
 ];

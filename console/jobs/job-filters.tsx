@@ -7,6 +7,7 @@ import { jobPath } from "../parts/link.tsx";
 import { NARROW, useMedia } from "../parts/use-media.ts";
 import { JOB_ID } from "../search/search-box.tsx";
 import type { JobState } from "../service/answers.ts";
+import { featureFilters } from "./feature-filters.ts";
 import { type JobFilter, typesQuery } from "./queries.ts";
 
 const states: readonly JobState[] = [
@@ -59,14 +60,22 @@ export function JobFilters({ filter, onChange }: Props) {
 
 /** What is rarely needed, folded unless the address has some of it. */
 function More({ filter, onChange, queues }: Props & { readonly queues: readonly string[] }) {
-  const { queue, tag, keyPart, errorText, endedFrom, endedTo } = filter;
-  const isUsed = [queue, tag, keyPart, errorText, endedFrom, endedTo].some((value) => value !== "");
+  const { queue, keyPart, errorText, endedFrom, endedTo } = filter;
+  const ofFeatures = featureFilters.map((name) => filter[name]);
+  const isUsed = [queue, ...ofFeatures, keyPart, errorText, endedFrom, endedTo].some((value) => value !== "");
   return (
     <details className="more-filters" open={isUsed}>
       <summary>More filters</summary>
       <div>
         <Pick label="Queue" value={queue} known={queues} onChange={(name) => onChange({ queue: name })} />
-        <Words key={`tag ${tag}`} label="Tag" value={tag} onChange={(text) => onChange({ tag: text })} />
+        {featureFilters.map((name) => (
+          <Words
+            key={`${name} ${filter[name]}`}
+            label={capitalised(name)}
+            value={filter[name]}
+            onChange={(text) => onChange({ [name]: text })}
+          />
+        ))}
         <Words
           key={`part ${keyPart}`}
           label="Key contains"
@@ -84,6 +93,10 @@ function More({ filter, onChange, queues }: Props & { readonly queues: readonly 
       </div>
     </details>
   );
+}
+
+function capitalised(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 /** Finds a job by its id or its idempotency key. */

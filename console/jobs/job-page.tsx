@@ -75,6 +75,9 @@ function Unknown({ thrown }: { readonly thrown: unknown }) {
   );
 }
 
+/** What this page draws by itself, with links. */
+const drawn: ReadonlySet<string> = new Set(["tags", "replaced", "parent", "children"]);
+
 function Job({ job }: { readonly job: JobDetail }) {
   const { queue, state, attemptsMade, maxAttempts, progress, payload, result, error, logs } = job;
   const isInDoubt = job.effects.some((effect) => effect.state === "in-doubt");
@@ -123,6 +126,16 @@ function Job({ job }: { readonly job: JobDetail }) {
             <dd>{counted(job.replaced, "earlier submission")}</dd>
           </div>
         )}
+        {job.lines
+          .filter(({ name }) => !drawn.has(name))
+          .map(({ name, text }) => (
+            <div key={name}>
+              <dt>{name.charAt(0).toUpperCase() + name.slice(1)}</dt>
+              <dd>
+                <Text of={text} />
+              </dd>
+            </div>
+          ))}
         <TraceLink job={job} />
         <Family job={job} />
         <Again job={job} />

@@ -6,6 +6,7 @@ import { count, timeOfDay } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
+import { type FeatureFilter, featureFilters } from "./feature-filters.ts";
 import { jobLook } from "./job-columns.tsx";
 import { JobFilters } from "./job-filters.tsx";
 import { exportUrl, type JobFilter } from "./queries.ts";
@@ -13,10 +14,10 @@ import { foundText, useJobList } from "./use-job-list.ts";
 import "./jobs.css";
 
 const nothing: JobFilter & { order: string } = {
+  ...(Object.fromEntries(featureFilters.map((name) => [name, ""])) as Record<FeatureFilter, string>),
   queue: "",
   type: "",
   state: "",
-  tag: "",
   errorText: "",
   idempotencyKey: "",
   keyPart: "",

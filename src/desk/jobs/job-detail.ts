@@ -6,6 +6,7 @@ import { queueOfId } from "../../core/job/job-id.ts";
 import type { Redaction } from "../../core/job/redaction.ts";
 import { optionsIn, type ReadStatus } from "../../core/status/read-status.ts";
 import { Reading } from "../../core/status/readable.ts";
+import { features } from "../../features/index.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
@@ -49,6 +50,9 @@ export const jobDetailSchema = listedJobSchema.extend({
   record: z
     .array(recordedSchema)
     .meta({ description: "The latest 20 things that somebody did to it, in order." }),
+  lines: z
+    .array(z.object({ name: z.string(), text: z.string() }))
+    .meta({ description: "What features show of it, as `holdfast jobs show` prints it." }),
   logs: z.array(z.string()).meta({ description: "The latest 100 lines that its handler logged." }),
 });
 export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
@@ -101,6 +105,9 @@ export async function readDetail(
       endedAt: reading.time("attempts", attempt.endedAt, status.submittedAt),
     })),
     record: recordedOf(store, record.acts),
+    lines: features
+      .flatMap(({ lines }) => lines?.(status) ?? [])
+      .flatMap(([name, text]) => (text === null ? [] : [{ name, text }])),
     logs: [...record.logs],
   };
 }
