@@ -1,5 +1,5 @@
 import type { Settings } from "../platform/config/settings.ts";
-import type { Finding } from "../platform/lib/finding.ts";
+import type { Finding } from "../platform/errors/finding.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Consumed, ConsumerPart } from "./bullmq/claim/consumer-part.ts";

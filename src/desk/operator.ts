@@ -9,7 +9,7 @@ import { createSubmitter, type Submitter } from "../core/submit/submitter.ts";
 import { features } from "../features/index.ts";
 import { storesOfGuard } from "../guard/places.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
-import type { Finding } from "../platform/lib/finding.ts";
+import type { Finding } from "../platform/errors/finding.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
 import { redisNow } from "../platform/redis/fitness/clock.ts";

@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import { type Finding, finding, ok } from "../../platform/errors/finding.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
-import { type Finding, finding, ok } from "../../platform/lib/finding.ts";
 import { readActBacklog } from "../acts/act-backlog.ts";
 
 /** An act that waits longer is late: a worker starts it at once, unless two others run. */

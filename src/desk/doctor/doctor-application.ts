@@ -4,9 +4,9 @@ import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-stor
 import type { Application } from "../../core/job/application.ts";
 import { applicationVariables, readEnv, shownValue } from "../../platform/config/application-env.ts";
 import { readVariable, type Settings } from "../../platform/config/settings.ts";
+import { type Finding, finding, ok } from "../../platform/errors/finding.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
-import { type Finding, finding, ok } from "../../platform/lib/finding.ts";
 import { writeFault } from "../../platform/lib/private-files.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
 import { counted } from "../counted.ts";

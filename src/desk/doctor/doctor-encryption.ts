@@ -1,5 +1,5 @@
 import type { Settings } from "../../platform/config/settings.ts";
-import { type Finding, finding, ok } from "../../platform/lib/finding.ts";
+import { type Finding, finding, ok } from "../../platform/errors/finding.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { readKeysInUse } from "../../platform/redis/encryption/keys-in-use.ts";
 

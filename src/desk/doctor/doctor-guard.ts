@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { storesOfGuard } from "../../guard/places.ts";
-import { type Finding, finding } from "../../platform/lib/finding.ts";
+import { type Finding, finding } from "../../platform/errors/finding.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { countDoubts } from "../doubts/doubts.ts";
 import { diagnoseLoss } from "./doctor-queue.ts";

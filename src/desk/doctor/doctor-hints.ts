@@ -1,6 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
-import { type Finding, finding } from "../../platform/lib/finding.ts";
+import { type Finding, finding } from "../../platform/errors/finding.ts";
 import { counted } from "../counted.ts";
 import { listDoubts } from "../doubts/doubts.ts";
 

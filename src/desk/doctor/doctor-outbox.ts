@@ -1,9 +1,9 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Settings } from "../../platform/config/settings.ts";
+import { byLimits, type Finding, finding, ok } from "../../platform/errors/finding.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
-import { byLimits, type Finding, finding, ok } from "../../platform/lib/finding.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { mebibytes } from "../../platform/redis/redis-load.ts";
 import { type Database, isPostgres, outboxFault, withDatabase } from "../../roles/outbox/database.ts";

@@ -1,7 +1,7 @@
 import { Cluster } from "ioredis";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
-import { type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
+import { type Finding, finding, findings, ok } from "../../platform/errors/finding.ts";
 import type { RedisConnection } from "../../platform/redis/connection.ts";
 import { counted } from "../counted.ts";
 

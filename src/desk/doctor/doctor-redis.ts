@@ -1,6 +1,6 @@
 import { type Durability, durabilityText } from "../../platform/config/variables.ts";
+import { byLimits, type Finding, finding, findings, ok } from "../../platform/errors/finding.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
-import { byLimits, type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
 import { addressOf } from "../../platform/redis/cluster/cluster-node.ts";
 import { type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import {

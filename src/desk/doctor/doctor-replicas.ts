@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import type { StatedSettings } from "../../platform/config/variables.ts";
+import { type Finding, finding } from "../../platform/errors/finding.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
-import { type Finding, finding } from "../../platform/lib/finding.ts";
 import { kindOf, type RedisConnection, serversOf } from "../../platform/redis/connection.ts";
 import { readInfo, replicaLines } from "../../platform/redis/fitness/info.ts";
 import { checkSettings, type Expectations } from "../../platform/redis/fitness/redis-checks.ts";

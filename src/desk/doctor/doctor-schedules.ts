@@ -1,7 +1,7 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import type { Settings } from "../../platform/config/settings.ts";
-import { type Finding, finding, findings } from "../../platform/lib/finding.ts";
+import { type Finding, finding, findings } from "../../platform/errors/finding.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import type { Schedule } from "../../roles/schedules/define-schedule.ts";

@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
-import { type Finding, finding, findings } from "../../platform/lib/finding.ts";
+import { type Finding, finding, findings } from "../../platform/errors/finding.ts";
 import { UNSAID } from "../../platform/redis/fitness/redis-check.ts";
 import { findOpenQueues, type OpenQueue } from "../overview/open-queues.ts";
 

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { type Durability, durabilityText } from "../../platform/config/variables.ts";
+import { type Finding, finding, findings, ok } from "../../platform/errors/finding.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
-import { type Finding, finding, findings, ok } from "../../platform/lib/finding.ts";
 import { addressOf, readClusterNode } from "../../platform/redis/cluster/cluster-node.ts";
 import {
   kindOf,

@@ -4,7 +4,7 @@ import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { features } from "../../features/index.ts";
 import { storesOfGuard } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
-import { type Finding, findings } from "../../platform/lib/finding.ts";
+import { type Finding, findings } from "../../platform/errors/finding.ts";
 import { findReadableQueues } from "../overview/open-queues.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";

@@ -1,8 +1,8 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import type { Settings } from "../../platform/config/settings.ts";
+import { type Finding, finding } from "../../platform/errors/finding.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
-import { type Finding, finding } from "../../platform/lib/finding.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { diagnoseStore, diagnoseSystem } from "../doctor/doctor.ts";

@@ -1,6 +1,6 @@
 // What the API answers, by its own types, so that a change there fails to compile here.
 
-import type { Finding } from "../../platform/lib/finding.ts";
+import type { Finding } from "../../platform/errors/finding.ts";
 import type { Returned } from "./operation-types.ts";
 
 export type { ResolvedJob } from "../../core/job/resolution.ts";

@@ -1,7 +1,7 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { CheckedSystem } from "../../core/feature.ts";
 import type { Settings } from "../../platform/config/settings.ts";
-import { type Finding, finding, findings } from "../../platform/lib/finding.ts";
+import { type Finding, finding, findings } from "../../platform/errors/finding.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
 import { mebibytes, readMemory } from "../../platform/redis/redis-load.ts";
 import { type Budget, budgetsOf, bytesOf, readShares, type Share } from "./shares.ts";

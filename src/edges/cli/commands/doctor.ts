@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { readRoleSettings } from "../../../platform/config/settings.ts";
-import type { Finding } from "../../../platform/lib/finding.ts";
+import type { Finding } from "../../../platform/errors/finding.ts";
 import { type Running, stopAll } from "../../../platform/lib/running.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { exitCode } from "../exit-code.ts";

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { type Finding, findingSchema } from "../../../platform/lib/finding.ts";
+import { type Finding, findingSchema } from "../../../platform/errors/finding.ts";
 import { oneAtATime } from "../../../platform/lib/one-at-a-time.ts";
 import type { ApiParts } from "../parts.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ErrorCode } from "../errors/error-codes.ts";
+import type { ErrorCode } from "./error-codes.ts";
 
 export const findingSchema = z.object({
   name: z.string().meta({ description: "What was checked, e.g. `appendfsync`." }),
