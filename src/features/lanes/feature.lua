@@ -1,6 +1,7 @@
 -- What a job of a lane does at the points of its path.
 local laneSets = require("./lanes")
 local lettingIn = require("./let-in")
+local names = require("../../core/bullmq/names")
 
 local function place(placing, job, extras)
   return extras.lanes and laneSets.joinLane(placing, job, extras.lanes)
@@ -28,7 +29,7 @@ local function read(prefix, id, isHeld)
 end
 
 local function waitsForItsTime(prefix, id)
-  return redis.call("ZSCORE", prefix .. "delayed", id) or redis.call("HGET", prefix .. id, "heldAs")
+  return names.delayedUntil(prefix, id) or redis.call("HGET", prefix .. id, "heldAs")
 end
 
 -- How many held jobs run as soon as others of their lane have, none of which waits for its time, as jobs do that a rate holds. For
