@@ -1,4 +1,5 @@
 import type { Feature } from "../core/feature.ts";
+import { notices } from "../roles/notices/feature.ts";
 import { schedules } from "../roles/schedules/feature.ts";
 import { budget } from "./budget/feature.ts";
 import { debounce } from "./debounce/feature.ts";
@@ -6,11 +7,11 @@ import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
-import { notices } from "./notices/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
 
+export type * from "../roles/notices/feature.ts";
 // Their public types, and what they add to those of others.
 export type * from "../roles/schedules/feature.ts";
 export type * from "./budget/feature.ts";
@@ -18,7 +19,6 @@ export type * from "./debounce/feature.ts";
 export type * from "./fairness/feature.ts";
 export type * from "./flows/feature.ts";
 export type * from "./lanes/feature.ts";
-export type * from "./notices/feature.ts";
 export type * from "./rate/feature.ts";
 export type * from "./retention/feature.ts";
 export type * from "./tags/feature.ts";

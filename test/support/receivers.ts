@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { Webhook } from "standardwebhooks";
 import { onTestFinished } from "vitest";
-import type { Notice } from "../../src/features/notices/notice.ts";
+import type { Notice } from "../../src/roles/notices/notice.ts";
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 

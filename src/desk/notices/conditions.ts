@@ -1,10 +1,10 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { readHistoryRecords } from "../../core/history/read-history.ts";
 import type { Application } from "../../core/job/application.ts";
-import type { NoticeKind } from "../../features/notices/feature.ts";
 import { storesOfGuard } from "../../guard/places.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import type { NoticeKind } from "../../roles/notices/feature.ts";
 import { counted } from "../counted.ts";
 import { readDepth } from "../outbox/read-outbox.ts";
 import type { Overview } from "../overview/overview.ts";

@@ -2,9 +2,9 @@ import { createEvents } from "../../core/events.ts";
 import type { Application } from "../../core/job/application.ts";
 import { NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
 import { consumeQueue, type WorkerParts } from "../../core/run/consume-queue.ts";
-import { openReceivers } from "../../features/notices/receivers.ts";
 import type { Environment } from "../../platform/config/settings.ts";
 import type { Running } from "../../platform/lib/running.ts";
+import { openReceivers } from "../../roles/notices/receivers.ts";
 import { noticeApplication, noticeHandler, noticeJob } from "./notice-job.ts";
 
 /**

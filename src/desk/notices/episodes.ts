@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type NoticeKind, noticeKinds } from "../../features/notices/feature.ts";
-import { type NoticeStage, noticeStages } from "../../features/notices/notice.ts";
+import { type NoticeKind, noticeKinds } from "../../roles/notices/feature.ts";
+import { type NoticeStage, noticeStages } from "../../roles/notices/notice.ts";
 
 /** Something that needs a person, as one look has found it. */
 export interface Condition {

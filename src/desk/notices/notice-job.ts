@@ -7,9 +7,9 @@ import type { JobContract, JobHandler } from "../../core/job/contract.ts";
 import { INTERNAL_QUEUE, NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
 import { PermanentError, RetryAfterError } from "../../evidence/attempt-errors.ts";
 import { defineJob } from "../../features/define.ts";
-import { type Notice, noticeSchema } from "../../features/notices/notice.ts";
-import type { OpenReceiver } from "../../features/notices/receivers.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
+import { type Notice, noticeSchema } from "../../roles/notices/notice.ts";
+import type { OpenReceiver } from "../../roles/notices/receivers.ts";
 import { appendToAuditLog, storedReason } from "../audit/audit-log.ts";
 
 const payloadSchema = z.strictObject({ receiver: z.string(), notice: noticeSchema });
