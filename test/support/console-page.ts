@@ -114,6 +114,11 @@ function watch(page: Page, home: string): string[] {
   return complaints;
 }
 
+/** A window that fades in has other colours for a moment. What never ends is not waited for. */
+const ANIMATIONS_OVER = `Promise.allSettled(document.getAnimations()
+  .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity)
+  .map(({ finished }) => finished)).then(() => {})`;
+
 /**
  * The issues that axe finds on a page, one line per element.
  *
@@ -127,6 +132,7 @@ export async function accessibilityFaults(page: Page, rules?: readonly string[])
     preload: false,
     ...(rules !== undefined && { runOnly: rules }),
   };
+  await page.evaluate(ANIMATIONS_OVER);
   const { violations } = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(options)})`);
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")}: ${failureSummary}`),
