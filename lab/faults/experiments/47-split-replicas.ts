@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { startRedisCluster } from "../../../test/support/redis-cluster.ts";
 import { startSentinelSet } from "../../../test/support/redis-sentinel.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
@@ -25,13 +26,14 @@ export const splitReplicas: Experiment = {
     "where no durability is configured: no acknowledged job lost, no effect repeated, no key with two jobs, no doubt stuck, and all goes on when the network " +
     "is whole again",
   async run(context) {
-    const found = await tryAll(context, splitsOf(context));
-    const trials = found.filter((trial) => trial !== undefined);
-    if (trials.length < found.length) return notPossible;
+    const sides = openTwoSides();
+    if (sides === undefined) return notPossible;
+    sides.remove();
+    const { trials, brokenDown } = await tryAll(context, splitsOf(context));
     const whole = trials.filter(({ split }) => split.durability === undefined);
     const controls = trials.filter(({ split }) => split.durability !== undefined);
     return {
-      counts: sum(whole.map(({ verdict }) => verdict.counts)),
+      counts: sum([noCounts, ...whole.map(({ verdict }) => verdict.counts)]),
       table: {
         head: [
           "",
@@ -45,7 +47,7 @@ export const splitReplicas: Experiment = {
         rows: trials.map(rowOf),
       },
       measured: [],
-      broken: whole.flatMap(brokenIn),
+      broken: [...whole.flatMap(brokenIn), ...brokenDown],
       controls: controls.map(caughtBy),
     };
   },
@@ -84,12 +86,17 @@ function splitsOf({ isQuick }: Context): Split[] {
 }
 
 /** Two at a time: each waits most of its time. */
-async function tryAll(context: Context, splits: readonly Split[]): Promise<(Trial | undefined)[]> {
-  const found = new Map<Split, Trial | undefined>();
+async function tryAll(context: Context, splits: readonly Split[]) {
+  const found = new Map<Split, Trial>();
+  const brokenDown: string[] = [];
   await inLanes(splits, 2, async (split) => {
-    found.set(split, await splitTrial(context, split));
+    try {
+      found.set(split, await splitTrial(context, split));
+    } catch (error) {
+      brokenDown.push(`${nameOf(split)}: it broke down: ${inspect(error)}`);
+    }
   });
-  return splits.map((split) => found.get(split));
+  return { trials: splits.flatMap((split) => found.get(split) ?? []), brokenDown };
 }
 
 interface Trial {
@@ -197,11 +204,12 @@ async function startSet(sides: TwoSides, { replicas, staying }: Split): Promise<
   };
 }
 
-/** The queue's shard has the replicas; the two other masters are on the right. */
-async function startCluster(sides: TwoSides, { replicas, staying }: Split): Promise<Servers> {
+/** The queue's shard has the replicas; the two other masters are on the right, and have some only where a number for all is named. */
+async function startCluster(sides: TwoSides, { replicas, staying, durability }: Split): Promise<Servers> {
   const launch = launcher(sides);
   const shardIndex = await shardOfQueue();
-  const counts = [0, 1, 2].map((shard) => (shard === shardIndex ? replicas : 0));
+  const others = durability === undefined ? 0 : 1;
+  const counts = [0, 1, 2].map((shard) => (shard === shardIndex ? replicas : others));
   const cluster = await startRedisCluster({
     replicas: counts as [number, number, number],
     args: ["--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no"],
@@ -265,10 +273,9 @@ const NOBODY_PROMOTED_MS = 5_000;
 const BOTH_MS = 2_000;
 const KEY = "laboratory";
 
-/** @returns undefined if there can be no namespaces */
-async function splitTrial(context: Context, split: Split): Promise<Trial | undefined> {
+async function splitTrial(context: Context, split: Split): Promise<Trial> {
   const sides = openTwoSides();
-  if (sides === undefined) return undefined;
+  if (sides === undefined) throw new Error("There can be no more network namespaces");
   try {
     const servers = await startServers(sides, split);
     try {
