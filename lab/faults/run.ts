@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { runCommand, say, seedFrom, UsageError } from "../../test/support/command.ts";
 import { createRandom } from "../../test/support/random.ts";
-import { versionOfServer } from "../../test/support/report.ts";
+import { storeVersion } from "../../test/support/report.ts";
 import { inLanes } from "../lib/waiting.ts";
 import { experiments } from "./experiments/index.ts";
 import { noCounts } from "./lib/checker.ts";
@@ -20,7 +20,6 @@ Injects faults into real processes and a real Redis, and checks the guarantees a
   --only 1,5     only these experiments
   --record       writes the short form's results, too, where there are none of the full form
   --older DIR    only a rolling upgrade, and back, between this build and another checkout's; writes no report
-  --valkey       on Valkey instead of Redis, those experiments that have clusters and Sentinel sets; rows of their own in the report
   --flow         with tenants, limits of keys, flows and pauses in use; writes no report
   --seed N       repeats the schedule of an earlier run (0 to 4294967295)
   --list         lists the experiments
@@ -39,32 +38,26 @@ const SLOWEST = [
   35, 12, 20, 38, 37, 8, 14, 7,
 ];
 
-/** Those with a cluster or a Sentinel set: all others are the same on Valkey. */
+/** Those with a cluster or a Sentinel set. Of Valkey only these have rows of their own; the others do the same there. */
 const WITH_REPLICAS = [17, 27, 38, 39, 47, 51, 52];
-
-const VALKEY = "valkey-server";
 
 await runCommand(
   usage,
   {
     quick: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
-    valkey: { type: "boolean", default: false },
     flow: { type: "boolean", default: false },
     older: { type: "string" },
     only: { type: "string" },
     seed: { type: "string" },
     list: { type: "boolean", default: false },
   },
-  async ({ quick: isQuick, record, valkey, flow, older, only, list, ...given }) => {
-    if (valkey) process.env.LAB_STORE = VALKEY;
+  async ({ quick: isQuick, record, flow, older, only, list, ...given }) => {
     if (flow) process.env.LAB_FLOW = "yes";
     if (list) return say(experiments.map(({ number, title }) => `${number}\t${title}`).join("\n"));
     const seed = seedFrom(given.seed);
     const chosen =
-      older === undefined
-        ? experimentsWith(only?.split(",").map(Number) ?? (valkey ? WITH_REPLICAS : undefined))
-        : [rollingUpgrade(resolve(older))];
+      older === undefined ? experimentsWith(only?.split(",").map(Number)) : [rollingUpgrade(resolve(older))];
     say(`Fault laboratory: ${isQuick ? "short form" : "full form"}, seed ${seed}`);
     const finished = await runAll(chosen, seed, isQuick);
     if (!flow && older === undefined) keep(finished, !isQuick || record);
@@ -81,7 +74,8 @@ function experimentsWith(numbers: readonly number[] | undefined): readonly Exper
 }
 
 function keep(finished: readonly Result[], isRecorded: boolean): void {
-  const results = mergeResults(readResults(), finished);
+  const own = finished.filter(({ number, store }) => store === undefined || WITH_REPLICAS.includes(number));
+  const results = mergeResults(readResults(), own);
   if (isRecorded) writeResults(results);
   writeReport(results, experiments, isRecorded);
 }
@@ -114,6 +108,7 @@ function failureLine({ number, outcome: { broken, controls } }: Result, seed: nu
 
 async function run(experiment: Experiment, seed: number, isQuick: boolean, board: Board): Promise<Result> {
   const startedAt = performance.now();
+  const store = storeVersion();
   const progress = board.add(`${experiment.number} ${experiment.title}`);
   const random = createRandom(seed).fork(String(experiment.number));
   const outcome = await experiment.run({ random, isQuick, say: progress.say }).catch(brokenDown);
@@ -126,7 +121,7 @@ async function run(experiment: Experiment, seed: number, isQuick: boolean, board
     seed,
     seconds: Math.round((performance.now() - startedAt) / 1_000),
     outcome,
-    store: process.env.LAB_STORE === VALKEY ? versionOfServer(VALKEY) : undefined,
+    ...(store.startsWith("Valkey") && { store }),
   };
 }
 

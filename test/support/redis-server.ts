@@ -151,12 +151,12 @@ function endWithUs(server: ChildProcess) {
   server.once("exit", () => guard.kill("SIGKILL"));
 }
 
-/** `LAB_STORE` names one of the two. */
 function findServer(): string {
   const folders = (process.env.PATH ?? "").split(path.delimiter);
-  const names = process.env.LAB_STORE ? [process.env.LAB_STORE] : ["redis-server", "valkey-server"];
-  const candidates = names.flatMap((name) => folders.map((folder) => path.join(folder, name)));
+  const candidates = ["redis-server", "valkey-server"].flatMap((name) =>
+    folders.map((folder) => path.join(folder, name)),
+  );
   const found = candidates.find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`${names.join(" or ")} is not on PATH`);
+  if (found === undefined) throw new Error("Neither redis-server nor valkey-server is on PATH");
   return found;
 }

@@ -90,12 +90,11 @@ function versionIn(directory: string): string {
   return (JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as { version: string }).version;
 }
 
-function storeVersion(): string {
-  return versionOfServer("redis-server") ?? versionOfServer("valkey-server") ?? "unknown";
-}
-
-/** Its name and its version; undefined if it is not on PATH. */
-export function versionOfServer(name: "redis-server" | "valkey-server"): string | undefined {
-  const [, version] = /v=(\S+)/.exec(outputOf(name, "--version")) ?? [];
-  return version === undefined ? undefined : `${name} ${version}`;
+/** Under the name of one can be the other: `TEST_SERVER`. */
+export function storeVersion(): string {
+  for (const name of ["redis-server", "valkey-server"]) {
+    const [, server, version] = /^(\S+) server v=(\S+)/.exec(outputOf(name, "--version")) ?? [];
+    if (server !== undefined) return `${server} ${version}`;
+  }
+  return "unknown";
 }

@@ -25,11 +25,11 @@ it("keeps what other experiments found when only some are run", () => {
 });
 
 it("keeps what was found on Valkey beside what was found on Redis", () => {
-  const onValkey = (seed: number) => ({ ...result(2, "full", seed), store: "valkey-server 8.1.1" });
+  const onValkey = (seed: number) => ({ ...result(2, "full", seed), store: "Valkey 8.1.1" });
   const merged = mergeResults([onValkey(1), result(2, "full", 1), result(3, "full", 1)], [onValkey(2)]);
   expect(merged.map(({ number, seed, store }) => [number, seed, store])).toEqual([
     [2, 1, undefined],
-    [2, 2, "valkey-server 8.1.1"],
+    [2, 2, "Valkey 8.1.1"],
     [3, 1, undefined],
   ]);
 });

@@ -10,8 +10,8 @@ export interface Result {
   readonly date: string;
   readonly seed: number;
   readonly seconds: number;
-  /** The server, where it was not Redis. */
-  readonly store?: string | undefined;
+  /** The server and its version, where it was not Redis. */
+  readonly store?: string;
   readonly outcome: Outcome;
 }
 
