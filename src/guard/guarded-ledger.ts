@@ -38,6 +38,7 @@ export class GuardLedgers {
   readonly store: WritableQueueStore;
   readonly #reserve: (args: ReserveArgs) => Promise<Reserved>;
   readonly #process: string;
+  #foundDone = false;
   /** By how long effects are remembered. */
   readonly #ledgers = new Map<number, QueueLedgers>();
 
@@ -51,15 +52,16 @@ export class GuardLedgers {
   }
 
   /**
-   * Reads the result of an effect that is done with this content. One read, which any number of later calls need alone (row `guard-replay`):
-   * what is done stays so, whatever Redis has lost since.
+   * Reads the result of an effect that is done with this content, if the last call here found one that was: later calls often come together
+   * (row `guard-replay`), and a first one would pay for the read (row `guard-once`). What is done stays so, whatever Redis has lost since.
    *
-   * @returns JSON, null where none is kept; undefined for an effect that is not done, has other content, or cannot be read
+   * @returns JSON, null where none is kept; undefined for an effect that is not done, has other content, or was not read
    */
   async readDone(
     effect: StoredEffect,
     fingerprint: string,
   ): Promise<{ readonly json: string | null } | undefined> {
+    if (!this.#foundDone) return undefined;
     const { dedupKey, name } = effect;
     const { client, keys } = this.store;
     const fields = [`e:${name}`, `r:${name}`, "content"] as const;
@@ -81,6 +83,7 @@ export class GuardLedgers {
     const args = [dedupKey, name, reservationId, id, deadlineMs, repeatMs, rememberMs, fingerprint];
     const texts = storedTexts(this.store, effect, call);
     const { answer, unconfirmed } = await this.#reserve([...args, texts, process, seenForMs]);
+    this.#foundDone = answer[0] === "done";
     return this.#reservationOf(effect, answer, unconfirmed);
   }
 

@@ -70,6 +70,23 @@ describe("a guarded effect", () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it("is done for calls that come together, with its own content and its own schema alone", async () => {
+    const [key, unfit] = [newKey(), newKey()];
+    const done = await first.once(charge, { key, content: 1 }, acts());
+    const never = vi.fn();
+    for (let call = 0; call < 3; call += 1)
+      expect(await second.once(charge, { key, content: 1 }, never)).toEqual(done);
+    const other = second.once(charge, { key, content: 2 }, never);
+    await expect(other).rejects.toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
+
+    await first.once(charge, { key: unfit }, async () => ({}) as { id: string }).catch(() => {});
+    for (let call = 0; call < 3; call += 1)
+      await expect(second.once(charge, { key: unfit }, never)).rejects.toMatchObject({
+        code: "RESULT_INVALID",
+      });
+    expect(never).not.toHaveBeenCalled();
+  });
+
   it("keeps of its result what the schema makes of it", async () => {
     const key = newKey();
     const secret = `secret-${key}`;
