@@ -149,10 +149,17 @@ describe("an effect that a program runs over HTTP", () => {
 
   it("is in doubt when its time is over, and a late report does not change that", async () => {
     const service = programAt(urls[0]);
+    const other = programAt(urls[0]);
     const late = { status: 409, body: { code: "EFFECT_IN_DOUBT" } };
     const { id, run } = await begin(service, { timeoutMs: 1 });
     const { deadline } = (await service.read(`/guarded-effects/${id}`)).body;
     await until("its time is over", () => Date.now() > Date.parse(String(deadline)) + 10);
+
+    const resent = await begin(other, { timeoutMs: 1 });
+    const over = Date.now() + 1_100;
+    await until("the other one's time is over, too", () => Date.now() > over);
+    // Whoever asks again must not begin.
+    expect(await other.reserve({ reservationId: resent.run.reservationId })).toMatchObject(late);
 
     // Nobody has looked at it before.
     expect(await service.report("commit", id, { ...run, result: 1 })).toMatchObject(late);
