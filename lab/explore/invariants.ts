@@ -23,7 +23,14 @@ export interface Moment {
   readonly doubts: readonly string[];
   readonly job: "waiting" | "active" | "delayed" | "completed" | "failed" | "gone";
   readonly failure: string;
+  /** JSON of what the job has returned: a receipt for each effect, or null where nobody knows it. */
   readonly result: string;
+  /** Whether the ledger has a time to live. */
+  readonly expires: boolean;
+  /** Whether no fault has come so far, and no time has passed. */
+  readonly isCalm: boolean;
+  /** Whether an effect has been in doubt before. */
+  readonly wasInDoubt: boolean;
 }
 
 type Invariant = readonly [sentence: string, brokenBy: (moment: Moment) => string | undefined];
@@ -74,6 +81,14 @@ export const always: readonly Invariant[] = [
       return count === open ? undefined : `it counts ${open}, and has ${count}`;
     },
   ],
+  [
+    "Without a fault nothing is in doubt",
+    eachEffect((moment, effect) => moment.isCalm && stateOf(moment, effect) === "in-doubt"),
+  ],
+  [
+    "A ledger does not expire while something of it is open",
+    ({ expires, open }) => (expires && open > 0 ? `${open} effects are open` : undefined),
+  ],
   ["An acknowledged job is not lost", ({ job }) => (job === "gone" ? "it is gone" : undefined)],
 ];
 
@@ -84,6 +99,14 @@ export const atLast: readonly Invariant[] = [
     ({ job, failure }) => (job === "completed" ? undefined : `it is ${job}${failure && `: ${failure}`}`),
   ],
   ["Each effect has happened once", eachEffect((moment, effect) => times(moment, effect) !== 1)],
+  [
+    "What an effect has returned is not lost",
+    ({ result, effects, wasInDoubt }) => {
+      const expected = JSON.stringify({ done: effects });
+      return wasInDoubt || result === expected ? undefined : `the job has returned ${result}`;
+    },
+  ],
+  ["A ledger that nobody needs expires", ({ expires }) => (expires ? undefined : "it has no time to live")],
   ["Nothing stays open", ({ open }) => (open === 0 ? undefined : `${open} effects are open`)],
 ];
 

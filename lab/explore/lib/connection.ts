@@ -74,6 +74,8 @@ export class Seam {
 
   #what(name: string, args: readonly (string | Buffer)[]): string {
     if (name !== "eval" && name !== "evalsha") return `${name.toUpperCase()} ${String(args[0] ?? "")}`;
+    // The next one may be sent by its digest before Redis has this one.
+    if (name === "eval") this.#store.learn(String(args[0]));
     const source = name === "eval" ? String(args[0]) : (this.#store.sourceOf(String(args[0])) ?? "");
     return this.#nameOf(source) ?? bullmqNames.get(source) ?? "a script";
   }

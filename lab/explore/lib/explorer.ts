@@ -17,6 +17,7 @@ interface Branch {
   readonly path: Taken | undefined;
   readonly label: string;
   readonly seen: Seen;
+  readonly wasInDoubt: boolean;
 }
 
 /** How a promise was broken. */
@@ -97,7 +98,7 @@ class Exploration {
       this.counts.states += 1;
       const [first, ...others] = run.choices();
       if (first === undefined) return await this.#end(run, path);
-      await this.#leave(run.seen, path, others);
+      await this.#leave(run, path, others);
       label = first.label;
     }
   }
@@ -107,6 +108,7 @@ class Exploration {
     const run = await Run.begin(lab, this.#bounds);
     if (branch !== undefined) await replay(run, stepsTo(branch.path));
     run.seen = branch?.seen ?? lab.start;
+    run.wasInDoubt = branch?.wasInDoubt ?? false;
     await lab.store.restore(run.seen, world.now);
     if (branch !== undefined) await this.#letGo(branch.seen, 1);
     return { run, path: branch?.path };
@@ -117,21 +119,21 @@ class Exploration {
     const [answer, after] = await takeStep(run, label);
     this.counts.steps += 1;
     const path = { before, label, answer };
-    await holding(path, () => checkMoment(this.#lab, seen, after, run.performed));
+    await holding(path, () => checkMoment(run, seen, after));
     run.seen = after;
     return path;
   }
 
   async #end(run: Run, path: Taken | undefined): Promise<void> {
     this.counts.ends += 1;
-    await holding(path, () => closed(this.#lab, run));
+    await holding(path, () => closed(run));
   }
 
   /** Keeps the other choices for later. */
-  async #leave(seen: Seen, path: Taken | undefined, others: readonly Choice[]): Promise<void> {
+  async #leave({ seen, wasInDoubt }: Run, path: Taken | undefined, others: readonly Choice[]): Promise<void> {
     this.#pending.set(seen.digest, (this.#pending.get(seen.digest) ?? 0) + others.length);
     if (others.length === 0) await this.#letGo(seen, 0);
-    for (const { label } of [...others].reverse()) this.#stack.push({ path, label, seen });
+    for (const { label } of [...others].reverse()) this.#stack.push({ path, label, seen, wasInDoubt });
   }
 
   async #letGo(seen: Seen, count: number): Promise<void> {
@@ -194,13 +196,14 @@ async function takeStep(run: Run, label: string): Promise<[Answer | undefined, S
   return [await taking, await seeing];
 }
 
-async function closed(lab: Laboratory, run: Run): Promise<void> {
-  const last = await run.close((now) => check(always, momentOf(lab, now)));
-  check(atLast, momentOf(lab, last));
+async function closed(run: Run): Promise<void> {
+  const last = await run.close((now) => check(always, momentOf(run, now)));
+  check(atLast, momentOf(run, last));
 }
 
-function checkMoment(lab: Laboratory, before: Seen, seen: Seen, scripts: readonly string[]): void {
-  const moment = momentOf(lab, seen);
+function checkMoment(run: Run, before: Seen, seen: Seen): void {
+  const { lab, performed: scripts } = run;
+  const moment = momentOf(run, seen);
   check(always, moment);
   const past = entriesIn(before);
   const { effects } = lab.scenario.job;
@@ -213,7 +216,9 @@ function entriesIn({ ledger }: Seen): Map<string, Entry> {
   return new Map(found.map(([field, json]) => [field.slice(2), JSON.parse(json) as Entry]));
 }
 
-function momentOf(lab: Laboratory, seen: Seen): Moment {
+function momentOf(run: Run, seen: Seen): Moment {
+  const { lab } = run;
+  if (seen.doubts.length > 0) run.wasInDoubt = true;
   const { outside } = lab.machine;
   const effects = Object.keys(lab.scenario.job.effects);
   return {
@@ -225,6 +230,9 @@ function momentOf(lab: Laboratory, seen: Seen): Moment {
     job: seen.state as Moment["job"],
     failure: seen.failure,
     result: seen.result,
+    expires: seen.expires,
+    isCalm: run.isCalm,
+    wasInDoubt: run.wasInDoubt,
   };
 }
 
@@ -248,9 +256,9 @@ export async function repeat(
       run.seen = seen;
       done.push(label);
       tell(`${done.length}. ${label}${answerText(answer)}${changeText(before, after)}`);
-      checkMoment(lab, before, after, run.performed);
+      checkMoment(run, before, after);
     }
-    await closed(lab, run);
+    await closed(run);
     return undefined;
   } catch (error) {
     if (!(error instanceof Broken)) throw error;

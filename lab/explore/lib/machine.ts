@@ -226,7 +226,7 @@ export async function openMachine(url: string, { effects, atOnce = false }: JobU
   const contract = defineJob({
     type: TYPE,
     payload: z.strictObject({}),
-    result: z.strictObject({ done: z.array(z.string()) }),
+    result: z.strictObject({ done: z.array(z.string().nullable()) }),
     retry: { attempts: 8, backoff: { kind: "fixed", delayMs: SETTLED_MS } },
     timeoutMs: 60_000,
     effects,
@@ -236,11 +236,13 @@ export async function openMachine(url: string, { effects, atOnce = false }: JobU
     const run = (name: string) => {
       const probe = ({ fence }: EffectCall) => outside.ask(name, fence);
       const options = effects[name]?.inDoubt === "probe" ? { probe } : {};
-      return effect(name as never, ({ fence }) => outside.act(name, fence), options as never);
+      const acted = effect(name as never, ({ fence }) => outside.act(name, fence), options as never);
+      return acted.then((result) => (result as { receipt?: string } | undefined)?.receipt ?? null);
     };
-    if (atOnce) await Promise.all(names.map(run));
-    else for (const name of names) await run(name);
-    return { done: names };
+    if (atOnce) return { done: await Promise.all(names.map(run)) };
+    const done: (string | null)[] = [];
+    for (const name of names) done.push(await run(name));
+    return { done };
   }) as JobHandler;
   const application = defineConfig({ jobs: [contract], handlers: async () => [handler] });
   const path = await openSubmitPath(application, settings, []);

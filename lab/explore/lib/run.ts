@@ -156,9 +156,11 @@ export class Run {
   readonly lab: Laboratory;
   readonly actors: Actor[] = [];
   readonly #scenario: Scenario;
-  readonly #areLong: boolean;
+  readonly #bounds: Bounds;
   faults: number;
   jumps: number;
+  /** Whether an effect has been in doubt. */
+  wasInDoubt = false;
   /** What Redis has. */
   seen: Seen;
   /** What another process may do now. It does each once after time has passed. */
@@ -169,14 +171,14 @@ export class Run {
   /** Whether Redis is left as it is: what it answered is known. */
   isReplayed = false;
 
-  private constructor(lab: Laboratory, { faults, jumps, areLong = false }: Bounds) {
-    this.#areLong = areLong;
+  private constructor(lab: Laboratory, bounds: Bounds) {
+    this.#bounds = bounds;
     this.lab = lab;
     this.#scenario = lab.scenario;
     this.seen = lab.start;
     this.looksLeft = lab.scenario.looks ?? 0;
-    this.faults = faults;
-    this.jumps = jumps;
+    this.faults = bounds.faults;
+    this.jumps = bounds.jumps;
   }
 
   static async begin(lab: Laboratory, bounds: Bounds): Promise<Run> {
@@ -197,6 +199,11 @@ export class Run {
     if (does.includes("work")) await letRun(actor, () => void work(worker, actor));
   }
 
+  /** Whether no fault has come so far, and no time has passed. */
+  get isCalm(): boolean {
+    return this.faults === this.#bounds.faults && this.jumps === this.#bounds.jumps;
+  }
+
   /** What can happen next: what goes on by itself, then faults, then time. */
   choices(): Choice[] {
     const all = this.#movable().flatMap((actor) => this.#of(actor));
@@ -210,7 +217,7 @@ export class Run {
     if (this.looksLeft > 0)
       for (const effect of Object.keys(this.#scenario.job.effects))
         if (this.isReplayed || isRunOver(this.seen, effect)) all.push(this.#look(effect));
-    const ms = this.#areLong ? 2 * JUMP_MS : JUMP_MS;
+    const ms = this.#bounds.areLong ? 2 * JUMP_MS : JUMP_MS;
     const label = `${ms / 1_000} s pass`;
     all.push({ label, faults: 0, jumps: 1, isOneCommand: false, take: () => this.#pass(ms) });
     const affordable = all.filter(({ faults, jumps }) => faults <= this.faults && jumps <= this.jumps);
@@ -446,8 +453,8 @@ function isRunOver({ ledger }: Seen, effect: string): boolean {
   return entry.state === "in-doubt" && (entry.isOver === true || entry.report !== undefined);
 }
 
-function isOver({ state, doubts, ledger }: Seen): boolean {
-  return state === "completed" && doubts.length === 0 && (ledger.get("open") ?? "0") === "0";
+function isOver({ state, doubts, ledger, expires }: Seen): boolean {
+  return expires && state === "completed" && doubts.length === 0 && (ledger.get("open") ?? "0") === "0";
 }
 
 function headsOf(requests: readonly Request[]): Request[] {

@@ -26,6 +26,8 @@ export interface Seen {
   readonly state: string;
   readonly failure: string;
   readonly result: string;
+  /** Whether the ledger has a time to live. */
+  readonly expires: boolean;
 }
 
 /** The database that keeps what Redis had at a moment. */
@@ -55,7 +57,8 @@ elseif redis.call("LPOS", start .. "active", id) then state = "active"
 elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
 elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
 return { digest, redis.call("HGETALL", ledger), redis.call("ZRANGE", start .. "doubts", 0, -1), state,
-  redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "" }`;
+  redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "",
+  redis.call("PTTL", ledger) > 0 }`;
 
 const RESTORE = `
 redis.call("FLUSHDB")
@@ -193,11 +196,11 @@ export interface SeenKeys {
   readonly id: string;
 }
 
-type Reply = [string, string[], string[], string, string, string];
+type Reply = [string, string[], string[], string, string, string, 1 | null];
 
-function seenOf([digest, fields, doubts, state, failure, result]: Reply): Seen {
+function seenOf([digest, fields, doubts, state, failure, result, expires]: Reply): Seen {
   const pairs = fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? ""] as const] : []));
-  return { digest, ledger: new Map(pairs), doubts, state, failure, result };
+  return { digest, ledger: new Map(pairs), doubts, state, failure, result, expires: expires === 1 };
 }
 
 function sha1Of(source: string): string {
