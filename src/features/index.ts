@@ -7,7 +7,6 @@ import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
-import { note } from "./note/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
 import { tags } from "./tags/feature.ts";
@@ -20,7 +19,6 @@ export type * from "./debounce/feature.ts";
 export type * from "./fairness/feature.ts";
 export type * from "./flows/feature.ts";
 export type * from "./lanes/feature.ts";
-export type * from "./note/feature.ts";
 export type * from "./rate/feature.ts";
 export type * from "./retention/feature.ts";
 export type * from "./tags/feature.ts";
@@ -35,7 +33,6 @@ const list = [
   lanes,
   rate,
   tags,
-  note,
   debounce,
   schedules,
   notices,
