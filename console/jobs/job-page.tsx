@@ -10,10 +10,12 @@ import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
+import { query } from "../service/call.ts";
 import { codeOf } from "../service/problem.ts";
 import { JobOperations } from "./job-operations.tsx";
 import { JobSpans } from "./job-spans.tsx";
 import { JobTimeline } from "./job-timeline.tsx";
+import { LogLines } from "./log-lines.tsx";
 import { jobQuery } from "./queries.ts";
 import { Again, SubmitAgain } from "./submit-again.tsx";
 import { causesOf, Trace } from "./trace.tsx";
@@ -141,7 +143,12 @@ function Job({ job }: { readonly job: JobDetail }) {
         <Again job={job} />
       </dl>
       {error !== null && (
-        <JobError error={error} isCancelled={isCancelled(job)} trace={job.attempts.at(-1)?.stack ?? null} />
+        <JobError
+          type={job.type}
+          error={error}
+          isCancelled={isCancelled(job)}
+          trace={job.attempts.at(-1)?.stack ?? null}
+        />
       )}
       <Section title="Life" className="life">
         <JobSpans job={job} />
@@ -167,7 +174,7 @@ function Job({ job }: { readonly job: JobDetail }) {
           )}
         </Section>
         <Section title="Log" aside={logs.length > 0 ? `${logs.length} kept` : undefined}>
-          <Logs lines={logs} />
+          <LogLines job={job} />
         </Section>
       </div>
     </div>
@@ -223,6 +230,7 @@ function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
 }
 
 interface ErrorProps {
+  readonly type: string;
   readonly error: NonNullable<JobDetail["error"]>;
   readonly isCancelled: boolean;
   /** Of the latest failed attempt. */
@@ -230,7 +238,7 @@ interface ErrorProps {
 }
 
 /** The error, and beside it what caused it and where. */
-function JobError({ error: { code, message, retryable }, isCancelled: isCalm, trace }: ErrorProps) {
+function JobError({ type, error: { code, message, retryable }, isCancelled: isCalm, trace }: ErrorProps) {
   return (
     <section
       className={`problem job-error ${isCalm ? "calm" : ""}`}
@@ -241,7 +249,10 @@ function JobError({ error: { code, message, retryable }, isCancelled: isCalm, tr
           <Text of={message} />
         </p>
         <p>
-          <span className="code">{visible(code)}</span> <Copy text={`${code}: ${message}`} what="The error" />
+          <To to={`/failed${query({ type, code })}`}>
+            <span className="code">{visible(code)}</span>
+          </To>{" "}
+          <Copy text={`${code}: ${message}`} what="The error" />
         </p>
         <p className="quiet">{help(isCalm, retryable)}</p>
       </div>
@@ -262,19 +273,4 @@ function JobError({ error: { code, message, retryable }, isCancelled: isCalm, tr
 function help(isCancelled: boolean, isRetryable: boolean): string {
   if (isCancelled) return "Somebody cancelled it: retry it if it shall run after all.";
   return isRetryable ? "Retrying may help." : "Retrying alone does not help.";
-}
-
-function Logs({ lines }: { readonly lines: readonly string[] }) {
-  if (lines.length === 0) return <Empty title="The handler has logged nothing." />;
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <ol className="log" tabIndex={0} aria-label="Log lines">
-      {lines.map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added at the end
-        <li key={index}>
-          <bdi>{visible(line)}</bdi>
-        </li>
-      ))}
-    </ol>
-  );
 }

@@ -288,7 +288,7 @@ describe("an operator", () => {
     await page.getByLabel("Reason (optional)").fill("bad deploy 7f3a");
     await page.getByRole("button", { name: "Cancel this job" }).click();
 
-    await page.getByText("Failed for good").waitFor();
+    await page.locator(".timeline").getByText("Cancelled", { exact: true }).waitFor();
     await page.locator(".timeline").getByText("Cancelled over the API: bad deploy 7f3a").waitFor();
     await page.getByText("CANCELLED").first().waitFor();
   });
@@ -301,7 +301,7 @@ describe("an operator", () => {
 
     await fetch(`${api.url}/jobs/${id}/cancel`, { method: "POST" });
 
-    await page.getByText("Failed for good").waitFor();
+    await page.locator(".timeline").getByText("Cancelled", { exact: true }).waitFor();
   });
 
   it("gets an error for a missing job", async () => {

@@ -40,7 +40,8 @@ const application = applicationOf(
   built.handler(async () => {
     throw Object.assign(new Error("declined"), { stack: builtStack });
   }),
-  charging.handler(async () => {
+  charging.handler(async ({ log }) => {
+    log.warn("the bank is slow", { bank: "first" });
     try {
       askBank();
     } catch (cause) {
@@ -120,6 +121,22 @@ describe("a job's page", () => {
     const submitted = page.locator(".timeline time").first();
     expect(await submitted.textContent()).toMatch(/ ago$|^now$/);
     expect(await submitted.getAttribute("title")).toMatch(/\d{4}, \d\d:\d\d:\d\d/);
+    expect(complaints).toEqual([]);
+  });
+
+  it("has each attempt's log lines below it, by how grave they are, and its code leads to its like", async () => {
+    const { id, url } = await served();
+    const { page, open, complaints } = await openConsole(browser, url);
+    await open(`jobs/${id}`);
+
+    const log = page.getByRole("list", { name: "Log lines" });
+    await log.getByText("Attempt 2", { exact: true }).waitFor();
+    expect(await log.locator(".log-attempt").allTextContents()).toEqual(["Attempt 1", "Attempt 2"]);
+    expect(await log.locator("li.warn bdi").allTextContents()).toEqual(
+      Array.from({ length: 2 }, () => 'the bank is slow {"bank":"first"}'),
+    );
+    await page.getByRole("region", { name: "Error" }).getByRole("link", { name: "HANDLER_FAILED" }).click();
+    await page.waitForURL("**/console/failed?type=charging&code=HANDLER_FAILED");
     expect(complaints).toEqual([]);
   });
 

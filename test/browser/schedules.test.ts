@@ -104,7 +104,14 @@ describe("the page of schedules", () => {
     const { client, page, open } = await served();
     const names = Array.from({ length: 25 }, (_, index) => `acme-${String(index).padStart(2, "0")}`);
     for (const name of [...names, "other"]) await client.putSchedule(name, everySecond);
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.startsWith("/schedules")) asked.push(pathname);
+    });
     await open("schedules");
+    await page.getByRole("listbox", { name: "Past ticks of declared" }).waitFor();
+    expect(asked).toEqual(["/schedules"]);
     await page.getByLabel("Name begins with").fill("acme-");
     await page.keyboard.press("Enter");
     const cards = page.locator(".schedule");

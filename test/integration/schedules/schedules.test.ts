@@ -171,6 +171,27 @@ describe("the explanation of a tick", () => {
 });
 
 describe("GET /schedules", () => {
+  it("lists what became of the latest ticks where that is asked for, as the list of one schedule's ticks does", async () => {
+    const api = await startApi(application, env);
+    const read = async (path: string) =>
+      (await (await fetch(`${api.url}/schedules${path}`)).json()) as {
+        readonly schedules: readonly ScheduleStatus[];
+        readonly ticks: readonly object[];
+      };
+    const [asked, none, tooMany, { ticks }] = await Promise.all([
+      read("?past=4"),
+      read(""),
+      read("?past=49"),
+      read("/daily/ticks?limit=4"),
+    ]);
+    await api.stop();
+    const daily = asked.schedules.find(({ name }) => name === "daily");
+    expect(ticks).toHaveLength(4);
+    expect(daily).toMatchObject({ past: ticks, last: ticks[0] });
+    expect(none.schedules.map(({ past }) => past)).toEqual([[], [], [], []]);
+    expect(tooMany).toMatchObject({ code: "INVALID_REQUEST" });
+  });
+
   it("lists the next ticks, and the job of the last one", async () => {
     const api = await startApi(application, env);
     const response = await fetch(`${api.url}/schedules?next=3`);
