@@ -12,7 +12,7 @@ import { noticeApplication, noticeHandler, noticeJob } from "./notice-job.ts";
  *
  * @throws HoldfastError `CONFIG_INVALID` where a receiver's variables are missing or wrong
  */
-export function openDelivery({ notices }: Pick<Application, "notices">, env: Environment | undefined) {
+export function openDelivery({ notices }: Application, env: Environment | undefined) {
   const receivers = openReceivers(notices, env);
   return (worker: WorkerParts, onFailed: (error: unknown) => void): Running[] => {
     if (receivers.length === 0) return [];

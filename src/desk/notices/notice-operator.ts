@@ -82,7 +82,7 @@ export interface NoticeOperator {
 
 interface NoticeOperatorParts {
   readonly stores: QueueStores;
-  readonly application: Pick<Application, "notices">;
+  readonly application: Application;
   /** Submits notices. */
   readonly submit: Submitter["submitOwn"];
 }
@@ -129,7 +129,7 @@ async function read(
   };
 }
 
-function receiversOf({ notices }: Pick<Application, "notices">) {
+function receiversOf({ notices }: Application) {
   return notices?.receivers ?? [];
 }
 

@@ -56,7 +56,7 @@ interface NoticeParts extends WatchParts {
  *
  * @throws HoldfastError `CONFIG_INVALID` where a receiver's variables are missing or wrong
  */
-export function openNoticeWatch({ notices }: Pick<Application, "notices">, env: Environment | undefined) {
+export function openNoticeWatch({ notices }: Application, env: Environment | undefined) {
   const receivers = openReceivers(notices, env);
   return (parts: WatchParts): Running[] =>
     notices === undefined ? [] : [watchNotices({ ...parts, notices, receivers })];
