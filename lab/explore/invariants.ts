@@ -92,6 +92,14 @@ export const always: readonly Invariant[] = [
   ["An acknowledged job is not lost", ({ job }) => (job === "gone" ? "it is gone" : undefined)],
 ];
 
+/** When everything has gone on as far as it can, no fault has come, and no time has passed. */
+export const atOnce: readonly Invariant[] = [
+  [
+    "Without a fault the job completes at once",
+    ({ job }) => (job === "completed" ? undefined : `it is ${job}`),
+  ],
+];
+
 /** When no fault comes any more, a worker runs, and an operator has said the truth of each doubt. */
 export const atLast: readonly Invariant[] = [
   [

@@ -1,4 +1,4 @@
-import { always, atLast, Broken, check, type Entry, type Moment } from "../invariants.ts";
+import { always, atLast, atOnce, Broken, check, type Entry, type Moment } from "../invariants.ts";
 import { checkStep } from "../model.ts";
 import { dedupKey } from "./machine.ts";
 import { type Bounds, type Choice, type Laboratory, Run } from "./run.ts";
@@ -97,6 +97,9 @@ class Exploration {
       this.#known.add(key);
       this.counts.states += 1;
       const [first, ...others] = run.choices();
+      // The choices that cost nothing come first.
+      const isQuiet = first === undefined || first.faults + first.jumps > 0;
+      if (isQuiet && run.isCalm) await holding(path, () => check(atOnce, momentOf(run, run.seen)));
       if (first === undefined) return await this.#end(run, path);
       await this.#leave(run, path, others);
       label = first.label;
