@@ -18,7 +18,7 @@ const OVER_HTTP = fileURLToPath(new URL("../../support/fixtures/guarded_storm.py
 /** Those of a guard, and beside them two in Python over HTTP. */
 const PROCESSES = 4;
 const PYTHONS = 2;
-const STRIKES = 12;
+const STRIKES = 9;
 
 /** Processes at the same keys, which are killed and paused, and whose Redis is killed. @returns how often each key acted, and what calls got */
 async function storm(how: "guard" | "by hand") {
@@ -57,11 +57,12 @@ async function storm(how: "guard" | "by hand") {
   const starting = Array.from({ length: PROCESSES }, () => start("typescript"));
   if (how === "guard") starting.push(...Array.from({ length: PYTHONS }, () => start("python")));
   await Promise.all(starting);
+  await until("each kind has acted", async () => did.size === (how === "guard" ? 2 : 1));
   for (let strike = 0; strike < STRIKES; strike += 1) {
     const victim = [...alive][strike % alive.size];
     if (victim === undefined) throw new Error("no process is left");
     await sleep(300);
-    if (strike === STRIKES / 2) await server.restart();
+    if (strike === (STRIKES - 1) / 2) await server.restart();
     else if (strike % 3 === 0) {
       victim.kill("SIGKILL");
       alive.delete(victim);
