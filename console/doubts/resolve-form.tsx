@@ -18,7 +18,7 @@ import { codeOf } from "../service/problem.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
-const MAY_BE_PENDING = "RUN_MAY_BE_PENDING";
+const ASKED_AGAIN: readonly unknown[] = ["RUN_MAY_BE_PENDING", "RUN_SAID_DONE"];
 
 interface Props {
   readonly jobId: string;
@@ -35,7 +35,7 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
   // The second question, after the service has refused.
-  const isAsked = as === "not-done" && codeOf(resolve.error) === MAY_BE_PENDING;
+  const isAsked = as === "not-done" && ASKED_AGAIN.includes(codeOf(resolve.error));
 
   function submit(event: FormEvent) {
     event.preventDefault();

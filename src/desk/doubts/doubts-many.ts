@@ -144,7 +144,7 @@ export const manyResolvedSchema = z.object({
   resolved: z.int(),
   skipped: z.array(doubtIdSchema.extend({ code: z.string() })).meta({
     description:
-      "Those that were no longer in doubt; and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
+      "Those that were no longer in doubt; and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way, and `RUN_SAID_DONE`, because their run has reported that it was done (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
   }),
   remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
   isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
@@ -211,7 +211,9 @@ function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | Doubt
   const { jobId, effect } = doubt;
   if (completeUntil !== undefined && !wouldBeNamed(doubt, completeUntil, now))
     return [{ jobId, effect, code: "BEGAN_TOO_LATE" }];
-  return doubt.mayStillRun && !confirm ? [{ jobId, effect, code: "RUN_MAY_BE_PENDING" }] : [];
+  if (confirm) return [];
+  if (doubt.report === "done") return [{ jobId, effect, code: "RUN_SAID_DONE" }];
+  return doubt.mayStillRun ? [{ jobId, effect, code: "RUN_MAY_BE_PENDING" }] : [];
 }
 
 /** Named ones are resolved without a look, because the evidence is about them, unless it is that an export does not name them. */
@@ -262,8 +264,8 @@ export interface DoubtOperator {
    * Resolves an effect in doubt. If its job waits for that, the job continues.
    *
    * @returns what happens to the job
-   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`; `RUN_MAY_BE_PENDING` where it would be not done without `confirm`, and its
-   * run may still be under way
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`; where it would be not done without `confirm`, `RUN_MAY_BE_PENDING` if its
+   * run may still be under way, and `RUN_SAID_DONE` if its run has reported that it was done
    */
   resolve(id: string, effect: string, resolution: Resolution): Promise<ResolvedJob>;
   /**

@@ -166,7 +166,7 @@ async function countInPartition({ client, keys }: QueueStore): Promise<DoubtCoun
 
 const DOUBTS_SEARCHED_MAX = 100_000;
 
-/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING` */
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`, `RUN_SAID_DONE` */
 export type ResolveDoubtOfJob = (
   store: QueueStore,
   jobId: string,
@@ -182,6 +182,7 @@ export function openDoubtResolver(retentionMs: number, events: Events): ResolveD
     if (dedupKey === undefined) throw identity.type === null ? jobNotFound() : notInDoubt(effect, null);
     const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
     if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
+    if (resolved.kind === "said-done") throw saidDone(effect);
     if (resolved.kind === "may-be-pending") throw mayBePending(effect, resolved);
     events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
     return resolved.job;
@@ -202,6 +203,13 @@ function mayBePending(
   return new HoldfastError(
     "RUN_MAY_BE_PENDING",
     `The first run of effect ${JSON.stringify(effect)} may still be under way: its worker ${worker} ${seen}. If it acts yet, the effect happens twice`,
+  );
+}
+
+function saidDone(effect: string): HoldfastError {
+  return new HoldfastError(
+    "RUN_SAID_DONE",
+    `The run of effect ${JSON.stringify(effect)} has reported, too late, that it was done. If that is so, the effect happens twice`,
   );
 }
 

@@ -85,6 +85,7 @@ export const doubtOperations = {
       "JOB_NOT_FOUND",
       "EFFECT_NOT_IN_DOUBT",
       "RUN_MAY_BE_PENDING",
+      "RUN_SAID_DONE",
       "STORE_UNAVAILABLE",
     ],
     returns: "job",

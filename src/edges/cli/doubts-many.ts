@@ -183,7 +183,7 @@ async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<Resol
       const answer = await operator.resolveMany(wanted);
       sum.resolved += answer.resolved;
       for (const { jobId, effect, code } of answer.skipped) {
-        if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
+        if (code === "RUN_MAY_BE_PENDING" || code === "RUN_SAID_DONE") pending.add(`${jobId} ${effect}`);
         else sum.skipped += 1;
       }
       remaining = answer.remaining;
@@ -199,7 +199,7 @@ function printResolved(as: As, outcome: Resolved): void {
   const { pending } = outcome;
   if (pending === 0) return;
   print(
-    `${counted(pending, "effect")} may still be under way, and ${pending === 1 ? "stays" : "stay"} in doubt`,
+    `${counted(pending, "effect")} may still be under way, or had a late report of success, and ${pending === 1 ? "stays" : "stay"} in doubt`,
   );
   printHint("to resolve these as well: --confirm");
 }

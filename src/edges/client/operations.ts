@@ -77,7 +77,7 @@ export interface OperationCalls {
   /**
    * Resolve an effect in doubt.
    * `done`: it happened, and is not run again. `not-done`: it did not happen, and may run; where its first run may still be under way, that needs `confirm`. Either way, a job that waits for it continues; `job` says what happens to it.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`, `RUN_SAID_DONE`
    */
   resolve(id: string, name: string, request: Body<"resolve">): Promise<Returned<"resolve">>;
   /**

@@ -39,6 +39,7 @@ export const errorCodes = {
   EFFECT_NOT_IN_DOUBT: final(409, "The effect is not in doubt"),
   RESERVATION_LOST: final(409, "The effect is not reserved by this run"),
   RUN_MAY_BE_PENDING: final(409, "The effect's first run may still be under way"),
+  RUN_SAID_DONE: final(409, "The effect's run has reported that it was done"),
   EFFECTS_FORGOTTEN: final(409, "What was known of the job's effects is gone"),
   JOB_NOT_FAILED: final(409, "Only a failed job can be retried"),
   JOB_NOT_ENDED: final(409, "Only a job that has ended can be deleted"),

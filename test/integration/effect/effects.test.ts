@@ -560,7 +560,15 @@ describe("a worker that reports too late", () => {
       effects: [{ state: "in-doubt" }],
     });
     expect(await reportOf(id)).toBe("done");
-    await (await operator()).resolve(id, "act", { as: "done", evidence: "its own report", by: "test" });
+    const { resolve, resolveMany } = await operator();
+    const notDone = { as: "not-done", evidence: "looked before it acted", by: "test" } as const;
+    await expect(resolve(id, "act", notDone)).rejects.toMatchObject({ code: "RUN_SAID_DONE" });
+    const ids = [{ jobId: id, effect: "act" }];
+    expect(await resolveMany({ ...notDone, ids })).toMatchObject({
+      resolved: 0,
+      skipped: [{ jobId: id, effect: "act", code: "RUN_SAID_DONE" }],
+    });
+    await resolve(id, "act", { as: "done", evidence: "its own report", by: "test" });
     await vi.waitFor(async () =>
       expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 11 } }),
     );

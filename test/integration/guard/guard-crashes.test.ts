@@ -123,6 +123,8 @@ describe("a process that is paused until its time is over", withProcesses, () =>
     await other.next();
 
     expect(await find()).toMatchObject({ report: "done", mayStillRun: false });
+    // Who looked before it acted saw nothing.
+    await expect(resolve(jobId, "act", notDone)).rejects.toMatchObject({ code: "RUN_SAID_DONE" });
     const resolved = await resolve(jobId, "act", { as: "done", evidence: "it says so", by: "ann" });
     expect(resolved).toBe("next-call");
     expect(await callAfter(key)).toBe(1);

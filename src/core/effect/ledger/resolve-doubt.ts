@@ -8,6 +8,8 @@ import { encryptEffectText, findStoredName } from "./ledger-texts.ts";
 export type Resolved =
   | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }
   | { readonly kind: "not-in-doubt"; readonly state: string | null }
+  /** It would be not done, and its run has reported that it was done, when it was in doubt already. */
+  | { readonly kind: "said-done" }
   /** It would be not done, and its run may still be under way. @param seenMs since its worker was seen; null: not known */
   | { readonly kind: "may-be-pending"; readonly worker: string; readonly seenMs: number | null };
 
@@ -17,7 +19,7 @@ const replyShape = either(
     tuple(oneOf("resolved"), orNull(text), oneOf<ResolvedJob>(...fates)),
     begins([oneOf("may-be-pending"), orNull(text)], orNull(integer)),
   ),
-  tuple(oneOf("not-in-doubt"), orNull(text)),
+  either(tuple(oneOf("not-in-doubt"), orNull(text)), tuple(oneOf("said-done"))),
 );
 const script = loadScript(import.meta.url, "resolve.lua", replyShape);
 
@@ -45,6 +47,8 @@ export async function resolveDoubt(
       return { kind: reply[0], jobId: reply[1] ?? "", job: reply[2] };
     case "may-be-pending":
       return { kind: reply[0], worker: reply[1] ?? "", seenMs: reply[2] ?? null };
+    case "said-done":
+      return { kind: reply[0] };
     case "not-in-doubt":
       return { kind: reply[0], state: reply[1] };
   }

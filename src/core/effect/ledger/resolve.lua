@@ -24,11 +24,12 @@ local call = command({
     "keepMs",
     "dedupKey",
     "prefix",
-    -- 1 to say "not done" although its run may still be under way.
+    -- 1 to say "not done" although its run may still be under way, or says the opposite.
     "isForced",
   },
   returns = [[
-    { "not-in-doubt", state or false }; { "may-be-pending", worker, milliseconds since it was seen, or false } where it would be
+    { "not-in-doubt", state or false }; { "said-done" } where it would be "not done" and its run has reported since that it was done;
+    { "may-be-pending", worker, milliseconds since it was seen, or false } where it would be
     "not done" and its run may still be under way; or { "resolved", job id, what becomes of the job }. The job is
             "retried"     it had failed, and is in its queue again
             "in-doubt"    another effect of its ledger is still open: it goes on when that is resolved
@@ -55,6 +56,8 @@ if not entry then return { "not-in-doubt", false } end
 if entry.state ~= "in-doubt" then return { "not-in-doubt", entry.state } end
 local id = entry.job
 if call.verdict == "not-done" and call.isForced ~= "1" then
+  -- Whoever looked before it acted saw nothing.
+  if entry.report == "done" then return { "said-done" } end
   local isPending, seenAt = pendingRuns.runMayBePending(call.seen, entry)
   if isPending then return { "may-be-pending", entry.worker, seenAt and clock.nowMs() - seenAt } end
 end

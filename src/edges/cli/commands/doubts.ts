@@ -118,7 +118,9 @@ async function resolve(
   printOutcome(options.json, { id, effect, as, job }, `${id} ${effect}: ${as}; ${fates[job]}`);
 }
 
-/** If its first run may still be under way, asks again. @returns undefined for a no */
+const ASKED_AGAIN: ReadonlySet<string> = new Set(["RUN_MAY_BE_PENDING", "RUN_SAID_DONE"]);
+
+/** If its run may still be under way, or says the opposite, asks again. @returns undefined for a no */
 async function resolveOrAsk(
   operator: Operator,
   id: string,
@@ -128,7 +130,7 @@ async function resolveOrAsk(
   try {
     return await operator.resolve(id, effect, resolution);
   } catch (error) {
-    if (!(error instanceof HoldfastError) || error.code !== "RUN_MAY_BE_PENDING") throw error;
+    if (!(error instanceof HoldfastError) || !ASKED_AGAIN.has(error.code)) throw error;
     if (!canAsk())
       throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
     if (await isConfirmed(`${error.message}. Resolve it as not done?`, LEFT_IN_DOUBT))
