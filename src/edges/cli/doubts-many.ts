@@ -155,6 +155,8 @@ interface Resolved {
   readonly skipped: number;
   /** Those that stay in doubt, because they may still be under way. */
   readonly pending: number;
+  /** Those that stay in doubt, because their run has reported since that they were done. */
+  readonly saidDone: number;
 }
 
 async function resolveNamed(
@@ -163,12 +165,13 @@ async function resolveNamed(
   how: HowResolved,
 ): Promise<Resolved> {
   const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
-  const sum = { resolved: 0, skipped: 0, pending: 0 };
+  const sum = { resolved: 0, skipped: 0, pending: 0, saidDone: 0 };
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     const outcome = await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });
     sum.resolved += outcome.resolved;
     sum.skipped += outcome.skipped;
     sum.pending += outcome.pending;
+    sum.saidDone += outcome.saidDone;
   }
   return sum;
 }
@@ -177,31 +180,35 @@ async function resolveAll(operator: Operator, wanted: ManyDoubts): Promise<Resol
   const sum = { resolved: 0, skipped: 0 };
   // Those that stay are named by each call.
   const pending = new Set<string>();
-  const outcome = () => ({ ...sum, pending: pending.size });
+  const saidDone = new Set<string>();
+  const outcome = () => ({ ...sum, pending: pending.size, saidDone: saidDone.size });
   const resolveEach = async () => {
     for (let remaining = 1; remaining > 0; ) {
       const answer = await operator.resolveMany(wanted);
       sum.resolved += answer.resolved;
       for (const { jobId, effect, code } of answer.skipped) {
-        if (code === "RUN_MAY_BE_PENDING" || code === "RUN_SAID_DONE") pending.add(`${jobId} ${effect}`);
+        if (code === "RUN_MAY_BE_PENDING") pending.add(`${jobId} ${effect}`);
+        else if (code === "RUN_SAID_DONE") saidDone.add(`${jobId} ${effect}`);
         else sum.skipped += 1;
       }
       remaining = answer.remaining;
     }
   };
   await interruptible(resolveEach, () => `stopped: at least ${describeResolved(wanted.as, outcome())}`);
-  if (pending.size > 0) process.exitCode = exitCode.failed;
+  if (pending.size + saidDone.size > 0) process.exitCode = exitCode.failed;
   return outcome();
 }
 
 function printResolved(as: As, outcome: Resolved): void {
   print(describeResolved(as, outcome));
-  const { pending } = outcome;
-  if (pending === 0) return;
-  print(
-    `${counted(pending, "effect")} may still be under way, or had a late report of success, and ${pending === 1 ? "stays" : "stay"} in doubt`,
-  );
-  printHint("to resolve these as well: --confirm");
+  const { pending, saidDone } = outcome;
+  const printStaying = (count: number, why: string) => {
+    if (count > 0)
+      print(`${counted(count, "effect")} ${why}, and ${count === 1 ? "stays" : "stay"} in doubt`);
+  };
+  printStaying(pending, "may still be under way");
+  printStaying(saidDone, "had a late report of success");
+  if (pending + saidDone > 0) printHint("to resolve these as well: --confirm");
 }
 
 function describeResolved(as: As, { resolved, skipped }: Resolved): string {

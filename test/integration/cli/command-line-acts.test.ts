@@ -187,15 +187,15 @@ describe("--json", withProcesses, () => {
     expect(dry).toMatchObject({ done: [{ jobId: named?.jobId }], notDone: [], left: 2 });
     expect(JSON.stringify(dry)).not.toContain("dedupKey");
     expect(lineOf((await command(...options, "--yes")).stdout)).toEqual({
-      done: { resolved: 1, skipped: 0, pending: 0 },
-      notDone: { resolved: 0, skipped: 0, pending: 0 },
+      done: { resolved: 1, skipped: 0, pending: 0, saidDone: 0 },
+      notDone: { resolved: 0, skipped: 0, pending: 0, saidDone: 0 },
       left: 2,
     });
 
     const many = ["doubts", "resolve", "--type", "echo", ...how];
     expect(lineOf((await command(...many, "--dry-run")).stdout)).toMatchObject({ as: "done", count: 2 });
     const all = await command(...many, "--yes");
-    expect(lineOf(all.stdout)).toEqual({ as: "done", resolved: 2, skipped: 0, pending: 0 });
+    expect(lineOf(all.stdout)).toEqual({ as: "done", resolved: 2, skipped: 0, pending: 0, saidDone: 0 });
     expect(all.stderr).toBe("");
   });
 });
