@@ -37,7 +37,7 @@ it("the console of a mounted Holdfast signs in, streams, acts and signs out belo
     .getByRole("button", { name: /^Cancel/ })
     .first()
     .click();
-  await page.getByText("failed", { exact: true }).first().waitFor();
+  await page.getByText("cancelled", { exact: true }).first().waitFor();
 
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("Key").waitFor();

@@ -61,7 +61,7 @@ export interface FlowReceipt extends Receipt {
   readonly children: number;
 }
 
-/** @internal A child of a flow that has ended, in a test of a handler. */
+/** A child of a flow that has ended, in a test of a handler. */
 export interface GivenChild {
   readonly type: string;
   /** @default its index */
