@@ -83,7 +83,11 @@ const onQueues: Act[] = [
     name: "resume a queue",
     before: () => client.pauseQueue("media", { reason: "before" }),
     path: () => "",
-    ask: (page) => chooseAct(page, "media", "Resume…"),
+    async ask(page) {
+      // The overview is read every two seconds, and an open menu keeps what it was opened with.
+      await page.getByRole("listitem").filter({ hasText: "media is paused" }).waitFor();
+      await chooseAct(page, "media", "Resume…");
+    },
     meanwhile: () => client.resumeQueue("media"),
     confirm: "Resume",
     result: async () => (await queueNow("media"))?.paused,
