@@ -23,11 +23,13 @@ export const hasReplicas = async (server: RedisServer, count: number) =>
  * Puts two new servers in the place of each master and its replica.
  *
  * @param fresh empty servers in cluster mode, two for each shard
+ * @param untilLearnt resolves when the roles have seen them: an operator takes the old ones away only then
  * @returns the new masters and replicas
  */
 export async function replaceNodes(
   cluster: RedisCluster,
   fresh: readonly RedisServer[],
+  untilLearnt: () => Promise<unknown>,
 ): Promise<[RedisServer, RedisServer][]> {
   const old = cluster.shards.flatMap(({ master, replica }) => [master, replica]);
   await meet(old, fresh);
@@ -45,6 +47,7 @@ export async function replaceNodes(
     await until("all are in sync with it", () => hasReplicas(pair[0], 3));
     pairs.push(pair);
   }
+  await untilLearnt();
   await forget(old, fresh);
   return pairs;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RedisCluster, startRedisCluster } from "../../../test/support/redis-cluster.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
 import { replaceNodes } from "../../../test/support/replace-nodes.ts";
@@ -24,6 +25,8 @@ export const replacedNodes: Experiment = {
 const NODE_TIMEOUT = ["--cluster-node-timeout", "2000"];
 const FRESH = ["--cluster-enabled", "yes", "--repl-diskless-sync-delay", "0", ...NODE_TIMEOUT];
 const ENV = { HOLDFAST_LOCK_MS: "8000", HOLDFAST_STUCK_AFTER_MS: "15000" };
+/** docs/topologies.md: so long the old nodes stay after the last one was replaced. */
+const LEARNT_WITHIN_MS = 5_000;
 /** Of masters, each of the three in turn. */
 const DEATHS = { quick: 1, full: 9 };
 
@@ -49,7 +52,7 @@ async function replaceUnderLoad(
   const inject = async () => {
     const [master, replica] = pairs[deaths % pairs.length] ?? [];
     if (master === undefined || replica === undefined) {
-      pairs = await replaceNodes(cluster, fresh);
+      pairs = await replaceNodes(cluster, fresh, () => sleep(LEARNT_WITHIN_MS));
       return;
     }
     deaths += 1;

@@ -62,13 +62,14 @@ describe("a Redis Cluster of which every node was replaced while roles ran", wit
     });
     await runOne(producer, "before");
 
-    const pairs = await replaceNodes(cluster, fresh);
+    const untilRemembered = () =>
+      until("the new nodes are remembered", () => {
+        const { addresses } = readNodes(dataDir, cluster.url);
+        return fresh.every(({ port }) => addresses.some((address) => address.port === port));
+      });
+    const pairs = await replaceNodes(cluster, fresh, untilRemembered);
     await runOne(producer, "replaced");
     const settings = readSettings(service.env);
-    await until("the new nodes are remembered", () => {
-      const { addresses } = readNodes(dataDir, cluster.url);
-      return pairs.flat().every(({ port }) => addresses.some((address) => address.port === port));
-    });
     for (const [master, replica] of pairs) {
       await master.kill();
       await until("the replica is master", () => isMaster(replica));
