@@ -46,6 +46,7 @@ const bodies: Record<string, object> = {
   "POST /guarded-effects/{id}/doubt": { ...RUN, reason: "The fault laboratory's" },
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },
+  "POST /queues/{name}/resume": {},
   "PUT /queues/{name}/limits": { concurrency: 10_000 },
   "POST /notices/test": {},
   "POST /schedules/{name}/pause": { reason: "The fault laboratory's" },
