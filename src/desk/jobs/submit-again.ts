@@ -32,14 +32,18 @@ interface Parts {
   readonly submit: Submitter["submit"];
 }
 
-/** Submits a new job from an old one, on record before it, and after it with both ids. */
-export async function submitAgain(
+/** Submits a new job from an old one, on record before it, and after it with both ids. The whole has the time of one answer. */
+export async function submitAgain(parts: Parts, id: string, request: AgainRequest): Promise<Receipt> {
+  return await inTime(recordAndSubmit(parts, id, request));
+}
+
+async function recordAndSubmit(
   { store, readStatus, submit }: Parts,
   id: string,
   request: AgainRequest,
 ): Promise<Receipt> {
   const { reason, by, idempotencyKey, options, confirm = false } = request;
-  const [status, envelope] = await inTime(Promise.all([readStatus(id), readEnvelopeJson(store, id)]));
+  const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
   if (status === undefined || envelope === null) throw jobNotFound();
   if (!confirm) refuseDoubts(status);
   const old = openEnvelope(store, id, JSON.parse(envelope));
@@ -48,7 +52,7 @@ export async function submitAgain(
   if (payload !== old.payload && JSON.stringify(payload).includes(REDACTED))
     throw invalid(`payload: replace each ${REDACTED} with its value, or leave the payload out`);
   const record = (as: string, evidence: string) =>
-    inTime(appendToAuditLog(store, { job: id, as, evidence: storedReason(store, evidence), by }));
+    appendToAuditLog(store, { job: id, as, evidence: storedReason(store, evidence), by });
   await record("submit-again-started", reason);
   const receipt = await submit({ type: status.type, payload, idempotencyKey, options });
   await record("submitted-again", `as ${receipt.id}: ${reason}`);
