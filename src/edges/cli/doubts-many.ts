@@ -137,14 +137,19 @@ function proposed(doubts: readonly Doubt[], as: As): Proposed[] {
   return doubts.map((doubt) => ({ doubt, as }));
 }
 
-/** Asks again where first runs may still be under way. Without a yes, those stay in doubt. */
+/** Asks again where "not done" may be wrong: the first run may still be under way, or has reported its success since. Without a yes, those stay in doubt. */
 async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[]): Promise<boolean> {
   const pending = doubts.filter(({ mayStillRun }) => mayStillRun);
-  if (pending.length === 0 || confirm) return confirm === true;
-  const [first] = pending;
-  const found = `the first ${pending.length === 1 ? "run" : "runs"} of ${counted(pending.length, "effect")} may still be under way (${first && seenText(first)})`;
+  const saidDone = doubts.filter(({ report }) => report === "done");
+  if (pending.length + saidDone.length === 0 || confirm) return confirm === true;
   if (yes || !canAsk()) return false;
-  return await isConfirmed(`${found}. Resolve these, too?`, LEFT_IN_DOUBT);
+  const [first] = pending;
+  const found = [
+    first &&
+      `the first ${pending.length === 1 ? "run" : "runs"} of ${counted(pending.length, "effect")} may still be under way (${seenText(first)})`,
+    saidDone.length > 0 && `${counted(saidDone.length, "effect")} had a late report of success`,
+  ].filter(Boolean);
+  return await isConfirmed(`${found.join("; ")}. Resolve these, too?`, LEFT_IN_DOUBT);
 }
 
 type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">;
