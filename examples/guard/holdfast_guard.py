@@ -52,9 +52,8 @@ class EffectBusy(HoldfastError):
 class InDoubt(HoldfastError):
     """Nobody can know whether it happened. `holdfast doubts resolve ID EFFECT` ends that; do not try again before."""
 
-    def __init__(self, detail: str, effect: str, id: str | None = None):
-        super().__init__("EFFECT_IN_DOUBT", detail)
-        self.effect = effect
+    def __init__(self, detail: str, id: str | None = None):
+        super().__init__("IN_DOUBT", detail)
         self.id = id
 
 
@@ -125,7 +124,7 @@ class Guard:
                     try:
                         answer = await asyncio.shield(posting)
                     except asyncio.CancelledError:
-                        posting.add_done_callback(lambda posted, body=given[1]: self._release_unused(posted, body))
+                        posting.add_done_callback(lambda posted, key=given[1]["key"]: self._release_unused(effect, key, posted))
                         raise
                 elif kind == "sleep":
                     answer = await asyncio.sleep(given[0])
@@ -138,26 +137,26 @@ class Guard:
             if ended is not None:
                 return ended[0]
 
-    def _release_unused(self, posted, body):
+    def _release_unused(self, effect, key, posted):
         """Nobody waits for the reservation any more, and nothing began."""
         if posted.cancelled() or posted.exception() is not None or posted.result()["state"] != "reserved":
             return
-        reserved = posted.result()
-        run = {"effect": body["effect"], "reservationId": body["reservationId"], "fence": reserved["fence"]}
-        asyncio.get_running_loop().run_in_executor(None, self._post, f"/guarded-effects/{reserved['id']}/release", run)
+        run = {"key": key, "fence": posted.result()["fence"]}
+        asyncio.get_running_loop().run_in_executor(None, self._post, f"{_path(effect)}/release", run)
 
     def _steps(self, effect, key, content=None, timeout=10.0, wait=0.0, remember=None, downstream_remembers=None, by=None, about=None):
         """reserve → run → commit, release or doubt. Yields what to do; whoever drives it sends the answer, or throws the error."""
-        asked = {"effect": effect, "key": key, "content": content, "timeoutMs": _ms(timeout), "process": self._process}
+        asked = {"key": key, "content": content, "timeoutMs": _ms(timeout), "process": self._process}
         optional = {"by": by, "about": about, "rememberMs": _ms(remember), "downstreamRemembersMs": _ms(downstream_remembers)}
         asked.update({name: value for name, value in optional.items() if value is not None})
         give_up_at, pause = _now() + wait, 0.02
         while True:
-            own = {"effect": effect, "reservationId": str(uuid.uuid4())}
+            # The same in each sending of one request.
+            asked["reservationId"] = str(uuid.uuid4())
             # The time counts from before the request.
             deadline = _now() + timeout
             try:
-                found = yield from self._answered("reserve", {**asked, **own}, until=min(deadline, _now() + RESEND_FOR_S))
+                found = yield from self._answered(f"{_path(effect)}/reserve", asked, until=min(deadline, _now() + RESEND_FOR_S))
                 break
             except EffectBusy as busy:
                 left = give_up_at - _now()
@@ -167,8 +166,7 @@ class Guard:
                 pause = min(2 * pause, 0.5)
         if found["state"] == "done":
             return found["result"]
-        own["fence"] = found["fence"]
-        report = _Report(self, found["id"], own)
+        report = _Report(self, effect, found["id"], {"key": key, "fence": found["fence"]})
         call = Call(found["effectKey"], found["fence"], found["installation"], deadline)
         if call.remaining() <= 0:
             yield from report.send("release", {})
@@ -188,7 +186,7 @@ class Guard:
                 pass  # its time will be over: then it is in doubt all the same
             if not isinstance(error, Exception) or isinstance(error, asyncio.CancelledError):
                 raise
-            raise InDoubt(f"nobody can know whether effect {effect} happened: {reason}", effect, found["id"]) from error
+            raise InDoubt(f"nobody can know whether effect {effect} happened: {reason}", found["id"]) from error
         kept, is_kept = _as_json(result)
         yield from report.send("commit", {"result": kept} if is_kept else {})
         if not is_kept:
@@ -200,7 +198,7 @@ class Guard:
         pause = 0.05
         while True:
             try:
-                return (yield "post", f"/guarded-effects/{path}", body)
+                return (yield "post", path, body)
             except _Unanswered as unanswered:
                 if _now() + pause >= until:
                     raise HoldfastError("API_UNREACHABLE", str(unanswered)) from unanswered
@@ -213,7 +211,7 @@ class Guard:
             with self._opener.open(request, timeout=REQUEST_TIMEOUT_S) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
-            raise _refusal(error, body["effect"]) from None
+            raise _refusal(error) from None
         except (OSError, ValueError, EOFError) as error:
             raise _Unanswered(f"{type(error).__name__}: {error}") from error
         except Exception as error:  # http.client's own, such as IncompleteRead
@@ -226,20 +224,19 @@ class Guard:
 class _Report:
     """What became of a run."""
 
-    def __init__(self, guard, id, run):
-        self._guard, self._id, self._run = guard, id, run
+    def __init__(self, guard, effect, id, run):
+        self._guard, self._effect, self._id, self._run = guard, effect, id, run
 
     def send(self, what, more):
-        effect = self._run["effect"]
-        path = f"{urllib.parse.quote(self._id)}/{what}"
+        effect = self._effect
         try:
-            yield from self._guard._answered(path, {**self._run, **more}, until=_now() + RESEND_FOR_S)
+            yield from self._guard._answered(f"{_path(effect)}/{what}", {**self._run, **more}, until=_now() + RESEND_FOR_S)
         except HoldfastError as error:
             # A release that was answered before its reply was lost.
             if what == "release" and error.code == "RESERVATION_LOST":
                 return
             detail = f"what became of effect {effect} is not recorded: {error}"
-            raise InDoubt(detail, effect, self._id) from error
+            raise InDoubt(detail, self._id) from error
 
 
 class _Unanswered(Exception):
@@ -251,7 +248,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _refusal(error, effect):
+def _refusal(error):
     try:
         problem = json.load(error)
         code, detail = problem["code"], str(problem["detail"])
@@ -261,8 +258,8 @@ def _refusal(error, effect):
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
     if code == "EFFECT_BUSY":
         return EffectBusy(code, detail, seconds)
-    if code == "EFFECT_IN_DOUBT":
-        return InDoubt(detail, effect)
+    if code == "IN_DOUBT":
+        return InDoubt(detail, problem.get("id"))
     if error.code >= 500 or code == "RATE_LIMITED":
         return _Unanswered(f"{code}: {detail}")
     return HoldfastError(code, detail, seconds)
@@ -282,6 +279,10 @@ def _as_json(result):
         return json.loads(text), len(text.encode()) <= RESULT_MAX_BYTES
     except (TypeError, ValueError, RecursionError):
         return None, False
+
+
+def _path(effect):
+    return f"/effects/{urllib.parse.quote(effect, safe='')}"
 
 
 def _ms(seconds):

@@ -112,8 +112,9 @@ export class InDoubtError extends HoldfastError {
     message: string,
     options: { readonly cause?: unknown; readonly retryable?: boolean; readonly doubt?: DoubtOfCall } = {},
   ) {
-    super("EFFECT_IN_DOUBT", message, options);
-    this.retryable = options.retryable ?? false;
-    this.doubt = options.doubt;
+    const { cause, doubt, retryable = false } = options;
+    super(doubt === undefined ? "EFFECT_IN_DOUBT" : "IN_DOUBT", message, { cause, doubtId: doubt?.id });
+    this.retryable = retryable;
+    this.doubt = doubt;
   }
 }

@@ -26,3 +26,7 @@ export async function doubtOf(
     return { ...known, since: isoTime(Date.now()), reason, evidence: [] };
   }
 }
+
+export function howResolved(id: string, effect: string): string {
+  return `resolve it with \`holdfast doubts resolve ${id} ${effect}\``;
+}

@@ -27,8 +27,16 @@ import { type CallTexts, storedTexts } from "./call-texts.ts";
 const script = loadScript(import.meta.url, "reserve.lua", either(oneOf(OTHER_EPOCH), json("[")));
 
 type ReserveArgs = readonly (string | number)[];
-type Answer = readonly [kind: Reservation["kind"] | "reused", detail?: string | number | null];
+type Answer = readonly [
+  kind: Reservation["kind"] | "reused",
+  detail?: string | number | null,
+  deadline?: number,
+];
 type Reserved = { readonly answer: Answer; readonly unconfirmed: HoldfastError | undefined };
+
+type Reserve = Extract<Reservation, { readonly kind: "reserved" }>;
+/** By Redis's clock, in milliseconds: whoever has not reported by the deadline is in doubt. */
+export type GuardReservation = Exclude<Reservation, Reserve> | (Reserve & { readonly deadline: number });
 
 /** Batch size; that of jobs. */
 const TOGETHER_MAX = 8;
@@ -77,7 +85,7 @@ export class GuardLedgers {
     reservationId: string,
     call: ReservedCall,
     { deadlineMs, repeatMs }: ReservationTimes,
-  ): Promise<Reservation> {
+  ): Promise<GuardReservation> {
     const { dedupKey, name } = effect;
     const { id, rememberMs, fingerprint, process = this.#process, seenForMs = 0 } = call;
     const args = [dedupKey, name, reservationId, id, deadlineMs, repeatMs, rememberMs, fingerprint];
@@ -87,10 +95,14 @@ export class GuardLedgers {
     return this.#reservationOf(effect, answer, unconfirmed);
   }
 
-  #reservationOf(effect: StoredEffect, [kind, detail]: Answer, unconfirmed?: HoldfastError): Reservation {
+  #reservationOf(
+    effect: StoredEffect,
+    [kind, detail, deadline]: Answer,
+    unconfirmed?: HoldfastError,
+  ): GuardReservation {
     switch (kind) {
       case "reserved":
-        return { kind, unconfirmed, fence: Number(detail) };
+        return { kind, unconfirmed, fence: Number(detail), deadline: Number(deadline) };
       case "done": {
         const text = detail == null ? null : String(detail);
         return { kind, result: text && decryptEffectText(this.store, effect, "result", text) };

@@ -21,7 +21,7 @@ local call = command({
     "requests",
   },
   returns = [["other-epoch" where nothing was done, or JSON: [the epoch's count, for each
-      { "reserved", fence }    the effect may start; the fence grows with each reservation
+      { "reserved", fence, deadline }   the effect may start; the fence grows with each reservation
       { "done", result }       it is done; result is JSON as text, or null
       { "busy", ms }           another process may still run it, for this long
       { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
@@ -45,7 +45,7 @@ local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeat
   if entry.state == "reserved" then
     if now < entry.deadline then
       -- The reply was lost and the command sent again.
-      if entry.reservationId == reservationId then return { "reserved", entry.fence } end
+      if entry.reservationId == reservationId then return { "reserved", entry.fence, entry.deadline } end
       return { "busy", entry.deadline - now }
     end
     entries.putInDoubt(call.doubts, ledger, dedupKey, effect, entry, "its process did not report before the deadline")
@@ -78,10 +78,11 @@ local function reserve(request)
     .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
     .. '","job":"' .. id .. '","delivery":0,"worker":' .. cjson.encode(process)
     .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
-  redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin)
+  -- The fence by itself, too: an effect that is done has none, and its run may report that again.
+  redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
   redis.call("ZADD", call.calls, now + deadlineMs, dedupKey .. "/" .. effect)
   redis.call("ZADD", call.seen, "GT", now + seenMs, process)
-  return { "reserved", fence }
+  return { "reserved", fence, now + deadlineMs }
 end
 
 local outcomes, hasReserved = {}, false

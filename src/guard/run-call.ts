@@ -21,7 +21,7 @@ import { check, type Schema, schemaIssues } from "../platform/lib/schema.ts";
 import { isUnanswered, redisFault } from "../platform/redis/redis-errors.ts";
 import type { CallTexts } from "./call-texts.ts";
 import type { GuardedEffect } from "./define-effect.ts";
-import { doubtOf } from "./doubt-of-call.ts";
+import { doubtOf, howResolved } from "./doubt-of-call.ts";
 import { EffectBusyError } from "./guard.ts";
 import { GuardedLedger, type GuardLedgers } from "./guarded-ledger.ts";
 import { placeOf } from "./places.ts";
@@ -178,8 +178,11 @@ class CallRun implements AttemptEnd {
     const { dedupKey, ledgers, id } = this.#named;
     const name = this.#effect.id;
     const doubt = await doubtOf(ledgers.store, { dedupKey, name }, { id, reason: message });
-    const advice = `resolve it with \`holdfast doubts resolve ${id} ${name}\``;
-    return new InDoubtError(`${message}; ${advice}`, { cause, retryable: cause.retryable, doubt });
+    return new InDoubtError(`${message}; ${howResolved(id, name)}`, {
+      cause,
+      retryable: cause.retryable,
+      doubt,
+    });
   }
 }
 

@@ -17,8 +17,8 @@ export interface ApiCaller {
 
 /** Bodies by route. A route with a body must be listed here. */
 const submission = { type: "act", payload: { beforeMs: 0, afterMs: 0 }, idempotencyKey: "KEY" };
-/** No run that was reserved: a job's id is none of a call. */
-const RUN = { effect: "charge", reservationId: "2f1f6f0e-0b3f-4f5e-9d3c-6f1f0f7f4c11", fence: 1 };
+/** No run that was reserved. */
+const RUN = { key: "KEY", fence: 1 };
 const bodies: Record<string, object> = {
   "POST /jobs": submission,
   "POST /jobs/batch": { jobs: [submission, { ...submission, idempotencyKey: "KEY-2" }] },
@@ -34,16 +34,15 @@ const bodies: Record<string, object> = {
   // Matches none; the work for Redis is the same.
   "POST /doubts/resolve": { filter: { type: "tick" }, as: "done", evidence: "none", dryRun: true },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },
-  "POST /guarded-effects/reserve": {
-    effect: "charge",
+  "POST /effects/{name}/reserve": {
     key: "KEY",
-    reservationId: RUN.reservationId,
+    reservationId: "2f1f6f0e-0b3f-4f5e-9d3c-6f1f0f7f4c11",
     timeoutMs: 60_000,
     downstreamRemembersMs: 86_400_000,
   },
-  "POST /guarded-effects/{id}/commit": RUN,
-  "POST /guarded-effects/{id}/release": RUN,
-  "POST /guarded-effects/{id}/doubt": { ...RUN, reason: "The fault laboratory's" },
+  "POST /effects/{name}/commit": RUN,
+  "POST /effects/{name}/release": RUN,
+  "POST /effects/{name}/doubt": { ...RUN, reason: "The fault laboratory's" },
   "POST /store/accept-loss": { evidence: "Nothing is lost" },
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },
   "POST /queues/{name}/resume": {},

@@ -3,22 +3,17 @@ import { z } from "zod";
 const DAY_MS = 24 * 60 * 60_000;
 const YEAR_MS = 366 * DAY_MS;
 
-const effectName = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,63}$/, "expected 1 to 64 lower-case letters, digits and dashes")
-  .meta({ description: "The effect's name." });
-const reservationId = z.uuid().meta({
-  description:
-    "The caller's own, new for each run. The same when a request is sent again, because its answer was lost.",
+const key = z.string().meta({
+  description: "1 to 255 characters, for each effect its own. The same key is never run twice.",
 });
 
 export const reserveSchema = z
   .strictObject({
-    effect: effectName,
-    key: z.string().meta({
-      description: "1 to 255 characters, for each effect its own. The same key is never run twice.",
+    key,
+    reservationId: z.uuid().optional().meta({
+      description:
+        "A UUID of the caller's own, new for each run: with the same one a request can be sent again whose answer was lost.",
     }),
-    reservationId,
     content: z.unknown().optional().meta({
       description: "What goes with the key. The same key with other content is refused.",
     }),
@@ -55,7 +50,6 @@ export const reserveSchema = z
   .meta({
     examples: [
       {
-        effect: "charge",
         key: "order-17",
         reservationId: "2f1f6f0e-0b3f-4f5e-9d3c-6f1f0f7f4c11",
         content: { cents: 500 },
@@ -64,33 +58,46 @@ export const reserveSchema = z
     ],
   });
 
+const reason = z.string().min(1).max(2_000);
 const runShape = {
-  effect: effectName,
-  reservationId,
+  key,
   fence: z.int().min(1).meta({ description: "As the reservation was answered." }),
 };
 export const commitSchema = z.strictObject({
   ...runShape,
   result: z.unknown().optional().meta({ description: "What later calls get, at most 16 KiB as JSON." }),
 });
-export const releaseSchema = z.strictObject(runShape);
+export const releaseSchema = z.strictObject({
+  ...runShape,
+  reason: reason
+    .optional()
+    .meta({ description: "How it is known that nothing happened, for the API's log." }),
+});
 export const doubtBodySchema = z.strictObject({
   ...runShape,
-  reason: z.string().min(1).max(2_000).meta({ description: "Why nobody can know whether it happened." }),
+  reason: reason.meta({ description: "Why nobody can know whether it happened." }),
   isOver: z.boolean().default(false).meta({
     description: 'Whether nothing of the run acts any more. Otherwise "not done" must be confirmed.',
   }),
 });
 
-export const reservedSchema = z.object({
-  state: z.enum(["reserved", "done"]).meta({
-    description: "reserved: run it, then commit. done: it was done before; do not run it.",
-  }),
-  id: z.string().meta({ description: "The id of the call, for the other operations." }),
+const callShape = {
+  id: z.string().meta({ description: "The id of the call, by which a doubt is resolved." }),
   effectKey: z.string().meta({ description: "Pass it downstream as idempotency key: the same in each run." }),
   installation: z.string().meta({ description: "HOLDFAST_PREFIX." }),
-  fence: z.int().nullable().meta({ description: "Grows with each run; null where it is done." }),
-  result: z.unknown().meta({ description: "Of one that is done; null where none is kept." }),
+};
+export const reservedSchema = z.object({
+  state: z.literal("reserved"),
+  ...callShape,
+  fence: z.int().meta({ description: "Of this run, which says it in its report; grows with each run." }),
+  deadline: z.iso
+    .datetime()
+    .meta({ description: "When `timeoutMs` is over, by Redis's clock. Begin nothing after it." }),
+});
+export const doneBeforeSchema = z.object({
+  state: z.literal("done"),
+  ...callShape,
+  result: z.unknown().meta({ description: "Null where none is kept." }),
 });
 export const committedSchema = z.object({
   state: z.literal("done"),

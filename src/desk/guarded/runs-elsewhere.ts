@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { ConnectedQueues } from "../../core/bullmq/store/connect-queues.ts";
 import {
@@ -11,48 +12,56 @@ import {
   Ledger,
   openQueueLedgers,
   type QueueLedgers,
-  type Reservation,
 } from "../../core/effect/ledger/ledger.ts";
+import type { StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
 import { dedupKeyOf, effectKeyOf } from "../../core/job/dedup-key.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
-import { callId, jobNotFound, parseCallId } from "../../core/job/job-id.ts";
+import { callId } from "../../core/job/job-id.ts";
 import { fingerprintOf } from "../../core/submit/fingerprint.ts";
-import { GuardLedgers } from "../../guard/guarded-ledger.ts";
+import { InDoubtError } from "../../evidence/attempt-errors.ts";
+import { doubtOf, howResolved } from "../../guard/doubt-of-call.ts";
+import { GuardLedgers, type GuardReservation } from "../../guard/guarded-ledger.ts";
 import { guardPlaces, placeOf, startGuardSweep, sweepPlace } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import type { committedSchema, doubtBodySchema, reservedSchema, reserveSchema } from "./run-schemas.ts";
+import type {
+  commitSchema,
+  committedSchema,
+  doneBeforeSchema,
+  doubtBodySchema,
+  releaseSchema,
+  reservedSchema,
+  reserveSchema,
+} from "./run-schemas.ts";
 
-export type ReserveRequest = Readonly<z.output<typeof reserveSchema>>;
-export type ReservedRun = Readonly<z.output<typeof reservedSchema>>;
+type Reserve = Readonly<z.output<typeof reserveSchema>>;
+type Reserved = Readonly<z.output<typeof reservedSchema>>;
+type DoneBefore = Readonly<z.output<typeof doneBeforeSchema>>;
 type Committed = Readonly<z.output<typeof committedSchema>>;
-
-/** A run that was reserved. */
-export interface ReservedBy {
-  readonly effect: string;
-  readonly reservationId: string;
-  readonly fence: number;
-}
+/** Which run it is about. */
+type Report = Readonly<Pick<z.output<typeof commitSchema>, "key" | "fence">>;
 
 /** Effects whose code is in programs that are not ours. Their ledger is that of guards. */
 export interface RunsElsewhere {
   /**
+   * @param effect its name
    * @param by the caller
-   * @throws HoldfastError `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`, `EFFECT_IN_DOUBT`; `EFFECT_BUSY` while another run may be
-   *   under way
+   * @throws HoldfastError `INVALID_REQUEST`, `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`, `IN_DOUBT`; `EFFECT_BUSY` while another
+   *   run may be under way
    */
-  reserve(request: ReserveRequest, by: string): Promise<ReservedRun>;
-  /** @throws HoldfastError `JOB_NOT_FOUND`, `RESERVATION_LOST`; `EFFECT_IN_DOUBT` if it is late */
-  commit(id: string, run: ReservedBy & { readonly result?: unknown }): Promise<Committed>;
+  reserve(effect: string, request: Reserve, by: string): Promise<Reserved | DoneBefore>;
+  /** @throws HoldfastError `INVALID_REQUEST`, `IDEMPOTENCY_KEY_INVALID`, `RESERVATION_LOST`; `IN_DOUBT` if it is late */
+  commit(effect: string, report: z.output<typeof commitSchema>): Promise<Committed>;
   /** Nothing happened: the key is free. @throws HoldfastError as `commit` */
-  release(id: string, run: ReservedBy): Promise<void>;
-  /** Nobody can know whether it happened. @throws HoldfastError `JOB_NOT_FOUND`, `RESERVATION_LOST` */
-  doubt(id: string, run: ReservedBy & z.output<typeof doubtBodySchema>): Promise<void>;
+  release(effect: string, report: z.output<typeof releaseSchema>): Promise<void>;
+  /** Nobody can know whether it happened. @throws HoldfastError as `commit`, but for `IN_DOUBT` */
+  doubt(effect: string, report: z.output<typeof doubtBodySchema>): Promise<void>;
 }
 
 const SWEEP_EVERY_MS = 5_000;
@@ -89,15 +98,15 @@ class Runs implements RunsElsewhere, Running {
     this.#log = log;
   }
 
-  async reserve(request: ReserveRequest, by: string): Promise<ReservedRun> {
-    const { effect: name, downstreamRemembersMs: repeatMs = 0, reservationId } = request;
-    const named = nameCall(request);
-    const { dedupKey, id, place } = named;
+  async reserve(name: string, request: Reserve, by: string): Promise<Reserved | DoneBefore> {
+    const { downstreamRemembersMs: repeatMs = 0, reservationId = randomUUID() } = request;
+    const { dedupKey, id, place } = nameCall(name, request.key);
+    const content = canonical(request.content);
     const ledgers = this.#of(place);
     const process = request.process ?? by;
     const deadlineMs = request.timeoutMs + ABORT_MARGIN_MS;
     const reserve = async () => {
-      const fingerprint = fingerprintOf(await this.#open().secrets.of(place).get(), dedupKey, named.content);
+      const fingerprint = fingerprintOf(await this.#open().secrets.of(place).get(), dedupKey, content);
       const rememberMs = request.rememberMs ?? this.#rememberMs;
       const texts = {
         key: request.key,
@@ -117,24 +126,60 @@ class Runs implements RunsElsewhere, Running {
       throw reservation.unconfirmed;
     };
     const call = { id, effectKey: effectKeyOf(dedupKey, name), installation: this.#prefix };
-    return answerOf(await inTime(reserve()), name, call);
+    return await this.#answerOf(await inTime(reserve()), { name, dedupKey, place }, call);
   }
 
-  async commit(id: string, run: ReservedBy & { readonly result?: unknown }): Promise<Committed> {
-    const json = resultJson(run.result);
-    await this.#report(id, run, (ledger) =>
-      ledger.commit({ ...run, jobId: id, lockToken: "", delivery: 0 }, json ?? ""),
+  async #answerOf(
+    reservation: GuardReservation,
+    effect: StoredEffect & { readonly place: string },
+    call: Pick<Reserved, "id" | "effectKey" | "installation">,
+  ): Promise<Reserved | DoneBefore> {
+    switch (reservation.kind) {
+      case "reserved": {
+        const { fence, deadline } = reservation;
+        return { state: "reserved", ...call, fence, deadline: isoTime(deadline - ABORT_MARGIN_MS) };
+      }
+      case "done":
+        return { state: "done", ...call, result: JSON.parse(reservation.result ?? "null") };
+      case "busy":
+        throw new HoldfastError("EFFECT_BUSY", `Another run may still be at effect "${effect.name}"`, {
+          retryAfterMs: reservation.ms,
+        });
+      default:
+        throw await this.#doubted(
+          effect,
+          call.id,
+          inDoubt(effect.name, "an earlier run never reported").message,
+        );
+    }
+  }
+
+  async #doubted(
+    { name, dedupKey, place }: StoredEffect & { readonly place: string },
+    id: string,
+    message: string,
+  ): Promise<InDoubtError> {
+    const doubt = await doubtOf(this.#of(place).store, { dedupKey, name }, { id, reason: message });
+    return new InDoubtError(`${message}; ${howResolved(id, name)}`, { doubt });
+  }
+
+  async commit(effect: string, report: z.output<typeof commitSchema>): Promise<Committed> {
+    const json = resultJson(report.result);
+    await this.#report(effect, report, (ledger, { reservationId, id }) =>
+      ledger.commit({ effect, reservationId, jobId: id, lockToken: "", delivery: 0 }, json ?? ""),
     );
     return { state: "done", isResultKept: json !== undefined };
   }
 
-  async release(id: string, run: ReservedBy): Promise<void> {
-    await this.#report(id, run, (ledger) => ledger.release(run.effect, run.reservationId));
+  async release(effect: string, report: z.output<typeof releaseSchema>): Promise<void> {
+    await this.#report(effect, report, (ledger, { reservationId }) => ledger.release(effect, reservationId));
+    const { fence, reason } = report;
+    this.#log?.info({ effect, fence, reason }, "a program says that its effect did not happen");
   }
 
-  async doubt(id: string, run: ReservedBy & z.output<typeof doubtBodySchema>): Promise<void> {
-    const { effect, reservationId, reason, isOver } = run;
-    await this.#report(id, run, async (ledger) => {
+  async doubt(effect: string, report: z.output<typeof doubtBodySchema>): Promise<void> {
+    const { reason, isOver } = report;
+    await this.#report(effect, report, async (ledger, { reservationId }) => {
       const outcome = await ledger.doubt(effect, reservationId, { reason, evidence: [] });
       if (isOver && outcome === "in-doubt") await ledger.reportOver(effect, reservationId, Promise.resolve());
       return outcome === "in-doubt" ? "doubted" : outcome;
@@ -142,21 +187,23 @@ class Runs implements RunsElsewhere, Running {
   }
 
   async #report(
-    id: string,
-    run: ReservedBy,
-    send: (ledger: Ledger) => Promise<"done" | "released" | "doubted" | "in-doubt" | "refused">,
+    effect: string,
+    { key, fence }: Report,
+    send: (
+      ledger: Ledger,
+      run: { readonly reservationId: string; readonly id: string },
+    ) => Promise<"done" | "released" | "doubted" | "in-doubt" | "refused">,
   ): Promise<void> {
+    const { place, dedupKey, id } = nameCall(effect, key);
     const report = async () => {
-      const ledger = await this.#find(id, run);
-      return ledger === undefined ? "refused" : await send(ledger);
+      const run = await this.#find({ place, dedupKey, name: effect }, fence);
+      return run === undefined ? "refused" : await send(run.ledger, { reservationId: run.reservationId, id });
     };
     const outcome = await inTime(report());
-    const { effect } = run;
-    if (outcome === "in-doubt")
-      throw new HoldfastError(
-        "EFFECT_IN_DOUBT",
-        `The report on effect "${effect}" came too late, and is kept with the doubt; ${advice(id, effect)}`,
-      );
+    if (outcome === "in-doubt") {
+      const message = `The report on effect "${effect}" came too late, and is kept with the doubt`;
+      throw await this.#doubted({ name: effect, dedupKey, place }, id, message);
+    }
     if (outcome === "refused")
       throw new HoldfastError(
         "RESERVATION_LOST",
@@ -165,23 +212,24 @@ class Runs implements RunsElsewhere, Running {
   }
 
   /** Finds a run that was reserved, in whatever process. A late one is in doubt by then. */
-  async #find(id: string, { effect, reservationId, fence }: ReservedBy): Promise<Ledger | undefined> {
-    const { place, dedupKey } = parseCallId(id) ?? { place: "", dedupKey: "" };
-    if (place === "" || placeOf(dedupKey) !== place) throw jobNotFound();
+  async #find(
+    { place, dedupKey, name }: StoredEffect & { readonly place: string },
+    fence: number,
+  ): Promise<{ readonly ledger: Ledger; readonly reservationId: string } | undefined> {
     const ledgers = this.#of(place).of(this.#rememberMs);
     const { client, keys, epoch } = ledgers.store;
-    const [json, keepMs] = await client.hmget(keys.ledger(dedupKey), `e:${effect}`, "keepMs");
-    const entry: Partial<Entry> = JSON.parse(json ?? "{}");
-    // One that is done has no fence any more.
-    const isRun = entry.reservationId === reservationId && Number(entry.fence ?? fence) === fence;
-    if (!isRun) {
+    const fields = [`e:${name}`, "fence", "keepMs"] as const;
+    const [json, lastFence, keepMs] = await client.hmget(keys.ledger(dedupKey), ...fields);
+    const { reservationId, deadline, ...entry }: Partial<Entry> = JSON.parse(json ?? "{}");
+    // One that is done has no fence any more: it is the last run's.
+    if (reservationId === undefined || Number(entry.fence ?? lastFence) !== fence) {
       // Redis may have lost it.
       await epoch.check().catch(() => {});
       return undefined;
     }
-    if (entry.deadline !== undefined && Date.now() > entry.deadline - CLOCKS_DIFFER_MS)
-      await sweepPlace(ledgers.store);
-    return new Ledger(keeping(ledgers, Number(keepMs ?? this.#rememberMs)), dedupKey, () => undefined);
+    if (deadline !== undefined && Date.now() > deadline - CLOCKS_DIFFER_MS) await sweepPlace(ledgers.store);
+    const keeping = keptFor(ledgers, Number(keepMs ?? this.#rememberMs));
+    return { ledger: new Ledger(keeping, dedupKey, () => undefined), reservationId };
   }
 
   #open() {
@@ -219,46 +267,32 @@ interface Entry {
 }
 
 /** The same ledgers, for an effect that says itself how long it is remembered. */
-function keeping(ledgers: QueueLedgers, keepMs: number): QueueLedgers {
+function keptFor(ledgers: QueueLedgers, keepMs: number): QueueLedgers {
   const { store, worker, unreported } = ledgers;
   return keepMs === ledgers.retentionMs
     ? ledgers
     : { ...openQueueLedgers(store, worker, keepMs), unreported };
 }
 
-function answerOf(
-  reservation: Reservation,
-  name: string,
-  call: Pick<ReservedRun, "id" | "effectKey" | "installation">,
-): ReservedRun {
-  switch (reservation.kind) {
-    case "reserved":
-      return { state: "reserved", ...call, fence: reservation.fence, result: null };
-    case "done":
-      return { state: "done", ...call, fence: null, result: JSON.parse(reservation.result ?? "null") };
-    case "busy":
-      throw new HoldfastError("EFFECT_BUSY", `Another run may still be at effect "${name}"`, {
-        retryAfterMs: reservation.ms,
-      });
-    default: {
-      const { message } = inDoubt(name, "an earlier run never reported");
-      throw new HoldfastError("EFFECT_IN_DOUBT", `${message}; ${advice(call.id, name)}`);
-    }
-  }
-}
+const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
-/** @throws HoldfastError `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST` */
-function nameCall({ effect, key, content }: ReserveRequest) {
+/** @throws HoldfastError `INVALID_REQUEST`, `IDEMPOTENCY_KEY_INVALID` */
+function nameCall(effect: string, key: string) {
+  if (!NAME.test(effect)) {
+    const message = "expected 1 to 64 lower-case letters, digits and dashes, starting with a letter";
+    throw malformed([{ pointer: "/name", message }]);
+  }
   const fault = keyFault(key);
   if (fault !== undefined) throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", `key: ${fault}`);
+  const dedupKey = dedupKeyOf(`guard.${effect}`, key);
+  const place = placeOf(dedupKey);
+  return { dedupKey, place, id: callId(place, dedupKey) };
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` */
+function canonical(content: unknown): string {
   const json = canonicalJson(content ?? null);
   if (json.kind === "refused")
     throw malformed(json.issues.map(({ pointer, message }) => ({ pointer: `/content${pointer}`, message })));
-  const dedupKey = dedupKeyOf(`guard.${effect}`, key);
-  const place = placeOf(dedupKey);
-  return { dedupKey, place, id: callId(place, dedupKey), content: json.text };
-}
-
-function advice(id: string, effect: string): string {
-  return `resolve it with \`holdfast doubts resolve ${id} ${effect}\``;
+  return json.text;
 }

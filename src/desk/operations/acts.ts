@@ -62,8 +62,8 @@ export const actOperations = {
     isKeyed: true,
     isCalledByHand: true,
     answer: { text: "What a dry run would do.", schema: previewSchema },
-    accepted: { text: "It is accepted.", schema: receiptSchema },
-    isAccepted: (answered) => "id" in answered,
+    other: { status: 202, text: "It is accepted.", schema: receiptSchema },
+    isOther: (answered) => "id" in answered,
     errors: [
       "INVALID_REQUEST",
       "IDEMPOTENCY_KEY_INVALID",

@@ -8,6 +8,7 @@ import {
 import {
   commitSchema,
   committedSchema,
+  doneBeforeSchema,
   doubtBodySchema,
   releaseSchema,
   reservedSchema,
@@ -15,10 +16,10 @@ import {
 } from "../guarded/run-schemas.ts";
 import { act, COMPONENT_NAME, read } from "./operation.ts";
 
-const params = { id: "The id of its call, as the reservation was answered." };
+const params = { name: "The effect's name: 1 to 64 lower-case letters, digits and dashes." };
 const reportErrors = [
   "INVALID_REQUEST",
-  "JOB_NOT_FOUND",
+  "IDEMPOTENCY_KEY_INVALID",
   "RESERVATION_LOST",
   "STORE_UNAVAILABLE",
   "STORE_FULL",
@@ -56,64 +57,67 @@ export const guardedOperations = {
   reserveEffect: act({
     id: "reserveEffect",
     method: "POST",
-    path: "/guarded-effects/reserve",
+    path: "/effects/:name/reserve",
     summary: "Reserve an effect that another program runs",
     description:
-      "`reserved`: run it now, within `timeoutMs` from before this request, and report what became of it. `done`: it was done before, by whomever; do not run it. Safe to send again with the same `reservationId`.",
+      "201: run it now, within `timeoutMs` from before this request, and report what became of it. 200: it was done before, by whomever; do not run it. Safe to send again with the same `reservationId`.",
+    params,
     input: reserveSchema,
-    answer: reservedSchema.describe("Reserved for this run, or done before."),
+    answer: doneBeforeSchema.describe("It was done before. Do not run it."),
+    other: { status: 201, text: "It is reserved for this run.", schema: reservedSchema },
+    isOther: ({ state }) => state === "reserved",
     errors: [
       "INVALID_REQUEST",
       "IDEMPOTENCY_KEY_INVALID",
       "EFFECT_BUSY",
-      "EFFECT_IN_DOUBT",
+      "IN_DOUBT",
       "IDEMPOTENCY_KEY_REUSED",
       "STORE_UNAVAILABLE",
       "STORE_FULL",
       "STORE_UNFIT",
       "STORE_ROLLED_BACK",
     ],
-    run: (operator, { input, by }) => operator.runs.reserve(input, by),
+    run: (operator, { params: { name }, input, by }) => operator.runs.reserve(name, input, by),
   }),
   commitEffect: act({
     id: "commitEffect",
     method: "POST",
-    path: "/guarded-effects/:id/commit",
+    path: "/effects/:name/commit",
     summary: "Report that an effect is done",
     description: "Safe to send again. One that comes after its time is refused, and kept with the doubt.",
     params,
     input: commitSchema,
     answer: committedSchema.describe("Recorded: every later call gets the result."),
-    errors: [...reportErrors, "EFFECT_IN_DOUBT"],
-    run: (operator, { params: { id }, input }) => operator.runs.commit(id, input),
+    errors: [...reportErrors, "IN_DOUBT"],
+    run: (operator, { params: { name }, input }) => operator.runs.commit(name, input),
   }),
   releaseEffect: act({
     id: "releaseEffect",
     method: "POST",
-    path: "/guarded-effects/:id/release",
+    path: "/effects/:name/release",
     summary: "Report that an effect provably did not happen",
     description: "The key is free for the next call. Only with proof: an error by itself proves nothing.",
     params,
     input: releaseSchema,
     answer: z.object({ state: z.literal("released") }).describe("Released."),
-    errors: [...reportErrors, "EFFECT_IN_DOUBT"],
-    async run(operator, { params: { id }, input }) {
-      await operator.runs.release(id, input);
+    errors: [...reportErrors, "IN_DOUBT"],
+    async run(operator, { params: { name }, input }) {
+      await operator.runs.release(name, input);
       return { state: "released" } as const;
     },
   }),
   doubtEffect: act({
     id: "doubtEffect",
     method: "POST",
-    path: "/guarded-effects/:id/doubt",
+    path: "/effects/:name/doubt",
     summary: "Report that nobody can know whether an effect happened",
     description: "Nothing runs it again before somebody has resolved the doubt. Safe to send again.",
     params,
     input: doubtBodySchema,
     answer: z.object({ state: z.literal("in-doubt") }).describe("In doubt."),
     errors: reportErrors,
-    async run(operator, { params: { id }, input }) {
-      await operator.runs.doubt(id, input);
+    async run(operator, { params: { name }, input }) {
+      await operator.runs.doubt(name, input);
       return { state: "in-doubt" } as const;
     },
   }),

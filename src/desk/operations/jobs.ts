@@ -155,8 +155,8 @@ export const jobOperations = {
     params,
     input: againSchema,
     answer: { text: "That key had this job already.", schema: receipt },
-    accepted: { text: "The new job is accepted.", schema: receipt },
-    isAccepted: (answered) => receiptStatus(answered) === 202,
+    other: { status: 202, text: "The new job is accepted.", schema: receipt },
+    isOther: (answered) => receiptStatus(answered) === 202,
     errors: [
       "INVALID_REQUEST",
       "JOB_NOT_FOUND",

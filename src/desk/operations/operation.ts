@@ -8,9 +8,9 @@ export interface Operation<
   Param extends string = string,
   Input extends z.ZodType = z.ZodType,
   Output extends z.ZodType = z.ZodType,
-  Accepted extends z.ZodType = z.ZodType,
+  Other extends z.ZodType = z.ZodType,
   Member extends string = string,
-> extends Declared<Param, Input, Output, Accepted, Member> {
+> extends Declared<Param, Input, Output, Other, Member> {
   readonly method: "GET" | Changing;
   readonly scope: Scope;
 }
@@ -21,7 +21,7 @@ interface Declared<
   Param extends string,
   Input extends z.ZodType,
   Output extends z.ZodType,
-  Accepted extends z.ZodType,
+  Other extends z.ZodType,
   Member extends string,
 > {
   /** In OpenAPI. */
@@ -37,9 +37,9 @@ interface Declared<
   /** Whether an `Idempotency-Key` header makes it safe to repeat. */
   readonly isKeyed?: true;
   readonly answer: Answer<Output>;
-  /** What it answers with 202 if `isAccepted`. */
-  readonly accepted?: Answer<Accepted>;
-  isAccepted?(answered: Shown<z.output<Output> | z.output<Accepted>>): boolean;
+  /** What it answers with another status than 200, if `isOther`. */
+  readonly other?: { readonly status: 201 | 202; readonly text: string; readonly schema: Other };
+  isOther?(answered: Shown<z.output<Output> | z.output<Other>>): boolean;
   readonly errors: readonly ErrorCode[];
   /** Whether the client's method is written by hand. @default false */
   readonly isCalledByHand?: true;
@@ -50,7 +50,7 @@ interface Declared<
   run(
     operator: Operator,
     request: OperationRequest<Param, Input>,
-  ): Promise<Shown<z.output<Output> | z.output<Accepted>>>;
+  ): Promise<Shown<z.output<Output> | z.output<Other>>>;
 }
 
 /** A schema; what it is says its description, or a text beside it. */
@@ -70,11 +70,9 @@ export function read<
   Output extends z.ZodType,
   Param extends string = never,
   Input extends z.ZodType = z.ZodUndefined,
-  Accepted extends z.ZodType = z.ZodNever,
+  Other extends z.ZodType = z.ZodNever,
   const Member extends string = never,
->(
-  declared: Declared<Param, Input, Output, Accepted, Member>,
-): Operation<Param, Input, Output, Accepted, Member> {
+>(declared: Declared<Param, Input, Output, Other, Member>): Operation<Param, Input, Output, Other, Member> {
   return { ...declared, method: "GET", scope: "read" };
 }
 
@@ -83,11 +81,11 @@ export function change<
   Output extends z.ZodType,
   Param extends string = never,
   Input extends z.ZodType = z.ZodUndefined,
-  Accepted extends z.ZodType = z.ZodNever,
+  Other extends z.ZodType = z.ZodNever,
   const Member extends string = never,
 >(
-  declared: Declared<Param, Input, Output, Accepted, Member> & { readonly method: Changing },
-): Operation<Param, Input, Output, Accepted, Member> {
+  declared: Declared<Param, Input, Output, Other, Member> & { readonly method: Changing },
+): Operation<Param, Input, Output, Other, Member> {
   return { ...declared, scope: "operate" };
 }
 
@@ -96,9 +94,10 @@ export function act<
   Output extends z.ZodType,
   Param extends string = never,
   Input extends z.ZodType = z.ZodUndefined,
+  Other extends z.ZodType = z.ZodNever,
 >(
-  declared: Declared<Param, Input, Output, z.ZodNever, never> & { readonly method: Changing },
-): Operation<Param, Input, Output, z.ZodNever, never> {
+  declared: Declared<Param, Input, Output, Other, never> & { readonly method: Changing },
+): Operation<Param, Input, Output, Other, never> {
   return { ...declared, scope: "act" };
 }
 

@@ -121,8 +121,8 @@ export const scheduleOperations = {
     params,
     isKeyed: true,
     answer: { text: "It was accepted before.", schema: receipt },
-    accepted: { text: "The job is accepted.", schema: receipt },
-    isAccepted: (answered) => receiptStatus(answered) === 202,
+    other: { status: 202, text: "The job is accepted.", schema: receipt },
+    isOther: (answered) => receiptStatus(answered) === 202,
     errors: [
       "IDEMPOTENCY_KEY_INVALID",
       "SCHEDULE_NOT_FOUND",

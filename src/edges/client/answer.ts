@@ -7,6 +7,7 @@ interface SentProblem {
   readonly detail: string;
   readonly status: number;
   readonly errors?: readonly Issue[];
+  readonly id?: string;
 }
 
 /**
@@ -25,8 +26,8 @@ export async function readAnswer(response: Response): Promise<unknown> {
 }
 
 export function errorOf(problem: SentProblem, retryAfterMs?: number): HoldfastError {
-  const { detail, errors: issues = [] } = problem;
-  return new HoldfastError(codeOf(problem), detail, { issues, retryAfterMs });
+  const { detail, errors: issues = [], id: doubtId } = problem;
+  return new HoldfastError(codeOf(problem), detail, { issues, retryAfterMs, doubtId });
 }
 
 export function isProblem(body: unknown): body is SentProblem {

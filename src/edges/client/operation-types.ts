@@ -30,8 +30,8 @@ type Sent<Given> = Given extends readonly (infer Item)[]
 
 /** What a call returns: the answer, or one member of it. */
 export type Returned<Called extends Name> =
-  Operations[Called] extends Operation<string, infer _I, infer Output, infer _A, infer Member>
+  Operations[Called] extends Operation<string, infer _I, infer Output, infer Other, infer Member>
     ? [Member] extends [never]
-      ? z.output<Output>
+      ? z.output<Output> | z.output<Other>
       : z.output<Output>[Member & keyof z.output<Output>]
     : never;

@@ -92,28 +92,28 @@ export interface OperationCalls {
   guardedEffect(id: string): Promise<Returned<"guardedEffect">>;
   /**
    * Reserve an effect that another program runs.
-   * `reserved`: run it now, within `timeoutMs` from before this request, and report what became of it. `done`: it was done before, by whomever; do not run it. Safe to send again with the same `reservationId`.
-   * @throws HoldfastError `EFFECT_BUSY`, `EFFECT_IN_DOUBT`, `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `STORE_UNFIT`, `STORE_ROLLED_BACK`
+   * 201: run it now, within `timeoutMs` from before this request, and report what became of it. 200: it was done before, by whomever; do not run it. Safe to send again with the same `reservationId`.
+   * @throws HoldfastError `EFFECT_BUSY`, `IN_DOUBT`, `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `STORE_UNFIT`, `STORE_ROLLED_BACK`
    */
-  reserveEffect(request: Body<"reserveEffect">): Promise<Returned<"reserveEffect">>;
+  reserveEffect(name: string, request: Body<"reserveEffect">): Promise<Returned<"reserveEffect">>;
   /**
    * Report that an effect is done.
    * Safe to send again. One that comes after its time is refused, and kept with the doubt.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `RESERVATION_LOST`, `STORE_FULL`, `EFFECT_IN_DOUBT`
+   * @throws HoldfastError `RESERVATION_LOST`, `STORE_FULL`, `IN_DOUBT`
    */
-  commitEffect(id: string, request: Body<"commitEffect">): Promise<Returned<"commitEffect">>;
+  commitEffect(name: string, request: Body<"commitEffect">): Promise<Returned<"commitEffect">>;
   /**
    * Report that an effect provably did not happen.
    * The key is free for the next call. Only with proof: an error by itself proves nothing.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `RESERVATION_LOST`, `STORE_FULL`, `EFFECT_IN_DOUBT`
+   * @throws HoldfastError `RESERVATION_LOST`, `STORE_FULL`, `IN_DOUBT`
    */
-  releaseEffect(id: string, request: Body<"releaseEffect">): Promise<Returned<"releaseEffect">>;
+  releaseEffect(name: string, request: Body<"releaseEffect">): Promise<Returned<"releaseEffect">>;
   /**
    * Report that nobody can know whether an effect happened.
    * Nothing runs it again before somebody has resolved the doubt. Safe to send again.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `RESERVATION_LOST`, `STORE_FULL`
+   * @throws HoldfastError `RESERVATION_LOST`, `STORE_FULL`
    */
-  doubtEffect(id: string, request: Body<"doubtEffect">): Promise<Returned<"doubtEffect">>;
+  doubtEffect(name: string, request: Body<"doubtEffect">): Promise<Returned<"doubtEffect">>;
   /**
    * List who did what.
    * With `jobId`, the newest 20,000 entries of its queue are searched.
@@ -259,10 +259,10 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   resolve: { method: "POST", path: "/jobs/:id/effects/:name/resolve", returns: "job" },
   guardedEffects: { method: "GET", path: "/guarded-effects", returns: "effects" },
   guardedEffect: { method: "GET", path: "/guarded-effects/:id" },
-  reserveEffect: { method: "POST", path: "/guarded-effects/reserve" },
-  commitEffect: { method: "POST", path: "/guarded-effects/:id/commit" },
-  releaseEffect: { method: "POST", path: "/guarded-effects/:id/release" },
-  doubtEffect: { method: "POST", path: "/guarded-effects/:id/doubt" },
+  reserveEffect: { method: "POST", path: "/effects/:name/reserve" },
+  commitEffect: { method: "POST", path: "/effects/:name/commit" },
+  releaseEffect: { method: "POST", path: "/effects/:name/release" },
+  doubtEffect: { method: "POST", path: "/effects/:name/doubt" },
   auditTrail: { method: "GET", path: "/audit", positional: ["limit"], returns: "entries" },
   schedules: { method: "GET", path: "/schedules" },
   putSchedule: { method: "PUT", path: "/schedules/:name" },

@@ -27,7 +27,7 @@ export function addOperations(server: FastifyInstance, { operator }: Pick<ApiPar
         });
         if (method === "GET") reply.header("Cache-Control", "no-store");
         return reply
-          .code(operation.isAccepted?.(answered) ? 202 : 200)
+          .code(operation.isOther?.(answered) === true ? (operation.other?.status ?? 200) : 200)
           .send(underBasePath(request.raw, answered));
       },
     });
@@ -59,7 +59,7 @@ function describe(operation: Operation) {
     ...given,
     response: {
       200: describeAnswer(operation.answer),
-      ...(operation.accepted && { 202: describeAnswer(operation.accepted) }),
+      ...(operation.other && { [operation.other.status]: describeAnswer(operation.other) }),
       ...problemResponses(...errors),
     },
   };

@@ -85,6 +85,7 @@ export const errorCodes = {
   SNOOZES_EXHAUSTED: final(500, "The job was snoozed too often or too long"),
   CANCELLED: final(500, "The job was cancelled"),
   EFFECT_IN_DOUBT: final(409, "Nobody can know whether a side effect happened"),
+  IN_DOUBT: final(409, "Nobody can know whether a guarded effect happened"),
   EFFECT_BUSY: retryable(409, "Another worker may still run this side effect"),
   NO_HANDLER: retryable(500, "This worker has no handler for the job's type"),
   EFFECT_TIMED_OUT: retryable(500, "The side effect exceeded its time-out"),

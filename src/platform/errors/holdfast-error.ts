@@ -12,6 +12,8 @@ export interface HoldfastErrorOptions {
   readonly issues?: readonly Issue[];
   /** How long to wait before trying again, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** Of a doubt that no job waits for. */
+  readonly doubtId?: string | undefined;
 }
 
 /** RFC 9457 problem details, as the API answers them. */
@@ -25,6 +27,8 @@ export interface Problem {
   readonly code: ErrorCode;
   /** Everything that is wrong with the input. Absent if the code is not about input. */
   readonly errors?: readonly Issue[];
+  /** Of the doubt. Only with `IN_DOUBT`. */
+  readonly id?: string;
 }
 
 /** The same in every copy of the package. */
@@ -40,6 +44,8 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
   readonly issues: readonly Issue[];
   readonly retryAfterMs: number | undefined;
+  /** Of the doubt. Only with `IN_DOUBT`. */
+  readonly doubtId: string | undefined;
   /** Whether the same request or job can succeed unchanged. */
   readonly retryable: boolean;
 
@@ -48,6 +54,7 @@ export class HoldfastError extends Error {
     this.code = code;
     this.issues = options.issues ?? [];
     this.retryAfterMs = options.retryAfterMs;
+    this.doubtId = options.doubtId;
     this.retryable = errorCodes[code].retryable;
   }
 
@@ -63,14 +70,15 @@ export class HoldfastError extends Error {
 
   /** The body of an answer with the type `application/problem+json`. It shows the message, never the cause or the stack. */
   toProblem(): Problem {
-    const { code, message: detail, issues, statusCode: status } = this;
-    const problem = {
+    const { code, message: detail, issues, doubtId, statusCode: status } = this;
+    return {
       type: `urn:holdfast:error:${code}`,
       title: errorCodes[code].title,
       status,
       detail,
       code,
+      ...(issues.length > 0 && { errors: issues }),
+      ...(doubtId !== undefined && { id: doubtId }),
     };
-    return issues.length === 0 ? problem : { ...problem, errors: issues };
   }
 }

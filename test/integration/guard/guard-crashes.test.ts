@@ -93,8 +93,8 @@ describe("a process that is paused until its time is over", withProcesses, () =>
   it.each([
     ["reserve:before", "ran", 1, "done 1"],
     ["reserve:after", "in doubt", 0, "EFFECT_TIMED_OUT"],
-    ["act:after", "in doubt", 1, "EFFECT_IN_DOUBT"],
-    ["commit:before", "in doubt", 1, "EFFECT_IN_DOUBT"],
+    ["act:after", "in doubt", 1, "IN_DOUBT"],
+    ["commit:before", "in doubt", 1, "IN_DOUBT"],
   ])("at %s: the next call is %s, and nothing acts twice", async (place, found, acted, says) => {
     const key = randomUUID();
     const other = await processAt(key, place);

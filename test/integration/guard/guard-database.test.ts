@@ -26,7 +26,7 @@ it.each(["before the commit", "after the commit"] as const)(
       });
 
     proxy.breakNext(when);
-    await expect(write()).rejects.toMatchObject({ code: "EFFECT_IN_DOUBT" });
+    await expect(write()).rejects.toMatchObject({ code: "IN_DOUBT" });
     expect(await until("the database has answered", () => write().catch(() => undefined))).toBe(7);
     expect(await write()).toBe(7);
     expect((await pool.query("select * from invoices")).rows).toHaveLength(1);

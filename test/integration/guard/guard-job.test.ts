@@ -139,7 +139,7 @@ describe("guardJob in a worker of bare BullMQ", () => {
     const doubt = guarded.once(charge, {}, async () => Promise.reject(new Error("?")));
     await expect(doubt).rejects.toMatchObject({
       name: new UnrecoverableError().name,
-      code: "EFFECT_IN_DOUBT",
+      code: "IN_DOUBT",
       doubt: { effect: "charge" },
     });
     expect(job.moveToDelayed).not.toHaveBeenCalled();

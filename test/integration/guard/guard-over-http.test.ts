@@ -44,26 +44,19 @@ function programAt(url: string, key: string = randomUUID()) {
       return (doubts as { idempotencyKey: string }[]).filter(({ idempotencyKey }) => idempotencyKey === key);
     },
     reserve: (more: object = {}) =>
-      send("POST", "/guarded-effects/reserve", {
-        effect: "charge",
-        key,
-        reservationId: randomUUID(),
-        timeoutMs: 5_000,
-        ...more,
-      }),
-    report: (what: "commit" | "release" | "doubt", id: string, run: object) =>
-      send("POST", `/guarded-effects/${id}/${what}`, { effect: "charge", ...run }),
+      send("POST", "/effects/charge/reserve", { key, timeoutMs: 5_000, ...more }),
+    report: (what: "commit" | "release" | "doubt", run: object) =>
+      send("POST", `/effects/charge/${what}`, { key, ...run }),
     resolve: (id: string, body: object) =>
       send("POST", `/jobs/${id}/effects/charge/resolve`, { evidence: "looked", ...body }),
   };
 }
 
 async function begin(program: ReturnType<typeof programAt>, more: object = {}) {
-  const reservationId = randomUUID();
-  const { status, body } = await program.reserve({ reservationId, ...more });
-  expect(status).toBe(200);
-  expect(body).toMatchObject({ state: "reserved", result: null });
-  return { id: body.id, effectKey: body.effectKey, run: { reservationId, fence: Number(body.fence) } };
+  const { status, body } = await program.reserve(more);
+  expect(status).toBe(201);
+  expect(body).toMatchObject({ state: "reserved", deadline: expect.any(String) });
+  return { id: body.id, effectKey: body.effectKey, run: { fence: Number(body.fence) } };
 }
 
 describe("an effect that a program runs over HTTP", () => {
@@ -71,12 +64,12 @@ describe("an effect that a program runs over HTTP", () => {
     const service = programAt(urls[0]);
     const { id, run, effectKey } = await begin(service, { content: { cents: 5 } });
     const done = { status: 200, body: { state: "done", isResultKept: true } };
-    expect(await service.report("commit", id, { ...run, result: { id: "ch_1" } })).toMatchObject(done);
-    expect(await service.report("commit", id, { ...run, result: { id: "ch_1" } })).toMatchObject(done);
+    expect(await service.report("commit", { ...run, result: { id: "ch_1" } })).toMatchObject(done);
+    expect(await service.report("commit", { ...run, result: { id: "ch_1" } })).toMatchObject(done);
 
     expect(await service.reserve({ content: { cents: 5 } })).toMatchObject({
       status: 200,
-      body: { state: "done", id, effectKey, fence: null, result: { id: "ch_1" } },
+      body: { state: "done", id, effectKey, result: { id: "ch_1" } },
     });
     const never = vi.fn();
     const same = { key: service.key, content: { cents: 5 } };
@@ -90,13 +83,16 @@ describe("an effect that a program runs over HTTP", () => {
 
   it("is busy for others while it runs, and the same for whoever sends its request again", async () => {
     const service = programAt(urls[0]);
-    const { id, run } = await begin(service);
+    const reservationId = randomUUID();
+    const first = await service.reserve({ reservationId });
+    expect(first).toMatchObject({ status: 201, body: { state: "reserved" } });
 
-    const busy = await service.reserve();
-    expect(busy).toMatchObject({ status: 409, body: { code: "EFFECT_BUSY" } });
-    expect(Number(busy.headers.get("retry-after"))).toBeGreaterThan(0);
-    const again = await service.reserve({ reservationId: run.reservationId });
-    expect(again.body).toMatchObject({ state: "reserved", id, fence: run.fence });
+    for (const more of [{}, { reservationId: randomUUID() }]) {
+      const busy = await service.reserve(more);
+      expect(busy).toMatchObject({ status: 409, body: { code: "EFFECT_BUSY" } });
+      expect(Number(busy.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    expect(await service.reserve({ reservationId })).toMatchObject({ status: 201, body: first.body });
     await expect(guard.once(charge, { key: service.key }, vi.fn())).rejects.toMatchObject({
       code: "EFFECT_BUSY",
     });
@@ -108,64 +104,68 @@ describe("an effect that a program runs over HTTP", () => {
     const first = await begin(service);
     const lost = { status: 409, body: { code: "RESERVATION_LOST" } };
 
-    const { fence, reservationId } = first.run;
-    expect(await other.report("commit", first.id, { fence: fence - 1, reservationId })).toMatchObject(lost);
-    expect(await other.report("commit", first.id, { fence, reservationId: randomUUID() })).toMatchObject(
-      lost,
-    );
-    expect(await other.report("release", first.id, first.run)).toMatchObject({ body: { state: "released" } });
+    const { fence } = first.run;
+    for (const wrong of [fence - 1, fence + 1])
+      expect(await other.report("commit", { fence: wrong })).toMatchObject(lost);
+    expect(await other.report("release", first.run)).toMatchObject({ body: { state: "released" } });
     const second = await begin(other, { content: "other" });
     expect(second.run.fence).toBeGreaterThan(fence);
-    for (const what of ["commit", "release"] as const)
-      expect(await service.report(what, first.id, first.run)).toMatchObject(lost);
-    // Even if it takes over the other one's reservation.
-    const stolen = { ...second.run, fence };
-    for (const what of ["commit", "release"] as const)
-      expect(await service.report(what, first.id, stolen)).toMatchObject(lost);
-    expect(await service.report("commit", second.id, second.run)).toMatchObject({ status: 200 });
+    const reports = [
+      ["commit", {}],
+      ["release", {}],
+      ["doubt", { reason: "lost" }],
+    ] as const;
+    for (const [what, more] of reports)
+      expect(await service.report(what, { ...first.run, ...more })).toMatchObject(lost);
+    expect(await service.report("commit", second.run)).toMatchObject({ status: 200 });
+    for (const [what, more] of reports)
+      expect(await service.report(what, { ...first.run, ...more })).toMatchObject(lost);
   });
 
   it("is in doubt by its own word, with whose it is, and goes on once that is resolved", async () => {
     const service = programAt(urls[0]);
     const { id, run, effectKey } = await begin(service, { by: "worker 7", about: "Ann", process: "php-1" });
     const report = { ...run, reason: "socket hang up" };
-    expect(await service.report("doubt", id, report)).toMatchObject({ body: { state: "in-doubt" } });
+    expect(await service.report("doubt", report)).toMatchObject({ body: { state: "in-doubt" } });
 
     const by = "shop: worker 7";
     const known = { jobId: id, effect: "charge", effectKey, by, about: "Ann", reason: "socket hang up" };
     expect(await service.doubts()).toMatchObject([{ ...known, mayStillRun: true }]);
     expect((await service.read(`/guarded-effects/${id}`)).body).toMatchObject({ worker: "php-1" });
-    expect(await service.reserve()).toMatchObject({ status: 409, body: { code: "EFFECT_IN_DOUBT" } });
+    expect(await service.reserve()).toMatchObject({ status: 409, body: { code: "IN_DOUBT", id } });
 
     expect(await service.resolve(id, { as: "not-done" })).toMatchObject({
       body: { code: "RUN_MAY_BE_PENDING" },
     });
-    await service.report("doubt", id, { ...report, isOver: true });
+    await service.report("doubt", { ...report, isOver: true });
     expect(await service.resolve(id, { as: "not-done" })).toMatchObject({ status: 200 });
     const second = await begin(service);
-    await service.report("commit", id, { ...second.run, result: 7 });
+    await service.report("commit", { ...second.run, result: 7 });
     expect((await service.reserve()).body).toMatchObject({ state: "done", result: 7 });
   });
 
   it("is in doubt when its time is over, and a late report does not change that", async () => {
     const service = programAt(urls[0]);
     const other = programAt(urls[0]);
-    const late = { status: 409, body: { code: "EFFECT_IN_DOUBT" } };
-    const { id, run } = await begin(service, { timeoutMs: 1 });
+    const late = { status: 409, body: { code: "IN_DOUBT" } };
+    const reservationId = randomUUID();
+    const { id, run } = await begin(service, { timeoutMs: 1, reservationId });
     const { deadline } = (await service.read(`/guarded-effects/${id}`)).body;
     await until("its time is over", () => Date.now() > Date.parse(String(deadline)) + 10);
 
-    const resent = await begin(other, { timeoutMs: 1 });
+    const resent = { timeoutMs: 1, reservationId: randomUUID() };
+    await begin(other, resent);
     const over = Date.now() + 1_100;
     await until("the other one's time is over, too", () => Date.now() > over);
     // Whoever asks again must not begin.
-    expect(await other.reserve({ reservationId: resent.run.reservationId })).toMatchObject(late);
+    expect(await other.reserve(resent)).toMatchObject(late);
 
     // Nobody has looked at it before.
-    expect(await service.report("commit", id, { ...run, result: 1 })).toMatchObject(late);
-    expect(await service.reserve()).toMatchObject(late);
-    expect(await service.reserve({ reservationId: run.reservationId })).toMatchObject(late);
-    expect(await service.report("release", id, run)).toMatchObject(late);
+    const withId = { ...late, body: { ...late.body, id } };
+    expect(await service.report("commit", { ...run, result: 1 })).toMatchObject(withId);
+    expect(await service.reserve()).toMatchObject(withId);
+    expect(await service.reserve({ reservationId })).toMatchObject(late);
+    expect(await service.report("release", run)).toMatchObject(late);
     expect(await service.doubts()).toMatchObject([{ jobId: id }]);
   });
 
@@ -173,18 +173,18 @@ describe("an effect that a program runs over HTTP", () => {
     const service = programAt(urls[0]);
     const more = { downstreamRemembersMs: 60_000 };
     const first = await begin(service, more);
-    await service.report("doubt", first.id, { ...first.run, reason: "lost", isOver: true });
+    await service.report("doubt", { ...first.run, reason: "lost", isOver: true });
     const second = await begin(service, more);
     expect(second.run.fence).toBeGreaterThan(first.run.fence);
     // It proves nothing about the first one.
-    expect(await service.report("release", second.id, second.run)).toMatchObject({ status: 409 });
+    expect(await service.report("release", second.run)).toMatchObject({ status: 409 });
   });
 
   it("is done, without its result, if that is too large", async () => {
     const service = programAt(urls[0]);
-    const { id, run } = await begin(service);
+    const { run } = await begin(service);
     const large = "x".repeat(16 * 1_024);
-    expect(await service.report("commit", id, { ...run, result: large })).toMatchObject({
+    expect(await service.report("commit", { ...run, result: large })).toMatchObject({
       status: 200,
       body: { isResultKept: false },
     });
@@ -194,60 +194,73 @@ describe("an effect that a program runs over HTTP", () => {
   it("is forgotten after its own time", async () => {
     const service = programAt(urls[0]);
     const { id, run } = await begin(service, { rememberMs: 1_000 });
-    await service.report("commit", id, run);
+    await service.report("commit", run);
     await until("it is forgotten", async () => (await service.read(`/guarded-effects/${id}`)).status === 404);
     expect((await begin(service)).run.fence).toBeGreaterThan(run.fence);
   });
 
   it("is refused with what is wrong", async () => {
     const service = programAt(urls[0]);
-    const { id, run } = await begin(service);
+    const { run } = await begin(service);
+    const at = (path: string, body: object) => call(`${service.url}${path}`, "POST", body, bearer("key"));
+    const asked = { key: service.key, timeoutMs: 5_000 };
     const answers = await Promise.all([
-      service.reserve({ effect: "No" }),
+      at("/effects/No/reserve", asked),
+      at("/effects/-/commit", { key: service.key, ...run }),
       service.reserve({ key: "" }),
       service.reserve({ key: "x".repeat(256) }),
       service.reserve({ timeoutMs: 0 }),
       service.reserve({ reservationId: "mine" }),
       service.reserve({ unknown: 1 }),
-      service.report("commit", id, { ...run, fence: undefined }),
-      service.report("doubt", id, { ...run, reason: "x".repeat(2_001) }),
-      service.report("commit", "holdfast-guard_x", run),
-      service.report(
-        "commit",
-        id.replace(/\.?\d*_/, (place) => (place === ".1_" ? ".2_" : ".1_")),
-        run,
-      ),
-      service.report("commit", id, { ...run, effect: "other" }),
+      service.report("commit", { ...run, fence: undefined }),
+      service.report("commit", { ...run, key: "" }),
+      service.report("doubt", { ...run, reason: "x".repeat(2_001) }),
+      service.report("doubt", run),
+      service.report("commit", { ...run, key: `${service.key}-other` }),
+      at("/effects/other/commit", { key: service.key, ...run }),
     ]);
     expect(answers.map(({ status, body }) => [status, body.code])).toEqual([
       [400, "INVALID_REQUEST"],
+      [400, "INVALID_REQUEST"],
       [400, "IDEMPOTENCY_KEY_INVALID"],
       [400, "IDEMPOTENCY_KEY_INVALID"],
       [400, "INVALID_REQUEST"],
       [400, "INVALID_REQUEST"],
       [400, "INVALID_REQUEST"],
       [400, "INVALID_REQUEST"],
+      [400, "IDEMPOTENCY_KEY_INVALID"],
       [400, "INVALID_REQUEST"],
-      [404, "JOB_NOT_FOUND"],
-      [404, "JOB_NOT_FOUND"],
+      [400, "INVALID_REQUEST"],
+      [409, "RESERVATION_LOST"],
       [409, "RESERVATION_LOST"],
     ]);
-    expect(await service.report("commit", id, run)).toMatchObject({ status: 200 });
+    expect(await service.report("commit", run)).toMatchObject({ status: 200 });
   });
 
   it("needs the scope act, and is called by the typed client and the library, too", async () => {
     const service = programAt(urls[0]);
-    const asked = { effect: "charge", key: service.key, reservationId: randomUUID(), timeoutMs: 5_000 };
-    const refused = await call(`${service.url}/guarded-effects/reserve`, "POST", asked, bearer("o"));
+    const asked = { key: service.key, timeoutMs: 5_000 };
+    const refused = await call(`${service.url}/effects/charge/reserve`, "POST", asked, bearer("o"));
     expect(refused).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
 
     const client = createClient({ url: service.url, key: "key" });
-    const { id, fence } = await client.reserveEffect(asked);
+    const reserved = await client.reserveEffect("charge", asked);
+    if (reserved.state !== "reserved") throw new Error("It is not done yet");
+    const { fence, id } = reserved;
     const operator = await createOperator(application, env);
     onTestFinished(() => operator.stop());
-    const { effect, reservationId } = asked;
-    await operator.runs.commit(id, { effect, reservationId, fence: fence ?? 0, result: 5 });
-    expect(await client.reserveEffect(asked)).toMatchObject({ state: "done", result: 5 });
+    await operator.runs.commit("charge", { key: service.key, fence, result: 5 });
+    expect(await client.reserveEffect("charge", asked)).toMatchObject({ state: "done", result: 5 });
+
+    const doubted = { ...asked, key: randomUUID() };
+    const second = await client.reserveEffect("charge", doubted);
+    const ofRun = { key: doubted.key, fence: second.state === "reserved" ? second.fence : 0 };
+    await client.doubtEffect("charge", { ...ofRun, reason: "lost" });
+    await expect(client.reserveEffect("charge", doubted)).rejects.toMatchObject({
+      code: "IN_DOUBT",
+      doubtId: second.id,
+    });
+    expect(second.id).not.toBe(id);
   });
 
   it("is in doubt where Redis has lost its reservation", async () => {
@@ -259,7 +272,7 @@ describe("an effect that a program runs over HTTP", () => {
     await redis.flushall();
     redis.disconnect();
 
-    await until("the loss is noticed", async () => (await service.report("commit", id, run)).status !== 200);
+    await until("the loss is noticed", async () => (await service.report("commit", run)).status !== 200);
     // What was known of the call is lost, too.
     const doubts = async () => (await service.read("/doubts")).body.doubts as unknown[];
     await until("it is in doubt", async () => (await doubts()).length > 0);

@@ -85,9 +85,7 @@ describe("the client for Python", { timeout: 60_000 }, () => {
     expect(await next(key)).toMatchObject(expected);
     const again = await python(key, "nowhere");
     expect(again).toEqual([
-      expected.got === "result"
-        ? { result: { id: expect.stringMatching(/^ch\//) } }
-        : { error: "EFFECT_IN_DOUBT" },
+      expected.got === "result" ? { result: { id: expect.stringMatching(/^ch\//) } } : { error: "IN_DOUBT" },
     ]);
   });
 
@@ -95,7 +93,7 @@ describe("the client for Python", { timeout: 60_000 }, () => {
     const [free, held] = [`python-${++keys}`, `python-${++keys}`];
     expect(await python(free, "not done")).toEqual([{ error: "NotDone" }]);
     expect(await next(free)).toEqual({ got: "result", acts: 1 });
-    expect(await python(held, "error")).toEqual([{ error: "EFFECT_IN_DOUBT" }]);
+    expect(await python(held, "error")).toEqual([{ error: "IN_DOUBT" }]);
     expect(await next(held)).toMatchObject({ about: "ConnectionResetError: reset by peer", acts: 0 });
   });
 
@@ -109,7 +107,7 @@ describe("the client for Python", { timeout: 60_000 }, () => {
 
   it("is in doubt when asyncio has cancelled its function", async () => {
     const key = `python-${++keys}`;
-    expect(await python(key, "slow", { how: "asyncio" })).toEqual([{ error: "EFFECT_IN_DOUBT" }]);
+    expect(await python(key, "slow", { how: "asyncio" })).toEqual([{ error: "IN_DOUBT" }]);
     expect(await next(key)).toMatchObject({ got: "in doubt", about: "TimeoutError: ", acts: 0 });
   });
 });

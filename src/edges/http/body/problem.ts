@@ -20,6 +20,7 @@ export const problemSchema = z.object({
       }),
     )
     .optional(),
+  id: z.string().optional().meta({ description: "Of the doubt. Only with `IN_DOUBT`." }),
 });
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
