@@ -1,16 +1,22 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button } from "react-aria-components";
-import { evidenceOfRest, type ImportPlan } from "../../src/desk/doubts/provider-export.ts";
+import {
+  evidenceOfRest,
+  type ImportPlan,
+  type UntilDoubt,
+  wallTime,
+} from "../../src/desk/doubts/provider-export.ts";
+import { durationText } from "../../src/platform/lib/duration-text.ts";
 import { Window } from "../parts/dialog.tsx";
-import { Moment, Words } from "../parts/filter-fields.tsx";
+import { Words } from "../parts/filter-fields.tsx";
 import { count, counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import type { Doubt } from "../service/answers.ts";
 import { ConfirmPending } from "./confirm-pending.tsx";
-import { type ImportRequest, proposeImport } from "./propose-import.ts";
+import { type ImportProposal, type ImportRequest, proposeImport } from "./propose-import.ts";
 import type { DoubtFilter } from "./queries.ts";
 import { pendingOf, resolveAll, useRefreshDoubts } from "./resolve-all.ts";
 import { Evidence } from "./resolve-form.tsx";
@@ -55,12 +61,14 @@ function ImportForm({ filter, onClose }: FormProps) {
   }
   return (
     <div className="resolve-form">
-      <FileField onChange={(file) => preview({ column: "", until: "", ...request, file, filter })} />
+      <FileField
+        onChange={(file) => preview({ column: "", until: "", zone: OWN_ZONE, ...request, file, filter })}
+      />
       {request !== null && <Options request={request} onChange={preview} />}
       {propose.error !== null && <ProblemNote thrown={propose.error} />}
       {request !== null && propose.data !== undefined ? (
         <Proposal
-          key={request.file.name}
+          key={`${request.file.name} ${request.until}`}
           file={request.file}
           until={request.until}
           plan={propose.data}
@@ -90,11 +98,49 @@ function Options({ request, onChange }: OptionsProps) {
         value={request.column}
         onChange={(column) => onChange({ ...request, column })}
       />
-      <Moment
-        label="The export is complete until (optional): what was in doubt a minute before then and is not in it is not done, and runs again"
-        value={request.until}
-        onChange={(until) => onChange({ ...request, until })}
+      <Until
+        onChange={(until, zone) => onChange({ ...request, until, zone })}
+        until={request.until}
+        zone={request.zone}
       />
+    </>
+  );
+}
+
+const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const ZONES = [...new Set([OWN_ZONE, "UTC", ...Intl.supportedValuesOf("timeZone")])];
+
+interface UntilProps {
+  /** ISO 8601 in UTC; empty for none. */
+  readonly until: string;
+  readonly zone: string;
+  readonly onChange: (until: string, zone: string) => void;
+}
+
+/** An instant decides what runs again: so its zone is chosen, and it is shown in UTC, too. */
+function Until({ until, zone, onChange }: UntilProps) {
+  const [wall, setWall] = useState("");
+  function change(time: string, chosen: string) {
+    setWall(time);
+    const at = wallTime(time, chosen);
+    onChange(at === undefined ? "" : new Date(at).toISOString(), chosen);
+  }
+  return (
+    <>
+      <label className="field">
+        The export is complete until (optional): what was in doubt a minute before then and is not in it is
+        not done, and runs again
+        <input type="datetime-local" value={wall} onChange={({ target }) => change(target.value, zone)} />
+        {until !== "" && <span>That is {until.slice(0, 16).replace("T", " ")} UTC.</span>}
+      </label>
+      <label className="field">
+        Time zone of that, and of times in the export that name none
+        <select value={zone} onChange={({ target }) => change(wall, target.value)}>
+          {ZONES.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
     </>
   );
 }
@@ -140,7 +186,7 @@ interface ProposalProps {
   readonly file: File;
   /** Empty where those that it does not name stay. */
   readonly until: string;
-  readonly plan: ImportPlan<Doubt>;
+  readonly plan: ImportProposal;
   readonly onClose: () => void;
 }
 
@@ -148,8 +194,10 @@ interface ProposalProps {
 function Proposal({ file, until, plan, onClose }: ProposalProps) {
   const [evidence, setEvidence] = useState(`the export ${file.name}`);
   const [isConfirmed, confirm] = useState(false);
+  const [isUntilRight, confirmUntil] = useState(false);
   const apply = useApply(plan, { until, confirm: isConfirmed, onClose });
-  const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0;
+  const isSure = plan.doubtfulUntil === undefined || plan.notDone.length === 0 || isUntilRight;
+  const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0 && isSure;
   function submit(event: FormEvent) {
     event.preventDefault();
     if (isReady) apply.mutate(evidence.trim());
@@ -157,6 +205,9 @@ function Proposal({ file, until, plan, onClose }: ProposalProps) {
   return (
     <form className="resolve-form" onSubmit={submit}>
       <Preview plan={plan} />
+      {plan.doubtfulUntil?.kind === "ends-before" && plan.notDone.length > 0 && (
+        <ConfirmUntil doubt={plan.doubtfulUntil} isConfirmed={isUntilRight} onChange={confirmUntil} />
+      )}
       <Evidence text={evidence} onChange={setEvidence} />
       <ConfirmPending
         pending={pendingOf(plan.notDone, "not-done")}
@@ -166,6 +217,23 @@ function Proposal({ file, until, plan, onClose }: ProposalProps) {
       {apply.error !== null && <ProblemNote thrown={apply.error} />}
       <Actions label={applyText(plan)} isReady={isReady} isPending={apply.isPending} onClose={onClose} />
     </form>
+  );
+}
+
+interface ConfirmUntilProps {
+  readonly doubt: Extract<UntilDoubt, { kind: "ends-before" }>;
+  readonly isConfirmed: boolean;
+  readonly onChange: (isConfirmed: boolean) => void;
+}
+
+/** A wrong hour, or zone, would run again what the export does not name yet. */
+function ConfirmUntil({ doubt: { latest, byMs }, isConfirmed, onChange }: ConfirmUntilProps) {
+  return (
+    <label className="bad">
+      <input type="checkbox" checked={isConfirmed} onChange={({ target }) => onChange(target.checked)} /> The
+      latest time in the export is {new Date(latest).toISOString().slice(0, 16).replace("T", " ")} UTC,{" "}
+      {durationText(Math.floor(byMs / 60_000) * 60_000)} before that. It is complete until then all the same.
+    </label>
   );
 }
 

@@ -1,4 +1,10 @@
-import { type ImportPlan, planImport, readExport } from "../../src/desk/doubts/provider-export.ts";
+import {
+  doubtUntil,
+  type ImportPlan,
+  planImport,
+  readExport,
+  type UntilDoubt,
+} from "../../src/desk/doubts/provider-export.ts";
 import type { Doubt } from "../service/answers.ts";
 import { serviceNow } from "../service/clock.ts";
 import { Problem } from "../service/problem.ts";
@@ -11,11 +17,18 @@ export interface ImportRequest {
   readonly filter: DoubtFilter;
   /** Until when the export is complete: what it should name and does not is not done; ISO 8601. Empty: those stay. */
   readonly until: string;
+  /** Of `until`, and of instants in the export that name none. */
+  readonly zone: string;
+}
+
+export interface ImportProposal extends ImportPlan<Doubt> {
+  /** Why the export may not be complete until then, as far as its own instants say. */
+  readonly doubtfulUntil: UntilDoubt | undefined;
 }
 
 /** What an export proposes for the doubts that match. */
-export async function proposeImport(request: ImportRequest): Promise<ImportPlan<Doubt>> {
-  const { file, column, filter, until } = request;
+export async function proposeImport(request: ImportRequest): Promise<ImportProposal> {
+  const { file, column, filter, until, zone } = request;
   const read = readExport(await file.text(), column.trim() || undefined);
   if ("fault" in read)
     throw new Problem({
@@ -25,5 +38,10 @@ export async function proposeImport(request: ImportRequest): Promise<ImportPlan<
       detail: `${file.name}: ${read.fault}`,
     });
   const rest = { completeUntil: Date.parse(until), now: Date.parse(serviceNow()) };
-  return planImport(await readDoubts(filter), read.values, until === "" ? undefined : rest);
+  const doubts = await readDoubts(filter);
+  if (until === "") return { ...planImport(doubts, read.values, undefined), doubtfulUntil: undefined };
+  return {
+    ...planImport(doubts, read.values, rest),
+    doubtfulUntil: doubtUntil(read.instants, zone, rest),
+  };
 }

@@ -136,7 +136,7 @@ function useResolve({ jobId, effect, onClose }: Props) {
       service.resolve(jobId, effect, resolution),
     onSuccess: async (_answer, { as }) => {
       onClose();
-      notice(`“${effect}” is resolved as ${textOf(as)}. The job continues.`);
+      notice(`“${effect}” is resolved as ${textOf(as)}. The job is in line again.`);
       await refresh();
     },
   });

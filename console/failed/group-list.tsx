@@ -37,7 +37,7 @@ export function GroupList() {
 }
 
 function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt: number }) {
-  const { scanned, isComplete } = data;
+  const { isComplete } = data;
   const groups = data.groups.toSorted(byLatest);
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const retry = useRetryDialog();
@@ -49,7 +49,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
     <>
       <div className="list-head">
         <p role="status">
-          {aboutFailures(groups, scanned, isComplete)}, as of {timeOfDay(updatedAt)}
+          {aboutFailures(groups, isComplete)}, as of {timeOfDay(updatedAt)}
         </p>
         {mayRetry && (
           <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
@@ -76,12 +76,23 @@ function byLatest(one: Group, other: Group): number {
   return order || other.lastAt.localeCompare(one.lastAt);
 }
 
-function aboutFailures(groups: readonly Group[], scanned: number, isComplete: boolean): string {
-  const cancelled = groups.filter(isOfCancelled).reduce((total, group) => total + group.count, 0);
-  const reasons = groups.length - groups.filter(isOfCancelled).length;
-  const failed = counted(Math.max(0, scanned - cancelled), "failed job");
-  const besides = cancelled > 0 ? `; ${count(cancelled)} cancelled besides` : "";
-  return `${isComplete ? "" : "At least "}${failed} for ${counted(reasons, "reason")}${besides}`;
+function aboutFailures(groups: readonly Group[], isComplete: boolean): string {
+  const failed = groups.filter((group) => !isOfCancelled(group) && group.code !== IN_DOUBT);
+  const jobs = counted(jobsOf(failed), "failed job");
+  const others = [
+    [groups.filter(isOfCancelled), "cancelled"],
+    [groups.filter(({ code }) => code === IN_DOUBT), "in doubt"],
+  ] as const;
+  const besides = others
+    .filter(([some]) => some.length > 0)
+    .map(([some, what]) => `${count(jobsOf(some))} ${what}`)
+    .join(" and ");
+  const text = `${isComplete ? "" : "At least "}${jobs} for ${counted(failed.length, "reason")}`;
+  return besides === "" ? text : `${text}; ${besides} besides`;
+}
+
+function jobsOf(groups: readonly Group[]): number {
+  return groups.reduce((total, group) => total + group.count, 0);
 }
 
 const groupLook: LongTableLook<Group> = {

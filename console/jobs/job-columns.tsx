@@ -88,9 +88,11 @@ function runTime({ startedAt, finishedAt, state }: ListedJob): string {
 
 /** The most important thing about a job, in one line. */
 function note(job: ListedJob) {
-  const { error, nextAttemptAt, state, progress, effects, held } = job;
+  const { error, nextAttemptAt, state, progress, effects, held, stillRuns = [] } = job;
   if (effects.some((effect) => effect.state === "in-doubt"))
     return <Mark of="in-doubt" text="effect in doubt" />;
+  if (stillRuns[0] !== undefined)
+    return <span className="quiet">told to stop, still on {stillRuns[0].worker}</span>;
   if (error !== null)
     return (
       <span className={isCancelled(job) ? "quiet" : ""}>

@@ -22,7 +22,7 @@ const states: readonly JobState[] = [
 
 /** Where people have another word than BullMQ. */
 const stateWords: Readonly<Record<string, string>> = {
-  prioritized: "waiting (prioritized)",
+  prioritized: "waiting by priority (prioritized)",
   "waiting-children": "waiting for children",
   active: "running (active)",
 };

@@ -113,7 +113,7 @@ function Job({ job }: { readonly job: JobDetail }) {
         <div>
           <dt>Attempts</dt>
           <dd>
-            {attemptsMade} of {maxAttempts}
+            {attemptsMade + Number(state === "active")} of {maxAttempts}
           </dd>
         </div>
         <div>
@@ -142,6 +142,9 @@ function Job({ job }: { readonly job: JobDetail }) {
         <Family job={job} />
         <Again job={job} />
       </dl>
+      {job.stillRuns?.map((run) => (
+        <StillRuns key={`${run.worker} ${run.toldAt}`} run={run} />
+      ))}
       {error !== null && (
         <JobError
           type={job.type}
@@ -178,6 +181,28 @@ function Job({ job }: { readonly job: JobDetail }) {
         </Section>
       </div>
     </div>
+  );
+}
+
+/** A handler that ignores its signal. */
+function StillRuns({ run }: { readonly run: NonNullable<JobDetail["stillRuns"]>[number] }) {
+  const { worker, toldAt, workerSeenAt, isCertain } = run;
+  return (
+    <section className="problem job-error" aria-label="Still running">
+      <div>
+        <p className="problem-title">
+          Its handler {isCertain ? "still runs" : "may still run"} on <Text of={worker} isCode />
+        </p>
+        <p>
+          It was told to stop <Relative at={toldAt} />, and has not returned. What it does still happens.
+        </p>
+        {!isCertain && (
+          <p className="quiet">
+            The worker was last seen <Relative at={workerSeenAt} />: it is dead, or cut off from Redis.
+          </p>
+        )}
+      </div>
+    </section>
   );
 }
 
@@ -254,7 +279,7 @@ function JobError({ type, error: { code, message, retryable }, isCancelled: isCa
           </To>{" "}
           <Copy text={`${code}: ${message}`} what="The error" />
         </p>
-        <p className="quiet">{help(isCalm, retryable)}</p>
+        <p className="quiet">{help(isCalm, code, retryable)}</p>
       </div>
       {trace !== null && (
         <div>
@@ -270,7 +295,9 @@ function JobError({ type, error: { code, message, retryable }, isCancelled: isCa
   );
 }
 
-function help(isCancelled: boolean, isRetryable: boolean): string {
+function help(isCancelled: boolean, code: string, isRetryable: boolean): string {
+  if (code === "EFFECT_IN_DOUBT")
+    return "Resolve what is in doubt, and it continues. Where the effect has a probe, a retry asks it.";
   if (isCancelled) return "Somebody cancelled it: retry it if it shall run after all.";
   return isRetryable ? "Retrying may help." : "Retrying alone does not help.";
 }

@@ -7,7 +7,7 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../service/answers.ts";
-import { failedOf, refusesWork } from "../service/live.tsx";
+import { refusesWork } from "../service/live.tsx";
 
 /** A job that waits longer than this is late. */
 const LATE_MS = 5 * 60_000;
@@ -47,6 +47,7 @@ export function needsOf({ problems, queues, types, workers }: Overview, parked: 
     ...queues.flatMap((queue) => lateNeed(queue, now)),
     ...parkedNeed(parked),
     ...queues.flatMap(limitNeed),
+    ...stillRunningNeeds(workers),
     ...lostNeeds(workers),
   ];
 }
@@ -66,9 +67,10 @@ function doubtNeed(queues: readonly QueueOverview[]): Need[] {
 }
 
 function failedNeed(queues: readonly QueueOverview[], types: readonly TypeOverview[]): Need[] {
-  const total = sum(queues.map(failedOf));
+  const total = sum(queues.map(({ failed }) => failed));
   if (total === 0) return [];
-  const title = total === 1 ? "1 job has failed" : `${count(total)} jobs have failed`;
+  const isExact = queues.every(({ isFailedExact }) => isFailedExact);
+  const title = `${isExact ? "" : "at least "}${counted(total, "job has failed", "jobs have failed")}`;
   return [
     {
       id: "failed",
@@ -151,6 +153,26 @@ function limitNeed(queue: QueueOverview): Need[] {
       detail: `${texts.join(", ")}${limitedBy === null ? "" : ` (${limitedBy})`}`,
     },
   ];
+}
+
+/** Handlers that ignore their signal: their jobs have ended, what they do still happens. */
+function stillRunningNeeds(workers: readonly WorkerOverview[]): Need[] {
+  return workers.flatMap(({ name, queue, isSilent, stillRuns }): Need[] => {
+    const [first] = stillRuns;
+    if (first === undefined) return [];
+    const what = stillRuns.length === 1 ? `${first.type} ` : counted(stillRuns.length, "job", "jobs");
+    return [
+      {
+        id: `still running ${queue} ${name}`,
+        icon: "late",
+        tone: "doubt",
+        title: `${what.trim()} was told to stop and ${isSilent ? "may still run" : "still runs"} on ${name}`,
+        since: oldest(stillRuns.map(({ toldAt }) => toldAt)),
+        to: `/jobs/${encodeURIComponent(first.jobId)}`,
+        link: stillRuns.length === 1 ? "See it" : "See the first",
+      },
+    ];
+  });
 }
 
 /** One for each process that has gone, however many queues it had. */

@@ -9,7 +9,6 @@ import { Age } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { QueueOverview, TypeOverview } from "../service/answers.ts";
 import { serviceNow } from "../service/clock.ts";
-import { failedOf } from "../service/live.tsx";
 import { sum, waitingIn } from "./needs.ts";
 import { QueueHand } from "./queue-hand.tsx";
 import { TypeTable } from "./type-table.tsx";
@@ -63,8 +62,8 @@ const columns: readonly QueueColumn[] = [
   {
     title: "Failed",
     over: "kept",
-    cell: (queue) => <Listed queue={queue} state="failed" of={failedOf(queue)} />,
-    nothing: (queue) => failedOf(queue) === 0,
+    cell: (queue) => <Listed queue={queue} state="failed" of={queue.failed} isExact={queue.isFailedExact} />,
+    nothing: ({ failed }) => failed === 0,
     isFolded: true,
   },
   {
@@ -94,16 +93,19 @@ interface ListedProps {
   readonly queue: QueueOverview;
   readonly state: "waiting" | "active" | "delayed" | "failed";
   readonly of: number;
+  /** @default true */
+  readonly isExact?: boolean;
 }
 
 /** A number of jobs, as a way to them. */
-function Listed({ queue: { name }, state, of }: ListedProps) {
+function Listed({ queue: { name }, state, of, isExact = true }: ListedProps) {
   if (of === 0) return "0";
   return (
     <To
       to={`/jobs?queue=${encodeURIComponent(name)}&state=${state}`}
       className={state === "failed" ? "bad" : "number"}
     >
+      {isExact ? "" : "at least "}
       {count(of)}
     </To>
   );
@@ -120,7 +122,7 @@ function stepsOf(types: readonly TypeOverview[]): number[] {
 /** Jobs that nobody runs, then jobs that wait for a person, then a pause. */
 function trouble(queue: QueueOverview): number {
   if (queue.workers === 0 && waitingIn(queue) > 0) return 3;
-  return failedOf(queue) + queue.inDoubt > 0 ? 2 : Number(queue.isPaused);
+  return queue.failed + queue.inDoubt > 0 ? 2 : Number(queue.isPaused);
 }
 
 interface Props {

@@ -16,8 +16,8 @@ interface WorkersProps {
 /** The workers, and the jobs that each of them runs since when. */
 export function WorkerList({ workers, isRefusing }: WorkersProps & { readonly isRefusing: boolean }) {
   const now = useNow();
-  const isFolded = ({ isSilent, seenAt, holds }: WorkerOverview) =>
-    isSilent && holds.length === 0 && now - Date.parse(seenAt) > FOLDED_AFTER_MS;
+  const isFolded = ({ isSilent, seenAt, holds, stillRuns }: WorkerOverview) =>
+    isSilent && holds.length + stillRuns.length === 0 && now - Date.parse(seenAt) > FOLDED_AFTER_MS;
   const folded = workers.filter(isFolded);
   const shown = workers.filter((worker) => !isFolded(worker));
   return (
@@ -30,7 +30,9 @@ export function WorkerList({ workers, isRefusing }: WorkersProps & { readonly is
       <Workers workers={shown} />
       {folded.length > 0 && (
         <details className="folded">
-          <summary>{counted(folded.length, "worker")} without a heartbeat, and without jobs</summary>
+          <summary>
+            {counted(processesOf(folded).length, "worker")} without a heartbeat, and without jobs
+          </summary>
           <Workers workers={folded} />
         </details>
       )}
@@ -123,7 +125,7 @@ interface OnQueueProps {
 }
 
 function OnQueue({ worker, faults }: OnQueueProps) {
-  const { queue, isGone, concurrency, lastClaimedAt, holds } = worker;
+  const { queue, isGone, isSilent, concurrency, lastClaimedAt, holds, stillRuns } = worker;
   const busy = busySlots(worker);
   return (
     <>
@@ -144,6 +146,21 @@ function OnQueue({ worker, faults }: OnQueueProps) {
           </span>
         )}
       </div>
+      {stillRuns.length > 0 && (
+        <details open>
+          <summary>
+            {counted(stillRuns.length, "handler")} told to stop, and {isSilent ? "perhaps " : ""}still running
+          </summary>
+          <ul className="holds">
+            {stillRuns.map(({ jobId, type, toldAt }) => (
+              <li key={`${jobId} ${toldAt}`}>
+                <JobLink id={jobId} /> <Text of={type} /> <span className="quiet">told</span>{" "}
+                <Relative at={toldAt} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       {holds.length > 0 && (
         <details>
           <summary>

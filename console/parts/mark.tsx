@@ -6,6 +6,7 @@ export type MarkName =
   | "in-doubt"
   | "reserved"
   | "done"
+  | "still-runs"
   | "none"
   | "missed"
   | "person"
@@ -39,6 +40,7 @@ const looks: Readonly<Record<MarkName, Look>> = {
   cancelled: { tone: "quiet", text: "cancelled", shape: `${circle}M3 9l6-6` },
   "in-doubt": { tone: "doubt", text: "in doubt", shape: question },
   reserved: { tone: "accent", text: "running", shape: circle, isFilled: true },
+  "still-runs": { tone: "doubt", text: "still runs", shape: circle, isFilled: true },
   done: { tone: "accent", text: "done", shape: tick },
   none: { tone: "quiet", text: "did not run", shape: "M2.5 6h7" },
   missed: { tone: "bad", text: "missed", shape: `${circle}M6 3.5v3M6 8.4v.1` },
@@ -56,9 +58,19 @@ export function isCancelled({ state, error }: Pick<ListedJob, "state" | "error">
 /** The code of jobs that somebody cancelled. */
 export const CANCELLED = "CANCELLED";
 
-/** A job's state, as a shape and a word. */
-export function StateMark({ job }: { readonly job: Pick<ListedJob, "state" | "error"> }) {
-  return <Mark of={isCancelled(job) ? "cancelled" : job.state} />;
+/** A job's state, as a shape and a word, and whether its handler goes on although it was told to stop. */
+export function StateMark({ job }: { readonly job: Pick<ListedJob, "state" | "error" | "stillRuns"> }) {
+  return (
+    <>
+      <Mark of={isCancelled(job) ? "cancelled" : job.state} />
+      {job.stillRuns !== undefined && (
+        <>
+          {" "}
+          <Mark of="still-runs" />
+        </>
+      )}
+    </>
+  );
 }
 
 /** A state as a shape and a word. */

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
-import type { Overview, QueueOverview, ServiceProblem } from "./answers.ts";
+import type { Overview, ServiceProblem } from "./answers.ts";
 import { setServiceTime } from "./clock.ts";
 import { type Connection, subscribe } from "./events.ts";
 import type { Problem } from "./problem.ts";
@@ -98,20 +98,15 @@ export function useLive(): Live {
   return useContext(LiveContext);
 }
 
-/** The two numbers that need a person, without cancelled jobs; null until they are known. */
+/** The two numbers that need a person; null until they are known. Cancelled jobs and those in doubt have not failed. */
 export function useNeedsPerson(): { readonly failed: number | null; readonly inDoubt: number | null } {
   const { overview } = useLive();
   if (overview === null) return { failed: null, inDoubt: null };
   const { queues } = overview;
   return {
-    failed: queues.reduce((total, queue) => total + failedOf(queue), 0),
+    failed: queues.reduce((total, { failed }) => total + failed, 0),
     inDoubt: queues.reduce((total, { inDoubt }) => total + inDoubt, 0),
   };
-}
-
-/** How many of a queue's jobs have failed: those that were cancelled have not. */
-export function failedOf({ failed, cancelled }: QueueOverview): number {
-  return Math.max(0, failed - cancelled);
 }
 
 /** Whether the service refuses work because of it. */

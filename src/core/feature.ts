@@ -84,7 +84,7 @@ export interface ConsumedPartition extends Consumed {
   readonly submitter: Submitter;
   /** Whether it claims no more jobs. */
   readonly isStopping: () => boolean;
-  /** Whether a run of an effect goes on, although its attempt may be over. */
+  /** Whether a run of an effect or of a handler goes on, although its attempt may be over. */
   readonly hasRunsLeft: () => boolean;
 }
 

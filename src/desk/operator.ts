@@ -27,7 +27,7 @@ import {
   readGuardedEffect,
 } from "./guarded/guarded-effects.ts";
 import { openRunsElsewhere, type RunsElsewhere } from "./guarded/runs-elsewhere.ts";
-import { type FailureGroups, readFailureGroups } from "./jobs/failure-groups.ts";
+import { type FailureGroups, type FailureReader, openFailureReader } from "./jobs/failure-groups.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
 import { type JobOperator, openJobOperator, storeOf } from "./jobs/job-operator.ts";
 import { noticeApplication } from "./notices/notice-job.ts";
@@ -189,21 +189,23 @@ export interface OperatorParts {
   readonly events?: Events;
   /** @default one of its own */
   readonly overviews?: OverviewReader;
+  /** That of the overviews. @default one of its own */
+  readonly failures?: FailureReader;
 }
 
 export function openOperator(parts: OperatorParts): Operator {
-  const { application, stores, settings, events = createEvents() } = parts;
+  const { application, stores, settings, events = createEvents(), failures = openFailureReader() } = parts;
   const { queues } = application;
   const lists = openJobLists(stores, application);
   const partitions = () => stores.partitionsOf(queues);
-  const overviews =
-    parts.overviews ?? openOverviewReader({ stores, application, settings, clock: { offsetMs: () => 0 } });
+  const own = { stores, application, settings, clock: { offsetMs: () => 0 }, failures };
+  const overviews = parts.overviews ?? openOverviewReader(own);
   return {
-    ...openJobOperator(stores, application, lists, parts.submit, settings.HOLDFAST_TRACE_URL),
+    ...openJobOperator(stores, application, lists, parts.submit, failures.count, settings.HOLDFAST_TRACE_URL),
     guardedEffects: (filter) => listGuardedEffects(stores, filter),
     guardedEffect: (id) => readGuardedEffect(stores, id),
     runs: parts.runs,
-    failures: () => inTime(readFailureGroups(partitions())),
+    failures: () => inTime(failures.groups(partitions())),
     ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) =>
@@ -236,7 +238,7 @@ export function openOperator(parts: OperatorParts): Operator {
       );
     },
     acts: openActOperator({ stores, lists, submit: parts.submitAct }),
-    queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX),
+    queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX, failures.count),
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
     outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE)),
     notices: openNoticeOperator({ stores, application, submit: parts.submitNotice }),

@@ -23,6 +23,17 @@ const heldSchema = z.object({
   }),
 });
 
+/** A run whose attempt has ended, and which goes on. */
+const stillRunSchema = z.object({
+  worker: z.string(),
+  toldAt: z.iso.datetime().meta({ description: "When it was told to stop, by its signal." }),
+  workerSeenAt: z.iso.datetime().meta({ description: "When the worker was seen last." }),
+  isCertain: z.boolean().meta({
+    description:
+      "False where the worker has missed its heartbeats: it is dead, or cut off from Redis and may still run it.",
+  }),
+});
+
 /** What a status shows of any job; features add members of their own. Times are ISO 8601 in UTC. */
 export const ownStatusSchema = z.object({
   id: z.string(),
@@ -51,6 +62,10 @@ export const ownStatusSchema = z.object({
     }),
   held: heldSchema.optional().meta({
     description: "Only of a waiting job that waits for others of its key, or for the key's rate.",
+  }),
+  stillRuns: z.array(stillRunSchema).optional().meta({
+    description:
+      "Only of a job that was cancelled, or whose attempt took too long or lost its lock, and whose handler ignores its signal: where it still runs, until it has returned or its worker is gone. What it does still happens, whatever the state says.",
   }),
   effects: z
     .array(

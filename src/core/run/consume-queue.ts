@@ -22,6 +22,7 @@ import { keepFailures } from "../watch/failure-records.ts";
 import { nameRunningJobs } from "../watch/loop-watch.ts";
 import { runPoisonJobsAlone } from "../watch/poison-jobs.ts";
 import { reportWorker } from "../watch/report-worker.ts";
+import { noteStillRunning } from "../watch/still-running.ts";
 import { givenSubmit } from "./next-jobs.ts";
 import { type AttemptTools, runAttempt } from "./run-attempt.ts";
 
@@ -98,6 +99,7 @@ function consumePartition(
     if (lost === queue) await doubtUnreported(ledgers);
   });
   let isStopping = false;
+  const stillRunning = noteStillRunning({ store, workerName: name, log });
   const partition: ConsumedPartition = {
     store,
     workerName: name,
@@ -110,7 +112,7 @@ function consumePartition(
     handlers,
     submitter: queues.submitter,
     isStopping: () => isStopping,
-    hasRunsLeft: () => ledgers.runsLeft.size > 0,
+    hasRunsLeft: () => ledgers.runsLeft.size + stillRunning.count() > 0,
   };
   const ofFeatures = inWorker.flatMap(({ inPartition }) => inPartition?.(partition) ?? []);
   const parts = [...partsOfAllJobs(partition), ...ofFeatures];
@@ -121,6 +123,7 @@ function consumePartition(
     events,
     now: clock.now,
     parts: parts.filter(({ beforeHandler, given }) => beforeHandler ?? given),
+    stillRuns: stillRunning.note,
     openEffects: effectsOpener(ledgers, worker),
   };
   const consumer = startConsumer(partition, parts, (job) => runAttempt(tools, job));

@@ -33,6 +33,8 @@ export interface AttemptTools {
   /** Redis's clock, in milliseconds since 1970. */
   now(): number;
   readonly parts: readonly AttemptPart[];
+  /** Told of the run of a handler that goes on although its attempt was ended, for `reason`. */
+  readonly stillRuns?: (job: ClaimedJob, run: Promise<unknown>, reason: unknown) => void;
   openEffects(
     job: ClaimedJob,
     contract: JobContract,
@@ -73,7 +75,7 @@ async function attemptSteps(tools: AttemptTools, job: ClaimedJob): Promise<unkno
       const asked = beforeHandler?.(job);
       if (asked !== undefined) await asked;
     }
-    const result = await runHandler(handler, job, payload, own);
+    const result = await runHandler(handler, job, payload, own, tools.stillRuns);
     await effects.close();
     if (effects.blocked() === undefined) await effects.checkLeftOpen();
     const unawaited = job.lease.unawaited();
@@ -143,15 +145,18 @@ function runHandler(
   job: ClaimedJob,
   payload: unknown,
   { effectsEnd, parts, ...own }: OwnTools,
+  stillRuns: AttemptTools["stillRuns"],
 ): Promise<unknown> {
   const { timeoutMs } = handler.job;
   const late = () =>
     job.lease.own(new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`));
-  return underDeadline(job.lease, timeoutMs, late, (abort) => {
+  const run = (abort: Abort) => {
     effectsEnd.abortWith(abort);
     const attempt = givenAttempt({ job, payload, abort, ...own }, parts);
     return calledHandler(handler, attempt, job);
-  });
+  };
+  const left = stillRuns && ((work: Promise<unknown>, reason: unknown) => stillRuns(job, work, reason));
+  return underDeadline(job.lease, timeoutMs, late, run, left);
 }
 
 async function calledHandler(handler: JobHandler, attempt: Attempt, job: ClaimedJob): Promise<unknown> {

@@ -14,17 +14,22 @@ local call = command({
     "effectsMax",
     -- After how many effects to stop, so that nobody waits for long.
     "readMax",
+    -- Milliseconds without a heartbeat after which a worker is silent, and after which it is gone.
+    "silentMs",
+    "goneMs",
     -- Job ids.
     "...",
   },
   returns = [[
     for each job, as far as it came, false where there is none, else { its values, as read-job.lua has them,
-    { effect, entry, effect, … }, how many effects are reserved, done, in doubt }. Those that are not done come first.
+    { effect, entry, effect, … }, how many effects are reserved, done, in doubt, its runs that were told to stop and go on, as
+    still-runs.lua has them }. Effects that are not done come first.
   ]],
   whenFull = "stops at its first write",
 })
 local reading = require("../bullmq/read-job")
 local entries = require("../effect/ledger/entries")
+local stillRuns = require("./still-runs")
 
 local shownMax, readMax, readCount = tonumber(call.effectsMax), tonumber(call.readMax), 0
 local TOGETHER = 500
@@ -78,7 +83,9 @@ end
 local jobs = {}
 for at = call.firstArgument, #ARGV do
   local job, dedupKey = reading.readJob(call.prefix, ARGV[at])
-  jobs[#jobs + 1] = job and { job, effectsOf(dedupKey) }
+  local found, counts = {}, {}
+  if job then found, counts = effectsOf(dedupKey) end
+  jobs[#jobs + 1] = job and { job, found, counts, stillRuns.stillRunsOf(call.prefix, ARGV[at], call.silentMs, call.goneMs) }
   if readCount >= readMax then break end
 end
 return jobs

@@ -1,22 +1,30 @@
 import type { z } from "zod";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../../platform/lib/batch-by-turn.ts";
-import { isoTime } from "../../platform/lib/iso-time.ts";
+import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
 import { throwRedisFault } from "../../platform/redis/redis-errors.ts";
 import { integer, listOf, orNull, type Shape, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
-import { type JobOptions, jobOptions, jobValues, type StoredJob, storedJob } from "../bullmq/stored-job.ts";
+import {
+  type JobOptions,
+  type JobValues,
+  jobOptions,
+  jobValues,
+  type StoredJob,
+  storedJob,
+} from "../bullmq/stored-job.ts";
 import { effectName, readEvidence } from "../effect/ledger/ledger-texts.ts";
 import { failureOf } from "../job/failure.ts";
 import { queueOfId, submittedAt } from "../job/job-id.ts";
 import { effectStates, type FeatureStatus, hasEnded, type JobStatus } from "../job/job-status.ts";
+import { FORGOTTEN_AFTER_MS, SILENT_AFTER_MS } from "../job/worker-heartbeat.ts";
 import { Reading, UNREADABLE } from "./readable.ts";
 
 const counts: Shape<EffectCounts> = tuple(integer, integer, integer);
-/** A job, with its effects: name, entry, name, entry, … */
-const job = tuple(jobValues, listOf(text), counts);
+/** A job, with its effects: name, entry, name, entry, …, and its runs that go on, as still-runs.lua has them. */
+const job = tuple(jobValues, listOf(text), counts, listOf(text));
 const script = loadScript(import.meta.url, "read-jobs.lua", listOf(orNull(job)));
 
 const TOGETHER_MAX = 32;
@@ -79,6 +87,12 @@ interface WantedJob {
   readonly queue: string;
 }
 
+type ReadJob = readonly [
+  values: JobValues,
+  effects: readonly string[],
+  counts: EffectCounts,
+  stillRuns: readonly string[],
+];
 type EffectCounts = readonly [reserved: number, done: number, inDoubt: number];
 
 async function readFromQueue(
@@ -88,16 +102,16 @@ async function readFromQueue(
   effectsMax: number,
 ): Promise<ReadonlyMap<string, JobStatus>> {
   const { start, ledgerStart, completed } = store.keys;
+  const limits = [effectsMax, EFFECTS_TOGETHER_MAX, SILENT_AFTER_MS, FORGOTTEN_AFTER_MS];
   const statuses = new Map<string, JobStatus>();
   for (let read = 0; read < ids.length; ) {
     const some = ids.slice(read);
     const jobs = await script
-      .run(store.client, [completed], [start, ledgerStart, effectsMax, EFFECTS_TOGETHER_MAX, ...some])
+      .run(store.client, [completed], [start, ledgerStart, ...limits, ...some])
       .catch(throwRedisFault);
     for (const [index, found] of jobs.entries()) {
       const id = some[index] ?? "";
-      if (found !== null)
-        statuses.set(id, statusOf(parts, store, storedJob(id, found[0]), found[1], found[2]));
+      if (found !== null) statuses.set(id, statusOf(parts, store, storedJob(id, found[0]), found));
     }
     read += jobs.length;
   }
@@ -108,8 +122,7 @@ function statusOf(
   parts: readonly StatusPart[],
   store: QueueStore,
   job: StoredJob,
-  effects: readonly string[],
-  counts: EffectCounts,
+  [, effects, counts, runs]: ReadJob,
 ): JobStatus {
   const { id, state } = job;
   const reading = new Reading();
@@ -132,6 +145,7 @@ function statusOf(
     nextAttemptAt: job.dueAt === null ? null : reading.time("nextAttemptAt", job.dueAt, null),
     ...outcomeOf(reading, store, job),
     ...heldOf(job.ofFeatures.held),
+    ...stillRunsOf(runs),
     effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
     ...countsOf(effects, counts),
   };
@@ -154,6 +168,22 @@ function heldOf(read: unknown): Pick<JobStatus, "held"> {
     ...(until !== undefined && { until: isoTime(until) }),
   };
   return { held: { lane, behind, limit, ...rate } };
+}
+
+/** Each as four texts. */
+function stillRunsOf(texts: readonly string[]): Pick<JobStatus, "stillRuns"> {
+  if (texts.length === 0) return {};
+  const stillRuns: NonNullable<JobStatus["stillRuns"]> = [];
+  for (let at = 0; at < texts.length; at += 4) {
+    const [worker = "", since, seenAt, isSilent] = texts.slice(at, at + 4);
+    stillRuns.push({
+      worker,
+      toldAt: nearestTime(Number(since)),
+      workerSeenAt: nearestTime(Number(seenAt)),
+      isCertain: isSilent === "0",
+    });
+  }
+  return { stillRuns };
 }
 
 /** Only where some are left out. */

@@ -1,5 +1,5 @@
 --[[
-  Stores a worker's heartbeat, and forgets workers that sent none for long.
+  Stores a worker's heartbeat, and forgets workers that sent none for long, with what they noted of their runs.
 ]]
 local call = command({
   keys = {
@@ -15,11 +15,14 @@ local call = command({
     "heartbeat",
     -- Milliseconds after which a worker is forgotten, "" to forget none.
     "keepMs",
+    -- Of the queue's keys.
+    "prefix",
   },
   returns = [[OK]],
   whenFull = "stops at its first write",
 })
 local clock = require("../../platform/redis/now")
+local stillRuns = require("../status/still-runs")
 
 local now = clock.nowMs()
 local silent = call.keepMs == "" and {} or redis.call("ZRANGEBYSCORE", call.seen, "-inf", now - call.keepMs)
@@ -29,4 +32,5 @@ for _, name in ipairs(silent) do
 end
 redis.call("HSET", call.workers, call.worker, call.heartbeat)
 redis.call("ZADD", call.seen, now, call.worker)
+if call.keepMs ~= "" then stillRuns.forget(call.prefix) end
 return redis.status_reply("OK")

@@ -3,6 +3,7 @@ import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { ConsumedPartition } from "../feature.ts";
+import { FORGOTTEN_AFTER_MS, HEARTBEAT_MS } from "../job/worker-heartbeat.ts";
 
 /** What a worker reports of itself. Jobs are protected by their locks; from this, operators see whether the run of a doubt may still be under way. */
 export interface WorkerHeartbeat {
@@ -19,11 +20,6 @@ export interface WorkerHeartbeat {
   readonly stuckAfterMs: number;
 }
 
-const HEARTBEAT_MS = 5_000;
-/** Three heartbeats missed: the worker is gone, or cannot reach Redis. */
-export const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
-/** Until then an operator can see that the worker went silent. */
-const FORGOTTEN_AFTER_MS = 10 * 60_000;
 /** In heartbeats. */
 const FORGETS_EVERY = 12;
 
@@ -41,7 +37,7 @@ export function startHeartbeat(
     const forgottenAfter = beats % FORGETS_EVERY === 0 ? FORGOTTEN_AFTER_MS : "";
     beats += 1;
     try {
-      await script.run(client, keys, [workerName, JSON.stringify(read()), forgottenAfter]);
+      await script.run(client, keys, [workerName, JSON.stringify(read()), forgottenAfter, store.keys.start]);
     } catch {
       // The connection's owner reports errors; the next heartbeat comes soon.
     }

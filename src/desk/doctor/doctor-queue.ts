@@ -21,11 +21,15 @@ export async function diagnoseQueue(
   partitions: readonly QueueStore[],
   settings: Settings,
 ): Promise<Finding[]> {
-  const reading = await readQueue(partitions);
+  const [reading, losses] = await Promise.all([readQueue(partitions), Promise.all(partitions.map(readLoss))]);
   const { all: keys } = settings.HOLDFAST_ENCRYPTION_KEYS;
   return findings(
     workers(reading),
-    brokenWorkers(reading),
+    brokenWorkers(
+      reading,
+      losses.some((loss) => loss !== undefined),
+    ),
+    stillRunning(reading),
     pause(reading),
     limit(reading),
     await delayedJobs(partitions, reading),
@@ -92,9 +96,10 @@ function workers({ queue }: QueueReading): Finding {
   });
 }
 
-function brokenWorkers({ workers: known }: QueueReading): Finding[] {
+/** @param isLost whether Redis has lost data: then no worker claims anything, and to restart one does not help */
+function brokenWorkers({ workers: known }: QueueReading, isLost: boolean): Finding[] {
   return known
-    .filter(({ isStuck, isClockWrong }) => isStuck || isClockWrong)
+    .filter(({ isStuck, isClockWrong }) => (isStuck && !isLost) || isClockWrong)
     .map(({ name, isClockWrong }) =>
       isClockWrong
         ? finding(`worker ${name}`, "bad", "its clock is more than 2 s off Redis's", {
@@ -108,6 +113,27 @@ function brokenWorkers({ workers: known }: QueueReading): Finding[] {
           }),
     );
 }
+
+/** Runs that ignore their signal, on workers that count them as over. */
+function stillRunning({ queue, workers: known }: QueueReading): Finding | undefined {
+  if (queue.stillRunning === 0) return undefined;
+  const named = known.flatMap(({ name, stillRuns }) =>
+    stillRuns.map(({ jobId, toldAt }) => `${jobId} on ${name}, told to stop at ${toldAt}`),
+  );
+  const more = queue.stillRunning - Math.min(named.length, NAMED_RUNS);
+  const list = [...named.slice(0, NAMED_RUNS), ...(more > 0 ? [`${more} more`] : [])].join("; ");
+  return finding(
+    `told to stop in ${queue.name}`,
+    "warn",
+    `${counted(queue.stillRunning, "handler")} still running: ${list}`,
+    {
+      reason: "they ignore their signal, so what they do still happens, beside the worker's slots",
+      remedy: "wait until they return, or stop the worker; let the handler obey its signal",
+    },
+  );
+}
+
+const NAMED_RUNS = 3;
 
 function pause({ queue }: QueueReading): Finding | undefined {
   if (!queue.isPaused) return undefined;

@@ -3,6 +3,7 @@ import { keyFault } from "../../core/job/idempotency-key.ts";
 import { openValidator } from "../../core/submit/validate.ts";
 import { features } from "../../features/index.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
+import { openFailureReader } from "../jobs/failure-groups.ts";
 import { openQueueOperator } from "../queues/queues.ts";
 import {
   type BullmqJob,
@@ -70,7 +71,12 @@ async function carryPause(
 ): Promise<string | null> {
   const target = application.jobs.get(type)?.queue;
   if (target === undefined || !(await queue.isPaused())) return null;
-  const queues = openQueueOperator(path.stores, application, settings.HOLDFAST_PREFIX);
+  const queues = openQueueOperator(
+    path.stores,
+    application,
+    settings.HOLDFAST_PREFIX,
+    openFailureReader().count,
+  );
   if (dryRun || (await queues.show(target)).paused !== null) return target;
   await queues.pause(target, {
     reason: `BullMQ's queue ${start.slice(0, -1)} was paused when it was imported`,

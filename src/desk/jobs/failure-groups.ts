@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { withDeadline } from "../../platform/lib/deadline.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { begins, either, integer, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
@@ -28,61 +29,252 @@ export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
 
 export const failureGroupsSchema = z.object({
   groups: z.array(failureGroupSchema).meta({ description: "The most frequent first, cancelled jobs last." }),
-  scanned: z.int().meta({ description: "How many failed jobs were read, the latest first." }),
-  isComplete: z.boolean().meta({ description: "Whether those were all." }),
+  scanned: z.int().meta({ description: "How many of BullMQ's failed jobs were read, the latest first." }),
+  isComplete: z
+    .boolean()
+    .meta({ description: "Whether those were all. If not, each count is at least that." }),
 });
 export type FailureGroups = Readonly<z.output<typeof failureGroupsSchema>>;
 
-const script = loadScript(import.meta.url, "failures.lua", begins([integer], either(text, integer)));
+/** How many jobs of BullMQ's state failed are what to people. */
+export const failedCountShape = {
+  failed: z.int().meta({
+    description:
+      "Failed for good, while they are kept: neither cancelled nor in doubt, though BullMQ's state is the same.",
+  }),
+  cancelled: z.int().meta({ description: "Cancelled, while they are kept." }),
+  failedInDoubt: z.int().meta({ description: "Jobs that ended because an effect of theirs is in doubt." }),
+  isFailedExact: z.boolean().meta({
+    description: "If not, the last three are at least that: not all failed jobs are read yet.",
+  }),
+};
+export type FailedCount = Readonly<z.output<z.ZodObject<typeof failedCountShape>>>;
+
+/** Groups and counts failed jobs. All who show how many there are have their number from here. */
+export interface FailureReader {
+  /** @throws HoldfastError `STORE_UNAVAILABLE` */
+  groups(partitions: readonly QueueStore[]): Promise<FailureGroups>;
+  /** Counts those of a queue, without waiting for long. */
+  count(partitions: readonly QueueStore[]): Promise<FailedCount>;
+}
+
+const header = [integer, integer, text, text, text, text] as const;
+const script = loadScript(import.meta.url, "failures.lua", begins(header, either(text, integer)));
 const GROUP_VALUES = 8;
 /** Occupies Redis for a millisecond or two, and for 4 ms where all messages differ. */
 const SLICE = 200;
 const MESSAGE_MAX = 500;
-/** Takes about half a second. */
-const SCANNED_MAX = 50_000;
 /** Messages without any pattern would give a group each. */
 const GROUPS_MAX = 500;
+/** One call reads for so long at most; the next one goes on. */
 const TIME_MAX_MS = 700;
+/** Whoever only counts does not wait longer. */
+const COUNT_WITHIN_MS = 300;
+/** Counting takes one in so many milliseconds at most. */
+const READING_SHARE = 20;
+const RENEWED_AFTER_MS = 60_000;
 
-/**
- * Groups the failed jobs by type, code and message.
- *
- * @throws HoldfastError `STORE_UNAVAILABLE`
- */
-export async function readFailureGroups(queues: readonly QueueStore[]): Promise<FailureGroups> {
-  const groups = new Map<string, FailureGroup>();
-  let scanned = 0;
-  let isComplete = true;
-  const endAt = performance.now() + TIME_MAX_MS;
-  for (const store of queues) {
-    for (let offset = 0; ; offset += SLICE) {
-      if (scanned >= SCANNED_MAX || performance.now() > endAt) {
-        isComplete = false;
-        break;
-      }
-      const slice = await readSlice(store, offset);
-      scanned += slice.read;
-      for (const group of slice.groups) add(groups, group);
-      if (slice.read < SLICE) break;
+/** Opens a reader that remembers what it has read, and reads from then on what is new. */
+export function openFailureReader(): FailureReader {
+  const known = new Map<string, FailedJobs>();
+  const of = (store: QueueStore) => {
+    const jobs = known.get(store.queue) ?? new FailedJobs(store);
+    known.set(store.queue, jobs);
+    return jobs;
+  };
+  return {
+    async groups(partitions) {
+      const parts = await Promise.all(partitions.map((store) => of(store).read(true)));
+      const groups: Groups = new Map();
+      for (const part of parts) for (const group of part.groups) add(groups, group);
+      return {
+        groups: [...folded(groups).values()].sort(byUrgency),
+        scanned: parts.reduce((sum, { scanned }) => sum + scanned, 0),
+        isComplete: parts.every(({ isComplete }) => isComplete),
+      };
+    },
+    async count(partitions) {
+      const parts = await Promise.all(
+        partitions.map(async (store) => {
+          const jobs = of(store);
+          return await withDeadline(jobs.read(false), COUNT_WITHIN_MS, () => new Error("later")).catch(
+            () => jobs.latest,
+          );
+        }),
+      );
+      return countOf(parts);
+    },
+  };
+}
+
+type Groups = Map<string, FailureGroup>;
+
+/** What was read of a partition. */
+interface Read {
+  readonly groups: readonly FailureGroup[];
+  readonly scanned: number;
+  readonly isComplete: boolean;
+}
+const unread: Read = { groups: [], scanned: 0, isComplete: false };
+
+function countOf(parts: readonly Read[]): FailedCount {
+  const groups = parts.flatMap((part) => part.groups);
+  const sum = (isWanted: (code: string) => boolean) =>
+    groups.filter(({ code }) => isWanted(code)).reduce((total, { count }) => total + count, 0);
+  const [cancelled, failedInDoubt] = [sum((code) => code === CANCELLED), sum((code) => code === IN_DOUBT)];
+  const failed = sum((code) => code !== CANCELLED && code !== IN_DOUBT);
+  return { failed, cancelled, failedInDoubt, isFailedExact: parts.every(({ isComplete }) => isComplete) };
+}
+
+const CANCELLED = "CANCELLED";
+const IN_DOUBT = "EFFECT_IN_DOUBT";
+
+/** The failed jobs of a partition, as they were read so far. */
+class FailedJobs {
+  readonly #store: QueueStore;
+  #pass: Pass;
+  /** Reads everything anew; until it has, the former one counts. */
+  #next: Pass | undefined;
+  #reading: Promise<Read> | undefined;
+  latest = unread;
+
+  constructor(store: QueueStore) {
+    this.#store = store;
+    this.#pass = new Pass(store);
+  }
+
+  /**
+   * Reads what has failed since the last call, and more of what was there before.
+   *
+   * @param isFresh whether it must know of everything before the call; otherwise callers share a run
+   */
+  async read(isFresh: boolean): Promise<Read> {
+    const underWay = this.#reading;
+    if (underWay !== undefined && !isFresh) return await underWay;
+    const reading = Promise.resolve(underWay)
+      .catch(() => {})
+      .then(() => this.#step(isFresh));
+    this.#reading = reading;
+    try {
+      return await reading;
+    } finally {
+      if (this.#reading === reading) this.#reading = undefined;
     }
   }
-  return { groups: [...groups.values()].sort(byUrgency), scanned, isComplete };
+
+  async #step(isFresh: boolean): Promise<Read> {
+    const endAt = performance.now() + TIME_MAX_MS;
+    if (this.#next === undefined) await this.#pass.read(endAt);
+    if (this.#isOutdated(isFresh)) this.#next ??= new Pass(this.#store);
+    if (this.#next !== undefined) {
+      await this.#next.read(endAt);
+      if (this.#next.isComplete()) {
+        this.#pass = this.#next;
+        this.#next = undefined;
+      }
+    }
+    this.latest = this.#pass.result();
+    return this.latest;
+  }
+
+  /** Which of them were retried, deleted or trimmed, only the rest tells; and the hours of a day go on. */
+  #isOutdated(isFresh: boolean): boolean {
+    const ageMs = performance.now() - this.#pass.doneAt;
+    if (!this.#pass.isComplete()) return false;
+    if (this.#pass.hasLost()) return isFresh || ageMs > READING_SHARE * this.#pass.tookMs;
+    return ageMs > Math.max(RENEWED_AFTER_MS, READING_SHARE * this.#pass.tookMs);
+  }
+}
+
+type Direction = "newer" | "older";
+type Mark = readonly [id: string, score: string];
+const END: Mark = ["", ""];
+
+/** One pass over the failed jobs of a partition, the latest first, and then over those that fail later. */
+class Pass {
+  readonly #store: QueueStore;
+  #groups: Groups = new Map();
+  #scanned = 0;
+  #stored = 0;
+  #newest: Mark | undefined;
+  #oldest = END;
+  #isAtEnd = false;
+  /** How long reading took until it was complete. */
+  tookMs = 0;
+  doneAt = 0;
+
+  constructor(store: QueueStore) {
+    this.#store = store;
+  }
+
+  /** Whether all failed jobs were read. */
+  isComplete(): boolean {
+    return this.#isAtEnd;
+  }
+
+  /** Whether some of those that were read are not among the failed jobs any more. */
+  hasLost(): boolean {
+    return this.#isAtEnd && this.#scanned !== this.#stored;
+  }
+
+  result(): Read {
+    return { groups: [...this.#groups.values()], scanned: this.#scanned, isComplete: this.#isAtEnd };
+  }
+
+  async read(endAt: number): Promise<void> {
+    const begunAt = performance.now();
+    if (this.#newest !== undefined || this.#isAtEnd) await this.#walk("newer", endAt);
+    if (this.#isAtEnd) return;
+    this.#isAtEnd = await this.#walk("older", endAt);
+    this.tookMs += performance.now() - begunAt;
+    this.doneAt = performance.now();
+    // What has failed while it read.
+    if (this.#isAtEnd) await this.#walk("newer", endAt);
+  }
+
+  /** @returns whether it came to the end of the list */
+  async #walk(direction: Direction, endAt: number): Promise<boolean> {
+    for (;;) {
+      const mark = (direction === "newer" ? this.#newest : this.#oldest) ?? END;
+      const slice = await readSlice(this.#store, direction, mark);
+      this.#stored = slice.stored;
+      this.#scanned += slice.read;
+      for (const group of slice.groups) add(this.#groups, group);
+      this.#groups = folded(this.#groups);
+      if (slice.read > 0) this.#moveMarks(direction, slice.first, slice.last);
+      if (slice.read < SLICE) return true;
+      if (performance.now() > endAt) return false;
+    }
+  }
+
+  #moveMarks(direction: Direction, first: Mark, last: Mark): void {
+    if (direction === "newer") {
+      this.#newest = last;
+      return;
+    }
+    this.#newest ??= first;
+    this.#oldest = last;
+  }
+}
+
+async function readSlice(store: QueueStore, direction: Direction, [id, score]: Mark) {
+  const { client, keys } = store;
+  const args = [keys.start, direction, id, score, SLICE, codesForLua];
+  const [read, stored, firstId, firstScore, lastId, lastScore, ...values] = await script.run(
+    client,
+    [keys.failed],
+    args,
+  );
+  const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) =>
+    groupIn(store, values.slice(index * GROUP_VALUES, (index + 1) * GROUP_VALUES)),
+  );
+  const marks = { first: [firstId, firstScore] as const, last: [lastId, lastScore] as const };
+  return { read, stored, ...marks, groups };
 }
 
 /** The most frequent first; cancelled jobs last, since somebody wanted that. */
 function byUrgency(a: FailureGroup, b: FailureGroup): number {
   return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
-}
-
-/** Groups a slice of the failed jobs, the latest first. Returns also how many were read. */
-async function readSlice(store: QueueStore, offset: number) {
-  const { client, keys } = store;
-  const args = [keys.start, offset, SLICE, codesForLua];
-  const [read, ...values] = await script.run(client, [keys.failed], args);
-  const groups = Array.from({ length: values.length / GROUP_VALUES }, (_, index) =>
-    groupIn(store, values.slice(index * GROUP_VALUES, (index + 1) * GROUP_VALUES)),
-  );
-  return { read, groups };
 }
 
 /** Of one type and code, whose messages have one pattern; the hours are of the last day, the latest first. */
@@ -103,9 +295,7 @@ function groupIn(store: QueueStore, values: readonly (string | number)[]): Failu
   };
 }
 
-function add(groups: Map<string, FailureGroup>, found: FailureGroup): void {
-  const isOneTooMany = groups.size >= GROUPS_MAX && !groups.has(nameOf(found));
-  const group = isOneTooMany ? { ...found, messagePattern: null } : found;
+function add(groups: Groups, group: FailureGroup): void {
   const name = nameOf(group);
   const known = groups.get(name);
   if (known === undefined) {
@@ -116,6 +306,16 @@ function add(groups: Map<string, FailureGroup>, found: FailureGroup): void {
   const [firstAt = later.firstAt] = [earlier.firstAt, later.firstAt].sort();
   const lastDay = known.lastDay.map((failed, hour) => failed + (group.lastDay[hour] ?? 0));
   groups.set(name, { ...later, count: known.count + group.count, firstAt, lastDay });
+}
+
+/** Where there are too many patterns, those that failed last keep theirs, and the others of each type and code are one group. */
+function folded(groups: Groups): Groups {
+  if (groups.size <= GROUPS_MAX + SLICE) return groups;
+  const latestFirst = [...groups.values()].sort((one, other) => other.lastAt.localeCompare(one.lastAt));
+  const kept: Groups = new Map();
+  for (const [at, group] of latestFirst.entries())
+    add(kept, at < GROUPS_MAX ? group : { ...group, messagePattern: null });
+  return kept;
 }
 
 function nameOf({ type, code, messagePattern }: FailureGroup): string {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import { jobStates } from "../../core/job/job-state.ts";
+import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import {
   type FilteredJob,
   type FilterMember,
@@ -44,6 +44,11 @@ const part = (description: string, example: string) =>
     .optional()
     .meta({ description, examples: [example] });
 
+/** Whether people mean this state: BullMQ has jobs that wait by priority, or by fairness, in a state of their own. */
+export function isInState(state: JobState, wanted: JobState): boolean {
+  return state === wanted || (wanted === "waiting" && state === "prioritized");
+}
+
 /** Every member but instants. Where Redis can decide it, find-jobs.lua does so first. */
 const kinds = {
   queue: member(
@@ -62,11 +67,18 @@ const kinds = {
     z
       .enum(jobStates)
       .optional()
-      .meta({ examples: ["failed"] }),
+      .meta({
+        description: "`waiting` finds all that wait for a worker: those in state `prioritized`, too.",
+        examples: ["failed"],
+      }),
     // A job can change its state after its list is read.
-    (job, state) => job.state === state,
+    (job, state) => isInState(job.state, state),
     (state) => `that are ${state}`,
-    option("--state <state>", `one of ${jobStates.join(", ")}`, `one of ${jobStates.join(", ")}`),
+    option(
+      "--state <state>",
+      `one of ${jobStates.join(", ")}; waiting finds those in state prioritized, too`,
+      `one of ${jobStates.join(", ")}`,
+    ),
   ),
   code: member(
     z

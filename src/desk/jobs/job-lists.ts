@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { findDedupKeyHolder } from "../../core/bullmq/add/dedup-key-holder.ts";
 import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
-import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
@@ -9,11 +9,13 @@ import type { Redaction } from "../../core/job/redaction.ts";
 import { readKeys } from "../../core/status/read-keys.ts";
 import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
+import { failedCountShape } from "./failure-groups.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
 import {
   containsText,
   indexIn,
+  isInState,
   type JobFilter,
   type JobOrder,
   matchesFilter,
@@ -41,6 +43,8 @@ export interface JobLists {
   among(ids: readonly string[], filter: JobFilter, states: readonly JobState[]): Promise<string[]>;
   /** The queues and partitions whose jobs can match. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
   queuesOf(filter: JobFilter): string[];
+  /** The queues whose failed jobs alone are meant; undefined for any other filter. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
+  failedOf(filter: JobFilter): QueueStore[] | undefined;
   /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
   count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
 }
@@ -48,6 +52,10 @@ export interface JobLists {
 export const jobTotalSchema = z.object({
   count: z.int(),
   isExact: z.boolean().meta({ description: "If not, there are at least `count`." }),
+  kinds: z.object(failedCountShape).optional().meta({
+    description:
+      "Only of lists of all `failed` jobs, or those of a queue: what they are, as the overview counts them.",
+  }),
 });
 /** One call does not read more than so many jobs. */
 export type JobTotal = Readonly<z.output<typeof jobTotalSchema>>;
@@ -130,6 +138,11 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     queuesOf(filter) {
       requireQueue(application, filter);
       return partitionsOf(stores, application, filter);
+    },
+    failedOf(filter) {
+      if (filter.state !== "failed" || !isByStateAlone(filter)) return undefined;
+      requireQueue(application, filter);
+      return partitionsOf(stores, application, filter).map(stores.of);
     },
     count,
   };
@@ -248,7 +261,7 @@ function isPossible(state: JobState, filter: JobFilter): boolean {
   const { code, errorText, messagePattern } = filter;
   const isAboutError = [code, errorText, messagePattern].some((member) => member !== undefined);
   return (
-    (filter.state ?? state) === state &&
+    isInState(state, filter.state ?? state) &&
     (!isAboutEnd || endedStates.has(state)) &&
     // A completed job has no error, though BullMQ keeps that of an earlier attempt.
     (!isAboutError || state !== "completed")

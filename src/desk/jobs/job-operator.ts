@@ -13,6 +13,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Cleaned, type CleanQuery, cleanJobs, endedStates } from "../acts/clean-jobs.ts";
 import { type Act, LIBRARY, storedReason } from "../audit/audit-log.ts";
 import { deleteJob } from "./delete-job.ts";
+import type { FailureReader } from "./failure-groups.ts";
 import { type JobDetail, readDetail } from "./job-detail.ts";
 import type { JobFilter, JobOrder } from "./job-filter.ts";
 import { type JobLists, type JobTotal, jobTotalSchema } from "./job-lists.ts";
@@ -107,6 +108,7 @@ export function openJobOperator(
   { jobs }: Pick<Application, "jobs">,
   lists: JobLists,
   submit: Submitter["submit"],
+  countFailed: FailureReader["count"],
   traceUrl?: string,
 ): JobOperator {
   const readStatus = openStatusReader(stores);
@@ -121,7 +123,7 @@ export function openJobOperator(
     return new HoldfastError("CHANGED_MEANWHILE", message);
   }
   return {
-    list: (query) => inTime(listJobs(lists, query)),
+    list: (query) => inTime(listJobs(lists, countFailed, query)),
     status: (id) => inTime(readStatus(id)),
     detail: (id) => readDetail(stores, jobs, readStatus, id, traceUrl),
     countEnded: (filter) => inTime(lists.count(filter, endedStates)),
@@ -151,12 +153,16 @@ export function openJobOperator(
 
 async function listJobs(
   lists: JobLists,
+  countFailed: FailureReader["count"],
   { limit, cursor, order, total: isCounted, ...filter }: JobQuery,
 ): Promise<JobPage> {
-  const [{ found, nextCursor, scanned, mayMiss }, total] = await Promise.all([
+  const failed = isCounted ? lists.failedOf(filter) : undefined;
+  const [{ found, nextCursor, scanned, mayMiss }, counted, kinds] = await Promise.all([
     lists.read(filter, { limit, cursor, order }),
     isCounted ? lists.count(filter) : undefined,
+    failed && countFailed(failed),
   ]);
+  const total = counted && { ...counted, ...(kinds && { kinds }) };
   return { jobs: found, nextCursor, scanned, ...(mayMiss && { mayMiss }), ...(total && { total }) };
 }
 

@@ -1,6 +1,7 @@
 --[[
-  What stays the same in the messages of one kind of failure: without numbers, ids, hex, UUIDs, times, addresses and quoted parts. Works on
-  bytes, and does the same as message-pattern.ts; a test compares both.
+  What stays the same in the messages of one kind of failure: without numbers, ids, hex, UUIDs, times, addresses and quoted parts; but with
+  codes of errors, statuses, quoted names of code, and the prefixes of ids. Works on bytes, and does the same as message-pattern.ts; a test
+  compares both.
 ]]
 local facts = require("../../core/bullmq/job-facts")
 
@@ -8,19 +9,53 @@ local MESSAGE_MAX, PATTERN_MAX = 900, 200
 local WORD, HEX = "[0-9A-Za-z_]", "[0-9A-Fa-f]"
 local WORD_START, WORD_END = "%f" .. WORD, "%f[^0-9A-Za-z_]"
 local HEX4 = string.rep(HEX, 4)
+local CODE = "[A-Z][A-Z]?[A-Z]?[A-Z]?[A-Z]?"
+local CODE_NUMBER = "[0-9][0-9][0-9][0-9]?[0-9]?"
+local STATUS = "[ :=]+[1-5][0-9][0-9]" .. WORD_END
+
+-- What tells two bugs apart stays: its digits and quotes are hidden from the steps after it, as bytes that UTF-8 never has.
+local function hideDigit(digit)
+  return string.char(string.byte(digit) + 197)
+end
+
+local function hideDigits(text)
+  return (string.gsub(text, "[0-9]", hideDigit))
+end
+
+local function showDigit(hidden)
+  return string.char(string.byte(hidden) - 197)
+end
+
+local function keepName(_, name)
+  if string.find(name, "_", 1, true) or string.find(name, "[a-z][A-Z]") then return "\255" .. name .. "\255" end
+end
+
 -- Each with a text without which it finds nothing: to look for that is quick.
 local STEPS = {
   -- An apostrophe is no quote.
   { "([A-Za-z])'([A-Za-z])", "%1^%2", "'" },
+  -- The name of a constraint, a column or a property is code, not data.
+  { "([rs]e[at][dt]ing )'([A-Za-z_$]+)'", "%1\255%2\255", "ing '" },
+  { "([\"'`])([A-Za-z_$]+)%1", keepName },
   { "([\"'`]).-%1", "'#'" },
   { "%f[A-Za-z][A-Za-z]+://[^ \"'`<>%),%]]+", "#", "://" },
   { "%f[A-Za-z0-9._%%+%-][A-Za-z0-9._%%+%-]+@[A-Za-z0-9.%-]+", "#", "@" },
   { WORD_START .. HEX4 .. HEX4 .. "%-" .. HEX4 .. "%-" .. HEX4 .. "%-" .. HEX4 .. "%-" .. HEX4 .. HEX4 .. HEX4, "#", "-" },
+  -- Codes of errors, such as ORA-00001: and (P2002), and statuses.
+  { "^" .. CODE .. "%-?" .. CODE_NUMBER .. ":", hideDigits, ":" },
+  { "^" .. CODE .. CODE_NUMBER .. " ", hideDigits },
+  { "[(%[]" .. CODE .. "%-?" .. CODE_NUMBER .. "[)%]]", hideDigits },
+  { "[Ss]tatus" .. STATUS, hideDigits, "tatus" },
+  { "[Cc]ode" .. STATUS, hideDigits, "ode" },
+  { "HTTP" .. STATUS, hideDigits, "HTTP" },
   { WORD_START .. HEX4 .. HEX4 .. HEX .. "*" .. WORD_END, "#" },
+  -- A prefix says what an id is of.
+  { WORD_START .. "([A-Za-z]+_)[0-9A-Za-z]*[0-9]" .. WORD .. "*", "%1#", "_" },
   { WORD_START .. WORD .. "*[0-9]" .. WORD .. "*", "#" },
   -- What is left of a time, an address, a decimal number or a list of numbers.
   { "#[.,:/+%-]+ ?%f[#]", "", "#" },
-  { "%^", "'", "^" },
+  { "[\245-\254]", showDigit },
+  { "[%^\255]", "'" },
 }
 
 -- Leaves no part of a character at the end.

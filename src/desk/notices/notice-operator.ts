@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
-import { NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
+import { INTERNAL_QUEUE, NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -12,6 +12,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { noticeKinds } from "../../roles/notices/feature.ts";
 import { type Notice, noticeStages } from "../../roles/notices/notice.ts";
 import { howTold } from "../../roles/notices/receivers.ts";
+import { type Act, appendToAuditLog, LIBRARY, storedReason } from "../audit/audit-log.ts";
 import { type JobLists, openJobLists } from "../jobs/job-lists.ts";
 import { readEnvelopeJson, submitted } from "../jobs/job-record.ts";
 import type { Episode } from "./episodes.ts";
@@ -77,7 +78,7 @@ export interface NoticeOperator {
    * @returns the ids of their jobs
    * @throws HoldfastError `RECEIVER_NOT_FOUND`
    */
-  test(receiver?: string): Promise<readonly { readonly id: string; readonly receiver: string }[]>;
+  test(receiver?: string, act?: Act): Promise<readonly { readonly id: string; readonly receiver: string }[]>;
 }
 
 interface NoticeOperatorParts {
@@ -93,7 +94,7 @@ export function openNoticeOperator(parts: NoticeOperatorParts): NoticeOperator {
   const readStatus = openStatusReader(stores);
   return {
     read: (limit) => inTime(read(parts, { lists, readStatus }, limit)),
-    test: (receiver) => inTime(test(parts, receiver)),
+    test: (receiver, act = { by: LIBRARY }) => inTime(test(parts, receiver, act)),
   };
 }
 
@@ -163,7 +164,11 @@ async function sentOf(
   };
 }
 
-async function test({ stores, application, submit }: NoticeOperatorParts, only: string | undefined) {
+async function test(
+  { stores, application, submit }: NoticeOperatorParts,
+  only: string | undefined,
+  { by }: Act,
+) {
   const receivers = receiversOf(application);
   const chosen = receivers.filter(({ name }) => only === undefined || name === only);
   if (chosen.length === 0) throw notFound(only, receivers);
@@ -182,6 +187,9 @@ async function test({ stores, application, submit }: NoticeOperatorParts, only: 
     link: application.notices?.consoleUrl ?? null,
     sentBy: null,
   };
+  const internal = stores.of(INTERNAL_QUEUE);
+  const names = chosen.map(({ name }) => name).join(", ");
+  await appendToAuditLog(internal, { as: "notices-tested", evidence: storedReason(internal, names), by });
   const submitting = chosen.map(async ({ name: receiver }) => {
     const idempotencyKey = `${notice.id}:${receiver}`;
     const { id } = await submit({ type: noticeJob.type, payload: { receiver, notice }, idempotencyKey });

@@ -43,6 +43,6 @@ export const noticeOperations = {
       .describe("A job for each receiver."),
     errors: ["INVALID_REQUEST", "RECEIVER_NOT_FOUND", "STORE_UNAVAILABLE", "STORE_FULL"],
     returns: "sent",
-    run: async ({ notices }, { input: { receiver } }) => ({ sent: await notices.test(receiver) }),
+    run: async ({ notices }, { input: { receiver }, by }) => ({ sent: await notices.test(receiver, { by }) }),
   }),
 };

@@ -13,16 +13,20 @@ local call = command({
     "windowMs",
     -- How many finished jobs to time.
     "timesMax",
-    -- How many active jobs to name.
+    -- How many active jobs to name, and how many runs that were told to stop.
     "activeMax",
+    -- Milliseconds without a heartbeat after which a worker is gone.
+    "goneMs",
   },
   returns = [[
     JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
+      stillRunning { count, runs { id, type, worker, at, … } }
       times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
   ]],
   whenFull = "stops at its first write",
 })
 local names = require("../../core/bullmq/names")
+local stillRuns = require("../../core/status/still-runs")
 local clock = require("../../platform/redis/now")
 
 local prefix, now = call.prefix, clock.nowMs()
@@ -72,8 +76,23 @@ local function workers()
   return found
 end
 
+-- Almost always none. Of very many, some are looked at: the count is then too low.
+local function stillRunning()
+  local found, count, key = {}, 0, prefix .. stillRuns.HASH
+  if redis.call("EXISTS", key) == 0 then return { count = 0, runs = found } end
+  local stored = redis.call("HSCAN", key, 0, "COUNT", call.activeMax)[2]
+  for at = 1, #stored, 2 do
+    for _, note in ipairs(stillRuns.livingOf(prefix, stored[at + 1], now, tonumber(call.goneMs))) do
+      count = count + 1
+      if #found < 4 * call.activeMax then append(found, stored[at], note.type, note.worker, string.format("%.0f", note.at)) end
+    end
+  end
+  return { count = count, runs = found }
+end
+
 return cjson.encode({
   now = now,
+  stillRunning = stillRunning(),
   submitted = tonumber(redis.call("GET", prefix .. "id") or 0),
   isPaused = redis.call("HEXISTS", prefix .. "meta", "paused") == 1,
   completedPerSecond = perSecond("completed"),

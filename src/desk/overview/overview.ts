@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { OverviewPart } from "../../core/status/overview-part.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
+import { failedCountShape } from "../jobs/failure-groups.ts";
 import { estimatedSchema } from "./history.ts";
 
 const instant = z.iso.datetime();
@@ -35,11 +36,12 @@ const queueOverviewSchema = z.object({
   delayed: z.int(),
   active: z.int(),
   completed: z.int().meta({ description: "While they are kept." }),
-  failed: z.int().meta({ description: "While they are kept." }),
-  cancelled: z.int().meta({
-    description: "How many of the failed jobs were cancelled; counted every ten seconds at most.",
-  }),
+  ...failedCountShape,
   inDoubt: z.int().meta({ description: "Side effects in doubt: nobody can know whether they happened." }),
+  stillRunning: z.int().meta({
+    description:
+      "Runs that were told to stop and have not returned, such as those of cancelled jobs: at least so many.",
+  }),
   oldestWaitingSince: instant.nullable(),
   oldestDoubtSince: instant.nullable(),
   completedPerSecond: z.number(),
@@ -49,10 +51,10 @@ const queueOverviewSchema = z.object({
   workers: z.int().meta({ description: "With a recent heartbeat. Without one, no job of it starts." }),
   limits: limitsSchema.meta({ description: "In force; null where there is none." }),
   limitedBy: z.string().nullable().meta({ description: "Who limits it by hand; null if nobody does." }),
-  clearsInMs: z
-    .number()
-    .nullable()
-    .meta({ description: "When the last of those that wait could start at its rate; null without a rate." }),
+  clearsInMs: z.number().nullable().meta({
+    description:
+      "When the last of those that wait could start at its rate; null without a rate, and while it is paused.",
+  }),
 });
 export type QueueOverview = Readonly<z.output<typeof queueOverviewSchema>>;
 
@@ -104,6 +106,9 @@ const workerOverviewSchema = z.object({
     description: "Its clock is more than 2 s off Redis's: it claims no jobs until its clock is right.",
   }),
   holds: z.array(z.object({ jobId: z.string(), type: z.string(), since: instant })),
+  stillRuns: z.array(z.object({ jobId: z.string(), type: z.string(), toldAt: instant })).meta({
+    description: "At most 20 of its runs that were told to stop at `toldAt`, and have not returned.",
+  }),
 });
 export type WorkerOverview = Readonly<z.output<typeof workerOverviewSchema>>;
 

@@ -2,10 +2,11 @@ import { readControl } from "../../core/bullmq/queue-control.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { Rate } from "../../core/job/application.ts";
-import { SILENT_AFTER_MS, type WorkerHeartbeat } from "../../core/watch/heartbeat.ts";
+import { SILENT_AFTER_MS } from "../../core/job/worker-heartbeat.ts";
+import type { WorkerHeartbeat } from "../../core/watch/heartbeat.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS } from "../../platform/redis/fitness/clock.ts";
-import type { CountCancelled } from "../acts/count-cancelled.ts";
+import type { FailedCount, FailureReader } from "../jobs/failure-groups.ts";
 import { shownLimits, shownPause } from "../queues/queues.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Activity, readActivity } from "./read-activity.ts";
@@ -18,13 +19,14 @@ const HELD_MAX = 20;
 /** Reads what happens in a queue: in all its partitions, each of which occupies Redis for about a millisecond. */
 export async function readQueue(
   partitions: readonly QueueStore[],
-  countCancelled: CountCancelled = async () => 0,
+  countFailed: FailureReader["count"] = async () => uncounted,
 ) {
   const [first, ...others] = partitions;
   if (first === undefined) throw new TypeError("expected a partition");
-  const [{ pause, limits, override }, parts] = await Promise.all([
+  const [{ pause, limits, override }, failed, parts] = await Promise.all([
     readControl([first, ...others]),
-    Promise.all(partitions.map((store) => readPartition(store, countCancelled))),
+    countFailed(partitions),
+    Promise.all(partitions.map(readPartition)),
   ]);
   const activities = parts.map(({ activity }) => activity);
   const sum = (of: "submitted" | "completedPerSecond" | "failedPerSecond") =>
@@ -38,8 +40,9 @@ export async function readQueue(
     name: queueOfPartition(first.queue),
     ...jobs,
     waitingChildren,
-    cancelled: parts.reduce((total, { cancelled }) => total + cancelled, 0),
+    ...failed,
     inDoubt: backlog.doubts,
+    stillRunning: activities.reduce((total, { stillRunning }) => total + stillRunning.count, 0),
     oldestWaitingSince: sinceOf(backlog.oldestWaitingMs, now),
     oldestDoubtSince: sinceOf(backlog.oldestDoubtMs, now),
     completedPerSecond: sum("completedPerSecond"),
@@ -49,7 +52,7 @@ export async function readQueue(
     workers: backlog.workers,
     limits: shownLimits(limits),
     limitedBy: override?.by ?? null,
-    clearsInMs: clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
+    clearsInMs: isPaused ? null : clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
   };
   return {
     now,
@@ -69,13 +72,14 @@ interface PartReading {
   readonly name: string;
   readonly backlog: Backlog;
   readonly activity: Activity;
-  readonly cancelled: number;
 }
 
-async function readPartition(store: QueueStore, countCancelled: CountCancelled): Promise<PartReading> {
+/** For those who do not show it. */
+const uncounted: FailedCount = { failed: 0, cancelled: 0, failedInDoubt: 0, isFailedExact: false };
+
+async function readPartition(store: QueueStore): Promise<PartReading> {
   const [backlog, activity] = await Promise.all([readBacklog(store), readActivity(store)]);
-  const cancelled = await countCancelled(store, backlog.jobs.failed);
-  return { name: queueOfPartition(store.queue), backlog, activity, cancelled };
+  return { name: queueOfPartition(store.queue), backlog, activity };
 }
 
 /** A worker reports itself in each partition, with what it runs in all of them. */
@@ -97,6 +101,7 @@ function sameWorker(a: WorkerOverview, b: WorkerOverview): WorkerOverview {
     isGone: a.isGone && b.isGone,
     isStuck: a.isStuck || b.isStuck,
     holds: [...a.holds, ...b.holds].slice(0, HELD_MAX),
+    stillRuns: [...a.stillRuns, ...b.stillRuns].slice(0, HELD_MAX),
   };
 }
 
@@ -112,7 +117,8 @@ function goneWorkers(queue: string, { active, workers }: Activity): WorkerOvervi
     const holds = holdsOf(name, active);
     const at = holds.map(({ since }) => since).sort()[0] ?? nearestTime(0);
     const nothing = { concurrency: 0, running: 0, lastClaimedAt: null, isStuck: false, isClockWrong: false };
-    return { name, queue, startedAt: at, seenAt: at, ...nothing, isSilent: true, isGone: true, holds };
+    const gone = { isSilent: true, isGone: true, holds, stillRuns: [] };
+    return { name, queue, startedAt: at, seenAt: at, ...nothing, ...gone };
   });
 }
 
@@ -121,6 +127,13 @@ function holdsOf(worker: string, active: Activity["active"]): WorkerOverview["ho
     .filter((job) => job.worker === worker)
     .slice(0, HELD_MAX)
     .map(({ jobId, type, since }) => ({ jobId, type, since: nearestTime(since) }));
+}
+
+function stillRunsOf(worker: string, { stillRunning }: Activity): WorkerOverview["stillRuns"] {
+  return stillRunning.runs
+    .filter((run) => run.worker === worker)
+    .slice(0, HELD_MAX)
+    .map(({ jobId, type, at }) => ({ jobId, type, toldAt: nearestTime(at) }));
 }
 
 function seenWorkers(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
@@ -144,6 +157,7 @@ function seenWorkers(queue: string, activity: Activity, backlog: Backlog): Worke
       isClockWrong: !isSilent && Math.abs(beat.clockOffsetMs) > CLOCK_TOLERANCE_MS,
       isGone: false,
       holds: holdsOf(name, activity.active),
+      stillRuns: stillRunsOf(name, activity),
     };
   });
 }

@@ -1,4 +1,5 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { FORGOTTEN_AFTER_MS } from "../../core/job/worker-heartbeat.ts";
 import { json } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
@@ -18,6 +19,7 @@ interface Reply {
   readonly isPaused: boolean;
   readonly completedPerSecond: number;
   readonly failedPerSecond: number;
+  readonly stillRunning: { readonly count: number; readonly runs: FlatList };
   readonly times: string;
   readonly active: FlatList;
   readonly workers: FlatList;
@@ -28,11 +30,20 @@ type FlatList = string[] | Record<string, never>;
 
 /** Reads a queue's activity. Occupies Redis for about a millisecond. */
 export async function readActivity({ client, keys }: QueueStore) {
-  const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS];
+  const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS, FORGOTTEN_AFTER_MS];
   const reply = await script.run(client, [keys.own("workers"), keys.workersSeen], args);
   const found = JSON.parse(reply) as Reply;
   return {
     ...found,
+    stillRunning: {
+      count: found.stillRunning.count,
+      runs: chunks(found.stillRunning.runs, 4).map(([jobId = "", type = "", worker = "", at = "0"]) => ({
+        jobId,
+        type,
+        worker,
+        at,
+      })),
+    },
     times: timesIn(found.times),
     active: chunks(found.active, 4).map(([jobId = "", type = "", worker = "", since = "0"]) => ({
       jobId,

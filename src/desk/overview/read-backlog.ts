@@ -1,6 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
-import { SILENT_AFTER_MS } from "../../core/watch/heartbeat.ts";
+import { SILENT_AFTER_MS } from "../../core/job/worker-heartbeat.ts";
 import { integer, listOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 

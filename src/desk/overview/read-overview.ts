@@ -6,7 +6,7 @@ import { isoTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { readActBacklog, UNREADABLE_ACTS } from "../acts/act-backlog.ts";
-import { openCancelledCounter } from "../acts/count-cancelled.ts";
+import { type FailureReader, openFailureReader } from "../jobs/failure-groups.ts";
 import { openOutboxSight } from "../outbox/read-outbox.ts";
 import { findReadableQueues } from "./open-queues.ts";
 import type { Overview, RedisOverview, SamplePoint, WorkerOverview } from "./overview.ts";
@@ -20,6 +20,8 @@ export interface OverviewOptions {
   readonly application: Application;
   readonly settings: Settings;
   readonly clock: Pick<Clock, "offsetMs">;
+  /** @default one of its own */
+  readonly failures?: FailureReader;
 }
 
 export type OverviewReader = ReturnType<typeof openOverviewReader>;
@@ -30,11 +32,10 @@ const SHORTEST_STEP_S = 0.5;
 
 /** Reads overviews. Each one adds a point to the history. */
 export function openOverviewReader(options: OverviewOptions) {
-  const { stores, application, settings, clock } = options;
+  const { stores, application, settings, clock, failures = openFailureReader() } = options;
   const { queues } = application;
   const readRedis = openRedisReader(stores.client, settings);
   const readProblems = openProblemReader(application, stores, settings);
-  const countCancelled = openCancelledCounter();
   const readTypes = openTypeReader(application.jobs);
   const hasOutbox = openOutboxSight(settings.DATABASE_URL);
   const history = createHistory();
@@ -43,7 +44,7 @@ export function openOverviewReader(options: OverviewOptions) {
     async read(): Promise<Overview> {
       const readable = await inTime(findReadableQueues(stores, [...queues, INTERNAL_QUEUE]));
       const shown = queues.filter((queue) => readable.includes(queue));
-      const reads = shown.map((queue) => readQueue(stores.partitionsOf([queue]), countCancelled));
+      const reads = shown.map((queue) => readQueue(stores.partitionsOf([queue]), failures.count));
       const [problems, redis, acts, ...readings] = await inTime(
         Promise.all([
           readProblems(),

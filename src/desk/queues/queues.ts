@@ -14,6 +14,7 @@ import { parseInput } from "../../platform/lib/parse-json.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts";
+import { type FailureReader, failedCountShape } from "../jobs/failure-groups.ts";
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
 import { type Division, divideQueue } from "./divide-queue.ts";
@@ -38,7 +39,7 @@ export const queueSchema = z.object({
   }),
   active: z.int(),
   delayed: z.int(),
-  failed: z.int(),
+  ...failedCountShape,
   workers: z.int(),
 });
 export type QueueView = Readonly<z.output<typeof queueSchema>>;
@@ -96,9 +97,10 @@ export function openQueueOperator(
   stores: QueueStores,
   { jobs, queues }: Pick<Application, "jobs" | "queues">,
   prefix: string,
+  countFailed: FailureReader["count"],
 ): QueueOperator {
   const partitionsOf = (name: string) => partitionsIn(stores, queues, name);
-  const show = async (name: string) => showQueue(name, partitionsOf(name), stores);
+  const show = async (name: string) => showQueue(name, partitionsOf(name), stores, countFailed);
 
   // Each call as a whole must be done in time.
   return {
@@ -169,10 +171,16 @@ function partitionsIn(stores: QueueStores, queues: readonly string[], name: stri
   throw queueNotFound(name, queues);
 }
 
-async function showQueue(name: string, partitions: Partitions, { layouts }: QueueStores): Promise<QueueView> {
-  const [{ pause, override, limits, declared }, { jobs, workers }] = await Promise.all([
+async function showQueue(
+  name: string,
+  partitions: Partitions,
+  { layouts }: QueueStores,
+  countFailed: FailureReader["count"],
+): Promise<QueueView> {
+  const [{ pause, override, limits, declared }, { jobs, workers }, failed] = await Promise.all([
     readControl(partitions),
     readWholeBacklog(partitions),
+    countFailed(partitions),
   ]);
   return {
     name,
@@ -187,7 +195,7 @@ async function showQueue(name: string, partitions: Partitions, { layouts }: Queu
     waiting: jobs.waiting + jobs.prioritized,
     active: jobs.active,
     delayed: jobs.delayed,
-    failed: jobs.failed,
+    ...failed,
     workers,
   };
 }

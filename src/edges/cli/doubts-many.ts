@@ -3,12 +3,16 @@ import { counted } from "../../desk/counted.ts";
 import type { Doubt } from "../../desk/doubts/doubts.ts";
 import type { DoubtId, ManyDoubts } from "../../desk/doubts/doubts-many.ts";
 import {
+  doubtUntil,
   evidenceOfRest,
   type ImportPlan,
   planImport,
   readExport,
+  wallTime,
 } from "../../desk/doubts/provider-export.ts";
 import type { Operator } from "../../desk/operator.ts";
+import { durationText } from "../../platform/lib/duration-text.ts";
+import { isoTime } from "../../platform/lib/iso-time.ts";
 import { username } from "../username.ts";
 import { withOperatorIfAny } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
@@ -31,6 +35,7 @@ export interface ManyOptions extends DoubtFilterOptions, ConsentOptions {
 interface ImportOptions extends ManyOptions {
   readonly column?: string;
   readonly rest?: string;
+  readonly zone?: string;
 }
 
 type As = ManyDoubts["as"];
@@ -70,20 +75,63 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
   });
 }
 
-/** Shows which doubts an export names, asks, and resolves those as done, and the rest as not done if that is asked for. */
-export async function importExport(file: string, options: ImportOptions): Promise<void> {
-  const { evidence, column, rest } = options;
+/** A day, or a clock's time without a zone, as the zone's; whatever else it is, as it was. @throws HoldfastError `USAGE` */
+function inZone({ until, zone }: ImportOptions): string | undefined {
+  if (zone === undefined || until === undefined) return until;
+  if (wallTime("2026-01-01", zone) === undefined)
+    throw usage(`--zone: expected the name of a time zone, such as Europe/Berlin or UTC, got "${zone}"`);
+  const at = wallTime(until, zone);
+  return at === undefined ? until : isoTime(at);
+}
+
+/** @throws HoldfastError `USAGE` */
+function importOptions(given: ImportOptions): ImportOptions {
+  const until = inZone(given);
+  const options = until === undefined ? given : { ...given, until };
+  const { evidence, rest } = options;
   requireConsent(options);
   requireText("--evidence", evidence);
   if (rest !== undefined && rest !== "not-done") throw usage(`--rest: expected not-done, got "${rest}"`);
   if (rest !== undefined && doubtFilterOf(options).until === undefined)
     throw usage("--rest: needs --until, the instant until which the export is complete");
-  const values = await readValues(file, column);
+  return options;
+}
+
+/**
+ * Whether the export can be complete until then, as far as its own instants say; otherwise asks.
+ *
+ * @throws HoldfastError `USAGE` where they need a zone, and where nobody can be asked
+ */
+async function isUntilRight(
+  { yes, confirm, dryRun, zone }: ImportOptions,
+  instants: readonly string[],
+  times: { readonly completeUntil: number; readonly now: number },
+): Promise<boolean> {
+  const doubt = doubtUntil(instants, zone, times);
+  if (doubt === undefined) return true;
+  if (doubt.kind === "no-zone")
+    throw usage(
+      `the export says ${doubt.instant}, without a time zone: say which with --zone, e.g. --zone UTC`,
+    );
+  const found = `the latest instant in the export is ${isoTime(doubt.latest)}, ${durationText(doubt.byMs)} before ${isoTime(Math.min(times.completeUntil, times.now))}`;
+  printHint(`${found}: what was in doubt in between would run again. Is --until right, and its zone?`);
+  if (dryRun || confirm) return true;
+  if (yes || !canAsk())
+    throw usage(`${found}: give the right --until, or --confirm that the export is complete until then`);
+  return await isConfirmed("Is the export complete until then?", LEFT_IN_DOUBT);
+}
+
+/** Shows which doubts an export names, asks, and resolves those as done, and the rest as not done if that is asked for. */
+export async function importExport(file: string, given: ImportOptions): Promise<void> {
+  const options = importOptions(given);
+  const { column, rest } = options;
+  const { values, instants } = await readExportFile(file, column);
   await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const now = await operator.now();
     const { until: completeUntil, ...filter } = doubtFilterOf(options, now);
     const isRest = rest !== undefined && completeUntil !== undefined;
+    if (isRest && !(await isUntilRight(options, instants, { completeUntil, now }))) return;
     // An effect that is named is done, whenever it began.
     const named = isRest ? filter : { ...filter, until: completeUntil };
     const doubts = await operator.doubts(0, LISTED_MAX, named);
@@ -95,18 +143,31 @@ export async function importExport(file: string, options: ImportOptions): Promis
     if (!options.json && left > 0) hintLeft(isRest);
     const proposal = { lines: planLines(plan), value, isEmpty: count === 0, question };
     if (!(await isWanted(options, proposal))) return;
-    const by = username();
-    const resolve = async (named: readonly Doubt[], how: HowResolved) => {
-      const outcome = await resolveNamed(operator, named, how);
-      if (!options.json && named.length > 0) printResolved(how.as, outcome);
-      return outcome;
-    };
-    const asDone = await resolve(done, { as: "done", evidence, by });
-    const confirm = await mayConfirm(options, notDone);
-    const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
-    const asNotDone = await resolve(notDone, how);
-    if (options.json) printJson({ done: asDone, notDone: asNotDone, left });
+    await applyPlan(operator, plan, { ...options, completeUntil });
   });
+}
+
+interface Applied extends ImportOptions {
+  readonly completeUntil: number | undefined;
+}
+
+async function applyPlan(
+  operator: Operator,
+  { done, notDone, left }: ImportPlan<Doubt>,
+  { completeUntil, ...options }: Applied,
+): Promise<void> {
+  const { evidence, json } = options;
+  const by = username();
+  const resolve = async (named: readonly Doubt[], how: HowResolved) => {
+    const outcome = await resolveNamed(operator, named, how);
+    if (!json && named.length > 0) printResolved(how.as, outcome);
+    return outcome;
+  };
+  const asDone = await resolve(done, { as: "done", evidence, by });
+  const confirm = await mayConfirm(options, notDone);
+  const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
+  const asNotDone = await resolve(notDone, how);
+  if (json) printJson({ done: asDone, notDone: asNotDone, left });
 }
 
 function planLines({ done, notDone, left }: ImportPlan<Doubt>): readonly (readonly Cell[])[] {
@@ -243,11 +304,11 @@ function textOf(as: As): string {
  *
  * @throws HoldfastError `USAGE`
  */
-export async function readValues(file: string, column?: string): Promise<ReadonlySet<string>> {
+export async function readExportFile(file: string, column?: string) {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw usage(`${file}: cannot be read`, { cause });
   });
   const read = readExport(text, column);
   if ("fault" in read) throw usage(`${file}: ${read.fault}`);
-  return read.values;
+  return read;
 }

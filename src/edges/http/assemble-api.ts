@@ -7,6 +7,7 @@ import { startAuditLogging } from "../../desk/audit/log-audit.ts";
 import { recordApiKeys } from "../../desk/audit/record-api-keys.ts";
 import { openRunsElsewhere } from "../../desk/guarded/runs-elsewhere.ts";
 import { measureEffects } from "../../desk/job-metrics.ts";
+import { openFailureReader } from "../../desk/jobs/failure-groups.ts";
 import { openNoticeWatch } from "../../desk/notices/watch-notices.ts";
 import { internalSubmitter, noticeSubmitter, openOperator } from "../../desk/operator.ts";
 import { openOverviewReader } from "../../desk/overview/read-overview.ts";
@@ -58,7 +59,8 @@ export async function assembleApi(
   measureMissedTicks(metrics, missedTicks, application.schedules, path.clock);
   measureOverdue(metrics, openStoredSchedules(path.stores, application, settings), path.clock);
   const audit = await startAudit(path.stores, application, settings, log);
-  const overviews = openOverviewReader({ ...path, application, settings });
+  const failures = openFailureReader();
+  const overviews = openOverviewReader({ ...path, application, settings, failures });
   const runs = openRunsElsewhere(path, settings, log);
   const submitNotice = noticeSubmitter(path, settings);
   const operator = openOperator({
@@ -72,6 +74,7 @@ export async function assembleApi(
     runs,
     events,
     overviews,
+    failures,
   });
   const subscribers = openSubscribers(path.stores, { max: settings.HOLDFAST_SUBSCRIBERS_MAX });
   const overview = openOverviewWatch(overviews);
@@ -88,7 +91,7 @@ export async function assembleApi(
     metrics,
   };
   const server = await createServer(used, isMounted);
-  const noticing = startNotices({ ...path, application, settings, submitOwn: submitNotice, log });
+  const noticing = startNotices({ ...path, application, settings, submitOwn: submitNotice, log, failures });
   const parts: readonly Running[] = [path, audit, subscribers, overview, runs, ...noticing];
   return { server, path, settings, metrics, log, parts, openRequests };
 }

@@ -23,6 +23,7 @@ export async function withDeadline<T>(work: Promise<T>, ms: number, late: () => 
  * Runs work that must end in time. It is aborted with `outer`, or after `timeoutMs`; work that ignores that is no longer waited for.
  *
  * @param late makes the error for when the time is up
+ * @param left called with work that may go on, because it has not ended when it was aborted, and why it was
  * @throws the reason of `outer`, or the error that `late` made
  */
 export async function underDeadline<T>(
@@ -30,17 +31,23 @@ export async function underDeadline<T>(
   timeoutMs: number,
   late: () => Error,
   work: (abort: Abort) => Promise<T>,
+  left?: (work: Promise<T>, reason: unknown) => void,
 ): Promise<T> {
   outer.throwIfAborted();
   const inner = new Abort();
   inner.abortWith(outer);
   inner.abortAfter(timeoutMs, late);
+  let running: Promise<T> | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
       // Before the work: it may throw its own errors when its signal is aborted, and the reason says why.
       inner.onAbort(reject);
-      work(inner).then(resolve, reject);
+      running = work(inner);
+      running.then(resolve, reject);
     });
+  } catch (error) {
+    if (running !== undefined && inner.aborted) left?.(running, inner.reason);
+    throw error;
   } finally {
     inner.detach();
   }

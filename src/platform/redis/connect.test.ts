@@ -25,7 +25,7 @@ describe("the address of a store that cannot be reached", () => {
     const settings = readSettings({ HOLDFAST_DATA_DIR: "/no/such/directory" });
 
     await expect(reachRedis(settings, "fail-fast")).rejects.toThrow(
-      "The store cannot be reached: /no/such/directory/store/redis.sock, the embedded server of `holdfast up`, because REDIS_URL is not set",
+      "The store cannot be reached: /no/such/directory/store/redis.sock, the embedded server of `holdfast up`, because REDIS_URL is not set: ENOENT",
     );
   });
 });

@@ -45,7 +45,7 @@ const REPEAT_AFTER_MS = 60_000;
 /**
  * Connects to the configured Redis, or the embedded one, and checks that it can keep the promised durability.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED`, `STORE_UNFIT`
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, or 10 s where nothing has refused, `STORE_REFUSED`, `STORE_UNFIT`
  */
 export async function connectRedis(
   settings: Settings,
@@ -70,7 +70,7 @@ export async function connectRedis(
 /**
  * Connects without that check.
  *
- * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, `STORE_REFUSED` at once
+ * @throws HoldfastError `STORE_UNAVAILABLE` when it cannot be reached within 5 s, or 10 s where nothing has refused, `STORE_REFUSED` at once
  */
 export async function reachRedis(
   settings: Settings,
@@ -81,7 +81,8 @@ export async function reachRedis(
   const open = async ({ addresses }: Pick<RememberedNodes, "addresses">) => {
     const client = openConnection(redisUrl(settings), mode, reporter.onError, addresses);
     try {
-      await Promise.race([untilReady(client, settings, log), reporter.rejected]);
+      const ready = untilReady(client, settings, { log, lastError: reporter.lastError });
+      await Promise.race([ready, reporter.rejected]);
       return client;
     } catch (error) {
       client.disconnect();
@@ -137,12 +138,13 @@ export function embeddedStoreUrl(dataDir: string): string {
 function unreachable(
   { REDIS_URL: url, HOLDFAST_DATA_DIR: dataDir }: Settings,
   cause?: unknown,
+  why = `no answer within ${START_DEADLINE_MS / 1_000} s`,
 ): HoldfastError {
   const which =
     url === undefined
       ? `${embeddedStoreUrl(dataDir).slice("unix://".length)}, the embedded server of \`holdfast up\`, because REDIS_URL is not set`
       : `${addressIn(url)}, from REDIS_URL`;
-  return redisUnavailable(cause, `The store cannot be reached: ${which}`);
+  return redisUnavailable(cause, `The store cannot be reached: ${which}: ${why}`);
 }
 
 /** Host and port, or the socket. Everything before the last `@` can be a password, and so can a query, even one with an `@`. */
@@ -152,17 +154,23 @@ export function addressIn(url: string): string {
   return url.replace(/^[a-z]+:\/\/(?:.*@)?/s, "").replace(/\?.*$/s, "");
 }
 
+const TRIES = 2;
+
 /** A role waits for a Redis that is loading its data; a command, which has no log, does not. */
 async function untilReady(
   client: RedisConnection,
   settings: Settings,
-  log: Logger | undefined,
+  { log, lastError }: { readonly log: Logger | undefined; readonly lastError: () => string | undefined },
 ): Promise<void> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       return await whenReady(client, START_DEADLINE_MS);
     } catch (error) {
-      if (!(await isLoading(client))) throw unreachable(settings, error);
+      if (!(await isLoading(client))) {
+        // A busy machine can take longer: nothing has refused yet.
+        if (lastError() === undefined && tries < TRIES) continue;
+        throw unreachable(settings, error, lastError());
+      }
       if (log === undefined)
         throw redisUnavailable(error, "Redis is loading its data; try again when it is done");
       log.info("Redis is loading its data; waiting");
@@ -197,6 +205,8 @@ function createReporter(log: Logger | undefined) {
     /** Rejects when Redis first rejects this process. */
     rejected,
     rejection: () => rejection,
+    /** Why it was not reached last, as far as an error says. */
+    lastError: () => logged || undefined,
     onReady() {
       logged = "";
       rejection = undefined;

@@ -98,6 +98,7 @@ function wide(): Overview {
         lastClaimedAt: since,
         isSilent: false,
         isGone: false,
+        stillRuns: [],
         isStuck: false,
         isClockWrong: false,
         holds: [{ jobId: "one", type: "a-type-with-a-long-name", since }],

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { EXPORT_MARGIN_MS } from "../../../src/desk/doubts/provider-export.ts";
-import { readValues } from "../../../src/edges/cli/doubts-many.ts";
+import { readExportFile } from "../../../src/edges/cli/doubts-many.ts";
 import { ageDoubts, pauseWorkerOf } from "../../support/doubts.ts";
 import { get, post } from "../../support/http.ts";
 import { withProcesses } from "../../support/processes.ts";
@@ -143,6 +143,36 @@ describe("many doubts", () => {
 });
 
 describe("a provider's export", () => {
+  it("wants the zone of its instants, and does not believe an hour that they speak against", async () => {
+    const directory = await temporaryFolder();
+    const twoHoursAgo = new Date(Date.now() - 2 * 3_600_000).toISOString();
+    const imported = async (created: string, ...more: string[]) => {
+      const file = join(directory, "wrong-hour.csv");
+      await writeFile(file, `id,created\nnone,${created}\n`);
+      const rest = ["--rest", "not-done", "--until", new Date().toISOString(), ...more];
+      const args = ["doubts", "import", file, "--type", "refund", "--evidence", "an export", ...rest];
+      return await run(args, service.env);
+    };
+
+    const early = await imported(twoHoursAgo, "--yes");
+    expect([early.code, early.stderr]).toEqual([
+      2,
+      expect.stringContaining(`the latest instant in the export is ${twoHoursAgo}, 2 h`),
+    ]);
+    const wall = twoHoursAgo.slice(0, 16).replace("T", " ");
+    expect(await imported(wall, "--yes")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--zone"),
+    });
+    expect(await imported(wall, "--yes", "--zone", "UTC")).toMatchObject({ code: 2 });
+    expect(await imported(wall, "--yes", "--zone", "Berlin")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("expected the name of a time zone, such as Europe/Berlin or UTC"),
+    });
+    expect((await imported(twoHoursAgo, "--dry-run")).stderr).toContain("Is --until right, and its zone?");
+    expect(await doubts("&type=refund")).toHaveLength(3);
+  });
+
   it(
     "resolves what it names as done, and the rest as not done only where that is asked for",
     withProcesses,
@@ -217,12 +247,12 @@ describe("a provider's export", () => {
       return join(directory, name);
     };
     const csv = await file("a.csv", 'id,"reference, ours",amount\r\n1,"k ""1"", x",5\n2,k2,\n');
-    expect([...(await readValues(csv))]).toEqual(expect.arrayContaining(['k "1", x', "k2", "5"]));
-    expect([...(await readValues(csv, "reference, ours"))]).toEqual(['k "1", x', "k2"]);
-    await expect(readValues(csv, "none")).rejects.toMatchObject({ code: "USAGE" });
+    expect([...(await readExportFile(csv)).values]).toEqual(expect.arrayContaining(['k "1", x', "k2", "5"]));
+    expect([...(await readExportFile(csv, "reference, ours")).values]).toEqual(['k "1", x', "k2"]);
+    await expect(readExportFile(csv, "none")).rejects.toMatchObject({ code: "USAGE" });
     const ndjson = await file("b.json", '{"id":"1","meta":{"key":"k3"}}\n\n{"meta":{"key":"k4"}}\n');
-    expect([...(await readValues(ndjson))]).toEqual(["1", "k3", "k4"]);
-    expect([...(await readValues(ndjson, "meta.key"))]).toEqual(["k3", "k4"]);
-    await expect(readValues(await file("c", '{"id":\n'))).rejects.toMatchObject({ code: "USAGE" });
+    expect([...(await readExportFile(ndjson)).values]).toEqual(["1", "k3", "k4"]);
+    expect([...(await readExportFile(ndjson, "meta.key")).values]).toEqual(["k3", "k4"]);
+    await expect(readExportFile(await file("c", '{"id":\n'))).rejects.toMatchObject({ code: "USAGE" });
   });
 });

@@ -267,7 +267,7 @@ describe("an exit code", withProcesses, () => {
       expect([code, stdout, stderr]).toEqual([
         3,
         "",
-        "The store cannot be reached: 127.0.0.1:1, from REDIS_URL\n",
+        "The store cannot be reached: 127.0.0.1:1, from REDIS_URL: ECONNREFUSED\n",
       ]);
     }
   });

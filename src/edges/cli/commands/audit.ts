@@ -44,7 +44,7 @@ const describe = listOf<AuditEntry>("nothing was done by hand, as far as is know
 
 function ofNoQueue(as: string): string {
   if (as.startsWith("outbox-")) return "the outbox";
-  if (as.startsWith("notice-")) return "notices";
+  if (as.startsWith("notice")) return "notices";
   return as === "loss-accepted" ? "Holdfast's own queues" : "API keys";
 }
 

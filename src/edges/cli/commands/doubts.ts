@@ -50,6 +50,10 @@ export function addDoubtsCommands(program: Command): void {
       "--rest <not-done>",
       "resolve as not done those that match the filter, began a minute before --until, and are not in the export",
     )
+    .option(
+      "--zone <name>",
+      "the time zone of --until and of the export's instants, where they name none, e.g. Europe/Berlin",
+    )
     .action(importExport);
 }
 
@@ -140,7 +144,7 @@ async function resolveOrAsk(
 }
 
 const fates: Readonly<Record<ResolvedJob, string>> = {
-  retried: "the job continues",
+  retried: "the job is in line again",
   running: "the job continues",
   "in-doubt": "another effect of the job is in doubt: it continues once that is resolved",
   cancelled: "the job stays cancelled",

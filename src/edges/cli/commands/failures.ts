@@ -35,5 +35,7 @@ const columns: readonly ColumnOf<FailureGroup>[] = [
 function describe({ groups, scanned, isComplete }: FailureGroups): Lines {
   if (groups.length === 0) return "no failed jobs";
   const lines = tableOf(columns, groups);
-  return isComplete ? lines : [...lines, [toned(`(of the latest ${scanned} that failed)`, "faint")]];
+  return isComplete
+    ? lines
+    : [...lines, [toned(`(at least: of the latest ${scanned} that failed)`, "faint")]];
 }

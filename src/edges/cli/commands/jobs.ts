@@ -3,6 +3,7 @@ import { jobNotFound } from "../../../core/job/job-id.ts";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
 import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
 import { type JobFilter, type JobOrder, jobOrders } from "../../../desk/jobs/job-filter.ts";
+import type { JobPage } from "../../../desk/jobs/job-operator.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import type { ListedJob } from "../../../features/job-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -108,7 +109,16 @@ async function list({ limit, order, json, watch, ...options }: ListOptions): Pro
 async function hintAtRest(operator: Operator, wanted: JobFilter, listed: number): Promise<void> {
   const { total } = await operator.list({ ...wanted, limit: 1, total: true });
   if (total === undefined || total.count <= listed) return;
-  printHint(`${listed} of ${total.isExact ? "" : "at least "}${total.count}: --limit N for more`);
+  printHint(
+    `${listed} of ${total.isExact ? "" : "at least "}${total.count}${kindsText(total)}: --limit N for more`,
+  );
+}
+
+/** BullMQ's failed jobs, as people see them. */
+function kindsText({ kinds }: NonNullable<JobPage["total"]>): string {
+  if (kinds === undefined) return "";
+  const { failed, cancelled, failedInDoubt, isFailedExact } = kinds;
+  return ` (${isFailedExact ? "" : "at least "}${failed} failed, ${cancelled} cancelled, ${failedInDoubt} in doubt)`;
 }
 
 async function readJobs(operator: Operator, wanted: OrderedFilter, most: number): Promise<ListedJob[]> {
@@ -126,8 +136,12 @@ async function readJobs(operator: Operator, wanted: OrderedFilter, most: number)
 const describe = listOf<ListedJob>("no jobs", [
   ["id", ({ id }) => id],
   ["type", ({ type }) => type, 4],
-  ["state", ({ state }) => stateCell(state)],
-  ["attempts", ({ attemptsMade, maxAttempts }) => `${attemptsMade}/${maxAttempts}`, 1],
+  ["state", stateCell],
+  [
+    "attempts",
+    ({ attemptsMade, maxAttempts, state }) => `${attemptsMade + Number(state === "active")}/${maxAttempts}`,
+    1,
+  ],
   ["submitted", ({ submittedAt }) => submittedAt, 2],
   ["key", ({ idempotencyKey }) => idempotencyKey, 3],
   ["error", ({ error }) => error && `${error.code}: ${error.message}`],

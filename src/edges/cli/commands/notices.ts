@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { NoticeOperator, NoticesView, SentNotice } from "../../../desk/notices/notice-operator.ts";
+import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { parseWhole } from "../option-values.ts";
@@ -66,7 +67,7 @@ const LOOK_EVERY_MS = 200;
 
 async function test(receiver: string | undefined, options: Json): Promise<void> {
   await withOperator(async ({ notices }) => {
-    const submitted = await notices.test(receiver);
+    const submitted = await notices.test(receiver, { by: username() });
     const ids = new Set(submitted.map(({ id }) => id));
     const results = await untilTried(notices, ids);
     for (const result of results) printOutcome(options.json, result, resultText(result));

@@ -8,6 +8,7 @@ import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { parseWhole, requireText } from "../option-values.ts";
 import { type Json, printHint, printOutcome } from "../screen/output.ts";
+import { failedText } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
@@ -86,7 +87,7 @@ const columns: readonly ColumnOf<QueueView>[] = [
   ["waiting", ({ waiting }) => waiting],
   ["active", ({ active }) => active],
   ["delayed", ({ delayed }) => delayed, 2],
-  ["failed", ({ failed }) => failed],
+  ["failed", failedText],
   ["workers", ({ workers }) => workers, 1],
   ["", ({ paused }) => paused && toned(`paused: ${paused.reason || "by another tool"}`, "warning")],
   ["limits", ({ limits, override }) => limitText(limits) + (override === null ? "" : " (by hand)")],
@@ -104,7 +105,7 @@ async function withQueue(json: true | undefined, act: Operate): Promise<void> {
 }
 
 function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): Lines {
-  const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`;
+  const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${failedText(counts)} failed, ${counts.cancelled} cancelled, ${counts.failedInDoubt} in doubt`;
   const rows: [head: string, text: Cell][] = [
     ["queue", name],
     ["partitions", String(partitions)],

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { scheduleOperations } from "../../../desk/operations/schedules.ts";
 import type { SchedulePage } from "../../../desk/schedules.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { RuntimeScheduleDefinition } from "../../../roles/schedules/definition.ts";
@@ -6,16 +7,17 @@ import type { PastTick, ScheduleStatus } from "../../../roles/schedules/schedule
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
+import { addOperationCommand } from "../operation-command.ts";
 import { parseNumber, parseWhole, readJson, readSource, requireText } from "../option-values.ts";
 import { type Json, printError, printOutcome } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { tableLines } from "../screen/table.ts";
+import { listOf, tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
 
 export function addSchedulesCommands(program: Command): void {
   const schedules = program
     .command("schedules")
-    .description("list, put, delete, pause and resume schedules, and explain ticks");
+    .description("list, put, delete, run, pause and resume schedules, and explain ticks");
   addShowOptions(schedules.command("list"))
     .description("list schedules with their next ticks and the job of the last one")
     .option("--next <n>", "how many future ticks to list", "1")
@@ -31,6 +33,13 @@ export function addSchedulesCommands(program: Command): void {
     .requiredOption("--at <iso>", "the instant, e.g. 2026-12-01T09:00:00Z")
     .option("--json", "print the explanation as JSON")
     .action(explain);
+  addOperationCommand(schedules, "ticks", scheduleOperations.ticks, ({ ticks }) => describeTicks([...ticks]));
+  addOperationCommand(schedules, "show", scheduleOperations.scheduleDefinition, (definition) =>
+    JSON.stringify(definition, null, 2),
+  );
+  addOperationCommand(schedules, "run", scheduleOperations.runSchedule, ({ id, duplicate }) =>
+    duplicate ? `duplicate of ${id}` : `accepted ${id}`,
+  );
   schedules
     .command("pause")
     .description("skip a schedule's ticks until it is resumed; they are not caught up then")
@@ -182,6 +191,12 @@ function describe(schedules: readonly ScheduleStatus[]): Lines {
     ? table
     : [...table, [toned("no scheduler runs: no tick is enqueued until one does", "bad")]];
 }
+
+const describeTicks = listOf<PastTick>("there was no tick", [
+  ["at", ({ at }) => at],
+  ["became", becameOf],
+  ["job", ({ jobId }) => jobId ?? ""],
+]);
 
 function becameOf({ jobId, state, overlap, isBeforeFirst, isMissed }: PastTick): string {
   if (isBeforeFirst) return "before the first job";

@@ -8,8 +8,17 @@ import { type Cell, type Lines, linesOf, printable, type Tone, toned } from "./t
 
 const tones: Readonly<Record<string, Tone>> = { completed: "good", failed: "bad", active: "strong" };
 
-export function stateCell(state: string): Cell {
-  return toned(state, tones[state]);
+/** A job's state in a word for people, with BullMQ's beside it where that is another. */
+export function stateCell({
+  state,
+  error,
+  stillRuns = [],
+}: Pick<JobStatus, "state" | "error" | "stillRuns">): Cell {
+  const isCancelled = state === "failed" && error?.code === "CANCELLED";
+  const goesOn = stillRuns.length === 0 ? "" : ", still runs";
+  if (isCancelled) return toned(`cancelled (failed)${goesOn}`, goesOn === "" ? "faint" : "warning");
+  if (state === "prioritized") return "waiting (prioritized)";
+  return toned(`${state}${goesOn}`, goesOn === "" ? tones[state] : "warning");
 }
 
 /** A job's status as aligned lines, without what it does not have yet, and its effects in doubt. */
@@ -24,9 +33,10 @@ export function describeStatus(status: JobStatus): Lines {
 function statusLines(status: JobStatus): Lines {
   const lines: (readonly [string, Cell | null])[] = [
     ["job", `${status.id} (${status.type})`],
-    ["state", stateCell(status.state)],
+    ["state", stateCell(status)],
+    ...(status.stillRuns ?? []).map((run) => ["still runs", toned(stillRunText(run), "warning")] as const),
     ["held", status.held === undefined ? null : heldText(status.held)],
-    ["attempts", `${status.attemptsMade} of ${status.maxAttempts}`],
+    ["attempts", `${status.attemptsMade + Number(status.state === "active")} of ${status.maxAttempts}`],
     ["submitted", status.submittedAt],
     ["started", status.startedAt],
     ["finished", status.finishedAt],
@@ -37,6 +47,19 @@ function statusLines(status: JobStatus): Lines {
     ["error", status.error && `${status.error.code}: ${status.error.message}`],
   ];
   return aligned(lines);
+}
+
+/** Where a run goes on that was told to stop. */
+function stillRunText({
+  worker,
+  toldAt,
+  workerSeenAt,
+  isCertain,
+}: NonNullable<JobStatus["stillRuns"]>[number]): string {
+  const told = `was told to stop at ${toldAt}, its handler`;
+  return isCertain
+    ? `${told} still runs on ${worker}`
+    : `${told} may still run on ${worker}, which was last seen at ${workerSeenAt}`;
 }
 
 function heldText({ behind, limit, windowMs, until }: NonNullable<JobStatus["held"]>): string {

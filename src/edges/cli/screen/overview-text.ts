@@ -41,7 +41,7 @@ type Summed = {
 function summary(queues: readonly QueueOverview[]): string {
   const sum = (name: Summed) => queues.reduce((total, queue) => total + queue[name], 0);
   return [
-    `${sum("failed") - sum("cancelled")} failed`,
+    `${queues.every(({ isFailedExact }) => isFailedExact) ? "" : "at least "}${sum("failed")} failed`,
     `${sum("inDoubt")} in doubt`,
     `${sum("waiting") + sum("prioritized")} waiting`,
     `${sum("active")} running`,
@@ -78,7 +78,7 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     ["active", ({ active }) => active],
     ["delayed", ({ delayed }) => delayed, 1],
     ["completed kept", ({ completed }) => completed, 3],
-    ["failed kept", ({ failed, cancelled }) => failed - cancelled],
+    ["failed kept", failedText],
     ["in doubt", ({ inDoubt }) => inDoubt, 2],
     ["", stateText],
   ];
@@ -91,6 +91,14 @@ function actsLine({ running, waiting, oldestWaitingSince }: Overview["acts"], no
   const since = oldestWaitingSince === null ? "" : `, the next for ${ageText(oldestWaitingSince, now)}`;
   const text = `acts: ${running} running, ${waiting} waiting${since}`;
   return [[running === 0 ? [toned(text, "warning")] : [text]]];
+}
+
+/** Of what is kept; cancelled jobs and those in doubt have not failed. */
+export function failedText({
+  failed,
+  isFailedExact,
+}: Pick<QueueOverview, "failed" | "isFailedExact">): string {
+  return `${isFailedExact ? "" : "at least "}${failed}`;
 }
 
 function stateText(queue: QueueOverview): Cell {
@@ -110,7 +118,7 @@ function pausedText({ isPaused, paused }: QueueOverview): string {
 }
 
 function workersTable(workers: readonly WorkerOverview[], now: number, width: number): Lines {
-  if (workers.every(({ isSilent, holds }) => isSilent && holds.length === 0))
+  if (workers.every(({ isSilent, holds, stillRuns }) => isSilent && holds.length + stillRuns.length === 0))
     return "No worker is running. Jobs are accepted, and wait for one.";
   const columns: readonly ColumnOf<WorkerOverview>[] = [
     ["worker", ({ name }) => name],
@@ -118,10 +126,12 @@ function workersTable(workers: readonly WorkerOverview[], now: number, width: nu
     ["busy", busyText],
     ["up", ({ isSilent, startedAt }) => (isSilent ? "" : ageText(startedAt, now)), 1],
     ["", troubleOf],
-    ["runs", (worker) => holdsText(worker, now)],
+    ["runs", (worker) => [holdsText(worker, now), stillRunsText(worker, now)].filter(Boolean).join("; ")],
   ];
   // Stale ones without jobs have nothing to say.
-  const shown = workers.filter(({ isSilent, holds }) => !isSilent || holds.length > 0);
+  const shown = workers.filter(
+    ({ isSilent, holds, stillRuns }) => !isSilent || holds.length + stillRuns.length > 0,
+  );
   return tableOf(columns, shown, width);
 }
 
@@ -140,6 +150,14 @@ function holdsText({ holds }: WorkerOverview, now: number): string {
   const named = holds.slice(0, JOBS_NAMED).map(({ type, since }) => `${type} for ${ageText(since, now)}`);
   const more = holds.length > JOBS_NAMED ? [`${holds.length - JOBS_NAMED} more`] : [];
   return [...named, ...more].join(", ");
+}
+
+function stillRunsText({ isSilent, stillRuns }: WorkerOverview, now: number): string {
+  const [first] = stillRuns;
+  if (first === undefined) return "";
+  const others = stillRuns.length > 1 ? ` and ${stillRuns.length - 1} more` : "";
+  const what = `told to stop ${ageText(first.toldAt, now)} ago, ${isSilent ? "may still run" : "still runs"}`;
+  return `${what}: ${first.type} (${first.jobId})${others}`;
 }
 
 function ageText(since: string | null, now: number): string {
