@@ -20,6 +20,7 @@ import {
   reservedEffect,
   resultJson,
 } from "./effect-run.ts";
+import type { RunOver } from "./ledger/ledger.ts";
 
 /** A run of an effect that was begun. */
 export interface Begun {
@@ -54,11 +55,11 @@ export async function afterFailure(
 }
 
 /**
- * Reports that the run is over, once it is: until then its doubt looks as if it were under way. Not awaited: it may never be over. If it is,
- * this report is sent before the attempt's end.
+ * Reports that the run is over, once it is: until then its doubt looks as if it were under way. A run that has succeeded says so: whoever
+ * looked before it acted saw nothing. Not awaited: it may never be over. If it is, this report is sent before the attempt's end.
  */
 export function reportOver({ id, reservationId, attempt }: EffectRun, begun: Begun | undefined): void {
-  const over = begun === undefined ? Promise.resolve() : untilOver(begun);
+  const over = begun === undefined ? Promise.resolve({ result: undefined }) : untilOver(begun);
   attempt.ledger.reportOver(id, reservationId, over).catch(() => {});
 }
 
@@ -127,11 +128,15 @@ const CONNECTION_OVER_MS = 10 * 60_000;
  * Resolves once the function has returned, and all that it was seen to send was answered or has ended: requests without limit, other connections
  * for ten minutes at most.
  */
-async function untilOver({ record, run }: Begun): Promise<void> {
-  await run.catch(() => {});
+async function untilOver({ record, run }: Begun): Promise<RunOver> {
+  const returned = await run.then(
+    (value) => resultJson(value) ?? "",
+    () => undefined,
+  );
   const until = performance.now() + CONNECTION_OVER_MS;
   const isOver = () => !(performance.now() < until ? record.isUnderWay() : record.isRequestUnderWay());
   while (!isOver()) await sleep(LOOK_EVERY_MS, undefined, { ref: false });
+  return { result: record.isAnswerCutOff() ? undefined : returned };
 }
 
 function scrubbed(outgoing: Outgoing, scrub: EffectContext["scrub"]): Outgoing {

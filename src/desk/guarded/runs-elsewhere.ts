@@ -181,7 +181,8 @@ class Runs implements RunsElsewhere, Running {
     const { reason, isOver } = report;
     await this.#report(effect, report, async (ledger, { reservationId }) => {
       const outcome = await ledger.doubt(effect, reservationId, { reason, evidence: [] });
-      if (isOver && outcome === "in-doubt") await ledger.reportOver(effect, reservationId, Promise.resolve());
+      if (isOver && outcome === "in-doubt")
+        await ledger.reportOver(effect, reservationId, Promise.resolve({ result: undefined }));
       return outcome === "in-doubt" ? "doubted" : outcome;
     });
   }

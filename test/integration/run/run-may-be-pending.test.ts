@@ -31,7 +31,7 @@ async function start(first: Effect, name: "charge" | "other" = "charge") {
   const fences: number[] = [];
   const handler = job.handler(async ({ effect }) => {
     const run: Effect = fences.length === 0 ? first : async () => "again";
-    await effect(name, (call) => {
+    return await effect(name, (call) => {
       fences.push(call.fence);
       return run(call);
     });
@@ -105,6 +105,41 @@ describe("a doubt whose run ignores its signal", () => {
     const [first = 0, second = 0] = fences;
     expect(second).toBeGreaterThan(first);
     gate.open();
+  });
+
+  it("is not resolved as not done without one either, once it has succeeded after all, and keeps its result", async () => {
+    const { gate, run } = ignoring();
+    const { id, doubt, resolve, resolveMany, producer, fences } = await start(async () => {
+      await run();
+      return "late";
+    });
+
+    gate.open();
+    await until("it has returned", async () => (await doubt())?.mayStillRun === false);
+    expect(await doubt()).toMatchObject({ report: "done" });
+    expect(await resolve("not-done")).toMatchObject({ status: 409, body: { code: "RUN_SAID_DONE" } });
+    expect((await resolveMany({ all: true })).body).toMatchObject({
+      resolved: 0,
+      skipped: [{ jobId: id, code: "RUN_SAID_DONE" }],
+    });
+
+    expect(await resolve("done")).toMatchObject({ status: 200, body: { job: "retried" } });
+    await untilState(producer, id, "completed");
+    expect(await producer.status(id)).toMatchObject({ result: "late" });
+    expect(fences).toHaveLength(1);
+  });
+
+  it("says nothing of a success where it has failed after all", async () => {
+    const { gate, run } = ignoring();
+    const { doubt, resolve } = await start(async () => {
+      await run();
+      throw new Error("it gave up");
+    });
+
+    gate.open();
+    await until("it has ended", async () => (await doubt())?.mayStillRun === false);
+    expect(await doubt()).toMatchObject({ report: null });
+    expect(await resolve("not-done")).toMatchObject({ status: 200 });
   });
 
   it("is resolved together with others where that is confirmed", async () => {
