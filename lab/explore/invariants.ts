@@ -21,8 +21,14 @@ export interface Moment {
   readonly open: number;
   /** The effects that are listed as in doubt. */
   readonly doubts: readonly string[];
-  readonly job: "waiting" | "active" | "delayed" | "completed" | "failed" | "gone";
+  /** None before it is submitted. A guarded effect's is completed once a call has got its result. */
+  readonly job: "none" | "waiting" | "active" | "delayed" | "completed" | "failed" | "gone";
+  /** Ids of all jobs. */
+  readonly jobs: readonly string[];
+  /** What others were told that asked something: an id, an outcome, or an error's code. */
+  readonly answers: readonly { readonly what: string; readonly text: string }[];
   readonly failure: string;
+  readonly mayBeCancelled: boolean;
   /** JSON of what the job has returned: a receipt for each effect, or null where nobody knows it. */
   readonly result: string;
   /** Whether the ledger has a time to live. */
@@ -37,6 +43,15 @@ type Invariant = readonly [sentence: string, brokenBy: (moment: Moment) => strin
 
 const times = ({ acts }: Moment, effect: string) => acts.get(effect) ?? 0;
 const stateOf = ({ entries }: Moment, effect: string) => entries.get(effect)?.state ?? "absent";
+
+const told = ({ answers }: Moment, what: string) =>
+  answers.filter((answer) => answer.what === what).map(({ text }) => text);
+const idsTold = (moment: Moment, what: string) =>
+  told(moment, what).filter((text) => text.includes("_") && !isCode(text));
+const isCode = (text: string) => /^[A-Z_]+$/.test(text);
+/** Whether it has ended because somebody cancelled it, who may not have learned that. */
+const isCancelled = ({ job, failure, mayBeCancelled }: Moment) =>
+  mayBeCancelled && job === "failed" && failure.startsWith("CANCELLED");
 
 /** The first effect that breaks it. */
 function eachEffect(isBroken: (moment: Moment, effect: string) => boolean): Invariant[1] {
@@ -90,31 +105,63 @@ export const always: readonly Invariant[] = [
     ({ expires, open }) => (expires && open > 0 ? `${open} effects are open` : undefined),
   ],
   ["An acknowledged job is not lost", ({ job }) => (job === "gone" ? "it is gone" : undefined)],
+  ["A key makes one job", ({ jobs }) => (jobs.length > 1 ? `there are ${jobs.join(", ")}` : undefined)],
+  [
+    "Whoever submits is told the job that there is",
+    (moment) =>
+      [...idsTold(moment, "submit"), ...idsTold(moment, "submit-other")].find(
+        (id) => !moment.jobs.includes(id),
+      ),
+  ],
+  [
+    "Other content under a used key is refused",
+    (moment) =>
+      idsTold(moment, "submit").length > 0 && idsTold(moment, "submit-other").length > 0
+        ? "both were accepted"
+        : undefined,
+  ],
+  [
+    "A key is called used only if its job exists",
+    (moment) =>
+      moment.jobs.length === 0 && moment.answers.some(({ text }) => text === "IDEMPOTENCY_KEY_REUSED")
+        ? "there is none"
+        : undefined,
+  ],
 ];
 
 /** When everything has gone on as far as it can, no fault has come, and no time has passed. */
 export const atOnce: readonly Invariant[] = [
   [
-    "Without a fault the job completes at once",
-    ({ job }) => (job === "completed" ? undefined : `it is ${job}`),
+    "Without a fault the job completes at once, unless it is cancelled",
+    (moment) => (moment.job === "completed" || isCancelled(moment) ? undefined : `it is ${moment.job}`),
   ],
 ];
 
 /** When no fault comes any more, a worker runs, and an operator has said the truth of each doubt. */
 export const atLast: readonly Invariant[] = [
   [
-    "The job completes",
-    ({ job, failure }) => (job === "completed" ? undefined : `it is ${job}${failure && `: ${failure}`}`),
+    "The job completes, unless it is cancelled",
+    (moment) =>
+      moment.job === "completed" || isCancelled(moment)
+        ? undefined
+        : `it is ${moment.job}${moment.failure && `: ${moment.failure}`}`,
   ],
-  ["Each effect has happened once", eachEffect((moment, effect) => times(moment, effect) !== 1)],
+  [
+    "Each effect has happened once",
+    eachEffect((moment, effect) => times(moment, effect) !== 1 && !isCancelled(moment)),
+  ],
   [
     "What an effect has returned is not lost",
-    ({ result, effects, wasInDoubt }) => {
-      const expected = JSON.stringify({ done: effects });
-      return wasInDoubt || result === expected ? undefined : `the job has returned ${result}`;
+    (moment) => {
+      const expected = JSON.stringify({ done: moment.effects });
+      const isKept = moment.wasInDoubt || isCancelled(moment) || moment.result === expected;
+      return isKept ? undefined : `the job has returned ${moment.result}`;
     },
   ],
-  ["A ledger that nobody needs expires", ({ expires }) => (expires ? undefined : "it has no time to live")],
+  [
+    "A ledger that nobody needs expires",
+    (moment) => (moment.expires || isCancelled(moment) ? undefined : "it has no time to live"),
+  ],
   ["Nothing stays open", ({ open }) => (open === 0 ? undefined : `${open} effects are open`)],
 ];
 

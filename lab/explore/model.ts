@@ -6,7 +6,7 @@ import { Broken, type Entry } from "./invariants.ts";
  *
  *   absent ──reserve──▶ reserved ──commit, ledger-sweep──▶ done
  *                          │ └────release──────────────▶ absent
- *                          └──doubt, reserve, left-open, ledger-sweep──▶ in-doubt ──resolve──▶ done, absent
+ *                          └──doubt, reserve, left-open, either sweep──▶ in-doubt ──resolve──▶ done, absent
  *
  * Where the policy is to repeat, another run may reserve what is in doubt, or past its deadline.
  */
@@ -26,7 +26,7 @@ const transitions: readonly Transition[] = [
   { from: "absent", to: "reserved", by: ["reserve"], isOther: true },
   { from: "reserved", to: "done", by: ["commit", "ledger-sweep"] },
   { from: "reserved", to: "absent", by: ["release"] },
-  { from: "reserved", to: "in-doubt", by: ["doubt", "reserve", "left-open", "ledger-sweep"] },
+  { from: "reserved", to: "in-doubt", by: ["doubt", "reserve", "left-open", "ledger-sweep", "sweep"] },
   { from: "in-doubt", to: "done", by: ["resolve"] },
   { from: "in-doubt", to: "absent", by: ["resolve"] },
   { from: "reserved", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
@@ -34,13 +34,19 @@ const transitions: readonly Transition[] = [
   { from: "reserved", to: "in-doubt", by: ["release"], ifRepeat: true },
 ];
 
+interface EffectOfStep {
+  readonly effect: string;
+  readonly policy: string;
+  /** Whether its job was running; without a job always. */
+  readonly mayBegin: boolean;
+}
+
 /**
  * @param scripts those that Redis ran in this step
  * @throws Broken where no transition leads from one entry to the other
  */
 export function checkStep(
-  effect: string,
-  policy: string,
+  { effect, policy, mayBegin }: EffectOfStep,
   before: Entry | undefined,
   after: Entry | undefined,
   scripts: readonly string[],
@@ -48,6 +54,8 @@ export function checkStep(
   const [from, to] = [before?.state ?? "absent", after?.state ?? "absent"];
   const isOther = before?.reservationId !== after?.reservationId && after !== undefined;
   if (from === to && !isOther) return;
+  if (to === "reserved" && isOther && !mayBegin)
+    throw new Broken(`Only a job that runs begins an effect. But ${effect} was begun.`);
   const allowed = transitions.some(
     (one) =>
       one.from === from &&

@@ -1,24 +1,40 @@
-import { runCommand, say, UsageError, wholeNumber } from "../../test/support/command.ts";
-import { type Explored, explore, type Plan, repeat, shrink } from "./lib/explorer.ts";
+import { runCommand, say, seedFrom, UsageError, wholeNumber } from "../../test/support/command.ts";
+import { createRandom } from "../../test/support/random.ts";
+import { type Explored, explore, type Plan, repeat, shrink, walk } from "./lib/explorer.ts";
+import { type KeptScenario, keep } from "./lib/kept.ts";
 import { openRedis } from "./lib/open.ts";
 import type { Laboratory, Scenario } from "./lib/run.ts";
+import { breaks, changeOf } from "./mutants/breaks.ts";
+import { brokenBy, tryChanges } from "./mutants/try-changes.ts";
 import { tryMutants } from "./mutants/try-mutants.ts";
+import { tableOf } from "./mutants/verdicts.ts";
 import { scenarios } from "./scenarios.ts";
 import { stories } from "./stories.ts";
 
 const usage = `npm run explore -- [options]
 
-Runs the real code of an attempt and of the ledger in every order of its steps, with faults between any two of them.
+Runs the real code of submissions, attempts, guards and of the ledger in every order of its steps, with faults between any two of them.
 
   --quick             the short form: fewer faults at a time
   --scenario NAME     only this one: ${scenarios.map(({ name }) => name).join(", ")}
   --faults N          how many faults at a time (0 to 4)
-  --seconds N         how long to follow one scenario (1 to 3600; default 600)
-  --mutants           breaks each condition of the ledger's scripts, one at a time: the short form has to notice
-  --script NAME       breaks only this script
+  --seconds N         how long to follow one scenario (1 to 3600; default 120)
+  --walks N           so many random walks beyond the bounds, for each scenario (1 to 100000)
+  --seed N            repeats the walks of an earlier run
+  --until-broken      ends at the first promise that is broken, without its story
+  --mutants           changes each condition of the scripts and of three files, one at a time: the short form has to notice
+  --breaks            takes out each of the mends that are listed: the short form has to notice
+  --script NAME       changes only this script or file
+  --record            keeps the results in docs/explored.json, and writes docs/RELIABILITY.md
   --help              shows this text
 
 Exit codes: 0 no promise is broken, 1 one is, 2 wrong usage.`;
+
+interface Followed {
+  readonly chosen: readonly Scenario[];
+  readonly open: (scenario: Scenario) => Promise<Laboratory>;
+  readonly isShort: boolean;
+}
 
 await runCommand(
   usage,
@@ -26,50 +42,76 @@ await runCommand(
     quick: { type: "boolean", default: false },
     scenario: { type: "string" },
     faults: { type: "string" },
-    seconds: { type: "string", default: "600" },
+    seconds: { type: "string", default: "120" },
+    walks: { type: "string" },
+    seed: { type: "string" },
+    "until-broken": { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
+    breaks: { type: "boolean", default: false },
     script: { type: "string" },
+    record: { type: "boolean", default: false },
   },
-  async ({ quick, mutants, script, ...given }) => {
+  async ({ quick, mutants, script, record, "until-broken": isShort, ...given }) => {
     const chosen = scenarios.filter(({ name }) => given.scenario === undefined || given.scenario === name);
     if (chosen.length === 0) throw new UsageError(`--scenario: expected one of those in --help`);
     const faults = given.faults === undefined ? undefined : wholeNumber("--faults", given.faults, 0, 4);
     const untilMs = 1_000 * wholeNumber("--seconds", given.seconds, 1, 3_600);
+    if (given.breaks) return (await takeOutMends(record)) ? 0 : 1;
     const redis = await openRedis();
-    const open = (scenario: Scenario) => redis.open(scenario);
+    const followed: Followed = { chosen, open: (scenario) => redis.open(scenario), isShort };
+    const planOf = (one: Scenario) => ({
+      bounds: { ...(quick ? one.quick : one.whole), ...(faults !== undefined && { faults }) },
+      untilMs,
+    });
+    const walks = given.walks === undefined ? 0 : wholeNumber("--walks", given.walks, 1, 100_000);
     const hasHeld = mutants
-      ? await breakConditions(redis.store, chosen, open, script)
-      : await followAll(chosen, open, (one) => ({
-          bounds: { ...(quick ? one.quick : one.whole), ...(faults !== undefined && { faults }) },
-          untilMs,
-        }));
+      ? await breakConditions(redis.store, followed, script, record)
+      : walks > 0
+        ? await walkAll(followed, walks, seedFrom(given.seed), record)
+        : await followAll(followed, planOf, record);
     await redis.stop();
+    if (record) await writeReliability();
     return hasHeld ? 0 : 1;
   },
 );
 
 async function followAll(
-  chosen: readonly Scenario[],
-  open: (scenario: Scenario) => Promise<Laboratory>,
+  { chosen, open, isShort }: Followed,
   planOf: (scenario: Scenario) => Plan,
+  isKept: boolean,
 ): Promise<boolean> {
   let hasHeld = true;
   for (const scenario of chosen) {
     const lab = await open(scenario);
     const plan = planOf(scenario);
     const explored = await explore(lab, plan);
+    if (isKept) keep({ scenarios: [keptOf(scenario.name, plan, explored)] });
     say(line(scenario.name, plan, explored));
     if (explored.violation !== undefined) {
       hasHeld = false;
-      await tellStory(lab, plan, explored.violation);
+      if (isShort) say(`BROKEN ${scenario.name}: ${explored.violation.what}`);
+      else await tellStory(lab, plan, explored.violation);
     }
-    for (const { title, path } of stories.filter((story) => story.scenario === scenario.name)) {
-      const found = await repeat(lab, { bounds: { faults: 9, jumps: 9, areLong: true } }, path);
-      say(`  ${found === undefined ? "holds" : "BROKEN"}: ${title}`);
-      if (found !== undefined) hasHeld = false;
-    }
+    if (!(await followStories(lab))) hasHeld = false;
+    if (isShort && !hasHeld) return false;
   }
   return hasHeld;
+}
+
+async function followStories(lab: Laboratory): Promise<boolean> {
+  let hasHeld = true;
+  for (const { title, path } of stories.filter(({ scenario }) => scenario === lab.scenario.name)) {
+    const found = await repeat(lab, { bounds: { faults: 9, jumps: 9, areLong: true } }, path);
+    say(`  ${found === undefined ? "holds" : "BROKEN"}: ${title}`);
+    if (found !== undefined) hasHeld = false;
+  }
+  return hasHeld;
+}
+
+function keptOf(name: string, { bounds: { faults, jumps } }: Plan, explored: Explored): KeptScenario {
+  const { states, orders, steps, ms, isWhole, violation } = explored;
+  const seconds = Math.round(ms / 1_000);
+  return { name, faults, jumps, states, orders, steps, seconds, isWhole, violations: violation ? 1 : 0 };
 }
 
 function line(
@@ -81,6 +123,36 @@ function line(
   const time = `${(ms / 1_000).toFixed(1)} s (${(cpuMs / 1_000).toFixed(1)} s of a processor)`;
   const extent = isWhole ? "all" : "NOT ALL";
   return `${name}: faults ${faults}, time passes ${jumps} times ${areLong ? "14 s" : "7 s"}: ${extent} ${states} states, ${steps} steps in ${orders} orders, ${ends} followed until the job ended; ${time}`;
+}
+
+/** Each walk takes more faults and more time than an exploration could follow whole. */
+const BEYOND: Plan = { bounds: { faults: 4, jumps: 5 } };
+
+async function walkAll(
+  { chosen, open }: Followed,
+  walks: number,
+  seed: number,
+  isKept: boolean,
+): Promise<boolean> {
+  let [steps, violations] = [0, 0];
+  for (const scenario of chosen) {
+    const lab = await open(scenario);
+    for (let index = 0; index < walks; index += 1) {
+      const random = createRandom(seed).fork(`${scenario.name} ${index}`);
+      const walked = await walk(lab, BEYOND, random);
+      steps += walked.steps;
+      if (walked.violation === undefined) continue;
+      violations += 1;
+      say(`BROKEN ${scenario.name}, walk ${index} of seed ${seed}`);
+      await tellStory(lab, BEYOND, walked.violation);
+    }
+  }
+  const all = walks * chosen.length;
+  say(
+    `${all} walks with up to ${BEYOND.bounds.faults} faults, ${steps} steps, seed ${seed}: ${violations} broken`,
+  );
+  if (isKept) keep({ walks: { walks: all, steps, violations } });
+  return violations === 0;
 }
 
 async function tellStory(
@@ -95,19 +167,42 @@ async function tellStory(
 
 async function breakConditions(
   store: Laboratory["store"],
-  chosen: readonly Scenario[],
-  open: (scenario: Scenario) => Promise<Laboratory>,
+  { chosen, open }: Followed,
   script: string | undefined,
+  isKept: boolean,
 ): Promise<boolean> {
   async function* labs() {
     for (const scenario of chosen) yield await open(scenario);
   }
-  const verdicts = await tryMutants(store, labs, script);
-  for (const { mutant, outcome, by } of verdicts)
+  const table = tableOf((text) => say(text));
+  await tryMutants(store, labs, script, table.add);
+  await tryChanges(script, table.add);
+  const { mutants, hasNoneElse } = table.end();
+  if (isKept) keep({ mutants });
+  return hasNoneElse;
+}
+
+async function takeOutMends(isKept: boolean): Promise<boolean> {
+  let found = 0;
+  for (const mend of breaks) {
+    const by = await brokenBy(changeOf(mend));
+    if (by !== undefined) found += 1;
     say(
-      `${outcome} ${mutant.script}:${mutant.line} ${mutant.was.replace(/\s+/g, " ")} → ${mutant.becomes} ${by}`,
+      `${by === undefined ? "NOT noticed" : "noticed"}: ${mend.title}${by === undefined ? "" : ` (${by})`}`,
     );
-  for (const outcome of ["killed", "survived", "unreached"])
-    say(`${outcome}: ${verdicts.filter((verdict) => verdict.outcome === outcome).length}`);
-  return true;
+  }
+  say(`${found} of ${breaks.length} mends are missed when they are taken out`);
+  if (isKept) {
+    keep({ breaks: { found, of: breaks.length } });
+    await writeReliability();
+  }
+  return found === breaks.length;
+}
+
+/** With what the experiments have kept. */
+async function writeReliability(): Promise<void> {
+  const { experiments } = await import("../faults/experiments/index.ts");
+  const { readResults } = await import("../faults/lib/kept-results.ts");
+  const { writeReport } = await import("../faults/lib/report.ts");
+  writeReport(readResults(), experiments, true);
 }

@@ -42,4 +42,19 @@ export const stories: readonly Story[] = [
       "w1: doubt, which Redis refuses for now",
     ],
   },
+  {
+    title: "A run that succeeds after its time says so, and nobody who looked before it acted is believed",
+    scenario: "early-look",
+    path: [
+      "w1: moveToActive",
+      "w1: reserve",
+      "14 s pass",
+      "w1: its effect's time is up",
+      "w1: doubt",
+      "op0 looks at charge",
+      "w1: the outside: charge",
+      "w1: run-over",
+      "op0: resolve",
+    ],
+  },
 ];

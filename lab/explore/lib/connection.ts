@@ -60,6 +60,8 @@ export class Seam {
     const { actor } = this;
     // Of a process that an earlier run has left behind.
     if (actor === undefined || actor.isDead) return;
+    // No message ever comes: each may be lost.
+    if (command.name === "ssubscribe") return;
     const args = command.args as (string | Buffer)[];
     const name = command.name.toLowerCase();
     const request: Request = {

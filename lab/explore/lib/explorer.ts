@@ -1,7 +1,7 @@
+import type { Random } from "../../../test/support/random.ts";
 import { always, atLast, atOnce, Broken, check, type Entry, type Moment } from "../invariants.ts";
 import { checkStep } from "../model.ts";
-import { dedupKey } from "./machine.ts";
-import { type Bounds, type Choice, type Laboratory, Run } from "./run.ts";
+import { type Bounds, type Choice, isDone, type Laboratory, Run } from "./run.ts";
 import type { Seen } from "./store.ts";
 import { type Answer, realNow, world } from "./world.ts";
 
@@ -99,7 +99,9 @@ class Exploration {
       const [first, ...others] = run.choices();
       // The choices that cost nothing come first.
       const isQuiet = first === undefined || first.faults + first.jumps > 0;
-      if (isQuiet && run.isCalm) await holding(path, () => check(atOnce, momentOf(run, run.seen)));
+      // Who submits may be later than the worker that asks for a job.
+      const isDue = this.#lab.scenario.job.isSubmitted !== false;
+      if (isQuiet && isDue && run.isCalm) await holding(path, () => check(atOnce, momentOf(run, run.seen)));
       if (first === undefined) return await this.#end(run, path);
       await this.#leave(run, path, others);
       label = first.label;
@@ -211,7 +213,16 @@ function checkMoment(run: Run, before: Seen, seen: Seen): void {
   const past = entriesIn(before);
   const { effects } = lab.scenario.job;
   for (const effect of moment.effects)
-    checkStep(effect, effects[effect]?.inDoubt ?? "", past.get(effect), moment.entries.get(effect), scripts);
+    checkStep(
+      { effect, policy: effects[effect]?.inDoubt ?? "", mayBegin: mayBegin(lab, before) },
+      past.get(effect),
+      moment.entries.get(effect),
+      scripts,
+    );
+}
+
+function mayBegin({ scenario }: Laboratory, { state }: Seen): boolean {
+  return scenario.job.isGuarded === true || state === "active";
 }
 
 function entriesIn({ ledger }: Seen): Map<string, Entry> {
@@ -229,14 +240,27 @@ function momentOf(run: Run, seen: Seen): Moment {
     acts: new Map(effects.map((effect) => [effect, outside.timesOf(effect)])),
     entries: entriesIn(seen),
     open: Number(seen.ledger.get("open") ?? 0),
-    doubts: seen.doubts.map((member) => member.slice(dedupKey.length + 1)),
-    job: seen.state as Moment["job"],
+    doubts: seen.doubts.map((member) => member.slice(member.indexOf("/") + 1)),
+    ...jobOf(run, seen),
+    jobs: seen.jobs,
+    answers: [...run.answers.values()],
     failure: seen.failure,
-    result: seen.result,
+    mayBeCancelled: lab.scenario.job.mayBeCancelled === true,
     expires: seen.expires,
     isCalm: run.isCalm,
     wasInDoubt: run.wasInDoubt,
   };
+}
+
+/** Who calls a guard gets what a job would return. */
+function jobOf({ lab, answers }: Run, { state, result }: Seen): Pick<Moment, "job" | "result"> {
+  const { isGuarded } = lab.scenario.job;
+  if (isGuarded === true) {
+    const done = [...answers.values()].find(isDone);
+    return done === undefined ? { job: "none", result: "" } : { job: "completed", result: done.text };
+  }
+  const isUnknown = lab.id === "" && state === "gone";
+  return { job: isUnknown ? "none" : (state as Moment["job"]), result };
 }
 
 /** Repeats a path from the beginning; steps that are not possible are left out. @returns how a promise is broken on it */
@@ -246,13 +270,48 @@ export async function repeat(
   path: readonly string[],
   tell: (line: string) => void = () => {},
 ): Promise<Violation | undefined> {
+  const left = [...path];
+  const next = (choices: readonly Choice[]) => {
+    const possible = new Set(choices.map(({ label }) => label));
+    const at = left.findIndex((label) => possible.has(label));
+    return at < 0 ? undefined : left.splice(0, at + 1).at(-1);
+  };
+  return (await take(lab, plan, next, tell)).violation;
+}
+
+const WALK_MAX = 80;
+/** How often a walk takes a fault, or lets time pass, where something goes on by itself. */
+const COSTLY = 0.15;
+
+/** Takes steps at random, until nothing is possible any more. */
+export async function walk(
+  lab: Laboratory,
+  plan: Plan,
+  random: Random,
+): Promise<{ readonly steps: number; readonly violation: Violation | undefined }> {
+  return await take(lab, plan, (choices, taken) => {
+    const free = choices.filter(({ faults, jumps }) => faults + jumps === 0);
+    const costly = choices.filter(({ faults, jumps }) => faults + jumps > 0);
+    const from = free.length === 0 || (costly.length > 0 && random.next() < COSTLY) ? costly : free;
+    return from.length === 0 || taken === WALK_MAX ? undefined : random.pick(from).label;
+  });
+}
+
+async function take(
+  lab: Laboratory,
+  plan: Plan,
+  next: (choices: readonly Choice[], taken: number) => string | undefined,
+  tell: (line: string) => void = () => {},
+): Promise<{ steps: number; violation: Violation | undefined }> {
   await lab.store.restore(lab.start, world.startedAt);
   const run = await Run.begin(lab, plan.bounds);
   const done: string[] = [];
   let seen = await lab.see();
+  run.seen = seen;
   try {
-    for (const label of path) {
-      if (!run.choices().some((choice) => choice.label === label)) continue;
+    for (;;) {
+      const label = next(run.choices(), done.length);
+      if (label === undefined) break;
       const before = seen;
       const [answer, after] = await takeStep(run, label);
       seen = after;
@@ -262,10 +321,10 @@ export async function repeat(
       checkMoment(run, before, after);
     }
     await closed(run);
-    return undefined;
+    return { steps: done.length, violation: undefined };
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
-    return { what: error.message, path: done };
+    return { steps: done.length, violation: { what: error.message, path: done } };
   }
 }
 

@@ -4,23 +4,35 @@ import { z } from "zod";
 import { startConsumer } from "../../../src/core/bullmq/claim/job-consumer.ts";
 import { Leases } from "../../../src/core/bullmq/claim/lease.ts";
 import { Slots } from "../../../src/core/bullmq/claim/slots.ts";
+import { cancelJob } from "../../../src/core/bullmq/end/cancel-job.ts";
+import type { ConnectedQueues } from "../../../src/core/bullmq/store/connect-queues.ts";
 import { Layouts } from "../../../src/core/bullmq/store/partitions.ts";
 import {
   openWritableQueueStores,
+  type QueueStores,
   type WritableQueueStore,
 } from "../../../src/core/bullmq/store/queue-store.ts";
 import { openEffects } from "../../../src/core/effect/effects.ts";
 import { Ledger, openQueueLedgers } from "../../../src/core/effect/ledger/ledger.ts";
 import { createEvents } from "../../../src/core/events.ts";
 import type { ConsumedPartition } from "../../../src/core/feature.ts";
+import type { Application } from "../../../src/core/job/application.ts";
 import type { JobHandler } from "../../../src/core/job/contract.ts";
 import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
 import type { EffectCall, EffectDeclaration } from "../../../src/core/job/effect.ts";
+import { watchCancellations } from "../../../src/core/life/cancellations.ts";
 import { startLedgerSweep } from "../../../src/core/life/ledger-sweep.ts";
 import { runAttempt } from "../../../src/core/run/run-attempt.ts";
 import { openSubmitPath, type SubmitPath } from "../../../src/core/submit/submit-path.ts";
+import { createSubmitter } from "../../../src/core/submit/submitter.ts";
+import { retryJob } from "../../../src/desk/jobs/retry-job.ts";
+import type { GuardedEffect } from "../../../src/guard/define-effect.ts";
+import { GuardLedgers } from "../../../src/guard/guarded-ledger.ts";
+import { placeOf, sweepPlace } from "../../../src/guard/places.ts";
+import { runCall } from "../../../src/guard/run-call.ts";
 import { defineConfig, defineJob } from "../../../src/index.ts";
 import { readSettings, type Settings } from "../../../src/platform/config/settings.ts";
+import { HoldfastError } from "../../../src/platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../src/platform/lib/logger.ts";
 import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
 import { createEpoch, epochComparison } from "../../../src/platform/redis/fitness/epoch.ts";
@@ -34,14 +46,38 @@ const POLL_MS = 1_000;
 const SETTLED_MS = 300;
 
 const prefix = "explore";
-const queue = "default";
 const KEY = "key-1";
 const TYPE = "job";
-export const dedupKey = dedupKeyOf(TYPE, KEY);
 
-/** The job of a scenario. */
+/** Where Redis has what a scenario is about. */
+export interface Names {
+  readonly queue: string;
+  readonly dedupKey: string;
+  readonly start: string;
+  readonly ledger: string;
+}
+
+function namesOf(queue: string, dedupKey: string): Names {
+  const start = `${prefix}:{${queue}}:`;
+  return { queue, dedupKey, start, ledger: `${start}ledger:${dedupKey}` };
+}
+
+const jobNames = namesOf("default", dedupKeyOf(TYPE, KEY));
+
+function guardNames(effect: string): Names {
+  const dedupKey = dedupKeyOf(`guard.${effect}`, KEY);
+  return namesOf(placeOf(dedupKey), dedupKey);
+}
+
+/** The job of a scenario, or its effect without a job. */
 export interface JobUnderTest {
   readonly effects: Readonly<Record<string, EffectDeclaration>>;
+  /** Whether a guard runs its one effect. @default false */
+  readonly isGuarded?: boolean;
+  /** Whether somebody may cancel it. @default false */
+  readonly mayBeCancelled?: boolean;
+  /** Whether it is submitted before anything else happens. @default true */
+  readonly isSubmitted?: boolean;
   /** @default each effect after the other */
   readonly atOnce?: boolean;
 }
@@ -66,16 +102,32 @@ Worker.prototype.run = async function run(this: Worker) {
   workers.push(this);
 };
 
+interface MachineParts {
+  readonly job: JobUnderTest;
+  readonly settings: Settings;
+  readonly application: Application;
+  readonly handler: JobHandler;
+  readonly outside: Outside;
+  readonly path: SubmitPath;
+}
+
 /** What all processes of a scenario share: the application and its settings. */
 export class Machine {
   readonly settings: Settings;
+  readonly job: JobUnderTest;
+  readonly names: Names;
   readonly handler: JobHandler;
+  readonly #application: Application;
   readonly #outside: Outside;
   readonly #path: SubmitPath;
 
-  constructor(settings: Settings, handler: JobHandler, outside: Outside, path: SubmitPath) {
+  constructor({ job, settings, application, handler, outside, path }: MachineParts) {
+    this.job = job;
     this.settings = settings;
+    const [effect = ""] = Object.keys(job.effects);
+    this.names = job.isGuarded === true ? guardNames(effect) : jobNames;
     this.handler = handler;
+    this.#application = application;
     this.#outside = outside;
     this.#path = path;
   }
@@ -83,7 +135,7 @@ export class Machine {
   /** A worker's process, from its start on. */
   async startWorker(actor: Actor, client: Redis, does: readonly Duty[]): Promise<Worker> {
     const { settings } = this;
-    const store = await this.openStore(client);
+    const { store } = await this.connect(client);
     const ledgers = openQueueLedgers(store, actor.name, settings.HOLDFAST_RETENTION_MS);
     const handlers = new Map([[this.handler.job.type, this.handler]]);
     const events = createEvents();
@@ -103,7 +155,9 @@ export class Machine {
     };
     const tools = { handlers, log, events, now: rightClock.now, parts: [] };
     workers.length = 0;
-    startConsumer(partition, [], (job) =>
+    // More requests at each renewal, so only where there is something to find.
+    const parts = this.job.mayBeCancelled === true ? [watchCancellations(partition)] : [];
+    startConsumer(partition, parts, (job) =>
       runAttempt(
         {
           ...tools,
@@ -133,13 +187,15 @@ export class Machine {
     return worker;
   }
 
-  async openStore(client: Redis): Promise<WritableQueueStore> {
+  /** What a process has once it is connected. */
+  async connect(client: Redis): Promise<Connected> {
+    const { queue, start } = this.names;
     const durability = this.settings.HOLDFAST_DURABILITY;
     const { write } = await openWriters(client, durability);
     const compare = epochComparison(client, durability);
     const epoch = createEpoch({
       compare,
-      key: `${prefix}:{${queue}}:epoch`,
+      key: `${start}epoch`,
       durability,
       write,
       remembered: undefined,
@@ -148,9 +204,69 @@ export class Machine {
       onLoss: async () => {},
     });
     await epoch.check();
-    const epochs = { layouts: new Layouts(), of: () => epoch };
+    const epochs = { layouts: new Layouts(), of: () => epoch, onLoss() {} };
     const fitness = { confirm: () => undefined };
-    return openWritableQueueStores({ client, codec: createCodec([]) }, prefix, epochs, fitness).of(queue);
+    const stores = openWritableQueueStores({ client, codec: createCodec([]) }, prefix, epochs, fitness);
+    return { stores, store: stores.of(queue), epochs };
+  }
+
+  /** A process that asks something of Holdfast. @returns asks it, and says what it was told: the code of an error */
+  async openCaller(what: Ask, client: Redis, name: string): Promise<(id: string) => Promise<string>> {
+    const connected = await this.connect(client);
+    const { store } = connected;
+    const answered = (ask: (id: string) => Promise<string>) => (id: string) => ask(id).catch(codeOf);
+    switch (what) {
+      case "cancel":
+        return answered((id) => cancelJob(store, id, { by: "op" }));
+      case "retry":
+        return answered((id) => retryJob(store, id, { act: { by: "op" } }));
+      case "guard":
+        return answered(this.#guardOf(store, name));
+      case "submit":
+      case "submit-other":
+        return answered(await this.#submitterOf(connected, what === "submit" ? {} : { other: true }));
+    }
+  }
+
+  async #submitterOf({ stores, epochs }: Connected, payload: object): Promise<() => Promise<string>> {
+    const { client, codec } = stores;
+    const keysInUse = { assertFit() {} };
+    const rest = { clock: rightClock, fitness: { confirm: () => undefined }, keysInUse };
+    const queues = { client, codec, stores, epochs, ...rest } as unknown as ConnectedQueues;
+    const submitter = createSubmitter(this.#application, queues, this.settings, createEvents(), []);
+    await submitter.steps.prepare(this.handler.job);
+    const submit = async () => (await submitter.submit({ type: TYPE, payload, idempotencyKey: KEY })).id;
+    // The same key is safe to send again.
+    return () =>
+      submit().catch((error: unknown) =>
+        codeOf(error) === "STORE_UNAVAILABLE" ? submit() : Promise.reject(error),
+      );
+  }
+
+  #guardOf(store: WritableQueueStore, name: string): () => Promise<string> {
+    const [[effect = "", declaration] = []] = Object.entries(this.job.effects);
+    const guarded = { name: effect, declaration, result: undefined, rememberMs: undefined } as GuardedEffect;
+    const ledgers = new GuardLedgers(store, name);
+    const tools = {
+      ledgersOf: () => ledgers,
+      secretOf: async () => "secret",
+      rememberMs: this.settings.HOLDFAST_RETENTION_MS,
+      events: createEvents(),
+      log,
+    };
+    const call = { key: KEY, content: "null", waitMs: 0, by: null, about: null, options: {} };
+    return async () => {
+      const act = ({ fence }: EffectCall) => this.#outside.act(effect, fence);
+      const result = await runCall(tools, guarded, call, act);
+      const { receipt = null } = (result ?? {}) as { receipt?: string };
+      return JSON.stringify({ done: [receipt] });
+    };
+  }
+
+  /** As each process with a guard does, and workers. */
+  async startGuardSweep(client: Redis): Promise<void> {
+    const { store } = await this.connect(client);
+    setInterval(() => void sweepPlace(store).catch(() => {}), GUARD_SWEEP_MS);
   }
 
   get outside(): Outside {
@@ -166,6 +282,21 @@ export class Machine {
     return id;
   }
 }
+
+interface Connected {
+  readonly stores: QueueStores<WritableQueueStore>;
+  readonly store: WritableQueueStore;
+  readonly epochs: object;
+}
+
+/** What somebody asks of Holdfast. */
+export type Ask = "submit" | "submit-other" | "cancel" | "retry" | "guard";
+
+function codeOf(error: unknown): string {
+  return error instanceof HoldfastError ? error.code : String(error);
+}
+
+const GUARD_SWEEP_MS = 5_000;
 
 /** What a process does. Looking for stalled jobs and sweeping touch nothing but Redis, so one process does it for all. */
 export type Duty = "work" | "look" | "sweep";
@@ -215,7 +346,8 @@ const rightClock = {
 };
 
 /** Opens the real submit path; its connection is real, too. */
-export async function openMachine(url: string, { effects, atOnce = false }: JobUnderTest, outside: Outside) {
+export async function openMachine(url: string, job: JobUnderTest, outside: Outside) {
+  const { effects, atOnce = false } = job;
   const env = {
     REDIS_URL: url,
     HOLDFAST_PREFIX: prefix,
@@ -225,7 +357,7 @@ export async function openMachine(url: string, { effects, atOnce = false }: JobU
   const settings = readSettings(env);
   const contract = defineJob({
     type: TYPE,
-    payload: z.strictObject({}),
+    payload: z.strictObject({ other: z.boolean().optional() }),
     result: z.strictObject({ done: z.array(z.string().nullable()) }),
     retry: { attempts: 8, backoff: { kind: "fixed", delayMs: SETTLED_MS } },
     timeoutMs: 60_000,
@@ -246,12 +378,5 @@ export async function openMachine(url: string, { effects, atOnce = false }: JobU
   }) as JobHandler;
   const application = defineConfig({ jobs: [contract], handlers: async () => [handler] });
   const path = await openSubmitPath(application, settings, []);
-  return new Machine(settings, handler, outside, path);
+  return new Machine({ job, settings, application, handler, outside, path });
 }
-
-export const names = {
-  prefix,
-  queue,
-  start: `${prefix}:{${queue}}:`,
-  ledger: `${prefix}:{${queue}}:ledger:${dedupKey}`,
-};

@@ -3,16 +3,7 @@ import type { Redis } from "ioredis";
 import type { QueueStore } from "../../../src/core/bullmq/store/queue-store.ts";
 import { resolveDoubt } from "../../../src/core/effect/ledger/resolve-doubt.ts";
 import { Seam } from "./connection.ts";
-import {
-  type Duty,
-  dedupKey,
-  isPoll,
-  type JobUnderTest,
-  type Machine,
-  names,
-  timerName,
-  work,
-} from "./machine.ts";
+import { type Ask, type Duty, isPoll, type JobUnderTest, type Machine, timerName, work } from "./machine.ts";
 import { isOutside, noAnswer, refusal } from "./outside.ts";
 import { scriptName } from "./scripts.ts";
 import type { Seen, Store } from "./store.ts";
@@ -27,19 +18,33 @@ export interface Bounds {
   readonly areLong?: boolean;
 }
 
+type Asked = Ask | "look" | "look-early";
+
 export interface Scenario {
   readonly name: string;
   readonly job: JobUnderTest;
   /** Whether the outside does nothing for a key that it knows. */
   readonly remembersKeys?: boolean;
-  /** How often an operator looks at a doubt while the processes run. */
-  readonly looks?: number;
+  /**
+   * What others ask of Holdfast while the processes run, each once at any moment, by their names. An operator who looks does it at an effect
+   * in doubt whose run is over; one who looks early, at one in doubt.
+   */
+  readonly asks?: Readonly<Record<string, Asked>>;
+  /** Whether the clock of a process may be an hour off. */
+  readonly wrongClocks?: boolean;
   /** How far it is followed in the tests, and in the whole exploration. */
   readonly quick: Bounds;
   readonly whole: Bounds;
   readonly workers: readonly string[];
   /** What others do beside them. */
   readonly around: readonly Duty[];
+}
+
+/** What somebody asked, and was told. */
+export interface Told {
+  readonly what: string;
+  /** An outcome, an id or a result, or the code of an error. */
+  readonly text: string;
 }
 
 /** Something that can happen next. */
@@ -85,14 +90,15 @@ export class Laboratory {
       // BullMQ defines its scripts.
       const first = new Actor(actor.name);
       seam.actor = first;
-      await this.alone(first, () => this.machine.startWorker(first, seam.bare, []), true);
+      if (this.scenario.job.isGuarded !== true)
+        await this.alone(first, () => this.machine.startWorker(first, seam.bare, []), true);
     }
     seam.actor = actor;
     return seam.client;
   }
 
   see(): Promise<Seen> {
-    return this.store.see({ ...names, id: this.id });
+    return this.store.see({ ...this.machine.names, id: this.id });
   }
 
   /** Runs what an actor does alone, and is no step: nothing else happens meanwhile. */
@@ -133,7 +139,10 @@ export class Laboratory {
     if (known !== undefined) return known;
     const actor = new Actor(duty);
     const client = await this.clientOf(actor);
-    await this.alone(actor, () => this.machine.startWorker(actor, client, [duty]), true);
+    const isGuard = this.scenario.job.isGuarded === true;
+    const start = () =>
+      isGuard ? this.machine.startGuardSweep(client) : this.machine.startWorker(actor, client, [duty]);
+    await this.alone<unknown>(actor, start, true);
     this.#janitors.set(duty, actor);
     return actor;
   }
@@ -165,7 +174,10 @@ export class Run {
   seen: Seen;
   /** What another process may do now. It does each once after time has passed. */
   due: Duty[] = [];
-  looksLeft: number;
+  /** Who has still to ask what. */
+  readonly #asksLeft: Map<string, Asked>;
+  /** What those that asked were told. */
+  readonly answers = new Map<string, Told>();
   /** The scripts that Redis has run in the last step. */
   performed: string[] = [];
   /** Whether Redis is left as it is: what it answered is known. */
@@ -176,7 +188,7 @@ export class Run {
     this.lab = lab;
     this.#scenario = lab.scenario;
     this.seen = lab.start;
-    this.looksLeft = lab.scenario.looks ?? 0;
+    this.#asksLeft = new Map(Object.entries(lab.scenario.asks ?? {}));
     this.faults = bounds.faults;
     this.jumps = bounds.jumps;
   }
@@ -214,9 +226,7 @@ export class Run {
         ),
         isOneCommand: false,
       });
-    if (this.looksLeft > 0)
-      for (const effect of Object.keys(this.#scenario.job.effects))
-        if (this.isReplayed || isRunOver(this.seen, effect)) all.push(this.#look(effect));
+    all.push(...this.#asks());
     const ms = this.#bounds.areLong ? 2 * JUMP_MS : JUMP_MS;
     const label = `${ms / 1_000} s pass`;
     all.push({ label, faults: 0, jumps: 1, isOneCommand: false, take: () => this.#pass(ms) });
@@ -246,7 +256,8 @@ export class Run {
         world.now,
         this.faults,
         this.jumps,
-        this.looksLeft,
+        ...this.#asksLeft.keys(),
+        ...[...this.answers].map(([by, { text }]) => `${by} ${text}`),
         ...this.due,
         this.lab.machine.outside.place(),
         ...actors,
@@ -263,6 +274,16 @@ export class Run {
       choices.push(
         free(`${actor.name}: ${timerName(timer)}`, () => this.#tell(actor, "timer", () => actor.fire(timer))),
       );
+    if (this.#scenario.wrongClocks === true && actor.skewMs === 0)
+      for (const [ms, where] of [
+        [HOUR_MS, "ahead"],
+        [-HOUR_MS, "behind"],
+      ] as const)
+        choices.push(
+          fault(`${actor.name}'s clock is an hour ${where}`, async () => {
+            actor.skewMs = ms;
+          }),
+        );
     if (heads.length > 0)
       choices.push(
         fault(`${actor.name} dies`, async () => {
@@ -307,10 +328,23 @@ export class Run {
   }
 
   #redisFaults(request: Request, label: string): Choice[] {
+    const breaks = request.actor.failsFast
+      ? [
+          fault(`${label}, and its connection breaks before the reply`, async (recorded) => {
+            await this.#perform(request, recorded);
+            await this.#settle(request, closedConnection());
+          }),
+          fault(`${label}, but its connection breaks before`, () =>
+            this.#settle(request, closedConnection()),
+          ),
+        ]
+      : [
+          fault(`${label}, and its connection breaks before the reply: it is sent again`, (recorded) =>
+            this.#perform(request, recorded),
+          ),
+        ];
     return [
-      fault(`${label}, and its connection breaks before the reply: it is sent again`, (recorded) =>
-        this.#perform(request, recorded),
-      ),
+      ...breaks,
       fault(`${label}, which Redis refuses for now`, () => this.#settle(request, loading())),
     ];
   }
@@ -358,20 +392,45 @@ export class Run {
     return undefined;
   }
 
+  /** What others may ask now. Of those that would ask the same, one is like the other. */
+  #asks(): Choice[] {
+    const asks = [...this.#asksLeft];
+    const first = asks.filter(([, what], at) => asks.findIndex(([, other]) => other === what) === at);
+    const [effect = ""] = Object.keys(this.#scenario.job.effects);
+    return first
+      .filter(([, what]) => this.isReplayed || mayAsk(this.seen, what, effect))
+      .map(([name, what]) => ({
+        ...(what === "look" || what === "look-early"
+          ? free(`${name} looks at ${effect}`, () => this.#look(name, effect))
+          : free(`${name}: ${askName[what]}`, () => this.#ask(name, what))),
+        isOneCommand: false,
+      }));
+  }
+
   /** The operator looks what the outside has done, and says so some time later. */
-  #look(effect: string): Choice {
-    return free(`the operator looks at ${effect}`, async () => {
-      this.looksLeft -= 1;
-      const actor = new Actor(`op${this.looksLeft}`);
-      const client = await this.lab.clientOf(actor);
-      const store = await this.lab.alone(actor, () => this.lab.machine.openStore(client), true);
-      this.actors.push(actor);
-      await this.#tell(
-        actor,
-        `${this.#truthOf(effect)}`,
-        () => void this.#say(store, effect).catch(() => {}),
-      );
-    });
+  async #look(name: string, effect: string): Promise<undefined> {
+    this.#asksLeft.delete(name);
+    const { actor, client } = await this.#caller(name);
+    const { store } = await this.lab.alone(actor, () => this.lab.machine.connect(client), true);
+    await this.#tell(actor, this.#truthOf(effect), () => void this.#say(store, effect).catch(() => {}));
+  }
+
+  async #ask(name: string, what: Ask): Promise<undefined> {
+    this.#asksLeft.delete(name);
+    const { actor, client } = await this.#caller(name);
+    const ask = await this.lab.alone(actor, () => this.lab.machine.openCaller(what, client, name), true);
+    await this.#tell(
+      actor,
+      what,
+      () => void ask(this.lab.id).then((text) => this.answers.set(name, { what, text })),
+    );
+  }
+
+  async #caller(name: string) {
+    const actor = new Actor(name, true);
+    const client = await this.lab.clientOf(actor);
+    this.actors.push(actor);
+    return { actor, client };
   }
 
   #truthOf(effect: string): "done" | "not-done" {
@@ -381,36 +440,52 @@ export class Run {
   async #say(store: QueueStore, effect: string): Promise<void> {
     const resolution = { as: this.#truthOf(effect), evidence: "looked", by: "op" };
     const { HOLDFAST_RETENTION_MS: retentionMs } = this.lab.machine.settings;
+    const { dedupKey } = this.lab.machine.names;
     await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
   }
 
   async #clean(duty: Duty): Promise<undefined> {
     this.due = this.due.filter((_, at) => at !== this.due.indexOf(duty));
     if (this.isReplayed) return undefined;
-    this.performed.push(duty === "look" ? "moveStalledJobsToWait" : "ledger-sweep");
+    const sweep = this.#scenario.job.isGuarded === true ? "sweep" : "ledger-sweep";
+    this.performed.push(duty === "look" ? "moveStalledJobsToWait" : sweep);
     await this.lab.fireAll(await this.lab.janitor(duty));
     return undefined;
   }
 
   /**
-   * No more faults: a new worker starts, everything that waits goes on, time passes, and an operator resolves each doubt with the truth.
+   * No more faults: a new worker starts, or who wants a guarded effect calls again; everything that waits goes on, time passes, and an
+   * operator resolves each doubt with the truth.
    *
    * @returns what Redis has when the job has ended, or at last
    */
   async close(see: (seen: Seen, what: string) => void): Promise<Seen> {
     for (const actor of this.actors) if (actor.isDead) actor.requests = [];
-    await this.#start("h", ["work", "look", "sweep"], false);
+    if (this.#scenario.job.isGuarded !== true) await this.#start("h", ["work", "look", "sweep"], false);
     let seen = await this.lab.see();
     for (let round = 0; round < CLOSING_ROUNDS; round += 1) {
+      await this.#askAgain(round);
       await this.#goOn();
       seen = await this.lab.see();
       see(seen, `round ${round}`);
-      if (isOver(seen)) break;
+      if (this.#isOver(seen, round)) break;
       for (const doubt of seen.doubts) await this.#resolve(doubt);
       await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : 2 * JUMP_MS);
       if (round === FORGET_ROUND) await this.#forgetDead();
     }
     return seen;
+  }
+
+  /** Who wanted something asks again: for a guarded effect in each round. */
+  async #askAgain(round: number): Promise<void> {
+    const { isGuarded, isSubmitted } = this.#scenario.job;
+    if (isGuarded === true) await this.#ask(`h${round}`, "guard");
+    if (isSubmitted === false && round === 0) await this.#ask("h0", "submit");
+  }
+
+  #isOver(seen: Seen, round: number): boolean {
+    if (this.#scenario.job.isGuarded !== true) return isOver(seen);
+    return isDone(this.answers.get(`h${round}`)) && isQuiet(seen);
   }
 
   /** Everything that is possible without time, in turn. */
@@ -428,12 +503,16 @@ export class Run {
     const effect = doubt.slice(doubt.indexOf("/") + 1);
     const operator = new Actor("op");
     const client = await this.lab.clientOf(operator);
-    await this.lab.alone(operator, async () => this.#say(await this.lab.machine.openStore(client), effect));
+    await this.lab.alone(operator, async () => {
+      const { store } = await this.lab.machine.connect(client);
+      await this.#say(store, effect);
+    });
   }
 
   async #forgetDead(): Promise<void> {
     const dead = this.actors.filter(({ isDead }) => isDead).map(({ name }) => name);
-    if (dead.length > 0) await this.lab.store.redis.zrem(`${names.start}workers:seen`, ...dead);
+    const { start } = this.lab.machine.names;
+    if (dead.length > 0) await this.lab.store.redis.zrem(`${start}workers:seen`, ...dead);
   }
 }
 
@@ -453,8 +532,33 @@ function isRunOver({ ledger }: Seen, effect: string): boolean {
   return entry.state === "in-doubt" && (entry.isOver === true || entry.report !== undefined);
 }
 
-function isOver({ state, doubts, ledger, expires }: Seen): boolean {
-  return expires && state === "completed" && doubts.length === 0 && (ledger.get("open") ?? "0") === "0";
+function isOver(seen: Seen): boolean {
+  const isCancelled = seen.state === "failed" && seen.failure.startsWith("CANCELLED");
+  return ((seen.expires && seen.state === "completed") || isCancelled) && isQuiet(seen);
+}
+
+function isQuiet({ doubts, ledger }: Seen): boolean {
+  return doubts.length === 0 && (ledger.get("open") ?? "0") === "0";
+}
+
+/** Whether a call of a guard has got the effect's result. */
+export function isDone(answer: Told | undefined): boolean {
+  return answer?.what === "guard" && answer.text.startsWith("{");
+}
+
+const HOUR_MS = 3_600_000;
+
+const askName: Readonly<Record<Ask, string>> = {
+  submit: "submits",
+  "submit-other": "submits other content",
+  cancel: "cancels",
+  retry: "retries by hand",
+  guard: "calls",
+};
+
+function mayAsk(seen: Seen, what: Asked, effect: string): boolean {
+  if (what === "look") return isRunOver(seen, effect);
+  return what !== "look-early" || seen.doubts.length > 0;
 }
 
 function headsOf(requests: readonly Request[]): Request[] {
@@ -479,6 +583,10 @@ function fault(label: string, take: (recorded: Answer | undefined) => Promise<un
     isOneCommand: true,
     take: async (recorded) => (await take(recorded)) as Answer | undefined,
   };
+}
+
+function closedConnection(): Answer {
+  return { error: new Error("Connection is closed.") };
 }
 
 function loading(): Answer {

@@ -22,6 +22,8 @@ export interface Seen {
   /** By field. */
   readonly ledger: ReadonlyMap<string, string>;
   readonly doubts: readonly string[];
+  /** Ids of all jobs. */
+  readonly jobs: readonly string[];
   /** Of the job. */
   readonly state: string;
   readonly failure: string;
@@ -36,7 +38,7 @@ export const MOMENTS = 1;
 /** In whole seconds: real time passes, too. BullMQ's stream of events has Redis's real time, and nothing reads it. */
 const SEE = `
 local start, ledger, id, own = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local keys, all = redis.call("KEYS", "*"), {}
+local keys, all, jobs = redis.call("KEYS", "*"), {}, {}
 table.sort(keys)
 for _, key in ipairs(keys) do
   if string.sub(key, -7) ~= ":events" and key ~= "${CLOCK}" then
@@ -45,11 +47,14 @@ for _, key in ipairs(keys) do
     all[#all + 1] = key
     all[#all + 1] = redis.call("DUMP", key)
   end
+  local rest = string.sub(key, #start + 1)
+  if string.sub(key, 1, #start) == start and string.find(rest, "^%a+_[%x-]+$") then jobs[#jobs + 1] = rest end
 end
 local digest = redis.sha1hex(table.concat(all))
 redis.call("SELECT", own)
 if redis.call("EXISTS", digest) == 0 then redis.call("RPUSH", digest, unpack(all)) end
 redis.call("SELECT", 0)
+if id == "" then id = jobs[1] or "none" end
 local state = "gone"
 if redis.call("ZSCORE", start .. "completed", id) then state = "completed"
 elseif redis.call("ZSCORE", start .. "failed", id) then state = "failed"
@@ -58,7 +63,7 @@ elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
 elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
 return { digest, redis.call("HGETALL", ledger), redis.call("ZRANGE", start .. "doubts", 0, -1), state,
   redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "",
-  redis.call("PTTL", ledger) > 0 }`;
+  redis.call("PTTL", ledger) > 0, jobs }`;
 
 const RESTORE = `
 redis.call("FLUSHDB")
@@ -193,14 +198,15 @@ export class Store {
 export interface SeenKeys {
   readonly start: string;
   readonly ledger: string;
+  /** Of the job; "" for the one that there is. */
   readonly id: string;
 }
 
-type Reply = [string, string[], string[], string, string, string, 1 | null];
+type Reply = [string, string[], string[], string, string, string, 1 | null, string[]];
 
-function seenOf([digest, fields, doubts, state, failure, result, expires]: Reply): Seen {
+function seenOf([digest, fields, doubts, state, failure, result, expires, jobs]: Reply): Seen {
   const pairs = fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? ""] as const] : []));
-  return { digest, ledger: new Map(pairs), doubts, state, failure, result, expires: expires === 1 };
+  return { digest, ledger: new Map(pairs), doubts, jobs, state, failure, result, expires: expires === 1 };
 }
 
 function sha1Of(source: string): string {

@@ -39,9 +39,14 @@ export class Actor {
   /** Digest of all that it was told: two runs in which it was told the same are at the same place of its code. */
   history = "";
   ids = 0;
+  /** By how much its clock is ahead. */
+  skewMs = 0;
+  /** Whether it learns that its connection broke: its commands are not sent again. */
+  readonly failsFast: boolean;
 
-  constructor(name: string) {
+  constructor(name: string, failsFast = false) {
     this.name = name;
+    this.failsFast = failsFast;
   }
 
   told(what: string): void {
@@ -63,7 +68,9 @@ export class Actor {
       ({ ms, dueAt }) => `${ms} ${dueAt <= world.now ? "due" : dueAt - world.now}`,
     );
     const open = this.requests.map((request) => `${request.what}${this.late.has(request) ? " done" : ""}`);
-    return [this.name, this.isDead, this.history, this.ids, ...timers.sort(), ...open].join("\n");
+    return [this.name, this.isDead, this.history, this.ids, this.skewMs, ...timers.sort(), ...open].join(
+      "\n",
+    );
   }
 
   /** It has nothing under way, and nothing in its memory that another process would not have. */
@@ -164,7 +171,7 @@ export function takeOver(): void {
     setImmediate: (value?: unknown) =>
       world.current ? new Promise((resolve) => nextTurn(() => resolve(value))) : real.endOfTurn(value),
   });
-  Date.now = () => (world.current ? world.now : real.dateNow());
+  Date.now = () => (world.current ? world.now + world.current.skewMs : real.dateNow());
   performance.now = () => (world.current ? world.now - world.startedAt : real.performanceNow());
   Math.random = () => (world.current ? 0.5 : real.random());
   Object.assign(crypto, { randomUUID: () => (world.current ? nextId(world.current) : real.randomUUID()) });

@@ -4,24 +4,24 @@ import { explore } from "../lib/explorer.ts";
 import type { Laboratory } from "../lib/run.ts";
 import { MOMENTS, type Store } from "../lib/store.ts";
 import { type Mutant, mutantsOf, NOTED, watched } from "./lua.ts";
+import type { Verdict } from "./verdicts.ts";
 
-const folders = { "ledger-sweep": "life" } as const;
+const ledger = ["reserve", "commit", "release", "doubt", "left-open", "resolve", "run-over"];
+
+/** Whose conditions are broken, those of their modules, too. */
 const scripts = [
-  ...["reserve", "commit", "release", "doubt", "left-open", "resolve", "run-over"],
-  "ledger-sweep",
-] as const;
+  ...ledger.map((name) => `core/effect/ledger/${name}.lua`),
+  "core/life/ledger-sweep.lua",
+  "core/bullmq/add/add-jobs.lua",
+  "core/bullmq/end/cancel.lua",
+  "desk/jobs/retry-job.lua",
+  "guard/reserve.lua",
+  "guard/sweep.lua",
+];
 
 function sourceOf(script: string): string {
-  const folder = script in folders ? "life" : "effect/ledger";
-  const file = new URL(`../../../src/core/${folder}/${script}.lua`, import.meta.url);
-  return readLua(pathToFileURL(file.pathname).href, `${script}.lua`);
-}
-
-export interface Verdict {
-  readonly mutant: Mutant;
-  /** Killed: some order breaks a promise. Survived: none does. Unreached: its condition was never otherwise. */
-  readonly outcome: "killed" | "survived" | "unreached";
-  readonly by: string;
+  const file = new URL(`../../../src/${script}`, import.meta.url);
+  return readLua(pathToFileURL(file.pathname).href, script.slice(script.lastIndexOf("/") + 1));
 }
 
 /** Explores each scenario's quick form with each mutant that can matter in it. */
@@ -29,36 +29,45 @@ export async function tryMutants(
   store: Store,
   open: () => AsyncIterable<Laboratory>,
   only: string | undefined,
-): Promise<Verdict[]> {
-  const sources = new Map(
-    scripts.filter((name) => only === undefined || name === only).map((name) => [name, sourceOf(name)]),
-  );
+  onVerdict: (verdict: Verdict) => void,
+): Promise<void> {
+  const chosen = scripts.filter((name) => only === undefined || name.endsWith(only));
+  const sources = new Map(chosen.map((name) => [name, sourceOf(name)]));
   const mutants = [...sources].flatMap(([name, source]) => mutantsOf(name, source));
-  const verdicts = new Map<Mutant, Verdict>(
-    mutants.map((mutant) => [mutant, { mutant, outcome: "unreached", by: "" }]),
-  );
+  const left = new Map<Mutant, Verdict["outcome"]>(mutants.map((mutant) => [mutant, "unreached"]));
+  const found = (mutant: Mutant, outcome: Verdict["outcome"], by: string) => {
+    const { script, line, was, becomes } = mutant;
+    onVerdict({ file: script, line, was, becomes, outcome, by });
+  };
+  if (mutants.length === 0) return;
   for await (const lab of open()) {
-    const { quick, name } = lab.scenario;
-    await store.forgetNotes(NOTED);
-    store.replaced = new Map(
-      [...sources].map(([script, source]) => [source, watched(script, source, MOMENTS)]),
-    );
-    const plain = await explore(lab, { bounds: quick });
-    if (plain.violation !== undefined) throw new Error(`without a mutant: ${plain.violation.what}`);
-    const noted = new Set(await store.notes(NOTED));
-    for (const mutant of mutants.filter(({ differsAt }) => noted.has(differsAt))) {
-      if (verdicts.get(mutant)?.outcome === "killed") continue;
-      store.replaced = new Map([[sources.get(mutant.script as never) ?? "", mutant.text]]);
+    const noted = await conditionsMet(store, lab, sources);
+    for (const mutant of [...left.keys()].filter(({ differsAt }) => noted.has(differsAt))) {
+      store.replaced = new Map([[sources.get(mutant.script) ?? "", mutant.text]]);
       const by = await brokenBy(lab);
-      verdicts.set(mutant, {
-        mutant,
-        outcome: by === undefined ? "survived" : "killed",
-        by: by ? `${name}: ${by}` : "",
-      });
+      left.set(mutant, "survived");
+      if (by === undefined) continue;
+      left.delete(mutant);
+      found(mutant, "killed", `${lab.scenario.name}: ${by}`);
     }
     store.replaced = new Map();
   }
-  return [...verdicts.values()];
+  for (const [mutant, outcome] of left) found(mutant, outcome, "");
+}
+
+/** What each condition of the scripts was in some order of the scenario. */
+async function conditionsMet(
+  store: Store,
+  lab: Laboratory,
+  sources: ReadonlyMap<string, string>,
+): Promise<ReadonlySet<string>> {
+  await store.forgetNotes(NOTED);
+  store.replaced = new Map(
+    [...sources].map(([script, source]) => [source, watched(script, source, MOMENTS)]),
+  );
+  const plain = await explore(lab, { bounds: lab.scenario.quick });
+  if (plain.violation !== undefined) throw new Error(`without a mutant: ${plain.violation.what}`);
+  return new Set(await store.notes(NOTED));
 }
 
 async function brokenBy(lab: Laboratory): Promise<string | undefined> {

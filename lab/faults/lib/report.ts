@@ -7,6 +7,7 @@ import {
   writeSummary,
   writeWhole,
 } from "../../../test/support/report.ts";
+import { exploredLine, exploredSection } from "../../explore/lib/summary.ts";
 import type { Counts } from "./checker.ts";
 import { type Experiment, hasHeld, type Outcome, sum } from "./experiment.ts";
 import type { Result } from "./kept-results.ts";
@@ -85,6 +86,8 @@ function summary(finished: readonly Shown[], missing: readonly Experiment[]): st
       .join(" ")}${withoutResult(missing)}`,
     factsLine(commonFacts()),
     "",
+    exploredLine(),
+    "",
     "Only faults that really happened are counted: a process killed or paused, an answer cut off, an outage, a restart, a storm. A control is the",
     "same run with one protection removed: there the checks must fail.",
     "",
@@ -160,6 +163,7 @@ function whole(finished: readonly Shown[], missing: readonly Experiment[]): stri
     }),
     "",
     ...finished.flatMap(section),
+    ...exploredSection(),
     "## Positive controls",
     "",
     "The same runs on a copy of the build, or of Redis's settings, with one protection removed. A checker that cannot",
