@@ -3,7 +3,7 @@ import type { Jsonified } from "../core/job/jsonified.ts";
 import { InDoubtError } from "../evidence/attempt-errors.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { GuardedEffect } from "./define-effect.ts";
-import { EffectBusyError, type Guard, type OnceOptions } from "./guard.ts";
+import { EffectBusyError, type Guard, type GuardedCall, type OnceOptions } from "./guard.ts";
 
 type Policy = Policies[string];
 
@@ -18,9 +18,7 @@ export interface BullmqJob {
 }
 
 /** As for `guard.once`, but its key need not be given. */
-export type JobCall<Stored, P extends Policy> = Omit<OnceOptions<Stored, P>, "key"> & {
-  readonly key?: string;
-};
+export type JobCall = Omit<GuardedCall, "key"> & Partial<Pick<GuardedCall, "key">>;
 
 /** The effects of one job of BullMQ's. */
 export interface GuardedJob {
@@ -35,8 +33,9 @@ export interface GuardedJob {
    */
   once<Result, Stored, P extends Policy>(
     effect: GuardedEffect<Result, Stored, P>,
-    call: NoInfer<JobCall<Stored, P>>,
+    call: JobCall,
     run: (call: EffectCall) => Promise<NoInfer<Result>>,
+    ...options: NoInfer<OnceOptions<Stored, P>>
   ): Promise<Jsonified<Stored>>;
 }
 
@@ -54,17 +53,15 @@ export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: stri
   return {
     async once<Result, Stored, P extends Policy>(
       effect: GuardedEffect<Result, Stored, P>,
-      call: JobCall<Stored, P>,
+      call: JobCall,
       run: (call: EffectCall) => Promise<Result>,
+      ...options: OnceOptions<Stored, P>
     ) {
       // An id may come again, when its job was removed or its queue emptied.
       const key = `${queue} ${job.id ?? ""} ${job.timestamp}`;
       const about = `job ${job.id ?? ""} (${job.name}) of ${queue}`.slice(0, ABOUT_MAX);
       try {
-        const { key: own = key, ...others } = call;
-        // The compiler does not see that the rest of the options is whole.
-        const whole = { about, ...others, key: own } as OnceOptions<Stored, P>;
-        return await guard.once<Result, Stored, P>(effect, whole, run);
+        return await guard.once<Result, Stored, P>(effect, { about, key, ...call }, run, ...options);
       } catch (error) {
         throw await forBullmq(error, job, token);
       }

@@ -1,12 +1,10 @@
 import { hash } from "node:crypto";
-import type { EffectCall, Policies } from "../core/job/effect.ts";
+import type { EffectCall } from "../core/job/effect.ts";
 import { InDoubtError } from "../evidence/attempt-errors.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
 import type { GuardedEffect } from "./define-effect.ts";
-import { EffectBusyError, type Guard, type OnceOptions } from "./guard.ts";
-
-type Policy = Policies[string];
+import { EffectBusyError, type Guard } from "./guard.ts";
 
 /** A tool as the AI SDK has it, and anything else with such a function. */
 export interface Tool {
@@ -100,7 +98,7 @@ function executeOnce<Name extends string>(
   return async (input: unknown, given: { readonly abortSignal?: AbortSignal } = {}): Promise<unknown> => {
     const key = toolKey({ run, tool: name, input, occurrence: occurrence?.(name, input) });
     const about = `tool ${name} of run ${run}`.slice(0, 500);
-    const once = { key, about, ...(by !== undefined && { by }) } as OnceOptions<unknown, Policy>;
+    const once = { key, about, ...(by !== undefined && { by }) };
     try {
       return await guard.once(effect, once, async (call) => {
         const { abortSignal = call.signal } = given;

@@ -49,10 +49,13 @@ interface AssumedResult<Stored> {
 
 type Policy = Policies[string];
 
-/** An effect that is declared `probe` must have a probe. */
-export type OnceOptions<Stored, P extends Policy> = GuardedCall &
-  AssumedResult<Stored> &
+type Options<Stored, P extends Policy> = AssumedResult<Stored> &
   Omit<[P] extends ["probe"] ? ProbedOptions<Stored> : EffectOptions<Stored>, "index">;
+
+/** What a call does about a doubt. An effect that is declared `probe` must have a probe. */
+export type OnceOptions<Stored, P extends Policy> = [P] extends ["probe"]
+  ? [options: Options<Stored, P>]
+  : [options?: Options<Stored, P>];
 
 /** Effects at most once, without a job. */
 export interface Guard extends Running, AsyncDisposable {
@@ -75,8 +78,9 @@ export interface Guard extends Running, AsyncDisposable {
    */
   once<Result, Stored, P extends Policy>(
     effect: GuardedEffect<Result, Stored, P>,
-    call: NoInfer<OnceOptions<Stored, P>>,
+    call: GuardedCall,
     run: (call: EffectCall) => Promise<NoInfer<Result>>,
+    ...options: NoInfer<OnceOptions<Stored, P>>
   ): Promise<Jsonified<Stored>>;
   /**
    * The guard's effects as a handler has them, for one key: for `databaseEffect`.

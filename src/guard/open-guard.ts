@@ -102,18 +102,21 @@ function callsOf(
   return {
     async once<Result, Stored, P extends Policies[string]>(
       effect: GuardedEffect<Result, Stored, P>,
-      call: OnceOptions<Stored, P>,
+      call: GuardedCall,
       run: (call: EffectCall) => Promise<Result>,
+      ...[options]: OnceOptions<Stored, P>
     ) {
       if (known.get(effect.name) !== effect) throw undeclared(effect.name);
+      // The compiler does not see that either form of options is one in use.
+      const checked = checkCall(effect, call, options as CheckedCall["options"] | undefined);
       // The effect's schema has made it.
-      return (await runTracked(tools, effect, checkCall(effect, call), run)) as Jsonified<Stored>;
+      return (await runTracked(tools, effect, checked, run)) as Jsonified<Stored>;
     },
     effectsOf(call) {
       const effect = async (name: string, run: Parameters<typeof runCall>[3], options: object = {}) => {
         const declared = known.get(name);
         if (declared === undefined) throw undeclared(name);
-        return await runTracked(tools, declared, checkCall(declared, { ...options, ...call }), run);
+        return await runTracked(tools, declared, checkCall(declared, call, options), run);
       };
       return effect as RunEffect<string, string>;
     },
@@ -124,25 +127,31 @@ function undeclared(name: string): HoldfastError {
   return malformed([{ pointer: "/effect", message: `expected one of the guard's effects, got "${name}"` }]);
 }
 
-const callSchema = z.object({
+const callSchema = z.strictObject({
+  key: z.unknown().optional(),
+  content: z.unknown().optional(),
   waitMs: z.number().min(0).max(600_000).default(0),
   by: z.string().max(200).optional(),
   about: z.string().max(500).optional(),
 });
 
 /** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST` */
-function checkCall({ declaration, name }: GuardedEffect, call: GuardedCall & object): CheckedCall {
-  const { key, content, waitMs: _, by: __, about: ___, ...options } = call;
+function checkCall(
+  { declaration, name }: GuardedEffect,
+  call: GuardedCall,
+  options: CheckedCall["options"] = {},
+): CheckedCall {
+  const { content, waitMs, by = null, about = null } = parseInput(callSchema, call);
+  const { key } = call;
   if (key === undefined)
     throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", `Effect "${name}": expected a key`);
   const fault = typeof key === "string" ? keyFault(key) : "expected a string";
   if (fault !== undefined)
     throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", `Effect "${name}": key: ${fault}`);
-  const { waitMs, by = null, about = null } = parseInput(callSchema, call);
   const json = canonicalJson(content ?? null);
   if (json.kind === "refused")
     throw malformed(json.issues.map(({ pointer, message }) => ({ pointer: `/content${pointer}`, message })));
-  if (declaration.inDoubt === "probe" && typeof (options as { probe?: unknown }).probe !== "function")
+  if (declaration.inDoubt === "probe" && typeof options.probe !== "function")
     throw malformed([
       { pointer: "/probe", message: `expected a function: effect "${name}" is declared "probe"` },
     ]);

@@ -124,7 +124,7 @@ describe("guardJob in a worker of bare BullMQ", () => {
   it("delays a job whose probe asks to be asked later", async () => {
     const probe = vi.fn(async () => Promise.reject(new SnoozeError(60_000)));
     const fail = async () => Promise.reject(new Error("socket hang up"));
-    const { add, inState } = await open((guarded) => guarded.once(probed, { probe }, fail));
+    const { add, inState } = await open((guarded) => guarded.once(probed, {}, fail, { probe }));
     const id = await add();
     const job = await inState(id, "delayed");
     await until("the probe was asked", () => probe.mock.calls.length > 0);

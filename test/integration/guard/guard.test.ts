@@ -209,13 +209,13 @@ describe("a guarded effect", () => {
   it("asks the probe in doubt", async () => {
     const key = newKey();
     const probe = async () => ({ done: { id: "found" } });
-    await expect(first.once(probed, { key, probe }, fail)).rejects.toBeInstanceOf(InDoubtError);
-    expect(await second.once(probed, { key, probe }, fail)).toEqual({ id: "found" });
+    await expect(first.once(probed, { key }, fail, { probe })).rejects.toBeInstanceOf(InDoubtError);
+    expect(await second.once(probed, { key }, fail, { probe })).toEqual({ id: "found" });
 
     const other = newKey();
-    await first.once(probed, { key: other, probe }, fail).catch(() => {});
+    await first.once(probed, { key: other }, fail, { probe }).catch(() => {});
     const notDone = async () => "not-done" as const;
-    expect(await second.once(probed, { key: other, probe: notDone }, acts())).toEqual({
+    expect(await second.once(probed, { key: other }, acts(), { probe: notDone })).toEqual({
       id: expect.any(String),
     });
   });
@@ -223,8 +223,10 @@ describe("a guarded effect", () => {
   it("passes on when the probe asks to be asked later", async () => {
     const key = newKey();
     const probe = async () => Promise.reject(new SnoozeError(60_000));
-    await first.once(probed, { key, probe }, fail).catch(() => {});
-    await expect(second.once(probed, { key, probe }, fail)).rejects.toMatchObject({ retryAfterMs: 60_000 });
+    await first.once(probed, { key }, fail, { probe }).catch(() => {});
+    await expect(second.once(probed, { key }, fail, { probe })).rejects.toMatchObject({
+      retryAfterMs: 60_000,
+    });
   });
 
   it("is remembered from its end, and then runs again", async () => {
@@ -246,7 +248,7 @@ describe("a guarded effect", () => {
     await expect(first.once(charge, { key }, run)).rejects.toMatchObject(invalid);
     await expect(second.once(charge, { key }, run)).rejects.toMatchObject(invalid);
     const assumedResult = () => ({ id: "assumed" });
-    await expect(second.once(charge, { key, assumedResult }, run)).rejects.toMatchObject(invalid);
+    await expect(second.once(charge, { key }, run, { assumedResult })).rejects.toMatchObject(invalid);
     expect(run).toHaveBeenCalledTimes(1);
   });
 
