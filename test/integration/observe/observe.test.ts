@@ -89,7 +89,7 @@ describe("GET /overview", () => {
     });
 
     expect(view.queues).toMatchObject([
-      { name: "default", active: 1, completed: 1, failed: 2, isPaused: false },
+      { name: "default", active: 1, completed: 1, failed: 1, failedInDoubt: 1, isPaused: false },
     ]);
     expect(view.queues[0]?.oldestDoubtSince).not.toBeNull();
     expect(view.workers).toMatchObject([
