@@ -6,6 +6,7 @@ import { ResolveProvider } from "./doubts/resolve-dialog.tsx";
 import { FailedPage } from "./failed/failed-page.tsx";
 import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
+import { NoticesPage } from "./notices/notices-page.tsx";
 import { OutboxPage } from "./outbox/outbox-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
 import { To } from "./parts/link.tsx";
@@ -56,6 +57,7 @@ function Pages() {
       <Route path="/failed" component={FailedPage} />
       <Route path="/doubts" component={DoubtsPage} />
       <Route path="/acts" component={ActsPage} />
+      <Route path="/notices" component={NoticesPage} />
       <Route path="/outbox" component={OutboxPage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/index.html">

@@ -81,6 +81,7 @@ function useItems(): Item[] {
     { to: "/doubts", text: "In doubt", badge: inDoubt, of: "effect in doubt", ofMany: "effects in doubt" },
     { to: "/schedules", text: "Schedules" },
     { to: "/acts", text: "Acts" },
+    { to: "/notices", text: "Notices" },
     ...(hasOutbox ? [outbox] : []),
   ];
 }

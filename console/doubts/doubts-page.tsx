@@ -15,9 +15,11 @@ import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { DoubtFilters } from "./doubt-filters.tsx";
 import { ImportExport } from "./import-export.tsx";
+import { Asked, AskProbes } from "./probe.tsx";
 import { type DoubtFilter, type DoubtRow, doubtsQuery, resolvedQuery } from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
 import { ResolveSelected } from "./resolve-selected.tsx";
+import { Verdicts } from "./verdicts.tsx";
 
 /** Effects in doubt, and how earlier ones were resolved. */
 export function DoubtsPage() {
@@ -54,7 +56,10 @@ function ToResolve() {
   return (
     <>
       {(isFiltered || (doubts.data?.length ?? 0) > 1) && (
-        <DoubtFilters filter={filter} onChange={setFilter} />
+        <>
+          <DoubtFilters filter={filter} onChange={setFilter} />
+          <Verdicts filter={filter} onChange={setFilter} />
+        </>
       )}
       <Loaded query={doubts}>
         {(rows) => (
@@ -93,6 +98,8 @@ interface HeadProps {
 function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
   const { inDoubt } = useNeedsPerson();
   const mayOperate = useMay("operate");
+  const selected = rows.filter(({ id }) => chosen.has(id));
+  const onDone = () => choose(new Set());
   return (
     <div className="list-head">
       <p role="status">
@@ -101,9 +108,8 @@ function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
         {chosen.size > 0 && `; ${chosen.size} selected`}
       </p>
       {mayOperate && rows.length > 0 && <ImportExport filter={filter} isFiltered={isFiltered} />}
-      {mayOperate && rows.length > 1 && (
-        <ResolveSelected doubts={rows.filter(({ id }) => chosen.has(id))} onDone={() => choose(new Set())} />
-      )}
+      {mayOperate && selected.length > 0 && <AskProbes doubts={selected} onDone={onDone} />}
+      {mayOperate && rows.length > 1 && <ResolveSelected doubts={selected} onDone={onDone} />}
     </div>
   );
 }
@@ -112,7 +118,12 @@ function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
 function useDoubtFilter(): [filter: Required<DoubtFilter>, change: (changes: DoubtFilter) => void] {
   const [params, setParams] = useSearchParams();
   const value = (name: keyof DoubtFilter) => params.get(name) ?? "";
-  const filter = { type: value("type"), effect: value("effect"), reasonText: value("reasonText") };
+  const filter = {
+    type: value("type"),
+    effect: value("effect"),
+    reasonText: value("reasonText"),
+    verdict: value("verdict"),
+  };
   const change = (changes: DoubtFilter) =>
     setParams(
       Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, text]) => text !== "")),
@@ -193,7 +204,15 @@ function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
 }
 
 /** Why nobody knows, and what was seen to leave. */
-function Why({ row: { reason, evidence, hint } }: { readonly row: DoubtRow }) {
+function Why({ row }: { readonly row: DoubtRow }) {
+  const { reason, evidence, hint, asked } = row;
+  if (asked !== null)
+    return (
+      <span className="two-lines">
+        <Text of={reason} />
+        <Asked doubt={row} />
+      </span>
+    );
   return (
     <span className="two-lines">
       <Text of={reason} />

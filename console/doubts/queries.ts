@@ -13,6 +13,7 @@ export interface DoubtFilter {
   readonly type?: string;
   readonly effect?: string;
   readonly reasonText?: string;
+  readonly verdict?: string;
 }
 
 export function doubtsQuery(filter: DoubtFilter = {}) {
@@ -22,6 +23,14 @@ export function doubtsQuery(filter: DoubtFilter = {}) {
     initialPageParam: 0,
     getNextPageParam: (page, _pages, offset) => (page.length < PAGE_SIZE ? undefined : offset + PAGE_SIZE),
     select: ({ pages }) => rowsOf(pages.flat()),
+  });
+}
+
+/** Those that match, in groups that look alike. */
+export function doubtGroupsQuery(filter: DoubtFilter) {
+  return queryOptions({
+    queryKey: ["doubts", "groups", filter],
+    queryFn: () => service.doubtGroups(withoutEmpty({ ...filter })),
   });
 }
 
@@ -53,6 +62,6 @@ function rowsOf(doubts: readonly Doubt[]): DoubtRow[] {
 export function resolvedQuery() {
   return queryOptions({
     ...auditQuery(),
-    select: (log) => auditRows(log).filter(({ effect }) => effect !== ""),
+    select: (log) => auditRows(log).filter(({ as }) => as === "done" || as === "not-done"),
   });
 }

@@ -10,6 +10,7 @@ import { Instant, Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
+import { Asked, AskProbes } from "./probe.tsx";
 import { doubtsQuery } from "./queries.ts";
 import { ResolveForm } from "./resolve-form.tsx";
 import "./resolve.css";
@@ -25,13 +26,15 @@ const ResolveContext = createContext<(doubt: DoubtToResolve) => void>(() => {});
 
 export function ResolveProvider({ children }: { readonly children: ReactNode }) {
   const [open, setOpen] = useState<DoubtToResolve | null>(null);
+  const [isHeld, setHeld] = useState(false);
+  const close = () => setOpen(null);
   return (
     <ResolveContext value={setOpen}>
       {children}
       {open !== null && (
-        <Window title={`Resolve “${open.effect}”`} isOpen onClose={() => setOpen(null)}>
-          <Known {...open} />
-          <ResolveForm jobId={open.jobId} effect={open.effect} onClose={() => setOpen(null)} />
+        <Window title={`Resolve “${open.effect}”`} isOpen onClose={close} isDismissable={!isHeld}>
+          <Known {...open} onAsked={close} />
+          <ResolveForm jobId={open.jobId} effect={open.effect} onClose={close} onHeld={setHeld} />
         </Window>
       )}
     </ResolveContext>
@@ -57,7 +60,7 @@ export function ResolveButton({
 }
 
 /** What is known about it. */
-function Known({ jobId, effect, doubt }: DoubtToResolve) {
+function Known({ jobId, effect, doubt, onAsked }: DoubtToResolve & { readonly onAsked: () => void }) {
   const job = useQuery(jobQuery(jobId));
   const listed = useInfiniteQuery({ ...doubtsQuery(), enabled: doubt === undefined });
   const found = doubt ?? listed.data?.find((row) => row.jobId === jobId && row.effect === effect);
@@ -76,6 +79,7 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
         </>
       )}
       {found !== undefined && <FromTheList doubt={found} />}
+      {found !== undefined && <Probe doubt={found} onAsked={onAsked} />}
       {job.data !== undefined && (
         <>
           <dt>Payload</dt>
@@ -85,6 +89,23 @@ function Known({ jobId, effect, doubt }: DoubtToResolve) {
         </>
       )}
     </dl>
+  );
+}
+
+/** Somebody need not look where the effect's own probe can. */
+function Probe({ doubt, onAsked }: { readonly doubt: Doubt; readonly onAsked: () => void }) {
+  if (!doubt.mayAskProbe) return null;
+  return (
+    <>
+      <dt>Its probe</dt>
+      <dd>
+        <AskProbes doubts={[doubt]} onDone={onAsked} /> <Asked doubt={doubt} />
+        <p className="quiet">
+          A worker runs the job again for that. Done stays done; where the probe says “not done”, the effect
+          runs.
+        </p>
+      </dd>
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import {
   Button,
   FieldError,
@@ -15,6 +15,7 @@ import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { service } from "../service/call.ts";
 import { codeOf } from "../service/problem.ts";
+import { useHeld } from "./held.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
@@ -24,14 +25,19 @@ interface Props {
   readonly jobId: string;
   readonly effect: string;
   readonly onClose: () => void;
+  /** Called when an answer is held, or no longer. */
+  readonly onHeld: (isHeld: boolean) => void;
 }
 
 /** Asks what happened, and how the person knows. */
-export function ResolveForm({ jobId, effect, onClose }: Props) {
+export function ResolveForm({ jobId, effect, onClose, onHeld }: Props) {
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
   const [result, setResult] = useState("");
   const resolve = useResolve({ jobId, effect, onClose });
+  const { left, hold, undo } = useHeld(resolve.mutate);
+  const isHeld = left !== undefined;
+  useEffect(() => onHeld(isHeld), [onHeld, isHeld]);
   const parsed = parseResult(result);
   const isReady = as !== null && evidence.trim() !== "" && parsed !== "invalid";
   // The second question, after the service has refused.
@@ -39,31 +45,48 @@ export function ResolveForm({ jobId, effect, onClose }: Props) {
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (!isReady) return;
+    if (!isReady || isHeld || resolve.isPending) return;
     const confirm = isAsked ? { confirm: true } : {};
-    resolve.mutate({ as, evidence: evidence.trim(), ...(as === "done" && parsed), ...confirm });
+    hold({ as, evidence: evidence.trim(), ...(as === "done" && parsed), ...confirm });
   }
 
   return (
     <form onSubmit={submit} className="resolve-form">
-      <Choice as={as} onChange={setAs} />
-      <Evidence text={evidence} onChange={setEvidence} />
-      {as === "done" && <Result text={result} isInvalid={parsed === "invalid"} onChange={setResult} />}
-      {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
+      <div className="resolve-form" inert={isHeld}>
+        <Choice as={as} onChange={setAs} />
+        <Evidence text={evidence} onChange={setEvidence} />
+        {as === "done" && <Result text={result} isInvalid={parsed === "invalid"} onChange={setResult} />}
+      </div>
+      {resolve.error !== null && !isHeld && <ProblemNote thrown={resolve.error} />}
+      <HeldNote left={left} />
       <div className="window-actions">
-        <Button className="button" onPress={onClose}>
-          Not now
+        <Button className="button" onPress={isHeld ? undo : onClose}>
+          {isHeld ? "Undo" : "Not now"}
         </Button>
         <Button
           type="submit"
           className={isAsked ? "button danger main" : "button main"}
           isDisabled={!isReady}
-          isPending={resolve.isPending}
+          isPending={isHeld || resolve.isPending}
         >
           {as === null ? "Resolve" : `Resolve as ${textOf(as)}${isAsked ? " all the same" : ""}`}
         </Button>
       </div>
     </form>
+  );
+}
+
+/** Says that an answer is held, and for how long. */
+export function HeldNote({ left }: { readonly left: number | undefined }) {
+  return (
+    <div role="status">
+      {left !== undefined && (
+        <p>
+          Nothing is sent for five seconds<span aria-hidden>: {left}</span>. Whoever closes the page before
+          has undone it.
+        </p>
+      )}
+    </div>
   );
 }
 
@@ -128,7 +151,7 @@ function Result({ text, isInvalid, onChange }: FieldProps & { readonly isInvalid
   );
 }
 
-function useResolve({ jobId, effect, onClose }: Props) {
+function useResolve({ jobId, effect, onClose }: Omit<Props, "onHeld">) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({

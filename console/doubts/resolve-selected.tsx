@@ -1,14 +1,15 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { ConfirmPending } from "./confirm-pending.tsx";
+import { useHeld } from "./held.ts";
 import type { DoubtRow } from "./queries.ts";
 import { type As, pendingOf, type Resolution, resolveAll, textOf, useRefreshDoubts } from "./resolve-all.ts";
-import { Choice, Evidence } from "./resolve-form.tsx";
+import { Choice, Evidence, HeldNote } from "./resolve-form.tsx";
 
 interface Props {
   readonly doubts: readonly DoubtRow[];
@@ -18,6 +19,8 @@ interface Props {
 /** Resolves what is selected, with one piece of evidence. */
 export function ResolveSelected({ doubts, onDone }: Props) {
   const [isOpen, setOpen] = useState(false);
+  const [isHeld, setHeld] = useState(false);
+  const close = () => setOpen(false);
   if (doubts.length === 0) return null;
   return (
     <>
@@ -27,38 +30,57 @@ export function ResolveSelected({ doubts, onDone }: Props) {
       <Window
         title={`Resolve ${counted(doubts.length, "effect")}`}
         isOpen={isOpen}
-        onClose={() => setOpen(false)}
+        onClose={close}
+        isDismissable={!isHeld}
       >
-        <ManyForm doubts={doubts} onDone={onDone} onClose={() => setOpen(false)} />
+        <ManyForm doubts={doubts} onDone={onDone} onClose={close} onHeld={setHeld} />
       </Window>
     </>
   );
 }
 
-function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () => void }) {
+interface FormProps extends Props {
+  readonly onClose: () => void;
+  /** Called when an answer is held, or no longer. */
+  readonly onHeld: (isHeld: boolean) => void;
+}
+
+function ManyForm({ doubts, onDone, onClose, onHeld }: FormProps) {
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
   const [isConfirmed, confirm] = useState(false);
-  const resolve = useResolveMany(doubts, onDone);
+  const resolve = useResolveMany(onDone);
+  const { left, hold, undo } = useHeld(resolve.mutate);
+  const isHeld = left !== undefined;
+  useEffect(() => onHeld(isHeld), [onHeld, isHeld]);
   const pending = pendingOf(doubts, as);
   const isReady = as !== null && evidence.trim() !== "";
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (isReady) resolve.mutate({ as, evidence: evidence.trim(), confirm: isConfirmed });
+    if (!isReady || isHeld || resolve.isPending) return;
+    hold({ doubts, resolution: { as, evidence: evidence.trim(), confirm: isConfirmed } });
   }
 
   return (
     <form onSubmit={submit} className="resolve-form">
-      <Choice as={as} onChange={setAs} />
-      <Evidence text={evidence} onChange={setEvidence} />
-      <ConfirmPending pending={pending} isConfirmed={isConfirmed} onChange={confirm} />
-      {resolve.error !== null && <ProblemNote thrown={resolve.error} />}
+      <div className="resolve-form" inert={isHeld}>
+        <Choice as={as} onChange={setAs} />
+        <Evidence text={evidence} onChange={setEvidence} />
+        <ConfirmPending pending={pending} isConfirmed={isConfirmed} onChange={confirm} />
+      </div>
+      {resolve.error !== null && !isHeld && <ProblemNote thrown={resolve.error} />}
+      <HeldNote left={left} />
       <div className="window-actions">
-        <Button className="button" onPress={onClose}>
-          Not now
+        <Button className="button" onPress={isHeld ? undo : onClose}>
+          {isHeld ? "Undo" : "Not now"}
         </Button>
-        <Button type="submit" className="button main" isDisabled={!isReady} isPending={resolve.isPending}>
+        <Button
+          type="submit"
+          className="button main"
+          isDisabled={!isReady}
+          isPending={isHeld || resolve.isPending}
+        >
           {as === null ? "Resolve" : `Resolve ${doubts.length} as ${textOf(as)}`}
         </Button>
       </div>
@@ -66,12 +88,17 @@ function ManyForm({ doubts, onDone, onClose }: Props & { readonly onClose: () =>
   );
 }
 
-function useResolveMany(doubts: readonly DoubtRow[], onDone: () => void) {
+interface ManyToResolve {
+  readonly doubts: readonly DoubtRow[];
+  readonly resolution: Resolution;
+}
+
+function useResolveMany(onDone: () => void) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
-    mutationFn: (resolution: Resolution) => resolveAll(doubts, resolution),
-    onSuccess: async (resolved, { as }) => {
+    mutationFn: ({ doubts, resolution }: ManyToResolve) => resolveAll(doubts, resolution),
+    onSuccess: async (resolved, { resolution: { as } }) => {
       onDone();
       notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. Their jobs are in line again.`);
       await refresh();

@@ -12,6 +12,7 @@ import type { Overview, TypeOverview } from "../service/answers.ts";
 import { useNow } from "../service/clock.ts";
 import { refusesWork } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
+import { LetGo } from "./let-go.tsx";
 import { type Need, needsOf, oldest, sum, waitingIn } from "./needs.ts";
 import { QueuePause } from "./queue-hand.tsx";
 
@@ -117,7 +118,7 @@ function Resume({ name }: { readonly name: string }) {
 }
 
 function NeedRow({ need }: { readonly need: Need }) {
-  const { icon, tone, title, detail, since, problem, to, link, paused } = need;
+  const { icon, tone, title, detail, since, problem, to, link, paused, curbed } = need;
   return (
     <li className={tone}>
       <Icon of={icon} />
@@ -149,6 +150,7 @@ function NeedRow({ need }: { readonly need: Need }) {
       </div>
       {to !== undefined && <To to={to}>{link}</To>}
       {paused !== undefined && <Resume name={paused} />}
+      {curbed !== undefined && <LetGo {...curbed} />}
     </li>
   );
 }

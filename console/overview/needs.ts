@@ -28,7 +28,11 @@ export interface Need {
   readonly link?: string;
   /** The queue that it is about, where that is paused. */
   readonly paused?: string;
+  /** What is paused or limited of a queue. */
+  readonly curbed?: { readonly queue: string; readonly curb: Curb };
 }
+
+type Curb = QueueOverview["curbs"][number];
 
 /**
  * What needs a person, what refuses work first.
@@ -43,6 +47,7 @@ export function needsOf({ problems, queues, types, workers }: Overview, parked: 
     ...found.filter(({ problem }) => problem !== undefined && !refusesWork(problem)),
     ...doubtNeed(queues),
     ...queues.flatMap(pauseNeed),
+    ...queues.flatMap(curbNeeds),
     ...failedNeed(queues, types),
     ...queues.flatMap((queue) => lateNeed(queue, now)),
     ...parkedNeed(parked),
@@ -121,6 +126,25 @@ function pauseNeed(queue: QueueOverview): Need[] {
       paused: name,
     },
   ];
+}
+
+/** A type or a key that somebody has paused or limited. */
+function curbNeeds({ name: queue, curbs }: QueueOverview): Need[] {
+  return curbs.map((curb): Need => {
+    const { type, key, concurrency, reason, by, since, held } = curb;
+    const what = type === null ? `key ${key} of ${queue}` : `type ${type} of ${queue}`;
+    const how = concurrency === null ? "is paused" : `is limited to ${concurrency} at a time`;
+    const jobs = held === 0 ? "" : `: ${counted(held, "job is held", "jobs are held")}`;
+    return {
+      id: `curb ${queue} ${type} ${key}`,
+      icon: concurrency === null ? "paused" : "limited",
+      tone: concurrency === null ? "doubt" : "quiet",
+      title: `${what} ${how}${jobs}`,
+      detail: `${reason} (${by})`,
+      since,
+      curbed: { queue, curb },
+    };
+  });
 }
 
 function lateNeed(queue: QueueOverview, now: number): Need[] {

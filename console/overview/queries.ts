@@ -7,6 +7,17 @@ export interface Limits {
   readonly rate: string;
 }
 
+const CROWD_AGAIN_MS = 5_000;
+
+/** Whose jobs a queue has. */
+export function crowdQuery(name: string) {
+  return queryOptions({
+    queryKey: ["crowd", name],
+    queryFn: () => service.crowd(name),
+    refetchInterval: CROWD_AGAIN_MS,
+  });
+}
+
 /** The limits in force, read anew each time somebody wants to change them. */
 export function limitsQuery(name: string) {
   return queryOptions({

@@ -9,6 +9,7 @@ import type { QueueOverview } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 import { changedMeanwhile } from "../service/problem.ts";
 import { useMay } from "../service/session.ts";
+import { CrowdWindow } from "./crowd-window.tsx";
 import { type Limits, limitsQuery } from "./queries.ts";
 
 interface Props {
@@ -18,24 +19,29 @@ interface Props {
 
 /** Pauses a queue or resumes it, and limits it. */
 export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
-  const [asked, ask] = useState<PauseAct | "limit" | null>(null);
+  const [asked, ask] = useState<PauseAct | "limit" | "crowd" | null>(null);
   if (!useMay("operate")) return null;
   const close = () => ask(null);
   return (
     <>
-      <RowMenu<PauseAct | "limit">
+      <RowMenu<PauseAct | "limit" | "crowd">
         of={name}
-        acts={{ ...(isPaused ? { resume: "Resume…" } : { pause: "Pause…" }), limit: "Limit…" }}
+        acts={{
+          ...(isPaused ? { resume: "Resume…" } : { pause: "Pause…" }),
+          limit: "Limit…",
+          crowd: "Types and keys…",
+        }}
         onAct={ask}
       />
       <QueuePause
         name={name}
         isPaused={isPaused}
-        asked={asked === "limit" ? null : asked}
+        asked={asked === "pause" || asked === "resume" ? asked : null}
         onClose={close}
         onChanged={onPauseChange}
       />
       <LimitWindow name={name} isOpen={asked === "limit"} onClose={close} />
+      <CrowdWindow queue={name} isOpen={asked === "crowd"} onClose={close} />
     </>
   );
 }

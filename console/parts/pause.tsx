@@ -1,10 +1,12 @@
 import { type ReactNode, useState } from "react";
 import { changedMeanwhile } from "../service/problem.ts";
 import { ConfirmWindow, Over } from "./dialog.tsx";
+import { Moment } from "./filter-fields.tsx";
+import { viewersZone } from "./format.ts";
 import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
 import { Reason } from "./reason.tsx";
-import { Age } from "./time.tsx";
+import { Age, Instant } from "./time.tsx";
 
 interface Paused {
   readonly paused: Pause | null;
@@ -14,7 +16,12 @@ export type PauseAct = "pause" | "resume";
 
 interface PauseProps {
   readonly name: string;
-  readonly pause: (name: string, why: { readonly reason: string }) => Promise<Paused>;
+  readonly pause: (
+    name: string,
+    why: { readonly reason: string; readonly until?: string },
+  ) => Promise<Paused>;
+  /** Whether a pause can end by itself. @default false */
+  readonly mayEnd?: boolean;
   readonly resume: (name: string) => Promise<Paused>;
   readonly isPaused: boolean;
   /** Reads that anew: what the page shows can be seconds old. */
@@ -34,17 +41,20 @@ interface PauseWindowProps extends PauseProps {
 
 /** Pauses something for a reason, or resumes it. */
 export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
-  const { name, pause, resume, isPaused, readPaused, ifPaused, ifResumed, onChanged } = props;
+  const { name, pause, resume, isPaused, readPaused, ifPaused, ifResumed, onChanged, mayEnd } = props;
   const notice = useNotice();
   const [reason, setReason] = useState("");
+  const [until, setUntil] = useState("");
   const isOver = asked !== null && asked !== (isPaused ? "resume" : "pause");
   const words = asked === "resume" ? "Resume" : "Pause";
 
   async function act() {
     if ((await readPaused()) !== (asked === "resume"))
       throw changedMeanwhile(`${name} is ${asked}d already.`);
-    const { paused } = await (asked === "pause" ? pause(name, { reason: reason.trim() }) : resume(name));
+    const why = { reason: reason.trim(), ...(until !== "" && { until }) };
+    const { paused } = await (asked === "pause" ? pause(name, why) : resume(name));
     setReason("");
+    setUntil("");
     notice(`${name} is ${asked}d.`);
     await onChanged?.(paused);
   }
@@ -65,6 +75,9 @@ export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
       )}
       <p>{asked === "resume" ? ifResumed : ifPaused}</p>
       {asked === "pause" && <Reason text={reason} onChange={setReason} />}
+      {asked === "pause" && mayEnd === true && (
+        <Moment label={`Until, in ${viewersZone()} (optional)`} value={until} onChange={setUntil} />
+      )}
     </ConfirmWindow>
   );
 }
@@ -74,12 +87,14 @@ export interface Pause {
   readonly reason: string;
   readonly by: string;
   readonly since: string | null;
+  /** When it ends by itself. */
+  readonly until?: string | null;
 }
 
 /** Who paused it, and why. */
 export function PauseNote({ paused }: { readonly paused: Pause | null }) {
   if (paused === null) return null;
-  const { reason, by, since } = paused;
+  const { reason, by, since, until = null } = paused;
   return (
     <span className="pause-note">
       <span className="tag">paused</span>{" "}
@@ -91,6 +106,11 @@ export function PauseNote({ paused }: { readonly paused: Pause | null }) {
           {since !== null && (
             <>
               , <Age at={since} />
+            </>
+          )}
+          {until !== null && (
+            <>
+              , until <Instant at={until} />
             </>
           )}
           )

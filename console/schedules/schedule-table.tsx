@@ -49,7 +49,7 @@ export function ScheduleTable({ schedules }: { readonly schedules: readonly Sche
 function ScheduleRow({ schedule }: { readonly schedule: ScheduleStatus }) {
   const [isOpen, setOpen] = useState(false);
   const [chosen, choose] = useState<string | null>(null);
-  const { name, when, timeZone, jobType, paused, schedulers, next, past } = schedule;
+  const { name, when, timeZone, jobType, paused, schedulers, next, skips, past } = schedule;
   return (
     <>
       <tr className="schedule">
@@ -79,6 +79,13 @@ function ScheduleRow({ schedule }: { readonly schedule: ScheduleStatus }) {
         </td>
         <td className="next">
           <Next at={next[0]} timeZone={timeZone} isServed={schedulers > 0} />
+          {skips[0] !== undefined && (
+            <span className="pause-note">
+              <span className="tag">skips</span> {datedInstant(skips[0].at, timeZone)}:{" "}
+              <Text of={skips[0].reason} /> (
+              <Text of={skips[0].by} />)
+            </span>
+          )}
         </td>
         <td className="hand">
           <ScheduleHand schedule={schedule} />

@@ -1,5 +1,6 @@
 // What the service answers, as the client has it, and what is not in the client.
 
+export type { NoticesView as Notices } from "../../src/desk/notices/notice-operator.ts";
 export type {
   Overview,
   Percentiles,
@@ -14,7 +15,9 @@ export type {
   ActPreview,
   ActStatus,
   AuditEntry,
+  Crowd,
   Doubt,
+  DoubtGroup,
   FailureGroup,
   History,
   HistoryMark,

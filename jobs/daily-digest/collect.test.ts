@@ -159,6 +159,9 @@ describe("a digest's doubts", () => {
       effectKey: "k",
       evidence: [],
       hint: null,
+      verdict: "not seen",
+      mayAskProbe: false,
+      asked: null,
       ...owner,
     };
     const doubts = [

@@ -206,7 +206,7 @@ export function openOperator(parts: OperatorParts): Operator {
     guardedEffect: (id) => readGuardedEffect(stores, id),
     runs: parts.runs,
     failures: () => inTime(failures.groups(partitions())),
-    ...openDoubtOperator({ stores, queues, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
+    ...openDoubtOperator({ stores, application, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
     async acceptLoss(acceptance) {
       const accept = async (store: QueueStore) =>
         (await acceptLoss(store, acceptance)) === undefined ? [] : [store.queue];

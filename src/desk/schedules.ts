@@ -9,6 +9,9 @@ import { features } from "../features/index.ts";
 import type { Settings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { suggestion } from "../platform/lib/did-you-mean.ts";
+import { isoOrNull, isoTime } from "../platform/lib/iso-time.ts";
+import { malformed } from "../platform/lib/parse-json.ts";
+import { redisNow } from "../platform/redis/fitness/clock.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import type { Schedule } from "../roles/schedules/define-schedule.ts";
 import {
@@ -57,6 +60,12 @@ export const schedulePageSchema = z.object({
 });
 export type SchedulePage = Readonly<z.output<typeof schedulePageSchema>>;
 
+interface SchedulePauseAct {
+  readonly reason: string;
+  readonly by: string;
+  readonly until?: number | undefined;
+}
+
 /** An operator's hand on schedules. Each call fails with `SCHEDULE_NOT_FOUND` for one that is neither declared nor was put. */
 export interface ScheduleOperator {
   /** Lists schedules. */
@@ -92,9 +101,19 @@ export interface ScheduleOperator {
   /**
    * Pauses a schedule: its ticks are skipped, and never caught up, until it is resumed. Jobs of earlier ticks go on.
    *
-   * @param act the reason is kept with the pause, and shown with it
+   * @param act the reason is kept with the pause, and shown with it; `until` is when it ends by itself, in milliseconds since 1970
+   * @throws HoldfastError `INVALID_REQUEST` for an end that is over
    */
-  pause(name: string, act: { readonly reason: string; readonly by: string }): Promise<ScheduleStatus>;
+  pause(name: string, act: SchedulePauseAct): Promise<ScheduleStatus>;
+  /**
+   * Skips one tick that is not due yet. It is not caught up.
+   *
+   * @param at the tick, in milliseconds since 1970
+   * @throws HoldfastError `INVALID_REQUEST` where no tick is then, or it is due
+   */
+  skip(name: string, at: number, act: SchedulePauseAct): Promise<ScheduleStatus>;
+  /** Takes that back. */
+  unskip(name: string, at: number, act?: Act): Promise<ScheduleStatus>;
   resume(name: string, act?: Act): Promise<ScheduleStatus>;
   /**
    * Submits a schedule's job out of turn, on record before and after it.
@@ -163,17 +182,79 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
     delete: (name, act = { by: LIBRARY }) => inTime(remove(name, act)),
     run: (name, act = { by: LIBRARY }, request) =>
       onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
+    ...openPauses({ now: () => redisNow(stores.client), reader, changed, onFound }),
+  };
+}
+
+interface PauseParts {
+  now(): Promise<number>;
+  readonly reader: Pick<ScheduleReader, "pauses">;
+  readonly changed: (
+    act: Act & { readonly as: string },
+    step: () => Promise<void>,
+  ) => (schedule: Schedule) => Promise<ScheduleStatus>;
+  readonly onFound: <T>(name: string, use: (schedule: Schedule) => Promise<T>) => Promise<T>;
+}
+
+function openPauses({
+  now,
+  reader: { pauses },
+  changed,
+  onFound,
+}: PauseParts): Pick<ScheduleOperator, "pause" | "skip" | "unskip" | "resume"> {
+  return {
     pause: (name, act) =>
       onFound(
         name,
-        changed({ as: "schedule-paused", ...act }, () => reader.pauses.pause(name, act)),
+        changed({ as: "schedule-paused", by: act.by, reason: untilText(act) }, async () => {
+          requireAhead(act.until, await now());
+          await pauses.pause(name, act);
+        }),
       ),
+    skip: (name, at, act) =>
+      onFound(name, async (schedule) => {
+        requireTickAhead(schedule, at, await now());
+        const recorded = { by: act.by, reason: `${isoTime(at)}: ${act.reason}` };
+        const skip = () => pauses.skip(name, at, act);
+        return await changed({ as: "schedule-tick-skipped", ...recorded }, skip)(schedule);
+      }),
+    unskip: (name, at, { by } = { by: LIBRARY }) =>
+      onFound(name, async (schedule) => {
+        requireTickAhead(schedule, at, await now());
+        const unskip = () => pauses.unskip(name, at);
+        return await changed({ as: "schedule-tick-unskipped", by, reason: isoTime(at) }, unskip)(schedule);
+      }),
     resume: (name, act = { by: LIBRARY }) =>
       onFound(
         name,
-        changed({ as: "schedule-resumed", ...act }, () => reader.pauses.resume(name)),
+        changed({ as: "schedule-resumed", ...act }, () => pauses.resume(name)),
       ),
   };
+}
+
+function untilText({
+  reason,
+  until,
+}: {
+  readonly reason: string;
+  readonly until?: number | undefined;
+}): string {
+  return until === undefined ? reason : `${reason} (until ${isoTime(until)})`;
+}
+
+function requireAhead(until: number | undefined, now: number): void {
+  if (until !== undefined && until <= now)
+    throw malformed([{ pointer: "/until", message: `expected an instant after ${isoTime(now)}` }]);
+}
+
+/** @throws HoldfastError `INVALID_REQUEST` for an instant at which there is no tick, or that is over */
+function requireTickAhead({ timetable }: Schedule, at: number, now: number): void {
+  if (timetable.next(at - 1) !== at || at <= now) {
+    const next = isoOrNull(timetable.next(now)) ?? "none";
+    throw malformed([
+      { pointer: "/at", message: `expected a tick that is not due yet; the next is ${next}` },
+    ]);
+  }
 }
 
 async function runOnRecord(

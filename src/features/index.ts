@@ -5,6 +5,7 @@ import { budget } from "./budget/feature.ts";
 import { debounce } from "./debounce/feature.ts";
 import { fairness } from "./fairness/feature.ts";
 import { flows } from "./flows/feature.ts";
+import { labels } from "./labels/feature.ts";
 import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
 import { rate } from "./rate/feature.ts";
@@ -18,6 +19,7 @@ export type * from "./budget/feature.ts";
 export type * from "./debounce/feature.ts";
 export type * from "./fairness/feature.ts";
 export type * from "./flows/feature.ts";
+export type * from "./labels/feature.ts";
 export type * from "./lanes/feature.ts";
 export type * from "./rate/feature.ts";
 export type * from "./retention/feature.ts";
@@ -32,6 +34,7 @@ const list = [
   fairness,
   lanes,
   rate,
+  labels,
   tags,
   debounce,
   schedules,

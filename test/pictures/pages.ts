@@ -67,6 +67,7 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "schedule-run", path: "schedules", act: fromMenu("nightly-report", "Run now…") },
     { name: "schedule-new", path: "schedules", act: press("New schedule…") },
     { name: "acts", path: "acts" },
+    { name: "notices", path: "notices" },
     { name: "outbox", path: "outbox" },
     { name: "outbox-release", path: "outbox", act: press("Release…") },
     { name: "search", path: "search?q=shipped-41007" },

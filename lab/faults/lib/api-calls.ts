@@ -32,6 +32,7 @@ const bodies: Record<string, object> = {
   "POST /jobs/{id}/cancel": { reason: "The fault laboratory's" },
   "POST /jobs/{id}/again": { idempotencyKey: "again", reason: "The fault laboratory's" },
   // Matches none; the work for Redis is the same.
+  "POST /doubts/probe": { filter: { type: "tick" }, dryRun: true },
   "POST /doubts/resolve": { filter: { type: "tick" }, as: "done", evidence: "none", dryRun: true },
   "POST /jobs/{id}/effects/{name}/resolve": { as: "done", evidence: "The fault laboratory's" },
   "POST /effects/{name}/reserve": {
@@ -48,6 +49,7 @@ const bodies: Record<string, object> = {
   "POST /queues/{name}/resume": {},
   "PUT /queues/{name}/limits": { concurrency: 10_000 },
   "POST /notices/test": {},
+  "POST /schedules/{name}/skip": { at: "2026-01-01T00:00:00Z", reason: "The fault laboratory's" },
   "POST /schedules/{name}/pause": { reason: "The fault laboratory's" },
   "PUT /schedules/{name}": { cron: "0 0 29 2 *", timeZone: "UTC", type: "tick", payload: { at: "never" } },
 };
@@ -55,7 +57,7 @@ const bodies: Record<string, object> = {
 /** What `{name}` is in a path. Nothing is really paused: the experiment's jobs and ticks must run. */
 function nameIn(method: string, path: string): string {
   if (path === "/schedules/{name}") return method === "put" ? "leap-day" : "absent";
-  if (path.endsWith("/pause")) return "absent";
+  if (path.endsWith("/pause") || path.endsWith("/skip")) return "absent";
   if (path.startsWith("/queues")) return "default";
   return path.startsWith("/schedules") ? "each-second" : "notify";
 }

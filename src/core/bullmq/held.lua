@@ -42,4 +42,9 @@ local function letGo(prefix, id)
   return redis.call("ZREM", prefix .. "waiting-children", id) == 1
 end
 
-return { countAsking = countAsking, holdJob = holdJob, letInAt = letInAt, letGo = letGo }
+local function isHeld(prefix, id)
+  local score = redis.call("ZSCORE", prefix .. "waiting-children", id)
+  return score and tonumber(score) < 0
+end
+
+return { countAsking = countAsking, holdJob = holdJob, letInAt = letInAt, letGo = letGo, isHeld = isHeld }

@@ -13,6 +13,8 @@ local function readForFeatures(prefix, id, isHeld, values)
   local read, fields, isAny = {}, {}, isHeld
   for at = #FIELDS + 1, #values do isAny = isAny or values[at] end
   if not isAny then return read end
+  local curbedBy = isHeld and redis.call("HGET", prefix .. id, "curbedBy")
+  if curbedBy then read[1], read[2] = "curbedBy", curbedBy end
   for at, name in ipairs(ofFeatures) do fields[name] = values[#FIELDS + at] end
   -- Each takes prefix, id, whether the job is held, and the values of features' fields by their names; returns a name and a value, or nothing.
   local readers = require("point:read")

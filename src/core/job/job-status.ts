@@ -67,6 +67,10 @@ export const ownStatusSchema = z.object({
     description:
       "Only of a job that was cancelled, or whose attempt took too long or lost its lock, and whose handler ignores its signal: where it still runs, until it has returned or its worker is gone. What it does still happens, whatever the state says.",
   }),
+  curbedBy: z
+    .object({ type: z.string().nullable(), key: z.string().nullable() })
+    .optional()
+    .meta({ description: "Only of a waiting job whose type or key an operator has paused or limited." }),
   effects: z
     .array(
       z.object({

@@ -15,6 +15,7 @@ import type { JobContract, JobHandler } from "../job/contract.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { watchCancellations } from "../life/cancellations.ts";
 import { startControlSweep } from "../life/control-sweep.ts";
+import { startCurbSweep } from "../life/curb-sweep.ts";
 import { startExpirySweep } from "../life/expiry-sweep.ts";
 import { startLedgerSweep } from "../life/ledger-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
@@ -148,6 +149,7 @@ function partsOfAllJobs(partition: ConsumedPartition): PartitionPart[] {
     startLedgerSweep(partition),
     startExpirySweep(partition),
     startControlSweep(partition),
+    startCurbSweep(partition),
   ];
 }
 

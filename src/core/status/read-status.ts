@@ -5,6 +5,7 @@ import { isoTime, nearestTime } from "../../platform/lib/iso-time.ts";
 import { throwRedisFault } from "../../platform/redis/redis-errors.ts";
 import { integer, listOf, orNull, type Shape, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { namedBy } from "../bullmq/curb/curb-name.ts";
 import { decryptedOrWhyNot, readFailure } from "../bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../bullmq/store/queue-store.ts";
 import {
@@ -146,6 +147,7 @@ function statusOf(
     ...outcomeOf(reading, store, job),
     ...heldOf(job.ofFeatures.held),
     ...stillRunsOf(runs),
+    ...curbedOf(job.ofFeatures.curbedBy),
     effects: toEffects(reading, store, job.dedupKey ?? "", effects, submitted),
     ...countsOf(effects, counts),
   };
@@ -184,6 +186,11 @@ function stillRunsOf(texts: readonly string[]): Pick<JobStatus, "stillRuns"> {
     });
   }
   return { stillRuns };
+}
+
+/** By which curb an operator holds a job back. */
+function curbedOf(read: unknown): Pick<JobStatus, "curbedBy"> {
+  return typeof read === "string" ? { curbedBy: namedBy(read) } : {};
 }
 
 /** Only where some are left out. */

@@ -33,7 +33,7 @@ export const auditEntrySchema = z.object({
   schedule: z.string().meta({ description: "Empty for what is about none." }),
   as: z.string().meta({
     description:
-      "What was done. Jobs: retried, cancelled, cancelling, deleted, submit-again-started, submitted-again; effects: done, not-done; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues, schedules and the outbox with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted; notices-tested; by Holdfast itself: notice-delivered, notice-failed, notice-sent-directly",
+      "What was done. Jobs: retried, cancelled, cancelling, deleted, submit-again-started, submitted-again; effects: done, not-done, probe-asked; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-tick-skipped, schedule-tick-unskipped, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues, schedules and the outbox with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted; notices-tested; by Holdfast itself: notice-delivered, notice-failed, notice-sent-directly",
   }),
   count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
   evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
@@ -159,10 +159,14 @@ export function recordedOf(store: QueueStore, acts: readonly KeptAct[]): Recorde
     const ofEffect = { dedupKey: stored.dedupKey, name: stored.effect };
     const reason = decryptedOrWhyNot(() => decryptEffectText(store, ofEffect, "evidence", stored.evidence));
     const effect = stored.effect === "" ? null : effectName(store, ofEffect);
-    const what = effect === null ? as : `${effect} resolved as ${as}`;
+    const what = effect === null ? as : effectText(effect, as);
     const text = `${what} ${byText(by)}${reason === "" ? "" : `: ${reason}`}`;
     return { at: nearestTime(at), as, effect, by, reason, actId, text };
   });
+}
+
+function effectText(effect: string, as: string): string {
+  return as === "probe-asked" ? `probe of ${effect} asked` : `${effect} resolved as ${as}`;
 }
 
 function byText(by: string): string {

@@ -74,9 +74,12 @@ async function diagnosePauses(
   stores: QueueStores,
   { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs }: Settings,
 ): Promise<Finding[]> {
-  const pauses = await openSchedulePauses(stores, prefix, retentionMs).all();
+  const [pauses, now] = await Promise.all([
+    openSchedulePauses(stores, prefix, retentionMs).all(),
+    redisNow(stores.client),
+  ]);
   return schedules.flatMap(({ name }) => {
-    const pause = lasting(pauses.get(name));
+    const pause = lasting(pauses.get(name), now);
     if (pause === undefined) return [];
     return finding(`pause of ${name}`, "warn", pauseText(pause), {
       reason: "its ticks are skipped, and will not be caught up",
@@ -94,8 +97,9 @@ async function diagnoseStoredPauses(
   const { HOLDFAST_PREFIX: prefix, HOLDFAST_RETENTION_MS: retentionMs } = settings;
   const stored = openStoredSchedules(stores, application, settings);
   const all = [...(await openSchedulePauses(stores, prefix, retentionMs).all())];
+  const now = await redisNow(stores.client);
   const paused = all.map(async ([name, pauses]) => {
-    const pause = lasting(pauses);
+    const pause = lasting(pauses, now);
     const isDeclared = application.schedules.some((declared) => declared.name === name);
     // Whoever is deleted stays paused until the name is put again.
     if (pause === undefined || isDeclared || inForce(await stored.read(name)) === undefined) return [];

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
-import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
+import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Events } from "../../core/events.ts";
+import type { Application } from "../../core/job/application.ts";
 import { GUARD_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
@@ -10,78 +10,27 @@ import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
-import { containsText } from "../jobs/job-filter.ts";
+import { instantInBody } from "../jobs/instant-schemas.ts";
 import { storeOf } from "../jobs/job-operator.ts";
+import { type AskProbes, askProbes, type ProbesAsked } from "./ask-probe.ts";
 import {
-  countDoubts,
-  type Doubt,
-  type DoubtCount,
-  doubtSchema,
-  listDoubts,
-  openDoubtResolver,
-} from "./doubts.ts";
+  AT_A_TIME,
+  type DoubtFilter,
+  type DoubtId,
+  type DoubtSearch,
+  doubtFilterSchema,
+  doubtIdSchema,
+  findDoubts,
+  isNarrow,
+  nameOf,
+  RESOLVED_AT_ONCE_MAX,
+  requireScope,
+  SEARCHED_MAX,
+} from "./doubt-filter.ts";
+import { type DoubtGroups, groupDoubts } from "./doubt-groups.ts";
+import { countDoubts, type Doubt, type DoubtCount, doubtSchema, openDoubtResolver } from "./doubts.ts";
 import { wouldBeNamed } from "./provider-export.ts";
 
-const text = (max: number, description: string, example: string) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .optional()
-    .meta({ description, examples: [example] });
-
-const kindShape = {
-  type: text(200, "The job's type.", "invoice"),
-  effect: text(512, "The effect, with or without its index.", "charge"),
-  worker: text(512, "The worker that ran it.", "mailer-3"),
-  reasonText: text(200, "A part of why nobody knows, in upper or lower case.", "timed out"),
-};
-const timesBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
-  since: instant("Only those in doubt since this or later."),
-  until: instant("Only those in doubt since before this."),
-});
-
-/** The members of a filter of doubts in a query. */
-export const doubtFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
-
-/** Which doubts, in a body. What is absent does not count. */
-export const doubtFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
-export type DoubtFilter = Readonly<z.output<typeof doubtFilterSchema>>;
-
-function isNarrow(filter: DoubtFilter): boolean {
-  return Object.values(filter).some((value) => value !== undefined);
-}
-
-function matches(doubt: Doubt, filter: DoubtFilter): boolean {
-  const { type, effect, worker, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = filter;
-  const at = Date.parse(doubt.since);
-  return (
-    (type === undefined || doubt.type === type) &&
-    (effect === undefined || doubt.effect === effect || declaredName(doubt.effect) === effect) &&
-    (worker === undefined || doubt.worker === worker) &&
-    at >= since &&
-    at < until &&
-    (filter.reasonText === undefined || containsText(doubt.reason, filter.reasonText))
-  );
-}
-
-/** How many doubts one call reads in each partition. */
-const SEARCHED_MAX = 10_000;
-
-/** Finds doubts that match, the oldest first; `isAll` unless a partition has more than are read. */
-async function findDoubts(
-  partitions: readonly QueueStore[],
-  filter: DoubtFilter,
-  most = SEARCHED_MAX,
-): Promise<{ readonly found: Doubt[]; readonly isAll: boolean }> {
-  const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, most)));
-  const found = lists.flat().filter((doubt) => matches(doubt, filter));
-  found.sort((a, b) => a.since.localeCompare(b.since));
-  return { found, isAll: lists.every(({ length }) => length < most) };
-}
-
-const RESOLVED_AT_ONCE_MAX = 1_000;
 export const confirmSchema = z
   .boolean()
   .optional()
@@ -89,9 +38,6 @@ export const confirmSchema = z
     description: "Say not-done although the first run may still be under way, and act later.",
     examples: [false],
   });
-
-const doubtIdSchema = z.strictObject({ jobId: z.string().max(200), effect: z.string().max(512) });
-export type DoubtId = Readonly<z.output<typeof doubtIdSchema>>;
 
 /** Doubts to resolve with one piece of evidence: those named, those that match, or all. */
 export const manyDoubtsSchema = z
@@ -159,25 +105,20 @@ export type ManyResolved = Readonly<
 /** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT` */
 type ResolveOne = (jobId: string, effect: string, resolution: Resolution) => Promise<ResolvedJob>;
 
-/** How many scripts are on their way to Redis at once. */
-const AT_A_TIME = 50;
-
 /**
  * Resolves at most 1,000 doubts. Those that begin meanwhile are not meant: their evidence would be older than they are.
  *
  * @throws HoldfastError `INVALID_REQUEST` for anything but ids, a filter or all
  */
 async function resolveMany(
-  partitions: readonly QueueStore[],
+  { find, now }: DoubtSearch,
   resolve: ResolveOne,
   request: ManyDoubts,
 ): Promise<ManyResolved> {
   requireScope(request);
   requireNotDone(request);
-  const [store] = partitions;
-  const now = store === undefined ? Date.now() : Math.floor(await redisNow(store.client));
   const before = Math.min(request.before ?? now, now);
-  const { found, isAll } = await wantedOf(partitions, request, before);
+  const { found, isAll } = await wantedOf(find, request, before);
   const about = { count: found.length, isExact: isAll, before };
   if (request.dryRun) {
     const doubts = found.slice(0, RESOLVED_AT_ONCE_MAX).filter((doubt): doubt is Doubt => "since" in doubt);
@@ -218,26 +159,16 @@ function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | Doubt
 
 /** Named ones are resolved without a look, because the evidence is about them, unless it is that an export does not name them. */
 async function wantedOf(
-  partitions: readonly QueueStore[],
+  find: DoubtSearch["find"],
   { ids, filter = {}, dryRun, completeUntil }: ManyDoubts,
   before: number,
 ): Promise<{ readonly found: readonly (Doubt | DoubtId)[]; readonly isAll: boolean }> {
   if (ids !== undefined && !dryRun && completeUntil === undefined) return { found: ids, isAll: true };
   const until = Math.min(filter.until ?? before, before);
-  const listed = await findDoubts(partitions, ids === undefined ? { ...filter, until } : {});
+  const listed = await find(ids === undefined ? { ...filter, until } : {});
   if (ids === undefined) return listed;
   const wanted = new Set(ids.map(nameOf));
   return { found: listed.found.filter((doubt) => wanted.has(nameOf(doubt))), isAll: listed.isAll };
-}
-
-function nameOf({ jobId, effect }: DoubtId): string {
-  return `${jobId} ${effect}`;
-}
-
-function requireScope({ ids, filter = {}, all }: ManyDoubts): void {
-  const given = [ids !== undefined, isNarrow(filter), all === true].filter(Boolean).length;
-  if (given === 1) return;
-  throw malformed([{ pointer: "", message: "expected either ids, a filter that is not empty, or all" }]);
 }
 
 function requireNotDone({ as, completeUntil }: ManyDoubts): void {
@@ -274,22 +205,41 @@ export interface DoubtOperator {
    * @throws HoldfastError `INVALID_REQUEST`
    */
   resolveMany(request: ManyDoubts): Promise<ManyResolved>;
+  /** Groups doubts that match by what was seen, the largest group first. */
+  doubtGroups(filter?: DoubtFilter): Promise<DoubtGroups>;
+  /**
+   * Asks the effects' own probes about doubts, at most 1,000 a call: call it again, with `before`, while some remain. The jobs run again for
+   * that, on workers, and the answers are recorded as the probes'.
+   *
+   * @throws HoldfastError `INVALID_REQUEST`
+   */
+  askProbes(request: AskProbes): Promise<ProbesAsked>;
 }
 
 interface DoubtParts {
   readonly stores: QueueStores;
-  readonly queues: readonly string[];
+  readonly application: Pick<Application, "jobs" | "queues">;
   /** How long a ledger is kept that no job uses. */
   readonly retentionMs: number;
   readonly events: Events;
 }
 
-export function openDoubtOperator({ stores, queues, retentionMs, events }: DoubtParts): DoubtOperator {
+export function openDoubtOperator({
+  stores,
+  application: { jobs, queues },
+  retentionMs,
+  events,
+}: DoubtParts): DoubtOperator {
   /** Those of guards, too. Nobody may have a guard open, so whoever looks at doubts finds the overdue ones. */
   const partitions = async () => {
     const ofGuard = storesOfGuard(stores);
     await Promise.all(ofGuard.map((store) => sweepPlace(store).catch(() => 0)));
     return [...stores.partitionsOf(queues), ...ofGuard];
+  };
+  /** Of every doubt: acts look at all that they may read. */
+  const search = async (): Promise<DoubtSearch> => {
+    const [all, now] = await Promise.all([partitions(), redisNow(stores.client)]);
+    return { find: (filter) => findDoubts(all, jobs, filter), now: Math.floor(now) };
   };
   const resolveDoubt = openDoubtResolver(retentionMs, events);
   const resolveOne: ResolveOne = (id, effect, resolution) =>
@@ -297,7 +247,7 @@ export function openDoubtOperator({ stores, queues, retentionMs, events }: Doubt
   return {
     async doubts(offset, limit, filter = {}) {
       const most = isNarrow(filter) ? SEARCHED_MAX : offset + limit;
-      const { found } = await inTime(partitions().then((all) => findDoubts(all, filter, most)));
+      const { found } = await inTime(partitions().then((all) => findDoubts(all, jobs, filter, most)));
       return found.slice(offset, offset + limit);
     },
     async doubtCounts() {
@@ -311,6 +261,9 @@ export function openDoubtOperator({ stores, queues, retentionMs, events }: Doubt
       return new Map(await inTime(Promise.all(counts)));
     },
     resolve: async (id, effect, resolution) => await inTime(resolveOne(id, effect, resolution)),
-    resolveMany: (request) => inTime(partitions().then((all) => resolveMany(all, resolveOne, request))),
+    resolveMany: (request) => inTime(search().then((found) => resolveMany(found, resolveOne, request))),
+    doubtGroups: (filter = {}) => inTime(search().then(async ({ find }) => groupDoubts(await find(filter)))),
+    askProbes: (request) =>
+      inTime(search().then((found) => askProbes(found, (id) => storeOf(stores, id), request))),
   };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
+import { decryptedOrWhyNot, readFailure } from "../../core/bullmq/readable.ts";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import {
@@ -11,17 +11,19 @@ import {
 } from "../../core/effect/ledger/ledger-texts.ts";
 import { type Resolved, resolveDoubt } from "../../core/effect/ledger/resolve-doubt.ts";
 import type { Events } from "../../core/events.ts";
+import type { JobContract } from "../../core/job/contract.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound, parseCallId } from "../../core/job/job-id.ts";
 import { evidenceDescription } from "../../core/job/job-status.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { readKey } from "../../core/status/read-keys.ts";
 import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
+import { verdictOf } from "../../evidence/outgoing/outgoing-text.ts";
 import { callTexts } from "../../guard/call-texts.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
-import { readIdentity, readType } from "../jobs/job-record.ts";
+import { readIdentity, readKinds, readType } from "../jobs/job-record.ts";
 import { type DoubtedRun, doubtedRunShape, readDoubtedRuns } from "./doubted-runs.ts";
 
 const hintSchema = z.object({
@@ -29,6 +31,14 @@ const hintSchema = z.object({
     .string()
     .meta({ description: "The classifier of `holdfast/evidence` that proves it.", examples: ["http"] }),
   why: z.string().meta({ description: "What it reads.", examples: ["refused, nothing seen sent"] }),
+});
+
+const askedSchema = z.object({
+  at: z.iso.datetime(),
+  by: z.string(),
+  found: z.string().nullable().meta({
+    description: "Why the job has failed since, such as that the probe does not know; null while it has not.",
+  }),
 });
 
 /** An effect in doubt: nobody can know whether it happened. */
@@ -54,12 +64,20 @@ export const doubtSchema = z.object({
     .nullable()
     .meta({ description: "What its worker reported afterwards: too late to count, but good evidence." }),
   evidence: z.array(outgoingSchema).meta({ description: evidenceDescription }),
+  verdict: z.string().meta({
+    description: "What became of the last thing that it was seen to send.",
+    examples: ["answered 500"],
+  }),
   by: z.string().nullish().meta({ description: "Who asked. Only where no job runs the effect." }),
   about: z.string().nullish().meta({ description: "What it is about. Only where no job runs the effect." }),
   hint: hintSchema.nullable().meta({
     description:
       "With this line in its declaration, the effect would have been not done. Null where none would help.",
   }),
+  mayAskProbe: z.boolean().meta({
+    description: "Whether its effect is declared with a probe, and its job is still there to run it.",
+  }),
+  asked: askedSchema.nullable().meta({ description: "Null unless somebody has asked the probe." }),
   ...doubtedRunShape,
 });
 export type Doubt = Readonly<z.output<typeof doubtSchema>> & { readonly dedupKey: string };
@@ -73,20 +91,31 @@ interface Entry {
   readonly report?: "done" | "not-done";
   readonly seen?: string;
   readonly hint?: unknown;
+  readonly askedAt?: number;
+  readonly askedBy?: string;
 }
+
+/** The contracts by type: they say which effects have a probe. */
+export type Contracts = ReadonlyMap<string, Pick<JobContract, "effects">>;
 
 /**
  * Lists the doubts of one queue, the oldest first.
  *
  * @param offset how many to skip
+ * @param jobs without them, no effect is known to have a probe
  */
-export async function listDoubts(store: QueueStore, offset: number, limit: number): Promise<Doubt[]> {
+export async function listDoubts(
+  store: QueueStore,
+  offset: number,
+  limit: number,
+  jobs: Contracts = new Map(),
+): Promise<Doubt[]> {
   const { client, keys } = store;
   const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
   const runs = readDoubtedRuns(store, members);
   const doubts = await Promise.all(
     members.map(async (member, at) => {
-      const doubt = await readDoubt(store, member);
+      const doubt = await readDoubt(store, member, jobs);
       const run = (await runs)[at];
       return doubt && run && { ...doubt, ...run };
     }),
@@ -97,6 +126,7 @@ export async function listDoubts(store: QueueStore, offset: number, limit: numbe
 async function readDoubt(
   store: QueueStore,
   member: string,
+  jobs: Contracts,
 ): Promise<Omit<Doubt, keyof DoubtedRun> | undefined> {
   const { client, keys, queue } = store;
   const cut = member.indexOf("/");
@@ -108,6 +138,8 @@ async function readDoubt(
   const entry = entryIn(json);
   const caller = call ? callTexts(store, { dedupKey, name }, call) : await jobTexts(store, entry.job);
   const effect = effectName(store, { dedupKey, name });
+  const evidence = readEvidence(store, { dedupKey, name }, entry.seen);
+  const declared = jobs.get(caller.type ?? "")?.effects[declaredName(effect)];
   return {
     jobId: entry.job,
     ...caller,
@@ -122,8 +154,26 @@ async function readDoubt(
     start: entry.delivery,
     worker: entry.worker,
     report: entry.report ?? null,
-    evidence: readEvidence(store, { dedupKey, name }, entry.seen),
+    evidence,
+    verdict: verdictOf(evidence),
+    mayAskProbe: declared?.inDoubt === "probe",
+    asked: entry.askedAt === undefined ? null : await readAsked(store, entry, entry.askedAt),
     hint: hintSchema.safeParse(entry.hint).data ?? null,
+  };
+}
+
+/** What has come of asking the probe. */
+async function readAsked(
+  store: QueueStore,
+  { job, askedBy = "" }: Entry,
+  at: number,
+): Promise<Doubt["asked"]> {
+  const [kind] = await readKinds(store, [job]);
+  const hasFailed = kind !== undefined && kind.reason !== "" && kind.finishedAt >= at;
+  return {
+    at: nearestTime(at),
+    by: askedBy,
+    found: hasFailed ? readFailure(store, job, kind.reason).message : null,
   };
 }
 

@@ -1,13 +1,11 @@
 import { z } from "zod";
 import { resolvedJobs } from "../../core/job/resolution.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
+import { askProbesSchema, probesAskedSchema } from "../doubts/ask-probe.ts";
+import { doubtFilterQuery } from "../doubts/doubt-filter.ts";
+import { doubtGroupsSchema } from "../doubts/doubt-groups.ts";
 import { type Doubt, doubtSchema } from "../doubts/doubts.ts";
-import {
-  confirmSchema,
-  doubtFilterQuery,
-  manyDoubtsSchema,
-  manyResolvedSchema,
-} from "../doubts/doubts-many.ts";
+import { confirmSchema, manyDoubtsSchema, manyResolvedSchema } from "../doubts/doubts-many.ts";
 import { change, read } from "./operation.ts";
 
 const PAGE_MAX = 200;
@@ -54,6 +52,32 @@ export const doubtOperations = {
     run: async (operator, { input: { offset, limit, ...filter } }) => ({
       doubts: (await operator.doubts(offset, limit, filter)).map(shown),
     }),
+  }),
+  doubtGroups: read({
+    id: "groupDoubts",
+    path: "/doubts/groups",
+    summary: "Group effects in doubt by what was seen",
+    description:
+      "By verdict, type and effect, the largest group first. Those of one group mostly have one answer.",
+    input: z.strictObject(doubtFilterQuery),
+    answer: doubtGroupsSchema.describe("The largest first."),
+    errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
+    run: (operator, { input }) => operator.doubtGroups(input),
+  }),
+  askProbes: change({
+    id: "askProbes",
+    method: "POST",
+    path: "/doubts/probe",
+    summary: "Ask the probes of effects in doubt",
+    description:
+      "Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. A probe is code of the application: so the job of each runs again, on a worker, and its handler asks. What the probe answers resolves the doubt, recorded as the probe's: done, or not done, and then the effect runs. Where it does not know, the effect stays in doubt.",
+    input: askProbesSchema,
+    answer: probesAskedSchema.describe("Whose probes are asked, or would be."),
+    errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
+    async run(operator, { input, by }) {
+      const answer = await operator.askProbes({ ...input, by });
+      return { ...answer, before: isoTime(answer.before) };
+    },
   }),
   resolveDoubts: change({
     id: "resolveDoubts",

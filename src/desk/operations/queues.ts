@@ -1,12 +1,17 @@
 import { z } from "zod";
+import type { CurbOf } from "../../core/bullmq/curb/curb-name.ts";
 import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
-import { queueSchema } from "../queues/queues.ts";
+import { malformed } from "../../platform/lib/parse-json.ts";
+import { crowdSchema } from "../queues/crowd.ts";
+import { curbOf, curbOfShape } from "../queues/curbs.ts";
+import { type QueueOperator, queueSchema } from "../queues/queues.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { expectPause, pauseReason } from "./pause-reason.ts";
 
 const queue = queueSchema.meta({ [COMPONENT_NAME]: "Queue" });
 const limitsSchema = z
   .strictObject({
+    ...curbOfShape,
     concurrency: z.int().min(1).max(1_000_000).nullish(),
     rate: z
       .string()
@@ -20,6 +25,18 @@ const one = {
   errors: ["INVALID_REQUEST", "QUEUE_NOT_FOUND", "STORE_UNAVAILABLE"],
 } as const;
 
+interface WantedLimit {
+  readonly concurrency: number | null | undefined;
+  readonly rate: string | null | undefined;
+  readonly by: string;
+}
+
+function limitOne(queues: QueueOperator, name: string, of: CurbOf, { concurrency, rate, by }: WantedLimit) {
+  if (rate != null) throw malformed([{ pointer: "/rate", message: "expected none for a type or a key" }]);
+  if (concurrency == null) return queues.letGo(name, of, { by });
+  return queues.curb(name, of, { concurrency, by, reason: `${concurrency} at a time` });
+}
+
 export const queueOperations = {
   queues: read({
     id: "listQueues",
@@ -30,6 +47,17 @@ export const queueOperations = {
     returns: "queues",
     run: async ({ queues }) => ({ queues: await queues.list() }),
   }),
+  crowd: read({
+    ...one,
+    id: "readCrowd",
+    path: "/queues/:name/crowd",
+    summary: "Read who has how many jobs of a queue",
+    description:
+      "By type and by key, those with the most waiting jobs first, at the same cost at any depth. Only keys count whose contract labels them.",
+    answer: crowdSchema.describe("Types and keys, each with its jobs."),
+    errors: ["QUEUE_NOT_FOUND", "STORE_UNAVAILABLE"],
+    run: ({ queues }, { params: { name } }) => queues.crowd(name),
+  }),
   pauseQueue: change({
     ...one,
     id: "pauseQueue",
@@ -37,12 +65,16 @@ export const queueOperations = {
     path: "/queues/:name/pause",
     summary: "Pause a queue",
     description:
-      "No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed.",
-    errors: [...one.errors, "CHANGED_MEANWHILE"],
-    input: pauseReason("the mail provider is down").extend({ expect: expectPause }),
+      "No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed. With `type` or `key`, only jobs of that type or key are held, in place of a limit that it has.",
+    errors: [...one.errors, "UNKNOWN_JOB_TYPE", "CHANGED_MEANWHILE"],
+    input: pauseReason("the mail provider is down").extend({ ...curbOfShape, expect: expectPause }),
     answer: queue.describe("It is paused."),
-    run: ({ queues }, { params: { name }, input: { reason, expect }, by }) =>
-      queues.pause(name, { reason, by }, expect),
+    run({ queues }, { params: { name }, input: { reason, expect, ...which }, by }) {
+      const of = curbOf(which);
+      return of === undefined
+        ? queues.pause(name, { reason, by }, expect)
+        : queues.curb(name, of, { reason, by });
+    },
   }),
   resumeQueue: change({
     ...one,
@@ -51,9 +83,14 @@ export const queueOperations = {
     path: "/queues/:name/resume",
     summary: "Resume a queue",
     errors: [...one.errors, "CHANGED_MEANWHILE"],
-    input: z.strictObject({ expect: expectPause }).optional(),
+    description:
+      "With `type` or `key`, that type or key is let go, whether it was paused or limited: its held jobs line up again.",
+    input: z.strictObject({ ...curbOfShape, expect: expectPause }).optional(),
     answer: queue.describe("It is not paused."),
-    run: ({ queues }, { params: { name }, input, by }) => queues.resume(name, { by }, input?.expect),
+    run({ queues }, { params: { name }, input: { expect, ...which } = {}, by }) {
+      const of = curbOf(which);
+      return of === undefined ? queues.resume(name, { by }, expect) : queues.letGo(name, of, { by });
+    },
   }),
   limitQueue: change({
     ...one,
@@ -62,10 +99,13 @@ export const queueOperations = {
     path: "/queues/:name/limits",
     summary: "Limit a queue",
     description:
-      "In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. In a queue with partitions, each partition gets an equal share.",
+      "In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. With `type` or `key`, only so many jobs of that type or key run at a time (`concurrency` alone); without it, it is let go. In a queue with partitions, each partition gets an equal share.",
     input: limitsSchema,
     answer: queue.describe("The limits are in force."),
-    run({ queues }, { params: { name }, input: { concurrency, rate }, by }) {
+    errors: [...one.errors, "UNKNOWN_JOB_TYPE"],
+    run({ queues }, { params: { name }, input: { concurrency, rate, ...which }, by }) {
+      const of = curbOf(which);
+      if (of !== undefined) return limitOne(queues, name, of, { concurrency, rate, by });
       const limits = {
         concurrency: concurrency ?? undefined,
         rate: rate == null ? undefined : parseRate(rate),

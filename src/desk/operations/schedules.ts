@@ -139,13 +139,38 @@ export const scheduleOperations = {
     path: "/schedules/:name/pause",
     summary: "Pause a schedule",
     description:
-      "Its ticks are skipped until it is resumed, and not caught up then. Jobs of earlier ticks go on.",
+      "Its ticks are skipped until it is resumed, or until `until`, and not caught up then. Jobs of earlier ticks go on.",
     params,
-    input: pauseReason("the warehouse is being moved"),
+    input: pauseReason("the warehouse is being moved").extend({
+      until: instantSchema
+        .optional()
+        .meta({ description: "When it ends by itself, with its zone. Without it, somebody resumes it." }),
+    }),
     answer: scheduleStatusSchema.describe("It is paused."),
     errors,
-    run: ({ schedules }, { params: { name }, input: { reason }, by }) =>
-      schedules.pause(name, { reason, by }),
+    run: ({ schedules }, { params: { name }, input: { reason, until }, by }) =>
+      schedules.pause(name, { reason, by, until: until === undefined ? undefined : Date.parse(until) }),
+  }),
+  skipTick: change({
+    id: "skipTick",
+    method: "POST",
+    path: "/schedules/:name/skip",
+    summary: "Skip one tick of a schedule",
+    description:
+      "A tick that is not due yet. It is not caught up. `undo` takes that back, as long as it is not due.",
+    params,
+    input: pauseReason("the warehouse is closed")
+      .extend({
+        at: instantSchema.meta({ description: "The tick.", examples: ["2026-12-24T09:00:00Z"] }),
+        undo: z.boolean().default(false),
+      })
+      .meta({ examples: [{ at: "2026-12-24T09:00:00Z", reason: "the warehouse is closed" }] }),
+    answer: scheduleStatusSchema.describe("It will be skipped."),
+    errors,
+    run: ({ schedules }, { params: { name }, input: { at, undo, reason }, by }) =>
+      undo
+        ? schedules.unskip(name, Date.parse(at), { by })
+        : schedules.skip(name, Date.parse(at), { reason, by }),
   }),
   resumeSchedule: change({
     id: "resumeSchedule",

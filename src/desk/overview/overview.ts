@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { OverviewPart } from "../../core/status/overview-part.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { failedCountShape } from "../jobs/failure-groups.ts";
+import { curbSchema } from "../queues/curbs.ts";
 import { estimatedSchema } from "./history.ts";
 
 const instant = z.iso.datetime();
@@ -50,6 +51,7 @@ const queueOverviewSchema = z.object({
   paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
   workers: z.int().meta({ description: "With a recent heartbeat. Without one, no job of it starts." }),
   limits: limitsSchema.meta({ description: "In force; null where there is none." }),
+  curbs: z.array(curbSchema).meta({ description: "Types and keys that are paused or limited by hand." }),
   limitedBy: z.string().nullable().meta({ description: "Who limits it by hand; null if nobody does." }),
   clearsInMs: z.number().nullable().meta({
     description:

@@ -7,6 +7,7 @@ import type { WorkerHeartbeat } from "../../core/watch/heartbeat.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS } from "../../platform/redis/fitness/clock.ts";
 import type { FailedCount, FailureReader } from "../jobs/failure-groups.ts";
+import { readCurbViews } from "../queues/curbs.ts";
 import { shownLimits, shownPause } from "../queues/queues.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Activity, readActivity } from "./read-activity.ts";
@@ -23,9 +24,10 @@ export async function readQueue(
 ) {
   const [first, ...others] = partitions;
   if (first === undefined) throw new TypeError("expected a partition");
-  const [{ pause, limits, override }, failed, parts] = await Promise.all([
+  const [{ pause, limits, override }, failed, curbs, parts] = await Promise.all([
     readControl([first, ...others]),
     countFailed(partitions),
+    readCurbViews([first, ...others]),
     Promise.all(partitions.map(readPartition)),
   ]);
   const activities = parts.map(({ activity }) => activity);
@@ -51,6 +53,7 @@ export async function readQueue(
     paused: isPaused ? shownPause(pause) : null,
     workers: backlog.workers,
     limits: shownLimits(limits),
+    curbs,
     limitedBy: override?.by ?? null,
     clearsInMs: isPaused ? null : clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
   };

@@ -1,3 +1,4 @@
+import { readCurbs, setCurb } from "../../core/bullmq/curb/curbs.ts";
 import {
   applyLimits,
   dropStaleNote,
@@ -50,6 +51,8 @@ export async function overrideLimits(partitions: Partitions, override: Override 
 /** Before a queue is divided: its new partitions are paused as the others, and share its limits. */
 export async function carryControl(before: Partitions, after: Partitions): Promise<void> {
   const { pause, limits } = await readControl(before);
+  for (const { type, key, ...curb } of await readCurbs(before))
+    await setCurb(after, type === null ? { key: key ?? "" } : { type }, curb);
   const known = new Set(before.map(({ queue }) => queue));
   if (limits.concurrency !== undefined || limits.rate !== undefined) await applyLimits(after, limits);
   if (pause === undefined) return;

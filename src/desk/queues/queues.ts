@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CurbOf } from "../../core/bullmq/curb/curb-name.ts";
 import type { Partitions } from "../../core/bullmq/queue-control.ts";
 import { type Override, type Pause, readControl } from "../../core/bullmq/queue-control.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
@@ -17,6 +18,8 @@ import { type Act, LIBRARY, onRecord, storedReason } from "../audit/audit-log.ts
 import { type FailureReader, failedCountShape } from "../jobs/failure-groups.ts";
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
+import { type Crowd, readCrowd } from "./crowd.ts";
+import { curb, curbSchema, curbText, letGo, readCurbViews, requireTypeOf } from "./curbs.ts";
 import { type Division, divideQueue } from "./divide-queue.ts";
 import { isPausedAsSeen, overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
 
@@ -33,6 +36,7 @@ export const queueSchema = z.object({
     .nullable()
     .meta({ description: "Limits set by hand, in place of the declared ones." }),
   declared: limitsSchema.meta({ description: "As the application declares them." }),
+  curbs: z.array(curbSchema).meta({ description: "Types and keys that are paused or limited by hand." }),
   waiting: z.int().meta({
     description:
       "Jobs that wait for a worker, or are held for others of their key; prioritized ones included.",
@@ -56,6 +60,9 @@ const wantedLimitsSchema = z.strictObject({
 /** Limits to set by hand. */
 export type WantedLimits = Readonly<z.output<typeof wantedLimitsSchema>>;
 
+const curbActSchema = pauseActSchema.extend({ concurrency: z.int().min(1).optional() });
+/** `concurrency`: how many may run at a time; without it, none. */
+type CurbAct = Readonly<z.output<typeof curbActSchema>>;
 type PauseAct = Readonly<z.output<typeof pauseActSchema>>;
 
 /** A queue's pause, as somebody has seen it who acts on it. */
@@ -85,6 +92,18 @@ export interface QueueOperator {
    */
   limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
   /**
+   * Pauses one type or one key of a queue, or limits how many of it run at a time. Jobs are held, not failed: those that run go on, and the others
+   * wait until it is let go.
+   *
+   * @param key its label, as the contract makes it
+   * @throws HoldfastError `INVALID_REQUEST` without a reason, `UNKNOWN_JOB_TYPE`
+   */
+  curb(name: string, of: CurbOf, act: CurbAct): Promise<QueueView>;
+  /** Lets one type or one key go: it is neither paused nor limited any more. */
+  letGo(name: string, of: CurbOf, act?: Act): Promise<QueueView>;
+  /** Who has how many jobs: by type and by key, at the same cost at any depth. */
+  crowd(name: string): Promise<Crowd>;
+  /**
    * Gives a queue another number of partitions, while jobs are submitted and run. With the number that it has, the earlier ones are
    * forgotten once nothing needs them. That reads every key of the queue, so it takes as long as it takes.
    *
@@ -110,6 +129,8 @@ export function openQueueOperator(
     resume: (name, act = { by: LIBRARY }, expect) =>
       inTime(recorded(name, "resumed", act, resumeQueue, expect)),
     limit: (name, limits, by) => inTime(limit(name, limits, by)),
+    ...openCurbing({ jobs, partitionsOf, recorded }),
+    crowd: (name) => inTime(readCrowd(partitionsOf(name))),
     async divide(name, partitions) {
       partitionsOf(name);
       requireDivisible(jobs.values(), name, partitions);
@@ -150,6 +171,37 @@ export function openQueueOperator(
   }
 }
 
+interface CurbingParts {
+  readonly jobs: ReadonlyMap<string, JobContract>;
+  readonly partitionsOf: (name: string) => Partitions;
+  recorded(
+    name: string,
+    kind: "paused" | "resumed" | "limited",
+    act: Act,
+    step: (partitions: Partitions) => Promise<void>,
+  ): Promise<QueueView>;
+}
+
+function openCurbing({ jobs, partitionsOf, recorded }: CurbingParts): Pick<QueueOperator, "curb" | "letGo"> {
+  return {
+    async curb(name, of, act) {
+      parseInput(curbActSchema, act);
+      partitionsOf(name);
+      requireTypeOf(name, of, jobs);
+      const kind = act.concurrency === undefined ? "paused" : "limited";
+      const recordedAs = { reason: aboutCurb(of, act.reason), by: act.by };
+      return await inTime(recorded(name, kind, recordedAs, (all) => curb(all, of, act)));
+    },
+    letGo: (name, of, { reason, by } = { by: LIBRARY }) =>
+      inTime(recorded(name, "resumed", { reason: aboutCurb(of, reason), by }, (all) => letGo(all, of))),
+  };
+}
+
+/** In the audit log. */
+function aboutCurb(of: CurbOf, reason: string | undefined): string {
+  return reason === undefined ? curbText(of) : `${curbText(of)}: ${reason}`;
+}
+
 /** @throws HoldfastError `CHANGED_MEANWHILE` */
 async function requirePause(
   name: string,
@@ -177,10 +229,11 @@ async function showQueue(
   { layouts }: QueueStores,
   countFailed: FailureReader["count"],
 ): Promise<QueueView> {
-  const [{ pause, override, limits, declared }, { jobs, workers }, failed] = await Promise.all([
+  const [{ pause, override, limits, declared }, { jobs, workers }, failed, curbs] = await Promise.all([
     readControl(partitions),
     readWholeBacklog(partitions),
     countFailed(partitions),
+    readCurbViews(partitions),
   ]);
   return {
     name,
@@ -192,6 +245,7 @@ async function showQueue(
         ? null
         : { ...shownLimits(override), by: override.by, since: isoTime(override.since) },
     declared: shownLimits(declared),
+    curbs,
     waiting: jobs.waiting + jobs.prioritized,
     active: jobs.active,
     delayed: jobs.delayed,

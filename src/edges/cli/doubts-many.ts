@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { counted } from "../../desk/counted.ts";
+import type { DoubtId } from "../../desk/doubts/doubt-filter.ts";
 import type { Doubt } from "../../desk/doubts/doubts.ts";
-import type { DoubtId, ManyDoubts } from "../../desk/doubts/doubts-many.ts";
+import type { ManyDoubts } from "../../desk/doubts/doubts-many.ts";
 import {
   doubtUntil,
   evidenceOfRest,

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { jobStates } from "../../core/job/job-state.ts";
 import type { FilterOption } from "../../core/status/filter-member.ts";
-import type { DoubtFilter } from "../../desk/doubts/doubts-many.ts";
+import type { DoubtFilter } from "../../desk/doubts/doubt-filter.ts";
 import { INSTANT_EXPECTED, instantOf } from "../../desk/jobs/instant.ts";
 import {
   filterOptions,
@@ -84,6 +84,7 @@ export interface DoubtFilterOptions {
   readonly type?: string;
   readonly effect?: string;
   readonly worker?: string;
+  readonly verdict?: string;
   readonly since?: string;
   readonly until?: string;
   readonly reason?: string;
@@ -94,6 +95,7 @@ export function addDoubtFilter(command: Command): Command {
     .option("--type <type>", "only doubts of jobs of this type")
     .option("--effect <name>", "only doubts about this effect, with or without its index")
     .option("--worker <name>", "only doubts of what this worker ran")
+    .option("--verdict <text>", 'only doubts of which this was seen last, such as "answered 500"')
     .option(
       "--since <when>",
       "only doubts that began at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
@@ -107,9 +109,9 @@ export function addDoubtFilter(command: Command): Command {
  * @throws HoldfastError `USAGE`
  */
 export function doubtFilterOf(options: DoubtFilterOptions, now = Date.now()): DoubtFilter {
-  const { type, effect, worker, since, until, reason: reasonText } = options;
+  const { type, effect, worker, verdict, since, until, reason: reasonText } = options;
   const times = { since: readInstant("since", since, now), until: readInstant("until", until, now) };
-  return { type, effect, worker, reasonText, ...times };
+  return { type, effect, worker, verdict, reasonText, ...times };
 }
 
 /**

@@ -7,10 +7,12 @@ export type { ResolvedJob } from "../../core/job/resolution.ts";
 export type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 export type { ActStatus } from "../../desk/acts/acts.ts";
 export type { AuditEntry } from "../../desk/audit/audit-log.ts";
+export type { DoubtGroup, DoubtGroups } from "../../desk/doubts/doubt-groups.ts";
 export type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
 export type { JobDetail } from "../../desk/jobs/job-detail.ts";
 export type { JobPage } from "../../desk/jobs/job-operator.ts";
 export type { History, HistoryMark, HistoryPoint } from "../../desk/overview/history.ts";
+export type { Crowd } from "../../desk/queues/crowd.ts";
 export type { QueueView } from "../../desk/queues/queues.ts";
 export type { ExplainedTick } from "../../desk/schedules.ts";
 export type { ListedJob } from "../../features/job-status.ts";
@@ -18,6 +20,9 @@ export type { PastTick, ScheduleStatus } from "../../roles/schedules/schedule-st
 
 /** An effect in doubt. */
 export type Doubt = Returned<"doubts">[number];
+
+/** Whose probes are asked, with `before` in ISO 8601. */
+export type ProbesAsked = Returned<"askProbes">;
 
 /** What became of many doubts, with `before` in ISO 8601. */
 export type ManyDoubtsResolved = Returned<"resolveDoubts">;

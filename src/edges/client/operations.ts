@@ -70,6 +70,16 @@ export interface OperationCalls {
    */
   doubts(query?: Query<"doubts">): Promise<Returned<"doubts">>;
   /**
+   * Group effects in doubt by what was seen.
+   * By verdict, type and effect, the largest group first. Those of one group mostly have one answer.
+   */
+  doubtGroups(query?: Query<"doubtGroups">): Promise<Returned<"doubtGroups">>;
+  /**
+   * Ask the probes of effects in doubt.
+   * Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. A probe is code of the application: so the job of each runs again, on a worker, and its handler asks. What the probe answers resolves the doubt, recorded as the probe's: done, or not done, and then the effect runs. Where it does not know, the effect stays in doubt.
+   */
+  askProbes(request: Body<"askProbes">): Promise<Returned<"askProbes">>;
+  /**
    * Resolve many effects in doubt with one piece of evidence.
    * Those named by `ids`, those that match `filter`, or `all`; at most 1,000 a call. Each becomes done or not done as by a call of its own. Safe to send again: what is resolved stays so.
    */
@@ -164,10 +174,16 @@ export interface OperationCalls {
   runSchedule(name: string, options: { readonly idempotencyKey: string }): Promise<Returned<"runSchedule">>;
   /**
    * Pause a schedule.
-   * Its ticks are skipped until it is resumed, and not caught up then. Jobs of earlier ticks go on.
+   * Its ticks are skipped until it is resumed, or until `until`, and not caught up then. Jobs of earlier ticks go on.
    * @throws HoldfastError `SCHEDULE_NOT_FOUND`
    */
   pauseSchedule(name: string, request: Body<"pauseSchedule">): Promise<Returned<"pauseSchedule">>;
+  /**
+   * Skip one tick of a schedule.
+   * A tick that is not due yet. It is not caught up. `undo` takes that back, as long as it is not due.
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   */
+  skipTick(name: string, request: Body<"skipTick">): Promise<Returned<"skipTick">>;
   /**
    * Resume a schedule.
    * @throws HoldfastError `SCHEDULE_NOT_FOUND`
@@ -189,20 +205,27 @@ export interface OperationCalls {
   /** List queues. */
   queues(): Promise<Returned<"queues">>;
   /**
+   * Read who has how many jobs of a queue.
+   * By type and by key, those with the most waiting jobs first, at the same cost at any depth. Only keys count whose contract labels them.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   */
+  crowd(name: string): Promise<Returned<"crowd">>;
+  /**
    * Pause a queue.
-   * No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`, `CHANGED_MEANWHILE`
+   * No further job starts, on any worker; running jobs go on. Jobs are still accepted. It stays paused until it is resumed. With `type` or `key`, only jobs of that type or key are held, in place of a limit that it has.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`, `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
    */
   pauseQueue(name: string, request: Body<"pauseQueue">): Promise<Returned<"pauseQueue">>;
   /**
    * Resume a queue.
+   * With `type` or `key`, that type or key is let go, whether it was paused or limited: its held jobs line up again.
    * @throws HoldfastError `QUEUE_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
   resumeQueue(name: string, request?: Body<"resumeQueue">): Promise<Returned<"resumeQueue">>;
   /**
    * Limit a queue.
-   * In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. In a queue with partitions, each partition gets an equal share.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`
+   * In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. With `type` or `key`, only so many jobs of that type or key run at a time (`concurrency` alone); without it, it is let go. In a queue with partitions, each partition gets an equal share.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`, `UNKNOWN_JOB_TYPE`
    */
   limitQueue(name: string, request: Body<"limitQueue">): Promise<Returned<"limitQueue">>;
   /**
@@ -255,6 +278,8 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   stopAct: { method: "POST", path: "/jobs/acts/:id/stop" },
   failures: { method: "GET", path: "/failures" },
   doubts: { method: "GET", path: "/doubts", returns: "doubts" },
+  doubtGroups: { method: "GET", path: "/doubts/groups" },
+  askProbes: { method: "POST", path: "/doubts/probe" },
   resolveDoubts: { method: "POST", path: "/doubts/resolve" },
   resolve: { method: "POST", path: "/jobs/:id/effects/:name/resolve", returns: "job" },
   guardedEffects: { method: "GET", path: "/guarded-effects", returns: "effects" },
@@ -272,11 +297,13 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   explainTick: { method: "GET", path: "/schedules/:name/ticks/:at" },
   runSchedule: { method: "POST", path: "/schedules/:name/run", isKeyed: true },
   pauseSchedule: { method: "POST", path: "/schedules/:name/pause" },
+  skipTick: { method: "POST", path: "/schedules/:name/skip" },
   resumeSchedule: { method: "POST", path: "/schedules/:name/resume" },
   types: { method: "GET", path: "/types", returns: "types" },
   history: { method: "GET", path: "/history" },
   acceptLoss: { method: "POST", path: "/store/accept-loss", returns: "accepted" },
   queues: { method: "GET", path: "/queues", returns: "queues" },
+  crowd: { method: "GET", path: "/queues/:name/crowd" },
   pauseQueue: { method: "POST", path: "/queues/:name/pause" },
   resumeQueue: { method: "POST", path: "/queues/:name/resume" },
   limitQueue: { method: "PUT", path: "/queues/:name/limits" },

@@ -40,6 +40,16 @@ export function verdictFirst(evidence: readonly Outgoing[]): string {
   return `${howOf(last)} · ${rest}`;
 }
 
+/** What became of the last of them, the same for all that ended alike. @example "answered 500" */
+export function verdictOf(evidence: readonly Outgoing[]): string {
+  const last = evidence.at(-1);
+  if (last === undefined) return "not seen";
+  const { method, sent, status, ended } = last;
+  if (sent === null && ended === "ECONNREFUSED") return "refused";
+  const end = endText(status, ended);
+  return status === null ? `${sentText(method, sent)}${end}` : end;
+}
+
 /** One of them. @example "POST api.stripe.com/v1/charges: sent, connection reset after 1.2 s" */
 export function outgoingText(one: Outgoing): string {
   return `${targetOf(one)}: ${howOf(one)}`;

@@ -7,6 +7,13 @@ export interface Fairness<Payload = unknown> {
   /** Names the tenant: 1 to 255 characters. Runs in the producer, on the checked payload; only a hash is stored. */
   key(payload: Payload): string;
   /**
+   * What people call the key, e.g. `customer:42`: 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit. Stored in the clear,
+   * also where jobs are encrypted. By it a key can be counted, paused and limited; of several in one contract, the first counts.
+   *
+   * @default none
+   */
+  label?(payload: Payload): string;
+  /**
    * How many turns a tenant gets for each turn of a tenant of weight 1: 0.01 to 100.
    *
    * @default 1 for each
@@ -46,7 +53,13 @@ function fairShareOf({ key: keyOf, weight: weightOf = () => 1 }: Fairness, paylo
 export const fairness: Feature = {
   name: "fairness",
   ofJob: {
-    fairness: { accepts: z.strictObject({ key: functionSchema, weight: functionSchema.optional() }) },
+    fairness: {
+      accepts: z.strictObject({
+        key: functionSchema,
+        label: functionSchema.optional(),
+        weight: functionSchema.optional(),
+      }),
+    },
   },
   partOf({ fairness }, payload) {
     if (fairness === undefined) return undefined;

@@ -9,6 +9,13 @@ export interface KeyedConcurrency<Payload = unknown> {
    * checked payload; only a hash is stored. Types of one queue that return the same key share its limit.
    */
   key(payload: Payload): string;
+  /**
+   * What people call the key, e.g. `customer:42`: 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit. Stored in the clear,
+   * also where jobs are encrypted. By it a key can be counted, paused and limited; of several in one contract, the first counts.
+   *
+   * @default none
+   */
+  label?(payload: Payload): string;
   /** 1 to 1,000. At 1, jobs of one key run in order of submission. A changed limit applies to jobs submitted from then on. */
   readonly limit: number;
 }
@@ -38,6 +45,7 @@ export const lanes: Feature = {
     concurrency: {
       accepts: z.strictObject({
         key: functionSchema,
+        label: functionSchema.optional(),
         limit: z.number().int().min(1).max(LIMIT_MAX),
       }),
     },

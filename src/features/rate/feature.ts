@@ -11,6 +11,13 @@ export interface KeyedRate<Payload = unknown> {
    */
   key(payload: Payload): string;
   /**
+   * What people call the key, e.g. `customer:42`: 1 to 64 letters, digits and `. _ : @ / -`, the first a letter or digit. Stored in the clear,
+   * also where jobs are encrypted. By it a key can be counted, paused and limited; of several in one contract, the first counts.
+   *
+   * @default none
+   */
+  label?(payload: Payload): string;
+  /**
    * A number of starts, 1 to 10,000, and a time of at most a day in `ms`, `s`, `m` or `h`, such as `"10/1s"`. A changed limit applies to
    * jobs submitted from then on, and to those of their key that are held.
    */
@@ -48,6 +55,7 @@ export const rate: Feature = {
     rate: {
       accepts: z.strictObject({
         key: functionSchema,
+        label: functionSchema.optional(),
         limit: rateSchema,
       }),
     },

@@ -15,8 +15,12 @@ export interface SchedulePause {
   readonly reason: string;
   readonly by: string;
   readonly since: number;
-  /** Undefined while it lasts. */
+  /** When it ends, or ended; undefined where somebody must end it. */
   readonly until?: number;
+}
+
+export interface NewPause extends Pick<SchedulePause, "reason" | "by"> {
+  readonly until?: number | undefined;
 }
 
 export type SchedulePauses = ReturnType<typeof openSchedulePauses>;
@@ -31,19 +35,7 @@ export function openSchedulePauses(
   retentionMs: number,
 ) {
   const key = schedulePausesKey(prefix);
-  // A schedule's name has no colon.
-  const fieldOf = (name: string, { since }: SchedulePause) => `${name}:${since}`;
-  const written = (name: string, pause: SchedulePause) => {
-    if (codec === undefined) return JSON.stringify(pause);
-    const coded = codec.encrypt(pause.reason, reasonAssociatedData(`schedule ${fieldOf(name, pause)}`));
-    return JSON.stringify({ ...pause, reason: "", coded });
-  };
-  const readPause = (field: string, json: string): SchedulePause => {
-    const { coded, ...pause }: SchedulePause & { readonly coded?: string } = JSON.parse(json);
-    if (coded === undefined || codec === undefined) return pause; // an earlier version wrote a plain reason
-    const associatedData = reasonAssociatedData(`schedule ${field}`);
-    return { ...pause, reason: decryptedOrWhyNot(() => codec.decrypt(coded, associatedData)) };
-  };
+  const { written, readPause } = pauseCodec(codec);
 
   async function readAll() {
     const all = new Map<string, SchedulePause[]>();
@@ -63,7 +55,10 @@ export function openSchedulePauses(
   ): Promise<void> {
     const now = Math.floor(await redisNow(client));
     const pauses = await read(name);
-    for (const pause of changed(now, pauses.filter(isLasting)))
+    for (const pause of changed(
+      now,
+      pauses.filter((pause) => lastsAt(pause, now)),
+    ))
       await client.hset(key, { [fieldOf(name, pause)]: written(name, pause) });
     const old = pauses.filter(({ until = now }) => until < now - retentionMs);
     if (old.length > 0) await client.hdel(key, ...old.map((pause) => fieldOf(name, pause)));
@@ -73,18 +68,66 @@ export function openSchedulePauses(
     of: (name: string) => inTime(read(name)),
     /** Those of all schedules, by name, also of schedules that are gone. */
     all: () => inTime(readAll()),
-    /** A pause that lasts already gets the new reason. */
-    pause: (name: string, { reason, by }: Pick<SchedulePause, "reason" | "by">) =>
-      inTime(change(name, (now, [known]) => [{ reason, by, since: known?.since ?? now }])),
+    /** A pause that lasts already gets the new reason and end. @param until without it: until somebody resumes it */
+    pause: (name: string, { reason, by, until }: NewPause) =>
+      inTime(
+        change(name, (now, [known]) => [
+          { reason, by, since: known?.since ?? now, ...(until === undefined ? {} : { until }) },
+        ]),
+      ),
     resume: (name: string) =>
       inTime(change(name, (now, open) => open.map((pause) => ({ ...pause, until: now })))),
+    /** Skips one tick that is not due yet. */
+    skip: (name: string, at: number, { reason, by }: Pick<SchedulePause, "reason" | "by">) =>
+      inTime(change(name, () => [{ reason, by, since: at, until: at + SKIP_MS }])),
+    /** Takes that back. */
+    async unskip(name: string, at: number): Promise<void> {
+      const skip = (await inTime(read(name))).find((pause) => isSkip(pause) && pause.since === at);
+      if (skip !== undefined) await inTime(client.hdel(key, fieldOf(name, skip)));
+    },
   };
 }
 
-const isLasting = ({ until }: SchedulePause) => until === undefined;
+/** A schedule's name has no colon. */
+const fieldOf = (name: string, { since }: SchedulePause) => `${name}:${since}`;
 
-export function lasting(pauses: readonly SchedulePause[] = []): SchedulePause | undefined {
-  return pauses.find(isLasting);
+/** How a pause is written, its reason encrypted where there are keys. */
+function pauseCodec(codec: QueueStores["codec"] | undefined) {
+  return {
+    written(name: string, pause: SchedulePause): string {
+      if (codec === undefined) return JSON.stringify(pause);
+      const coded = codec.encrypt(pause.reason, reasonAssociatedData(`schedule ${fieldOf(name, pause)}`));
+      return JSON.stringify({ ...pause, reason: "", coded });
+    },
+    readPause(field: string, json: string): SchedulePause {
+      const { coded, ...pause }: SchedulePause & { readonly coded?: string } = JSON.parse(json);
+      // An earlier version wrote a plain reason.
+      if (coded === undefined || codec === undefined) return pause;
+      const associatedData = reasonAssociatedData(`schedule ${field}`);
+      return { ...pause, reason: decryptedOrWhyNot(() => codec.decrypt(coded, associatedData)) };
+    },
+  };
+}
+
+/** A skip is the pause of an instant: one tick falls into it. */
+const SKIP_MS = 1;
+const isSkip = ({ since, until }: SchedulePause) => until === since + SKIP_MS;
+
+function lastsAt({ since, until = Number.POSITIVE_INFINITY }: SchedulePause, now: number): boolean {
+  return since <= now && now < until;
+}
+
+/** The pause that lasts now. @param now milliseconds since 1970 */
+export function lasting(
+  pauses: readonly SchedulePause[] | undefined,
+  now: number,
+): SchedulePause | undefined {
+  return pauses?.find((pause) => !isSkip(pause) && lastsAt(pause, now));
+}
+
+/** Ticks that are not due yet and will be skipped, the earliest first. */
+export function skipsAhead(pauses: readonly SchedulePause[], now: number): SchedulePause[] {
+  return pauses.filter((pause) => isSkip(pause) && pause.since > now).sort((a, b) => a.since - b.since);
 }
 
 /** The pause that a tick falls into. */
@@ -93,7 +136,9 @@ export function pauseAt(pauses: readonly SchedulePause[], at: number): ScheduleP
 }
 
 /** Who paused a schedule, when and why, as part of a sentence. */
-export function pauseText({ reason, by, since, until }: SchedulePause): string {
+export function pauseText(pause: SchedulePause): string {
+  const { reason, by, since, until } = pause;
+  if (isSkip(pause)) return `told to skip it by ${by}: ${reason}`;
   const span = until === undefined ? "" : ` until ${isoTime(until)}`;
   return `paused by ${by} since ${isoTime(since)}${span}: ${reason}`;
 }

@@ -11,7 +11,7 @@ import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Schedule, scheduleAt } from "./define-schedule.ts";
 import { type OverlapExplanation, openOverlaps } from "./overlap.ts";
-import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePause } from "./pauses.ts";
+import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePause, skipsAhead } from "./pauses.ts";
 import type { PastTick, ScheduleStatus, TickExplanation } from "./schedule-status.ts";
 import { countSchedulers } from "./scheduler-heartbeat.ts";
 import { GRACE_MS, openTickJobs } from "./tick-jobs.ts";
@@ -57,7 +57,7 @@ export async function readSchedules(
     planned.map(async ({ schedule, ahead, due }) => {
       const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
       const pauses = pausesOf.get(name) ?? [];
-      const pause = lasting(pauses);
+      const pause = lasting(pauses, now);
       const ticks = await readTicks(reader, schedule, due, { now, pauses });
       return {
         name,
@@ -69,13 +69,20 @@ export async function readSchedules(
         schedulers,
         next: ahead,
         paused:
-          pause === undefined ? null : { reason: pause.reason, by: pause.by, since: isoTime(pause.since) },
+          pause === undefined
+            ? null
+            : { ...shownPause(pause), until: pause.until === undefined ? null : isoTime(pause.until) },
+        skips: skipsAhead(pauses, now).map(({ since, reason, by }) => ({ at: isoTime(since), reason, by })),
         stored: stored === undefined ? null : { version: stored.version, since: isoTime(stored.since) },
         last: ticks[0] ?? null,
         past: ticks.slice(0, shown.past),
       };
     }),
   );
+}
+
+function shownPause({ reason, by, since }: SchedulePause) {
+  return { reason, by, since: isoTime(since) };
 }
 
 /** Ticks of rare patterns take milliseconds to find: others have their turn in between. */
@@ -134,8 +141,9 @@ async function explainNoJob(
   now: number,
 ): Promise<TickExplanation> {
   const pause = pauseAt(await reader.pauses.of(schedule.name), at);
-  if (pause !== undefined && at <= now)
-    return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
+  // A pause may be over before, or begin anew; a skip is of this tick.
+  const isSkipped = pause !== undefined && (at <= now || skipsAhead([pause], now).length > 0);
+  if (isSkipped) return { kind: "skipped", why: `the schedule was ${pauseText(pause)}` };
   const version = scheduleAt(schedule, at);
   const overlap = (await reader.overlaps.explain(version))(at);
   if (overlap !== undefined) return { kind: overlap.isQueued ? "awaited" : "skipped", why: overlap.why };

@@ -36,9 +36,17 @@ export const scheduleStatusSchema = z.object({
     .meta({ description: "How many schedulers run. Without one, its next ticks are not enqueued." }),
   next: z.array(instant).meta({ description: "The next ticks, the earliest first." }),
   paused: z
-    .object({ reason: z.string(), by: z.string(), since: instant })
+    .object({
+      reason: z.string(),
+      by: z.string(),
+      since: instant,
+      until: instant.nullable().meta({ description: "When it ends by itself; null if it does not." }),
+    })
     .nullable()
     .meta({ description: "By whom and why; null if it is not paused." }),
+  skips: z.array(z.object({ at: instant, reason: z.string(), by: z.string() })).meta({
+    description: "Ticks that are not due yet and will be skipped, the earliest first. `next` has them, too.",
+  }),
   stored: z.object({ version: z.int(), since: instant }).nullable().meta({
     description:
       "The version in force, and since when, of a schedule that was put at run time; null for one that the application declares.",

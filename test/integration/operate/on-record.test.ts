@@ -33,6 +33,8 @@ const traces: Readonly<Record<ByHand, Trace>> = {
   stopAct: { command: "acts stop", as: ["retry-stopping"] },
   failures: { command: "failures list" },
   doubts: { command: "doubts list" },
+  doubtGroups: { command: "doubts groups" },
+  askProbes: { command: "doubts probe", as: ["probe-asked"] },
   resolveDoubts: { command: "doubts resolve", as: ["done"] },
   resolve: { command: "doubts resolve", as: ["not-done"] },
   guardedEffects: { command: "effects list" },
@@ -46,11 +48,13 @@ const traces: Readonly<Record<ByHand, Trace>> = {
   deleteSchedule: { command: "schedules delete", as: ["schedule-deleted"] },
   runSchedule: { command: "schedules run", as: ["schedule-run-started", "schedule-run"] },
   pauseSchedule: { command: "schedules pause", as: ["schedule-paused"] },
+  skipTick: { command: "schedules skip", as: ["schedule-tick-skipped"] },
   resumeSchedule: { command: "schedules resume", as: ["schedule-resumed"] },
   types: { command: "overview" },
   history: { command: "history" },
   acceptLoss: { command: "store accept-loss", as: ["loss-accepted"] },
   queues: { command: "queues list" },
+  crowd: { command: "queues crowd" },
   pauseQueue: { command: "queues pause", as: ["paused"] },
   resumeQueue: { command: "queues resume", as: ["resumed"] },
   limitQueue: { command: "queues limit", as: ["limited"] },
@@ -64,8 +68,17 @@ const traces: Readonly<Record<ByHand, Trace>> = {
 };
 const all = Object.entries(traces) as [ByHand, Trace][];
 
-/** Their own tests: these need a database, and a Redis that has lost data. */
-const elsewhere: ReadonlySet<ByHand> = new Set(["releaseRow", "releaseRows", "discardRow", "acceptLoss"]);
+/** Their own tests: these need a database, a Redis that has lost data, and an effect with a probe. */
+const elsewhere: ReadonlySet<ByHand> = new Set([
+  "releaseRow",
+  "releaseRows",
+  "discardRow",
+  "acceptLoss",
+  "askProbes",
+]);
+const HOUR_MS = 3_600_000;
+/** Whole hours after now: one may begin meanwhile. */
+const tickAhead = () => new Date((Math.floor(Date.now() / HOUR_MS) + 2) * HOUR_MS).toISOString();
 
 const job = defineJob({
   type: "by-hand",
@@ -146,6 +159,7 @@ describe("what operators can do over HTTP", () => {
       limitQueue: ["PUT", "/queues/default/limits", { concurrency: 5 }],
       putSchedule: ["PUT", "/schedules/nightly", { type: "by-hand", payload: "succeed", everyMs: 3_600_000 }],
       runSchedule: ["POST", "/schedules/nightly/run"],
+      skipTick: ["POST", "/schedules/nightly/skip", { at: tickAhead(), reason }],
       pauseSchedule: ["POST", "/schedules/nightly/pause", { reason }],
       resumeSchedule: ["POST", "/schedules/nightly/resume"],
       deleteSchedule: ["DELETE", "/schedules/nightly"],

@@ -91,6 +91,35 @@ describe("a paused schedule", () => {
     expect(await post(`${url}/schedules/second/resume`, undefined)).toMatchObject({ body: { paused: null } });
   });
 
+  it("goes on by itself where its pause has an end, which every scheduler knows", async () => {
+    const { service, reader, operator, schedule } = await stage();
+    const { url } = await service.startApi();
+    await schedule();
+    const end = nextTick() + 2_000;
+    const until = new Date(end).toISOString();
+    const paused = await post(`${url}/schedules/second/pause`, { reason, until });
+    expect(paused.body).toMatchObject({ paused: { reason, until } });
+    expect(
+      await post(`${url}/schedules/second/pause`, { reason, until: "2026-01-01T00:00:00Z" }),
+    ).toMatchObject({
+      status: 400,
+    });
+    expect(
+      await post(`${url}/schedules/second/pause`, { reason, until: "2036-01-01T00:00:00" }),
+    ).toMatchObject({
+      status: 400,
+    });
+    await vi.waitFor(
+      async () => expect(await explainTick(reader, second, end)).toMatchObject({ jobId: expect.any(String) }),
+      { timeout: 30_000 },
+    );
+    expect(await explainTick(reader, second, end - 1_000)).toMatchObject({
+      kind: "skipped",
+      why: expect.stringContaining(` until ${until}: ${reason}`),
+    });
+    expect((await operator.schedules.list()).schedules).toMatchObject([{ paused: null }]);
+  });
+
   it("is shown by the commands and by the doctor", withProcesses, async () => {
     const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
     const paused = await run(["schedules", "pause", "every-second", "--reason", reason], env);
@@ -102,6 +131,63 @@ describe("a paused schedule", () => {
     const stray = await run(["schedules", "pause", "stray", "--reason", reason], env);
     expect(stray.code).not.toBe(0);
     expect(stray.stderr).toContain('There is no schedule "stray"');
+  });
+});
+
+describe("one tick of a schedule", () => {
+  it("is skipped, and none beside it; or runs after all", async () => {
+    const { service, reader, operator, schedule } = await stage();
+    const { url } = await service.startApi();
+    // Far enough ahead for a busy machine.
+    const at = nextTick() + 4_000;
+    const skip = (tick: number, more = {}) =>
+      post(`${url}/schedules/second/skip`, { at: new Date(tick).toISOString(), reason, ...more });
+    expect((await skip(at)).body).toMatchObject({
+      skips: [{ at: new Date(at).toISOString(), reason, by: "API" }],
+    });
+    expect((await skip(at + 1_000)).body.skips).toHaveLength(2);
+    expect((await skip(at + 1_000, { undo: true })).body.skips).toHaveLength(1);
+    expect(await skip(at + 1)).toMatchObject({ status: 400 });
+    expect(await skip(at - 3_600_000)).toMatchObject({ status: 400 });
+    expect(await explainTick(reader, second, at)).toMatchObject({
+      kind: "skipped",
+      why: expect.stringContaining(reason),
+    });
+    expect((await operator.schedules.list()).schedules).toMatchObject([{ paused: null }]);
+    await schedule();
+    for (const beside of [at - 1_000, at + 1_000])
+      await vi.waitFor(
+        async () =>
+          expect(await explainTick(reader, second, beside)).toMatchObject({ jobId: expect.any(String) }),
+        { timeout: 30_000 },
+      );
+    expect(await explainTick(reader, second, at)).toMatchObject({
+      kind: "skipped",
+      why: `the schedule was told to skip it by API: ${reason}`,
+    });
+    const { body } = await get(`${url}/audit`);
+    expect(body.entries).toMatchObject([
+      { as: "schedule-tick-unskipped", schedule: "second" },
+      { as: "schedule-tick-skipped" },
+      { as: "schedule-tick-skipped", evidence: `${new Date(at).toISOString()}: ${reason}` },
+    ]);
+  });
+
+  it("is skipped on the command line, by an instant with its zone", async () => {
+    const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
+    const at = new Date(nextTick() + 3_600_000).toISOString();
+    const skipped = await run(
+      ["schedules", "skip", "every-second", "--at", at, "--reason", reason, "--json"],
+      env,
+    );
+    expect(JSON.parse(skipped.stdout)).toMatchObject({ skips: [{ at, reason }] });
+    const undone = await run(["schedules", "skip", "every-second", "--at", at, "--undo", "--json"], env);
+    expect(JSON.parse(undone.stdout)).toMatchObject({ skips: [] });
+    const unzoned = await run(
+      ["schedules", "pause", "every-second", "--reason", reason, "--until", at.slice(0, -1)],
+      env,
+    );
+    expect([unzoned.code, unzoned.stderr]).toEqual([2, expect.stringContaining("with its zone")]);
   });
 });
 

@@ -36,6 +36,7 @@ async function everyPage(): Promise<string[]> {
     "doubts?view=resolved",
     "schedules",
     "acts",
+    "notices",
     "search?q=shipped-41007",
   ];
 }

@@ -8,8 +8,9 @@
 
 -- Some milliseconds of Redis's time.
 local CLAIM_STEPS = 100
--- `isAsking`: set by BullMQ's script as it reads the queue's settings. `mayBeMore`: the worker asks again at once.
-local isAsking, mayBeMore, claims
+-- `isAsking` and `isCurbed`: set by BullMQ's script as it reads the queue's settings; the latter where an operator holds a type or a key back
+-- (../curb/curbs.lua), and then the former, too. `mayBeMore`: the worker asks again at once.
+local isAsking, isCurbed, mayBeMore, claims
 
 -- What a claim does in place of BullMQ's commands.
 local function asking()
@@ -19,7 +20,16 @@ local function asking()
   local holders = require("point:claim")
   local now = tonumber(ARGV[2])
 
+  -- Whether a curb holds the job back; without one, lets in those for which curbs have room.
+  local function curb(prefix, id)
+    local curbs = require("../curb/curbs")
+    local deliveries = require("./deliveries")
+    if not id then return curbs.letInNext(prefix, now) end
+    return not deliveries.isToFail(prefix, id) and curbs.holdsBack(prefix, id, now)
+  end
+
   local function isHeldBack(prefix, id)
+    if isCurbed and curb(prefix, id) then return true end
     local asks = redis.call("HGET", prefix .. id, "asks")
     if not asks then return false end
     for _, holdsBack in ipairs(holders) do
@@ -39,6 +49,7 @@ local function asking()
   function claims.takeWaiting(command, waitKey, activeKey)
     local prefix = string.sub(waitKey, 1, -1 - #"wait")
     dueJobs.letDueIn(prefix, now)
+    if isCurbed then curb(prefix) end
     for _ = 1, CLAIM_STEPS do
       local id = redis.call(command, waitKey, activeKey)
       if not id or not isHeldBack(prefix, id) then return id end

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
+import type { DoubtGroup } from "../../../desk/doubts/doubt-groups.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { evidenceText, hintText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
+import { askProbes } from "../ask-probes.ts";
 import { withOperatorIfAny } from "../connections.ts";
 import { importExport, LEFT_IN_DOUBT, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { usage } from "../exit-code.ts";
@@ -29,6 +31,16 @@ export function addDoubtsCommands(program: Command): void {
   addDoubtFilter(addShowOptions(doubts.command("list")))
     .description("list side effects that may or may not have happened, oldest first")
     .action(list);
+  addDoubtFilter(addShowOptions(doubts.command("groups")))
+    .description("group side effects in doubt by what was seen, type and effect, the largest group first")
+    .action(listGroups);
+  addActOptions(doubts.command("probe"))
+    .description("ask the effects' own probes, of one or of all that match: their jobs run again for that")
+    .argument("[id]", "the job's id, instead of a filter")
+    .argument("[effect]", "the effect, as the list names it")
+    .option("--why <text>", "kept in the audit log")
+    .option("--all", "instead of a filter: everything that is in doubt")
+    .action(askProbes);
   addManyOptions(doubts.command("resolve"))
     .description("resolve one, or all that match, so that their jobs continue")
     .argument("[id]", "the job's id, instead of a filter")
@@ -58,10 +70,16 @@ export function addDoubtsCommands(program: Command): void {
 }
 
 function addManyOptions(command: Command): Command {
+  return addActOptions(command).option(
+    "--confirm",
+    "say not done also where the first run may still be under way, and act later",
+  );
+}
+
+function addActOptions(command: Command): Command {
   return addDoubtFilter(command)
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
-    .option("--confirm", "say not done also where the first run may still be under way, and act later")
     .option("--json", "print the outcome as JSON");
 }
 
@@ -80,13 +98,36 @@ async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOption
   });
 }
 
+async function listGroups({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
+  doubtFilterOf(filters);
+  await withOperatorIfAny(async (operator) => {
+    await requireKnown(operator, { type: filters.type });
+    const read = async () => await operator.doubtGroups(doubtFilterOf(filters, await operator.now()));
+    const { isExact } = await show(
+      { read, describe: ({ groups }) => describeGroups(groups), json: ({ groups }) => groups },
+      { json, watch },
+    );
+    if (!isExact) printHint("there are more doubts than one look reads: the counts are at least so high");
+  });
+}
+
+const describeGroups = listOf<DoubtGroup>("nothing is in doubt", [
+  ["verdict", ({ verdict }) => verdict],
+  ["count", ({ count }) => count],
+  ["type", ({ type }) => type],
+  ["effect", ({ effect }) => effect],
+  ["may still run", ({ mayStillRun }) => mayStillRun || null, 2],
+  ["has a probe", ({ mayAskProbe }) => mayAskProbe || null, 1],
+  ["oldest since", ({ oldestSince }) => oldestSince, 3],
+]);
+
 const describe = listOf<Doubt>("nothing is in doubt", [
   ["job", ({ jobId }) => jobId],
   ["type", ({ type }) => type, 3],
   ["key", ({ idempotencyKey }) => idempotencyKey, 2],
   ["effect", ({ effect }) => effect],
   ["since", ({ since }) => since, 1],
-  ["why", (doubt) => doubt.reason + hints(doubt) + askedText(doubt)],
+  ["why", (doubt) => doubt.reason + hints(doubt) + askedText(doubt) + probeText(doubt)],
   [
     "what it sent",
     ({ evidence, hint }) => `${evidenceText(evidence)}${hint ? ` (${hintText(hint)})` : ""}`,
@@ -103,6 +144,13 @@ function hints(doubt: Doubt): string {
 function askedText({ by, about }: Doubt): string {
   const texts = [about && `about ${about}`, by && `asked by ${by}`].filter(Boolean);
   return texts.length === 0 ? "" : ` (${texts.join(", ")})`;
+}
+
+/** What has come of asking the probe. */
+function probeText({ asked }: Doubt): string {
+  if (asked === null) return "";
+  const found = asked.found === null ? "" : `, since then: ${asked.found}`;
+  return ` (probe asked at ${asked.at} by ${asked.by}${found})`;
 }
 
 async function resolve(

@@ -1,18 +1,22 @@
 import type { Command } from "commander";
+import type { CurbOf } from "../../../core/bullmq/curb/curb-name.ts";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/define/queue-settings.ts";
 import { counted } from "../../../desk/counted.ts";
+import type { Crowd } from "../../../desk/queues/crowd.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { parseWhole, requireText } from "../option-values.ts";
-import { type Json, printHint, printOutcome } from "../screen/output.ts";
-import { failedText } from "../screen/overview-text.ts";
+import { type Json, printHint, printNote, printOutcome } from "../screen/output.ts";
+import { curbText, failedText } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, tableOf } from "../screen/table.ts";
+import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
 
+const OF_TYPE = ["--type <type>", "only jobs of this type, not the queue"] as const;
+const OF_KEY = ["--key <label>", "only jobs of the key with this label, not the queue"] as const;
 const AS_JSON = ["--json", "print the queue as JSON"] as const;
 
 export function addQueuesCommands(program: Command): void {
@@ -24,6 +28,10 @@ export function addQueuesCommands(program: Command): void {
     .description("show one queue: who paused or limited it, and why")
     .argument("<name>", "the queue")
     .action(showOne);
+  addShowOptions(queues.command("crowd"))
+    .description("show who has how many jobs of a queue: by type, and by key where contracts label them")
+    .argument("<name>", "the queue")
+    .action(showCrowd);
   queues
     .command("pause")
     .description(
@@ -31,16 +39,18 @@ export function addQueuesCommands(program: Command): void {
     )
     .argument("<name>", "the queue")
     .requiredOption("--reason <text>", "shown while it is paused")
+    .option(...OF_TYPE)
+    .option(...OF_KEY)
     .option(...AS_JSON)
     .action(pause);
   queues
     .command("resume")
     .description("let the jobs of a paused queue start again")
     .argument("<name>", "the queue")
+    .option("--type <type>", "let jobs of this type go, paused or limited, not the queue")
+    .option("--key <label>", "let jobs of the key with this label go, paused or limited, not the queue")
     .option(...AS_JSON)
-    .action((name: string, { json }: Json) =>
-      withQueue(json, (operator) => operator.queues.resume(name, { by: username() })),
-    );
+    .action(resume);
   queues
     .command("limit")
     .description("limit a queue over all workers, in place of what the application declares")
@@ -48,6 +58,8 @@ export function addQueuesCommands(program: Command): void {
     .option("--concurrency <n>", "how many jobs may run at a time")
     .option("--rate <rate>", 'how many jobs may start in a time, such as "10/1s"')
     .option("--declared", "go back to what the application declares")
+    .option(...OF_TYPE)
+    .option(...OF_KEY)
     .option(...AS_JSON)
     .action(limit);
   addPartition(queues);
@@ -104,7 +116,16 @@ async function withQueue(json: true | undefined, act: Operate): Promise<void> {
   printOutcome(json, queue, described(queue));
 }
 
-function described({ name, partitions, paused, limits, override, declared, ...counts }: QueueView): Lines {
+function described({
+  name,
+  partitions,
+  paused,
+  limits,
+  override,
+  declared,
+  curbs,
+  ...counts
+}: QueueView): Lines {
   const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${failedText(counts)} failed, ${counts.cancelled} cancelled, ${counts.failedInDoubt} in doubt`;
   const rows: [head: string, text: Cell][] = [
     ["queue", name],
@@ -114,6 +135,11 @@ function described({ name, partitions, paused, limits, override, declared, ...co
     ["paused", paused === null ? "no" : toned(pausedText(paused), "warning")],
     ["limits", limitText(limits) || "none"],
   ];
+  for (const curb of curbs)
+    rows.push([
+      "",
+      toned(`${curbText(curb)}: ${curb.reason}; by ${curb.by}, since ${curb.since}`, "warning"),
+    ]);
   if (override !== null)
     rows.push(
       ["", `by hand: ${limitText(override) || "none"}; by ${override.by}, since ${override.since}`],
@@ -130,19 +156,73 @@ function pausedText({ reason, by, since }: NonNullable<QueueView["paused"]>): st
   return `since ${since} by ${by}: ${reason}`;
 }
 
-async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
-  requireText("--reason", reason);
-  await withQueue(json, (operator) => operator.queues.pause(name, { reason, by: username() }));
-  printHint(`to let its jobs start again: holdfast queues resume ${name}`);
+interface CurbOptions extends Json {
+  readonly type?: string;
+  readonly key?: string;
 }
 
-interface LimitOptions extends Json {
+/** Undefined where the whole queue is meant. @throws HoldfastError `USAGE` for both */
+function curbedBy({ type, key }: CurbOptions): CurbOf | undefined {
+  if (type !== undefined && key !== undefined) throw usage("expected --type or --key, not both");
+  if (type !== undefined) return { type };
+  return key === undefined ? undefined : { key };
+}
+
+async function pause(name: string, options: CurbOptions & { readonly reason: string }): Promise<void> {
+  const { reason, json, type, key } = options;
+  requireText("--reason", reason);
+  const of = curbedBy(options);
+  const act = { reason, by: username() };
+  await withQueue(json, ({ queues }) =>
+    of === undefined ? queues.pause(name, act) : queues.curb(name, of, act),
+  );
+  const which = [type && ` --type ${type}`, key && ` --key ${key}`].filter(Boolean).join("");
+  printHint(`to let its jobs start again: holdfast queues resume ${name}${which}`);
+}
+
+async function resume(name: string, options: CurbOptions): Promise<void> {
+  const of = curbedBy(options);
+  const act = { by: username() };
+  await withQueue(options.json, ({ queues }) =>
+    of === undefined ? queues.resume(name, act) : queues.letGo(name, of, act),
+  );
+}
+
+async function showCrowd(name: string, options: ShowOptions): Promise<void> {
+  await withOperator(async ({ queues }) => {
+    const read = () => queues.crowd(name);
+    const rowsOf = ({ types, keys }: Crowd) => [
+      ...types.map(({ type, ...counts }) => ({ what: `type ${type}`, ...counts })),
+      ...keys.map(({ key, ...counts }) => ({ what: `key ${key}`, ...counts })),
+    ];
+    const describe = (crowd: Crowd) => describeCrowd(rowsOf(crowd));
+    const { isEstimate } = await show({ read, describe, json: rowsOf }, options);
+    if (isEstimate) printNote("estimated from 400 jobs of each long list");
+  });
+}
+
+const describeCrowd = listOf<Omit<Crowd["types"][number], "type"> & { readonly what: string }>(
+  "it has no jobs",
+  [
+    ["of", ({ what }) => what],
+    ["waiting", ({ waiting }) => waiting],
+    ["running", ({ running }) => running],
+    ["started in 5 min", ({ started }) => started],
+    ["failed", ({ failed }) => failed],
+  ],
+);
+
+interface LimitOptions extends CurbOptions {
   readonly concurrency?: string;
   readonly rate?: string;
   readonly declared?: true;
 }
 
-async function limit(name: string, { concurrency, rate, declared, json }: LimitOptions): Promise<void> {
+async function limit(name: string, options: LimitOptions): Promise<void> {
+  const { concurrency, rate, declared, json } = options;
+  const of = curbedBy(options);
+  if (of !== undefined && (rate !== undefined || declared))
+    throw usage("expected --concurrency alone with --type or --key; to let it go: queues resume");
   const isLimited = concurrency !== undefined || rate !== undefined;
   if (isLimited === (declared === true)) throw usage("expected --concurrency, --rate or both, or --declared");
   const count =
@@ -150,8 +230,10 @@ async function limit(name: string, { concurrency, rate, declared, json }: LimitO
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (rate !== undefined && parsed === undefined)
     throw usage(`--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
-  await withQueue(json, (operator) =>
-    operator.queues.limit(name, { concurrency: count, rate: parsed }, username()),
+  await withQueue(json, ({ queues }) =>
+    of === undefined
+      ? queues.limit(name, { concurrency: count, rate: parsed }, username())
+      : queues.curb(name, of, { concurrency: count, reason: `${count} at a time`, by: username() }),
   );
 }
 

@@ -42,11 +42,21 @@ export function addSchedulesCommands(program: Command): void {
   );
   schedules
     .command("pause")
-    .description("skip a schedule's ticks until it is resumed; they are not caught up then")
+    .description("skip a schedule's ticks until it is resumed, or a time; they are not caught up then")
     .argument("<name>", "the schedule's name")
     .requiredOption("--reason <text>", "shown while it is paused")
+    .option("--until <iso>", "when it ends by itself, with its zone: 2026-12-24T09:00:00+01:00")
     .option("--json", "print the schedule as JSON")
     .action(pause);
+  schedules
+    .command("skip")
+    .description("skip one tick that is not due yet; it is not caught up")
+    .argument("<name>", "the schedule's name")
+    .requiredOption("--at <iso>", "the tick, e.g. 2026-12-24T09:00:00Z")
+    .option("--reason <text>", "shown until then, and kept in the audit log")
+    .option("--undo", "let it run after all")
+    .option("--json", "print the schedule as JSON")
+    .action(skip);
   schedules
     .command("resume")
     .description("let a paused schedule tick again")
@@ -130,9 +140,41 @@ async function remove(name: string, { json }: Json): Promise<void> {
   printOutcome(json, { name, outcome: "deleted" }, `deleted ${name}`);
 }
 
-async function pause(name: string, { reason, json }: Json & { readonly reason: string }): Promise<void> {
+interface PauseOptions extends Json {
+  readonly reason: string;
+  readonly until?: string;
+}
+
+async function pause(name: string, { reason, until, json }: PauseOptions): Promise<void> {
   requireText("--reason", reason);
-  await change(json, ({ schedules }) => schedules.pause(name, { reason, by: username() }));
+  const ends = until === undefined ? {} : { until: zonedInstant("--until", until) };
+  await change(json, ({ schedules }) => schedules.pause(name, { reason, by: username(), ...ends }));
+}
+
+interface SkipOptions extends Json {
+  readonly at: string;
+  readonly reason?: string;
+  readonly undo?: true;
+}
+
+async function skip(name: string, { at, reason = "", undo, json }: SkipOptions): Promise<void> {
+  if (!undo) requireText("--reason", reason);
+  const tick = zonedInstant("--at", at);
+  const act = { reason, by: username() };
+  await change(json, ({ schedules }) =>
+    undo ? schedules.unskip(name, tick, act) : schedules.skip(name, tick, act),
+  );
+}
+
+const ZONED = /(Z|[+-]\d\d:\d\d)$/i;
+
+/** Without a zone it would be another instant on another machine. @throws HoldfastError `USAGE` */
+function zonedInstant(option: string, text: string): number {
+  const at = ZONED.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw usage(
+    `${option}: expected an instant with its zone, such as 2026-12-24T09:00:00Z or 2026-12-24T09:00:00+01:00, got "${text}"`,
+  );
 }
 
 async function change(
@@ -175,15 +217,15 @@ const moreText = (nextCursor: string) => `there are more: --cursor ${nextCursor}
 
 function describe(schedules: readonly ScheduleStatus[]): Lines {
   if (schedules.length === 0) return "there are no schedules";
-  const rows = schedules.flatMap(({ name, when, jobType, paused, next, last }) => [
+  const rows = schedules.flatMap(({ name, when, jobType, paused, skips, next, last }) => [
     [
       name,
       when,
       jobType,
-      paused === null ? (next[0] ?? "never") : toned(`paused by ${paused.by}: ${paused.reason}`, "warning"),
+      paused === null ? nextText(next[0], skips) : toned(pausedText(paused), "warning"),
       last === null ? "" : `${last.at}: ${becameOf(last)}`,
     ],
-    ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", at, ""]),
+    ...(paused === null ? next.slice(1) : []).map((at) => ["", "", "", nextText(at, skips), ""]),
   ]);
   const table = tableLines(["name", "when", { heading: "job", leaves: 1 }, "next", "last"], rows);
   const isServed = schedules.every(({ schedulers }) => schedulers > 0);
@@ -197,6 +239,16 @@ const describeTicks = listOf<PastTick>("there was no tick", [
   ["became", becameOf],
   ["job", ({ jobId }) => jobId ?? ""],
 ]);
+
+function pausedText({ by, reason, until }: NonNullable<ScheduleStatus["paused"]>): string {
+  return `paused by ${by}${until === null ? "" : ` until ${until}`}: ${reason}`;
+}
+
+function nextText(at: string | undefined, skips: ScheduleStatus["skips"]): string {
+  if (at === undefined) return "never";
+  const skip = skips.find((one) => one.at === at);
+  return skip === undefined ? at : `${at}: skipped by ${skip.by}: ${skip.reason}`;
+}
 
 function becameOf({ jobId, state, overlap, isBeforeFirst, isMissed }: PastTick): string {
   if (isBeforeFirst) return "before the first job";

@@ -108,13 +108,24 @@ function stateText(queue: QueueOverview): Cell {
     .join(", ");
   const clears =
     limits.rate === null || !clearsInMs ? "" : `: the last starts in ${durationText(clearsInMs)}`;
-  const parts = [workers === 0 && "no worker", pausedText(queue), limit && `limited to ${limit}${clears}`];
+  const parts = [
+    workers === 0 && "no worker",
+    pausedText(queue),
+    limit && `limited to ${limit}${clears}`,
+    ...queue.curbs.map(curbText),
+  ];
   return toned(parts.filter(Boolean).join("; "), workers === 0 ? "bad" : "warning");
 }
 
 function pausedText({ isPaused, paused }: QueueOverview): string {
   if (!isPaused) return "";
   return paused === null || paused.reason === "" ? "paused" : `paused by ${paused.by}: ${paused.reason}`;
+}
+
+/** @example "type webhook paused, 12 held" */
+export function curbText({ type, key, concurrency, held }: QueueOverview["curbs"][number]): string {
+  const what = type === null ? `key ${key}` : `type ${type}`;
+  return `${what} ${concurrency === null ? "paused" : `limited to ${concurrency} at a time`}, ${held} held`;
 }
 
 function workersTable(workers: readonly WorkerOverview[], now: number, width: number): Lines {

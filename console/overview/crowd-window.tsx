@@ -1,0 +1,178 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Button, Input, Label, TextField } from "react-aria-components";
+import { Form, Window } from "../parts/dialog.tsx";
+import { count } from "../parts/format.ts";
+import { Text } from "../parts/link.tsx";
+import { useNotice } from "../parts/notice.tsx";
+import { Reason } from "../parts/reason.tsx";
+import { Loaded, ProblemNote } from "../parts/states.tsx";
+import { visible } from "../parts/visible.ts";
+import type { Crowd } from "../service/answers.ts";
+import { service } from "../service/call.ts";
+import { type CurbOf, curbText, whichOf } from "./curb-text.ts";
+import { crowdQuery } from "./queries.ts";
+
+interface Props {
+  readonly queue: string;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+}
+
+/** Whose jobs a queue has, by type and by key, and a way to pause or limit one of them. */
+export function CrowdWindow({ queue, isOpen, onClose }: Props) {
+  const [curbed, curb] = useState<CurbOf | null>(null);
+  const crowd = useQuery({ ...crowdQuery(queue), enabled: isOpen });
+  function close() {
+    curb(null);
+    onClose();
+  }
+  return (
+    <Window title={`Who has jobs in ${queue}?`} isOpen={isOpen} onClose={close}>
+      {curbed === null ? (
+        <Loaded query={crowd}>{(found) => <Found crowd={found} onCurb={curb} />}</Loaded>
+      ) : (
+        <CurbForm queue={queue} of={curbed} onDone={close} onBack={() => curb(null)} />
+      )}
+    </Window>
+  );
+}
+
+function Found({ crowd, onCurb }: { readonly crowd: Crowd; readonly onCurb: (of: CurbOf) => void }) {
+  const types = crowd.types.map(({ type, ...counts }) => ({ type, key: null, ...counts }));
+  const keys = crowd.keys.map(({ key, ...counts }) => ({ type: null, key, ...counts }));
+  return (
+    <>
+      {crowd.isEstimate && <p className="quiet">Estimated from 400 jobs of each long list.</p>}
+      <Counts title="Type" rows={types} onCurb={onCurb} />
+      {keys.length === 0 ? (
+        <p className="quiet">No key of its jobs has a label: contracts can give them one.</p>
+      ) : (
+        <Counts title="Key" rows={keys} onCurb={onCurb} />
+      )}
+    </>
+  );
+}
+
+interface Row extends CurbOf {
+  readonly waiting: number;
+  readonly running: number;
+  readonly started: number;
+  readonly failed: number;
+}
+
+interface CountsProps {
+  readonly title: string;
+  readonly rows: readonly Row[];
+  readonly onCurb: (of: CurbOf) => void;
+}
+
+function Counts({ title, rows, onCurb }: CountsProps) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="scroller" aria-label={`By ${title.toLowerCase()}`} tabIndex={0}>
+      <table className="figures">
+        <thead>
+          <tr>
+            <th scope="col">{title}</th>
+            <th scope="col">Waiting</th>
+            <th scope="col">Running</th>
+            <th scope="col">Started, 5 min</th>
+            <th scope="col">Failed</th>
+            <th scope="col">
+              <span className="spoken">Action</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={curbText(row)}>
+              <th scope="row">
+                <Text of={row.type ?? row.key ?? ""} />
+              </th>
+              <td>{count(row.waiting)}</td>
+              <td>{count(row.running)}</td>
+              <td>{count(row.started)}</td>
+              <td>{count(row.failed)}</td>
+              <td>
+                <Button
+                  className="button small"
+                  aria-label={visible(`Pause or limit ${curbText(row)}`)}
+                  onPress={() => onCurb(row)}
+                >
+                  Pause or limit…
+                </Button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+const NUMBER = /^[1-9]\d{0,5}$/;
+
+interface FormProps {
+  readonly queue: string;
+  readonly of: CurbOf;
+  readonly onDone: () => void;
+  readonly onBack: () => void;
+}
+
+function CurbForm({ queue, of, onDone, onBack }: FormProps) {
+  const [limit, setLimit] = useState("");
+  const [reason, setReason] = useState("");
+  const [isPending, setPending] = useState(false);
+  const [thrown, setThrown] = useState<unknown>(null);
+  const notice = useNotice();
+  const client = useQueryClient();
+  const isLimit = limit !== "";
+  const isReady = isLimit ? NUMBER.test(limit) : reason.trim() !== "";
+  const what = `${curbText(of)} of ${queue}`;
+
+  async function curb() {
+    setPending(true);
+    setThrown(null);
+    try {
+      if (isLimit) await service.limitQueue(queue, { ...whichOf(of), concurrency: Number(limit) });
+      else await service.pauseQueue(queue, { ...whichOf(of), reason: reason.trim() });
+      notice(isLimit ? `${what} is limited to ${limit} at a time.` : `${what} is paused.`);
+      await client.invalidateQueries({ queryKey: ["crowd", queue] });
+      onDone();
+    } catch (refusal) {
+      setThrown(refusal);
+    } finally {
+      setPending(false);
+    }
+  }
+
+  return (
+    <Form onSubmit={() => isReady && !isPending && void curb()}>
+      <p>
+        <b>{visible(what)}</b>: its jobs are held, not failed; those that run go on, and others are still
+        accepted. It stays so until somebody lets it go.
+      </p>
+      <TextField
+        validationBehavior="aria"
+        className="field"
+        value={limit}
+        onChange={(text) => setLimit(text.trim())}
+        maxLength={6}
+      >
+        <Label>How many may run at a time; empty: none</Label>
+        <Input inputMode="numeric" />
+      </TextField>
+      {!isLimit && <Reason text={reason} onChange={setReason} />}
+      {thrown !== null && <ProblemNote thrown={thrown} />}
+      <div className="window-actions">
+        <Button className="button" onPress={onBack}>
+          Back
+        </Button>
+        <Button type="submit" className="button main" isDisabled={!isReady} isPending={isPending}>
+          {isLimit ? "Limit" : "Pause"}
+        </Button>
+      </div>
+    </Form>
+  );
+}
