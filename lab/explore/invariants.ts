@@ -7,6 +7,8 @@ export interface Entry {
   readonly state: "reserved" | "in-doubt" | "done";
   readonly reservationId: string;
   readonly fence?: string | number;
+  /** What its run has reported when it was in doubt already. */
+  readonly report?: string;
 }
 
 /** A moment, as the outside and Redis show it. */
@@ -29,14 +31,16 @@ export interface Moment {
   readonly answers: readonly { readonly what: string; readonly text: string }[];
   readonly failure: string;
   readonly mayBeCancelled: boolean;
+  /** Whether later attempts do not ask for the effects. */
+  readonly isForgetful: boolean;
   /** JSON of what the job has returned: a receipt for each effect, or null where nobody knows it. */
   readonly result: string;
-  /** Whether the ledger has a time to live. */
+  /** Whether the ledger has a time to live, or there is none. */
   readonly expires: boolean;
   /** Whether no fault has come so far, and no time has passed. */
   readonly isCalm: boolean;
-  /** Whether an effect has been in doubt before. */
-  readonly wasInDoubt: boolean;
+  /** Whether an effect in doubt was called done by somebody who did not know its result. */
+  readonly wasResolvedBlind: boolean;
 }
 
 type Invariant = readonly [sentence: string, brokenBy: (moment: Moment) => string | undefined];
@@ -77,7 +81,9 @@ export const always: readonly Invariant[] = [
   ],
   [
     "A job completes only if its effects have happened",
-    eachEffect((moment, effect) => moment.job === "completed" && times(moment, effect) === 0),
+    eachEffect(
+      (moment, effect) => moment.job === "completed" && times(moment, effect) === 0 && !moment.isForgetful,
+    ),
   ],
   [
     "A completed job has no effect in doubt",
@@ -148,13 +154,16 @@ export const atLast: readonly Invariant[] = [
   ],
   [
     "Each effect has happened once",
-    eachEffect((moment, effect) => times(moment, effect) !== 1 && !isCancelled(moment)),
+    eachEffect(
+      (moment, effect) => times(moment, effect) !== 1 && !isCancelled(moment) && !moment.isForgetful,
+    ),
   ],
   [
     "What an effect has returned is not lost",
     (moment) => {
       const expected = JSON.stringify({ done: moment.effects });
-      const isKept = moment.wasInDoubt || isCancelled(moment) || moment.result === expected;
+      const isKept =
+        moment.wasResolvedBlind || isCancelled(moment) || moment.isForgetful || moment.result === expected;
       return isKept ? undefined : `the job has returned ${moment.result}`;
     },
   ],

@@ -74,6 +74,14 @@ export const scenarios: readonly Scenario[] = [
     whole: { faults: 0, jumps: 3 },
   },
   {
+    name: "forgetful",
+    job: { effects: { charge: hold }, isForgetful: true },
+    workers: ["w1"],
+    around: ["look"],
+    quick: { faults: 1, jumps: 0 },
+    whole: { faults: 2, jumps: 2 },
+  },
+  {
     name: "submit",
     job: { effects: { charge: hold }, isSubmitted: false },
     asks: { c1: "submit", c2: "submit", c3: "submit-other" },

@@ -17,7 +17,7 @@ interface Branch {
   readonly path: Taken | undefined;
   readonly label: string;
   readonly seen: Seen;
-  readonly wasInDoubt: boolean;
+  readonly wasResolvedBlind: boolean;
 }
 
 /** How a promise was broken. */
@@ -113,7 +113,8 @@ class Exploration {
     const run = await Run.begin(lab, this.#bounds);
     if (branch !== undefined) await replay(run, stepsTo(branch.path));
     run.seen = branch?.seen ?? lab.start;
-    run.wasInDoubt = branch?.wasInDoubt ?? false;
+    run.wasResolvedBlind = branch?.wasResolvedBlind ?? false;
+    run.entries = entriesIn(run.seen);
     await lab.store.restore(run.seen, world.now);
     if (branch !== undefined) await this.#letGo(branch.seen, 1);
     return { run, path: branch?.path };
@@ -135,10 +136,14 @@ class Exploration {
   }
 
   /** Keeps the other choices for later. */
-  async #leave({ seen, wasInDoubt }: Run, path: Taken | undefined, others: readonly Choice[]): Promise<void> {
+  async #leave(
+    { seen, wasResolvedBlind }: Run,
+    path: Taken | undefined,
+    others: readonly Choice[],
+  ): Promise<void> {
     this.#pending.set(seen.digest, (this.#pending.get(seen.digest) ?? 0) + others.length);
     if (others.length === 0) await this.#letGo(seen, 0);
-    for (const { label } of [...others].reverse()) this.#stack.push({ path, label, seen, wasInDoubt });
+    for (const { label } of [...others].reverse()) this.#stack.push({ path, label, seen, wasResolvedBlind });
   }
 
   async #letGo(seen: Seen, count: number): Promise<void> {
@@ -232,13 +237,17 @@ function entriesIn({ ledger }: Seen): Map<string, Entry> {
 
 function momentOf(run: Run, seen: Seen): Moment {
   const { lab } = run;
-  if (seen.doubts.length > 0) run.wasInDoubt = true;
+  const entries = entriesIn(seen);
+  for (const [effect, { state, report }] of run.entries)
+    if (state === "in-doubt" && report !== "done" && entries.get(effect)?.state === "done")
+      run.wasResolvedBlind = true;
+  run.entries = entries;
   const { outside } = lab.machine;
   const effects = Object.keys(lab.scenario.job.effects);
   return {
     effects,
     acts: new Map(effects.map((effect) => [effect, outside.timesOf(effect)])),
-    entries: entriesIn(seen),
+    entries,
     open: Number(seen.ledger.get("open") ?? 0),
     doubts: seen.doubts.map((member) => member.slice(member.indexOf("/") + 1)),
     ...jobOf(run, seen),
@@ -246,9 +255,10 @@ function momentOf(run: Run, seen: Seen): Moment {
     answers: [...run.answers.values()],
     failure: seen.failure,
     mayBeCancelled: lab.scenario.job.mayBeCancelled === true,
-    expires: seen.expires,
+    isForgetful: lab.scenario.job.isForgetful === true,
+    expires: seen.expires || seen.ledger.size === 0,
     isCalm: run.isCalm,
-    wasInDoubt: run.wasInDoubt,
+    wasResolvedBlind: run.wasResolvedBlind,
   };
 }
 

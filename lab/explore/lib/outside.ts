@@ -15,6 +15,8 @@ export class Outside {
   /** Whether it does nothing for a key that it knows. */
   readonly #remembersKeys: boolean;
   acts: Act[] = [];
+  /** Whether a handler that asks only once has been called. */
+  hasBegun = false;
   /** It refuses fences below the one with which it was asked last. */
   #fence = 0;
 
@@ -24,6 +26,7 @@ export class Outside {
 
   begin(): void {
     this.acts = [];
+    this.hasBegun = false;
     this.#fence = 0;
   }
 
@@ -64,7 +67,7 @@ export class Outside {
 
   /** For a state's key. */
   place(): string {
-    return [this.#fence, ...this.acts.map(({ key }) => key).sort()].join(" ");
+    return [this.#fence, this.hasBegun, ...this.acts.map(({ key }) => key).sort()].join(" ");
   }
 
   timesOf(key: string): number {

@@ -2,6 +2,7 @@ import type { Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { QueueStore } from "../../../src/core/bullmq/store/queue-store.ts";
 import { resolveDoubt } from "../../../src/core/effect/ledger/resolve-doubt.ts";
+import type { Entry } from "../invariants.ts";
 import { Seam } from "./connection.ts";
 import { type Ask, type Duty, isPoll, type JobUnderTest, type Machine, timerName, work } from "./machine.ts";
 import { isOutside, noAnswer, refusal } from "./outside.ts";
@@ -168,8 +169,10 @@ export class Run {
   readonly #bounds: Bounds;
   faults: number;
   jumps: number;
-  /** Whether an effect has been in doubt. */
-  wasInDoubt = false;
+  /** Whether an effect in doubt was called done without its result. */
+  wasResolvedBlind = false;
+  /** What the ledger had of each effect when it was looked at last. */
+  entries: ReadonlyMap<string, Entry> = new Map();
   /** What Redis has. */
   seen: Seen;
   /** What another process may do now. It does each once after time has passed. */
@@ -258,6 +261,7 @@ export class Run {
         this.jumps,
         ...this.#asksLeft.keys(),
         ...[...this.answers].map(([by, { text }]) => `${by} ${text}`),
+        this.wasResolvedBlind,
         ...this.due,
         this.lab.machine.outside.place(),
         ...actors,
@@ -534,7 +538,8 @@ function isRunOver({ ledger }: Seen, effect: string): boolean {
 
 function isOver(seen: Seen): boolean {
   const isCancelled = seen.state === "failed" && seen.failure.startsWith("CANCELLED");
-  return ((seen.expires && seen.state === "completed") || isCancelled) && isQuiet(seen);
+  const expires = seen.expires || seen.ledger.size === 0;
+  return ((expires && seen.state === "completed") || isCancelled) && isQuiet(seen);
 }
 
 function isQuiet({ doubts, ledger }: Seen): boolean {
