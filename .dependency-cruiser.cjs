@@ -18,7 +18,7 @@ const order = [
   ["roles"],
   ["features"],
   ["desk"],
-  ["edges/http", "edges/client", "edges/nestjs"],
+  ["edges/http", "edges/client", "edges/nestjs", "edges/guarded"],
   ["edges/cli"],
   ["testing"],
 ];
@@ -32,7 +32,7 @@ const upward = order.flatMap((folders, rank) => {
       comment: `${folders.join(", ")} must not import what is further out`,
       severity: "error",
       from: { path: `^src/(${folders.join("|")})/`, pathNot: "\\.test\\.ts$" },
-      to: { path: `^src/((${above.join("|")})/|(index|worker|server|postgres|nestjs)\\.ts)` },
+      to: { path: `^src/((${above.join("|")})/|(index|worker|server|postgres|guard|nestjs)\\.ts)` },
     },
   ];
 });
@@ -59,9 +59,9 @@ module.exports = {
       name: "edges-apart",
       comment: "edges call the stages, and of each other only the mount, as an application does",
       severity: "error",
-      from: { path: "^src/edges/(http|client|nestjs)/" },
+      from: { path: "^src/edges/(http|client|nestjs|guarded)/" },
       to: {
-        path: "^src/edges/(http|client|nestjs|cli)/",
+        path: "^src/edges/(http|client|nestjs|guarded|cli)/",
         pathNot: "^src/edges/($1/|http/mount/create-handler\\.ts$)",
       },
     },

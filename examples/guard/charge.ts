@@ -1,6 +1,7 @@
 /** One effect, guarded in a worker of BullMQ's and in a route. Quoted in docs/guard.md and the README; run by test/integration/guard. */
 import { createServer, type Server } from "node:http";
 import { type ConnectionOptions, Worker } from "bullmq";
+import express from "express";
 import { http } from "holdfast/evidence";
 import {
   createGuard,
@@ -8,6 +9,7 @@ import {
   EffectBusyError,
   type Guard,
   guardJob,
+  guardRoute,
   InDoubtError,
 } from "holdfast/guard";
 import { z } from "zod";
@@ -81,4 +83,23 @@ export function createRoute(guard: Guard, bank: Bank): Server {
     }
     // #endregion
   });
+}
+
+/** A route that is itself idempotent: whoever calls it sends an `Idempotency-Key`, and may send the request again. */
+export function createIdempotentRoute(guard: Guard, bank: Bank) {
+  const app = express().use(express.json());
+  // #region idempotent-route
+  app.post("/charges", async (request, response) => {
+    const call = {
+      key: request.get("idempotency-key"),
+      content: request.body,
+      scope: String(request.get("account")),
+    };
+    const { status, headers, body } = await guardRoute(guard, charge, call, ({ key, signal }) =>
+      bank.charge(request.body.cents, { key, signal }),
+    );
+    response.status(status).set(headers).send(body);
+  });
+  // #endregion
+  return app;
 }

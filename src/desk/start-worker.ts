@@ -120,11 +120,11 @@ function startBeside(
   worker: WorkerProcess,
   inWorker: readonly FeatureInWorker[],
 ): readonly Partial<Running>[] {
-  const { queues, stores, log } = worker;
+  const { queues, stores, log, settings } = worker;
   for (const queue of queues) declareQueue(queue, worker);
   return [
     watchUnhandled((what) => log.error({ what }, UNHANDLED)),
-    startGuardSweep(stores, { everyMs: GUARD_SWEEP_EVERY_MS, log }),
+    startGuardSweep(stores, { everyMs: GUARD_SWEEP_EVERY_MS, log, keepBytes: settings.HOLDFAST_KEEP_BYTES }),
     openHooks(worker),
     ...inWorker.flatMap(({ inProcess }) => inProcess?.(worker) ?? []),
   ];

@@ -4,8 +4,8 @@ import type { Environment } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
+import type { ForeignConnection } from "../platform/redis/redis-url-of.ts";
 import type { GuardedEffect } from "./define-effect.ts";
-import type { ForeignConnection } from "./redis-url-of.ts";
 
 export interface GuardOptions extends WithLogger {
   /** Those that it may run. */

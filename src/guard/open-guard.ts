@@ -11,20 +11,19 @@ import {
   type Policies,
   type RunEffect,
 } from "../core/job/effect.ts";
-import { keyFault } from "../core/job/idempotency-key.ts";
 import type { Jsonified } from "../core/job/jsonified.ts";
 import { readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import { canonicalJson } from "../platform/lib/canonical-json.ts";
-import type { Logger } from "../platform/lib/logger.ts";
+import { silentLogger } from "../platform/lib/logger.ts";
 import { malformed, parseInput } from "../platform/lib/parse-json.ts";
 import { stopAll, stopOnce } from "../platform/lib/running.ts";
 import { isSchema, noSchema, schemaFault } from "../platform/lib/schema.ts";
+import { redisUrlOf } from "../platform/redis/redis-url-of.ts";
 import type { GuardedEffect } from "./define-effect.ts";
 import type { Guard, GuardedCall, GuardOptions, OnceOptions } from "./guard.ts";
 import { GuardLedgers } from "./guarded-ledger.ts";
+import { canonicalContent, nameCall } from "./name-call.ts";
 import { guardPlaces, startGuardSweep } from "./places.ts";
-import { redisUrlOf } from "./redis-url-of.ts";
 import { type CallTools, type CheckedCall, runCall } from "./run-call.ts";
 
 const SWEEP_EVERY_MS = 5_000;
@@ -50,22 +49,24 @@ export async function openGuard({ effects, connection, env, logger }: GuardOptio
   const ledgers = new Map<string, GuardLedgers>();
   const tools: CallTools = {
     ledgersOf(place) {
-      const opened = ledgers.get(place) ?? new GuardLedgers(queues.stores.of(place), name);
+      const opened = ledgers.get(place) ?? new GuardLedgers(queues.stores.of(place), name, settings);
       ledgers.set(place, opened);
       return opened;
     },
-    secretOf: (place) => secrets.of(place).get(),
+    secretOf: (place) => secrets.of(place),
     rememberMs: settings.HOLDFAST_RETENTION_MS,
     events: createEvents(),
-    log: logger ?? silent,
+    log: logger ?? silentLogger,
   };
   queues.epochs.onLoss(async (place) => {
-    await Promise.all(ledgers.get(place)?.all().map(doubtUnreported) ?? []);
+    const opened = ledgers.get(place);
+    if (opened !== undefined) await doubtUnreported(opened.queue);
   });
 
   const sweep = startGuardSweep(queues.stores, {
     everyMs: SWEEP_EVERY_MS,
     log: logger,
+    keepBytes: settings.HOLDFAST_KEEP_BYTES,
     nameIn: (place) => (ledgers.has(place) ? name : undefined),
   });
   const running = new Set<Promise<unknown>>();
@@ -145,17 +146,12 @@ function checkCall(
   const { key } = call;
   if (key === undefined)
     throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", `Effect "${name}": expected a key`);
-  const fault = typeof key === "string" ? keyFault(key) : "expected a string";
-  if (fault !== undefined)
-    throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", `Effect "${name}": key: ${fault}`);
-  const json = canonicalJson(content ?? null);
-  if (json.kind === "refused")
-    throw malformed(json.issues.map(({ pointer, message }) => ({ pointer: `/content${pointer}`, message })));
+  const named = nameCall(name, key);
   if (declaration.inDoubt === "probe" && typeof options.probe !== "function")
     throw malformed([
       { pointer: "/probe", message: `expected a function: effect "${name}" is declared "probe"` },
     ]);
-  return { key, content: json.text, waitMs, by, about, options };
+  return { named, key, content: canonicalContent(content), waitMs, by, about, options };
 }
 
 const nameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/);
@@ -183,13 +179,3 @@ function faultsOf({ name, declaration, result, rememberMs }: GuardedEffect): str
   const fault = isSchema(result) ? schemaFault(result) : noSchema(result);
   return fault === undefined ? faults : [...faults, `result: ${fault}`];
 }
-
-const ignore = () => {};
-const silent: Logger = {
-  debug: ignore,
-  info: ignore,
-  warn: ignore,
-  error: ignore,
-  fatal: ignore,
-  child: () => silent,
-};

@@ -8,7 +8,7 @@ import { integer, tuple } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
 
 /** Keys are spread over so many slots of a cluster. It never changes: a key would be looked for elsewhere. */
-const PLACES = 8;
+export const PLACES = 8;
 
 /** Where effects are known that no job runs. Each is in one slot. */
 export const guardPlaces: readonly string[] = partitionNames(GUARD_QUEUE, { partitions: PLACES, former: [] });
@@ -33,11 +33,12 @@ const script = loadScript(import.meta.url, "sweep.lua", tuple(integer, integer))
  * open sweeps, and workers, and whoever looks at doubts.
  *
  * @param name of a process that lives, and may have runs of effects here
+ * @param keepBytes how much memory keys may take: then that is measured
  * @returns how many are in doubt now that were not before
  */
-export async function sweepPlace({ client, keys }: QueueStore, name = ""): Promise<number> {
+export async function sweepPlace({ client, keys }: QueueStore, name = "", keepBytes = 0): Promise<number> {
   const used = [keys.joinedJobs, keys.doubts, keys.workersSeen];
-  const args = [keys.ledgerStart, LOOKED_AT_MAX, name, FORGOTTEN_AFTER_MS];
+  const args = [keys.ledgerStart, keys.start, LOOKED_AT_MAX, name, FORGOTTEN_AFTER_MS, keepBytes > 0 ? 1 : 0];
   for (let found = 0; ; ) {
     const [looked, doubted] = await script.run(client, used, args);
     found += doubted;
@@ -48,6 +49,8 @@ export async function sweepPlace({ client, keys }: QueueStore, name = ""): Promi
 interface SweepOptions {
   readonly everyMs: number;
   readonly log: Logger | undefined;
+  /** How much memory keys may take. */
+  readonly keepBytes: number | undefined;
   /** Of a process that lives, for a place where it may have runs of effects. @default none */
   readonly nameIn?: (place: string) => string | undefined;
 }
@@ -55,13 +58,13 @@ interface SweepOptions {
 /** Sweeps all places again and again. */
 export function startGuardSweep(
   stores: Pick<QueueStores, "client" | "of">,
-  { everyMs, log, nameIn = () => undefined }: SweepOptions,
+  { everyMs, log, keepBytes, nameIn = () => undefined }: SweepOptions,
 ): Running {
   const sweep = oneAtATime(async () => {
     for (const store of storesOfGuard(stores)) {
       // A retrying connection would keep the command until Redis is back; the next sweep comes soon.
       if (stores.client.status !== "ready") return;
-      const found = await sweepPlace(store, nameIn(store.queue));
+      const found = await sweepPlace(store, nameIn(store.queue), keepBytes);
       if (found > 0) log?.warn({ effects: found }, "effects that no job runs are in doubt");
     }
   });
@@ -70,4 +73,16 @@ export function startGuardSweep(
   }, everyMs);
   timer.unref();
   return { stop: stopOnce(async () => clearInterval(timer)) };
+}
+
+/** How much of Redis's memory the keys of guards take, in bytes, as sweeps estimate it; 0 where none has a budget. */
+export async function guardedBytes(stores: Pick<QueueStores, "of">): Promise<number> {
+  const places = storesOfGuard(stores).map(async ({ client, keys }) => {
+    const [count, mean] = await Promise.all([
+      client.zcard(keys.joinedJobs),
+      client.get(`${keys.start}call-bytes`),
+    ]);
+    return count * Number(mean ?? 0);
+  });
+  return (await Promise.all(places)).reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -13,6 +13,9 @@ local call = command({
   },
   arguments = {
     "ledgerPrefix",
+    "prefix",
+    -- How many bytes of memory keys may take here (0: no limit).
+    "keepBytes",
     "epochId",
     "epochCount",
     -- JSON, for each call: [deduplication key, effect, reservation id, id of the call, milliseconds until its process gives up,
@@ -26,18 +29,24 @@ local call = command({
       { "busy", ms }           another process may still run it, for this long
       { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
       { "reused" }             the key is used with other content
+      { "full" }               the key is new, and those that are remembered take all the memory that they may
     ] ]],
   whenFull = "is refused",
 })
 local clock = require("../platform/redis/now")
 local entries = require("../core/effect/ledger/entries")
 local epochs = require("../platform/redis/fitness/epoch")
+local memory = require("./memory")
 
 local isSeen, count = epochs.isEpoch(call.epoch, call.epochId, call.epochCount)
 if not isSeen then return "other-epoch" end
 
 local startedAt = clock.nowText()
 local now = tonumber(startedAt)
+local keepBytes = tonumber(call.keepBytes)
+local isFull = keepBytes > 0 and memory.bytesOf(call.prefix, call.calls) >= keepBytes
+-- What one command writes for all of them: when to look at each, and when each process was seen.
+local looks, seen = {}, {}
 
 -- The answer where the effect is done or under way already, or in doubt. Time alone never proves that it did not happen.
 local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
@@ -69,6 +78,7 @@ local function reserve(request)
   if entry and knownContent and knownContent ~= content then return { "reused" } end
   local answer = entry and answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
   if answer then return answer end
+  if isFull and not entry then return { "full" } end
 
   if entry then redis.call("ZREM", call.doubts, dedupKey .. "/" .. effect) end
   if fence then redis.call("PERSIST", ledger) end
@@ -80,16 +90,17 @@ local function reserve(request)
     .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
   -- The fence by itself, too: an effect that is done has none, and its run may report that again.
   redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
-  redis.call("ZADD", call.calls, now + deadlineMs, dedupKey .. "/" .. effect)
-  redis.call("ZADD", call.seen, "GT", now + seenMs, process)
+  looks[#looks + 1], looks[#looks + 2] = now + deadlineMs, dedupKey .. "/" .. effect
+  seen[process] = math.max(seen[process] or 0, now + seenMs)
   return { "reserved", fence, now + deadlineMs }
 end
 
-local outcomes, hasReserved = {}, false
-for index, request in ipairs(cjson.decode(call.requests)) do
-  outcomes[index] = reserve(request)
-  hasReserved = hasReserved or outcomes[index][1] == "reserved"
-end
+local outcomes = {}
+for index, request in ipairs(cjson.decode(call.requests)) do outcomes[index] = reserve(request) end
 -- Whoever only gets a result writes nothing, so it waits for no disk.
-if hasReserved then count = epochs.countChange(call.epoch) end
+if #looks > 0 then
+  count = epochs.countChange(call.epoch)
+  redis.call("ZADD", call.calls, unpack(looks))
+  for process, seenAt in pairs(seen) do redis.call("ZADD", call.seen, "GT", seenAt, process) end
+end
 return cjson.encode({ count, outcomes })

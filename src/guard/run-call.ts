@@ -9,28 +9,28 @@ import {
   keyOf,
 } from "../core/effect/effect-run.ts";
 import type { Events } from "../core/events.ts";
-import { dedupKeyOf, effectKeyOf } from "../core/job/dedup-key.ts";
+import { effectKeyOf } from "../core/job/dedup-key.ts";
 import type { EffectCall } from "../core/job/effect.ts";
-import { callId } from "../core/job/job-id.ts";
 import { fingerprintOf } from "../core/submit/fingerprint.ts";
 import { InDoubtError } from "../evidence/attempt-errors.ts";
 import { leavesEffect } from "../evidence/outgoing/own-word.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import { check, type Schema, schemaIssues } from "../platform/lib/schema.ts";
+import type { SharedSecret } from "../platform/redis/encryption/shared-secret.ts";
 import { isUnanswered, redisFault } from "../platform/redis/redis-errors.ts";
 import type { CallTexts } from "./call-texts.ts";
 import type { GuardedEffect } from "./define-effect.ts";
 import { doubtOf, howResolved } from "./doubt-of-call.ts";
 import { EffectBusyError } from "./guard.ts";
 import { GuardedLedger, type GuardLedgers } from "./guarded-ledger.ts";
-import { placeOf } from "./places.ts";
+import type { NamedCall } from "./name-call.ts";
 
 /** What all calls of a guard share. */
 export interface CallTools {
   readonly ledgersOf: (place: string) => GuardLedgers;
   /** Of a place: keys the fingerprints of contents. */
-  readonly secretOf: (place: string) => Promise<string>;
+  readonly secretOf: (place: string) => Pick<SharedSecret, "known" | "get">;
   readonly rememberMs: number;
   readonly events: Events;
   readonly log: Logger;
@@ -38,6 +38,7 @@ export interface CallTools {
 
 /** A call, checked. */
 export interface CheckedCall extends CallTexts {
+  readonly named: NamedCall;
   /** Canonical JSON. */
   readonly content: string;
   readonly waitMs: number;
@@ -56,17 +57,18 @@ export async function runCall(
   run: (call: EffectCall) => Promise<unknown>,
 ): Promise<unknown> {
   const giveUpAt = performance.now() + call.waitMs;
-  const type = `guard.${effect.name}`;
-  const dedupKey = dedupKeyOf(type, call.key);
-  const place = placeOf(dedupKey);
-  const fingerprint = fingerprintOf(await tools.secretOf(place), dedupKey, call.content);
-  const named = { type, dedupKey, id: callId(place, dedupKey), fingerprint, ledgers: tools.ledgersOf(place) };
-  const done = await named.ledgers.readDone({ dedupKey, name: effect.name }, fingerprint);
+  const { content } = call;
+  const { dedupKey, place } = call.named;
+  const secret = tools.secretOf(place);
+  const fingerprint = fingerprintOf(secret.known() ?? (await secret.get()), dedupKey, content);
+  const ledgers = tools.ledgersOf(place);
+  const done = await ledgers.readDone({ dedupKey, name: effect.name }, fingerprint);
   if (done !== undefined)
     return storedResult(effect, call.options, effectKeyOf(dedupKey, effect.name), done.json);
+  const known = { fingerprint, ledgers };
   for (let pauseMs = ASK_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, ASK_MAX_MS)) {
     try {
-      return await new CallRun(tools, effect, call, named, run).result();
+      return await new CallRun(tools, effect, call, known, run).result();
     } catch (error) {
       const leftMs = giveUpAt - performance.now();
       if (!(error instanceof EffectBusyError) || leftMs <= 0) throw error;
@@ -89,10 +91,8 @@ function storedResult(
   }
 }
 
-interface NamedCall {
-  readonly type: string;
-  readonly dedupKey: string;
-  readonly id: string;
+interface KnownPlace {
+  /** Of the call's content. */
   readonly fingerprint: string;
   readonly ledgers: GuardLedgers;
 }
@@ -102,6 +102,7 @@ class CallRun implements AttemptEnd {
   readonly #effect: EffectRun;
   readonly #guarded: GuardedEffect;
   readonly #named: NamedCall;
+  readonly #ledgers: GuardLedgers;
   #hasBegun = false;
   #committed: Promise<void> | undefined;
   #blocked: HoldfastError | undefined;
@@ -109,18 +110,19 @@ class CallRun implements AttemptEnd {
   constructor(
     { rememberMs, events, log }: CallTools,
     guarded: GuardedEffect,
-    { options, key, by, about }: CheckedCall,
-    named: NamedCall,
+    { named, options, key, by, about }: CheckedCall,
+    { fingerprint, ledgers }: KnownPlace,
     run: (call: EffectCall) => Promise<unknown>,
   ) {
     const { name, declaration, result, rememberMs: ownMs = rememberMs } = guarded;
     const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
-    const reserved = { id: named.id, fingerprint: named.fingerprint, rememberMs: ownMs, key, by, about };
-    const ledger = new GuardedLedger(named.ledgers, named.dedupKey, reserved, lease);
+    const reserved = { id: named.id, fingerprint, rememberMs: ownMs, key, by, about };
+    const ledger = new GuardedLedger(ledgers, named.dedupKey, reserved, lease);
     const job = { id: named.id, type: named.type, lockToken: "", delivery: 0, lease };
     const attempt = { job, ledger, abort: lease, log: () => log, scrub: (text: string) => text, events };
     this.#guarded = guarded;
     this.#named = named;
+    this.#ledgers = ledgers;
     this.#effect = {
       id: name,
       name,
@@ -175,9 +177,9 @@ class CallRun implements AttemptEnd {
   }
 
   async #inDoubt(message: string, cause: HoldfastError): Promise<InDoubtError> {
-    const { dedupKey, ledgers, id } = this.#named;
+    const { dedupKey, id } = this.#named;
     const name = this.#effect.id;
-    const doubt = await doubtOf(ledgers.store, { dedupKey, name }, { id, reason: message });
+    const doubt = await doubtOf(this.#ledgers.store, { dedupKey, name }, { id, reason: message });
     return new InDoubtError(`${message}; ${howResolved(id, name)}`, {
       cause,
       retryable: cause.retryable,

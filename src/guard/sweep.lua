@@ -13,18 +13,22 @@ local call = command({
   },
   arguments = {
     "ledgerPrefix",
+    "prefix",
     -- How many to look at.
     "most",
     -- The process ("" for none).
     "process",
     -- Milliseconds after which a process is forgotten.
     "keepMs",
+    -- Whether to measure the memory that keys take (1 or 0).
+    "measures",
   },
   returns = [[{ how many it looked at, how many it put in doubt }]],
   whenFull = "runs",
 })
 local clock = require("../platform/redis/now")
 local entries = require("../core/effect/ledger/entries")
+local memory = require("./memory")
 
 local LOOK_AGAIN_MS = 600000
 local now, doubted = clock.nowMs(), 0
@@ -53,6 +57,7 @@ for _, member in ipairs(members) do
     redis.call("ZREM", call.calls, member)
   end
 end
+if call.measures == "1" then memory.measure(call.prefix, call.calls, call.ledgerPrefix) end
 redis.call("ZREMRANGEBYSCORE", call.seen, "-inf", now - call.keepMs)
 if call.process ~= "" then redis.call("ZADD", call.seen, now, call.process) end
 return { #members, doubted }

@@ -46,6 +46,7 @@ import { outbox } from "./44-outbox.ts";
 import { databaseEffect } from "./45-database-effect.ts";
 import { severalActs } from "./46-several-acts.ts";
 import { splitReplicas } from "./47-split-replicas.ts";
+import { guard } from "./48-guard.ts";
 import { sleepers } from "./51-sleepers.ts";
 import { replacedNodes } from "./52-replaced-nodes.ts";
 
@@ -98,6 +99,7 @@ export const experiments: readonly Experiment[] = [
   databaseEffect,
   severalActs,
   splitReplicas,
+  guard,
   sleepers,
   replacedNodes,
 ];

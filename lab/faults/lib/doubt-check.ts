@@ -105,7 +105,7 @@ async function resolveAll(testbed: Testbed, jobs: readonly WitnessedJob[]): Prom
 }
 
 /** A try without an answer may have resolved it. */
-async function resolvePatiently(
+export async function resolvePatiently(
   operator: StandaloneOperator,
   jobId: string,
   effect: string,

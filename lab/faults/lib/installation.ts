@@ -21,11 +21,22 @@ import { compileFile, copyBuild } from "../../../test/support/build-copy.ts";
 import { patiently } from "./inside/patiently.ts";
 import { scratchFolder } from "./scratch.ts";
 
+export type ScriptName =
+  | "worker"
+  | "api"
+  | "scheduler"
+  | "relay"
+  | "guarded"
+  | "guarded.py"
+  | "witness"
+  | "caller"
+  | "downstream/server";
+
 /** A copy of the shipped build, whole or with one protection removed. */
 export interface Installation {
   readonly directory: string;
   /** The laboratory's own scripts, compiled into this copy. */
-  script(name: "worker" | "api" | "scheduler" | "relay" | "witness" | "caller" | "downstream/server"): string;
+  script(name: ScriptName): string;
   readonly cli: string;
   /** For `HOLDFAST_CONFIG`. */
   readonly config: string;
@@ -89,6 +100,8 @@ function copyFrom(checkout: string): string {
   const scripts = readdirSync(inside, { recursive: true, encoding: "utf8" });
   for (const name of scripts.filter((each) => each.endsWith(".ts")))
     compileFile(join(inside, name), join(directory, "lab", name));
+  for (const name of scripts.filter((each) => each.endsWith(".py")))
+    cpSync(join(inside, name), join(directory, "lab", name));
   return directory;
 }
 
@@ -115,7 +128,7 @@ function linkAll(from: string, to: string): void {
 function installationIn(directory: string): Installation {
   return {
     directory,
-    script: (name) => join(directory, "lab", `${name}.js`),
+    script: (name) => join(directory, "lab", name.endsWith(".py") ? name : `${name}.js`),
     cli: join(directory, "bin/holdfast"),
     config: join(directory, "lab/application.js"),
     async library() {

@@ -422,3 +422,28 @@ export const withoutDeletionLast = mutation("deletion after acceptance", [
         await database.query("BEGIN");
         const ends = (await mapInFlight(`,
 ]);
+
+/** A guarded effect whose process has not reported in time is run again. */
+export const withoutGuardedDoubt = mutation("doubt in place of a takeover by time", [
+  "guard/reserve.lua",
+  "local mayRepeat = repeatMs > 0 and entry.firstAt and now - entry.firstAt <= repeatMs",
+  "local mayRepeat = true",
+]);
+
+/** A guarded effect that was reserved stays so. */
+export const withoutGuardedDeadline = mutation(
+  "deadline of a reservation",
+  ["guard/reserve.lua", "if now < entry.deadline then", "if true then"],
+  [
+    "guard/sweep.lua",
+    "if now < entry.deadline then return entry.deadline end",
+    "if true then return now + 60000 end",
+  ],
+);
+
+/** Nobody asks whose reservation a report is about. */
+export const withoutReservationId = mutation("fence of a reservation", [
+  "core/effect/ledger/release.lua",
+  "entry.reservationId ~= call.reservationId or ",
+  "",
+]);

@@ -20,7 +20,8 @@ const LOG_SHOWN_MAX = 2_000;
 /** Starts a laboratory script as a child process that never outlives this one, in the network namespace that `LAB_NAMESPACE` names. */
 export function startProcess(script: string, env: NodeJS.ProcessEnv, logFile: string): ChildProcess {
   const log = openSync(logFile, "a");
-  const [program, ...args] = inNamespace([process.execPath, script], env.LAB_NAMESPACE);
+  const interpreter = script.endsWith(".py") ? "python3" : process.execPath;
+  const [program, ...args] = inNamespace([interpreter, script], env.LAB_NAMESPACE);
   const child = spawn(program, args, {
     env: { ...neutralEnvironment(), ...env },
     stdio: ["ignore", log, log, "ipc"],

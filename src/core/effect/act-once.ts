@@ -86,7 +86,9 @@ async function reserve(effect: EffectRun): Promise<Reservation> {
     });
   } catch (error) {
     const fault = blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
-    if (isUnanswered(error)) await giveBack(effect);
+    const given = isUnanswered(error) ? giveBack(effect) : undefined;
+    // What follows may be the end of a job. The caller of an effect that no job runs is answered at once.
+    if (effect.end.onCommit === undefined) await given;
     throw fault;
   }
 }

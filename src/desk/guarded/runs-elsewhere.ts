@@ -7,24 +7,17 @@ import {
 } from "../../core/bullmq/store/fingerprint-secrets.ts";
 import { ABORT_MARGIN_MS } from "../../core/effect/act-once.ts";
 import { inDoubt, resultJson } from "../../core/effect/effect-run.ts";
-import {
-  doubtUnreported,
-  Ledger,
-  openQueueLedgers,
-  type QueueLedgers,
-} from "../../core/effect/ledger/ledger.ts";
+import { doubtUnreported, Ledger } from "../../core/effect/ledger/ledger.ts";
 import type { StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
-import { dedupKeyOf, effectKeyOf } from "../../core/job/dedup-key.ts";
-import { keyFault } from "../../core/job/idempotency-key.ts";
-import { callId } from "../../core/job/job-id.ts";
+import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { fingerprintOf } from "../../core/submit/fingerprint.ts";
 import { InDoubtError } from "../../evidence/attempt-errors.ts";
 import { doubtOf, howResolved } from "../../guard/doubt-of-call.ts";
 import { GuardLedgers, type GuardReservation } from "../../guard/guarded-ledger.ts";
-import { guardPlaces, placeOf, startGuardSweep, sweepPlace } from "../../guard/places.ts";
+import { canonicalContent, nameCall } from "../../guard/name-call.ts";
+import { guardPlaces, startGuardSweep, sweepPlace } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
@@ -71,7 +64,7 @@ const REMEMBERED_AFTER_MS = 60_000;
 const CLOCKS_DIFFER_MS = 5_000;
 
 type Connected = Pick<ConnectedQueues, "stores" | "epochs" | "client" | "codec">;
-type Needed = Pick<Settings, "HOLDFAST_PREFIX" | "HOLDFAST_RETENTION_MS">;
+type Needed = Pick<Settings, "HOLDFAST_PREFIX" | "HOLDFAST_RETENTION_MS" | "HOLDFAST_KEEP_BYTES">;
 
 export function openRunsElsewhere(
   queues: Connected,
@@ -83,8 +76,7 @@ export function openRunsElsewhere(
 
 class Runs implements RunsElsewhere, Running {
   readonly #queues: Connected;
-  readonly #prefix: string;
-  readonly #rememberMs: number;
+  readonly #settings: Needed;
   readonly #log: Logger | undefined;
   readonly #places = new Map<string, GuardLedgers>();
   /** Most processes run none of these effects. */
@@ -93,21 +85,20 @@ class Runs implements RunsElsewhere, Running {
 
   constructor(queues: Connected, settings: Needed, log: Logger | undefined) {
     this.#queues = queues;
-    this.#prefix = settings.HOLDFAST_PREFIX;
-    this.#rememberMs = settings.HOLDFAST_RETENTION_MS;
+    this.#settings = settings;
     this.#log = log;
   }
 
   async reserve(name: string, request: Reserve, by: string): Promise<Reserved | DoneBefore> {
     const { downstreamRemembersMs: repeatMs = 0, reservationId = randomUUID() } = request;
-    const { dedupKey, id, place } = nameCall(name, request.key);
-    const content = canonical(request.content);
+    const { dedupKey, id, place } = nameValid(name, request.key);
+    const content = canonicalContent(request.content);
     const ledgers = this.#of(place);
     const process = request.process ?? by;
     const deadlineMs = request.timeoutMs + ABORT_MARGIN_MS;
     const reserve = async () => {
       const fingerprint = fingerprintOf(await this.#open().secrets.of(place).get(), dedupKey, content);
-      const rememberMs = request.rememberMs ?? this.#rememberMs;
+      const rememberMs = request.rememberMs ?? this.#settings.HOLDFAST_RETENTION_MS;
       const texts = {
         key: request.key,
         by: request.by === undefined ? by : `${by}: ${request.by}`,
@@ -117,15 +108,15 @@ class Runs implements RunsElsewhere, Running {
       const times = { deadlineMs, repeatMs };
       const reservation = await ledgers.reserve({ dedupKey, name }, reservationId, call, times);
       if (reservation.kind !== "reserved") return reservation;
-      const { unreported } = ledgers.of(this.#rememberMs);
+      const { unreported } = ledgers.queue;
       const run = { dedupKey, name, reservationId, jobId: id, delivery: 0, fence: reservation.fence };
       unreported.set(reservationId, { ...run, worker: process });
       setTimeout(() => unreported.delete(reservationId), deadlineMs + REMEMBERED_AFTER_MS).unref();
       if (reservation.unconfirmed === undefined) return reservation;
-      await new Ledger(ledgers.of(this.#rememberMs), dedupKey, () => undefined).release(name, reservationId);
+      await new Ledger(ledgers.queue, dedupKey, () => undefined).release(name, reservationId);
       throw reservation.unconfirmed;
     };
-    const call = { id, effectKey: effectKeyOf(dedupKey, name), installation: this.#prefix };
+    const call = { id, effectKey: effectKeyOf(dedupKey, name), installation: this.#settings.HOLDFAST_PREFIX };
     return await this.#answerOf(await inTime(reserve()), { name, dedupKey, place }, call);
   }
 
@@ -195,7 +186,7 @@ class Runs implements RunsElsewhere, Running {
       run: { readonly reservationId: string; readonly id: string },
     ) => Promise<"done" | "released" | "doubted" | "in-doubt" | "refused">,
   ): Promise<void> {
-    const { place, dedupKey, id } = nameCall(effect, key);
+    const { place, dedupKey, id } = nameValid(effect, key);
     const report = async () => {
       const run = await this.#find({ place, dedupKey, name: effect }, fence);
       return run === undefined ? "refused" : await send(run.ledger, { reservationId: run.reservationId, id });
@@ -217,10 +208,9 @@ class Runs implements RunsElsewhere, Running {
     { place, dedupKey, name }: StoredEffect & { readonly place: string },
     fence: number,
   ): Promise<{ readonly ledger: Ledger; readonly reservationId: string } | undefined> {
-    const ledgers = this.#of(place).of(this.#rememberMs);
-    const { client, keys, epoch } = ledgers.store;
-    const fields = [`e:${name}`, "fence", "keepMs"] as const;
-    const [json, lastFence, keepMs] = await client.hmget(keys.ledger(dedupKey), ...fields);
+    const { queue, store } = this.#of(place);
+    const { client, keys, epoch } = store;
+    const [json, lastFence] = await client.hmget(keys.ledger(dedupKey), `e:${name}`, "fence");
     const { reservationId, deadline, ...entry }: Partial<Entry> = JSON.parse(json ?? "{}");
     // One that is done has no fence any more: it is the last run's.
     if (reservationId === undefined || Number(entry.fence ?? lastFence) !== fence) {
@@ -228,16 +218,16 @@ class Runs implements RunsElsewhere, Running {
       await epoch.check().catch(() => {});
       return undefined;
     }
-    if (deadline !== undefined && Date.now() > deadline - CLOCKS_DIFFER_MS) await sweepPlace(ledgers.store);
-    const keeping = keptFor(ledgers, Number(keepMs ?? this.#rememberMs));
-    return { ledger: new Ledger(keeping, dedupKey, () => undefined), reservationId };
+    if (deadline !== undefined && Date.now() > deadline - CLOCKS_DIFFER_MS) await sweepPlace(store);
+    return { ledger: new Ledger(queue, dedupKey, () => undefined), reservationId };
   }
 
   #open() {
     if (this.#opened !== undefined) return this.#opened;
     const queues = this.#queues;
-    const secrets = openFingerprintSecrets(queues, this.#prefix, guardPlaces);
-    const sweep = startGuardSweep(queues.stores, { everyMs: SWEEP_EVERY_MS, log: this.#log });
+    const secrets = openFingerprintSecrets(queues, this.#settings.HOLDFAST_PREFIX, guardPlaces);
+    const keepBytes = this.#settings.HOLDFAST_KEEP_BYTES;
+    const sweep = startGuardSweep(queues.stores, { everyMs: SWEEP_EVERY_MS, log: this.#log, keepBytes });
     queues.epochs.onLoss((place) => this.#afterLoss(place));
     this.#opened = { secrets, sweep };
     return this.#opened;
@@ -245,13 +235,14 @@ class Runs implements RunsElsewhere, Running {
 
   #of(place: string): GuardLedgers {
     this.#open();
-    const opened = this.#places.get(place) ?? new GuardLedgers(this.#queues.stores.of(place), "API");
+    const opened =
+      this.#places.get(place) ?? new GuardLedgers(this.#queues.stores.of(place), "API", this.#settings);
     this.#places.set(place, opened);
     return opened;
   }
 
   async #afterLoss(place: string): Promise<void> {
-    const ledgers = this.#places.get(place)?.of(this.#rememberMs);
+    const ledgers = this.#places.get(place)?.queue;
     if (ledgers === undefined) return;
     const { client, keys } = ledgers.store;
     // Nobody else says that these processes may still be at it.
@@ -267,33 +258,13 @@ interface Entry {
   readonly deadline: number;
 }
 
-/** The same ledgers, for an effect that says itself how long it is remembered. */
-function keptFor(ledgers: QueueLedgers, keepMs: number): QueueLedgers {
-  const { store, worker, unreported } = ledgers;
-  return keepMs === ledgers.retentionMs
-    ? ledgers
-    : { ...openQueueLedgers(store, worker, keepMs), unreported };
-}
-
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
 /** @throws HoldfastError `INVALID_REQUEST`, `IDEMPOTENCY_KEY_INVALID` */
-function nameCall(effect: string, key: string) {
+function nameValid(effect: string, key: string) {
   if (!NAME.test(effect)) {
     const message = "expected 1 to 64 lower-case letters, digits and dashes, starting with a letter";
     throw malformed([{ pointer: "/name", message }]);
   }
-  const fault = keyFault(key);
-  if (fault !== undefined) throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", `key: ${fault}`);
-  const dedupKey = dedupKeyOf(`guard.${effect}`, key);
-  const place = placeOf(dedupKey);
-  return { dedupKey, place, id: callId(place, dedupKey) };
-}
-
-/** @throws HoldfastError `INVALID_REQUEST` */
-function canonical(content: unknown): string {
-  const json = canonicalJson(content ?? null);
-  if (json.kind === "refused")
-    throw malformed(json.issues.map(({ pointer, message }) => ({ pointer: `/content${pointer}`, message })));
-  return json.text;
+  return nameCall(effect, key);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import type { FeatureInWorker, WorkerProcess } from "../../core/feature.ts";
 import { startSweep } from "../../core/life/start-sweep.ts";
+import { guardedBytes } from "../../guard/places.ts";
 import type { Running } from "../../platform/lib/running.ts";
 import { integer, listOf, text, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
@@ -27,7 +28,8 @@ interface Partition {
 export const inWorker: FeatureInWorker = { inProcess: startBudgetSweep };
 
 /**
- * Removes ended jobs, the oldest first, while they take more than the application or a type of it may keep; each second. Nothing runs where
+ * Removes ended jobs, the oldest first, while they and the keys of guards take more than the application may keep, or those of a type more than
+ * that; each second. Nothing runs where
  * there is no budget. No script reaches two partitions: each keeps its own sums, and the one that has the oldest jobs is asked to
  * remove what is too much.
  */
@@ -45,7 +47,10 @@ export function startBudgetSweep({ application, settings, stores, log }: WorkerP
       result.status === "fulfilled" ? [result.value] : [],
     );
     // All workers at once would only keep Redis from other work.
-    if (partitions[0]?.isOwn) for (const budget of budgets) await keepWithin(budget, partitions, mayGoOn);
+    if (!partitions[0]?.isOwn) return;
+    const remembered = await guardedBytes(stores);
+    for (const { type, bytes } of budgets)
+      await keepWithin({ type, bytes: type === undefined ? bytes - remembered : bytes }, partitions, mayGoOn);
   };
   return [startSweep({ store: first, log }, { everyMs: SWEEP_EVERY_MS }, sweep)];
 }

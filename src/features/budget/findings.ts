@@ -1,5 +1,6 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { CheckedSystem } from "../../core/feature.ts";
+import { guardedBytes } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { type Finding, finding, findings } from "../../platform/errors/finding.ts";
 import { serversOf } from "../../platform/redis/connection.ts";
@@ -22,8 +23,9 @@ export async function diagnoseBudgets({
   const partitions = stores.partitionsOf(application.queues);
   const shares = (await Promise.all(partitions.map(readShares))).flat();
   if (shares.length === 0 && (await hasEnded(partitions))) return [uncounted()];
+  const remembered = await guardedBytes(stores);
   return findings(
-    budgets.map((budget) => within(budget, shares)),
+    budgets.map((budget) => within(budget, shares, budget.type === undefined ? remembered : 0)),
     keepBytes === undefined ? undefined : await roomFor(keepBytes, stores, shares),
   );
 }
@@ -43,13 +45,15 @@ function uncounted(): Finding {
   });
 }
 
-function within({ type, bytes }: Budget, shares: readonly Share[]): Finding {
-  const used = bytesOf(shares, type);
+/** @param remembered bytes of keys of guards */
+function within({ type, bytes }: Budget, shares: readonly Share[], remembered: number): Finding {
+  const used = bytesOf(shares, type) + remembered;
   const failed = bytesOf(
     shares.filter(({ state }) => state === "failed"),
     type,
   );
   const name = type === undefined ? "budget of ended jobs" : `budget of ended jobs of ${type}`;
+  if (remembered > bytes / 2) return remembersMuch(name, remembered, bytes);
   const isOver = used > bytes * TOLERATED;
   return finding(name, isOver ? "warn" : "ok", `${mebibytes(used)} of ${mebibytes(bytes)}`, {
     reason:
@@ -58,6 +62,14 @@ function within({ type, bytes }: Budget, shares: readonly Share[]): Finding {
         : "failed jobs of the last day and jobs in doubt stay, and no job goes while no worker runs",
     remedy:
       "see that a worker runs; resolve doubts, and holdfast jobs clean --state failed; or raise the budget",
+  });
+}
+
+function remembersMuch(name: string, remembered: number, bytes: number): Finding {
+  return finding(name, "warn", `keys of guards take ${mebibytes(remembered)} of ${mebibytes(bytes)}`, {
+    reason:
+      "ended jobs make room for them, and once they take all of it, calls with new keys are refused (STORE_FULL)",
+    remedy: "raise HOLDFAST_KEEP_BYTES, or give effects a shorter rememberMs",
   });
 }
 

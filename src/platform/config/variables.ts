@@ -221,7 +221,8 @@ export const variables = {
   HOLDFAST_KEEP_BYTES: variable({
     schema: number(1_000, 1e15).optional(),
     expected: "a number of bytes, 1000 to 1000000000000000",
-    meaning: "Redis's memory for ended jobs of all queues; the oldest go first, failed ones after a day.",
+    meaning:
+      "Redis's memory for ended jobs of all queues and keys of guards; the oldest jobs go first, failed ones after a day.",
     fallback: "",
   }),
   HOLDFAST_PREFIX: variable({

@@ -11,6 +11,18 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
+const ignore = () => {};
+
+/** Logs nothing. */
+export const silentLogger: Logger = {
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+  fatal: ignore,
+  child: () => silentLogger,
+};
+
 /** What everything that connects accepts. */
 export interface WithLogger {
   /**

@@ -243,7 +243,7 @@ export const members: (keyof Status)[] = ["tags", "children", "parentId", "held"
     const { stdout, stderr } = await exec(process.execPath, args, { cwd: folder, env });
     expect(stdout).toBe("acted\n");
     const [before = "", after = ""] = stderr.split("imported\n");
-    expect(before).toContain("holdfast/dist/guard/index.js");
+    expect(before).toContain("holdfast/dist/guard.js");
     for (const name of ["ioredis", "zod", "bullmq"]) expect(before).not.toContain(`node_modules/${name}/`);
     expect(after).toContain("node_modules/ioredis/");
     expect(after).not.toContain("node_modules/bullmq/");
@@ -251,7 +251,7 @@ export const members: (keyof Status)[] = ["tags", "children", "parentId", "held"
 
   it("has the same names in the build that Jest requires, which needs no ES module", async () => {
     const { folder } = packed;
-    const compare = `for (const entry of ["index", "worker", "server", "edges/client/index", "evidence/index", "guard/index", "testing/index"]) {
+    const compare = `for (const entry of ["index", "worker", "server", "edges/client/index", "evidence/index", "guard", "testing/index"]) {
       const built = require("./node_modules/holdfast/dist/cjs/" + entry + ".js");
       import("./node_modules/holdfast/dist/" + entry + ".js").then((imported) => {
         console.log(entry, Object.keys(imported).sort().join() === Object.keys(built).sort().join());

@@ -62,7 +62,7 @@ end
 
 local function commit(dedupKey, effect, reservationId, result)
   local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
-  local known, open, jobs = unpack(redis.call("HMGET", ledger, field, "open", "jobs"))
+  local known, open, jobs, keepMs = unpack(redis.call("HMGET", ledger, field, "open", "jobs", "keepMs"))
   if not known then return "refused" end
   if not isReservedBy(known, reservationId) then
     return answerLate(ledger, effect, cjson.decode(known), reservationId, result)
@@ -73,7 +73,8 @@ local function commit(dedupKey, effect, reservationId, result)
     written[5], written[6] = "r:" .. effect, result
   end
   redis.call("HSET", ledger, unpack(written))
-  if open == "1" and jobs == "0" then redis.call("PEXPIRE", ledger, call.keepMs) end
+  -- An effect that no job runs says itself for how long.
+  if open == "1" and jobs == "0" then redis.call("PEXPIRE", ledger, keepMs or call.keepMs) end
   return "done"
 end
 

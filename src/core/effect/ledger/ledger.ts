@@ -352,23 +352,41 @@ export type Committed = "done" | "in-doubt" | "refused";
 
 // One text each way: profiles showed what each argument, and each element of a reply, costs the client.
 
-async function reserveAll(
+async function reserveAll(store: WritableQueueStore, requests: readonly StepArgs[]): Promise<Reservation[]> {
+  const { keys } = store;
+  const used = [keys.joinedJobs, keys.newLedgers];
+  const args = [keys.ledgerStart, keys.start];
+  const replies = await reserveTogether(store, reserveScript, used, args, requests);
+  return replies.map(({ reply, unconfirmed }) => reservationOf(reply, unconfirmed));
+}
+
+/** What a script replies to one of the requests that it was given. */
+export interface ReservationReply {
+  readonly reply: unknown;
+  /** Why Redis may lose it. */
+  readonly unconfirmed: HoldfastError | undefined;
+}
+
+/** Runs a script that reserves, for many at once. It gets the epoch and the doubts, then these keys; these arguments, then the epoch and the requests. */
+export async function reserveTogether(
   { keys, epoch, fitness }: WritableQueueStore,
-  requests: readonly StepArgs[],
-): Promise<Reservation[]> {
+  script: Script<string>,
+  ownKeys: readonly string[],
+  ownArgs: readonly (string | number)[],
+  requests: readonly unknown[],
+): Promise<ReservationReply[]> {
   const confirming = fitness.confirm();
   if (confirming !== undefined) await confirming;
   const items = JSON.stringify(requests);
   const { result, unconfirmed } = await inEpoch<unknown[]>(epoch, async (id, count) => {
-    const used = [keys.epoch, keys.doubts, keys.joinedJobs, keys.newLedgers];
-    const args = [keys.ledgerStart, keys.start, id, count, items];
-    const written = await epoch.write(reserveScript, used, args).catch(throwRedisFault);
+    const used = [keys.epoch, keys.doubts, ...ownKeys];
+    const written = await epoch.write(script, used, [...ownArgs, id, count, items]).catch(throwRedisFault);
     if (written.reply === OTHER_EPOCH) return OTHER_EPOCH;
-    const [counted, result] = JSON.parse(written.reply) as [number, unknown[]];
-    return { count: counted, result, unconfirmed: written.unconfirmed };
+    const [counted, replies] = JSON.parse(written.reply) as [number, unknown[]];
+    return { count: counted, result: replies, unconfirmed: written.unconfirmed };
   });
   if (result.length !== requests.length) throw redisUnavailable();
-  return result.map((reply) => reservationOf(reply, unconfirmed));
+  return result.map((reply) => ({ reply, unconfirmed }));
 }
 
 async function commitAll(
@@ -383,7 +401,8 @@ async function commitAll(
   return outcomes;
 }
 
-function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): Reservation {
+/** What a script's reply to one request means. */
+export function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): Reservation {
   const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
   switch (kind) {
     case "done":

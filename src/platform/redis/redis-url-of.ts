@@ -1,4 +1,4 @@
-import { HoldfastError } from "../platform/errors/holdfast-error.ts";
+import { HoldfastError } from "../errors/holdfast-error.ts";
 
 interface Place {
   readonly host?: string;

@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
-import type { EffectCall } from "../core/job/effect.ts";
-import { InDoubtError } from "../evidence/attempt-errors.ts";
-import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import { canonicalJson } from "../platform/lib/canonical-json.ts";
-import type { GuardedEffect } from "./define-effect.ts";
-import { EffectBusyError, type Guard } from "./guard.ts";
+import type { EffectCall } from "../../core/job/effect.ts";
+import { InDoubtError } from "../../evidence/attempt-errors.ts";
+import type { GuardedEffect } from "../../guard/define-effect.ts";
+import { EffectBusyError, type Guard } from "../../guard/guard.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 
 /** A tool as the AI SDK has it, and anything else with such a function. */
 export interface Tool {

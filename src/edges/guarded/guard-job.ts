@@ -1,9 +1,9 @@
-import type { EffectCall, Policies } from "../core/job/effect.ts";
-import type { Jsonified } from "../core/job/jsonified.ts";
-import { InDoubtError } from "../evidence/attempt-errors.ts";
-import { HoldfastError } from "../platform/errors/holdfast-error.ts";
-import type { GuardedEffect } from "./define-effect.ts";
-import { EffectBusyError, type Guard, type GuardedCall, type OnceOptions } from "./guard.ts";
+import type { EffectCall, Policies } from "../../core/job/effect.ts";
+import type { Jsonified } from "../../core/job/jsonified.ts";
+import { InDoubtError } from "../../evidence/attempt-errors.ts";
+import type { GuardedEffect } from "../../guard/define-effect.ts";
+import { EffectBusyError, type Guard, type GuardedCall, type OnceOptions } from "../../guard/guard.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 type Policy = Policies[string];
 

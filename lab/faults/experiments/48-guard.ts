@@ -1,0 +1,316 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Table } from "../../../test/support/report.ts";
+import { groupBy } from "../../lib/group-by.ts";
+import { until } from "../../lib/waiting.ts";
+import { type Counts, injectionsIn, noCounts } from "../lib/checker.ts";
+import { brokenBy, type Context, type Control, controlOf, type Experiment, sum } from "../lib/experiment.ts";
+import { type FinalState, type GuardedKey, judgeKey, resolveAll, statesOf } from "../lib/guarded-check.ts";
+import type { GuardPlan, PlannedKey } from "../lib/inside/guard-plan.ts";
+import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
+import type { Mutation } from "../lib/installation.ts";
+import { withoutGuardedDeadline, withoutGuardedDoubt, withoutReservationId } from "../lib/mutations.ts";
+import type { Role } from "../lib/role.ts";
+import { type Testbed, withTestbed } from "../lib/testbed.ts";
+
+export const guard: Experiment = {
+  number: 48,
+  title: "Guarded effects, without jobs",
+  fault:
+    "two to eight processes, those in Python over HTTP, call the same keys; whoever is first at a key is killed or paused at each step until its time is over, or " +
+    "Redis is killed there, and the API meanwhile; doubts are resolved as not done while the first run sleeps",
+  mustHold:
+    "effects ≤ 1 per key; in doubt exactly where nobody can know; every doubt can be resolved, and then each key is done once",
+  async run(context) {
+    const sizes = context.isQuick ? [quick] : full;
+    const controls = runControls(context);
+    const storms: Storm[] = [];
+    for (const size of sizes) storms.push(await storm(context, planOf(context, size.rounds), size));
+    const counts = sum(storms.map(({ counts }) => counts));
+    const findings = storms.flatMap(({ findings }) => findings);
+    return {
+      counts,
+      table: perFault(storms.flatMap(({ keys }) => keys)),
+      measured: [
+        `${counts.acknowledged} keys, ${counts.faults} faults, by ${sizes.map(countOf).join(", ")} processes`,
+      ],
+      broken: brokenBy({ counts, jobs: [], findings }),
+      controls: await controls,
+    };
+  },
+};
+
+interface Size {
+  readonly rounds: number;
+  readonly guards: number;
+  readonly pythons: number;
+}
+
+const quick: Size = { rounds: 1, guards: 4, pythons: 2 };
+const full: readonly Size[] = [
+  { rounds: 4, guards: 1, pythons: 1 },
+  { rounds: 12, guards: 3, pythons: 1 },
+  { rounds: 20, guards: 6, pythons: 2 },
+];
+
+function countOf({ guards, pythons }: Size): number {
+  return guards + pythons;
+}
+
+const TIMEOUT_MS = 2_500;
+/** Others wait a second longer before they call it in doubt. */
+const PAUSE_MS = TIMEOUT_MS + 1_000 + 500;
+/** Of an effect that is run while an earlier run of it sleeps. */
+const LASTS_MS = 1_500;
+const PLAIN_KEYS = 20;
+
+const points = injectionPoints.filter((point) => !point.startsWith("finish:"));
+
+/** Each fault at each point, some keys without, and some whose first run sleeps until a second one is under way. */
+function planOf({ random }: Context, rounds: number): GuardPlan {
+  const keys: [string, PlannedKey][] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    for (const at of points) {
+      for (const how of ["kill", "stop", "store"] as const)
+        keys.push([`${how}-${at}-${round}`, { inject: { at, how } }]);
+    }
+    for (let plain = 0; plain < PLAIN_KEYS; plain += 1) keys.push([`plain-${plain}-${round}`, {}]);
+    keys.push([`${SLEPT}${round}`, slept]);
+  }
+  const shuffled = keys.map((key) => ({ key, at: random.between(0, 1_000_000) })).sort((a, b) => a.at - b.at);
+  return { timeoutMs: TIMEOUT_MS, keys: Object.fromEntries(shuffled.map(({ key }) => key)) };
+}
+
+const SLEPT = "slept-";
+const slept: PlannedKey = { inject: { at: "reserve:after", how: "stop" }, lastsMs: LASTS_MS };
+
+interface Storm {
+  readonly counts: Counts;
+  readonly keys: readonly GuardedKey[];
+  readonly findings: readonly string[];
+}
+
+/** Where the client for Python is. */
+const PYTHON = {
+  PYTHONPATH: fileURLToPath(new URL("../../../examples/guard", import.meta.url)),
+  PYTHONDONTWRITEBYTECODE: "1",
+};
+const SETTLES_WITHIN_MS = { whole: 120_000, control: 12_000 };
+
+/** @param limit how long the keys may take in a control, where they may never settle */
+async function storm(
+  context: Context,
+  plan: GuardPlan,
+  size: Omit<Size, "rounds">,
+  mutation?: Mutation,
+): Promise<Storm> {
+  const options = { workers: 0, api: size.pythons > 0, ...(mutation && { mutation }) };
+  return await withTestbed(options, async (testbed) => {
+    writeFileSync(join(testbed.directory, "plan.json"), JSON.stringify(plan));
+    const api = await followApi(testbed);
+    const callers = [
+      ...numbered(size.guards).map((number) => testbed.startRole("guarded", `guard${number}`)),
+      ...numbered(size.pythons).map((number) => testbed.startRole("guarded.py", `python${number}`, PYTHON)),
+    ];
+    const waker = startWaker(testbed, callers);
+    const withinMs = SETTLES_WITHIN_MS[testbed.isControl ? "control" : "whole"];
+    const planned = Object.values(plan.keys).filter(({ inject }) => inject !== undefined).length;
+    const killsApi = size.pythons > 0 && !testbed.isControl;
+    const kills = killsApi ? api.killAfter(context.random.between(1_000, 4_000)) : undefined;
+    // A key may be in doubt before its own fault, since its process was killed at another one.
+    const isSettled = async () => {
+      const injected = injectionsIn(testbed.trace.read()).length;
+      context.say(`${injected} of ${planned} faults, ${testbed.witnessed().length} effects`);
+      if (waker.asleep() > 0) return false;
+      const states = await statesOf(testbed);
+      return Object.keys(plan.keys).every((key) =>
+        ["done", "in-doubt"].includes(states.get(key)?.state ?? ""),
+      );
+    };
+    await until(isSettled, { withinMs, everyMs: 100 });
+    await kills;
+    const keys = judge(testbed, plan, await statesOf(testbed), api.deaths);
+    const stuck = testbed.isControl ? [] : await resolveAll(testbed, Object.keys(plan.keys));
+    await Promise.all([waker.stop(), api.stop()]);
+    const faults = injectionsIn(testbed.trace.read()).length + api.deaths.length;
+    return sumUp(keys, stuck, testbed, faults);
+  });
+}
+
+function judge(
+  testbed: Testbed,
+  plan: GuardPlan,
+  states: ReadonlyMap<string, FinalState>,
+  apiDeaths: readonly number[],
+): GuardedKey[] {
+  const steps = groupBy([...testbed.trace.read()], ({ jobId }) => jobId);
+  const acts = groupBy(testbed.witnessed(), ({ job }) => job);
+  const known = {
+    timeoutMs: plan.timeoutMs,
+    deaths: testbed.deaths,
+    outages: testbed.outages.all,
+    apiDeaths,
+  };
+  return Object.keys(plan.keys).map((key) =>
+    judgeKey(
+      { key, steps: steps.get(key) ?? [], acts: acts.get(key) ?? [], state: states.get(key)?.state },
+      known,
+      {
+        wasResolved: key.startsWith(SLEPT),
+      },
+    ),
+  );
+}
+
+function sumUp(
+  keys: readonly GuardedKey[],
+  stuck: readonly string[],
+  { witnessed }: Testbed,
+  faults: number,
+): Storm {
+  const twice = [...groupBy(witnessed(), ({ job }) => job)].filter(([, acts]) => acts.length > 1);
+  const count = (kind: keyof Counts) => keys.filter(({ kinds }) => kinds.includes(kind)).length;
+  const kinds = [
+    "falselyDone",
+    "doubtDone",
+    "doubtNotDone",
+    "unexplained",
+    "concealed",
+    "notEnded",
+    "refused",
+  ] as const;
+  const counts = {
+    ...noCounts,
+    acknowledged: keys.length,
+    repeated: twice.length,
+    stuck: stuck.length,
+    faults,
+    ...Object.fromEntries(kinds.map((kind) => [kind, count(kind)])),
+  };
+  const told = keys.filter(({ isFinding }) => isFinding).map(({ history }) => history);
+  return {
+    counts,
+    keys,
+    findings: [...twice.map(([key]) => `${key} acted twice`), ...stuck, ...told].slice(0, 20),
+  };
+}
+
+/** The API gets another port with each start: says which to those that call it. */
+async function followApi({ api, directory }: Testbed) {
+  const deaths: number[] = [];
+  let isOver = false;
+  const tell = async () => {
+    const { url = "" } = (await api?.ready()) ?? {};
+    writeFileSync(join(directory, "api-url"), url);
+  };
+  await tell();
+  return {
+    deaths,
+    async killAfter(ms: number) {
+      await sleep(ms); // a random moment is the point
+      if (isOver) return;
+      deaths.push(Date.now());
+      api?.signal("SIGKILL");
+      await tell();
+      // It could be reached again only now.
+      deaths.push(Date.now());
+    },
+    async stop() {
+      isOver = true;
+    },
+  };
+}
+
+/** Resumes each paused process once its time is over, or another run of its effect is under way. */
+function startWaker(testbed: Testbed, callers: readonly Role[]) {
+  const seen = new Set<string>();
+  let [asleep, isOver] = [0, false];
+  const wake = async (key: string, life: string, at: number) => {
+    if (key.startsWith(SLEPT)) await untilRunAgain(testbed, key, life);
+    else await sleep(Math.max(0, at + PAUSE_MS - Date.now()));
+    callers.find((caller) => caller.life === life)?.signal("SIGCONT");
+    asleep -= 1;
+  };
+  const watching = (async () => {
+    while (!isOver) {
+      for (const { jobId, life, at, detail } of injectionsIn(testbed.trace.read())) {
+        if (seen.has(jobId) || !detail.startsWith("stop")) continue;
+        seen.add(jobId);
+        asleep += 1;
+        wake(jobId, life, at).catch(() => {});
+      }
+      await sleep(20);
+    }
+  })();
+  return {
+    asleep: () => asleep,
+    async stop() {
+      isOver = true;
+      await watching;
+    },
+  };
+}
+
+/** Says that the sleeping run did nothing, which is true, and waits until another process is in the middle of the next. */
+async function untilRunAgain(testbed: Testbed, key: string, life: string): Promise<void> {
+  await until(async () => (await statesOf(testbed)).get(key)?.state === "in-doubt", { withinMs: 30_000 });
+  await resolveAll(testbed, [], (doubt) => doubt === key);
+  const isBegun = () =>
+    testbed.trace
+      .read()
+      .some((step) => step.jobId === key && step.life !== life && step.event === "effect:begun");
+  await until(isBegun, { withinMs: 30_000, everyMs: 10 });
+}
+
+function numbered(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
+}
+
+/** In doubt, and done, by what happened to whoever was first. */
+function perFault(keys: readonly GuardedKey[]): Table {
+  const names = ["kill", "stop", "store"].flatMap((how) => points.map((at) => `${how}@${at}`));
+  const rows = [...names, "-"].map((fault) => {
+    const own = keys.filter((key) => key.fault === fault);
+    const of = (kind: keyof Counts) => own.filter(({ kinds }) => kinds.includes(kind)).length;
+    return [
+      fault === "-" ? "none of its own" : fault,
+      own.length,
+      own.filter(({ acts }) => acts > 1).length,
+      own.filter(({ state }) => state === "done").length,
+      of("doubtDone"),
+      of("doubtNotDone"),
+    ];
+  });
+  return { head: ["fault", "keys", "acted twice", "done", "in doubt, was done", "in doubt, was not"], rows };
+}
+
+async function runControls(context: Context): Promise<Control[]> {
+  const at = (point: InjectionPoint): PlannedKey => ({ inject: { at: point, how: "kill" } });
+  const repeats = ({ counts }: Storm) => (counts.repeated > 0 ? [`${counts.repeated} effects repeated`] : []);
+  const open = ({ counts }: Storm) =>
+    counts.notEnded > 0 ? [`${counts.notEnded} keys stayed reserved`] : [];
+  const control = async (
+    mutation: Mutation,
+    keys: readonly PlannedKey[],
+    caught: (storm: Storm) => string[],
+  ) => {
+    const name = keys[0] === slept ? SLEPT : "killed-";
+    const plan = {
+      timeoutMs: TIMEOUT_MS,
+      keys: Object.fromEntries(keys.map((key, index) => [`${name}${index}`, key])),
+    };
+    return controlOf(
+      mutation.name,
+      caught(await storm({ ...context, say: () => {} }, plan, CONTROL_SIZE, mutation)),
+    );
+  };
+  return await Promise.all([
+    control(withoutGuardedDoubt, [at("effect:recorded"), at("commit:before")], repeats),
+    control(withoutGuardedDeadline, [at("effect:begun"), at("effect:recorded")], open),
+    control(withoutReservationId, [slept], repeats),
+  ]);
+}
+
+const CONTROL_SIZE = { guards: 3, pythons: 0 };

@@ -1,0 +1,13 @@
+import type { InjectionKind, InjectionPoint } from "./points.ts";
+
+/** What each process of the guard's experiment reads: keys, and what happens to whoever is first at one. */
+export interface GuardPlan {
+  readonly timeoutMs: number;
+  readonly keys: Readonly<Record<string, PlannedKey>>;
+}
+
+export interface PlannedKey {
+  readonly inject?: { readonly at: InjectionPoint; readonly how: Exclude<InjectionKind, "cancel"> };
+  /** How long its effect takes before it acts. @default 0 */
+  readonly lastsMs?: number;
+}
