@@ -3,31 +3,30 @@
   Nobody counts when a key is forgotten: Redis lets it expire.
 ]]
 local SAMPLE = 5
--- Before the first sweep. A ledger takes some 500 bytes, and its members of sets 100.
-local FIRST_GUESS = 600
--- In the list of calls, with its score.
+-- A member of the list of calls, with its score.
 local MEMBER_BYTES = 100
 
 local function keyOf(prefix)
   return prefix .. "call-bytes"
 end
 
--- `calls` is the set of the place's calls.
+-- What a key takes. `calls` is the set of the place's calls.
 local function measure(prefix, calls, ledgerPrefix)
-  local members = redis.call("ZRANDMEMBER", calls, SAMPLE)
   local sum, count = 0, 0
-  for _, member in ipairs(members) do
+  for _, member in ipairs(redis.call("ZRANDMEMBER", calls, SAMPLE)) do
     local bytes = redis.call("MEMORY", "USAGE", ledgerPrefix .. string.match(member, "^[^/]+"))
     if bytes then sum, count = sum + bytes + MEMBER_BYTES, count + 1 end
   end
-  if count == 0 then return end
+  if count == 0 then return 0 end
   local mean = tonumber(redis.call("GET", keyOf(prefix))) or sum / count
   -- Each sweep moves it by a tenth, so that a few large ones do not decide it.
   redis.call("SET", keyOf(prefix), string.format("%.1f", mean * 0.9 + sum / count * 0.1))
+  return mean
 end
 
-local function bytesOf(prefix, calls)
-  return redis.call("ZCARD", calls) * (tonumber(redis.call("GET", keyOf(prefix))) or FIRST_GUESS)
+local function bytesOf(prefix, calls, ledgerPrefix)
+  local mean = tonumber(redis.call("GET", keyOf(prefix))) or measure(prefix, calls, ledgerPrefix)
+  return redis.call("ZCARD", calls) * mean
 end
 
 return { measure = measure, bytesOf = bytesOf }

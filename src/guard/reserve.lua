@@ -44,7 +44,7 @@ if not isSeen then return "other-epoch" end
 local startedAt = clock.nowText()
 local now = tonumber(startedAt)
 local keepBytes = tonumber(call.keepBytes)
-local isFull = keepBytes > 0 and memory.bytesOf(call.prefix, call.calls) >= keepBytes
+local isFull = keepBytes > 0 and memory.bytesOf(call.prefix, call.calls, call.ledgerPrefix) >= keepBytes
 -- What one command writes for all of them: when to look at each, and when each process was seen.
 local looks, seen = {}, {}
 
