@@ -23,7 +23,7 @@ export interface RouteAnswer<Body> {
 
 /**
  * Runs an effect for a request that may be sent again, in any framework, with the usual conventions of idempotent routes: 400 without a key,
- * 409 with `Retry-After` while another request is at it, 409 `EFFECT_IN_DOUBT`, 422 for other content, and the first request's result with
+ * 409 with `Retry-After` while another request is at it, 409 `IN_DOUBT`, 422 for other content, and the first request's result with
  * `Idempotent-Replayed: true`.
  *
  * @param call what the request means: its key and what is compared, such as its body

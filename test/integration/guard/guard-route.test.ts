@@ -143,7 +143,7 @@ describe.each([
   });
 
   it("says that nobody knows, and passes on what did not happen", async () => {
-    const doubt = { status: 409, code: "EFFECT_IN_DOUBT", wait: null };
+    const doubt = { status: 409, code: "IN_DOUBT", wait: null };
     expect(await post("order-3", { cents: 5, how: "lost" })).toMatchObject(doubt);
     expect(await post("order-3", { cents: 5, how: "lost" })).toMatchObject(doubt);
   });
