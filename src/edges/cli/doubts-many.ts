@@ -22,7 +22,7 @@ import { requireKnown } from "./known-names.ts";
 import { requireText } from "./option-values.ts";
 import { type ConsentOptions, canAsk, isConfirmed, isWanted, requireConsent } from "./screen/confirm.ts";
 import { seenText } from "./screen/job-text.ts";
-import { print, printHint, printJson } from "./screen/output.ts";
+import { print, printHint, printJson, printNote } from "./screen/output.ts";
 import { type ColumnOf, tableOf } from "./screen/table.ts";
 import type { Cell } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
@@ -115,7 +115,7 @@ async function isUntilRight(
       `the export says ${doubt.instant}, without a time zone: say which with --zone, e.g. --zone UTC`,
     );
   const found = `the latest instant in the export is ${isoTime(doubt.latest)}, ${durationText(doubt.byMs)} before ${isoTime(Math.min(times.completeUntil, times.now))}`;
-  printHint(`${found}: what was in doubt in between would run again. Is --until right, and its zone?`);
+  printNote(`${found}: what was in doubt in between would run again. Is --until right, and its zone?`);
   if (dryRun || confirm) return true;
   if (yes || !canAsk())
     throw usage(`${found}: give the right --until, or --confirm that the export is complete until then`);
