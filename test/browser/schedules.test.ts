@@ -95,7 +95,19 @@ describe("the page of schedules", () => {
     await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
     await row.waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Acts on declared" }).click();
-    expect(await page.getByRole("menuitem").allTextContents()).toEqual(["Run now…", "Pause…"]);
+    expect(await page.getByRole("menuitem").allTextContents()).toEqual([
+      "Run now…",
+      "Pause…",
+      "Skip the next tick…",
+    ]);
+    await page.getByRole("menuitem", { name: "Skip the next tick…" }).click();
+    await page.getByLabel("Reason").fill("the warehouse is closed");
+    await page.getByRole("alertdialog").getByRole("button", { name: "Skip it" }).click();
+    const declared = page.locator("tr.schedule", { hasText: "declared" });
+    await declared.getByText("the warehouse is closed").waitFor();
+    await chooseAct(page, "declared", "Let the next tick run…");
+    await page.getByRole("alertdialog").getByRole("button", { name: "Let it run" }).click();
+    await declared.getByText("the warehouse is closed").waitFor({ state: "detached" });
     // What was refused, and what a busy machine answers.
     expect(complaints.filter((complaint) => !/status of (400|503)/.test(complaint))).toEqual([]);
   });

@@ -57,6 +57,30 @@ describe("the queues of the overview", () => {
     },
   );
 
+  it("say whose jobs they have, and pause one type, which is named until it is let go", async () => {
+    await placeOrder(await service.createProducer(), 70_001);
+    const { page, open, complaints } = await openConsole(browser, api.url);
+    await open("");
+    await untilLoaded(page);
+    await chooseAct(page, "default", "Types and keys…");
+    const window = page.getByRole("dialog", { name: "Who has jobs in default?" });
+    await window.getByRole("region", { name: "By type" }).getByText("order-confirmation").waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await window.getByRole("button", { name: "Pause or limit type order-confirmation" }).click();
+    await window.getByLabel("Reason").fill("the mail provider is down");
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await window.getByRole("button", { name: "Pause", exact: true }).click();
+
+    const needs = page.getByRole("region", { name: "Needs attention" });
+    await needs.getByText("type order-confirmation of default is paused").waitFor();
+    await needs.getByText("the mail provider is down").waitFor();
+    expect(JSON.stringify((await get(`${api.url}/queues`)).body)).toContain('"type":"order-confirmation"');
+    await needs.getByRole("button", { name: "Let type order-confirmation of default go" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Let go" }).click();
+    await needs.getByText("type order-confirmation of default is paused").waitFor({ state: "detached" });
+    expect(complaints).toEqual([]);
+  });
+
   it("are not resumed by a window that asked whether to pause", async () => {
     const { page, open } = await openConsole(browser, api.url);
     await open("");
