@@ -13,7 +13,7 @@ export function exploredLine(kept: Kept = readKept()): string {
   return [
     `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${scenarios.length} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
     `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole} of the scenarios to their end. ${walks.walks} random walks beyond their bounds. Of ${count("killed") + count("equivalent") + count("survived") + count("unreached")} changed conditions`,
-    `${count("killed")} were noticed, ${count("equivalent")} change nothing that is promised, ${count("unreached")} are in code that no scenario reaches, ${count("survived")} went unnoticed; of ${breaks.of} mends that were taken out, ${breaks.found} were missed.`,
+    `${count("killed")} were noticed, ${count("equivalent")} change nothing that is promised, ${count("unreached")} are in code that no scenario reaches, ${count("survived")} went unnoticed; of ${breaks.of} mends that were removed, ${breaks.found} were missed.`,
   ].join(" ");
 }
 
