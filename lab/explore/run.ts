@@ -30,6 +30,9 @@ Runs the real code of submissions, attempts, guards and of the ledger in every o
 
 Exit codes: 0 no promise is broken, 1 one is, 2 wrong usage.`;
 
+/** Each walk takes more faults and more time than an exploration could follow whole. */
+const BEYOND: Plan = { bounds: { faults: 4, jumps: 5 } };
+
 interface Followed {
   readonly chosen: readonly Scenario[];
   readonly open: (scenario: Scenario) => Promise<Laboratory>;
@@ -124,9 +127,6 @@ function line(
   const extent = isWhole ? "all" : "NOT ALL";
   return `${name}: faults ${faults}, time passes ${jumps} times ${areLong ? "14 s" : "7 s"}: ${extent} ${states} states, ${steps} steps in ${orders} orders, ${ends} followed until the job ended; ${time}`;
 }
-
-/** Each walk takes more faults and more time than an exploration could follow whole. */
-const BEYOND: Plan = { bounds: { faults: 4, jumps: 5 } };
 
 async function walkAll(
   { chosen, open }: Followed,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** What one scenario showed when it was last followed in its whole form. */
+/** What one scenario showed when it was last followed within these bounds. */
 export interface KeptScenario {
   readonly name: string;
   readonly faults: number;
@@ -49,10 +49,14 @@ export function readKept(): Kept {
 /** Keeps what was not run this time. */
 export function keep(fresh: Partial<Kept>): void {
   const kept = readKept();
-  const scenarios = replaced(kept.scenarios, fresh.scenarios, ({ name }) => name);
+  const scenarios = replaced(kept.scenarios, fresh.scenarios, boundsOf);
   const mutants = replaced(kept.mutants, fresh.mutants, (one) => one.file);
   const date = new Date().toISOString().slice(0, 10);
   writeFileSync(file, `${JSON.stringify({ ...kept, ...fresh, date, scenarios, mutants }, null, 1)}\n`);
+}
+
+function boundsOf({ name, faults, jumps }: KeptScenario): string {
+  return `${name} ${faults} ${jumps}`;
 }
 
 function replaced<T>(old: readonly T[], fresh: readonly T[] = [], nameOf: (one: T) => string): T[] {

@@ -44,6 +44,7 @@ export async function openRedis() {
       return new Laboratory(store, machine, id, start, scenario);
     },
     async stop(): Promise<void> {
+      store.redis.disconnect();
       await server.stop();
       await rm(directory, { recursive: true, force: true });
     },

@@ -6,15 +6,26 @@ export function exploredLine(kept: Kept = readKept()): string {
   const { scenarios, walks, mutants, breaks } = kept;
   const total = (of: (one: Kept["scenarios"][number]) => number) =>
     scenarios.reduce((sum, one) => sum + of(one), 0);
-  const count = (what: "killed" | "equivalent" | "survived" | "unreached") =>
-    mutants.reduce((sum, one) => sum + one[what], 0);
-  const whole = scenarios.filter(({ isWhole }) => isWhole).length;
+  const names = new Set(scenarios.map(({ name }) => name));
+  const whole = new Set(scenarios.filter(({ isWhole }) => isWhole).map(({ name }) => name));
   const broken = total(({ violations }) => violations) + walks.violations;
   return [
-    `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${scenarios.length} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
-    `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole} of the scenarios to their end. ${walks.walks} random walks beyond their bounds. Of ${count("killed") + count("equivalent") + count("survived") + count("unreached")} changed conditions`,
-    `${count("killed")} were noticed, ${count("equivalent")} change nothing that is promised, ${count("unreached")} are in code that no scenario reaches, ${count("survived")} went unnoticed; of ${breaks.of} mends that were removed, ${breaks.found} were missed.`,
+    `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${names.size} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
+    `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds; within wider ones for ${most(scenarios)} s each, not to the end. ${walks.walks} random walks beyond their bounds.`,
+    `Of ${breaks.of} mends and mechanisms that were taken out, ${breaks.found} were noticed.${mutantsText(mutants)}`,
   ].join(" ");
+}
+
+function most(scenarios: Kept["scenarios"]): number {
+  return Math.max(0, ...scenarios.filter(({ isWhole }) => !isWhole).map(({ seconds }) => seconds));
+}
+
+function mutantsText(mutants: Kept["mutants"]): string {
+  if (mutants.length === 0) return "";
+  const count = (what: "killed" | "equivalent" | "survived" | "unreached") =>
+    mutants.reduce((sum, one) => sum + one[what], 0);
+  const all = count("killed") + count("equivalent") + count("survived") + count("unreached");
+  return ` Of ${all} changed conditions ${count("killed")} were noticed, ${count("equivalent")} change nothing that is promised, ${count("unreached")} are in code that no scenario reaches, and ${count("survived")} went unnoticed.`;
 }
 
 /** For the whole report. */
@@ -49,10 +60,13 @@ export function exploredSection(kept: Kept = readKept()): string[] {
       ]),
     }),
     "",
-    markdownTable({
-      head: ["file", "killed", "equivalent", "not reached", "survived"],
-      rows: kept.mutants.map((one) => [one.file, one.killed, one.equivalent, one.unreached, one.survived]),
-    }),
-    "",
+    ...(kept.mutants.length === 0 ? [] : [mutantsTable(kept.mutants), ""]),
   ];
+}
+
+function mutantsTable(mutants: Kept["mutants"]): string {
+  return markdownTable({
+    head: ["file", "killed", "equivalent", "not reached", "survived"],
+    rows: mutants.map((one) => [one.file, one.killed, one.equivalent, one.unreached, one.survived]),
+  });
 }

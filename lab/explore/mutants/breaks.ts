@@ -33,6 +33,7 @@ export const breaks: readonly Break[] = [
     file: `${effect}/ledger/commit.lua`,
     was: 'if outcome ~= "done" then leases',
     becomes: "if false then leases",
+    unless: "only lost data takes a reservation from a worker that still has its lock",
   },
   {
     title: "A job's end is sent again before a commit that Redis has refused",
@@ -89,6 +90,7 @@ export const breaks: readonly Break[] = [
     file: "src/core/life/ledger-sweep.lua",
     was: "if isCompleted and entry.delivery == deliveries then",
     becomes: "if isCompleted then",
+    unless: "an attempt does not complete while an earlier one has left something open",
   },
   {
     title: "An attempt completes although an earlier one left an effect open",
@@ -101,6 +103,7 @@ export const breaks: readonly Break[] = [
     file: `${effect}/report-effect.ts`,
     was: "  effect.end.block(fault);\n  return fault;",
     becomes: "  return fault;",
+    unless: "no handler of a scenario catches what its effect throws",
   },
   {
     title: "A used key is given to other content",
