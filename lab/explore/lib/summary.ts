@@ -12,7 +12,7 @@ export function exploredLine(kept: Kept = readKept()): string {
   return [
     `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${names.size} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
     `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds; within wider ones for ${most(scenarios)} s each, not to the end. ${walks.walks} random walks beyond their bounds.`,
-    `Of ${breaks.of} mends and mechanisms that were taken out, ${breaks.found} were noticed.${mutantsText(mutants)}`,
+    `Of ${breaks.of} mends and mechanisms that were removed one at a time, ${breaks.found} were noticed.${mutantsText(mutants)}`,
   ].join(" ");
 }
 
