@@ -59,6 +59,18 @@ function stateOf(needs: readonly Need[], isStale: boolean) {
   return { icon: "circle-check", tone: "well", text: "All is well" } as const;
 }
 
+interface JobsProps {
+  readonly many: number;
+  readonly state: string;
+  readonly is: string;
+}
+
+/** What is zero is quiet, and leads nowhere. */
+function Jobs({ many, state, is }: JobsProps) {
+  const text = `${count(many)} ${is}`;
+  return many === 0 ? <span className="quiet">{text}</span> : <To to={`/jobs?state=${state}`}>{text}</To>;
+}
+
 /** What waits, what runs, and what is slow, in a line. */
 function Doing({ overview: { queues, types } }: Pick<Props, "overview">) {
   const waiting = sum(queues.map(waitingIn));
@@ -68,7 +80,7 @@ function Doing({ overview: { queues, types } }: Pick<Props, "overview">) {
   return (
     <p className="doing">
       <span>
-        <To to="/jobs?state=waiting">{count(waiting)} waiting</To>
+        <Jobs many={waiting} state="waiting" is="waiting" />
         {since !== null && (
           <>
             , the oldest for <Age at={since} />
@@ -76,7 +88,7 @@ function Doing({ overview: { queues, types } }: Pick<Props, "overview">) {
         )}
       </span>
       <span>
-        <To to="/jobs?state=active">{count(running)} running</To>
+        <Jobs many={running} state="active" is="running" />
       </span>
       <span>{rate(completed)} completed a second</span>
       {slowest(types)}

@@ -143,7 +143,7 @@ function optionsFor(
       y: {
         range: ({ data: [, submitted = [], completed = []] }) => [
           0,
-          Math.max(topIn(submitted, completed) * 1.1, 1),
+          Math.max(topIn(submitted, completed) * 1.1, LEAST_TOP),
         ],
       },
       [FAILURES]: { range: ({ data: [, , , failed = []] }) => [0, topIn(failed) * 1.1 || 1] },
@@ -183,6 +183,9 @@ function optionsFor(
     },
   };
 }
+
+/** Jobs a second: one job in a minute is still seen. */
+const LEAST_TOP = 0.05;
 
 function topIn(...series: readonly ArrayLike<number | null | undefined>[]): number {
   return Math.max(...series.map((values) => topOf(Array.from(values, (value) => value ?? 0))));

@@ -29,11 +29,19 @@ export function TickStrip({ name, timeZone, ticks, chosen, onChoose }: StripProp
       selectedKeys={chosen === null ? [] : [chosen]}
       onSelectionChange={(keys) => onChoose(keys === "all" ? null : (([...keys][0] as string) ?? null))}
     >
-      {ticks.toReversed().map((tick) => (
-        <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
-      ))}
+      {ticks
+        .filter(isTelling)
+        .toReversed()
+        .map((tick) => (
+          <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
+        ))}
     </ListBox>
   );
+}
+
+/** Of those before the first known job, the latest stands for all. */
+function isTelling({ isBeforeFirst }: PastTick, index: number, ticks: readonly PastTick[]): boolean {
+  return !isBeforeFirst || ticks[index - 1]?.isBeforeFirst !== true;
 }
 
 function markOf({ jobId, state, isBeforeFirst, isMissed }: PastTick): MarkName {
