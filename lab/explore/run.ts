@@ -18,7 +18,7 @@ Runs the real code of submissions, attempts, guards and of the ledger in every o
   --quick             the short form: fewer faults at a time
   --scenario NAME     only this one: ${scenarios.map(({ name }) => name).join(", ")}
   --faults N          how many faults at a time (0 to 4)
-  --seconds N         how long to follow one scenario (1 to 3600; default 120)
+  --seconds N         how long to follow one scenario (1 to 3600; default 600)
   --walks N           so many random walks beyond the bounds, for each scenario (1 to 100000)
   --seed N            repeats the walks of an earlier run
   --until-broken      ends at the first promise that is broken, without its story
@@ -45,7 +45,7 @@ await runCommand(
     quick: { type: "boolean", default: false },
     scenario: { type: "string" },
     faults: { type: "string" },
-    seconds: { type: "string", default: "120" },
+    seconds: { type: "string", default: "600" },
     walks: { type: "string" },
     seed: { type: "string" },
     "until-broken": { type: "boolean", default: false },
