@@ -158,6 +158,15 @@ describe("a script", () => {
       /declared outside of every block already/,
     ],
     [
+      "a module required in two blocks",
+      [
+        'local function f() local clock = require("./clock") return clock.now() end',
+        'local function g() local clock = require("./clock") return clock.never() end',
+        "return f() or g()",
+      ],
+      /requires clock in two blocks/,
+    ],
+    [
       "a module that requires it in a circle",
       ['local one = require("./one")', "return one.f()"],
       /one\.lua → other\.lua → one\.lua/,

@@ -62,6 +62,7 @@ export class LuaLinker {
     if (known !== undefined) return known;
     const source = this.#sources.readText?.(path) ?? readFileSync(path, "utf8");
     const module = readModule(path, relative(this.#sources.root, path), source, isScript);
+    requireOnceInBlocks(module);
     this.#modules.set(path, module);
     return module;
   }
@@ -243,6 +244,16 @@ function isAlias({ requires }: Binding): boolean {
 
 function isRequiredInBlock(binding: Binding | undefined): binding is Binding {
   return binding?.requires !== undefined && !binding.isTop;
+}
+
+/** The first block to run would make only what it uses itself, and the other would find that. */
+function requireOnceInBlocks({ file, tokens }: Module): void {
+  const names = tokens.flatMap(({ binding, isDeclaration }) =>
+    isDeclaration === true && isRequiredInBlock(binding) ? [binding.name] : [],
+  );
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined)
+    throw new Error(`${file} requires ${twice} in two blocks: one function has to do it`);
 }
 
 function isModuleAlias({ tokens }: Module, { kind, first }: Statement): boolean {
