@@ -85,15 +85,23 @@ export function createRoute(guard: Guard, bank: Bank): Server {
   });
 }
 
-/** A route that is itself idempotent: whoever calls it sends an `Idempotency-Key`, and may send the request again. */
-export function createIdempotentRoute(guard: Guard, bank: Bank) {
+/**
+ * A route that is itself idempotent: whoever calls it sends an `Idempotency-Key`, and may send the request again.
+ *
+ * @param accountOf who has signed in
+ */
+export function createIdempotentRoute(
+  guard: Guard,
+  bank: Bank,
+  accountOf: (request: express.Request) => string,
+) {
   const app = express().use(express.json());
   // #region idempotent-route
   app.post("/charges", async (request, response) => {
     const call = {
       key: request.get("idempotency-key"),
       content: request.body,
-      scope: String(request.get("account")),
+      scope: accountOf(request), // who has signed in
     };
     const { status, headers, body } = await guardRoute(guard, charge, call, ({ key, signal }) =>
       bank.charge(request.body.cents, { key, signal }),

@@ -1,19 +1,26 @@
 import { markdownTable } from "../../../test/support/report.ts";
-import { type Kept, readKept } from "./kept.ts";
+import { type Kept, type KeptScenario, readKept } from "./kept.ts";
 
 /** For the summary of the laboratory's report. */
 export function exploredLine(kept: Kept = readKept()): string {
   const { scenarios, walks, mutants, breaks } = kept;
-  const total = (of: (one: Kept["scenarios"][number]) => number) =>
-    scenarios.reduce((sum, one) => sum + of(one), 0);
-  const names = new Set(scenarios.map(({ name }) => name));
+  const farthest = farthestOf(scenarios);
+  const total = (of: (one: KeptScenario) => number) => farthest.reduce((sum, one) => sum + of(one), 0);
   const whole = new Set(scenarios.filter(({ isWhole }) => isWhole).map(({ name }) => name));
-  const broken = total(({ violations }) => violations) + walks.violations;
+  const broken = scenarios.filter(({ violations }) => violations > 0).length + walks.violations;
   return [
-    `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${names.size} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
+    `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${farthest.length} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
     `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds; within wider ones for ${most(scenarios)} s each, not to the end. ${walks.walks} random walks beyond their bounds.`,
     `Of ${breaks.of} mends and mechanisms that were removed one at a time, ${breaks.found} were noticed.${mutantsText(mutants)}`,
   ].join(" ");
+}
+
+/** Of each scenario what led to most states: the wider bounds have the narrower ones' states, too. */
+function farthestOf(scenarios: readonly KeptScenario[]): KeptScenario[] {
+  const farthest = new Map<string, KeptScenario>();
+  for (const one of scenarios)
+    if (one.states > (farthest.get(one.name)?.states ?? -1)) farthest.set(one.name, one);
+  return [...farthest.values()];
 }
 
 function most(scenarios: Kept["scenarios"]): number {

@@ -75,5 +75,6 @@ function keyOf(sent: string | readonly string[] | null | undefined, scope: strin
     throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", "expected one Idempotency-Key header");
   const key = /^"(.*)"$/.exec(sent ?? "")?.[1] ?? sent ?? "";
   if (key === "") throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", "expected an Idempotency-Key header");
-  return scope === undefined ? key : `${scope} ${key}`;
+  // Encoded, so that no account has a part of its key in another one's name.
+  return scope === undefined ? key : `${encodeURIComponent(scope.toWellFormed())} ${key}`;
 }

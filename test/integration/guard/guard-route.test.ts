@@ -166,5 +166,7 @@ it("throws what did not happen, so that the key is free, and keeps the keys of c
   const others = await answerTo("order-5", { cents: 5 }, "other");
   expect(own.status).toBe(200);
   expect(others.body).not.toEqual(own.body);
+  const [one, other] = [await answerTo("b c", { cents: 5 }, "a"), await answerTo("c", { cents: 5 }, "a b")];
+  expect(other.body).not.toEqual(one.body);
   expect(await answerTo(["a", "b"], { cents: 5 }, "own")).toMatchObject({ status: 400 });
 });
