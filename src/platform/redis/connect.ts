@@ -191,6 +191,14 @@ function redisRefused(rejection: string): HoldfastError {
   return new HoldfastError("STORE_REFUSED", rejection);
 }
 
+const SILENT = "no answer in time";
+
+/** An error of ioredis that has neither a code nor a name of its own says that its time was over. */
+function kindOf(error: Error): string {
+  if ("code" in error) return String(error.code);
+  return error.name === "Error" ? SILENT : error.name;
+}
+
 /** Reconnecting meets the same error many times a second: each kind is logged once until Redis is back. */
 function createReporter(log: Logger | undefined) {
   let logged = "";
@@ -206,7 +214,7 @@ function createReporter(log: Logger | undefined) {
     rejected,
     rejection: () => rejection,
     /** Why it was not reached last, as far as an error says. */
-    lastError: () => logged || undefined,
+    lastError: () => (logged === SILENT ? undefined : logged || undefined),
     onReady() {
       logged = "";
       rejection = undefined;
@@ -214,7 +222,7 @@ function createReporter(log: Logger | undefined) {
     onError(error: Error) {
       rejection = rejectionIn(error);
       if (rejection !== undefined) reject(redisRefused(rejection));
-      const kind = rejection ?? ("code" in error ? String(error.code) : error.name);
+      const kind = rejection ?? kindOf(error);
       const isDue = rejection !== undefined && performance.now() - loggedAt > REPEAT_AFTER_MS;
       if (kind === logged && !isDue) return;
       logged = kind;

@@ -39,7 +39,7 @@ describe("a role that starts beside a Redis that does not answer in time", withP
     const { code, stderr } = await unanswered.ended;
     expect(code).toBe(3);
     expect(stderr).toContain(
-      `The store cannot be reached: 127.0.0.1:${port}, from REDIS_URL; it accepts connections, and did not answer within 30 s (no answer in time)`,
+      `The store cannot be reached: 127.0.0.1:${port}, from REDIS_URL: no answer within 5 s; it accepts connections, and did not answer within 30 s (no answer in time)`,
     );
   });
 });
