@@ -4,7 +4,6 @@ import { expect, it } from "vitest";
 
 it.each([
   ["one-worker", "2"],
-  ["operator", "1"],
   ["guard", "2"],
 ])(
   "keeps every promise in every order of the scenario %s with %s faults",
