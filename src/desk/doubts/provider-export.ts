@@ -56,7 +56,7 @@ export function wallTime(text: string, zone: string): number | undefined {
   const asUtc = Date.parse(text.includes("T") ? `${text}Z` : `${text}T00:00Z`);
   if (Number.isNaN(asUtc)) return undefined;
   try {
-    // The offset can change on that day: one of the two is right, or, in the hour that is left out, the later instant.
+    // The offset can change on that day: one of the two is right, or, in the hour that is left out, neither: then the earlier instant.
     const before = asUtc - offsetMs(asUtc - DAY_MS, zone);
     const after = asUtc - offsetMs(asUtc + DAY_MS, zone);
     const isRight = (at: number) => at + offsetMs(at, zone) === asUtc;
