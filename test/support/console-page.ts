@@ -51,10 +51,21 @@ export function queueRow(page: Page, name: string): Locator {
     .filter({ has: page.getByRole("button", { name: `Types of ${name}`, exact: true }) });
 }
 
-/** Opens the menu of a row, such as a queue's, and chooses from it. */
+/**
+ * Opens the menu of a row, such as a queue's, and chooses from it. A menu keeps what it was opened with, and a page can be 2 s old when it
+ * is opened: until it knows the act, the menu is opened anew.
+ */
 export async function chooseAct(page: Page, of: string, act: string): Promise<void> {
-  await page.getByRole("button", { name: `Acts on ${of}`, exact: true }).click();
-  await page.getByRole("menuitem", { name: act }).click();
+  const item = page.getByRole("menuitem", { name: act });
+  await until(`${of} can be told "${act}"`, async () => {
+    await page.getByRole("button", { name: `Acts on ${of}`, exact: true }).click();
+    await page.getByRole("menu").waitFor();
+    if ((await item.count()) > 0) return true;
+    await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
+    return false;
+  });
+  await item.click();
 }
 
 /** Opens the types of a queue. @returns their table */

@@ -62,8 +62,6 @@ function countOf({ guards, pythons }: Size): number {
 const TIMEOUT_MS = 2_500;
 /** Others wait a second longer before they call it in doubt. */
 const PAUSE_MS = TIMEOUT_MS + 1_000 + 500;
-/** Of an effect that is run while an earlier run of it sleeps. */
-const LASTS_MS = 1_500;
 const PLAIN_KEYS = 20;
 
 const points = injectionPoints.filter((point) => !point.startsWith("finish:"));
@@ -84,7 +82,7 @@ function planOf({ random }: Context, rounds: number): GuardPlan {
 }
 
 const SLEPT = "slept-";
-const slept: PlannedKey = { inject: { at: "reserve:after", how: "stop" }, lastsMs: LASTS_MS };
+const slept: PlannedKey = { inject: { at: "reserve:after", how: "stop" }, outlastsFirst: true };
 
 interface Storm {
   readonly counts: Counts;
@@ -232,9 +230,15 @@ function startWaker(testbed: Testbed, callers: readonly Role[]) {
   const seen = new Set<string>();
   let [asleep, isOver] = [0, false];
   const wake = async (key: string, life: string, at: number) => {
-    if (key.startsWith(SLEPT)) await untilRunAgain(testbed, key, life);
-    else await sleep(Math.max(0, at + PAUSE_MS - Date.now()));
-    callers.find((caller) => caller.life === life)?.signal("SIGCONT");
+    const resume = () => callers.find((caller) => caller.life === life)?.signal("SIGCONT");
+    if (key.startsWith(SLEPT)) {
+      await untilRunAgain(testbed, key, life);
+      resume();
+      await untilUp(testbed, key, life);
+    } else {
+      await sleep(Math.max(0, at + PAUSE_MS - Date.now()));
+      resume();
+    }
     asleep -= 1;
   };
   const watching = (async () => {
@@ -268,6 +272,17 @@ async function untilRunAgain(testbed: Testbed, key: string, life: string): Promi
   await until(isBegun, { withinMs: 30_000, everyMs: 10 });
 }
 
+/** Waits until the run that slept has begun its effect, or has ended, and lets the next one act. */
+async function untilUp(testbed: Testbed, key: string, life: string): Promise<void> {
+  const isUp = () => {
+    const steps = testbed.trace.read().filter((step) => step.jobId === key && step.life === life);
+    const wentOn = steps.slice(steps.findIndex(({ event }) => event === "injected"));
+    return wentOn.some(({ event }) => ["effect:begun", "ended"].includes(event));
+  };
+  await until(isUp, { withinMs: 30_000, everyMs: 10 });
+  writeFileSync(join(testbed.directory, "injected", `up-${key}`), "");
+}
+
 function numbered(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index + 1);
 }
@@ -299,11 +314,11 @@ async function runControls(context: Context): Promise<Control[]> {
     mutation: Mutation,
     keys: readonly PlannedKey[],
     caught: (storm: Storm) => string[],
-    withinMs?: number,
+    { withinMs, timeoutMs = TIMEOUT_MS }: { readonly withinMs?: number; readonly timeoutMs?: number } = {},
   ) => {
     const name = keys[0] === slept ? SLEPT : "killed-";
     const plan = {
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs,
       keys: Object.fromEntries(keys.map((key, index) => [`${name}${index}`, key])),
     };
     const options = { mutation, ...(withinMs !== undefined && { withinMs }) };
@@ -312,8 +327,11 @@ async function runControls(context: Context): Promise<Control[]> {
   };
   return await Promise.all([
     control(withoutGuardedDoubt, [at("effect:recorded"), at("commit:before")], repeats),
-    control(withoutGuardedDeadline, [at("effect:begun"), at("effect:recorded")], open, STAYS_FOR_MS),
-    control(withoutReservationId, [slept], repeats),
+    control(withoutGuardedDeadline, [at("effect:begun"), at("effect:recorded")], open, {
+      withinMs: STAYS_FOR_MS,
+    }),
+    // The second run waits for the first one to wake, however busy the machine is.
+    control(withoutReservationId, [slept], repeats, { timeoutMs: 8_000 }),
   ]);
 }
 

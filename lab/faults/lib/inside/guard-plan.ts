@@ -8,6 +8,6 @@ export interface GuardPlan {
 
 export interface PlannedKey {
   readonly inject?: { readonly at: InjectionPoint; readonly how: Exclude<InjectionKind, "cancel"> };
-  /** How long its effect takes before it acts. @default 0 */
-  readonly lastsMs?: number;
+  /** Whether others' runs of its effect act only once the first, which slept, has gone on. @default false */
+  readonly outlastsFirst?: boolean;
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createGuard, defineEffect, type EffectCall, HoldfastError } from "holdfast/guard";
 import type { onFailpoint } from "../../../../src/core/failpoints.ts";
 import type { GuardPlan } from "./guard-plan.ts";
-import { arm, pass } from "./injection.ts";
+import { arm, isClaimed, pass } from "./injection.ts";
 import { live } from "./live.ts";
 import { openTrace, trace } from "./trace.ts";
 
@@ -18,9 +18,10 @@ const LANES = 2;
 /** Most keys have their answer after the first pass. */
 const BETWEEN_PASSES_MS = 250;
 
-async function act(key: string, call: EffectCall): Promise<{ fence: number }> {
+/** @param isLater whether the key's fault has been */
+async function act(key: string, isLater: boolean, call: EffectCall): Promise<{ fence: number }> {
   await pass("effect:begun", key);
-  await sleep(plan.keys[key]?.lastsMs ?? 0);
+  if (isLater && plan.keys[key]?.outlastsFirst) await untilFirstIsUp(key, call.signal);
   const body = JSON.stringify({ key: call.key, job: key, fence: call.fence, life: process.env.LAB_LIFE });
   const answer = await fetch(process.env.LAB_WITNESS ?? "", { method: "POST", body });
   await answer.text();
@@ -28,12 +29,18 @@ async function act(key: string, call: EffectCall): Promise<{ fence: number }> {
   return { fence: call.fence };
 }
 
+/** The laboratory says so once the first run has gone on: whether it acts or gives up, it does so before this one. */
+async function untilFirstIsUp(key: string, signal: AbortSignal): Promise<void> {
+  while (!isClaimed(`up-${key}`)) await sleep(10, undefined, { signal });
+}
+
 async function run(): Promise<void> {
   const guard = await createGuard({ effects: [effect] });
   const callOnce = async (key: string) => {
+    const isLater = isClaimed(key);
     arm(key, plan.keys[key]?.inject);
     const answer = await guard
-      .once(effect, { key, content: { key } }, (call) => act(key, call))
+      .once(effect, { key, content: { key } }, (call) => act(key, isLater, call))
       .then(
         (result) => `done:${(result as { readonly fence: number } | null)?.fence ?? "resolved"}`,
         (error: unknown) => (error instanceof HoldfastError ? error.code : "OTHER"),
