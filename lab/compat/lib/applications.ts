@@ -141,7 +141,8 @@ function write({ application, manager, as, versions }: Combination, folder: stri
   const dependencies = { ...project.dependencies, ...versions, holdfast: "file:./holdfast.tgz" };
   if (as === "standalone") writeFileSync(join(folder, "next.config.mjs"), standaloneConfig);
   if (as === "with Fastify") {
-    dependencies["@nestjs/platform-fastify"] = dependencies["@nestjs/platform-express"];
+    // The adapters' patches are not released together.
+    dependencies["@nestjs/platform-fastify"] = `^${versionOf(dependencies["@nestjs/platform-express"])}`;
     delete dependencies["@nestjs/platform-express"];
     cpSync(join(folder, "fastify/main.ts"), join(folder, "src/main.ts"));
   }
