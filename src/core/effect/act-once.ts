@@ -186,7 +186,7 @@ function storedResult(effect: EffectRun, json: string | null): unknown {
 async function askProbe(effect: EffectRun, fence: number): Promise<void> {
   const { id, declaration, options, attempt } = effect;
   if (declaration.inDoubt !== "probe" || options.probe === undefined)
-    throw blockedBy(effect, inDoubt(id, "an earlier attempt never reported"));
+    throw blockedBy(effect, inDoubt(id, "an earlier attempt left it in doubt"));
   const answer = await callProbe(effect, options.probe, fence);
   if (answer === "unknown")
     throw blockedBy(effect, inDoubt(id, "the probe does not know", { retryable: true }));

@@ -147,7 +147,7 @@ class AttemptEffects implements Effects, AttemptEnd {
       ? inDoubt(id, "its run failed, and its handler went on; the next attempt repeats it", {
           retryable: true,
         })
-      : inDoubt(id, "an earlier attempt never reported, and this one did not ask for it");
+      : inDoubt(id, "an earlier attempt left it open, and this one did not ask for it");
   }
 
   #context(): EffectContext {

@@ -140,7 +140,7 @@ class Runs implements RunsElsewhere, Running {
         throw await this.#doubted(
           effect,
           call.id,
-          inDoubt(effect.name, "an earlier run never reported").message,
+          inDoubt(effect.name, "an earlier run left it in doubt").message,
         );
     }
   }
