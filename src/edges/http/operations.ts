@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Operation } from "../../desk/operations/operation.ts";
 import { operations } from "../../desk/operations/operations.ts";
+import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { parseInput } from "../../platform/lib/parse-json.ts";
 import { answer } from "./body/component.ts";
 import { problemResponses } from "./body/problem.ts";
@@ -34,11 +35,15 @@ export function addOperations(server: FastifyInstance, { operator }: Pick<ApiPar
   }
 }
 
+/** Also what is given in the wrong place is refused: a pause for `?type=…` would else pause the whole queue. */
 function inputOf({ input, ...operation }: Operation, { query, body }: FastifyRequest): unknown {
-  if (input === undefined) return undefined;
-  if (hasQuery(operation)) return parseInput(input, query);
+  if (hasQuery(operation)) return parseInput(input ?? nothing, query);
+  parseInput(nothing, query);
+  if (input === undefined) return parseInput(nothing, body ?? undefined);
   return parseInput(input, input.isOptional() ? (body ?? undefined) : body);
 }
+
+const nothing = z.strictObject({}).optional();
 
 function hasQuery({ method }: Pick<Operation, "method">): boolean {
   return method === "GET" || method === "DELETE";
@@ -60,7 +65,7 @@ function describe(operation: Operation) {
     response: {
       200: describeAnswer(operation.answer),
       ...(operation.other && { [operation.other.status]: describeAnswer(operation.other) }),
-      ...problemResponses(...errors),
+      ...problemResponses(...new Set<ErrorCode>(["INVALID_REQUEST", ...errors])),
     },
   };
 }

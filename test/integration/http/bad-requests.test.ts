@@ -219,6 +219,31 @@ describe("bad input", () => {
   });
 });
 
+describe("what is asked in the wrong place, or of what takes nothing,", () => {
+  it.each<[string, string, unknown]>([
+    ["GET", "/queues?name=default", undefined],
+    ["GET", "/types?type=echo", undefined],
+    ["POST", "/queues/default/pause?type=echo", { reason: "only one type" }],
+    ["POST", "/jobs/x/effects/charge/resolve?as=done", { as: "not-done", evidence: "looked" }],
+    ["POST", "/jobs/acts/x/stop", { act: "retry" }],
+  ])("%s %s is refused, not ignored", async (method, path, body) => {
+    const before = await contents();
+
+    const refused = await call(
+      root + path,
+      method,
+      body === undefined ? undefined : JSON.stringify(body),
+      body === undefined ? {} : { "content-type": "application/json" },
+    );
+
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { code: "INVALID_REQUEST", detail: expect.stringContaining("expected no such member") },
+    });
+    expect(await contents()).toBe(before);
+  });
+});
+
 describe("a path or method that does not exist", () => {
   it.each([
     "/",
