@@ -260,15 +260,21 @@ export class ClaimingWorker extends Worker<unknown, unknown, string> {
     const { leases } = this.#consumed;
     const id = job.id ?? "";
     let keepsSlot = false;
+    let hasYielded = false;
+    const goesOn = () => {
+      hasYielded ||= this.#slots.yield();
+      return !hasYielded && fetchNext();
+    };
     for (const call of this.#onClaim) call(id);
     try {
-      const next = await super.processJob(job, token, () => !this.#slots.isAwaited() && fetchNext());
+      const next = await super.processJob(job, token, goesOn);
       keepsSlot = next !== undefined;
       return next;
     } finally {
       leases.release(id);
-      // For the next job.
-      if (!keepsSlot) this.#slots.release();
+      // Otherwise it is kept for the next job.
+      if (hasYielded) this.#slots.releaseYielded();
+      else if (!keepsSlot) this.#slots.release();
       if (isDelayed(job)) for (const call of this.#onDelay) await call(id);
     }
   }

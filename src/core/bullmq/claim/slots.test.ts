@@ -23,7 +23,7 @@ describe("the slots of a queue's partitions", () => {
 
     await sleep(TURN_MS);
 
-    expect([first.isAwaited(), second.isAwaited()]).toEqual([false, false]);
+    expect([first.yield(), second.yield()]).toEqual([false, false]);
     expect(slots.used).toBe(4);
   });
 
@@ -35,7 +35,7 @@ describe("the slots of a queue's partitions", () => {
 
     await sleep(TURN_MS);
 
-    expect([first.isAwaited(), second.isAwaited()]).toEqual([false, false]);
+    expect([first.yield(), second.yield()]).toEqual([false, false]);
   });
 
   it("go in turn where there are fewer than partitions", async () => {
@@ -45,22 +45,44 @@ describe("the slots of a queue's partitions", () => {
 
     await sleep(TURN_MS);
 
-    expect(first.isAwaited()).toBe(true);
+    expect(first.yield()).toBe(true);
   });
 
   it("go to a partition that has fewer, once it has waited for its turn", async () => {
     const { first, second } = twoShares(4);
     take(first, 4);
     expect(second.take()).toBe(false);
-    expect(first.isAwaited()).toBe(false);
+    expect(first.yield()).toBe(false);
 
     await sleep(TURN_MS);
-    expect(first.isAwaited()).toBe(true);
-    first.release();
+    expect(first.yield()).toBe(true);
+    first.releaseYielded();
 
     expect(await second.untilKept(0)).toBe(true);
     expect(second.take()).toBe(true);
-    expect(first.isAwaited()).toBe(false);
+    expect(first.yield()).toBe(false);
+  });
+
+  it("are not given up by more attempts than it needs, though many end at once", async () => {
+    const slots = new Slots(12);
+    const [first, second, third] = [slots.share(), slots.share(), slots.share()];
+    take(first, 5);
+    take(second, 5);
+    take(third, 2);
+    expect(third.take()).toBe(false);
+    await sleep(TURN_MS);
+
+    const yielded = [first, second, first, second, first, second].filter((share) => share.yield());
+
+    expect(yielded.length).toBe(2);
+    for (const share of yielded) {
+      share.releaseYielded();
+      expect(third.take()).toBe(true);
+      expect(third.take()).toBe(false);
+    }
+    await sleep(TURN_MS);
+    expect([first.yield(), second.yield()]).toEqual([false, false]);
+    expect(slots.used).toBe(12);
   });
 
   it("are kept for the partition that has the fewest, whoever waits longer", async () => {

@@ -3,6 +3,8 @@ export class Slots {
   readonly size: number;
   /** Also while a claim is under way. */
   #used = 0;
+  /** Given up by attempts that are still ending. */
+  #yielded = 0;
   /** Partitions that wait for another slot, the one that waits longest first. */
   readonly #waiting: SlotShare[] = [];
 
@@ -52,11 +54,24 @@ export class Slots {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  /** Whether a partition that has none, or two fewer, has waited for its turn. A slot that goes to and fro costs a claim each time. */
-  isAwaited({ used }: SlotShare): boolean {
+  /**
+   * Whether a partition that has none, or two fewer, has waited for its turn: it gets this slot when it is released. A slot that goes
+   * to and fro costs a claim each time, and attempts end many at once: so what others have given up already counts as its own.
+   */
+  yield({ used }: SlotShare): boolean {
     const before = performance.now() - TURN_MS;
-    const isBehind = (other: SlotShare) => other.used < used && (other.used === 0 || other.used < used - 1);
-    return this.#waiting.some((other) => isBehind(other) && other.waitsSince < before);
+    const isBehind = (other: SlotShare) => {
+      const has = other.used + this.#yielded;
+      return has < used && (has === 0 || has < used - 1);
+    };
+    if (!this.#waiting.some((other) => isBehind(other) && other.waitsSince < before)) return false;
+    this.#yielded += 1;
+    return true;
+  }
+
+  releaseYielded(): void {
+    this.#yielded -= 1;
+    this.release();
   }
 }
 
@@ -99,9 +114,16 @@ export class SlotShare {
     this.#slots.release();
   }
 
-  /** Whether to claim no further job with a slot that has become free: it is another partition's turn. */
-  isAwaited(): boolean {
-    return this.#slots.isAwaited(this);
+  /** Whether to claim no further job with the slot of an attempt that ends: it is another partition's turn. Then it counts as used no more. */
+  yield(): boolean {
+    const hasYielded = this.#slots.yield(this);
+    if (hasYielded) this.#used -= 1;
+    return hasYielded;
+  }
+
+  /** Frees what `yield` has given up. */
+  releaseYielded(): void {
+    this.#slots.releaseYielded();
   }
 
   /** Waits until a slot is kept for it, or for so many milliseconds. @returns false at once where it waits for none */
