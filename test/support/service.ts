@@ -16,6 +16,7 @@ import { type Api, startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
+import { patiently } from "../../lab/faults/lib/inside/patiently.ts";
 import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import type { VariableName } from "../../src/platform/config/variables.ts";
 import { stopAll } from "../../src/platform/lib/running.ts";
@@ -93,7 +94,7 @@ export function untilState(
   ...states: readonly JobState[]
 ): Promise<JobStatus> {
   return until(`job ${id} is ${states.join(" or ")}`, async () => {
-    const status = await producer.status(id);
+    const status = await patiently(() => producer.status(id));
     return status !== undefined && states.includes(status.state) && status;
   });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { SnoozeError } from "holdfast";
 import { describe, expect, it } from "vitest";
+import { patiently } from "../../../lab/faults/lib/inside/patiently.ts";
 import { anyJob } from "../../support/application.ts";
 import { withProcesses } from "../../support/processes.ts";
 import { applicationOf, createService, type Variables } from "../../support/service.ts";
@@ -22,19 +23,19 @@ async function restlessJobs(handler: Parameters<typeof restless.handler>[0], var
   });
   const producer = await service.createProducer();
   const operator = await service.createOperator();
-  const receipts = await producer.submitMany(
-    restless,
-    Array.from({ length: MANY }, (_, at) => ({ payload: at, idempotencyKey: `r-${at}` })),
-  );
+  const many = Array.from({ length: MANY }, (_, at) => ({ payload: at, idempotencyKey: `r-${at}` }));
+  const receipts = await patiently(() => producer.submitMany(restless, many));
   const ids = receipts.map((receipt) => ("id" in receipt ? receipt.id : ""));
   await service.startWorker();
   return { service, producer, operator, ids };
 }
 
 async function cancelAll({ operator }: Pick<Awaited<ReturnType<typeof restlessJobs>>, "operator">) {
-  const { id } = await operator.acts.start({ act: "cancel", filter: {}, all: true, reason }, "test");
+  const request = { act: "cancel", filter: {}, all: true, reason } as const;
+  // The worker of this process leaves a busy machine little time for the operator's answers.
+  const { id } = await patiently(() => operator.acts.start(request, "test", "once"));
   return await until(`act ${id} has ended`, async () => {
-    const act = await operator.acts.read(id);
+    const act = await patiently(() => operator.acts.read(id));
     return act.endedAt !== null && act;
   });
 }
@@ -42,7 +43,7 @@ async function cancelAll({ operator }: Pick<Awaited<ReturnType<typeof restlessJo
 async function endsOf({ producer, ids }: Pick<Awaited<ReturnType<typeof restlessJobs>>, "producer" | "ids">) {
   const counts: Record<string, number> = {};
   for (const id of ids) {
-    const status = await producer.status(id);
+    const status = await patiently(() => producer.status(id));
     const end = `${status?.state} ${status?.error?.code}`;
     counts[end] = (counts[end] ?? 0) + 1;
   }
