@@ -42,7 +42,11 @@ export function ActOnFilter({ act, filter }: FilteredAct) {
   if (!useMay("operate")) return null;
 
   async function start() {
-    await startAct({ ...wanted, reason: reason.trim() });
+    await startAct({
+      ...wanted,
+      reason: reason.trim(),
+      ...(preview.data && { before: preview.data.before }),
+    });
     notice("It has begun. Workers do it, also without this page.");
     await client.invalidateQueries({ queryKey: ["acts"] });
     navigate("/acts");
@@ -55,7 +59,7 @@ export function ActOnFilter({ act, filter }: FilteredAct) {
       action={`${verb} them`}
       isDangerous={act !== "retry"}
       isSmall
-      isReady={reason.trim() !== ""}
+      isReady={reason.trim() !== "" && preview.data !== undefined}
       onOpenChange={(open) => {
         fix({ act, filter: atInstants(filter, Date.parse(serviceNow())) });
         setOpen(open);

@@ -34,7 +34,7 @@ export function previewQuery({ act, filter }: FilteredAct) {
 export async function startAct({
   filter,
   ...wanted
-}: FilteredAct & { readonly reason: string }): Promise<void> {
+}: FilteredAct & { readonly reason: string; readonly before?: string }): Promise<void> {
   await service.startAct({ ...wanted, filter: filterOf(filter) }, { idempotencyKey: newKey() });
 }
 

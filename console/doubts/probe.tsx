@@ -34,7 +34,7 @@ function useAskProbes(onDone: () => void) {
   const notice = useNotice();
   return useMutation({
     async mutationFn(doubts: readonly Doubt[]) {
-      const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
+      const ids = doubts.map(({ jobId, effect, since }) => ({ jobId, effect, since }));
       return await service.askProbes({ ids });
     },
     async onSuccess({ asked, skipped }) {

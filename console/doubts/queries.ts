@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { auditQuery, auditRows } from "../acts/queries.ts";
 import type { Doubt } from "../service/answers.ts";
 import { service, withoutEmpty } from "../service/call.ts";
@@ -32,6 +32,19 @@ export function doubtGroupsQuery(filter: DoubtFilter) {
     queryKey: ["doubts", "groups", filter],
     queryFn: () => service.doubtGroups(withoutEmpty({ ...filter })),
   });
+}
+
+/** An effect in doubt, with its entry of the list of doubts if it was opened from there. */
+export interface DoubtToResolve {
+  readonly jobId: string;
+  readonly effect: string;
+  readonly doubt?: Doubt;
+}
+
+/** Its entry of the list of doubts, as far as that is read. */
+export function useDoubt({ jobId, effect, doubt }: DoubtToResolve): Doubt | undefined {
+  const listed = useInfiniteQuery({ ...doubtsQuery(), enabled: doubt === undefined });
+  return doubt ?? listed.data?.find((row) => row.jobId === jobId && row.effect === effect);
 }
 
 /** As many as one import looks at. */

@@ -33,7 +33,7 @@ const AT_ONCE = 1_000;
 export async function resolveAll(doubts: readonly Doubt[], resolution: Resolution): Promise<number> {
   let resolved = 0;
   for (let at = 0; at < doubts.length; at += AT_ONCE) {
-    const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect }) => ({ jobId, effect }));
+    const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect, since }) => ({ jobId, effect, since }));
     const answer = await service.resolveDoubts({ ids, ...resolution });
     resolved += answer.resolved;
   }

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
 import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
@@ -11,16 +11,9 @@ import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
 import { useMay } from "../service/session.ts";
 import { Asked, AskProbes } from "./probe.tsx";
-import { doubtsQuery } from "./queries.ts";
+import { type DoubtToResolve, useDoubt } from "./queries.ts";
 import { ResolveForm } from "./resolve-form.tsx";
 import "./resolve.css";
-
-/** An effect in doubt, with its entry of the list of doubts if it was opened from there. */
-export interface DoubtToResolve {
-  readonly jobId: string;
-  readonly effect: string;
-  readonly doubt?: Doubt;
-}
 
 const ResolveContext = createContext<(doubt: DoubtToResolve) => void>(() => {});
 
@@ -34,7 +27,7 @@ export function ResolveProvider({ children }: { readonly children: ReactNode }) 
       {open !== null && (
         <Window title={`Resolve “${open.effect}”`} isOpen onClose={close} isDismissable={!isHeld}>
           <Known {...open} onAsked={close} />
-          <ResolveForm jobId={open.jobId} effect={open.effect} onClose={close} onHeld={setHeld} />
+          <ResolveForm {...open} onClose={close} onHeld={setHeld} />
         </Window>
       )}
     </ResolveContext>
@@ -62,8 +55,7 @@ export function ResolveButton({
 /** What is known about it. */
 function Known({ jobId, effect, doubt, onAsked }: DoubtToResolve & { readonly onAsked: () => void }) {
   const job = useQuery(jobQuery(jobId));
-  const listed = useInfiniteQuery({ ...doubtsQuery(), enabled: doubt === undefined });
-  const found = doubt ?? listed.data?.find((row) => row.jobId === jobId && row.effect === effect);
+  const found = useDoubt({ jobId, effect, ...(doubt && { doubt }) });
   return (
     <dl className="facts known">
       <dt>Job</dt>

@@ -13,28 +13,28 @@ import {
 import { count } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { useSeen } from "../parts/use-seen.ts";
 import { service } from "../service/call.ts";
 import { codeOf } from "../service/problem.ts";
 import { useHeld } from "./held.ts";
+import { type DoubtToResolve, useDoubt } from "./queries.ts";
 import { type As, type Resolution, textOf, useRefreshDoubts } from "./resolve-all.ts";
 
 const EVIDENCE_MAX = 2_000;
 const ASKED_AGAIN: readonly unknown[] = ["RUN_MAY_BE_PENDING", "RUN_SAID_DONE"];
 
-interface Props {
-  readonly jobId: string;
-  readonly effect: string;
+interface Props extends DoubtToResolve {
   readonly onClose: () => void;
   /** Called when an answer is held, or no longer. */
   readonly onHeld: (isHeld: boolean) => void;
 }
 
 /** Asks what happened, and how the person knows. */
-export function ResolveForm({ jobId, effect, onClose, onHeld }: Props) {
+export function ResolveForm({ onClose, onHeld, ...of }: Props) {
   const [as, setAs] = useState<As | null>(null);
   const [evidence, setEvidence] = useState("");
   const [result, setResult] = useState("");
-  const resolve = useResolve({ jobId, effect, onClose });
+  const resolve = useResolve({ ...of, onClose });
   const { left, hold, undo } = useHeld(resolve.mutate);
   const isHeld = left !== undefined;
   useEffect(() => onHeld(isHeld), [onHeld, isHeld]);
@@ -151,12 +151,18 @@ function Result({ text, isInvalid, onChange }: FieldProps & { readonly isInvalid
   );
 }
 
-function useResolve({ jobId, effect, onClose }: Omit<Props, "onHeld">) {
+function useResolve({ onClose, ...of }: Omit<Props, "onHeld">) {
+  const { jobId, effect } = of;
+  const now = useDoubt(of)?.since;
+  const since = useSeen(now, now !== undefined);
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
     mutationFn: (resolution: Resolution & { readonly result?: unknown }) =>
-      service.resolve(jobId, effect, resolution),
+      service.resolve(jobId, effect, {
+        ...resolution,
+        ...(since !== undefined && { expect: { since } }),
+      }),
     onSuccess: async (_answer, { as }) => {
       onClose();
       notice(`“${effect}” is resolved as ${textOf(as)}. The job is in line again.`);

@@ -12,6 +12,7 @@ import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { failuresQuery, type Group, groupPath, IN_DOUBT, planFor, type Reason } from "./groups.ts";
+import type { ChosenJob } from "./retry.ts";
 import { useRetryDialog } from "./retry-dialog.tsx";
 import "../jobs/jobs.css";
 
@@ -29,7 +30,7 @@ export function GroupPage(reason: Reason) {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const mayRetry = useMay("operate");
   const group = failures.data?.groups.find((found) => groupPath(found) === groupPath(reason));
-  const chosen = jobs.filter(({ id }) => ids.has(id)).map(({ id }) => id);
+  const chosen = jobs.filter(({ id }) => ids.has(id));
   const empty = list.hasNextPage ? `None among the first ${count(scanned)} failed jobs.` : "None left.";
   return (
     <Page title={code} isFilling lead={<Lead reason={reason} group={group} />}>
@@ -88,8 +89,7 @@ function Lead({ reason, group }: { readonly reason: Reason; readonly group: Grou
 
 interface RetryButtonsProps {
   readonly name: string;
-  /** The ids of the selected jobs. */
-  readonly chosen: readonly string[];
+  readonly chosen: readonly ChosenJob[];
   readonly group: Group | undefined;
   readonly isComplete: boolean;
 }
@@ -98,7 +98,7 @@ function RetryButtons({ name, chosen, group, isComplete }: RetryButtonsProps) {
   const retry = useRetryDialog();
   const retryChosen = () =>
     retry({
-      parts: [{ name, count: chosen.length, select: { ids: chosen } }],
+      parts: [{ name, count: chosen.length, select: { chosen } }],
       isAtLeast: false,
       inDoubt: 0,
       cancelled: 0,

@@ -7,6 +7,7 @@ import { count, counted } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
 import { Reason } from "../parts/reason.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { serviceNow } from "../service/clock.ts";
 import { newKey } from "../service/new-key.ts";
 import {
   countOf,
@@ -90,7 +91,7 @@ function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onC
 }
 
 function newTerms(): RetryTerms {
-  return { reason: "", rate: "", key: newKey() };
+  return { reason: "", rate: "", before: serviceNow(), key: newKey() };
 }
 
 interface OnTheWay {
@@ -185,7 +186,7 @@ function Progress({ total, progress }: { readonly total: number; readonly progre
 }
 
 function resultText({ name }: Phase, { retried, skipped }: RetryProgress, total: number): string {
-  const outcome = `${counted(retried, "job")} retried${skipped === 0 ? "" : `, ${count(skipped)} no longer failed`}`;
+  const outcome = `${counted(retried, "job")} retried${skipped === 0 ? "" : `, ${count(skipped)} had changed`}`;
   if (name === "done") return `Done: ${outcome}.`;
   if (name === "stopped") {
     const left = Math.max(0, total - retried - skipped);

@@ -19,7 +19,13 @@ export interface RetryPart {
   /** What they are, for people. */
   readonly name: string;
   readonly count: number;
-  readonly select: FilteredJobs | { readonly ids: readonly string[] };
+  readonly select: FilteredJobs | { readonly chosen: readonly ChosenJob[] };
+}
+
+/** A failed job as somebody has seen it: if it has run again since, it is left alone. */
+export interface ChosenJob {
+  readonly id: string;
+  readonly finishedAt: string | null;
 }
 
 /** As a body of `POST /jobs/acts` has it. */
@@ -27,7 +33,7 @@ type FilteredJobs = { readonly filter: JobsQuery } | { readonly all: true };
 
 interface Counts {
   readonly retried: number;
-  /** Jobs that were no longer failed. */
+  /** Jobs that were no longer failed, or had failed anew. */
   readonly skipped: number;
 }
 
@@ -46,6 +52,8 @@ export interface RetryTerms {
   readonly reason: string;
   /** Such as `50/s`; empty for as fast as possible. */
   readonly rate: string;
+  /** When the window was opened: jobs that fail later are not meant. */
+  readonly before: string;
   /** Makes it safe to ask again with the same terms. */
   readonly key: string;
 }
@@ -61,7 +69,7 @@ export function countOf({ parts }: Pick<RetryPlan, "parts">): number {
 
 /** Whether a worker does it, as an act on many jobs. */
 export function isAct({ parts }: RetryPlan): boolean {
-  return parts.some(({ select }) => !("ids" in select));
+  return parts.some(({ select }) => !("chosen" in select));
 }
 
 export const nothingRetried: RetryProgress = { retried: 0, skipped: 0, accepted: 0, act: null };
@@ -76,9 +84,9 @@ export async function* retryAll(
   for (const [index, { select }] of parts.entries()) {
     const own = { ...terms, key: `${terms.key}-${index}` };
     let part = nothingRetried;
-    for await (part of "ids" in select ? retryEach(select.ids) : retryMatching(select, own, signal)) {
+    for await (part of "chosen" in select ? retryEach(select.chosen) : retryMatching(select, own, signal)) {
       yield sum(before, part);
-      if (signal.aborted && "ids" in select) return;
+      if (signal.aborted && "chosen" in select) return;
     }
     before = sum(before, part);
     if (signal.aborted) return;
@@ -93,10 +101,10 @@ function sum(a: RetryProgress, b: RetryProgress): RetryProgress {
 /** Follows an act to its end. Whoever leaves the page does not stop it. */
 async function* retryMatching(
   select: FilteredJobs,
-  { reason, rate, key }: RetryTerms,
+  { reason, rate, before, key }: RetryTerms,
   signal: AbortSignal,
 ): AsyncGenerator<RetryProgress> {
-  const act = { act: "retry", ...select, reason, ...(rate !== "" && { rate }) } as const;
+  const act = { act: "retry", ...select, reason, before, ...(rate !== "" && { rate }) } as const;
   const id = await service.startAct(act, { idempotencyKey: key });
   let seen: RetryProgress = { ...nothingRetried, accepted: 1, act: "waiting" };
   yield seen;
@@ -144,20 +152,22 @@ function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-async function* retryEach(ids: readonly string[]): AsyncGenerator<RetryProgress> {
+async function* retryEach(chosen: readonly ChosenJob[]): AsyncGenerator<RetryProgress> {
   let progress = nothingRetried;
-  for (const id of ids) {
-    progress = sum(progress, { ...nothingRetried, ...(await retryOne(id)) });
+  for (const job of chosen) {
+    progress = sum(progress, { ...nothingRetried, ...(await retryOne(job)) });
     yield progress;
   }
 }
 
-async function retryOne(id: string): Promise<Counts> {
+const CHANGED: readonly unknown[] = ["JOB_NOT_FAILED", "JOB_NOT_FOUND", "CHANGED_MEANWHILE"];
+
+async function retryOne({ id, finishedAt }: ChosenJob): Promise<Counts> {
   try {
-    await service.retry(id);
+    await service.retry(id, { expect: { state: "failed", finishedAt } });
     return { retried: 1, skipped: 0 };
   } catch (thrown) {
-    if (["JOB_NOT_FAILED", "JOB_NOT_FOUND"].includes(codeOf(thrown))) return { retried: 0, skipped: 1 };
+    if (CHANGED.includes(codeOf(thrown))) return { retried: 0, skipped: 1 };
     throw thrown;
   }
 }

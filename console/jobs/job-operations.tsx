@@ -33,7 +33,8 @@ export function JobOperations({ job }: { readonly job: JobDetail }) {
   async function operate(verb: Verb) {
     const why = reason.trim();
     const expect = await requireSame(what);
-    const outcome = await service[verb](id, { ...(why !== "" && { reason: why }), expect });
+    const request = { ...(why !== "" && { reason: why }), expect };
+    const outcome = await (verb === "retry" ? service.retry(id, request) : service.cancel(id, request));
     setReason("");
     notice(outcomes[outcome]);
     await Promise.all(

@@ -9,6 +9,7 @@ import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
+import { useSeen } from "../parts/use-seen.ts";
 import { query, service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
@@ -108,14 +109,17 @@ function useAct() {
   return { act, why, field: <Reason text={reason} onChange={setReason} isOptional /> };
 }
 
-function Release({ row: { id, idempotencyKey, problem } }: { readonly row: ParkedRow }) {
+function Release({ row: { id, idempotencyKey, parkedAt, problem } }: { readonly row: ParkedRow }) {
   const { act, why, field } = useAct();
   const [payload, setPayload] = useState("");
   const mended = payload.trim() === "" ? {} : parseJson(payload);
+  const [isOpen, setOpen] = useState(false);
+  const seen = useSeen(parkedAt, isOpen);
   if (!useMay("operate")) return null;
 
   async function release(): Promise<string> {
-    await service.releaseRow(id, { ...(mended && "value" in mended && { payload: mended.value }), ...why });
+    const mending = mended && "value" in mended ? { payload: mended.value } : {};
+    await service.releaseRow(id, { ...mending, ...why, parkedAt: seen });
     setPayload("");
     return "The row waits for a relay.";
   }
@@ -126,6 +130,7 @@ function Release({ row: { id, idempotencyKey, problem } }: { readonly row: Parke
       title={`Release row ${id}?`}
       action="Release"
       isReady={mended !== undefined}
+      onOpenChange={setOpen}
       onConfirm={() => act(release)}
     >
       <p>A relay submits it as if it were new. It is parked again if nothing has changed.</p>
@@ -167,18 +172,21 @@ function ReleaseAll({ code }: { readonly code: string }) {
   );
 }
 
-function Discard({ row: { id, behind } }: { readonly row: ParkedRow }) {
+function Discard({ row: { id, parkedAt, behind } }: { readonly row: ParkedRow }) {
   const { act, why, field } = useAct();
+  const [isOpen, setOpen] = useState(false);
+  const seen = useSeen(parkedAt, isOpen);
   if (!useMay("operate")) return null;
   return (
     <ConfirmButton
+      onOpenChange={setOpen}
       label="Discard…"
       title={`Discard row ${id}?`}
       action="Discard"
       isDangerous
       onConfirm={() =>
         act(async () => {
-          await service.discardRow(id, why);
+          await service.discardRow(id, { ...why, parkedAt: seen });
           return "The row is deleted.";
         })
       }

@@ -116,7 +116,7 @@ function slowest(types: readonly TypeOverview[]): ReactNode {
 }
 
 /** Where it says that a queue is paused. */
-function Resume({ name }: { readonly name: string }) {
+function Resume({ name, since }: { readonly name: string; readonly since: string | null }) {
   const [asked, ask] = useState<PauseAct | null>(null);
   if (!useMay("operate")) return null;
   return (
@@ -124,7 +124,7 @@ function Resume({ name }: { readonly name: string }) {
       <Button className="button small" aria-label={visible(`Resume ${name}`)} onPress={() => ask("resume")}>
         Resume…
       </Button>
-      <QueuePause name={name} isPaused asked={asked} onClose={() => ask(null)} />
+      <QueuePause name={name} isPaused since={since} asked={asked} onClose={() => ask(null)} />
     </>
   );
 }
@@ -161,7 +161,7 @@ function NeedRow({ need }: { readonly need: Need }) {
         )}
       </div>
       {to !== undefined && <To to={to}>{link}</To>}
-      {paused !== undefined && <Resume name={paused} />}
+      {paused !== undefined && <Resume name={paused} since={since ?? null} />}
       {curbed !== undefined && <LetGo {...curbed} />}
     </li>
   );

@@ -8,20 +8,22 @@ import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import { Loaded, ProblemNote } from "../parts/states.tsx";
 import { visible } from "../parts/visible.ts";
-import type { Crowd } from "../service/answers.ts";
+import type { Crowd, QueueOverview } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 import { type CurbOf, curbText, whichOf } from "./curb-text.ts";
 import { crowdQuery } from "./queries.ts";
 
 interface Props {
   readonly queue: string;
+  /** What is paused or limited of it, as the page shows it. */
+  readonly curbs: readonly Curb[];
   readonly isOpen: boolean;
   readonly onClose: () => void;
 }
 
 /** Whose jobs a queue has, by type and by key, and a way to pause or limit one of them. */
-export function CrowdWindow({ queue, isOpen, onClose }: Props) {
-  const [curbed, curb] = useState<CurbOf | null>(null);
+export function CrowdWindow({ queue, curbs, isOpen, onClose }: Props) {
+  const [curbed, curb] = useState<SeenCurb | null>(null);
   const crowd = useQuery({ ...crowdQuery(queue), enabled: isOpen });
   function close() {
     curb(null);
@@ -30,7 +32,9 @@ export function CrowdWindow({ queue, isOpen, onClose }: Props) {
   return (
     <Window title={`Who has jobs in ${queue}?`} isOpen={isOpen} onClose={close}>
       {curbed === null ? (
-        <Loaded query={crowd}>{(found) => <Found crowd={found} onCurb={curb} />}</Loaded>
+        <Loaded query={crowd}>
+          {(found) => <Found crowd={found} onCurb={(of) => curb({ ...of, since: sinceOf(curbs, of) })} />}
+        </Loaded>
       ) : (
         <CurbForm queue={queue} of={curbed} onDone={close} onBack={() => curb(null)} />
       )}
@@ -52,6 +56,17 @@ function Found({ crowd, onCurb }: { readonly crowd: Crowd; readonly onCurb: (of:
       )}
     </>
   );
+}
+
+type Curb = QueueOverview["curbs"][number];
+
+/** Since when it is paused or limited; null where it is not. */
+interface SeenCurb extends CurbOf {
+  readonly since: string | null;
+}
+
+function sinceOf(curbs: readonly Curb[], { type, key }: CurbOf): string | null {
+  return curbs.find((curb) => curb.type === type && curb.key === key)?.since ?? null;
 }
 
 interface Row extends CurbOf {
@@ -115,7 +130,7 @@ const NUMBER = /^[1-9]\d{0,5}$/;
 
 interface FormProps {
   readonly queue: string;
-  readonly of: CurbOf;
+  readonly of: SeenCurb;
   readonly onDone: () => void;
   readonly onBack: () => void;
 }
@@ -135,8 +150,14 @@ function CurbForm({ queue, of, onDone, onBack }: FormProps) {
     setPending(true);
     setThrown(null);
     try {
-      if (isLimit) await service.limitQueue(queue, { ...whichOf(of), concurrency: Number(limit) });
-      else await service.pauseQueue(queue, { ...whichOf(of), reason: reason.trim() });
+      const { since } = of;
+      await (isLimit
+        ? service.limitQueue(queue, {
+            ...{ ...whichOf(of), concurrency: Number(limit), expect: { limitedSince: since } },
+          })
+        : service.pauseQueue(queue, {
+            ...{ ...whichOf(of), reason: reason.trim(), expect: { pausedSince: since } },
+          }));
       notice(isLimit ? `${what} is limited to ${limit} at a time.` : `${what} is paused.`);
       await client.invalidateQueries({ queryKey: ["crowd", queue] });
       onDone();

@@ -5,6 +5,8 @@ import { service } from "../service/call.ts";
 export interface Limits {
   readonly concurrency: string;
   readonly rate: string;
+  /** Since when limits set by hand count; null where none are. */
+  readonly since: string | null;
 }
 
 const CROWD_AGAIN_MS = 5_000;
@@ -24,8 +26,13 @@ export function limitsQuery(name: string) {
     queryKey: ["queues"],
     queryFn: () => service.queues(),
     select: (queues): Limits => {
-      const { concurrency, rate } = queues.find((queue) => queue.name === name)?.limits ?? {};
-      return { concurrency: concurrency == null ? "" : String(concurrency), rate: rate ?? "" };
+      const { limits, override } = queues.find((queue) => queue.name === name) ?? {};
+      const { concurrency, rate } = limits ?? {};
+      return {
+        concurrency: concurrency == null ? "" : String(concurrency),
+        rate: rate ?? "",
+        since: override?.since ?? null,
+      };
     },
     staleTime: 0,
     refetchOnWindowFocus: false,

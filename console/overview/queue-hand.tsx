@@ -7,7 +7,6 @@ import { type Pause, type PauseAct, PauseWindow } from "../parts/pause.tsx";
 import { RowMenu } from "../parts/row-menu.tsx";
 import type { QueueOverview } from "../service/answers.ts";
 import { service } from "../service/call.ts";
-import { changedMeanwhile } from "../service/problem.ts";
 import { useMay } from "../service/session.ts";
 import { CrowdWindow } from "./crowd-window.tsx";
 import { type Limits, limitsQuery } from "./queries.ts";
@@ -18,7 +17,8 @@ interface Props {
 }
 
 /** Pauses a queue or resumes it, and limits it. */
-export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
+export function QueueHand({ queue, onPauseChange }: Props) {
+  const { name, isPaused, paused, curbs } = queue;
   const [asked, ask] = useState<PauseAct | "limit" | "crowd" | null>(null);
   if (!useMay("operate")) return null;
   const close = () => ask(null);
@@ -36,12 +36,13 @@ export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
       <QueuePause
         name={name}
         isPaused={isPaused}
+        since={paused?.since ?? null}
         asked={asked === "pause" || asked === "resume" ? asked : null}
         onClose={close}
         onChanged={onPauseChange}
       />
       <LimitWindow name={name} isOpen={asked === "limit"} onClose={close} />
-      <CrowdWindow queue={name} isOpen={asked === "crowd"} onClose={close} />
+      <CrowdWindow queue={name} curbs={curbs} isOpen={asked === "crowd"} onClose={close} />
     </>
   );
 }
@@ -49,6 +50,7 @@ export function QueueHand({ queue: { name, isPaused }, onPauseChange }: Props) {
 interface QueuePauseProps {
   readonly name: string;
   readonly isPaused: boolean;
+  readonly since: string | null;
   readonly asked: PauseAct | null;
   readonly onClose: () => void;
   readonly onChanged?: (paused: Pause | null) => void;
@@ -58,11 +60,8 @@ export function QueuePause(props: QueuePauseProps) {
   return (
     <PauseWindow
       {...props}
-      pause={(queue, why) => service.pauseQueue(queue, { ...why, expect: { pausedSince: null } })}
+      pause={service.pauseQueue}
       resume={service.resumeQueue}
-      readPaused={async () =>
-        (await service.queues()).some((queue) => queue.name === props.name && queue.paused !== null)
-      }
       ifPaused="No further job of it starts, on any worker. Running jobs go on, and jobs are still accepted."
       ifResumed="What waits starts at once, as fast as workers and limits allow."
     />
@@ -82,19 +81,17 @@ interface LimitProps {
 function LimitWindow({ name, isOpen, onClose }: LimitProps) {
   const notice = useNotice();
   const [changed, change] = useState<Partial<Limits>>({});
-  const { seen, now, refetch, forget } = useSeenLimits(name, isOpen);
+  const { seen, now, forget } = useSeenLimits(name, isOpen);
   const isOver = seen !== undefined && now !== undefined && textOf(now) !== textOf(seen);
-  const limits = { ...(seen ?? { concurrency: "", rate: "" }), ...changed };
+  const limits = { ...(seen ?? { concurrency: "", rate: "", since: null }), ...changed };
 
   async function limit() {
     const wanted = {
       // What is no number goes to the service as it is, which says what it expects.
       concurrency: NUMBER.test(limits.concurrency) ? Number(limits.concurrency) : limits.concurrency || null,
       rate: limits.rate || null,
+      expect: { limitedSince: seen?.since ?? null },
     };
-    const { data } = await refetch();
-    if (data !== undefined && textOf(data) !== textOf(seen ?? data))
-      throw changedMeanwhile(`${name} is ${textOf(data)} now.`);
     await service.limitQueue(name, wanted as LimitsRequest);
     change({});
     notice(`${name} is ${textOf(limits)}.`);
@@ -144,7 +141,7 @@ const WATCH_MS = 2_000;
 /** The limits that the window was opened with, and those that are in force now. */
 function useSeenLimits(name: string, isOpen: boolean) {
   const [seen, see] = useState<Limits>();
-  const { data, isFetchedAfterMount, dataUpdatedAt, refetch } = useQuery({
+  const { data, isFetchedAfterMount, dataUpdatedAt } = useQuery({
     ...limitsQuery(name),
     enabled: isOpen,
     refetchInterval: WATCH_MS,
@@ -157,7 +154,7 @@ function useSeenLimits(name: string, isOpen: boolean) {
   useEffect(() => {
     if (isFresh && seen === undefined) see(data);
   }, [isFresh, seen, data]);
-  return { seen, now: isFresh ? data : undefined, refetch, forget: () => see(undefined) };
+  return { seen, now: isFresh ? data : undefined, forget: () => see(undefined) };
 }
 
 const labels = { concurrency: "How many jobs run at a time", rate: "How many start, such as 10/1s" };

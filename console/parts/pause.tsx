@@ -1,5 +1,4 @@
 import { type ReactNode, useState } from "react";
-import { changedMeanwhile } from "../service/problem.ts";
 import { ConfirmWindow, Over } from "./dialog.tsx";
 import { Moment } from "./filter-fields.tsx";
 import { viewersZone } from "./format.ts";
@@ -7,6 +6,7 @@ import { Text } from "./link.tsx";
 import { useNotice } from "./notice.tsx";
 import { Reason } from "./reason.tsx";
 import { Age, Instant } from "./time.tsx";
+import { useSeen } from "./use-seen.ts";
 
 interface Paused {
   readonly paused: Pause | null;
@@ -14,18 +14,22 @@ interface Paused {
 
 export type PauseAct = "pause" | "resume";
 
+interface SeenPause {
+  readonly pausedSince: string | null;
+}
+
 interface PauseProps {
   readonly name: string;
   readonly pause: (
     name: string,
-    why: { readonly reason: string; readonly until?: string },
+    why: { readonly reason: string; readonly until?: string; readonly expect: SeenPause },
   ) => Promise<Paused>;
   /** Whether a pause can end by itself. @default false */
   readonly mayEnd?: boolean;
-  readonly resume: (name: string) => Promise<Paused>;
+  readonly resume: (name: string, as: { readonly expect?: SeenPause }) => Promise<Paused>;
   readonly isPaused: boolean;
-  /** Reads that anew: what the page shows can be seconds old. */
-  readonly readPaused: () => Promise<boolean>;
+  /** Since when, as the page shows it; null where it is not paused, or nobody knows. */
+  readonly since: string | null;
   /** What happens when it is paused, and when it is resumed. */
   readonly ifPaused: ReactNode;
   readonly ifResumed: ReactNode;
@@ -41,18 +45,18 @@ interface PauseWindowProps extends PauseProps {
 
 /** Pauses something for a reason, or resumes it. */
 export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
-  const { name, pause, resume, isPaused, readPaused, ifPaused, ifResumed, onChanged, mayEnd } = props;
+  const { name, pause, resume, isPaused, since, ifPaused, ifResumed, onChanged, mayEnd } = props;
   const notice = useNotice();
   const [reason, setReason] = useState("");
   const [until, setUntil] = useState("");
+  const seen = useSeen(since, asked !== null);
   const isOver = asked !== null && asked !== (isPaused ? "resume" : "pause");
   const words = asked === "resume" ? "Resume" : "Pause";
 
   async function act() {
-    if ((await readPaused()) !== (asked === "resume"))
-      throw changedMeanwhile(`${name} is ${asked}d already.`);
-    const why = { reason: reason.trim(), ...(until !== "" && { until }) };
-    const { paused } = await (asked === "pause" ? pause(name, why) : resume(name));
+    const why = { reason: reason.trim(), ...(until !== "" && { until }), expect: { pausedSince: null } };
+    const as = seen === null ? {} : { expect: { pausedSince: seen } };
+    const { paused } = await (asked === "pause" ? pause(name, why) : resume(name, as));
     setReason("");
     setUntil("");
     notice(`${name} is ${asked}d.`);

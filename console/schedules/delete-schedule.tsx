@@ -2,7 +2,6 @@ import { useQueryClient } from "@tanstack/react-query";
 import { ConfirmWindow } from "../parts/dialog.tsx";
 import { useSeen } from "../parts/use-seen.ts";
 import { service } from "../service/call.ts";
-import { requireVersion } from "./queries.ts";
 
 interface Props {
   readonly name: string;
@@ -18,8 +17,7 @@ export function DeleteSchedule({ name, version, isOpen, onClose }: Props) {
   const client = useQueryClient();
 
   async function remove() {
-    await requireVersion(name, seen);
-    await service.deleteSchedule(name);
+    await service.deleteSchedule(name, seen === undefined ? {} : { version: seen });
     await client.invalidateQueries({ queryKey: ["schedules"] });
   }
 

@@ -20,7 +20,7 @@ import {
   faultsOf,
   requireFree,
 } from "./draft.ts";
-import { definitionQuery, requireVersion } from "./queries.ts";
+import { definitionQuery } from "./queries.ts";
 import "./put-schedule.css";
 
 /** Makes a schedule. */
@@ -171,8 +171,9 @@ function usePut(isNew: boolean, version: number | undefined, onClose: () => void
     setThrown(null);
     try {
       const name = draft.name.trim();
-      await (isNew ? requireFree(name) : requireVersion(name, version));
-      const { stored } = await service.putSchedule(name, definitionOf(draft));
+      if (isNew) await requireFree(name);
+      const expect = { version: version ?? null };
+      const { stored } = await service.putSchedule(name, { ...definitionOf(draft), expect });
       onClose();
       notice(`${name} is put, version ${stored?.version}.`);
       await client.invalidateQueries({ queryKey: ["schedules"] });

@@ -1,7 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { service, withoutEmpty } from "../service/call.ts";
-import { changedMeanwhile } from "../service/problem.ts";
 
 const REFRESH_MS = 10_000;
 const NEXT_SHOWN = 5;
@@ -32,14 +31,6 @@ export function schedulesQuery(prefix: string) {
 export async function readSchedule(name: string): Promise<ScheduleStatus | undefined> {
   const { schedules } = await service.schedules({ prefix: name, limit: 1 });
   return schedules.find((schedule) => schedule.name === name);
-}
-
-/** @throws Problem if it has another version than the one that was seen */
-export async function requireVersion(name: string, seen: number | undefined): Promise<void> {
-  const found = await readSchedule(name);
-  if (found === undefined) throw changedMeanwhile(`${name} is deleted.`);
-  if (found.stored?.version !== seen)
-    throw changedMeanwhile(`${name} has version ${found.stored?.version}; you have seen ${seen}.`);
 }
 
 export function explanationQuery(name: string, at: string) {

@@ -7,7 +7,6 @@ import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { DeleteSchedule } from "./delete-schedule.tsx";
 import { ChangeSchedule } from "./put-schedule.tsx";
-import { readSchedule } from "./queries.ts";
 import { RunNow } from "./run-now.tsx";
 import { SkipTick } from "./skip-tick.tsx";
 
@@ -45,7 +44,7 @@ export function ScheduleHand({ schedule }: { readonly schedule: ScheduleStatus }
         pause={service.pauseSchedule}
         resume={service.resumeSchedule}
         isPaused={paused !== null}
-        readPaused={async () => (await readSchedule(name))?.paused !== null}
+        since={paused?.since ?? null}
         asked={asked === "pause" || asked === "resume" ? asked : null}
         onClose={() => ask(null)}
         mayEnd

@@ -4,6 +4,7 @@ import { ConfirmWindow } from "../parts/dialog.tsx";
 import { datedInstant } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
+import { useSeen } from "../parts/use-seen.ts";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 
@@ -19,13 +20,18 @@ export function SkipTick({ schedule: { name, timeZone, skips }, at, onClose }: P
   const [reason, setReason] = useState("");
   const client = useQueryClient();
   const notice = useNotice();
-  const known = skips.find((skip) => skip.at === at);
+  // What the window was opened with, whatever others do meanwhile.
+  const known = useSeen(
+    skips.find((skip) => skip.at === at),
+    at !== null,
+  );
   const tick = at === null ? "" : `${datedInstant(at, timeZone)} ${timeZone}`;
 
   async function act() {
     if (at === null) return;
     const why = known === undefined ? reason.trim() : known.reason;
-    await service.skipTick(name, { at, reason: why, undo: known !== undefined });
+    const isSkipped = known !== undefined;
+    await service.skipTick(name, { at, reason: why, undo: isSkipped, expect: { isSkipped } });
     setReason("");
     notice(known === undefined ? `${name} skips ${tick}.` : `${name} runs at ${tick}.`);
     await client.invalidateQueries({ queryKey: ["schedules"] });

@@ -39,6 +39,7 @@ import { definitionOf, inForce, wholeSchedule } from "../roles/schedules/stored/
 import { openStoredSchedules, type StoredSchedules } from "../roles/schedules/stored/stored-schedules.ts";
 import { type Act, appendToAuditLog, LIBRARY, onRecord, storedReason } from "./audit/audit-log.ts";
 import { redact, redactionOf } from "./jobs/redact.ts";
+import type { SeenPause } from "./queues/queues.ts";
 
 export interface ScheduleQuery {
   /** What their names begin with. @default all */
@@ -79,12 +80,14 @@ export interface ScheduleOperator {
    * were. If it says the same already, nothing changes.
    *
    * @param definition its job by contract (`job`) or by name (`type`), never both
-   * @throws HoldfastError `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`
+   * @param seen the version that you have seen; null: there was none. If that has changed, nothing happens @default whatever it is
+   * @throws HoldfastError `INVALID_REQUEST`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`, `CHANGED_MEANWHILE`
    */
   put<PayloadIn>(
     name: string,
     definition: PutScheduleDefinition<PayloadIn>,
     act?: Act,
+    seen?: number | null,
   ): Promise<ScheduleStatus>;
   /**
    * Reads what was put, its secrets redacted.
@@ -95,26 +98,30 @@ export interface ScheduleOperator {
   /**
    * Deletes a schedule that was put: it has no tick after this instant. Jobs of earlier ticks go on.
    *
-   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`
+   * @param seen as for `put`
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`, `CHANGED_MEANWHILE`
    */
-  delete(name: string, act?: Act): Promise<void>;
+  delete(name: string, act?: Act, seen?: number): Promise<void>;
   /**
    * Pauses a schedule: its ticks are skipped, and never caught up, until it is resumed. Jobs of earlier ticks go on.
    *
    * @param act the reason is kept with the pause, and shown with it; `until` is when it ends by itself, in milliseconds since 1970
-   * @throws HoldfastError `INVALID_REQUEST` for an end that is over
+   * @param expect the pause as you have seen it: if that has changed, nothing happens @default whatever it is
+   * @throws HoldfastError `INVALID_REQUEST` for an end that is over, `CHANGED_MEANWHILE`
    */
-  pause(name: string, act: SchedulePauseAct): Promise<ScheduleStatus>;
+  pause(name: string, act: SchedulePauseAct, expect?: SeenPause): Promise<ScheduleStatus>;
   /**
    * Skips one tick that is not due yet. It is not caught up.
    *
    * @param at the tick, in milliseconds since 1970
-   * @throws HoldfastError `INVALID_REQUEST` where no tick is then, or it is due
+   * @param wasSkipped as you have seen it: if that has changed, nothing happens @default whatever it is
+   * @throws HoldfastError `INVALID_REQUEST` where no tick is then, or it is due, `CHANGED_MEANWHILE`
    */
-  skip(name: string, at: number, act: SchedulePauseAct): Promise<ScheduleStatus>;
-  /** Takes that back. */
-  unskip(name: string, at: number, act?: Act): Promise<ScheduleStatus>;
-  resume(name: string, act?: Act): Promise<ScheduleStatus>;
+  skip(name: string, at: number, act: SchedulePauseAct, wasSkipped?: boolean): Promise<ScheduleStatus>;
+  /** Takes that back. @param wasSkipped as for `skip` @throws HoldfastError `CHANGED_MEANWHILE` */
+  unskip(name: string, at: number, act?: Act, wasSkipped?: boolean): Promise<ScheduleStatus>;
+  /** @param expect as for `pause` @throws HoldfastError `CHANGED_MEANWHILE` */
+  resume(name: string, act?: Act, expect?: SeenPause): Promise<ScheduleStatus>;
   /**
    * Submits a schedule's job out of turn, on record before and after it.
    *
@@ -172,14 +179,14 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
       const explanation = await onFound(name, (schedule) => explainTick(reader, schedule, at));
       return { ...explanation, text: describeExplanation(explanation) };
     },
-    put: (name, definition, act = { by: LIBRARY }) =>
+    put: (name, definition, act = { by: LIBRARY }, seen) =>
       inTime(
-        put(name, definition, act)
+        put(name, definition, act, seen)
           .then(() => find(name))
           .then(statusOf),
       ),
     definition: (name) => inTime(definitionInForce(stored, name)),
-    delete: (name, act = { by: LIBRARY }) => inTime(remove(name, act)),
+    delete: (name, act = { by: LIBRARY }, seen) => inTime(remove(name, act, seen)),
     run: (name, act = { by: LIBRARY }, request) =>
       onFound(name, (schedule) => runOnRecord({ store, submitOwn }, schedule, act, request)),
     ...openPauses({ now: () => redisNow(stores.client), reader, changed, onFound }),
@@ -203,31 +210,31 @@ function openPauses({
   onFound,
 }: PauseParts): Pick<ScheduleOperator, "pause" | "skip" | "unskip" | "resume"> {
   return {
-    pause: (name, act) =>
+    pause: (name, act, expect) =>
       onFound(
         name,
         changed({ as: "schedule-paused", by: act.by, reason: untilText(act) }, async () => {
           requireAhead(act.until, await now());
-          await pauses.pause(name, act);
+          await pauses.pause(name, act, expect?.pausedSince);
         }),
       ),
-    skip: (name, at, act) =>
+    skip: (name, at, act, wasSkipped) =>
       onFound(name, async (schedule) => {
         requireTickAhead(schedule, at, await now());
         const recorded = { by: act.by, reason: `${isoTime(at)}: ${act.reason}` };
-        const skip = () => pauses.skip(name, at, act);
+        const skip = () => pauses.skip(name, at, act, wasSkipped);
         return await changed({ as: "schedule-tick-skipped", ...recorded }, skip)(schedule);
       }),
-    unskip: (name, at, { by } = { by: LIBRARY }) =>
+    unskip: (name, at, { by } = { by: LIBRARY }, wasSkipped) =>
       onFound(name, async (schedule) => {
         requireTickAhead(schedule, at, await now());
-        const unskip = () => pauses.unskip(name, at);
+        const unskip = () => pauses.unskip(name, at, wasSkipped);
         return await changed({ as: "schedule-tick-unskipped", by, reason: isoTime(at) }, unskip)(schedule);
       }),
-    resume: (name, act = { by: LIBRARY }) =>
+    resume: (name, act = { by: LIBRARY }, expect) =>
       onFound(
         name,
-        changed({ as: "schedule-resumed", ...act }, () => pauses.resume(name)),
+        changed({ as: "schedule-resumed", ...act }, () => pauses.resume(name, expect?.pausedSince)),
       ),
   };
 }
@@ -308,21 +315,26 @@ function openChanges(
   const checks = { application, retentionMs, validate: openValidator(features) };
   const store = stores.of(INTERNAL_QUEUE);
   return {
-    async put(name: string, definition: PutScheduleDefinition<unknown>, act: Act): Promise<void> {
+    async put(
+      name: string,
+      definition: PutScheduleDefinition<unknown>,
+      act: Act,
+      seen?: number | null,
+    ): Promise<void> {
       if (isDeclared(schedules, name)) throw declaredElsewhere(name);
       const checked = checkDefinition(name, storedForm(definition), checks);
       await onRecord(store, entryOf(store, name, { as: "schedule-put", ...act }), async () => {
         // A pause was of the one that had this name before.
-        if (inForce(await stored.read(name)) === undefined) await pauses.resume(name);
-        await stored.put(name, checked);
+        if (seen == null && inForce(await stored.read(name)) === undefined) await pauses.resume(name);
+        await stored.put(name, checked, seen);
       });
     },
-    async remove(name: string, act: Act): Promise<void> {
+    async remove(name: string, act: Act, seen?: number): Promise<void> {
       // One that the application declares by now may still be stored.
       if (inForce(await stored.read(name)) === undefined)
         throw isDeclared(schedules, name) ? declaredElsewhere(name) : notFound(schedules, name);
       await onRecord(store, entryOf(store, name, { as: "schedule-deleted", ...act }), async () => {
-        await stored.delete(name);
+        await stored.delete(name, seen);
       });
     },
   };

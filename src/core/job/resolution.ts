@@ -7,6 +7,8 @@ export interface Resolution {
   readonly by: string;
   /** Says `not-done` although the first run may still be under way, and act later. @default false */
   readonly confirm?: boolean | undefined;
+  /** Since when it was in doubt, as somebody has seen it, ISO 8601: it is not resolved if it is another doubt by now. @default whenever */
+  readonly since?: string | undefined;
 }
 
 /** What becomes of a job when a doubt of it is resolved, as effect/resolve.lua explains. */

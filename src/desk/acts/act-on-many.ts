@@ -35,7 +35,11 @@ export const reasonSchema = z
   .max(500)
   .meta({ description: "Kept with the act and in the audit log.", examples: ["bad deploy 7f3a"] });
 
-export type ActRequest = Readonly<z.output<z.ZodObject<typeof actMembers>>> & { readonly reason: string };
+export type ActRequest = Readonly<z.output<z.ZodObject<typeof actMembers>>> & {
+  readonly reason: string;
+  /** `before` of the preview that was seen, in milliseconds since 1970: jobs that have changed since then are not meant. @default now */
+  readonly before?: number | undefined;
+};
 
 const payloadSchema = z.strictObject({
   act: z.enum(actNames),

@@ -166,11 +166,12 @@ async function preview({ lists, stores }: ActParts, request: ActPreviewRequest):
 
 async function start(
   { stores, submit }: ActParts,
-  { act, filter, reason, rate }: ActRequest,
+  { act, filter, reason, rate, before: seen }: ActRequest,
   by: string,
   idempotencyKey: string,
 ) {
-  const before = Math.floor(await redisNow(stores.client));
+  const now = Math.floor(await redisNow(stores.client));
+  const before = Math.min(seen ?? now, now);
   const payload = {
     act,
     filter: filterText(filter),
@@ -179,7 +180,7 @@ async function start(
     before,
     ...(rate !== undefined && { rate }),
   };
-  const same = JSON.stringify([act, payload.filter, reason, rate]);
+  const same = JSON.stringify([act, payload.filter, reason, rate, ...(seen === undefined ? [] : [seen])]);
   const { id, duplicate } = await submit({ type: actOnMany.type, payload, idempotencyKey }, same);
   if (duplicate) return { id, duplicate };
   await recordAct(stores.of(INTERNAL_QUEUE), { id, act: { act, filter, reason, by }, outcome: "started" });

@@ -15,6 +15,8 @@ local call = command({
     "by",
     -- Why, as the audit log keeps it.
     "evidence",
+    -- Since when it was in doubt, in milliseconds, as it was read.
+    "since",
   },
   returns = [["asked", "not-in-doubt", "missing" where the job is gone, "under-way" where it has not ended, so that its next attempt asks in any case, or "cancelled"]],
   whenFull = "is refused",
@@ -29,7 +31,7 @@ local clock = require("../../platform/redis/now")
 
 local prefix, effect = call.prefix, call.effect
 local entry = entries.readEntry(call.ledger, effect)
-if not entry or entry.state ~= "in-doubt" then return "not-in-doubt" end
+if not entry or entry.state ~= "in-doubt" or math.abs(entry.at - tonumber(call.since)) >= 1 then return "not-in-doubt" end
 local id = entry.job
 if not facts.jobExists(prefix, id) then return "missing" end
 local now = clock.nowMs()

@@ -7,20 +7,22 @@ import { loadScript } from "../../platform/redis/script.ts";
 import { instantInBody } from "../jobs/instant-schemas.ts";
 import {
   AT_A_TIME,
-  type DoubtId,
   type DoubtSearch,
   doubtFilterSchema,
   doubtIdSchema,
+  isNamed,
   nameOf,
   RESOLVED_AT_ONCE_MAX,
   requireScope,
+  type SeenDoubt,
+  seenDoubtSchema,
 } from "./doubt-filter.ts";
 import type { Doubt } from "./doubts.ts";
 
 /** Doubts whose probe is to be asked: those named, those that match, or all. */
 export const askProbesSchema = z
   .strictObject({
-    ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
+    ids: z.array(seenDoubtSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
     filter: doubtFilterSchema.optional(),
     all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
     reason: z.string().max(2_000).optional().meta({ description: "Kept in the audit log with each." }),
@@ -35,7 +37,7 @@ export const askProbesSchema = z
   .meta({ examples: [{ filter: { type: "invoice", effect: "charge" }, reason: "The provider is back" }] });
 /** The same with who does it; `before` in milliseconds since 1970. */
 export type AskProbes = Readonly<Omit<z.output<typeof askProbesSchema>, "dryRun" | "ids">> & {
-  readonly ids?: readonly DoubtId[] | undefined;
+  readonly ids?: readonly SeenDoubt[] | undefined;
   /** @default false */
   readonly dryRun?: boolean | undefined;
   readonly by: string;
@@ -46,7 +48,7 @@ export const probesAskedSchema = z.object({
   asked: z.int().meta({ description: "Whose jobs run again, and ask; of a dry run: whose would." }),
   skipped: z.array(doubtIdSchema.extend({ code: z.string() })).meta({
     description:
-      "Those that stay as they are: `NO_PROBE`, because the effect is not declared with one; `JOB_NOT_FOUND`, because the job is gone that would ask, or there was none; `JOB_NOT_ENDED`, because its next attempt asks in any case; `CANCELLED`; `EFFECT_NOT_IN_DOUBT`, any more.",
+      "Those that stay as they are: `NO_PROBE`, because the effect is not declared with one; `JOB_NOT_FOUND`, because the job is gone that would ask, or there was none; `JOB_NOT_ENDED`, because its next attempt asks in any case; `CANCELLED`; `EFFECT_NOT_IN_DOUBT`, any more, or it is another doubt by now.",
   }),
   remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
   isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
@@ -107,13 +109,13 @@ export async function askProbes(
 
 async function askOne(
   store: QueueStore,
-  { dedupKey, effect }: Doubt,
+  { dedupKey, effect, since }: Doubt,
   { by, reason = "" }: AskProbes,
 ): Promise<(typeof outcomes)[number]> {
   const { client, keys } = store;
   const name = await findStoredName(store, dedupKey, effect);
   const evidence = encryptEffectText(store, { dedupKey, name }, "evidence", reason);
-  const args = [name, dedupKey, keys.start, by, evidence];
+  const args = [name, dedupKey, keys.start, by, evidence, Date.parse(since)];
   return await script.run(client, [keys.ledger(dedupKey), keys.joinedJobs], args);
 }
 
@@ -122,12 +124,7 @@ function skippedFor({ jobId, effect, type }: Doubt): ProbesAsked["skipped"][numb
   return { jobId, effect, code: type === null ? "JOB_NOT_FOUND" : "NO_PROBE" };
 }
 
-function isNamed(ids: readonly DoubtId[]): (doubt: Doubt) => boolean {
-  const names = new Set(ids.map(nameOf));
-  return (doubt) => names.has(nameOf(doubt));
-}
-
-function namedBut(ids: readonly DoubtId[], found: readonly Doubt[]): ProbesAsked["skipped"] {
+function namedBut(ids: readonly SeenDoubt[], found: readonly Doubt[]): ProbesAsked["skipped"] {
   const names = new Set(found.map(nameOf));
   return ids
     .filter((id) => !names.has(nameOf(id)))

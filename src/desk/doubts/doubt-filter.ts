@@ -93,8 +93,23 @@ export const RESOLVED_AT_ONCE_MAX = 1_000;
 export const doubtIdSchema = z.strictObject({ jobId: z.string().max(200), effect: z.string().max(512) });
 export type DoubtId = Readonly<z.output<typeof doubtIdSchema>>;
 
+/** A doubt in a body. */
+export const seenDoubtSchema = doubtIdSchema.extend({
+  since: z.iso
+    .datetime()
+    .optional()
+    .meta({ description: "Of the doubt that you have seen: if it is another one by now, it stays." }),
+});
+export type SeenDoubt = Readonly<z.output<typeof seenDoubtSchema>>;
+
 export function nameOf({ jobId, effect }: DoubtId): string {
   return `${jobId} ${effect}`;
+}
+
+/** Whether a doubt is one of these, and not another one of the same effect by now. */
+export function isNamed(ids: readonly SeenDoubt[]): (doubt: Doubt) => boolean {
+  const since = new Map(ids.map((id) => [nameOf(id), id.since]));
+  return (doubt) => since.has(nameOf(doubt)) && [undefined, doubt.since].includes(since.get(nameOf(doubt)));
 }
 
 interface Scope {

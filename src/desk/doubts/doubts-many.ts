@@ -16,16 +16,18 @@ import { type AskProbes, askProbes, type ProbesAsked } from "./ask-probe.ts";
 import {
   AT_A_TIME,
   type DoubtFilter,
-  type DoubtId,
   type DoubtSearch,
   doubtFilterSchema,
   doubtIdSchema,
   findDoubts,
+  isNamed,
   isNarrow,
   nameOf,
   RESOLVED_AT_ONCE_MAX,
   requireScope,
   SEARCHED_MAX,
+  type SeenDoubt,
+  seenDoubtSchema,
 } from "./doubt-filter.ts";
 import { type DoubtGroups, groupDoubts } from "./doubt-groups.ts";
 import { countDoubts, type Doubt, type DoubtCount, doubtSchema, openDoubtResolver } from "./doubts.ts";
@@ -42,7 +44,7 @@ export const confirmSchema = z
 /** Doubts to resolve with one piece of evidence: those named, those that match, or all. */
 export const manyDoubtsSchema = z
   .strictObject({
-    ids: z.array(doubtIdSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
+    ids: z.array(seenDoubtSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
     filter: doubtFilterSchema.optional(),
     all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
     as: z.enum(["done", "not-done"]).meta({ examples: ["done"] }),
@@ -79,7 +81,7 @@ export const manyDoubtsSchema = z
 type ManyRequest = z.output<typeof manyDoubtsSchema>;
 /** The same with who does it. `before` and `completeUntil` are milliseconds since 1970. */
 export type ManyDoubts = Readonly<Omit<ManyRequest, "ids" | "dryRun">> & {
-  readonly ids?: readonly DoubtId[] | undefined;
+  readonly ids?: readonly SeenDoubt[] | undefined;
   /** @default false */
   readonly dryRun?: boolean | undefined;
   readonly by: string;
@@ -90,7 +92,7 @@ export const manyResolvedSchema = z.object({
   resolved: z.int(),
   skipped: z.array(doubtIdSchema.extend({ code: z.string() })).meta({
     description:
-      "Those that were no longer in doubt; and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way, and `RUN_SAID_DONE`, because their run has reported that it was done (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
+      "Those that were no longer in doubt; those in doubt anew (`CHANGED_MEANWHILE`); and those that stay: `RUN_MAY_BE_PENDING`, because their first run may still be under way, and `RUN_SAID_DONE`, because their run has reported that it was done (`confirm` resolves these as well); `BEGAN_TOO_LATE`, because of `completeUntil`.",
   }),
   remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
   isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
@@ -121,7 +123,7 @@ async function resolveMany(
   const { found, isAll } = await wantedOf(find, request, before);
   const about = { count: found.length, isExact: isAll, before };
   if (request.dryRun) {
-    const doubts = found.slice(0, RESOLVED_AT_ONCE_MAX).filter((doubt): doubt is Doubt => "since" in doubt);
+    const doubts = found.slice(0, RESOLVED_AT_ONCE_MAX).filter(isRead);
     return { ...about, doubts, resolved: 0, skipped: [], remaining: found.length };
   }
   const { as, evidence, by, confirm } = request;
@@ -130,8 +132,8 @@ async function resolveMany(
   const keptNames = new Set(kept.map(nameOf));
   const open = found.filter((doubt) => !keptNames.has(nameOf(doubt)));
   const batch = open.slice(0, RESOLVED_AT_ONCE_MAX);
-  const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect }) => {
-    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm }));
+  const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect, since }) => {
+    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm, since }));
     return code === undefined ? [] : [{ jobId, effect, code }];
   });
   const refused = outcomes.flat();
@@ -147,8 +149,12 @@ async function resolveMany(
 type Skipped = ManyResolved["skipped"][number];
 
 /** Why a doubt stays as it is, as an entry of what is skipped; empty if it does not. */
-function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | DoubtId, now: number): Skipped[] {
-  if (as === "done" || !("since" in doubt)) return [];
+function keptBy(
+  { as, confirm, completeUntil }: ManyDoubts,
+  doubt: Doubt | SeenDoubt,
+  now: number,
+): Skipped[] {
+  if (as === "done" || !isRead(doubt)) return [];
   const { jobId, effect } = doubt;
   if (completeUntil !== undefined && !wouldBeNamed(doubt, completeUntil, now))
     return [{ jobId, effect, code: "BEGAN_TOO_LATE" }];
@@ -157,18 +163,21 @@ function keptBy({ as, confirm, completeUntil }: ManyDoubts, doubt: Doubt | Doubt
   return doubt.mayStillRun ? [{ jobId, effect, code: "RUN_MAY_BE_PENDING" }] : [];
 }
 
+function isRead(doubt: Doubt | SeenDoubt): doubt is Doubt {
+  return "reason" in doubt;
+}
+
 /** Named ones are resolved without a look, because the evidence is about them, unless it is that an export does not name them. */
 async function wantedOf(
   find: DoubtSearch["find"],
   { ids, filter = {}, dryRun, completeUntil }: ManyDoubts,
   before: number,
-): Promise<{ readonly found: readonly (Doubt | DoubtId)[]; readonly isAll: boolean }> {
+): Promise<{ readonly found: readonly (Doubt | SeenDoubt)[]; readonly isAll: boolean }> {
   if (ids !== undefined && !dryRun && completeUntil === undefined) return { found: ids, isAll: true };
   const until = Math.min(filter.until ?? before, before);
   const listed = await find(ids === undefined ? { ...filter, until } : {});
   if (ids === undefined) return listed;
-  const wanted = new Set(ids.map(nameOf));
-  return { found: listed.found.filter((doubt) => wanted.has(nameOf(doubt))), isAll: listed.isAll };
+  return { found: listed.found.filter(isNamed(ids)), isAll: listed.isAll };
 }
 
 function requireNotDone({ as, completeUntil }: ManyDoubts): void {

@@ -216,7 +216,7 @@ async function countInPartition({ client, keys }: QueueStore): Promise<DoubtCoun
 
 const DOUBTS_SEARCHED_MAX = 100_000;
 
-/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`, `RUN_SAID_DONE` */
+/** @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `CHANGED_MEANWHILE`, `RUN_MAY_BE_PENDING`, `RUN_SAID_DONE` */
 export type ResolveDoubtOfJob = (
   store: QueueStore,
   jobId: string,
@@ -231,12 +231,23 @@ export function openDoubtResolver(retentionMs: number, events: Events): ResolveD
     const dedupKey = identity.dedupKey ?? (await findDedupKey(store, jobId, effect));
     if (dedupKey === undefined) throw identity.type === null ? jobNotFound() : notInDoubt(effect, null);
     const resolved = await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);
-    if (resolved.kind === "not-in-doubt") throw notInDoubt(effect, resolved.state);
-    if (resolved.kind === "said-done") throw saidDone(effect);
-    if (resolved.kind === "may-be-pending") throw mayBePending(effect, resolved);
+    if (resolved.kind !== "resolved") throw refusalOf(effect, resolved);
     events.emit("effect.resolved", identity.type ?? "", declaredName(effect));
     return resolved.job;
   };
+}
+
+function refusalOf(effect: string, why: Exclude<Resolved, { kind: "resolved" }>): HoldfastError {
+  switch (why.kind) {
+    case "not-in-doubt":
+      return notInDoubt(effect, why.state);
+    case "changed":
+      return anotherDoubt(effect);
+    case "said-done":
+      return saidDone(effect);
+    case "may-be-pending":
+      return mayBePending(effect, why);
+  }
 }
 
 /** Once a job is gone, only the list of doubts has its deduplication key. */
@@ -253,6 +264,13 @@ function mayBePending(
   return new HoldfastError(
     "RUN_MAY_BE_PENDING",
     `The first run of effect ${JSON.stringify(effect)} may still be under way: its worker ${worker} ${seen}. If it acts yet, the effect happens twice`,
+  );
+}
+
+function anotherDoubt(effect: string): HoldfastError {
+  return new HoldfastError(
+    "CHANGED_MEANWHILE",
+    `Effect ${JSON.stringify(effect)} was resolved, has run again, and is in doubt anew since you looked. Nothing was done`,
   );
 }
 

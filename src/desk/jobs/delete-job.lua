@@ -10,6 +10,8 @@ local call = command({
     "ledgerPrefix",
     -- Only if it ended before this, in milliseconds; empty for whenever.
     "endedBefore",
+    -- Only if it ended then, in milliseconds; empty for whenever.
+    "endedAt",
     -- Only if it ended in this state; empty for both.
     "state",
     -- Who, for the audit log; empty where that needs no entry.
@@ -17,7 +19,7 @@ local call = command({
     -- Why, empty for no reason.
     "reason",
   },
-  returns = [["deleted", "missing", "in-doubt", or "not-ended" where it has not, or not as expected]],
+  returns = [["deleted", "missing", "in-doubt", "not-ended" where it has not, or not as expected, or "changed" where it ended at another time]],
   whenFull = "runs",
 })
 local facts = require("../../core/bullmq/job-facts")
@@ -35,6 +37,7 @@ end
 if not facts.jobExists(prefix, id) then return "missing" end
 local state = states.jobState(prefix, id)
 if not isExpected(state) then return "not-ended" end
+if call.endedAt ~= "" and facts.endedAt(prefix, id) ~= tonumber(call.endedAt) then return "changed" end
 if not deletion.deleteEnded(prefix, id, state, call.ledgerPrefix, call.joined) then return "in-doubt" end
 if call.by ~= "" then
   redis.call("XADD", call.audit, "MAXLEN", "~", AUDIT_MAX, "*",

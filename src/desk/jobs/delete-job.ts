@@ -2,11 +2,13 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { oneOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
-export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended";
+export type Deleted = "deleted" | "missing" | "in-doubt" | "not-ended" | "changed";
 
 export interface Deletion {
   /** Only if it ended before this, in milliseconds since 1970. @default whenever */
   readonly endedBefore?: number | undefined;
+  /** Only if it ended then, in milliseconds since 1970. @default whenever */
+  readonly endedAt?: number | undefined;
   /** Only if it ended so. @default either */
   readonly state?: "completed" | "failed" | undefined;
   /** Who, for an entry in the audit log. @default no entry */
@@ -18,15 +20,16 @@ export interface Deletion {
 const script = loadScript(
   import.meta.url,
   "delete-job.lua",
-  oneOf("deleted", "missing", "in-doubt", "not-ended"),
+  oneOf("deleted", "missing", "in-doubt", "not-ended", "changed"),
 );
 
 /** Deletes a job that has ended and is not in doubt, as the retention would: its idempotency key and its ledger stay. */
 export async function deleteJob(
   { client, keys }: QueueStore,
   id: string,
-  { endedBefore, state, by, evidence }: Deletion = {},
+  { endedBefore, endedAt, state, by, evidence }: Deletion = {},
 ): Promise<Deleted> {
-  const args = [keys.start, id, keys.ledgerStart, endedBefore ?? "", state ?? "", by ?? "", evidence ?? ""];
+  const only = [endedBefore, endedAt, state].map((wanted) => wanted ?? "");
+  const args = [keys.start, id, keys.ledgerStart, ...only, by ?? "", evidence ?? ""];
   return await script.run(client, [keys.audit, keys.joinedJobs], args);
 }

@@ -91,9 +91,10 @@ export interface JobOperator {
    *
    * @param by who, for the audit log
    * @param reason why, for the audit log @default no reason
+   * @param finishedAt when the job ended as you have seen it, ISO 8601: if that has changed, nothing happens @default whenever
    * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
    */
-  delete(id: string, by: string, reason?: string): Promise<void>;
+  delete(id: string, by: string, reason?: string, finishedAt?: string): Promise<void>;
   /**
    * Deletes jobs that have ended, a slice per call: call it again with `nextCursor`. Jobs in doubt stay.
    *
@@ -117,9 +118,9 @@ export function openJobOperator(
     const now = await inTime(readStatus(id));
     if (now === undefined) return jobNotFound();
     const message =
-      now.state === seen?.state
+      seen === undefined || now.state === seen.state
         ? `The job has run again since you looked, and is ${now.state} again. Nothing was done`
-        : `The job was ${seen?.state} when you looked, and is ${now.state} now. Nothing was done`;
+        : `The job was ${seen.state} when you looked, and is ${now.state} now. Nothing was done`;
     return new HoldfastError("CHANGED_MEANWHILE", message);
   }
   return {
@@ -141,10 +142,12 @@ export function openJobOperator(
       return outcome;
     },
     again: (id, request) => submitAgain({ store: storeOf(stores, id), readStatus, submit }, id, request),
-    async delete(id, by, reason) {
+    async delete(id, by, reason, finishedAt) {
       const store = storeOf(stores, id);
       const evidence = storedReason(store, reason);
-      const outcome = await inTime(deleteJob(store, id, { by, evidence }));
+      const endedAt = finishedAt === undefined ? undefined : Date.parse(finishedAt);
+      const outcome = await inTime(deleteJob(store, id, { by, evidence, endedAt }));
+      if (outcome === "changed") throw await changed(id, undefined);
       if (outcome !== "deleted") throw refusalOf(outcome);
     },
     clean: (query) => inTime(cleanJobs(stores, lists, query)),

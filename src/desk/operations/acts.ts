@@ -18,7 +18,8 @@ const requestSchema = z
       .datetime()
       .optional()
       .meta({
-        description: "Of a dry run: the `before` of the part before this.",
+        description:
+          "The `before` of a dry run: of its next part, or of the act that it was looked at for. Jobs that ended since, or to cancel: were submitted, stay as they are.",
         examples: ["2026-11-24T15:00:00Z"],
       }),
     cursor: z
@@ -72,13 +73,13 @@ export const actOperations = {
       "STORE_FULL",
     ],
     async run({ acts }, { input: { dryRun, reason, before, cursor, ...wanted }, by, key }) {
+      const until = before === undefined ? undefined : Date.parse(before);
       if (dryRun) {
-        const until = before === undefined ? undefined : Date.parse(before);
         const preview = await acts.preview({ ...wanted, cursor, before: until });
         return { ...preview, count: countOf(preview.matching), before: isoTime(preview.before) };
       }
       if (reason === undefined) throw malformed([{ pointer: "/reason", message: "expected a text" }]);
-      const { id, duplicate } = await acts.start({ ...wanted, reason }, by, key);
+      const { id, duplicate } = await acts.start({ ...wanted, reason, before: until }, by, key);
       return { id, duplicate, statusUrl: `/jobs/acts/${id}` };
     },
   }),

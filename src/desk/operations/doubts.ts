@@ -7,6 +7,7 @@ import { doubtGroupsSchema } from "../doubts/doubt-groups.ts";
 import { type Doubt, doubtSchema } from "../doubts/doubts.ts";
 import { confirmSchema, manyDoubtsSchema, manyResolvedSchema } from "../doubts/doubts-many.ts";
 import { change, read } from "./operation.ts";
+import { expectDoubt } from "./pause-reason.ts";
 
 const PAGE_MAX = 200;
 
@@ -26,6 +27,7 @@ const resolutionSchema = z
       .optional()
       .meta({ description: "What the effect would have returned; only with done." }),
     confirm: confirmSchema,
+    expect: expectDoubt,
   })
   .meta({ examples: [{ as: "done", evidence: "Seen in the recipient's mailbox" }] });
 
@@ -108,14 +110,19 @@ export const doubtOperations = {
       "INVALID_REQUEST",
       "JOB_NOT_FOUND",
       "EFFECT_NOT_IN_DOUBT",
+      "CHANGED_MEANWHILE",
       "RUN_MAY_BE_PENDING",
       "RUN_SAID_DONE",
       "STORE_UNAVAILABLE",
     ],
     returns: "job",
-    async run(operator, { params: { id, name: effect }, input: { as, evidence, result, confirm }, by }) {
+    async run(operator, { params: { id, name: effect }, input, by }) {
+      const { as, evidence, result, confirm, expect } = input;
       const json = result === undefined ? undefined : JSON.stringify(result);
-      const job = await operator.resolve(id, effect, { as, evidence, result: json, by, confirm });
+      const job = await operator.resolve(id, effect, {
+        ...{ as, evidence, result: json, by, confirm },
+        since: expect?.since,
+      });
       return { id, effect, as, job };
     },
   }),

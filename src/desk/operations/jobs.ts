@@ -58,6 +58,10 @@ const reasonQuerySchema = z.strictObject({
   reason: reasonSchema
     .optional()
     .meta({ description: "Kept in the audit log.", examples: ["bad deploy 7f3a"] }),
+  finishedAt: z.iso.datetime().optional().meta({
+    description:
+      "When the job ended, as you have seen it. If it ended at another time, nothing is done: 409 `CHANGED_MEANWHILE`.",
+  }),
 });
 
 const againSchema = z.strictObject({
@@ -181,10 +185,17 @@ export const jobOperations = {
     params,
     input: reasonQuerySchema,
     answer: outcomeOf<"deleted">().describe("It is gone."),
-    errors: ["INVALID_REQUEST", "JOB_NOT_FOUND", "JOB_NOT_ENDED", "JOB_IN_DOUBT", "STORE_UNAVAILABLE"],
+    errors: [
+      "INVALID_REQUEST",
+      "JOB_NOT_FOUND",
+      "JOB_NOT_ENDED",
+      "CHANGED_MEANWHILE",
+      "JOB_IN_DOUBT",
+      "STORE_UNAVAILABLE",
+    ],
     returns: "outcome",
-    async run(operator, { params: { id }, input: { reason }, by }) {
-      await operator.delete(id, by, reason);
+    async run(operator, { params: { id }, input: { reason, finishedAt }, by }) {
+      await operator.delete(id, by, reason, finishedAt);
       return { id, outcome: "deleted" as const };
     },
   }),

@@ -13,8 +13,13 @@ const reason = z
 const params = { id: "The row's id." } as const;
 const errors = ["INVALID_REQUEST", "OUTBOX_NOT_FOUND", "DATABASE_UNAVAILABLE", "STORE_UNAVAILABLE"] as const;
 
+const parkedAt = z.iso.datetime().optional().meta({
+  description:
+    "When the row was parked, as you have seen it. If it was parked anew, nothing is done: 409 `CHANGED_MEANWHILE`.",
+});
+
 const releaseSchema = mendingSchema
-  .extend({ reason })
+  .extend({ reason, parkedAt })
   .optional()
   .meta({ examples: [{ payload: { orderId: 42 }, reason: "the order's id was missing" }] });
 
@@ -48,9 +53,9 @@ export const outboxOperations = {
     params,
     input: releaseSchema,
     answer: z.object({ id: z.string() }).describe("It waits for a relay."),
-    errors: [...errors, "OUTBOX_ROW_NOT_FOUND"],
-    async run({ outbox }, { params: { id }, input: { reason, ...mending } = {}, by }) {
-      await outbox.release(id, mending, { by, reason });
+    errors: [...errors, "OUTBOX_ROW_NOT_FOUND", "CHANGED_MEANWHILE"],
+    async run({ outbox }, { params: { id }, input: { reason, parkedAt, ...mending } = {}, by }) {
+      await outbox.release(id, mending, { by, reason, parkedAt });
       return { id };
     },
   }),
@@ -76,11 +81,11 @@ export const outboxOperations = {
     summary: "Delete a parked row",
     description: "Its job will not exist. Rows of its ordering key that wait behind it go on.",
     params,
-    input: z.strictObject({ reason }),
+    input: z.strictObject({ reason, parkedAt }),
     answer: z.object({ id: z.string() }).describe("It is deleted."),
-    errors: [...errors, "OUTBOX_ROW_NOT_FOUND"],
-    async run({ outbox }, { params: { id }, input: { reason }, by }) {
-      await outbox.discard(id, { by, reason });
+    errors: [...errors, "OUTBOX_ROW_NOT_FOUND", "CHANGED_MEANWHILE"],
+    async run({ outbox }, { params: { id }, input: { reason, parkedAt }, by }) {
+      await outbox.discard(id, { by, reason, parkedAt });
       return { id };
     },
   }),

@@ -1,15 +1,37 @@
 import { z } from "zod";
 
-/** Of pauses and resumptions of queues. */
-export const expectPause = z
-  .strictObject({
-    pausedSince: z.iso.datetime().nullable().meta({ description: "Null: not paused." }),
-  })
-  .optional()
-  .meta({
+const CHANGED = "If that has changed, nothing is done: 409 `CHANGED_MEANWHILE`.";
+
+const expected = <Shape extends z.ZodRawShape>(what: string, shape: Shape) =>
+  z
+    .strictObject(shape)
+    .optional()
+    .meta({ description: `${what} as you have seen it. ${CHANGED}` });
+
+/** Of pauses and resumptions of queues and schedules. */
+export const expectPause = expected("The pause", {
+  pausedSince: z.iso
+    .datetime()
+    .nullable()
+    .meta({ description: "Null: not paused. With `type` or `key`: since when that is paused or limited." }),
+});
+
+export const expectLimits = expected("The limit", {
+  limitedSince: z.iso.datetime().nullable().meta({
     description:
-      "The pause as you have seen it. If that has changed, nothing is done: 409 `CHANGED_MEANWHILE`.",
-  });
+      "`override.since` of the queue; with `type` or `key`: since when that is paused or limited. Null: not by hand.",
+  }),
+});
+
+export const expectVersion = expected("The schedule", {
+  version: z.int().nullable().meta({ description: "Null: there was none." }),
+});
+
+export const expectDoubt = expected("The doubt", {
+  since: z.iso.datetime().meta({ description: "As the list of doubts has it." }),
+});
+
+export const expectSkip = expected("The tick", { isSkipped: z.boolean() });
 
 export const pauseReason = (example: string) =>
   z

@@ -3,15 +3,16 @@ import type { CurbOf } from "../../core/bullmq/curb/curb-name.ts";
 import { parseRate, RATE_EXPECTED } from "../../core/define/queue-settings.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { crowdSchema } from "../queues/crowd.ts";
-import { curbOf, curbOfShape } from "../queues/curbs.ts";
+import { curbOf, curbOfShape, type SeenSince } from "../queues/curbs.ts";
 import { type QueueOperator, queueSchema } from "../queues/queues.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
-import { expectPause, pauseReason } from "./pause-reason.ts";
+import { expectLimits, expectPause, pauseReason } from "./pause-reason.ts";
 
 const queue = queueSchema.meta({ [COMPONENT_NAME]: "Queue" });
 const limitsSchema = z
   .strictObject({
     ...curbOfShape,
+    expect: expectLimits,
     concurrency: z.int().min(1).max(1_000_000).nullish(),
     rate: z
       .string()
@@ -29,12 +30,14 @@ interface WantedLimit {
   readonly concurrency: number | null | undefined;
   readonly rate: string | null | undefined;
   readonly by: string;
+  readonly seen: SeenSince | undefined;
 }
 
-function limitOne(queues: QueueOperator, name: string, of: CurbOf, { concurrency, rate, by }: WantedLimit) {
+function limitOne(queues: QueueOperator, name: string, of: CurbOf, wanted: WantedLimit) {
+  const { concurrency, rate, by, seen } = wanted;
   if (rate != null) throw malformed([{ pointer: "/rate", message: "expected none for a type or a key" }]);
-  if (concurrency == null) return queues.letGo(name, of, { by });
-  return queues.curb(name, of, { concurrency, by, reason: `${concurrency} at a time` });
+  if (concurrency == null) return queues.letGo(name, of, { by }, seen);
+  return queues.curb(name, of, { concurrency, by, reason: `${concurrency} at a time` }, seen);
 }
 
 export const queueOperations = {
@@ -73,7 +76,7 @@ export const queueOperations = {
       const of = curbOf(which);
       return of === undefined
         ? queues.pause(name, { reason, by }, expect)
-        : queues.curb(name, of, { reason, by });
+        : queues.curb(name, of, { reason, by }, expect?.pausedSince);
     },
   }),
   resumeQueue: change({
@@ -89,7 +92,9 @@ export const queueOperations = {
     answer: queue.describe("It is not paused."),
     run({ queues }, { params: { name }, input: { expect, ...which } = {}, by }) {
       const of = curbOf(which);
-      return of === undefined ? queues.resume(name, { by }, expect) : queues.letGo(name, of, { by });
+      return of === undefined
+        ? queues.resume(name, { by }, expect)
+        : queues.letGo(name, of, { by }, expect?.pausedSince);
     },
   }),
   limitQueue: change({
@@ -102,15 +107,16 @@ export const queueOperations = {
       "In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. With `type` or `key`, only so many jobs of that type or key run at a time (`concurrency` alone); without it, it is let go. In a queue with partitions, each partition gets an equal share.",
     input: limitsSchema,
     answer: queue.describe("The limits are in force."),
-    errors: [...one.errors, "UNKNOWN_JOB_TYPE"],
-    run({ queues }, { params: { name }, input: { concurrency, rate, ...which }, by }) {
+    errors: [...one.errors, "UNKNOWN_JOB_TYPE", "CHANGED_MEANWHILE"],
+    run({ queues }, { params: { name }, input: { concurrency, rate, expect, ...which }, by }) {
       const of = curbOf(which);
-      if (of !== undefined) return limitOne(queues, name, of, { concurrency, rate, by });
+      const seen = expect?.limitedSince;
+      if (of !== undefined) return limitOne(queues, name, of, { concurrency, rate, by, seen });
       const limits = {
         concurrency: concurrency ?? undefined,
         rate: rate == null ? undefined : parseRate(rate),
       };
-      return queues.limit(name, limits, by);
+      return queues.limit(name, limits, by, seen);
     },
   }),
 };

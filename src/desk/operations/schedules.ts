@@ -4,7 +4,7 @@ import { scheduleDefinitionSchema } from "../../roles/schedules/definition.ts";
 import { pastTickSchema, scheduleStatusSchema } from "../../roles/schedules/schedule-status.ts";
 import { type ExplainedTick, schedulePageSchema } from "../schedules.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
-import { pauseReason } from "./pause-reason.ts";
+import { expectPause, expectSkip, expectVersion, pauseReason } from "./pause-reason.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "./receipt.ts";
 
 const count = (max: number, fallback: number, description: string) =>
@@ -50,17 +50,21 @@ export const scheduleOperations = {
     description:
       "Makes a schedule at run time, or changes one. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they were. Safe to send again. 409 `SCHEDULE_DECLARED` for a schedule of the application's code.",
     params,
-    input: scheduleDefinitionSchema,
+    input: scheduleDefinitionSchema
+      .extend({ expect: expectVersion })
+      .meta(scheduleDefinitionSchema.meta() ?? {}),
     answer: scheduleStatusSchema.describe("It is in force."),
     errors: [
       "INVALID_REQUEST",
+      "CHANGED_MEANWHILE",
       "UNKNOWN_JOB_TYPE",
       "INVALID_PAYLOAD",
       "SCHEDULE_DECLARED",
       "STORE_UNAVAILABLE",
       "STORE_FULL",
     ],
-    run: ({ schedules }, { params: { name }, input, by }) => schedules.put(name, input, { by }),
+    run: ({ schedules }, { params: { name }, input: { expect, ...definition }, by }) =>
+      schedules.put(name, definition, { by }, expect?.version),
   }),
   scheduleDefinition: read({
     id: "readScheduleDefinition",
@@ -79,11 +83,23 @@ export const scheduleOperations = {
     summary: "Delete a schedule that was put",
     description: "It has no tick after this instant. Jobs of earlier ticks go on.",
     params,
+    input: z.strictObject({
+      version: z.coerce.number().int().min(1).optional().meta({
+        description:
+          "Only this version, as you have seen it: if it has another, nothing is done: 409 `CHANGED_MEANWHILE`.",
+      }),
+    }),
     answer: z.object({ name: z.string(), outcome: z.literal("deleted") }).describe("It is gone."),
-    errors: ["SCHEDULE_NOT_FOUND", "SCHEDULE_DECLARED", "STORE_UNAVAILABLE"],
+    errors: [
+      "INVALID_REQUEST",
+      "SCHEDULE_NOT_FOUND",
+      "SCHEDULE_DECLARED",
+      "CHANGED_MEANWHILE",
+      "STORE_UNAVAILABLE",
+    ],
     returns: "outcome",
-    async run({ schedules }, { params: { name }, by }) {
-      await schedules.delete(name, { by });
+    async run({ schedules }, { params: { name }, input: { version }, by }) {
+      await schedules.delete(name, { by }, version);
       return { name, outcome: "deleted" as const };
     },
   }),
@@ -142,14 +158,19 @@ export const scheduleOperations = {
       "Its ticks are skipped until it is resumed, or until `until`, and not caught up then. Jobs of earlier ticks go on.",
     params,
     input: pauseReason("the warehouse is being moved").extend({
+      expect: expectPause,
       until: instantSchema
         .optional()
         .meta({ description: "When it ends by itself, with its zone. Without it, somebody resumes it." }),
     }),
     answer: scheduleStatusSchema.describe("It is paused."),
-    errors,
-    run: ({ schedules }, { params: { name }, input: { reason, until }, by }) =>
-      schedules.pause(name, { reason, by, until: until === undefined ? undefined : Date.parse(until) }),
+    errors: [...errors, "CHANGED_MEANWHILE"],
+    run: ({ schedules }, { params: { name }, input: { reason, until, expect }, by }) =>
+      schedules.pause(
+        name,
+        { reason, by, until: until === undefined ? undefined : Date.parse(until) },
+        expect,
+      ),
   }),
   skipTick: change({
     id: "skipTick",
@@ -163,14 +184,15 @@ export const scheduleOperations = {
       .extend({
         at: instantSchema.meta({ description: "The tick.", examples: ["2026-12-24T09:00:00Z"] }),
         undo: z.boolean().default(false),
+        expect: expectSkip,
       })
       .meta({ examples: [{ at: "2026-12-24T09:00:00Z", reason: "the warehouse is closed" }] }),
     answer: scheduleStatusSchema.describe("It will be skipped."),
-    errors,
-    run: ({ schedules }, { params: { name }, input: { at, undo, reason }, by }) =>
+    errors: [...errors, "CHANGED_MEANWHILE"],
+    run: ({ schedules }, { params: { name }, input: { at, undo, reason, expect }, by }) =>
       undo
-        ? schedules.unskip(name, Date.parse(at), { by })
-        : schedules.skip(name, Date.parse(at), { reason, by }),
+        ? schedules.unskip(name, Date.parse(at), { by }, expect?.isSkipped)
+        : schedules.skip(name, Date.parse(at), { reason, by }, expect?.isSkipped),
   }),
   resumeSchedule: change({
     id: "resumeSchedule",
@@ -178,8 +200,10 @@ export const scheduleOperations = {
     path: "/schedules/:name/resume",
     summary: "Resume a schedule",
     params,
+    input: z.strictObject({ expect: expectPause }).optional(),
     answer: scheduleStatusSchema.describe("It is not paused."),
-    errors,
-    run: ({ schedules }, { params: { name }, by }) => schedules.resume(name, { by }),
+    errors: [...errors, "CHANGED_MEANWHILE"],
+    run: ({ schedules }, { params: { name }, input: { expect } = {}, by }) =>
+      schedules.resume(name, { by }, expect),
   }),
 };

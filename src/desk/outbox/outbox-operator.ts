@@ -61,6 +61,11 @@ export const mendingSchema = z.strictObject({
 /** What replaces a member of a row before it is released. */
 export type Mending = Readonly<z.output<typeof mendingSchema>>;
 
+interface RowAct extends Act {
+  /** When it was parked, as somebody has seen it, ISO 8601: if it was parked anew, nothing happens. @default whenever */
+  readonly parkedAt?: string | undefined;
+}
+
 /**
  * What an operator can do with the outbox. All calls fail with `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE` where there is none, or it is away;
  * with `INVALID_REQUEST` for what no row can have.
@@ -72,13 +77,13 @@ export interface OutboxOperator {
   /**
    * Lets a relay submit a parked row, as new: its age counts from now.
    *
-   * @throws HoldfastError `OUTBOX_ROW_NOT_FOUND`
+   * @throws HoldfastError `OUTBOX_ROW_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
-  release(id: string, mending: Mending, act: Act): Promise<void>;
+  release(id: string, mending: Mending, act: RowAct): Promise<void>;
   /** Releases all rows that were parked with a code, 50,000 at a time: after a failure, call it again. @returns how many */
   releaseAll(code: string, act: Act): Promise<number>;
-  /** Deletes a parked row: its job will not exist, and the rows behind it go on. @throws HoldfastError `OUTBOX_ROW_NOT_FOUND` */
-  discard(id: string, act: Act): Promise<void>;
+  /** Deletes a parked row: its job will not exist, and the rows behind it go on. @throws HoldfastError `OUTBOX_ROW_NOT_FOUND`, `CHANGED_MEANWHILE` */
+  discard(id: string, act: RowAct): Promise<void>;
 }
 
 const waiting = "state = 'waiting', changed_at = clock_timestamp(), problem = NULL";
@@ -104,12 +109,17 @@ const parkedRows = `SELECT id::text, ${shown("type")} AS type, ${shown("idempote
   WHERE state = 'parked' AND id > $1::bigint AND ($2::text IS NULL OR ${CODE_OF_PROBLEM} = $2) AND ($3::text IS NULL OR type = $3)
   ORDER BY parked.id LIMIT $4`;
 
+/** Whether a row was parked when somebody has seen it parked, to the millisecond, as it is shown. */
+const parkedAs = (seen: string) => `(${seen}::text IS NULL OR ${iso("changed_at")} = ${seen})`;
+
 /** A member that is not mended stays. */
 const releaseRow = `UPDATE ${TABLE} SET ${waiting}, type = coalesce($2, type), payload = coalesce($3::json, payload),
     idempotency_key = coalesce($4, idempotency_key), options = coalesce($5::json, options)
-  WHERE id = $1::bigint AND state = 'parked' RETURNING id`;
+  WHERE id = $1::bigint AND state = 'parked' AND ${parkedAs("$6")} RETURNING id`;
 
-const discardRow = `DELETE FROM ${TABLE} WHERE id = $1::bigint AND state = 'parked' RETURNING id`;
+const isParked = `SELECT id FROM ${TABLE} WHERE id = $1::bigint AND state = 'parked'`;
+
+const discardRow = `DELETE FROM ${TABLE} WHERE id = $1::bigint AND state = 'parked' AND ${parkedAs("$2")} RETURNING id`;
 
 const AT_ONCE = 50_000;
 /** In the order of ids: a row that a relay parks again meanwhile is not released again. What somebody else has locked stays. */
@@ -126,10 +136,25 @@ export function openOutboxOperator(url: string | undefined, audit: QueueStore): 
     const evidence = storedReason(audit, reason === undefined ? what : `${what}: ${reason}`);
     return onRecord(audit, { as, evidence, by }, act);
   };
-  const changeOne = (as: string, id: string, act: Act, statement: string, values: readonly unknown[] = []) =>
+  const changeOne = (
+    as: string,
+    id: string,
+    act: RowAct,
+    statement: string,
+    values: readonly unknown[] = [],
+  ) =>
     recorded(as, `row ${id}`, act, async () => {
-      const change = async (database: Database) =>
-        await woken(database, await database.query(statement, [id, ...values]));
+      const { parkedAt = null } = act;
+      const change = async (database: Database) => {
+        const found = await database.query(statement, [id, ...values, parkedAt]);
+        const isAnew = found.length === 0 && (await database.query(isParked, [id])).length > 0;
+        if (isAnew)
+          throw new HoldfastError(
+            "CHANGED_MEANWHILE",
+            `Row ${id} was parked anew since you looked. Nothing was done`,
+          );
+        return await woken(database, found);
+      };
       const changed = ID.test(id) ? await inOutbox(url, change) : [];
       if (changed.length === 0)
         throw new HoldfastError("OUTBOX_ROW_NOT_FOUND", `No row with this id is parked: ${id}`);

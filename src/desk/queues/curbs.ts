@@ -82,15 +82,49 @@ interface WantedCurb {
   readonly concurrency?: number | undefined;
 }
 
-/** Lets no further job of it start, or a few at a time. Those that run go on; those that wait are held once workers come to them. */
-export async function curb(partitions: Partitions, of: CurbOf, wanted: WantedCurb): Promise<void> {
+/**
+ * Lets no further job of it start, or a few at a time. Those that run go on; those that wait are held once workers come to them.
+ *
+ * @throws HoldfastError `CHANGED_MEANWHILE`
+ */
+export async function curb(
+  partitions: Partitions,
+  of: CurbOf,
+  wanted: WantedCurb,
+  seen?: SeenSince,
+): Promise<void> {
   const { reason, by, concurrency = 0 } = wanted;
   const [{ client }] = partitions;
   const limit = concurrency === 0 ? 0 : Math.max(1, Math.floor(concurrency / partitions.length));
-  await setCurb(partitions, of, { reason, by, limit, since: Math.floor(await redisNow(client)) });
+  const since = Math.floor(await redisNow(client));
+  if (!(await setCurb(partitions, of, { reason, by, limit, since }, sinceArgument(seen))))
+    throw await curbChanged(partitions, of);
 }
 
-/** Those that were held line up again, behind those that wait: a worker lets them in within a second. */
-export async function letGo(partitions: Partitions, of: CurbOf): Promise<void> {
-  await setCurb(partitions, of, undefined);
+/**
+ * Those that were held line up again, behind those that wait: a worker lets them in within a second.
+ *
+ * @throws HoldfastError `CHANGED_MEANWHILE`
+ */
+export async function letGo(partitions: Partitions, of: CurbOf, seen?: SeenSince): Promise<void> {
+  if (!(await setCurb(partitions, of, undefined, sinceArgument(seen))))
+    throw await curbChanged(partitions, of);
+}
+
+/** Since when something is as somebody has seen it who acts on it: ISO 8601, null where it is not so. */
+export type SeenSince = string | null;
+
+/** For scripts: empty for whatever it is, 0 for not at all. */
+export function sinceArgument(seen: SeenSince | undefined): number | "" {
+  if (seen === undefined) return "";
+  return seen === null ? 0 : Date.parse(seen);
+}
+
+async function curbChanged(partitions: Partitions, of: CurbOf): Promise<HoldfastError> {
+  const curbs = await readCurbs(partitions);
+  const now = curbs.find(({ type, key }) => type === (of.type ?? null) && key === (of.key ?? null));
+  const text = now && (now.limit === 0 ? "paused" : `limited to ${now.limit * partitions.length} at a time`);
+  const what =
+    text === undefined ? "is neither paused nor limited any more" : `was ${text} by ${now?.by} meanwhile`;
+  return new HoldfastError("CHANGED_MEANWHILE", `The ${curbText(of)} ${what}. Nothing was done`);
 }

@@ -11,8 +11,10 @@ import {
 } from "../../core/bullmq/queue-control.ts";
 import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { type SeenSince, sinceArgument } from "./curbs.ts";
 
 const expectPause = loadScript(import.meta.url, "expect-pause.lua", integer);
+const setOverride = loadScript(import.meta.url, "set-override.lua", integer);
 
 /** Whether it is paused, or not, as somebody has seen it. Of several who resume the same pause, it is so for one. */
 export async function isPausedAsSeen(
@@ -39,13 +41,22 @@ export async function resumeQueue(partitions: Partitions): Promise<void> {
   await withBullmq(partitions, (queue) => queue.resume());
 }
 
-/** @param override undefined: the declared limits count again */
-export async function overrideLimits(partitions: Partitions, override: Override | undefined): Promise<void> {
+/**
+ * @param override undefined: the declared limits count again
+ * @param seen since when limits by hand counted
+ * @returns whether it was so: if not, nothing is changed
+ */
+export async function overrideLimits(
+  partitions: Partitions,
+  override: Override | undefined,
+  seen?: SeenSince,
+): Promise<boolean> {
   const [{ client, keys }] = partitions;
   const { declared } = await readControl(partitions);
-  if (override === undefined) await client.hdel(keys.own("control"), "override");
-  else await client.hset(keys.own("control"), { override: JSON.stringify(override) });
-  await applyLimits(partitions, declared, override);
+  const record = override === undefined ? "" : JSON.stringify(override);
+  const isSet = (await setOverride.run(client, [keys.own("control")], [record, sinceArgument(seen)])) === 1;
+  if (isSet) await applyLimits(partitions, declared, override);
+  return isSet;
 }
 
 /** Before a queue is divided: its new partitions are paused as the others, and share its limits. */

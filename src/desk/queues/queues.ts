@@ -19,7 +19,7 @@ import { type FailureReader, failedCountShape } from "../jobs/failure-groups.ts"
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
 import { type Crowd, readCrowd } from "./crowd.ts";
-import { curb, curbSchema, curbText, letGo, readCurbViews, requireTypeOf } from "./curbs.ts";
+import { curb, curbSchema, curbText, letGo, readCurbViews, requireTypeOf, type SeenSince } from "./curbs.ts";
 import { type Division, divideQueue } from "./divide-queue.ts";
 import { isPausedAsSeen, overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
 
@@ -88,19 +88,23 @@ export interface QueueOperator {
   /**
    * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
    *
-   * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions, and for what is no limit
+   * @param seen since when the limits by hand that you have seen count, ISO 8601; null: there were none. If that has changed, nothing
+   *   happens @default whatever it is
+   * @throws HoldfastError `INVALID_REQUEST` for a concurrency below the number of partitions, and for what is no limit, `CHANGED_MEANWHILE`
    */
-  limit(name: string, limits: WantedLimits, by: string): Promise<QueueView>;
+  limit(name: string, limits: WantedLimits, by: string, seen?: SeenSince): Promise<QueueView>;
   /**
    * Pauses one type or one key of a queue, or limits how many of it run at a time. Jobs are held, not failed: those that run go on, and the others
    * wait until it is let go.
    *
-   * @param key its label, as the contract makes it
-   * @throws HoldfastError `INVALID_REQUEST` without a reason, `UNKNOWN_JOB_TYPE`
+   * @param of a type, or the label of a key as the contract makes it
+   * @param seen since when what you have seen of it is so, ISO 8601; null: neither paused nor limited. If that has changed, nothing happens
+   *   @default whatever it is
+   * @throws HoldfastError `INVALID_REQUEST` without a reason, `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
    */
-  curb(name: string, of: CurbOf, act: CurbAct): Promise<QueueView>;
-  /** Lets one type or one key go: it is neither paused nor limited any more. */
-  letGo(name: string, of: CurbOf, act?: Act): Promise<QueueView>;
+  curb(name: string, of: CurbOf, act: CurbAct, seen?: SeenSince): Promise<QueueView>;
+  /** Lets one type or one key go: it is neither paused nor limited any more. @param seen as for `curb` @throws HoldfastError `CHANGED_MEANWHILE` */
+  letGo(name: string, of: CurbOf, act?: Act, seen?: SeenSince): Promise<QueueView>;
   /** Who has how many jobs: by type and by key, at the same cost at any depth. */
   crowd(name: string): Promise<Crowd>;
   /**
@@ -128,7 +132,7 @@ export function openQueueOperator(
     pause: (name, act, expect) => inTime(pause(name, act, expect)),
     resume: (name, act = { by: LIBRARY }, expect) =>
       inTime(recorded(name, "resumed", act, resumeQueue, expect)),
-    limit: (name, limits, by) => inTime(limit(name, limits, by)),
+    limit: (name, limits, by, seen) => inTime(limit(name, limits, by, seen)),
     ...openCurbing({ jobs, partitionsOf, recorded }),
     crowd: (name) => inTime(readCrowd(partitionsOf(name))),
     async divide(name, partitions) {
@@ -145,13 +149,15 @@ export function openQueueOperator(
     return await recorded(name, "paused", act, pausing, expect);
   }
 
-  async function limit(name: string, limits: WantedLimits, by: string): Promise<QueueView> {
+  async function limit(name: string, limits: WantedLimits, by: string, seen?: SeenSince): Promise<QueueView> {
     parseInput(wantedLimitsSchema, limits);
     const partitions = partitionsOf(name);
     requireEnough(name, partitions.length, limits.concurrency);
     const override = await overrideOf(stores, limits, by);
     const act = { reason: limitsText(override), by };
-    return await recorded(name, "limited", act, () => overrideLimits(partitions, override));
+    return await recorded(name, "limited", act, async () => {
+      if (!(await overrideLimits(partitions, override, seen))) throw await limitsChanged(name, partitions);
+    });
   }
 
   /** In the audit log, and as a mark in the charts. */
@@ -184,16 +190,16 @@ interface CurbingParts {
 
 function openCurbing({ jobs, partitionsOf, recorded }: CurbingParts): Pick<QueueOperator, "curb" | "letGo"> {
   return {
-    async curb(name, of, act) {
+    async curb(name, of, act, seen) {
       parseInput(curbActSchema, act);
       partitionsOf(name);
       requireTypeOf(name, of, jobs);
       const kind = act.concurrency === undefined ? "paused" : "limited";
       const recordedAs = { reason: aboutCurb(of, act.reason), by: act.by };
-      return await inTime(recorded(name, kind, recordedAs, (all) => curb(all, of, act)));
+      return await inTime(recorded(name, kind, recordedAs, (all) => curb(all, of, act, seen)));
     },
-    letGo: (name, of, { reason, by } = { by: LIBRARY }) =>
-      inTime(recorded(name, "resumed", { reason: aboutCurb(of, reason), by }, (all) => letGo(all, of))),
+    letGo: (name, of, { reason, by } = { by: LIBRARY }, seen) =>
+      inTime(recorded(name, "resumed", { reason: aboutCurb(of, reason), by }, (all) => letGo(all, of, seen))),
   };
 }
 
@@ -215,6 +221,13 @@ async function requirePause(
       ? `Queue ${name} is not paused any more`
       : `Queue ${name} was paused by ${pause.by || "another tool"} meanwhile: ${pause.reason || "without a reason"}`;
   throw new HoldfastError("CHANGED_MEANWHILE", `${now}. Nothing was done`);
+}
+
+async function limitsChanged(name: string, partitions: Partitions): Promise<HoldfastError> {
+  const { override } = await readControl(partitions);
+  const by = override === undefined ? "" : ` by ${override.by}`;
+  const now = `Queue ${name} is limited${by} meanwhile: ${limitsText(override)}`;
+  return new HoldfastError("CHANGED_MEANWHILE", `${now}. Nothing was done`);
 }
 
 function partitionsIn(stores: QueueStores, queues: readonly string[], name: string): Partitions {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { counted } from "../../desk/counted.ts";
-import type { DoubtId } from "../../desk/doubts/doubt-filter.ts";
+import type { SeenDoubt } from "../../desk/doubts/doubt-filter.ts";
 import type { Doubt } from "../../desk/doubts/doubts.ts";
 import type { ManyDoubts } from "../../desk/doubts/doubts-many.ts";
 import {
@@ -228,10 +228,10 @@ interface Resolved {
 
 async function resolveNamed(
   operator: Operator,
-  doubts: readonly DoubtId[],
+  doubts: readonly SeenDoubt[],
   how: HowResolved,
 ): Promise<Resolved> {
-  const ids = doubts.map(({ jobId, effect }) => ({ jobId, effect }));
+  const ids = doubts.map(({ jobId, effect, since }) => ({ jobId, effect, since }));
   const sum = { resolved: 0, skipped: 0, pending: 0, saidDone: 0 };
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     const outcome = await resolveAll(operator, { ...how, ids: ids.slice(at, at + AT_ONCE) });

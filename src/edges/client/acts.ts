@@ -10,6 +10,8 @@ export interface StartActQuery extends ActQuery {
   readonly reason: string;
   /** How many jobs at most in a time. @default no limit @example "50/s" */
   readonly rate?: string;
+  /** `before` of the preview that was seen: jobs that ended since, or to cancel: were submitted, stay as they are. @default now */
+  readonly before?: string;
 }
 
 /** Acts on many jobs. */

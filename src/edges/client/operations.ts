@@ -40,7 +40,7 @@ export interface OperationCalls {
   /**
    * Delete a job that has ended.
    * Its idempotency key and its effects are remembered as after the retention. A job in doubt is kept. The audit log says who did it.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `JOB_IN_DOUBT`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `JOB_NOT_ENDED`, `CHANGED_MEANWHILE`, `JOB_IN_DOUBT`
    */
   delete(id: string, query?: Query<"delete">): Promise<Returned<"delete">>;
   /**
@@ -87,7 +87,7 @@ export interface OperationCalls {
   /**
    * Resolve an effect in doubt.
    * `done`: it happened, and is not run again. `not-done`: it did not happen, and may run; where its first run may still be under way, that needs `confirm`. Either way, a job that waits for it continues; `job` says what happens to it.
-   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `RUN_MAY_BE_PENDING`, `RUN_SAID_DONE`
+   * @throws HoldfastError `JOB_NOT_FOUND`, `EFFECT_NOT_IN_DOUBT`, `CHANGED_MEANWHILE`, `RUN_MAY_BE_PENDING`, `RUN_SAID_DONE`
    */
   resolve(id: string, name: string, request: Body<"resolve">): Promise<Returned<"resolve">>;
   /**
@@ -141,7 +141,7 @@ export interface OperationCalls {
   /**
    * Put a schedule.
    * Makes a schedule at run time, or changes one. Ticks after this instant, by Redis's clock, are those of the new version; earlier ones stay as they were. Safe to send again. 409 `SCHEDULE_DECLARED` for a schedule of the application's code.
-   * @throws HoldfastError `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`, `STORE_FULL`
+   * @throws HoldfastError `CHANGED_MEANWHILE`, `UNKNOWN_JOB_TYPE`, `INVALID_PAYLOAD`, `SCHEDULE_DECLARED`, `STORE_FULL`
    */
   putSchedule(name: string, request: Body<"putSchedule">): Promise<Returned<"putSchedule">>;
   /**
@@ -153,9 +153,9 @@ export interface OperationCalls {
   /**
    * Delete a schedule that was put.
    * It has no tick after this instant. Jobs of earlier ticks go on.
-   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `SCHEDULE_DECLARED`, `CHANGED_MEANWHILE`
    */
-  deleteSchedule(name: string): Promise<Returned<"deleteSchedule">>;
+  deleteSchedule(name: string, query?: Query<"deleteSchedule">): Promise<Returned<"deleteSchedule">>;
   /**
    * List what became of a schedule's ticks.
    * @throws HoldfastError `SCHEDULE_NOT_FOUND`
@@ -175,20 +175,20 @@ export interface OperationCalls {
   /**
    * Pause a schedule.
    * Its ticks are skipped until it is resumed, or until `until`, and not caught up then. Jobs of earlier ticks go on.
-   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
   pauseSchedule(name: string, request: Body<"pauseSchedule">): Promise<Returned<"pauseSchedule">>;
   /**
    * Skip one tick of a schedule.
    * A tick that is not due yet. It is not caught up. `undo` takes that back, as long as it is not due.
-   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
   skipTick(name: string, request: Body<"skipTick">): Promise<Returned<"skipTick">>;
   /**
    * Resume a schedule.
-   * @throws HoldfastError `SCHEDULE_NOT_FOUND`
+   * @throws HoldfastError `SCHEDULE_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
-  resumeSchedule(name: string): Promise<Returned<"resumeSchedule">>;
+  resumeSchedule(name: string, request?: Body<"resumeSchedule">): Promise<Returned<"resumeSchedule">>;
   /** List the job types. */
   types(): Promise<Returned<"types">>;
   /**
@@ -225,7 +225,7 @@ export interface OperationCalls {
   /**
    * Limit a queue.
    * In place of what the application declares, until it is called again; with no limit at all, the declared ones count again. With `type` or `key`, only so many jobs of that type or key run at a time (`concurrency` alone); without it, it is let go. In a queue with partitions, each partition gets an equal share.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`, `UNKNOWN_JOB_TYPE`
+   * @throws HoldfastError `QUEUE_NOT_FOUND`, `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
    */
   limitQueue(name: string, request: Body<"limitQueue">): Promise<Returned<"limitQueue">>;
   /**
@@ -242,7 +242,7 @@ export interface OperationCalls {
   /**
    * Mend and release a parked row.
    * What the body has replaces what the row has. A relay then submits it as if it were new. A row that was parked with `OUTBOX_ROW_TOO_OLD` may have become a job already: look for its key first.
-   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
   releaseRow(id: string, request?: Body<"releaseRow">): Promise<Returned<"releaseRow">>;
   /**
@@ -253,7 +253,7 @@ export interface OperationCalls {
   /**
    * Delete a parked row.
    * Its job will not exist. Rows of its ordering key that wait behind it go on.
-   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`, `CHANGED_MEANWHILE`
    */
   discardRow(id: string, query?: Query<"discardRow">): Promise<Returned<"discardRow">>;
   /** See who is told what. */

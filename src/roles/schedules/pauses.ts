@@ -1,9 +1,14 @@
 import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { reasonAssociatedData } from "../../core/job/associated-data.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { integer } from "../../platform/redis/reply-shape.ts";
+import { loadScript } from "../../platform/redis/script.ts";
+
+const script = loadScript(import.meta.url, "change-pauses.lua", integer);
 
 /** When schedules are or were paused, by whom and why. */
 export function schedulePausesKey(prefix: string): string {
@@ -48,44 +53,104 @@ export function openSchedulePauses(
 
   const read = async (name: string) => (await readAll()).get(name) ?? [];
 
-  /** @param changed returns what to write, of those that last */
-  async function change(
-    name: string,
-    changed: (now: number, open: readonly SchedulePause[]) => readonly SchedulePause[],
-  ): Promise<void> {
-    const now = Math.floor(await redisNow(client));
-    const pauses = await read(name);
-    for (const pause of changed(
-      now,
-      pauses.filter((pause) => lastsAt(pause, now)),
-    ))
-      await client.hset(key, { [fieldOf(name, pause)]: written(name, pause) });
-    const old = pauses.filter(({ until = now }) => until < now - retentionMs);
-    if (old.length > 0) await client.hdel(key, ...old.map((pause) => fieldOf(name, pause)));
+  /** @param decide called again if somebody else has changed them meanwhile */
+  async function change(name: string, decide: (now: number, pauses: readonly SchedulePause[]) => Change) {
+    const start = `${name}:`;
+    for (let isWritten = false; !isWritten; ) {
+      const now = Math.floor(await redisNow(client));
+      const stored = Object.entries(await client.hgetall(key)).filter(([field]) => field.startsWith(start));
+      const pauses = stored.map(([field, json]) => readPause(field, json));
+      const { write = [], remove = [] } = decide(now, pauses);
+      const old = pauses.filter(({ until = now }) => until < now - retentionMs);
+      const lists = [
+        stored.flat(),
+        write.flatMap((pause) => [fieldOf(name, pause), written(name, pause)]),
+        [...remove, ...old].map((pause) => fieldOf(name, pause)),
+      ];
+      isWritten =
+        (await script.run(client, [key], [start, ...lists.map((list) => JSON.stringify(list))])) === 1;
+    }
   }
 
   return {
     of: (name: string) => inTime(read(name)),
     /** Those of all schedules, by name, also of schedules that are gone. */
     all: () => inTime(readAll()),
-    /** A pause that lasts already gets the new reason and end. @param until without it: until somebody resumes it */
-    pause: (name: string, { reason, by, until }: NewPause) =>
+    /**
+     * A pause that lasts already gets the new reason and end.
+     *
+     * @param pause `until`: without it, until somebody resumes it
+     * @param seen since when the pause that somebody has seen lasts, ISO 8601; null: there was none @default whatever it is
+     * @throws HoldfastError `CHANGED_MEANWHILE`
+     */
+    pause: (name: string, { reason, by, until }: NewPause, seen?: string | null) =>
       inTime(
-        change(name, (now, [known]) => [
-          { reason, by, since: known?.since ?? now, ...(until === undefined ? {} : { until }) },
-        ]),
+        change(name, (now, pauses) => {
+          const known = requireSeen(name, lasting(pauses, now), seen);
+          const since = known?.since ?? now;
+          return { write: [{ reason, by, since, ...(until === undefined ? {} : { until }) }] };
+        }),
       ),
-    resume: (name: string) =>
-      inTime(change(name, (now, open) => open.map((pause) => ({ ...pause, until: now })))),
-    /** Skips one tick that is not due yet. */
-    skip: (name: string, at: number, { reason, by }: Pick<SchedulePause, "reason" | "by">) =>
-      inTime(change(name, () => [{ reason, by, since: at, until: at + SKIP_MS }])),
-    /** Takes that back. */
-    async unskip(name: string, at: number): Promise<void> {
-      const skip = (await inTime(read(name))).find((pause) => isSkip(pause) && pause.since === at);
-      if (skip !== undefined) await inTime(client.hdel(key, fieldOf(name, skip)));
-    },
+    /** @param seen as for `pause` @throws HoldfastError `CHANGED_MEANWHILE` */
+    resume: (name: string, seen?: string | null) =>
+      inTime(
+        change(name, (now, pauses) => {
+          requireSeen(name, lasting(pauses, now), seen);
+          const open = pauses.filter((pause) => lastsAt(pause, now));
+          return { write: open.map((pause) => ({ ...pause, until: now })) };
+        }),
+      ),
+    /**
+     * Skips one tick that is not due yet.
+     *
+     * @param wasSkipped as somebody has seen it @default whatever it is
+     * @throws HoldfastError `CHANGED_MEANWHILE`
+     */
+    skip: (name: string, at: number, { reason, by }: NewPause, wasSkipped?: boolean) =>
+      inTime(
+        change(name, (_now, pauses) => {
+          requireSkip(name, skipOf(pauses, at), wasSkipped);
+          return { write: [{ reason, by, since: at, until: at + SKIP_MS }] };
+        }),
+      ),
+    /** Takes that back. @param wasSkipped as for `skip` @throws HoldfastError `CHANGED_MEANWHILE` */
+    unskip: (name: string, at: number, wasSkipped?: boolean) =>
+      inTime(
+        change(name, (_now, pauses) => {
+          const skip = skipOf(pauses, at);
+          requireSkip(name, skip, wasSkipped);
+          return { remove: skip === undefined ? [] : [skip] };
+        }),
+      ),
   };
+}
+
+interface Change {
+  readonly write?: readonly SchedulePause[];
+  readonly remove?: readonly SchedulePause[];
+}
+
+function skipOf(pauses: readonly SchedulePause[], at: number): SchedulePause | undefined {
+  return pauses.find((pause) => isSkip(pause) && pause.since === at);
+}
+
+function requireSeen(
+  name: string,
+  found: SchedulePause | undefined,
+  seen: string | null | undefined,
+): SchedulePause | undefined {
+  if (seen === undefined || (found === undefined ? seen === null : found.since === Date.parse(seen ?? "")))
+    return found;
+  throw changed(found === undefined ? `${name} is not paused any more` : `${name} is ${pauseText(found)}`);
+}
+
+function requireSkip(name: string, found: SchedulePause | undefined, wasSkipped: boolean | undefined): void {
+  if (wasSkipped === undefined || wasSkipped === (found !== undefined)) return;
+  throw changed(found === undefined ? `That tick of ${name} runs` : `${name} was ${pauseText(found)}`);
+}
+
+function changed(now: string): HoldfastError {
+  return new HoldfastError("CHANGED_MEANWHILE", `Schedule ${now}. Nothing was done`);
 }
 
 /** A schedule's name has no colon. */

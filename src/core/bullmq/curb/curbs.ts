@@ -25,19 +25,22 @@ export type Curb = NewCurb & {
 
 const script = loadScript(import.meta.url, "set-curb.lua", integer);
 
-/** @returns whether it was held before */
+/** @param seen since when it was curbed, in milliseconds since 1970; 0: not at all @default whatever it is @returns whether it was as seen: if not, nothing is changed */
 export async function setCurb(
-  partitions: Partitions,
+  [first, ...others]: Partitions,
   of: CurbOf,
   curb: NewCurb | undefined,
+  seen: number | "" = "",
 ): Promise<boolean> {
   const name = nameOf(of);
-  const set = async (store: QueueStore) => {
+  const set = async (store: QueueStore, as: number | "" = "") => {
     const { client, keys } = store;
     const record = curb === undefined ? "" : recordOf(store, name, curb);
-    return await script.run(client, [keys.own("curbs"), keys.meta, keys.own("curbing")], [name, record]);
+    return await script.run(client, [keys.own("curbs"), keys.meta, keys.own("curbing")], [name, record, as]);
   };
-  return (await Promise.all(partitions.map(set))).some((known) => known === 1);
+  if ((await set(first, seen)) === -1) return false;
+  await Promise.all(others.map((store) => set(store)));
+  return true;
 }
 
 function recordOf({ codec }: QueueStore, name: string, { limit, reason, by, since }: NewCurb): string {

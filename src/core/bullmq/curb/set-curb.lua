@@ -1,5 +1,6 @@
 --[[
-  Curbs a type or a key of a queue, or lets it go. Atomic: each claim finds the curb, or none.
+  Curbs a type or a key of a queue, or lets it go. Atomic: each claim finds the curb, or none; and it is so only if it still is as somebody
+  has seen it.
 ]]
 local call = command({
   keys = {
@@ -13,13 +14,19 @@ local call = command({
     "name",
     -- How many may run, a space, and JSON; empty to let it go.
     "record",
+    -- Since when it was curbed, in milliseconds; 0 where it was not, empty for whatever it is.
+    "seen",
   },
-  returns = [[1 if there was one before]],
+  returns = [[1 if there was one before, 0 if not, -1 if that is not as it was seen: then nothing is changed]],
   whenFull = "is refused",
 })
 local clock = require("../../../platform/redis/now")
 
-local isKnown = redis.call("HEXISTS", call.curbs, call.name)
+local known = redis.call("HGET", call.curbs, call.name)
+if call.seen ~= "" then
+  local since = known and tonumber(cjson.decode(string.match(known, "^%d+ (.*)$")).since) or 0
+  if since ~= tonumber(call.seen) then return -1 end
+end
 if call.record ~= "" then
   redis.call("HSET", call.curbs, call.name, call.record)
   redis.call("HSET", call.meta, "curbing", 1)
@@ -29,4 +36,4 @@ else
 end
 -- What it held before is let in, as far as it may be.
 redis.call("ZADD", call.curbing, "XX", "LT", clock.nowMs(), call.name)
-return isKnown
+return known and 1 or 0

@@ -8,6 +8,8 @@ import { encryptEffectText, findStoredName } from "./ledger-texts.ts";
 export type Resolved =
   | { readonly kind: "resolved"; readonly jobId: string; readonly job: ResolvedJob }
   | { readonly kind: "not-in-doubt"; readonly state: string | null }
+  /** It is another doubt than the one that was seen. */
+  | { readonly kind: "changed" }
   /** It would be not done, and its run has reported that it was done, when it was in doubt already. */
   | { readonly kind: "said-done" }
   /** It would be not done, and its run may still be under way. @param seenMs since its worker was seen; null: not known */
@@ -19,7 +21,7 @@ const replyShape = either(
     tuple(oneOf("resolved"), orNull(text), oneOf<ResolvedJob>(...fates)),
     begins([oneOf("may-be-pending"), orNull(text)], orNull(integer)),
   ),
-  either(tuple(oneOf("not-in-doubt"), orNull(text)), tuple(oneOf("said-done"))),
+  either(tuple(oneOf("not-in-doubt"), orNull(text)), tuple(oneOf("said-done", "changed"))),
 );
 const script = loadScript(import.meta.url, "resolve.lua", replyShape);
 
@@ -32,7 +34,7 @@ export async function resolveDoubt(
   store: QueueStore,
   retentionMs: number,
   { dedupKey, effect }: { readonly dedupKey: string; readonly effect: string },
-  { as, result = "", evidence, by, confirm = false }: Resolution,
+  { as, result = "", evidence, by, confirm = false, since }: Resolution,
 ): Promise<Resolved> {
   const { client, keys } = store;
   const name = await findStoredName(store, dedupKey, effect);
@@ -41,13 +43,15 @@ export async function resolveDoubt(
   const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs, keys.workersSeen];
   const texts = [encrypt("result", result), encrypt("evidence", evidence)];
   const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start, confirm ? 1 : 0];
-  const reply = await script.run(client, used, args).catch(throwRedisFault);
+  const seen = since === undefined ? "" : Date.parse(since);
+  const reply = await script.run(client, used, [...args, seen]).catch(throwRedisFault);
   switch (reply[0]) {
     case "resolved":
       return { kind: reply[0], jobId: reply[1] ?? "", job: reply[2] };
     case "may-be-pending":
       return { kind: reply[0], worker: reply[1] ?? "", seenMs: reply[2] ?? null };
     case "said-done":
+    case "changed":
       return { kind: reply[0] };
     case "not-in-doubt":
       return { kind: reply[0], state: reply[1] };

@@ -26,9 +26,11 @@ local call = command({
     "prefix",
     -- 1 to say "not done" although its run may still be under way, or says the opposite.
     "isForced",
+    -- Since when it was in doubt, in milliseconds, as somebody has seen it; empty for whenever.
+    "since",
   },
   returns = [[
-    { "not-in-doubt", state or false }; { "said-done" } where it would be "not done" and its run has reported since that it was done;
+    { "not-in-doubt", state or false }; { "changed" } where it is in doubt since another time; { "said-done" } where it would be "not done" and its run has reported since that it was done;
     { "may-be-pending", worker, milliseconds since it was seen, or false } where it would be
     "not done" and its run may still be under way; or { "resolved", job id, what becomes of the job }. The job is
             "retried"     it had failed, and is in its queue again
@@ -54,6 +56,8 @@ local effect, dedupKey, prefix = call.effect, call.dedupKey, call.prefix
 local entry = entries.readEntry(call.ledger, effect)
 if not entry then return { "not-in-doubt", false } end
 if entry.state ~= "in-doubt" then return { "not-in-doubt", entry.state } end
+-- It was resolved, has run again, and nobody knows anew.
+if call.since ~= "" and math.abs(entry.at - tonumber(call.since)) >= 1 then return { "changed" } end
 local id = entry.job
 if call.verdict == "not-done" and call.isForced ~= "1" then
   -- Whoever looked before it acted saw nothing.

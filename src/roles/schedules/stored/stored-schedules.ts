@@ -2,6 +2,7 @@ import type { QueueStores } from "../../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../../core/job/internal-queue.ts";
 import type { Settings } from "../../../platform/config/settings.ts";
+import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
 import { begins, integer, listOf, ok, pairsOf, text, tuple } from "../../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
@@ -10,6 +11,7 @@ import { GRACE_MS } from "../tick-jobs.ts";
 import {
   associatedDataOf,
   forgettable,
+  inForce,
   type StoredSchedule,
   says,
   storedScheduleOf,
@@ -40,10 +42,21 @@ export function openStoredSchedules(
 
   const read = async (name: string) => storedScheduleOf(name, await client.hgetall(`${hashStart}${name}`));
 
-  /** Makes a new version, unless the one in force says the same. @param definition undefined to delete it */
-  async function put(name: string, definition: RuntimeScheduleDefinition | undefined): Promise<void> {
+  /**
+   * Makes a new version, unless the one in force says the same.
+   *
+   * @param definition undefined to delete it
+   * @param seen the version in force that somebody has seen; null: there was none @default whatever it is
+   * @throws HoldfastError `CHANGED_MEANWHILE`
+   */
+  async function put(
+    name: string,
+    definition: RuntimeScheduleDefinition | undefined,
+    seen?: number | null,
+  ): Promise<void> {
     for (let isWritten = false; !isWritten; ) {
       const stored = await read(name);
+      requireVersion(stored, seen);
       if (says(stored, definition, readWith)) return;
       const data = associatedDataOf(name, stored.version + 1);
       const text = definition === undefined ? "" : codec.encrypt(JSON.stringify(definition), data);
@@ -63,7 +76,7 @@ export function openStoredSchedules(
       return { found: await Promise.all(found.map(read)), next };
     },
     put,
-    delete: (name: string) => put(name, undefined),
+    delete: (name: string, seen?: number | null) => put(name, undefined, seen),
     /** Reads those to look at, the most urgent first; and when the next one is to be looked at, Infinity for never. */
     due: async (limit: number) => dueOf(await inTime(dueScript.run(client, [index], [limit, hashStart]))),
     async advance(advances: readonly Advance[]) {
@@ -77,6 +90,13 @@ export function openStoredSchedules(
       return { count, first: count > 0 ? first : undefined };
     },
   };
+}
+
+function requireVersion(stored: StoredSchedule, seen: number | null | undefined): void {
+  const now = inForce(stored)?.version ?? null;
+  if (seen === undefined || now === seen) return;
+  const is = now === null ? "is deleted" : `has version ${now} meanwhile`;
+  throw new HoldfastError("CHANGED_MEANWHILE", `Schedule ${stored.name} ${is}. Nothing was done`);
 }
 
 function dueOf([now, nextAt, ...found]: Awaited<ReturnType<typeof dueScript.run>>) {
