@@ -1,18 +1,23 @@
 import { type Driven, startDriver } from "../lib/driver.ts";
 import { REPLAYED } from "../lib/inside/contestant.ts";
+import { installLibrary } from "../lib/library.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
+import { packages } from "../opponents/node-idempotency.ts";
 
 const IN_FLIGHT = 128;
 const WARM_UP_SECONDS = 0.5;
 
-/** `guard.once` beside the least guard by hand. */
+const LIBRARY = "@node-idempotency/core";
+
+/** `guard.once` beside the least guard by hand, and beside a library. */
 export function guardRows(form: Form): Row[] {
   const compared = { unit: "calls/s", better: "higher", rounds: form.isQuick ? 1 : 3 } as const;
   const sides = {
     holdfast: calls("guard", "guard", form),
     opponent: calls("SET NX", "opponents/set-nx", form),
   };
+  const beside = { ...compared, isExtra: true, sides: { ...sides, opponent: libraryCalls(form) } } as const;
   return [
     {
       ...compared,
@@ -32,7 +37,31 @@ export function guardRows(form: Form): Row[] {
       measure: "later",
       note: "the guard also hashes the key and its content, and compares that",
     },
+    {
+      ...beside,
+      name: "guard-once-library",
+      title: `\`guard.once\`, first call of a key, against ${LIBRARY}, ${IN_FLIGHT} in flight`,
+      measure: "first",
+      note: "the opponent knows no fence and no doubt: after a crash the key is refused for a day by default, and then runs again",
+    },
+    {
+      ...beside,
+      name: "guard-replay-library",
+      title: `\`guard.once\`, later call of a key, against ${LIBRARY}, ${IN_FLIGHT} in flight`,
+      measure: "later",
+    },
   ];
+}
+
+function libraryCalls(form: Form): Side {
+  const side = calls(LIBRARY, "opponents/node-idempotency", form);
+  return {
+    ...side,
+    async open() {
+      await installLibrary("node-idempotency", packages);
+      return await side.open();
+    },
+  };
 }
 
 function calls(name: string, module: string, { seconds }: Form): Side {
