@@ -58,7 +58,7 @@ function Chooser({ pages, onClose }: Omit<Props, "isOpen">) {
         aria-expanded="true"
         aria-controls={LIST}
         aria-activedescendant={`${LIST}-${at}`}
-        placeholder="Page, job type, id, key, tag or error"
+        placeholder="Page, job type, id, key, value, tag or error"
         autoComplete="off"
         maxLength={512}
         // biome-ignore lint/a11y/noAutofocus: it was opened to type

@@ -2,7 +2,10 @@ import { queryOptions } from "@tanstack/react-query";
 import type { JobPage } from "../service/answers.ts";
 import { service } from "../service/call.ts";
 
-export type SearchFilter = { readonly idempotencyKey: string } | { readonly tag: string };
+export type SearchFilter =
+  | { readonly idempotencyKey: string }
+  | { readonly search: string }
+  | { readonly tag: string };
 
 /** A page with its total, which was asked for. */
 export type Found = JobPage & { readonly total: NonNullable<JobPage["total"]> };

@@ -33,7 +33,7 @@ export function SearchBox() {
           type="search"
           aria-label="Search all jobs"
           aria-keyshortcuts="/"
-          placeholder="Id, key, tag or error"
+          placeholder="Id, key, value, tag or error"
           autoComplete="off"
           maxLength={512}
           value={text}

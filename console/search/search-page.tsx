@@ -14,19 +14,27 @@ import "../jobs/jobs.css";
 /** As the service's: other texts are no tags. */
 const TAG = /^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,63}$/;
 const PART_MAX = 200;
+/** No searchable value is longer. */
+const VALUE_MAX = 255;
 
-/** The jobs that a text may mean. Both parts appear at once: a later one must not move what is read. */
+/** The jobs that a text may mean. All parts appear at once: a later one must not move what is read. */
 export function SearchPage() {
   const [params] = useSearchParams();
   const text = (params.get("q") ?? "").trim();
   const isTag = TAG.test(text);
   const byKey = useQuery({ ...foundQuery({ idempotencyKey: text }), enabled: text !== "" });
+  const isValue = text !== "" && text.length <= VALUE_MAX;
+  const byValue = useQuery({ ...foundQuery({ search: text }), enabled: isValue });
   const byTag = useQuery({ ...foundQuery({ tag: text }), enabled: isTag });
   if (text === "")
-    return <Page title="Search">{<Empty title="Type an id, a key, a tag or an error." />}</Page>;
+    return (
+      <Page title="Search">
+        {<Empty title="Type an id, a key, a searchable value, a tag or an error." />}
+      </Page>
+    );
   return (
     <Page title={`Search: ${text}`} tab="Search">
-      {byKey.isLoading || byTag.isLoading ? (
+      {byKey.isLoading || byValue.isLoading || byTag.isLoading ? (
         <Loading />
       ) : (
         <>
@@ -36,6 +44,14 @@ export function SearchPage() {
             found={byKey}
             none="No job has exactly this key."
           />
+          {isValue && (
+            <Results
+              title="With this value"
+              filter={{ search: text }}
+              found={byValue}
+              none="No job has this value in a searchable field."
+            />
+          )}
           {isTag && (
             <Results title="With this tag" filter={{ tag: text }} found={byTag} none="No job has this tag." />
           )}

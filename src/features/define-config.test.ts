@@ -29,6 +29,24 @@ describe("an application", () => {
     expect(application.schedules).toEqual([]);
   });
 
+  it("may not have a searchable field where a payload has nothing: nobody would find a job by it", () => {
+    const payload = z.strictObject({ email: z.string() });
+    const searchable = (search: readonly string[]) =>
+      defineJob({
+        type: "mail",
+        payload,
+        result: z.unknown(),
+        search: search as readonly "/email"[],
+        retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+        timeoutMs: 1_000,
+      });
+
+    expect(defineConfig({ jobs: [searchable(["/email"])] }).jobs.get("mail")?.search).toEqual(["/email"]);
+    expect(() => defineConfig({ jobs: [searchable(["/email", "/emial"])] })).toThrow(
+      'job "mail": search: expected a pointer into the schema of the payload, got "/emial"',
+    );
+  });
+
   it("lists former queues after the queues in use", () => {
     const moved = job("moved", "fast", ["slow", "default"]);
 

@@ -76,7 +76,7 @@ describe("a job", () => {
   it("may not declare a secret where its schema has nothing: a typo would expose it", () => {
     const payload = z.strictObject({ token: z.string() });
 
-    expect(defineJob({ ...good, payload, redact: { payload: ["/token"] } }).redact).toEqual({
+    expect(defineJob({ ...good, search: [], payload, redact: { payload: ["/token"] } }).redact).toEqual({
       payload: ["/token"],
       result: [],
     });

@@ -10,6 +10,7 @@ import { lanes } from "./lanes/feature.ts";
 import { logs } from "./logs/feature.ts";
 import { rate } from "./rate/feature.ts";
 import { retention } from "./retention/feature.ts";
+import { search } from "./search/feature.ts";
 import { tags } from "./tags/feature.ts";
 
 export type * from "../roles/notices/feature.ts";
@@ -23,6 +24,7 @@ export type * from "./labels/feature.ts";
 export type * from "./lanes/feature.ts";
 export type * from "./rate/feature.ts";
 export type * from "./retention/feature.ts";
+export type * from "./search/feature.ts";
 export type * from "./tags/feature.ts";
 
 const list = [
@@ -35,6 +37,8 @@ const list = [
   lanes,
   rate,
   labels,
+  // Before tags: a value has fewer jobs, and of two indexes the first is read.
+  search,
   tags,
   debounce,
   schedules,

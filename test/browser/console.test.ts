@@ -122,6 +122,10 @@ describe("an operator", () => {
     await page.getByRole("region", { name: "With this tag" }).getByText("No job has this tag.").waitFor();
     await page.getByRole("link", { name: "shipped-41007" }).click();
     await page.getByRole("heading", { name: "shipped-41007" }).waitFor();
+    await page.getByLabel("Search all jobs").fill("Customer-507@Example.com");
+    await page.keyboard.press("Enter");
+    const byValue = page.getByRole("region", { name: "With this value" });
+    await byValue.getByRole("link", { name: "order-41007" }).waitFor();
 
     await open("failed");
     await untilLoaded(page);

@@ -17,6 +17,7 @@ const confirmation = defineJob({
   ...common,
   type: "order-confirmation",
   payload: order,
+  search: ["/email"],
   result: z.strictObject({ messageId: z.string() }),
   effects: { send: { timeoutMs: 15_000, inDoubt: "hold" } },
 });

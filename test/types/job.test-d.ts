@@ -52,6 +52,10 @@ defineJob({
   ...wellFormed,
   retry: { attempts: 5, backoff: { kind: "exponential", delayMs: 1, jitter: 0.5 } },
 });
+const ofOrders = z.strictObject({ order: z.number(), lines: z.array(z.strictObject({ sku: z.string() })) });
+defineJob({ ...wellFormed, payload: ofOrders, search: ["/order", "/lines/*/sku"] });
+// @ts-expect-error the payload has no such member
+defineJob({ ...wellFormed, payload: ofOrders, search: ["/oder"] });
 // @ts-expect-error a type is text
 defineJob({ ...wellFormed, type: 5 });
 // @ts-expect-error no such backoff

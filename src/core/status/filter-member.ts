@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { JobStatus } from "../job/job-status.ts";
+import type { KeyedHash } from "../submit/points.ts";
 
 /** A job, as far as filters look at it. */
 export type FilteredJob = JobStatus & { readonly idempotencyKey?: string };
@@ -7,12 +8,18 @@ export type FilteredJob = JobStatus & { readonly idempotencyKey?: string };
 /** What a member of a filter of jobs may be, whether a job matches it, how it reads, and the option of commands that gives it. */
 export interface FilterMember<Schema = z.ZodType, Wanted = never> {
   readonly schema: Schema;
-  matches(job: FilteredJob, wanted: Wanted): boolean;
+  /** @default its index says: then it must have one */
+  matches?(job: FilteredJob, wanted: Wanted): boolean;
   /** After "jobs". */
   text(wanted: Wanted): string;
   readonly option: FilterOption;
-  /** The queue's own key of a sorted set of the jobs that match, scored by submission. @default none: jobs are read one by one */
-  index?(wanted: Wanted): string;
+  /**
+   * The queue's own key of a sorted set of the jobs that match, scored by submission.
+   *
+   * @param hash as submissions to the queue get it; read from Redis
+   * @default none: jobs are read one by one
+   */
+  index?(wanted: Wanted, hash: () => Promise<KeyedHash>): string | Promise<string>;
 }
 
 export interface FilterOption {

@@ -8,6 +8,7 @@ import {
   type FilterOption,
   filterMember,
 } from "../../core/status/filter-member.ts";
+import type { KeyedHash } from "../../core/submit/points.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
@@ -21,7 +22,7 @@ const PART_EXPECTED = "1 to 200 characters";
 
 function member<Schema extends z.ZodType>(
   schema: Schema,
-  matches: FilterMember<Schema, NonNullable<z.output<Schema>>>["matches"],
+  matches: NonNullable<FilterMember<Schema, NonNullable<z.output<Schema>>>["matches"]>,
   text: FilterMember<Schema, NonNullable<z.output<Schema>>>["text"],
   option: FilterOption,
 ) {
@@ -206,15 +207,28 @@ function wantedOf(filter: JobFilter): (readonly [AnyMember, unknown])[] {
     .map((key) => [members[key] as AnyMember, filter[key]]);
 }
 
+/** Without the members that only their indexes know. */
 export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
-  return wantedOf(filter).every(([{ matches }, wanted]) => matches(job, wanted));
+  return wantedOf(filter).every(([{ matches }, wanted]) => matches?.(job, wanted) ?? true);
 }
 
-/** A set that has the jobs of one member. Redis reads it, and knows nothing else of that member. */
-export function indexIn(filter: JobFilter): string | undefined {
-  return wantedOf(filter)
-    .map(([{ index }, wanted]) => index?.(wanted))
-    .find((index) => index !== undefined);
+/** Names a set of a queue that has the jobs of one member. Redis reads it, and knows nothing else of that member. */
+export type IndexIn = (hash: () => Promise<KeyedHash>) => string | Promise<string>;
+
+/** The index that a search reads. */
+export function indexIn(filter: JobFilter): IndexIn | undefined {
+  return indexesOf(wantedOf(filter)).at(0);
+}
+
+/** Those of members that nothing but their index knows. */
+export function onlyIndexesIn(filter: JobFilter): IndexIn[] {
+  return indexesOf(wantedOf(filter).filter(([{ matches }]) => matches === undefined));
+}
+
+function indexesOf(wanted: ReturnType<typeof wantedOf>): IndexIn[] {
+  return wanted.flatMap(([{ index }, value]) =>
+    index === undefined ? [] : [(hash: Parameters<IndexIn>[0]) => index(value, hash)],
+  );
 }
 
 /** Whether Redis alone cannot decide which jobs match. */

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { findDedupKeyHolder } from "../../core/bullmq/add/dedup-key-holder.ts";
-import type { KeyPlaces } from "../../core/bullmq/store/partitions.ts";
+import { readFingerprintSecret } from "../../core/bullmq/store/fingerprint-secrets.ts";
+import { type KeyPlaces, queueOfPartition } from "../../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import type { Redaction } from "../../core/job/redaction.ts";
 import { readKeys } from "../../core/status/read-keys.ts";
+import { keyedHash } from "../../core/submit/fingerprint.ts";
 import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { failedCountShape } from "./failure-groups.ts";
@@ -14,12 +16,14 @@ import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList 
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
 import {
   containsText,
+  type IndexIn,
   indexIn,
   isInState,
   type JobFilter,
   type JobOrder,
   matchesFilter,
   mustRead,
+  onlyIndexesIn,
 } from "./job-filter.ts";
 import { readFailures } from "./job-record.ts";
 import { redact, redactionOf } from "./redact.ts";
@@ -93,7 +97,8 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
 
   async function readMatching(ids: readonly string[], filter: JobFilter): Promise<ListedJob[]> {
     // The jobs' own texts have their keys.
-    const some = await withTexts(stores, ids, { ...filter, keyPart: undefined });
+    const indexed = await withIndexed(stores, ids, onlyIndexesIn(filter));
+    const some = await withTexts(stores, indexed, { ...filter, keyPart: undefined });
     return (await readJobs(some)).filter((job) => matchesFilter(job, filter));
   }
 
@@ -123,7 +128,7 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
       return { count: found.length, isExact: nextCursor === null };
     }
     requireQueue(application, filter);
-    const lists = listsOf(stores, application, filter, states);
+    const lists = await listsOf(stores, application, filter, states);
     const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
     return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
   }
@@ -164,6 +169,31 @@ async function withTexts(
   return ids.filter((id) => keys.get(id)?.includes(keyPart));
 }
 
+/** Those that are in all of these indexes: a job does not show what those know of it. */
+async function withIndexed(
+  stores: QueueStores,
+  ids: readonly string[],
+  indexes: readonly IndexIn[],
+): Promise<readonly string[]> {
+  if (indexes.length === 0) return ids;
+  const isIn = async (id: string, index: IndexIn) => {
+    const { queue, client, keys } = stores.of(queueOfId(id) ?? "");
+    return (await client.zscore(keys.own(await index(hashOf(stores, queue))), id)) !== null;
+  };
+  const found = await Promise.all(
+    ids.map(async (id) => (await Promise.all(indexes.map((index) => isIn(id, index)))).every(Boolean)),
+  );
+  return ids.filter((_, at) => found[at]);
+}
+
+/** What keys hashes of a queue's submissions. Before the first there is no secret, and no job. */
+function hashOf(stores: QueueStores, queue: string): Parameters<IndexIn>[0] {
+  return async () => {
+    const secret = await readFingerprintSecret(stores.of(queueOfPartition(queue)));
+    return (...of) => keyedHash(secret ?? "", ...of);
+  };
+}
+
 type Matching<Item> = (ids: readonly string[], filter: JobFilter) => Promise<readonly Item[]>;
 
 /** A page of jobs with large results ends after about so many characters. */
@@ -189,7 +219,7 @@ async function walkLists<Item>(
   { limit, cursor, states = jobStates, order }: Walk,
   matching: Matching<Item>,
 ): Promise<Walked<Item>> {
-  const lists = listsOf(stores, application, filter, states).map((list) => ({ ...list, order }));
+  const lists = (await listsOf(stores, application, filter, states)).map((list) => ({ ...list, order }));
   let position: Position | undefined = cursor === undefined ? startOf(lists, 0) : parseCursor(lists, cursor);
   const found: Item[] = [];
   let [scanned, mayMiss, characters, read] = [0, false, 0, 0];
@@ -235,17 +265,20 @@ function startOf(lists: readonly JobList[], list: number): Position | undefined 
 }
 
 /** What has to be read, partition by partition: those of an index, otherwise those of each state. */
-function listsOf(
+async function listsOf(
   stores: QueueStores,
   application: ListedApplication,
   filter: JobFilter,
   among: readonly JobState[],
-): JobList[] {
+): Promise<JobList[]> {
   const states = among.filter((state) => isPossible(state, filter));
   if (states.length === 0) return [];
   const index = indexIn(filter);
   const partitions = partitionsOf(stores, application, filter);
-  if (index !== undefined) return partitions.map((queue) => ({ queue, of: { index, states } }));
+  if (index !== undefined) {
+    const keys = await Promise.all(partitions.map((queue) => index(hashOf(stores, queue))));
+    return partitions.map((queue, at) => ({ queue, of: { index: keys[at] ?? "", states } }));
+  }
   const lists = stateLists.filter((list) => states.includes(stateOfList(list)));
   return partitions.flatMap((queue) => lists.map((list) => ({ queue, of: { list } })));
 }

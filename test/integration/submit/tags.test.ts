@@ -2,7 +2,8 @@ import type { Operator, Producer } from "holdfast";
 import { createClient } from "holdfast/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueKey } from "../../../src/core/bullmq/store/queue-keys.ts";
-import { sweepTags } from "../../../src/features/tags/in-worker.ts";
+import { sweepIndex } from "../../../src/features/sweep-index.ts";
+import { tagIndex } from "../../../src/features/tags/in-worker.ts";
 import { application, echo, failing } from "../../support/application.ts";
 import { post } from "../../support/http.ts";
 import { withProcesses } from "../../support/processes.ts";
@@ -128,7 +129,7 @@ describe("tags", withProcesses, () => {
 
     const store = plainStores(redis, service.env.HOLDFAST_PREFIX).of("default");
     await until("the sweep has removed the others", async () => {
-      await sweepTags(store, 0);
+      await sweepIndex(store, { ...tagIndex, againMs: 0 });
       return (await redis.keys(keyOf("tag:own-*"))).length <= 1;
     });
     const tags = await redis.zrange(keyOf("tags"), "0", "-1");

@@ -7,6 +7,7 @@ import {
   sharedSecretAssociatedData,
 } from "../../../platform/redis/encryption/shared-secret.ts";
 import { queueKeys } from "./queue-keys.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** The secret that keys the fingerprints of each queue: the same for all, unless Redis once lost it. */
 export interface FingerprintSecrets {
@@ -61,6 +62,16 @@ export function openFingerprintSecrets(
       offerCopiesAgain();
     },
   };
+}
+
+/** The secret of a queue, for who only reads; undefined before the queue's first submission. @param store of the queue, not of a partition */
+export async function readFingerprintSecret({
+  client,
+  codec,
+  keys,
+}: Pick<QueueStore, "client" | "codec" | "keys">): Promise<string | undefined> {
+  const copy = await client.get(keys.fingerprintSecret);
+  return copy === null ? undefined : codec.decrypt(copy, sharedSecretAssociatedData);
 }
 
 /** The secret that belongs to no queue. If Redis has lost it, it is restored from a queue's copy. */

@@ -1,28 +1,29 @@
 --[[
-  Removes entries of tags whose jobs are gone: of the tags that were looked at longest ago, a random sample each. A tag in which many
+  Removes entries of an index whose jobs are gone: of the names that were looked at longest ago, a random sample each. A name in which many
   were gone is looked at again at once, so at most about a quarter of an index is stale. Atomic: a job that is being added is never
   counted as gone. Any number of workers may run it at once.
 ]]
 local call = command({
   keys = {
-    -- All tags.
-    "tags",
+    -- All names of the index.
+    "names",
   },
   arguments = {
     "prefix",
-    -- How many tags to look at.
+    -- What the key of each name's set begins with, after `prefix`.
+    "set",
+    -- How many names to look at.
     "most",
     -- How many entries of all of them.
     "sample",
-    -- Milliseconds after which a tag is looked at again.
+    -- Milliseconds after which a name is looked at again.
     "everyMs",
   },
-  returns = [[how many tags it looked at, at how many entries, and how many of those it removed]],
+  returns = [[how many names it looked at, at how many entries, and how many of those it removed]],
   whenFull = "runs",
 })
-local facts = require("../../core/bullmq/job-facts")
-local clock = require("../../platform/redis/now")
-local tagSets = require("./tags")
+local facts = require("../core/bullmq/job-facts")
+local clock = require("../platform/redis/now")
 
 local STALE_SHARE = 0.25
 local prefix, now = call.prefix, clock.nowMs()
@@ -37,16 +38,16 @@ local function sweep(key, sample)
   return #ids, #gone
 end
 
-local tags = redis.call("ZRANGEBYSCORE", call.tags, "-inf", now - call.everyMs, "LIMIT", 0, call.most)
-local sample = math.ceil(call.sample / math.max(#tags, 1))
+local names = redis.call("ZRANGEBYSCORE", call.names, "-inf", now - call.everyMs, "LIMIT", 0, call.most)
+local sample = math.ceil(call.sample / math.max(#names, 1))
 local read, removed = 0, 0
-for _, tag in ipairs(tags) do
-  local looked, gone = sweep(tagSets.tagKey(prefix, tag), sample)
+for _, name in ipairs(names) do
+  local looked, gone = sweep(prefix .. call.set .. name, sample)
   read, removed = read + looked, removed + gone
   if looked == gone and looked < sample then
-    redis.call("ZREM", call.tags, tag)
+    redis.call("ZREM", call.names, name)
   elseif gone < looked * STALE_SHARE then
-    redis.call("ZADD", call.tags, now, tag)
+    redis.call("ZADD", call.names, now, name)
   end
 end
-return { #tags, read, removed }
+return { #names, read, removed }
