@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { Copy } from "../parts/copy.tsx";
 import { Text } from "../parts/link.tsx";
 import { Glyph, toneOf } from "../parts/mark.tsx";
 import { Relative } from "../parts/time.tsx";
@@ -16,7 +17,7 @@ interface Props {
 export function JobTimeline({ job, resolve }: Props) {
   return (
     <ol className="timeline">
-      {lifeOf(job).map(({ id, at, mark, title, said, trace, facts = [], doubt }) => (
+      {lifeOf(job).map(({ id, at, mark, title, said, trace, facts = [], doubt, answer }) => (
         <li key={id} className={toneOf(mark)}>
           <Glyph of={mark} />
           <div className="moment">
@@ -45,6 +46,15 @@ export function JobTimeline({ job, resolve }: Props) {
               </p>
             )}
             {doubt !== undefined && resolve(doubt)}
+            {answer !== undefined && (
+              <details className="answer">
+                <summary>What is known of it</summary>
+                <pre>
+                  <Text of={answer} />
+                </pre>
+                <Copy text={answer} what="What is known of the effect" />
+              </details>
+            )}
           </div>
         </li>
       ))}

@@ -18,6 +18,8 @@ export interface Moment {
   readonly facts?: readonly string[];
   /** The name of an effect that is in doubt. */
   readonly doubt?: string;
+  /** All that is known of an effect that is done. */
+  readonly answer?: string;
 }
 
 /** A job's life in chronological order; what is still to come, last. */
@@ -89,7 +91,8 @@ function failedAttempt(failure: JobDetail["attempts"][number]): Moment {
 
 const effectTitles = { reserved: "is under way", done: "is done", "in-doubt": "is in doubt" };
 
-function effect({ name, state, at, evidence = [], mayStillRun }: JobDetail["effects"][number]): Moment {
+function effect(one: JobDetail["effects"][number]): Moment {
+  const { name, state, at, evidence = [], mayStillRun, answer } = one;
   const facts = [verdictFirst(evidence), ...(mayStillRun ? ["its first run may still be under way"] : [])];
   return {
     id: `effect ${name}`,
@@ -97,6 +100,10 @@ function effect({ name, state, at, evidence = [], mayStillRun }: JobDetail["effe
     mark: state,
     title: `Effect “${name}” ${effectTitles[state]}`,
     ...(state === "in-doubt" && { doubt: name, facts }),
+    ...(answer !== undefined && {
+      answer: answer.text,
+      facts: [verdictFirst(answer.sent), ...(answer.worker === null ? [] : [`on ${answer.worker}`])],
+    }),
   };
 }
 

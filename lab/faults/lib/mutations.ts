@@ -15,8 +15,8 @@ export const withoutReservation = mutation("reservation", [
 /** Treats an error reply to a commit as success. */
 const acceptsErrors: Edit = [
   "core/effect/report-effect.js",
-  "untilAnswered(() => ledger.commit(reservedEffect(effect), json), {",
-  'untilAnswered(() => ledger.commit(reservedEffect(effect), json).catch(() => "done"), {',
+  "untilAnswered(() => ledger.commit(reservedEffect(effect), json, seen), {",
+  'untilAnswered(() => ledger.commit(reservedEffect(effect), json, seen).catch(() => "done"), {',
 ];
 
 /** Leaves what a crash left behind. */

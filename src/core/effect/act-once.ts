@@ -162,7 +162,7 @@ async function runReserved(
     if (begun !== undefined) warnOfRetries(job.type, name, begun.record, attempt.log);
   }
   await failpoint("commit:before", job.id);
-  return await sendCommit(effect, result);
+  return await sendCommit(effect, result, begun?.record);
 }
 
 function callEffect(effect: EffectRun, call: EffectCall, record: OutgoingRecord): Promise<unknown> {

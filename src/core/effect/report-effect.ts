@@ -101,7 +101,7 @@ async function putInDoubt(
   const { id, reservationId, declaration, attempt } = effect;
   const { ledger, scrub } = attempt;
   const reason = scrub(messageOf(thrown));
-  const evidence = begun.record.seen().outgoing.map((one) => scrubbed(one, scrub));
+  const evidence = evidenceIn(begun.record, scrub);
   const hint = isUnexplained === true ? hintFor(thrown, begun.record) : undefined;
   const doubt = await report(effect, () => ledger.doubt(id, reservationId, { reason, evidence, hint }));
   if (doubt === "in-doubt") emit(effect, "effect.in-doubt");
@@ -139,9 +139,13 @@ async function untilOver({ record, run }: Begun): Promise<RunOver> {
   return { result: record.isAnswerCutOff() ? undefined : returned };
 }
 
-function scrubbed(outgoing: Outgoing, scrub: EffectContext["scrub"]): Outgoing {
-  const { host, path } = outgoing;
-  return { ...outgoing, host: scrub(host), path: path === null ? null : scrub(path) };
+/** What a run was seen to send, without the job's secrets. */
+function evidenceIn(record: OutgoingRecord, scrub: EffectContext["scrub"]): Outgoing[] {
+  return record.seen().outgoing.map(({ host, path, ...outgoing }) => ({
+    ...outgoing,
+    host: scrub(host),
+    path: path === null ? null : scrub(path),
+  }));
 }
 
 /**
@@ -163,10 +167,17 @@ export async function report<R>({ attempt, end }: EffectRun, send: () => Promise
  * What the attempt does next, its own completion included, follows on the same connection, and a refused report breaks its
  * lease: it can neither begin another effect nor complete. Returns what later attempts get, too: what JSON has kept of the result. If Redis replies with an error, the report is sent again and the
  * attempt waits for it; a completion that was on its way is not sent again before. A crash before Redis has the report leaves a doubt.
+ *
+ * @param record what the run was seen to send
  */
-export async function sendCommit(effect: EffectRun, result: unknown): Promise<unknown> {
+export async function sendCommit(
+  effect: EffectRun,
+  result: unknown,
+  record: OutgoingRecord | undefined,
+): Promise<unknown> {
   const json = resultJson(result);
-  const sent = commitUntilAnswered(effect, json ?? "");
+  const seen = record === undefined ? [] : evidenceIn(record, effect.attempt.scrub);
+  const sent = commitUntilAnswered(effect, json ?? "", seen);
   // The ledger sends its batch at the end of this turn of the event loop.
   await endOfTurn();
   effect.end.onCommit?.(sent);
@@ -180,10 +191,14 @@ export async function sendCommit(effect: EffectRun, result: unknown): Promise<un
 }
 
 /** Never rejects: what becomes of the report decides the end of the attempt. */
-async function commitUntilAnswered(effect: EffectRun, json: string): Promise<void> {
+async function commitUntilAnswered(
+  effect: EffectRun,
+  json: string,
+  seen: readonly Outgoing[],
+): Promise<void> {
   const { id, end, attempt } = effect;
   const { job, ledger, log } = attempt;
-  const commit = untilAnswered(() => ledger.commit(reservedEffect(effect), json), {
+  const commit = untilAnswered(() => ledger.commit(reservedEffect(effect), json, seen), {
     isLeased: () => job.lease.isLocked(),
     onRefused: (error) => {
       log().warn({ effect: id, reason: messageOf(error) }, "effect done; Redis refuses the report for now");

@@ -22,3 +22,6 @@ export function effectKeyOf(dedupKey: string, effect: string): string {
 function digest(text: string): string {
   return hash("sha256", text, "base64url").slice(0, 22);
 }
+
+/** Keyed with a secret of the queue. Returns that many hexadecimal digits; other purposes have other hashes. */
+export type KeyedHash = (purpose: string, text: string, digits: number) => string;

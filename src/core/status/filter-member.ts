@@ -1,6 +1,6 @@
 import type { z } from "zod";
+import type { KeyedHash } from "../job/dedup-key.ts";
 import type { JobStatus } from "../job/job-status.ts";
-import type { KeyedHash } from "../submit/points.ts";
 
 /** A job, as far as filters look at it. */
 export type FilteredJob = JobStatus & { readonly idempotencyKey?: string };

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { JobAdder } from "../bullmq/add/job-adder.ts";
 import type { QueueStores, WritableQueueStore } from "../bullmq/store/queue-store.ts";
 import type { JobContract } from "../job/contract.ts";
+import type { KeyedHash } from "../job/dedup-key.ts";
 import type { KeyHolder } from "../job/job-id.ts";
 import type { FeatureOptions, Receipt } from "../job/submit-options.ts";
 
@@ -77,9 +78,6 @@ export interface OtherWay {
    */
   receiptOf(stores: QueueStores, receipt: Receipt, holder: KeyHolder): Receipt | Promise<Receipt>;
 }
-
-/** Returns that many hexadecimal digits. Other purposes have other hashes. */
-export type KeyedHash = (purpose: string, text: string, digits: number) => string;
 
 /** What travels to Redis with a job. */
 export interface Travelling {

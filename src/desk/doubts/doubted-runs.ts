@@ -25,6 +25,7 @@ export const detailedEffectsSchema = z
     description:
       "The job's side effects, as far as they were begun. Those in doubt have `mayStillRun` and `workerSeenAt`.",
   });
+export type DetailedEffects = z.output<typeof detailedEffectsSchema>;
 type Effects = z.output<typeof jobStatusSchema>["effects"];
 
 /** Adds to each effect in doubt whether its run may still be under way. */
@@ -32,7 +33,7 @@ export async function withDoubtedRuns(
   store: QueueStore,
   dedupKey: string,
   effects: Effects,
-): Promise<z.output<typeof detailedEffectsSchema>> {
+): Promise<DetailedEffects> {
   const doubted = effects.filter(({ state }) => state === "in-doubt");
   if (doubted.length === 0) return effects;
   const stored = await Promise.all(doubted.map(({ name }) => findStoredName(store, dedupKey, name)));

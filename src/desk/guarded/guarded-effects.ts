@@ -9,6 +9,7 @@ import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
 import { isoOrNull, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { auditEntrySchema, readAuditLog } from "../audit/audit-log.ts";
+import { type AnsweredEntry, answerIn, answerShape, answerText } from "../effect-answers.ts";
 import { containsText } from "../jobs/job-filter.ts";
 
 const states = ["reserved", "done", "in-doubt"] as const;
@@ -43,11 +44,13 @@ export const guardedEffectDetailSchema = guardedEffectSchema.extend({
     .datetime()
     .nullable()
     .meta({ description: "When it is forgotten; null while it is reserved or in doubt." }),
-  worker: z.string().nullable().meta({ description: "The process that ran it; null once it is done." }),
-  resolvedBy: z.string().nullable().meta({ description: "Who said that it is done." }),
+  ...answerShape,
   reason: z.string().nullable().meta({ description: "Why nobody can know whether it happened." }),
-  result: z.string().nullable().meta({ description: "JSON; null where none is kept." }),
   acts: z.array(auditEntrySchema).meta({ description: "What people said of it, the latest first." }),
+  answer: z
+    .string()
+    .nullable()
+    .meta({ description: "Of one that is done: all of this as one text, to copy." }),
 });
 export type GuardedEffectDetail = Readonly<z.output<typeof guardedEffectDetailSchema>>;
 
@@ -56,13 +59,11 @@ const SEARCHED_MAX = 5_000;
 /** A reply of some 100 KiB. */
 const SLICE = 250;
 
-interface Entry {
+interface Entry extends AnsweredEntry {
   readonly state: (typeof states)[number];
   readonly at: number;
   readonly deadline?: number;
-  readonly worker?: string;
   readonly reason?: string;
-  readonly resolvedBy?: string;
 }
 
 /** Lists those that match, the latest first, as far as one call may search. */
@@ -140,16 +141,21 @@ export async function readGuardedEffect(
   if (name === undefined) return undefined;
   const effect = { dedupKey: parsed.dedupKey, name };
   const entry = JSON.parse(fields[`e:${name}`] ?? "") as Entry;
-  const plain = (part: "reason" | "result", text: string | undefined) =>
-    text === undefined ? null : decryptedOrWhyNot(() => decryptEffectText(store, effect, part, text));
+  const view = viewOf(store, effect, entry, fields.call);
+  const known = answerIn(store, effect, entry, fields[`r:${name}`]);
+  const of = [["call", id] as const, ["key", view.idempotencyKey] as const];
   return {
-    ...viewOf(store, effect, entry, fields.call),
+    ...view,
     deadline: isoOrNull(entry.state === "reserved" ? entry.deadline : null),
     expiresAt: isoOrNull(expiresAt > 0 ? expiresAt : null),
-    worker: entry.worker ?? null,
-    resolvedBy: entry.resolvedBy ?? null,
-    reason: entry.state === "in-doubt" ? plain("reason", entry.reason) : null,
-    result: plain("result", fields[`r:${name}`]),
+    ...known,
+    reason: reasonOf(store, effect, entry),
+    answer: view.state === "done" ? answerText(known, { name, at: view.since }, of) : null,
     acts: await readAuditLog([store], ACTS_MAX, id),
   };
+}
+
+function reasonOf(store: QueueStore, effect: StoredEffect, { state, reason }: Entry): string | null {
+  if (state !== "in-doubt" || reason === undefined) return null;
+  return decryptedOrWhyNot(() => decryptEffectText(store, effect, "reason", reason));
 }

@@ -10,14 +10,15 @@ import { features } from "../../features/index.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
-import { detailedEffectsSchema, withDoubtedRuns } from "../doubts/doubted-runs.ts";
+import { withDoubtedRuns } from "../doubts/doubted-runs.ts";
+import { answeredEffectsSchema, withAnswers } from "../effect-answers.ts";
 import { readJobRecord, submitted } from "./job-record.ts";
 import { redact, redactionOf } from "./redact.ts";
 
 const instant = z.iso.datetime();
 
 export const jobDetailSchema = listedJobSchema.extend({
-  effects: detailedEffectsSchema,
+  effects: answeredEffectsSchema,
   queue: z.string(),
   payload: z.unknown().meta({ description: "As it was submitted, secrets redacted." }),
   priority: z.int(),
@@ -74,11 +75,10 @@ export async function readDetail(
   const queue = queueOfId(id);
   if (queue === undefined) return undefined;
   const store = stores.of(queue);
-  const parts = await inTime(readParts(store, readStatus, id));
+  const parts = await inTime(readParts(store, types, readStatus, id));
   if (parts === undefined) return undefined;
-  const { status, record, effects, idempotencyKey, payload } = parts;
+  const { status, record, effects, idempotencyKey, payload, redaction } = parts;
   const reading = new Reading();
-  const redaction = redactionOf(types, status.type);
   const options = optionsIn(reading, record.options);
   const traceId = traceIdIn(options);
   return {
@@ -112,12 +112,19 @@ export async function readDetail(
   };
 }
 
-async function readParts(store: QueueStore, readStatus: ReadStatus, id: string) {
+async function readParts(
+  store: QueueStore,
+  types: Parameters<typeof redactionOf>[0],
+  readStatus: ReadStatus,
+  id: string,
+) {
   const [status, record] = await Promise.all([readStatus(id), readJobRecord(store, id)]);
   if (status === undefined || record?.envelope === undefined) return undefined;
   const { idempotencyKey, payload } = submitted(store, id, record.envelope);
-  const effects = await withDoubtedRuns(store, dedupKeyOf(status.type, idempotencyKey), status.effects);
-  return { status, record, effects, idempotencyKey, payload };
+  const redaction = redactionOf(types, status.type);
+  const doubted = await withDoubtedRuns(store, dedupKeyOf(status.type, idempotencyKey), status.effects);
+  const effects = await withAnswers(store, { ...status, idempotencyKey, payload }, doubted, redaction);
+  return { status, record, effects, idempotencyKey, payload, redaction };
 }
 
 /** The trace that a job belongs to. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { queueOfPartition } from "../../core/bullmq/store/partitions.ts";
+import type { KeyedHash } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import {
@@ -8,7 +9,6 @@ import {
   type FilterOption,
   filterMember,
 } from "../../core/status/filter-member.ts";
-import type { KeyedHash } from "../../core/submit/points.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";

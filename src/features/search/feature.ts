@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { strayPointers } from "../../core/define/stray-pointers.ts";
 import type { Feature } from "../../core/feature.ts";
+import type { KeyedHash } from "../../core/job/dedup-key.ts";
 import { type PointerInto, replaceAt, stepsOf } from "../../core/job/redaction.ts";
 import { filterMember } from "../../core/status/filter-member.ts";
-import type { KeyedHash } from "../../core/submit/points.ts";
 import { payloadRefused, shown } from "../payload-key.ts";
 
 declare module "../../core/job/declarations.ts" {

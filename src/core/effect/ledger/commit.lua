@@ -16,7 +16,7 @@ local call = command({
     -- Milliseconds to keep a ledger that no job uses and in which nothing is open.
     "keepMs",
     -- JSON, for each effect: [deduplication key, effect, reservation id, result as JSON ("" for none), job id, lock token, delivery
-    -- count as text].
+    -- count as text, what its process saw it send ("" for nothing)].
     "reports",
   },
   returns = [[
@@ -39,9 +39,11 @@ local function isReservedBy(json, reservationId)
   return isReserved and string.find(json, '"reservationId":"' .. reservationId .. '"', 1, true)
 end
 
--- Nobody asks more of an effect that is done. The reservation's id needs no escapes.
-local function doneEntry(reservationId)
-  return '{"state":"done","at":' .. now .. ',"reservationId":"' .. reservationId .. '"}'
+-- Nobody asks more of an effect that is done. The reservation's id needs no escapes, and a worker's name almost never.
+local function doneEntry(reserved, reservationId, seen)
+  local worker = string.match(reserved, '"worker":"([^"\\]+)"')
+  return '{"state":"done","at":' .. now .. ',"reservationId":"' .. reservationId .. '"'
+    .. (worker and ',"worker":"' .. worker .. '"' or "") .. (seen ~= "" and ',"seen":' .. cjson.encode(seen) or "") .. "}"
 end
 
 -- The answer where this attempt no longer has the effect reserved.
@@ -60,7 +62,7 @@ local function answerLate(ledger, effect, entry, reservationId, result)
   return "in-doubt"
 end
 
-local function commit(dedupKey, effect, reservationId, result)
+local function commit(dedupKey, effect, reservationId, result, seen)
   local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, open, jobs, keepMs = unpack(redis.call("HMGET", ledger, field, "open", "jobs", "keepMs"))
   if not known then return "refused" end
@@ -68,7 +70,7 @@ local function commit(dedupKey, effect, reservationId, result)
     return answerLate(ledger, effect, cjson.decode(known), reservationId, result)
   end
 
-  local written = { field, doneEntry(reservationId), "open", open - 1 }
+  local written = { field, doneEntry(known, reservationId, seen), "open", open - 1 }
   if result ~= "" then
     written[5], written[6] = "r:" .. effect, result
   end
@@ -80,8 +82,8 @@ end
 
 local outcomes = {}
 for index, report in ipairs(cjson.decode(call.reports)) do
-  local dedupKey, effect, reservationId, result, jobId, lockToken, delivery = unpack(report)
-  local outcome = commit(dedupKey, effect, reservationId, result)
+  local dedupKey, effect, reservationId, result, jobId, lockToken, delivery, seen = unpack(report)
+  local outcome = commit(dedupKey, effect, reservationId, result, seen)
   if outcome ~= "done" then leases.breakLease(call.prefix, jobId, lockToken, delivery) end
   outcomes[index] = outcome
 end

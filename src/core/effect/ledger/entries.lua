@@ -1,9 +1,9 @@
 --[[
   The entries of a ledger: one for each effect, as JSON.
 
-  An entry has state ("reserved", "in-doubt", "done"), reservationId and at. One that is reserved or in doubt also has job, delivery,
-  worker, fence, and where they apply deadline, firstAt (if its policy is to repeat), isRepeat, reason, seen (what its
-  worker saw leave), hint (what its declaration lacked), isOver (nothing of its run acts any more), isElsewhere (its worker is of another queue), report and lateResult; one
+  An entry has state ("reserved", "in-doubt", "done"), reservationId, at, worker, and where it applies seen (what its worker saw leave). One
+  that is reserved or in doubt also has job, delivery, fence, and where they apply deadline, firstAt (if its policy is to repeat), isRepeat,
+  reason, hint (what its declaration lacked), isOver (nothing of its run acts any more), isElsewhere (its worker is of another queue), report and lateResult; one
   that was resolved has resolvedBy. The delivery is 0 where no job runs it. reserve.lua and commit.lua write theirs as text.
 ]]
 local clock = require("../../../platform/redis/now")

@@ -226,10 +226,12 @@ export class Ledger {
    * Sends the report before it returns. A refused one costs the attempt its job.
    *
    * @param result JSON, "" for none
+   * @param evidence what the run was seen to send
    */
   commit(
     { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
     result: string,
+    evidence: readonly Outgoing[] = [],
   ): Promise<Committed> {
     const encrypted = this.#encrypt(effect, "result", result);
     const args = [
@@ -240,6 +242,7 @@ export class Ledger {
       jobId,
       lockToken,
       String(delivery),
+      evidence.length === 0 ? "" : this.#encrypt(effect, "seen", JSON.stringify(evidence)),
     ];
     return this.#finished(reservationId, this.#queue.commit(args));
   }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { jobNotFound } from "../../../core/job/job-id.ts";
 import type { GuardedEffectDetail, GuardedEffectView } from "../../../desk/guarded/guarded-effects.ts";
 import { guardedEffectFilterSchema } from "../../../desk/guarded/guarded-effects.ts";
+import { evidenceText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { parseInput } from "../../../platform/lib/parse-json.ts";
 import { withOperatorIfAny } from "../connections.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
@@ -62,8 +63,9 @@ async function showOne(id: string, options: ShowOptions): Promise<void> {
   });
 }
 
-function describeOne({ acts, ...effect }: GuardedEffectDetail): Lines {
-  const facts = Object.entries(effect).filter(([, value]) => value !== null);
+function describeOne({ acts, answer: _, sent, ...effect }: GuardedEffectDetail): Lines {
+  const known = { ...effect, sent: evidenceText(sent) };
+  const facts = Object.entries(known).filter(([, value]) => value !== null);
   const width = Math.max(...facts.map(([name]) => name.length));
   return [
     ...facts.map(([name, value]) => [`${name.padEnd(width)}  ${value}`]),

@@ -81,7 +81,7 @@ export function describeJob(job: JobDetail): Lines {
       ["crashes", job.crashes === 0 ? null : String(job.crashes)],
       ["payload", JSON.stringify(job.payload)],
     ]),
-    ...job.effects.map((effect) => `effect        ${printable(effectText(effect))}`),
+    ...job.effects.flatMap(effectLines),
     ...job.record.map(({ at, text }) => `by hand       ${printable(`${at}: ${text}`)}`),
     ...job.lostWorkers.map(
       ({ at, worker }) => `lost worker   ${printable(worker ?? "not known")}, found at ${at}`,
@@ -89,6 +89,12 @@ export function describeJob(job: JobDetail): Lines {
     ...job.attempts.map(describeAttempt),
     ...(job.logs.length === 0 ? [] : ["", "log", ...job.logs.map((line) => `  ${printable(line)}`)]),
   ].flatMap(linesOf);
+}
+
+/** Of one that is done, all that is known: one text to copy. */
+function effectLines(effect: JobDetail["effects"][number]): string[] {
+  const known = effect.answer?.text.split("\n").map((line) => `  ${printable(line)}`) ?? [];
+  return [`effect        ${printable(effectText(effect))}`, ...known];
 }
 
 function effectText(effect: JobDetail["effects"][number]): string {
