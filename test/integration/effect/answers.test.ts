@@ -77,7 +77,8 @@ describe("the answer to: was it sent?", () => {
     for (const line of lines) expect(answer?.text).toContain(line);
 
     const api = await startApi();
-    expect((await get(`${api.url}/jobs/${id}`)).body.effects[0].answer).toEqual(answer);
+    const { body } = await get(`${api.url}/jobs/${id}`);
+    expect(body).toMatchObject({ effects: [{ answer }] });
     const shown = await run(["jobs", "show", id], env);
     // Its application does not know the type, so all of the payload, and of the results, may be secret.
     for (const line of lines.slice(0, -1)) expect(shown.stdout).toContain(`  ${line}`);
