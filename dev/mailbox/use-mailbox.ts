@@ -23,6 +23,7 @@ export async function useMailbox(): Promise<void> {
     allowedHosts: settings.HOLDFAST_ALLOWED_HOSTS,
     log: await openProcessLog(settings.HOLDFAST_LOG_LEVEL, "mailbox"),
   });
-  process.env.SMTP_URL = smtpUrl;
+  // Whoever sends mail passes over the fragment; `up` prints it.
+  process.env.SMTP_URL = `${smtpUrl}#${pageUrl}`;
   process.stdout.write(`Mailbox: ${pageUrl}  (development mail, files in ${directory})\n`);
 }

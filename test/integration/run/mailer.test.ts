@@ -43,7 +43,8 @@ async function silentServer() {
 describe("the mailer", () => {
   it("sends one mail to the server and from the sender in the environment", async () => {
     const { mailbox, mails } = await runningMailbox();
-    vi.stubEnv("SMTP_URL", mailbox.smtpUrl);
+    // As the mailbox of development names itself.
+    vi.stubEnv("SMTP_URL", `${mailbox.smtpUrl}#${mailbox.pageUrl}`);
     vi.stubEnv("MAIL_FROM", "Sender <sender@example.com>");
 
     const { messageId } = await mailer.send(message, never);

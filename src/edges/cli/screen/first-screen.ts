@@ -56,12 +56,13 @@ function metricsText({ HOLDFAST_METRICS_PORT: port, HOLDFAST_METRICS_HOST: host 
 /** Only where a job sends mail. */
 function mailLine({ SMTP_URL: url }: Settings, application: Pick<Application, "jobs">): string {
   if (!requiredVariables(application).has("SMTP_URL")) return "";
-  return `    Mail       ${url === undefined ? `none; to get one: ${getMailServer}` : withoutPassword(url)}\n`;
+  return `    Mail       ${url === undefined ? `none; to get one: ${getMailServer}` : whereMailIs(url)}\n`;
 }
 
-function withoutPassword(address: string): string {
-  const { protocol, host } = new URL(address);
-  return `${protocol}//${host}`;
+/** The page that shows it, which the mailbox of development has in the fragment of its address; otherwise the server, without a password. */
+function whereMailIs(address: string): string {
+  const { protocol, host, hash } = new URL(address);
+  return hash.startsWith("#http") ? hash.slice(1) : `${protocol}//${host}`;
 }
 
 function requestToCopy({ jobs }: Pick<Application, "jobs">, apiUrl: string, key: string): string {
