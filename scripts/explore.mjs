@@ -5,5 +5,7 @@ import { setUpWithServer } from "./lib/setup.mjs";
 
 await runScript(async () => {
   await setUpWithServer();
-  return await show(process.execPath, ["--import", "tsx", "lab/explore/run.ts", ...process.argv.slice(2)]);
+  const given = process.argv.slice(2);
+  const noting = given.includes("--mutants") ? ["--import", "./lab/explore/mutants/noting.ts"] : [];
+  return await show(process.execPath, ["--import", "tsx", ...noting, "lab/explore/run.ts", ...given]);
 });

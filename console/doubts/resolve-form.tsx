@@ -153,15 +153,15 @@ function Result({ text, isInvalid, onChange }: FieldProps & { readonly isInvalid
 
 function useResolve({ onClose, ...of }: Omit<Props, "onHeld">) {
   const { jobId, effect } = of;
-  const now = useDoubt(of)?.since;
-  const since = useSeen(now, now !== undefined);
+  const now = useDoubt(of);
+  const seen = useSeen(now, now !== undefined);
   const refresh = useRefreshDoubts();
   const notice = useNotice();
   return useMutation({
     mutationFn: (resolution: Resolution & { readonly result?: unknown }) =>
       service.resolve(jobId, effect, {
         ...resolution,
-        ...(since !== undefined && { expect: { since } }),
+        ...(seen && { expect: { since: seen.since, mayStillRun: seen.mayStillRun } }),
       }),
     onSuccess: async (_answer, { as }) => {
       onClose();

@@ -33,6 +33,8 @@ export interface Moment {
   readonly mayBeCancelled: boolean;
   /** Whether later attempts do not ask for the effects. */
   readonly isForgetful: boolean;
+  /** Whether it has ended, and the retention may have passed since. */
+  readonly mayBeForgotten: boolean;
   /** JSON of what the job has returned: a receipt for each effect, or null where nobody knows it. */
   readonly result: string;
   /** Whether the ledger has a time to live, or there is none. */
@@ -77,7 +79,10 @@ export const always: readonly Invariant[] = [
   ],
   [
     "What has happened is not forgotten",
-    eachEffect((moment, effect) => times(moment, effect) > 0 && stateOf(moment, effect) === "absent"),
+    eachEffect(
+      (moment, effect) =>
+        times(moment, effect) > 0 && stateOf(moment, effect) === "absent" && !moment.mayBeForgotten,
+    ),
   ],
   [
     "A job completes only if its effects have happened",

@@ -64,6 +64,10 @@ export function checkStep(
       (one.ifRepeat !== true || policy === "repeat") &&
       one.by.some((script) => scripts.includes(script)),
   );
+  if (isOther && Number(after?.fence) <= Number(before?.fence ?? 0))
+    throw new Broken(
+      `Each run has a higher fence than the one before. But ${effect} got ${after?.fence} after ${before?.fence}.`,
+    );
   if (!allowed)
     throw new Broken(
       `The model has no such step. But ${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}.`,

@@ -1,13 +1,10 @@
 import { runCommand, say, seedFrom, UsageError, wholeNumber } from "../../test/support/command.ts";
 import { createRandom } from "../../test/support/random.ts";
 import { type Explored, explore, type Plan, repeat, shrink, walk } from "./lib/explorer.ts";
-import { type KeptScenario, keep } from "./lib/kept.ts";
+import { type KeptMutant, type KeptScenario, keep, keepMutants } from "./lib/kept.ts";
 import { openRedis } from "./lib/open.ts";
 import type { Laboratory, Scenario } from "./lib/run.ts";
-import { breaks, changeOf } from "./mutants/breaks.ts";
-import { brokenBy, tryChanges } from "./mutants/try-changes.ts";
 import { tryMutants } from "./mutants/try-mutants.ts";
-import { tableOf } from "./mutants/verdicts.ts";
 import { scenarios } from "./scenarios.ts";
 import { stories } from "./stories.ts";
 
@@ -22,9 +19,8 @@ Runs the real code of submissions, attempts, guards and of the ledger in every o
   --walks N           so many random walks beyond the bounds, for each scenario (1 to 100000)
   --seed N            repeats the walks of an earlier run
   --until-broken      ends at the first promise that is broken, without its story
-  --mutants           changes each condition of the scripts and of three files, one at a time: the short form has to notice
-  --breaks            takes out each of the mends that are listed: the short form has to notice
-  --script NAME       changes only this script or file
+  --mutants           changes each condition of the scripts and of some files, one at a time: the short form has to notice
+  --script NAMES      changes only these scripts or files, e.g. reserve.lua,act-once.ts
   --record            keeps the results in docs/explored.json, and writes docs/RELIABILITY.md
   --help              shows this text
 
@@ -50,7 +46,6 @@ await runCommand(
     seed: { type: "string" },
     "until-broken": { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
-    breaks: { type: "boolean", default: false },
     script: { type: "string" },
     record: { type: "boolean", default: false },
   },
@@ -59,7 +54,6 @@ await runCommand(
     if (chosen.length === 0) throw new UsageError(`--scenario: expected one of those in --help`);
     const faults = given.faults === undefined ? undefined : wholeNumber("--faults", given.faults, 0, 4);
     const untilMs = 1_000 * wholeNumber("--seconds", given.seconds, 1, 3_600);
-    if (given.breaks) return (await takeOutMends(script, record)) ? 0 : 1;
     const redis = await openRedis();
     const followed: Followed = { chosen, open: (scenario) => redis.open(scenario), isShort };
     const planOf = (one: Scenario) => ({
@@ -68,7 +62,7 @@ await runCommand(
     });
     const walks = given.walks === undefined ? 0 : wholeNumber("--walks", given.walks, 1, 100_000);
     const hasHeld = mutants
-      ? await breakConditions(redis.store, followed, script, record)
+      ? await breakConditions(followed, script?.split(",") ?? [], record)
       : walks > 0
         ? await walkAll(followed, walks, seedFrom(given.seed), record)
         : await followAll(followed, planOf, record);
@@ -104,9 +98,13 @@ async function followAll(
 async function followStories(lab: Laboratory): Promise<boolean> {
   let hasHeld = true;
   for (const { title, path } of stories.filter(({ scenario }) => scenario === lab.scenario.name)) {
-    const found = await repeat(lab, { bounds: { faults: 9, jumps: 9, areLong: true } }, path);
-    say(`  ${found === undefined ? "holds" : "BROKEN"}: ${title}`);
-    if (found !== undefined) hasHeld = false;
+    let steps = 0;
+    const found = await repeat(lab, { bounds: { faults: 9, jumps: 9, areLong: true } }, path, () => {
+      steps += 1;
+    });
+    const isWhole = found === undefined && steps === path.length;
+    say(`  ${isWhole ? "holds" : "BROKEN"}: ${title}`);
+    if (!isWhole) hasHeld = false;
   }
   return hasHeld;
 }
@@ -165,39 +163,24 @@ async function tellStory(
   await repeat(lab, plan, shortest.path, (text) => void say(`  ${text}`));
 }
 
+/** @returns whether each mutant is killed, or need not be */
 async function breakConditions(
-  store: Laboratory["store"],
   { chosen, open }: Followed,
-  script: string | undefined,
+  files: readonly string[],
   isKept: boolean,
 ): Promise<boolean> {
   async function* labs() {
     for (const scenario of chosen) yield await open(scenario);
   }
-  const table = tableOf((text) => say(text));
-  await tryMutants(store, labs, script, table.add);
-  await tryChanges(script, table.add);
-  const { mutants, hasNoneElse } = table.end();
-  if (isKept) keep({ mutants });
-  return hasNoneElse;
+  const mutants = await tryMutants(labs, files, (rows) => isKept && keepMutants(rows.map(unfinished)));
+  if (isKept) keepMutants(mutants);
+  const survivors = mutants.filter(({ outcome }) => outcome === "survived");
+  say(`${survivors.length} of ${mutants.length} survive`);
+  return survivors.length === 0;
 }
 
-async function takeOutMends(file: string | undefined, isKept: boolean): Promise<boolean> {
-  const chosen = breaks.filter((mend) => file === undefined || mend.file.endsWith(file));
-  let [found, unexplained] = [0, 0];
-  for (const mend of chosen) {
-    const by = await brokenBy(changeOf(mend));
-    if (by !== undefined) found += 1;
-    else if (mend.unless === undefined) unexplained += 1;
-    const what = by === undefined ? "not noticed" : "noticed";
-    say(`${what}: ${mend.title} (${by ?? mend.unless ?? "nobody has said why"})`);
-  }
-  say(`${found} of ${chosen.length} are noticed`);
-  if (isKept) {
-    keep({ breaks: { found, of: chosen.length } });
-    await writeReliability();
-  }
-  return unexplained === 0;
+function unfinished(row: KeptMutant): KeptMutant {
+  return { ...row, outcome: row.outcome === "killed" ? "killed" : "open" };
 }
 
 /** With what the experiments have kept. */

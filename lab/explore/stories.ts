@@ -2,7 +2,7 @@
 interface Story {
   readonly title: string;
   readonly scenario: string;
-  /** Steps that are no longer possible are left out. */
+  /** Each step must be possible still. */
   readonly path: readonly string[];
 }
 
@@ -49,10 +49,32 @@ export const stories: readonly Story[] = [
       "w1: moveToActive",
       "w1: reserve",
       "14 s pass",
-      "w1: its effect's time is up",
+      "w1: its lock is due for renewal",
+      "w1: extendLocks",
       "w1: doubt",
       "op0 looks at charge",
       "w1: the outside: charge",
+      "w1: moveToFinished",
+      "w1: run-over",
+      "op0: resolve",
+    ],
+  },
+  {
+    title: "A run that acts and gets no answer after an operator has looked is looked for again",
+    scenario: "early-look",
+    path: [
+      "w1: moveToActive",
+      "w1: reserve",
+      "14 s pass",
+      "w1: its lock is due for renewal",
+      "w1: extendLocks",
+      "w1: doubt",
+      "op0 looks at charge",
+      "w1: the outside: charge, and the answer is lost",
+      "w1: moveToFinished",
+      "14 s pass",
+      "w1: its timer of 20 ms fires",
+      "w1: moveToActive",
       "w1: run-over",
       "op0: resolve",
     ],

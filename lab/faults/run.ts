@@ -4,7 +4,7 @@ import { runCommand, say, seedFrom, UsageError } from "../../test/support/comman
 import { createRandom } from "../../test/support/random.ts";
 import { storeVersion } from "../../test/support/report.ts";
 import { inLanes } from "../lib/waiting.ts";
-import { experiments } from "./experiments/index.ts";
+import { experiments, removed } from "./experiments/index.ts";
 import { noCounts } from "./lib/checker.ts";
 import { type Experiment, hasHeld, type Outcome } from "./lib/experiment.ts";
 import { mergeResults, type Result, readResults, writeResults } from "./lib/kept-results.ts";
@@ -35,7 +35,7 @@ const LANES = { quick: 4, full: 3 };
 /** Those that last longest in the short form, the longest first: one that began last would run alone at the end. */
 const SLOWEST = [
   48, 40, 45, 17, 28, 13, 36, 43, 44, 4, 2, 24, 42, 39, 27, 29, 23, 41, 10, 21, 25, 34, 46, 5, 9, 18, 30, 26,
-  51, 52, 16, 22, 3, 11, 1, 19, 31, 32, 47, 33, 6, 15, 35, 12, 20, 38, 37, 8, 14, 7,
+  51, 52, 16, 11, 1, 31, 32, 47, 33, 6, 15, 35, 12, 20, 38, 8, 7,
 ];
 
 /** Those with a cluster or a Sentinel set. Of Valkey only these have rows of their own; the others do the same there. */
@@ -69,7 +69,11 @@ await runCommand(
 
 function experimentsWith(numbers: readonly number[] | undefined): readonly Experiment[] {
   const unknown = numbers?.find((number) => !experiments.some((experiment) => experiment.number === number));
-  if (unknown !== undefined) throw new UsageError(`--only: there is no experiment ${unknown}; see --list`);
+  if (unknown !== undefined) {
+    const instead = removed[unknown];
+    const why = instead === undefined ? "see --list" : `it is gone: ${instead}`;
+    throw new UsageError(`--only: there is no experiment ${unknown}; ${why}`);
+  }
   return experiments.filter(({ number }) => numbers?.includes(number) ?? true);
 }
 

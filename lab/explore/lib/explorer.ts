@@ -1,6 +1,8 @@
 import type { Random } from "../../../test/support/random.ts";
 import { always, atLast, atOnce, Broken, check, type Entry, type Moment } from "../invariants.ts";
 import { checkStep } from "../model.ts";
+import { differsAt, mutation } from "../mutants/mutation.ts";
+import type { Mutant } from "../mutants/places.ts";
 import { type Bounds, type Choice, isDone, type Laboratory, Run } from "./run.ts";
 import type { Seen } from "./store.ts";
 import { type Answer, realNow, world } from "./world.ts";
@@ -10,14 +12,53 @@ interface Taken {
   readonly before: Taken | undefined;
   readonly label: string;
   readonly answer: Answer | undefined;
+  readonly depth: number;
 }
 
-/** A choice that is still to be taken. */
-interface Branch {
+interface Reached {
   readonly path: Taken | undefined;
-  readonly label: string;
   readonly seen: Seen;
   readonly wasResolvedBlind: boolean;
+}
+
+/** A choice that is still to be taken; without a label the beginning, or, behind the last step, all that goes on by itself. */
+interface Branch extends Reached {
+  readonly label: string | undefined;
+  /** The key of the state in which it is taken. */
+  readonly from: string;
+  /** How many steps of its path the mutant has not changed. */
+  readonly unchanged: number;
+}
+
+interface Edge {
+  readonly label: string;
+  readonly to: string;
+  readonly noted: ReadonlySet<string>;
+}
+
+/** What an exploration without a mutant has seen: those with one follow only what is other. */
+export class Graph {
+  /** By their keys; the first is the beginning. */
+  readonly states = new Map<string, Reached & { readonly edges: Edge[]; end?: ReadonlySet<string> }>();
+  readonly digests = new Set<string>();
+  readonly noted = new Set<string>();
+
+  /** What the code's conditions were since the last step. */
+  note(from: string, label: string | undefined, to: string, reached: Reached): void {
+    if (!this.states.has(to)) this.states.set(to, { ...reached, edges: [] });
+    this.digests.add(reached.seen.digest);
+    if (label !== undefined) this.states.get(from)?.edges.push({ label, to, noted: this.#take() });
+  }
+
+  noteEnd(of: string): void {
+    const state = this.states.get(of);
+    if (state !== undefined) state.end = this.#take();
+  }
+
+  #take(): ReadonlySet<string> {
+    for (const one of mutation.seen) this.noted.add(one);
+    return new Set(mutation.seen);
+  }
 }
 
 /** How a promise was broken. */
@@ -43,13 +84,18 @@ export interface Plan {
   readonly bounds: Bounds;
   /** Ends the exploration. */
   readonly untilMs?: number;
+  /** Of one without a mutant. With one it is filled before. */
+  readonly graph?: Graph;
+  readonly mutant?: Mutant;
+  /** Follows only about so many states, of branches that are chosen at random. */
+  readonly most?: { readonly states: number; readonly random: Random };
 }
 
 /** Follows every order within the bounds, depth first; one that comes to a known state is not followed further. */
 export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
   const startedAt = realNow();
   const cpu = process.cpuUsage();
-  const exploration = new Exploration(lab, plan.bounds);
+  const exploration = new Exploration(lab, plan);
   const isOver = () => plan.untilMs !== undefined && realNow() - startedAt > plan.untilMs;
   let violation: Violation | undefined;
   try {
@@ -57,6 +103,8 @@ export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
   } catch (error) {
     if (!(error instanceof Violated)) throw error;
     violation = error.violation;
+  } finally {
+    mutation.active = undefined;
   }
   const { user, system } = process.cpuUsage(cpu);
   return { ...exploration.counts, ms: realNow() - startedAt, cpuMs: (user + system) / 1_000, violation };
@@ -64,95 +112,157 @@ export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
 
 class Exploration {
   readonly #lab: Laboratory;
-  readonly #bounds: Bounds;
+  readonly #plan: Plan;
   readonly #known = new Set<string>();
   readonly #stack: Branch[] = [];
   /** How many choices are still to be taken from a moment. */
   readonly #pending = new Map<string, number>();
   readonly counts = { states: 0, orders: 0, ends: 0, steps: 0, isWhole: false };
 
-  constructor(lab: Laboratory, bounds: Bounds) {
+  constructor(lab: Laboratory, plan: Plan) {
     this.#lab = lab;
-    this.#bounds = bounds;
+    this.#plan = plan;
+    const [beginning = ""] = plan.graph?.states.keys() ?? [];
+    const { start: seen } = lab;
+    if (plan.mutant !== undefined) this.#goAlong(beginning);
+    else
+      this.#stack.push({
+        path: undefined,
+        seen,
+        wasResolvedBlind: false,
+        label: undefined,
+        from: "",
+        unchanged: 0,
+      });
   }
 
   async run(isOver: () => boolean): Promise<void> {
-    for (let next: Branch | undefined, isFirst = true; isFirst || next !== undefined; isFirst = false) {
-      await this.#follow(next);
+    const { most } = this.#plan;
+    while (
+      this.#stack.length > 0 &&
+      !isOver() &&
+      this.counts.states < (most?.states ?? Number.POSITIVE_INFINITY)
+    ) {
+      const at = most?.random.between(0, this.#stack.length - 1) ?? this.#stack.length - 1;
+      for (const next of this.#stack.splice(at, 1)) await this.#follow(next);
       this.counts.orders += 1;
-      next = this.#stack.pop();
-      this.counts.isWhole = next === undefined;
-      if (isOver()) return;
     }
+    this.counts.isWhole = this.#stack.length === 0;
   }
 
   /** Goes on from a choice that was left, to the end or to a known state. */
-  async #follow(branch: Branch | undefined): Promise<void> {
-    const { run, path: before } = await this.#resume(branch);
-    let path = before;
-    for (let label = branch?.label; ; ) {
+  async #follow(branch: Branch): Promise<void> {
+    const run = await this.#resume(branch);
+    let { path, from, label } = branch;
+    if (label === undefined && from !== "") return await this.#end(run, path, from);
+    for (;;) {
       if (label !== undefined) path = await this.#step(run, path, label);
       const key = run.key();
-      if (this.#known.has(key)) return;
-      this.#known.add(key);
+      if (this.#plan.mutant === undefined) this.#plan.graph?.note(from, label, key, reached(run, path));
+      if (this.#isKnown(key)) return;
       this.counts.states += 1;
       const [first, ...others] = run.choices();
-      // The choices that cost nothing come first.
-      const isQuiet = first === undefined || first.faults + first.jumps > 0;
-      // Who submits may be later than the worker that asks for a job.
-      const isDue = this.#lab.scenario.job.isSubmitted !== false;
-      if (isQuiet && isDue && run.isCalm) await holding(path, () => check(atOnce, momentOf(run, run.seen)));
-      if (first === undefined) return await this.#end(run, path);
-      await this.#leave(run, path, others);
-      label = first.label;
+      if (this.#isSettled(run, first)) await holding(path, () => check(atOnce, momentOf(run, run.seen)));
+      if (first === undefined) return await this.#end(run, path, key);
+      await this.#leave({ ...branch, ...reached(run, path), from: key }, others);
+      [label, from] = [first.label, key];
     }
   }
 
-  async #resume(branch: Branch | undefined): Promise<{ run: Run; path: Taken | undefined }> {
+  #isKnown(key: string): boolean {
+    const { graph, mutant } = this.#plan;
+    // What a process knows by itself may be other in changed TypeScript.
+    const isPlain = mutant?.file.endsWith(".lua") === true && graph?.states.has(key) === true;
+    if (isPlain) this.#goAlong(key);
+    const isKnown = isPlain || this.#known.has(key);
+    this.#known.add(key);
+    return isKnown;
+  }
+
+  /** The choices that cost nothing come first. Who submits may be later than the worker that asks for a job. */
+  #isSettled(run: Run, first: Choice | undefined): boolean {
+    const isQuiet = first === undefined || first.faults + first.jumps > 0;
+    return isQuiet && this.#lab.scenario.job.isSubmitted !== false && run.isCalm;
+  }
+
+  /** Finds where the code goes on otherwise with the mutant, from a state that it does not change. */
+  #goAlong(from: string): void {
+    const { graph, mutant } = this.#plan;
+    if (graph === undefined || mutant === undefined) return;
+    const differs = differsAt(mutant);
+    const keys = [from];
+    for (const key of keys) {
+      const state = graph.states.get(key);
+      if (state === undefined || this.#known.has(`plain ${key}`)) continue;
+      this.#known.add(`plain ${key}`);
+      const at = { ...state, from: key, unchanged: state.path?.depth ?? 0 };
+      for (const { label, to, noted } of state.edges)
+        if (noted.has(differs)) this.#stack.push({ ...at, label });
+        else keys.push(to);
+      if (state.end?.has(differs) === true) this.#stack.push({ ...at, label: undefined });
+    }
+  }
+
+  async #resume({ path, seen, wasResolvedBlind, unchanged, from }: Branch): Promise<Run> {
     const lab = this.#lab;
-    const run = await Run.begin(lab, this.#bounds);
-    if (branch !== undefined) await replay(run, stepsTo(branch.path));
-    run.seen = branch?.seen ?? lab.start;
-    run.wasResolvedBlind = branch?.wasResolvedBlind ?? false;
-    run.entries = entriesIn(run.seen);
-    await lab.store.restore(run.seen, world.now);
-    if (branch !== undefined) await this.#letGo(branch.seen, 1);
-    return { run, path: branch?.path };
+    mutation.active = undefined;
+    const run = await Run.begin(lab, this.#plan.bounds);
+    const steps = stepsTo(path);
+    await replay(run, steps.slice(0, unchanged));
+    mutation.active = this.#plan.mutant;
+    await replay(run, steps.slice(unchanged));
+    run.seen = seen;
+    run.wasResolvedBlind = wasResolvedBlind;
+    run.entries = entriesIn(seen);
+    await lab.store.restore(seen, world.now);
+    if (from !== "") await this.#letGo(seen, 1);
+    return run;
   }
 
   async #step(run: Run, before: Taken | undefined, label: string): Promise<Taken> {
     const { seen } = run;
+    const depth = (before?.depth ?? 0) + 1;
     const [answer, after] = await takeStep(run, label);
     this.counts.steps += 1;
-    const path = { before, label, answer };
-    await holding(path, () => checkMoment(run, seen, after));
+    const path = { before, label, answer, depth };
+    await holding(path, () => {
+      checkMoment(run, seen, after);
+      if (depth > DEPTH_MAX) throw new Broken(`Every order ends. But one goes on after ${DEPTH_MAX} steps.`);
+    });
     run.seen = after;
     return path;
   }
 
-  async #end(run: Run, path: Taken | undefined): Promise<void> {
+  async #end(run: Run, path: Taken | undefined, key: string): Promise<void> {
     this.counts.ends += 1;
+    mutation.seen.clear();
     await holding(path, () => closed(run));
+    if (this.#plan.mutant === undefined) this.#plan.graph?.noteEnd(key);
   }
 
   /** Keeps the other choices for later. */
-  async #leave(
-    { seen, wasResolvedBlind }: Run,
-    path: Taken | undefined,
-    others: readonly Choice[],
-  ): Promise<void> {
-    this.#pending.set(seen.digest, (this.#pending.get(seen.digest) ?? 0) + others.length);
-    if (others.length === 0) await this.#letGo(seen, 0);
-    for (const { label } of [...others].reverse()) this.#stack.push({ path, label, seen, wasResolvedBlind });
+  async #leave(at: Branch, others: readonly Choice[]): Promise<void> {
+    const { digest } = at.seen;
+    this.#pending.set(digest, (this.#pending.get(digest) ?? 0) + others.length);
+    if (others.length === 0) await this.#letGo(at.seen, 0);
+    for (const { label } of [...others].reverse()) this.#stack.push({ ...at, label });
   }
 
   async #letGo(seen: Seen, count: number): Promise<void> {
-    const left = (this.#pending.get(seen.digest) ?? 0) - count;
-    this.#pending.set(seen.digest, left);
-    if (left > 0 || seen.digest === this.#lab.start.digest) return;
-    this.#pending.delete(seen.digest);
+    const { digest } = seen;
+    const left = (this.#pending.get(digest) ?? 0) - count;
+    this.#pending.set(digest, left);
+    if (left > 0 || digest === this.#lab.start.digest || this.#plan.graph?.digests.has(digest)) return;
+    this.#pending.delete(digest);
     await this.#lab.store.forget(seen);
   }
+}
+
+/** More than any order has that ends. */
+const DEPTH_MAX = 300;
+
+function reached({ seen, wasResolvedBlind }: Run, path: Taken | undefined): Reached {
+  return { path, seen, wasResolvedBlind };
 }
 
 class Violated extends Error {
@@ -200,6 +310,7 @@ function find(run: Run, label: string): Choice {
 /** What Redis has is read right behind the step. */
 async function takeStep(run: Run, label: string): Promise<[Answer | undefined, Seen]> {
   const choice = find(run, label);
+  mutation.seen.clear();
   const taking = run.take(choice);
   // What is more than one command is awaited.
   const seeing = choice.isOneCommand ? run.lab.see() : taking.then(() => run.lab.see());
@@ -256,6 +367,7 @@ function momentOf(run: Run, seen: Seen): Moment {
     failure: seen.failure,
     mayBeCancelled: lab.scenario.job.mayBeCancelled === true,
     isForgetful: lab.scenario.job.isForgetful === true,
+    mayBeForgotten: lab.scenario.job.retentionMs !== undefined && seen.state === "completed",
     expires: seen.expires || seen.ledger.size === 0,
     isCalm: run.isCalm,
     wasResolvedBlind: run.wasResolvedBlind,

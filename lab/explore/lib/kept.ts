@@ -16,47 +16,53 @@ export interface KeptScenario {
   readonly violations: number;
 }
 
-/** Of one file of the code, how many of its mutants were killed; of the mends, how many were missed when they were taken out. */
-export interface KeptMutants {
-  readonly file: string;
-  readonly killed: number;
-  readonly equivalent: number;
-  readonly survived: number;
-  readonly unreached: number;
-}
-
 export interface Kept {
   readonly date: string;
   readonly scenarios: readonly KeptScenario[];
   readonly walks: { readonly walks: number; readonly steps: number; readonly violations: number };
-  readonly mutants: readonly KeptMutants[];
-  readonly breaks: { readonly found: number; readonly of: number };
 }
 
-const file = fileURLToPath(new URL("../../../docs/explored.json", import.meta.url));
-const nothing: Kept = {
-  date: "",
-  scenarios: [],
-  walks: { walks: 0, steps: 0, violations: 0 },
-  mutants: [],
-  breaks: { found: 0, of: 0 },
-};
+/** What became of a changed condition: its outcome, and what it breaks, or why it need not be noticed. Open: not tried in all scenarios. */
+export interface KeptMutant {
+  readonly file: string;
+  /** Its line, and what it was and became. */
+  readonly change: string;
+  readonly outcome: "killed" | "equivalent" | "survived" | "unreached" | "open";
+  readonly why: string;
+}
+
+const fileOf = (name: string) => fileURLToPath(new URL(`../../../docs/${name}.json`, import.meta.url));
+const files = { explored: fileOf("explored"), mutants: fileOf("mutants") };
+const nothing: Kept = { date: "", scenarios: [], walks: { walks: 0, steps: 0, violations: 0 } };
 
 export function readKept(): Kept {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Kept) : nothing;
+  return read(files.explored, nothing);
+}
+
+export function readKeptMutants(): readonly KeptMutant[] {
+  return read(files.mutants, []);
+}
+
+function read<T>(file: string, otherwise: T): T {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : otherwise;
 }
 
 /** Keeps what was not run this time. */
 export function keep(fresh: Partial<Kept>): void {
   const kept = readKept();
-  const scenarios = replaced(kept.scenarios, fresh.scenarios, boundsOf);
-  const mutants = replaced(kept.mutants, fresh.mutants, (one) => one.file);
+  const scenarios = replaced(
+    kept.scenarios,
+    fresh.scenarios,
+    ({ name, faults, jumps }) => `${name} ${faults} ${jumps}`,
+  );
   const date = new Date().toISOString().slice(0, 10);
-  writeFileSync(file, `${JSON.stringify({ ...kept, ...fresh, date, scenarios, mutants }, null, 1)}\n`);
+  writeFileSync(files.explored, `${JSON.stringify({ ...kept, ...fresh, date, scenarios }, null, 1)}\n`);
 }
 
-function boundsOf({ name, faults, jumps }: KeptScenario): string {
-  return `${name} ${faults} ${jumps}`;
+/** Keeps those of files that were not tried this time. */
+export function keepMutants(fresh: readonly KeptMutant[]): void {
+  const rows = replaced(readKeptMutants(), fresh, ({ file }) => file);
+  writeFileSync(files.mutants, `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`);
 }
 
 function replaced<T>(old: readonly T[], fresh: readonly T[] = [], nameOf: (one: T) => string): T[] {

@@ -81,6 +81,8 @@ export interface JobUnderTest {
   readonly mayBeCancelled?: boolean;
   /** Whether it is submitted before anything else happens. @default true */
   readonly isSubmitted?: boolean;
+  /** How long ended jobs' effects are remembered. @default longer than an order lasts */
+  readonly retentionMs?: number;
   /** @default each effect after the other */
   readonly atOnce?: boolean;
 }
@@ -357,6 +359,7 @@ export async function openMachine(url: string, job: JobUnderTest, outside: Outsi
     HOLDFAST_PREFIX: prefix,
     HOLDFAST_LOG_LEVEL: "silent",
     HOLDFAST_LOCK_MS: String(LOCK_MS),
+    ...(job.retentionMs !== undefined && { HOLDFAST_RETENTION_MS: String(job.retentionMs) }),
   };
   const settings = readSettings(env);
   const contract = defineJob({

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { startRedisServer } from "../../../test/support/redis-server.ts";
 import { openMachine } from "./machine.ts";
@@ -24,9 +25,10 @@ export async function openRedis() {
     store,
     /** Submits the job of a scenario, by the real path. */
     async open(scenario: Scenario): Promise<Laboratory> {
+      await store.redis.flushall();
       // What it has acknowledged is on disk; afterwards nothing has to be.
       await store.redis.config("SET", "appendonly", "yes");
-      await store.redis.flushdb();
+      while (!(await store.redis.info("persistence")).includes("aof_rewrite_in_progress:0")) await pause(10);
       const outside = new Outside(scenario);
       const machine = await openMachine(server.url, scenario.job, outside);
       const { names, job } = machine;

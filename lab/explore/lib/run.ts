@@ -416,7 +416,9 @@ export class Run {
     this.#asksLeft.delete(name);
     const { actor, client } = await this.#caller(name);
     const { store } = await this.lab.alone(actor, () => this.lab.machine.connect(client), true);
-    await this.#tell(actor, this.#truthOf(effect), () => void this.#say(store, effect).catch(() => {}));
+    const isEarly = !isRunOver(this.seen, effect);
+    const say = () => void this.#say(store, effect, isEarly).catch(() => {});
+    await this.#tell(actor, this.#truthOf(effect), say);
   }
 
   async #ask(name: string, what: Ask): Promise<undefined> {
@@ -441,8 +443,8 @@ export class Run {
     return this.lab.machine.outside.timesOf(effect) > 0 ? "done" : "not-done";
   }
 
-  async #say(store: QueueStore, effect: string): Promise<void> {
-    const resolution = { as: this.#truthOf(effect), evidence: "looked", by: "op" };
+  async #say(store: QueueStore, effect: string, mayStillRun = false): Promise<void> {
+    const resolution = { as: this.#truthOf(effect), evidence: "looked", by: "op", mayStillRun };
     const { HOLDFAST_RETENTION_MS: retentionMs } = this.lab.machine.settings;
     const { dedupKey } = this.lab.machine.names;
     await resolveDoubt(store, retentionMs, { dedupKey, effect }, resolution);

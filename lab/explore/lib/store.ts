@@ -1,18 +1,28 @@
 import { createHash } from "node:crypto";
 import { Command, Redis } from "ioredis";
+import { mutation } from "../mutants/mutation.ts";
 import type { Answer } from "./world.ts";
 
-/** Redis's clock, for the scripts. */
-const CLOCK = "explore:now";
+/** Redis's clock, for the scripts; the mutant in which they run, and what their conditions were. Nothing of it is Redis's in what is seen. */
+const [CLOCK, MUTANT, NOTED] = ["own:now", "own:mutant", "own:noted"];
 
-/** Stands before each script: its TIME is the world's. The rest of the script is as it ships. */
+/** Stands before each script: its TIME is the world's. The rest of the script is as it ships, but for its conditions where those are noted. */
 const PRELUDE = `local redis = (function(real)
   local function timed(name, ...)
     if name ~= "TIME" then return real.call(name, ...) end
     local now = real.call("GET", "${CLOCK}")
     return { string.sub(now, 1, -4), string.sub(now, -3) .. "000" }
   end
-  return setmetatable({ call = timed }, { __index = real })
+  local mutant
+  local function noted(given)
+    local id, value = given[1], given[2]
+    mutant = mutant or real.call("GET", "${MUTANT}") or ""
+    if mutant == id .. " true" then return true end
+    if mutant == id .. " false" then return false end
+    if mutant == "" then real.call("SADD", "${NOTED}", id .. (value and " true" or " false")) end
+    return value
+  end
+  return setmetatable({ call = timed, noted = noted }, { __index = real })
 end)(redis) `;
 
 /** What the invariants ask of Redis. */
@@ -33,15 +43,17 @@ export interface Seen {
 }
 
 /** The database that keeps what Redis had at a moment. */
-export const MOMENTS = 1;
+const MOMENTS = 1;
 
 /** In whole seconds: real time passes, too. BullMQ's stream of events has Redis's real time, and nothing reads it. */
 const SEE = `
 local start, ledger, id, own = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local noted = redis.call("SMEMBERS", "${NOTED}")
+redis.call("DEL", "${NOTED}")
 local keys, all, jobs = redis.call("KEYS", "*"), {}, {}
 table.sort(keys)
 for _, key in ipairs(keys) do
-  if string.sub(key, -7) ~= ":events" and key ~= "${CLOCK}" then
+  if string.sub(key, -7) ~= ":events" and string.sub(key, 1, 4) ~= "own:" then
     local ttl = redis.call("PTTL", key)
     all[#all + 1] = ttl > 0 and math.floor((ttl + 500) / 1000) * 1000 or 0
     all[#all + 1] = key
@@ -63,11 +75,12 @@ elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
 elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
 return { digest, redis.call("HGETALL", ledger), redis.call("ZRANGE", start .. "doubts", 0, -1), state,
   redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "",
-  redis.call("PTTL", ledger) > 0, jobs }`;
+  redis.call("PTTL", ledger) > 0, jobs, noted }`;
 
 const RESTORE = `
 redis.call("FLUSHDB")
 redis.call("SET", "${CLOCK}", ARGV[1])
+redis.call("SET", "${MUTANT}", ARGV[4])
 redis.call("SELECT", ARGV[3])
 local all = redis.call("LRANGE", ARGV[2], 0, -1)
 redis.call("SELECT", 0)
@@ -94,8 +107,6 @@ export class Store {
   readonly #sources = new Map<string, string>();
   /** A script that Redis does not know yet is behind its own text. */
   #loading: Promise<string> | undefined;
-  /** Other texts in place of scripts': mutants. */
-  replaced: ReadonlyMap<string, string> = new Map();
 
   constructor(url: string) {
     this.redis = new Redis(url, { enableAutoPipelining: false });
@@ -130,11 +141,10 @@ export class Store {
     const source = name === "eval" ? String(script) : this.#sources.get(String(script));
     if (source === undefined) throw new Error(`NOSCRIPT ${String(script)}`);
     if (name === "eval") this.learn(source);
-    const text = this.replaced.get(source) ?? source;
     // At once where it can be: what is read next must come after it.
-    const known = this.#sent.get(text);
+    const known = this.#sent.get(source);
     if (known !== undefined) return await this.#send("evalsha", [known, ...args]);
-    this.#loading = this.#load(text);
+    this.#loading = this.#load(source);
     return await this.#send("evalsha", [await this.#loading, ...args]);
   }
 
@@ -165,7 +175,9 @@ export class Store {
   async see({ start, ledger, id }: SeenKeys): Promise<Seen> {
     if (this.#loading !== undefined) await this.#loading;
     this.#loading = undefined;
-    return seenOf((await this.#own(SEE, [start, ledger, id, MOMENTS])) as Reply);
+    const reply = (await this.#own(SEE, [start, ledger, id, MOMENTS])) as Reply;
+    for (const condition of reply[8]) mutation.seen.add(condition);
+    return seenOf(reply);
   }
 
   /** Time passes: what expires meanwhile is gone. */
@@ -175,17 +187,8 @@ export class Store {
 
   /** Brings all of Redis back to a moment that was seen. */
   async restore({ digest }: Seen, now: number): Promise<void> {
-    await this.#own(RESTORE, [now, digest, MOMENTS]);
-  }
-
-  async forgetNotes(key: string): Promise<void> {
-    await this.redis.multi().select(MOMENTS).del(key).select(0).exec();
-  }
-
-  /** What scripts have noted in the explorer's own database. */
-  async notes(key: string): Promise<string[]> {
-    const replies = await this.redis.multi().select(MOMENTS).smembers(key).select(0).exec();
-    return (replies?.[1]?.[1] ?? []) as string[];
+    const { id, becomes } = mutation.active ?? {};
+    await this.#own(RESTORE, [now, digest, MOMENTS, id === undefined ? "" : `${id} ${becomes}`]);
   }
 
   /** No run goes on from there any more. */
@@ -202,7 +205,7 @@ export interface SeenKeys {
   readonly id: string;
 }
 
-type Reply = [string, string[], string[], string, string, string, 1 | null, string[]];
+type Reply = [string, string[], string[], string, string, string, 1 | null, string[], string[]];
 
 function seenOf([digest, fields, doubts, state, failure, result, expires, jobs]: Reply): Seen {
   const pairs = fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? ""] as const] : []));

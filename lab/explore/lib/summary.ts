@@ -1,17 +1,20 @@
 import { markdownTable } from "../../../test/support/report.ts";
-import { type Kept, type KeptScenario, readKept } from "./kept.ts";
+import { breaks } from "../mutants/breaks.ts";
+import { type KeptMutant, type KeptScenario, readKept, readKeptMutants } from "./kept.ts";
 
 /** For the summary of the laboratory's report. */
-export function exploredLine(kept: Kept = readKept()): string {
-  const { scenarios, walks, mutants, breaks } = kept;
+export function exploredLine(): string {
+  const { scenarios, walks, date } = readKept();
   const farthest = farthestOf(scenarios);
   const total = (of: (one: KeptScenario) => number) => farthest.reduce((sum, one) => sum + of(one), 0);
   const whole = new Set(scenarios.filter(({ isWhole }) => isWhole).map(({ name }) => name));
+  const cut = scenarios.filter(({ isWhole }) => !isWhole);
+  const wider = cut.length === 0 ? "" : `; ${cut.length} within wider ones, not to their end`;
   const broken = scenarios.filter(({ violations }) => violations > 0).length + walks.violations;
   return [
-    `**Every interleaving** ([how](../lab/explore/README.md), ${kept.date}): ${farthest.length} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
-    `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds; within wider ones for ${most(scenarios)} s each, not to the end. ${walks.walks} random walks beyond their bounds.`,
-    `Of ${breaks.of} mends and mechanisms that were removed one at a time, ${breaks.found} were noticed.${mutantsText(mutants)}`,
+    `**Every interleaving** ([how](../lab/explore/README.md), ${date}): ${farthest.length} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
+    `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds${wider}. ${walks.walks} random walks beyond their bounds.`,
+    mutantsText(readKeptMutants()),
   ].join(" ");
 }
 
@@ -23,57 +26,54 @@ function farthestOf(scenarios: readonly KeptScenario[]): KeptScenario[] {
   return [...farthest.values()];
 }
 
-function most(scenarios: Kept["scenarios"]): number {
-  return Math.max(0, ...scenarios.filter(({ isWhole }) => !isWhole).map(({ seconds }) => seconds));
+const outcomes = ["killed", "equivalent", "unreached", "survived", "open"] as const;
+
+function countsOf(mutants: readonly KeptMutant[]): readonly number[] {
+  return outcomes.map((outcome) => mutants.filter((one) => one.outcome === outcome).length);
 }
 
-function mutantsText(mutants: Kept["mutants"]): string {
+function mutantsText(mutants: readonly KeptMutant[]): string {
   if (mutants.length === 0) return "";
-  const count = (what: "killed" | "equivalent" | "survived" | "unreached") =>
-    mutants.reduce((sum, one) => sum + one[what], 0);
-  const all = count("killed") + count("equivalent") + count("survived") + count("unreached");
-  return ` Of ${all} changed conditions ${count("killed")} were noticed, ${count("equivalent")} change nothing that is promised, ${count("unreached")} are in code that no scenario reaches, and ${count("survived")} went unnoticed.`;
+  const [killed, equivalent, unreached, survived, open = 0] = countsOf(mutants);
+  const found = Object.values(breaks).filter(([file, was, becomes]) =>
+    mutants.some(
+      (one) => one.file === file && one.change.endsWith(` ${was} → ${becomes}`) && one.outcome === "killed",
+    ),
+  );
+  return [
+    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](mutants.json)).`,
+    `Of ${Object.keys(breaks).length} mends and mechanisms among them, ${found.length} were noticed.`,
+  ].join(" ");
 }
 
 /** For the whole report. */
-export function exploredSection(kept: Kept = readKept()): string[] {
+export function exploredSection(): string[] {
+  const { scenarios } = readKept();
+  const mutants = readKeptMutants();
+  const files = [...new Set(mutants.map(({ file }) => file))];
   return [
     "## Every interleaving",
     "",
-    exploredLine(kept),
+    exploredLine(),
     "",
     markdownTable({
-      head: [
-        "scenario",
-        "faults",
-        "time passes",
-        "states",
-        "orders",
-        "steps",
-        "seconds",
-        "all of them",
-        "promises broken",
-      ],
-      rows: kept.scenarios.map((one) => [
-        one.name,
-        one.faults,
-        one.jumps,
-        one.states,
-        one.orders,
-        one.steps,
-        one.seconds,
+      head: ["scenario", "faults", "time passes", "states", "orders", "steps", "seconds", "all", "broken"],
+      rows: scenarios.map((one) => [
+        ...[one.name, one.faults, one.jumps, one.states, one.orders, one.steps, one.seconds],
         one.isWhole ? "yes" : "no",
         one.violations,
       ]),
     }),
     "",
-    ...(kept.mutants.length === 0 ? [] : [mutantsTable(kept.mutants), ""]),
+    markdownTable({
+      head: ["file", ...outcomes],
+      rows: files.map((file) => [file, ...countsOf(mutants.filter((one) => one.file === file))]),
+    }),
+    "",
+    markdownTable({
+      head: ["file", "change", "outcome", "why"],
+      rows: mutants.map(({ file, change, outcome, why }) => [file, `\`${change}\``, outcome, why]),
+    }),
+    "",
   ];
-}
-
-function mutantsTable(mutants: Kept["mutants"]): string {
-  return markdownTable({
-    head: ["file", "killed", "equivalent", "not reached", "survived"],
-    rows: mutants.map((one) => [one.file, one.killed, one.equivalent, one.unreached, one.survived]),
-  });
 }

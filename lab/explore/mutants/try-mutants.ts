@@ -1,79 +1,126 @@
-import { pathToFileURL } from "node:url";
-import { readLua } from "../../../src/platform/redis/read-lua.ts";
-import { explore } from "../lib/explorer.ts";
+import { say } from "../../../test/support/command.ts";
+import { createRandom } from "../../../test/support/random.ts";
+import { explore, Graph, repeat } from "../lib/explorer.ts";
+import type { KeptMutant } from "../lib/kept.ts";
 import type { Laboratory } from "../lib/run.ts";
-import { MOMENTS, type Store } from "../lib/store.ts";
-import { type Mutant, mutantsOf, NOTED, watched } from "./lua.ts";
-import type { Verdict } from "./verdicts.ts";
+import { stories } from "../stories.ts";
+import { differsAt, mutation } from "./mutation.ts";
+import type { Mutant } from "./places.ts";
+import { reasonFor } from "./reasons.ts";
 
-const ledger = ["reserve", "commit", "release", "doubt", "left-open", "resolve", "run-over"];
+/**
+ * Killed: some order breaks a promise. Survived: none does. Same: not even what Redis has, or what anybody is told, differs in any order.
+ * Unreached: its condition was never otherwise.
+ */
+type Outcome = "killed" | "survived" | "same" | "unreached";
 
-/** Whose conditions are broken, those of their modules, too. */
-const scripts = [
-  ...ledger.map((name) => `core/effect/ledger/${name}.lua`),
-  "core/life/ledger-sweep.lua",
-  "core/bullmq/add/add-jobs.lua",
-  "core/bullmq/end/cancel.lua",
-  "desk/jobs/retry-job.lua",
-  "guard/reserve.lua",
-  "guard/sweep.lua",
-];
-
-function sourceOf(script: string): string {
-  const file = new URL(`../../../src/${script}`, import.meta.url);
-  return readLua(pathToFileURL(file.pathname).href, script.slice(script.lastIndexOf("/") + 1));
-}
-
-/** Explores each scenario's quick form with each mutant that can matter in it. */
+/**
+ * Explores each scenario's quick form with each mutant, where it can matter.
+ *
+ * @param keep called after each scenario with what is known by then
+ */
 export async function tryMutants(
-  store: Store,
   open: () => AsyncIterable<Laboratory>,
-  only: string | undefined,
-  onVerdict: (verdict: Verdict) => void,
-): Promise<void> {
-  const chosen = scripts.filter((name) => only === undefined || name.endsWith(only));
-  const sources = new Map(chosen.map((name) => [name, sourceOf(name)]));
-  const mutants = [...sources].flatMap(([name, source]) => mutantsOf(name, source));
-  const left = new Map<Mutant, Verdict["outcome"]>(mutants.map((mutant) => [mutant, "unreached"]));
-  const found = (mutant: Mutant, outcome: Verdict["outcome"], by: string) => {
-    const { script, line, was, becomes } = mutant;
-    onVerdict({ file: script, line, was, becomes, outcome, by });
-  };
-  if (mutants.length === 0) return;
-  for await (const lab of open()) {
-    const noted = await conditionsMet(store, lab, sources);
-    for (const mutant of [...left.keys()].filter(({ differsAt }) => noted.has(differsAt))) {
-      store.replaced = new Map([[sources.get(mutant.script) ?? "", mutant.text]]);
-      const by = await brokenBy(lab);
-      left.set(mutant, "survived");
-      if (by === undefined) continue;
-      left.delete(mutant);
-      found(mutant, "killed", `${lab.scenario.name}: ${by}`);
-    }
-    store.replaced = new Map();
-  }
-  for (const [mutant, outcome] of left) found(mutant, outcome, "");
-}
-
-/** What each condition of the scripts was in some order of the scenario. */
-async function conditionsMet(
-  store: Store,
-  lab: Laboratory,
-  sources: ReadonlyMap<string, string>,
-): Promise<ReadonlySet<string>> {
-  await store.forgetNotes(NOTED);
-  store.replaced = new Map(
-    [...sources].map(([script, source]) => [source, watched(script, source, MOMENTS)]),
+  files: readonly string[],
+  keep: (rows: readonly KeptMutant[]) => void,
+): Promise<readonly KeptMutant[]> {
+  const isChosen = ({ file }: Mutant) => files.length === 0 || files.some((one) => file.endsWith(one));
+  const rows = new Map(
+    mutation.all.filter(isChosen).map((mutant) => [mutant, rowOf(mutant, "unreached", "")] as const),
   );
-  const plain = await explore(lab, { bounds: lab.scenario.quick });
-  if (plain.violation !== undefined) throw new Error(`without a mutant: ${plain.violation.what}`);
-  return new Set(await store.notes(NOTED));
+  for await (const lab of open()) {
+    const { name, quick } = lab.scenario;
+    const graph = new Graph();
+    const plain = await explore(lab, { bounds: quick, graph });
+    const told = await tellStories(lab);
+    const broken = plain.violation?.what ?? told.broken;
+    if (broken !== undefined) throw new Error(`without a mutant: ${broken}`);
+    await tryLeft(rows, lab, { graph, inStories: told.noted });
+    const left = [...rows.values()].filter(({ outcome }) => outcome !== "killed");
+    say(`${name}: ${left.length} of ${rows.size} mutants are left`);
+    keep([...rows.values()]);
+  }
+  return [...rows.values()];
 }
 
-async function brokenBy(lab: Laboratory): Promise<string | undefined> {
-  try {
-    return (await explore(lab, { bounds: lab.scenario.quick })).violation?.what;
-  } catch (error) {
-    return `the code fails: ${error instanceof Error ? error.message : String(error)}`;
+let escaped: unknown;
+process.on("unhandledRejection", (error) => {
+  escaped ??= error;
+});
+
+/** Of the states that are other with a mutant so many are followed, in orders that are chosen at random. */
+const MOST = 60;
+
+/** Tries those that no scenario has killed before. */
+async function tryLeft(rows: Map<Mutant, KeptMutant>, lab: Laboratory, noted: Noted): Promise<void> {
+  for (const [mutant, { outcome: was }] of rows) {
+    if (was === "killed") continue;
+    const [outcome, by] = await tryOne(lab, noted, mutant);
+    const row = rowOf(mutant, outcome, `${lab.scenario.name}: ${by}`);
+    if (outcome === "killed") say(`killed ${row.file}:${row.change} ${row.why}`);
+    if (outcome === "killed" || (outcome !== "unreached" && was !== "survived")) rows.set(mutant, row);
   }
+}
+
+interface Noted {
+  readonly graph: Graph;
+  readonly inStories: ReadonlySet<string>;
+}
+
+async function tryOne(
+  lab: Laboratory,
+  { graph, inStories }: Noted,
+  mutant: Mutant,
+): Promise<[Outcome, string]> {
+  const bounds = lab.scenario.quick;
+  const most = { states: MOST, random: createRandom(1) };
+  const plan = { bounds, graph, mutant, most };
+  escaped = undefined;
+  try {
+    const { violation, states, ends } = await explore(lab, plan);
+    if (violation !== undefined) return ["killed", violation.what];
+    const { broken } = inStories.has(differsAt(mutant)) ? await tellStories(lab, mutant) : {};
+    if (broken !== undefined) return ["killed", broken];
+    if (escaped !== undefined) throw escaped;
+    if (states + ends > 0) return ["survived", ""];
+    return graph.noted.has(differsAt(mutant)) ? ["same", ""] : ["unreached", ""];
+  } catch (error) {
+    return ["killed", `the code fails: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+/** @returns what is broken, and what conditions were */
+async function tellStories(
+  lab: Laboratory,
+  mutant?: Mutant,
+): Promise<{ broken?: string; noted: Set<string> }> {
+  const noted = new Set<string>();
+  for (const { title, path } of stories.filter(({ scenario }) => scenario === lab.scenario.name)) {
+    mutation.active = mutant;
+    const broken = await repeat(lab, { bounds: { faults: 9, jumps: 9, areLong: true } }, path, () => {
+      for (const one of mutation.seen) noted.add(one);
+    });
+    for (const one of mutation.seen) noted.add(one);
+    mutation.active = undefined;
+    if (broken !== undefined) return { broken: `${broken.what} (${title})`, noted };
+  }
+  return { noted };
+}
+
+/** As it is kept. */
+function rowOf({ file, line, was, becomes }: Mutant, outcome: Outcome, by: string): KeptMutant {
+  const change = `${line} ${was} → ${becomes}`;
+  const reason = outcome === "killed" ? undefined : reasonFor(file, `${was} → ${becomes}`);
+  const isSurvivor = outcome === "survived" || outcome === "same";
+  return {
+    file,
+    change,
+    outcome: isSurvivor ? (reason === undefined ? "survived" : "equivalent") : outcome,
+    why: whyOf(outcome, reason, by),
+  };
+}
+
+function whyOf(outcome: Outcome, reason: string | undefined, by: string): string {
+  if (outcome === "killed") return by;
+  return reason ?? (outcome === "same" ? "Redis and all answers stay the same" : "");
 }

@@ -1,42 +1,45 @@
-import { readFileSync } from "node:fs";
 import ts from "typescript";
+import type { Span } from "./places.ts";
 
-/** One place of a file that is other than as it ships. */
-export interface Change {
-  /** From the repository's root. */
-  readonly file: string;
-  readonly line: number;
-  readonly was: string;
-  readonly becomes: string;
-  readonly from: number;
-  readonly to: number;
+/**
+ * The same conditions as in Lua: of `if`, `while` and `?:` the whole, of `&&` and `||` each side; also what a function returns that says whether
+ * something is so, and each call that stands by itself, which is left out.
+ */
+export function* conditionsOfTypeScript(file: string, source: string): Iterable<readonly [Span, string]> {
+  const pending: ts.Node[] = [ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true)];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const [place, becomes] of changed(node))
+      yield [{ from: place.getStart(), to: place.getEnd() }, becomes];
+    pending.push(...node.getChildren());
+  }
 }
 
-const root = new URL("../../../", import.meta.url);
-
-/** The same conditions as in Lua: of `if`, `while` and `?:` the whole, of `&&` and `||` each side, which is left out. */
-export function changesOf(file: string): Change[] {
-  const source = readFileSync(new URL(file, root), "utf8");
-  const tree = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
-  const found = new Map<string, Change>();
-  const add = (node: ts.Expression, ...others: readonly string[]) => {
-    const [from, to] = [node.getStart(), node.getEnd()];
-    const line = tree.getLineAndCharacterOfPosition(from).line + 1;
-    for (const becomes of others)
-      found.set(`${from} ${to} ${becomes}`, { file, line, was: source.slice(from, to), becomes, from, to });
-  };
-  const visit = (node: ts.Node): void => {
-    if (ts.isIfStatement(node) || ts.isWhileStatement(node)) add(node.expression, "true", "false");
-    if (ts.isConditionalExpression(node)) add(node.condition, "true", "false");
-    if (ts.isBinaryExpression(node)) {
-      const other = others[node.operatorToken.kind];
-      if (other !== undefined) for (const side of [node.left, node.right]) add(side, other);
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(tree);
-  return [...found.values()];
+function changed(node: ts.Node): [ts.Node, string][] {
+  const both = (place: ts.Node): [ts.Node, string][] => [
+    [place, "true"],
+    [place, "false"],
+  ];
+  if (ts.isIfStatement(node) || ts.isWhileStatement(node)) return both(node.expression);
+  if (ts.isConditionalExpression(node)) return both(node.condition);
+  if (
+    ts.isPropertyAssignment(node) &&
+    /^is/.test(node.name.getText()) &&
+    ts.isArrowFunction(node.initializer)
+  )
+    return both(node.initializer.body);
+  if (ts.isExpressionStatement(node) && CALL.test(node.getText())) return [[node.expression, "nothing"]];
+  if (!ts.isBinaryExpression(node)) return [];
+  const becomes = others[node.operatorToken.kind];
+  return becomes === undefined
+    ? []
+    : [
+        [node.left, becomes],
+        [node.right, becomes],
+      ];
 }
+
+/** Not of a log, an event or a failpoint. */
+const CALL = /^(?!super|emit\(|(await )?failpoint|.*log\()(await |[\w.#?]+\()/;
 
 const others: Readonly<Partial<Record<ts.SyntaxKind, string>>> = {
   [ts.SyntaxKind.AmpersandAmpersandToken]: "true",

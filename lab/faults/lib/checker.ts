@@ -141,7 +141,7 @@ function judge(job: JobRecord, known: Known): (keyof Counts)[] {
 }
 
 /** Types whose jobs complete only if their effect happened. */
-const withEffect: ReadonlySet<string> = new Set(["act", "late", "call", "several", "cards"]);
+const withEffect: ReadonlySet<string> = new Set(["act", "call", "several", "cards"]);
 
 /** Only the worker knows whether the effect happened. */
 const inside: ReadonlySet<string> = new Set([

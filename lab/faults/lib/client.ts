@@ -23,7 +23,6 @@ export type Submitter = (submission: Submission) => Promise<Pick<Receipt, "id" |
 export interface Submission {
   readonly type:
     | "act"
-    | "late"
     | "refused"
     | "probed"
     | "bystander"

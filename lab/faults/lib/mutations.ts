@@ -46,13 +46,6 @@ const reservesWithoutLedger: Edit = [
   "false",
 ];
 
-/** A ledger expires the retention after its latest commit, even while its job goes on, and nobody notices. */
-export const withoutLedgerLife = mutation(
-  "ledger's life, and the refusal without a ledger",
-  ["core/effect/ledger/commit.lua", 'if open == "1" and jobs == "0" then', 'if open == "1" then'],
-  reservesWithoutLedger,
-);
-
 /** An error reply to a commit counts as success, and nothing is swept. */
 export const withoutRepetition = mutation(
   "repetition of reports, and the sweep",
@@ -193,13 +186,6 @@ export const withoutRedisClock = mutation("Redis's clock", [
   "const now = () => performance.now() + reading.aheadMs;",
   "const now = () => Date.now();",
 ]);
-
-/** A cancellation that precedes its job is forgotten, and nobody looks for it later. */
-export const withoutKeptCancellations = mutation(
-  "memory of early cancellations, and look for them when locks are renewed",
-  ["core/life/cancellations.js", "early.add(jobId);", "{}"],
-  ["core/life/cancellations.js", "onRenewal: (jobIds) => void look(jobIds),", ""],
-);
 
 /** One unreadable stored value fails the whole read. */
 export const withoutReadingGuard = mutation("guard around stored values", [
@@ -353,13 +339,6 @@ export const withoutOtherParents = mutation(
   ["features/flows/flow.lua", 'string.gmatch(others or "", "%S+")', 'string.gmatch("", "%S+")'],
   ["features/flows/sweep-parents.lua", "for _, id in ipairs(parents) do look(id) end", ""],
 );
-
-/** An operator who says not done is not asked whether the first run may still be under way. */
-export const withoutQuestion = mutation("question about the first run", [
-  "core/effect/ledger/resolve.lua",
-  "if isPending then return",
-  "if false then return",
-]);
 
 /** Processes whose encryption keys differ run beside each other. */
 export const withoutKeysInUse = mutation(

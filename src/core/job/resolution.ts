@@ -9,6 +9,8 @@ export interface Resolution {
   readonly confirm?: boolean | undefined;
   /** Since when it was in doubt, as somebody has seen it, ISO 8601: it is not resolved if it is another doubt by now. @default whenever */
   readonly since?: string | undefined;
+  /** Whether its run could still be under way then: once it is over, a `not-done` from before is asked again. @default false */
+  readonly mayStillRun?: boolean | undefined;
 }
 
 /** What becomes of a job when a doubt of it is resolved, as effect/resolve.lua explains. */

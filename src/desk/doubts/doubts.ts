@@ -243,6 +243,8 @@ function refusalOf(effect: string, why: Exclude<Resolved, { kind: "resolved" }>)
       return notInDoubt(effect, why.state);
     case "changed":
       return anotherDoubt(effect);
+    case "over":
+      return overSince(effect);
     case "said-done":
       return saidDone(effect);
     case "may-be-pending":
@@ -271,6 +273,13 @@ function anotherDoubt(effect: string): HoldfastError {
   return new HoldfastError(
     "CHANGED_MEANWHILE",
     `Effect ${JSON.stringify(effect)} was resolved, has run again, and is in doubt anew since you looked. Nothing was done`,
+  );
+}
+
+function overSince(effect: string): HoldfastError {
+  return new HoldfastError(
+    "CHANGED_MEANWHILE",
+    `The run of effect ${JSON.stringify(effect)} has ended since you looked, and may have acted before. Look again. Nothing was done`,
   );
 }
 

@@ -122,6 +122,7 @@ export const doubtOperations = {
       const job = await operator.resolve(id, effect, {
         ...{ as, evidence, result: json, by, confirm },
         since: expect?.since,
+        mayStillRun: expect?.mayStillRun,
       });
       return { id, effect, as, job };
     },

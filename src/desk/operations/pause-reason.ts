@@ -29,6 +29,10 @@ export const expectVersion = expected("The schedule", {
 
 export const expectDoubt = expected("The doubt", {
   since: z.iso.datetime().meta({ description: "As the list of doubts has it." }),
+  mayStillRun: z.boolean().optional().meta({
+    description:
+      "Likewise. If it was true and the run has ended since, it may have acted before: `not-done` is refused, unless you `confirm`.",
+  }),
 });
 
 export const expectSkip = expected("The tick", { isSkipped: z.boolean() });

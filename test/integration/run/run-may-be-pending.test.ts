@@ -142,6 +142,28 @@ describe("a doubt whose run ignores its signal", () => {
     expect(await resolve("not-done")).toMatchObject({ status: 200 });
   });
 
+  it("is not resolved as not done by who looked before it ended, or at an earlier doubt, unless they confirm", async () => {
+    const { gate, run } = ignoring();
+    const { doubt, resolve } = await start(async () => {
+      await run();
+      throw new Error("no answer came");
+    });
+
+    const { since } = (await doubt()) ?? {};
+    const seen = { expect: { since, mayStillRun: true } };
+    expect(await resolve("not-done", seen)).toMatchObject({ body: { code: "RUN_MAY_BE_PENDING" } });
+    gate.open();
+    await until("it has ended", async () => (await doubt())?.mayStillRun === false);
+
+    const changed = { status: 409, body: { code: "CHANGED_MEANWHILE" } };
+    expect(await resolve("not-done", seen)).toMatchObject(changed);
+    const earlier = { expect: { since: "2020-01-01T00:00:00.000Z", mayStillRun: false } };
+    expect(await resolve("not-done", earlier)).toMatchObject(changed);
+    expect(await resolve("not-done", { expect: { since, mayStillRun: false } })).toMatchObject({
+      status: 200,
+    });
+  });
+
   it("is resolved together with others where that is confirmed", async () => {
     const { gate, run } = ignoring();
     const { id, resolveMany, producer } = await start(run);

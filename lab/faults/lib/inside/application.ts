@@ -12,7 +12,6 @@ import {
   gather,
   indexed,
   invoice,
-  late,
   odd,
   parent,
   poison,
@@ -31,7 +30,6 @@ export default defineConfig({
   jobs: [
     act,
     gather,
-    late,
     refused,
     probed,
     poison,

@@ -15,8 +15,6 @@ const payload = z.strictObject({
   beforeMs: z.int().min(0),
   afterMs: z.int().min(0),
   inject: z.strictObject({ at: z.enum(injectionPoints), how: z.enum(injectionKinds) }).optional(),
-  /** Whether the effect ignores its signal. */
-  isHeedless: z.boolean().optional(),
 });
 export type ActPayload = z.output<typeof payload>;
 
@@ -62,17 +60,6 @@ export const gather = defineJob({
   retry: manyAttempts,
   timeoutMs: 60_000,
   onChildFailure: "continue",
-});
-
-/** Like `act`, but then fails `failures` times. */
-export const late = defineJob({
-  ...queues,
-  type: "late",
-  payload: z.strictObject({ failures: z.int().min(0), delayMs: z.int().min(0) }),
-  result,
-  retry: manyAttempts,
-  timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 /** Calls one effect in an odd way while downstream always refuses. It must not loop forever. */

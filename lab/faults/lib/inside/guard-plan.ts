@@ -7,7 +7,7 @@ export interface GuardPlan {
 }
 
 export interface PlannedKey {
-  readonly inject?: { readonly at: InjectionPoint; readonly how: Exclude<InjectionKind, "cancel"> };
+  readonly inject?: { readonly at: InjectionPoint; readonly how: InjectionKind };
   /** Whether others' runs of its effect act only once the first, which slept, has gone on. @default false */
   readonly outlastsFirst?: boolean;
 }

@@ -17,7 +17,6 @@ import {
   gather,
   indexed,
   type LanePayload,
-  late,
   odd,
   parent,
   poison,
@@ -92,14 +91,6 @@ const gatherHandler = gather.handler(async ({ jobId, children }) => {
   let ended = 0;
   for await (const _ of children()) ended += 1;
   if (ended !== 1) throw new PermanentError(`${ended} of 1 children have ended`);
-  return {};
-});
-
-const lateHandler = late.handler(async ({ payload, jobId, idempotencyKey, attempt, effect }) => {
-  trace("begun", jobId);
-  const quick = { beforeMs: 0, afterMs: 0 };
-  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, quick)));
-  if (attempt <= payload.failures) throw new RetryAfterError(payload.delayMs);
   return {};
 });
 
@@ -226,7 +217,6 @@ const severalHandler = hasDownstream
 export const handlers = [
   actHandler,
   gatherHandler,
-  lateHandler,
   refusedHandler,
   probedHandler,
   invoiceHandler,
@@ -260,7 +250,7 @@ async function notifyWitness(
 ): Promise<void> {
   await pass("effect:begun", jobId);
   await sleep(payload.beforeMs);
-  await post(call.key, job, call.fence, payload.isHeedless ? null : call.signal);
+  await post(call.key, job, call.fence, call.signal);
   await pass("effect:recorded", jobId);
   await sleep(payload.afterMs);
 }

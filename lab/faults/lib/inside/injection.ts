@@ -1,8 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { createOperator, HoldfastError, type StandaloneOperator } from "holdfast";
 import type { Failpoint } from "../../../../src/core/failpoints.ts";
-import { patiently } from "./patiently.ts";
 import type { CommitPoint, InjectionKind, InjectionPoint } from "./points.ts";
 import { trace } from "./trace.ts";
 
@@ -30,10 +28,10 @@ export async function pass(point: InjectionPoint | CommitPoint | Failpoint, jobI
   const injection = armed.get(jobId);
   if (injection?.at !== point || !claimMarker(jobId)) return;
   trace("injected", jobId, `${injection.how}@${point}`);
-  await inject[injection.how](jobId);
+  await inject[injection.how]();
 }
 
-const inject: Record<InjectionKind, (jobId: string) => Promise<void>> = {
+const inject: Record<InjectionKind, () => Promise<void>> = {
   async kill() {
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => {});
@@ -48,23 +46,7 @@ const inject: Record<InjectionKind, (jobId: string) => Promise<void>> = {
     process.send?.({ inject: "store" });
     await isDead;
   },
-  async cancel(jobId) {
-    operator ??= openOperator();
-    trace("answered", jobId, await (await operator).cancel(jobId).catch(codeOf));
-  },
 };
-
-/** Not on the worker's connection. */
-let operator: Promise<StandaloneOperator> | undefined;
-
-async function openOperator(): Promise<StandaloneOperator> {
-  const { default: application } = await import("./application.ts");
-  return await patiently(() => createOperator(application));
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof HoldfastError ? error.code : "OTHER";
-}
 
 /** @returns false if it was claimed before, by whatever process */
 export function claimMarker(name: string): boolean {

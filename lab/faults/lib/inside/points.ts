@@ -15,6 +15,6 @@ export type InjectionPoint = (typeof injectionPoints)[number];
 export const commitPoints = ["database:sent", "database:committed"] as const;
 export type CommitPoint = (typeof commitPoints)[number];
 
-/** `kill` and `stop` hit the worker, `store` hits Redis while the worker waits, and `cancel` cancels the job. */
-export const injectionKinds = ["kill", "stop", "store", "cancel"] as const;
+/** `kill` and `stop` hit the worker, `store` hits Redis while the worker waits. */
+export const injectionKinds = ["kill", "stop", "store"] as const;
 export type InjectionKind = (typeof injectionKinds)[number];

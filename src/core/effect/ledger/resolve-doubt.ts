@@ -10,6 +10,8 @@ export type Resolved =
   | { readonly kind: "not-in-doubt"; readonly state: string | null }
   /** It is another doubt than the one that was seen. */
   | { readonly kind: "changed" }
+  /** It would be not done, and its run has ended since it was seen. */
+  | { readonly kind: "over" }
   /** It would be not done, and its run has reported that it was done, when it was in doubt already. */
   | { readonly kind: "said-done" }
   /** It would be not done, and its run may still be under way. @param seenMs since its worker was seen; null: not known */
@@ -21,7 +23,7 @@ const replyShape = either(
     tuple(oneOf("resolved"), orNull(text), oneOf<ResolvedJob>(...fates)),
     begins([oneOf("may-be-pending"), orNull(text)], orNull(integer)),
   ),
-  either(tuple(oneOf("not-in-doubt"), orNull(text)), tuple(oneOf("said-done", "changed"))),
+  either(tuple(oneOf("not-in-doubt"), orNull(text)), tuple(oneOf("said-done", "changed", "over"))),
 );
 const script = loadScript(import.meta.url, "resolve.lua", replyShape);
 
@@ -34,7 +36,7 @@ export async function resolveDoubt(
   store: QueueStore,
   retentionMs: number,
   { dedupKey, effect }: { readonly dedupKey: string; readonly effect: string },
-  { as, result = "", evidence, by, confirm = false, since }: Resolution,
+  { as, result = "", evidence, by, confirm = false, since, mayStillRun = false }: Resolution,
 ): Promise<Resolved> {
   const { client, keys } = store;
   const name = await findStoredName(store, dedupKey, effect);
@@ -44,7 +46,7 @@ export async function resolveDoubt(
   const texts = [encrypt("result", result), encrypt("evidence", evidence)];
   const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start, confirm ? 1 : 0];
   const seen = since === undefined ? "" : Date.parse(since);
-  const reply = await script.run(client, used, [...args, seen]).catch(throwRedisFault);
+  const reply = await script.run(client, used, [...args, seen, mayStillRun ? 1 : 0]).catch(throwRedisFault);
   switch (reply[0]) {
     case "resolved":
       return { kind: reply[0], jobId: reply[1] ?? "", job: reply[2] };
@@ -52,6 +54,7 @@ export async function resolveDoubt(
       return { kind: reply[0], worker: reply[1] ?? "", seenMs: reply[2] ?? null };
     case "said-done":
     case "changed":
+    case "over":
       return { kind: reply[0] };
     case "not-in-doubt":
       return { kind: reply[0], state: reply[1] };

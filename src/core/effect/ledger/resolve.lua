@@ -28,9 +28,12 @@ local call = command({
     "isForced",
     -- Since when it was in doubt, in milliseconds, as somebody has seen it; empty for whenever.
     "since",
+    -- 1 where they have seen it while its run could still be under way.
+    "sawPending",
   },
   returns = [[
     { "not-in-doubt", state or false }; { "changed" } where it is in doubt since another time; { "said-done" } where it would be "not done" and its run has reported since that it was done;
+    { "over" } where it would be "not done" and its run has ended since they have seen it;
     { "may-be-pending", worker, milliseconds since it was seen, or false } where it would be
     "not done" and its run may still be under way; or { "resolved", job id, what becomes of the job }. The job is
             "retried"     it had failed, and is in its queue again
@@ -64,6 +67,8 @@ if call.verdict == "not-done" and call.isForced ~= "1" then
   if entry.report == "done" then return { "said-done" } end
   local isPending, seenAt = pendingRuns.runMayBePending(call.seen, entry)
   if isPending then return { "may-be-pending", entry.worker, seenAt and clock.nowMs() - seenAt } end
+  -- It may have acted between the look and its end.
+  if call.sawPending == "1" then return { "over" } end
 end
 
 local function letJobGoOn()
