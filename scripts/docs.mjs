@@ -5,9 +5,9 @@ import { boundsList } from "./lib/bounds.mjs";
 import { clientOperations } from "./lib/client-operations.mjs";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
 import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
-import { consoleFilters } from "./lib/console-filters.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
+import { consoleFilters, doubtFilterTable, jobFilterTable } from "./lib/filters.mjs";
 import { licencesTables } from "./lib/licences.mjs";
 import { linkFaults } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
@@ -24,7 +24,7 @@ import { pagesWithoutRow } from "./lib/site-sidebar.mjs";
 const generated = [
   { file: ".env.example", produce: envExample },
   { file: "src/edges/client/operations.ts", produce: clientOperations },
-  { file: "console/jobs/feature-filters.ts", produce: consoleFilters },
+  { file: "console/parts/filters.ts", produce: consoleFilters },
   { file: "docs/openapi.json", produce: async () => json(await describeApi()) },
   { file: "docs/postman.json", produce: async () => json(await postmanCollection(await describeApi())) },
 ];
@@ -56,6 +56,8 @@ const sections = {
   bounds: boundsList,
   reasons: reasonsTable,
   "doubts-by-fault": doubtsByFault,
+  "job-filter": jobFilterTable,
+  "doubt-filter": doubtFilterTable,
 };
 
 await runScript(async () => {

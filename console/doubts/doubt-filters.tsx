@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { typesQuery } from "../jobs/queries.ts";
-import { Pick, Words } from "../parts/filter-fields.tsx";
+import { Member } from "../parts/filter-fields.tsx";
+import { doubtFields } from "../parts/filters.ts";
 import type { DoubtFilter } from "./queries.ts";
 
 interface Props {
@@ -9,24 +10,20 @@ interface Props {
 }
 
 /** Which doubts to list. */
-export function DoubtFilters({ filter: { type, effect, reasonText }, onChange }: Props) {
+export function DoubtFilters({ filter, onChange }: Props) {
   const types = useQuery(typesQuery());
   const known = types.data?.map((listed) => listed.type) ?? [];
   return (
     <search className="filters few" aria-label="Doubts">
-      <Pick label="Type" value={type} known={known} onChange={(name) => onChange({ type: name })} />
-      <Words
-        key={`effect ${effect}`}
-        label="Effect"
-        value={effect}
-        onChange={(text) => onChange({ effect: text })}
-      />
-      <Words
-        key={`reason ${reasonText}`}
-        label="Reason contains"
-        value={reasonText}
-        onChange={(text) => onChange({ reasonText: text })}
-      />
+      {doubtFields.map((field) => (
+        <Member
+          key={field.name}
+          field={field}
+          known={field.name === "type" ? known : undefined}
+          value={filter[field.name]}
+          onChange={(text) => onChange({ [field.name]: text })}
+        />
+      ))}
     </search>
   );
 }

@@ -16,7 +16,13 @@ import { useFreshOn } from "../service/use-fresh-on.ts";
 import { DoubtFilters } from "./doubt-filters.tsx";
 import { ImportExport } from "./import-export.tsx";
 import { Asked, AskProbes } from "./probe.tsx";
-import { type DoubtFilter, type DoubtRow, doubtsQuery, resolvedQuery } from "./queries.ts";
+import {
+  type DoubtFilter,
+  type DoubtRow,
+  doubtFilterMembers,
+  doubtsQuery,
+  resolvedQuery,
+} from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
 import { ResolveSelected } from "./resolve-selected.tsx";
 import { Verdicts } from "./verdicts.tsx";
@@ -117,13 +123,9 @@ function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
 /** The address holds the filter. */
 function useDoubtFilter(): [filter: Required<DoubtFilter>, change: (changes: DoubtFilter) => void] {
   const [params, setParams] = useSearchParams();
-  const value = (name: keyof DoubtFilter) => params.get(name) ?? "";
-  const filter = {
-    type: value("type"),
-    effect: value("effect"),
-    reasonText: value("reasonText"),
-    verdict: value("verdict"),
-  };
+  const filter = Object.fromEntries(
+    doubtFilterMembers.map((name) => [name, params.get(name) ?? ""]),
+  ) as Required<DoubtFilter>;
   const change = (changes: DoubtFilter) =>
     setParams(
       Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, text]) => text !== "")),

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { auditQuery, auditRows } from "../acts/queries.ts";
+import { doubtFields } from "../parts/filters.ts";
 import type { Doubt } from "../service/answers.ts";
 import { service, withoutEmpty } from "../service/call.ts";
 
@@ -9,12 +10,10 @@ export type DoubtRow = Doubt & { readonly id: string };
 const PAGE_SIZE = 200;
 
 /** Which doubts to list. Empty fields do not count. */
-export interface DoubtFilter {
-  readonly type?: string;
-  readonly effect?: string;
-  readonly reasonText?: string;
-  readonly verdict?: string;
-}
+export type DoubtFilter = Readonly<Partial<Record<(typeof doubtFilterMembers)[number], string>>>;
+
+/** Those of the form, and the verdict that was chosen. */
+export const doubtFilterMembers = [...doubtFields.map(({ name }) => name), "verdict"] as const;
 
 export function doubtsQuery(filter: DoubtFilter = {}) {
   return infiniteQueryOptions({

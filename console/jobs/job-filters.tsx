@@ -2,12 +2,12 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Input, Label, SearchField } from "react-aria-components";
 import { useLocation } from "wouter";
-import { Pick, When, Words } from "../parts/filter-fields.tsx";
+import { Member } from "../parts/filter-fields.tsx";
+import { type FilterField, jobFields } from "../parts/filters.ts";
 import { jobPath } from "../parts/link.tsx";
 import { NARROW, useMedia } from "../parts/use-media.ts";
 import { JOB_ID } from "../search/search-box.tsx";
 import type { JobState } from "../service/answers.ts";
-import { featureFilters } from "./feature-filters.ts";
 import { type JobFilter, typesQuery } from "./queries.ts";
 
 const states: readonly JobState[] = [
@@ -32,71 +32,56 @@ interface Props {
   readonly onChange: (changes: Partial<JobFilter>) => void;
 }
 
+const pick = (names: readonly string[]): readonly FilterField[] =>
+  names.flatMap((name) => jobFields.find((field) => field.name === name) ?? []);
+const often = pick(["type", "state"]);
+const span = pick(["from", "to"]);
+/** Every other member, whoever declares it. */
+const others: readonly FilterField[] = jobFields.filter((field) => ![...often, ...span].includes(field));
+
+interface FieldsProps extends Props {
+  readonly fields: readonly FilterField[];
+}
+
+function Fields({ fields, filter, onChange }: FieldsProps) {
+  const types = useQuery(typesQuery());
+  const known: Readonly<Record<string, readonly string[]>> = {
+    type: types.data?.map(({ type }) => type) ?? [],
+    queue: types.data?.map(({ queue }) => queue) ?? [],
+    state: states,
+  };
+  return fields.map((field) => (
+    <Member
+      key={field.name}
+      field={field}
+      known={known[field.name]}
+      wordFor={(name) => stateWords[name]}
+      value={filter[field.name as keyof JobFilter]}
+      onChange={(text) => onChange({ [field.name]: text })}
+    />
+  ));
+}
+
 /** Which jobs to list. The address holds the filter. */
 export function JobFilters({ filter, onChange }: Props) {
-  const types = useQuery(typesQuery());
   return (
     <search className="filters" aria-label="Jobs">
       {/* Remounts when the address has another key. */}
       <Finder key={filter.idempotencyKey} wanted={filter.idempotencyKey} onFind={onChange} />
-      <Pick
-        label="Type"
-        value={filter.type}
-        known={types.data?.map(({ type }) => type) ?? []}
-        onChange={(type) => onChange({ type })}
-      />
-      <Pick
-        label="State"
-        value={filter.state}
-        known={states}
-        wordFor={(state) => stateWords[state]}
-        onChange={(state) => onChange({ state })}
-      />
+      <Fields fields={often} filter={filter} onChange={onChange} />
       <Span filter={filter} onChange={onChange} />
-      <More filter={filter} onChange={onChange} queues={types.data?.map(({ queue }) => queue) ?? []} />
+      {/* What is rarely needed, folded unless the address has some of it. */}
+      <details
+        className="more-filters"
+        open={others.some(({ name }) => filter[name as keyof JobFilter] !== "")}
+      >
+        <summary>More filters</summary>
+        <div>
+          <Fields fields={others} filter={filter} onChange={onChange} />
+        </div>
+      </details>
     </search>
   );
-}
-
-/** What is rarely needed, folded unless the address has some of it. */
-function More({ filter, onChange, queues }: Props & { readonly queues: readonly string[] }) {
-  const { queue, keyPart, errorText, endedFrom, endedTo } = filter;
-  const ofFeatures = featureFilters.map((name) => filter[name]);
-  const isUsed = [queue, ...ofFeatures, keyPart, errorText, endedFrom, endedTo].some((value) => value !== "");
-  return (
-    <details className="more-filters" open={isUsed}>
-      <summary>More filters</summary>
-      <div>
-        <Pick label="Queue" value={queue} known={queues} onChange={(name) => onChange({ queue: name })} />
-        {featureFilters.map((name) => (
-          <Words
-            key={`${name} ${filter[name]}`}
-            label={capitalised(name)}
-            value={filter[name]}
-            onChange={(text) => onChange({ [name]: text })}
-          />
-        ))}
-        <Words
-          key={`part ${keyPart}`}
-          label="Key contains"
-          value={keyPart}
-          onChange={(text) => onChange({ keyPart: text })}
-        />
-        <Words
-          key={`error ${errorText}`}
-          label="Error contains"
-          value={errorText}
-          onChange={(text) => onChange({ errorText: text })}
-        />
-        <When label="Ended from" at={endedFrom} onChange={(at) => onChange({ endedFrom: at })} />
-        <When label="Ended before" at={endedTo} onChange={(at) => onChange({ endedTo: at })} />
-      </div>
-    </details>
-  );
-}
-
-function capitalised(name: string): string {
-  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 /** Finds a job by its id or its idempotency key. */
@@ -133,21 +118,12 @@ function Finder({ wanted, onFind }: { readonly wanted: string; readonly onFind: 
 /** The time of submission. Folded on a narrow screen. */
 function Span({ filter, onChange }: Props) {
   const isNarrow = useMedia(NARROW);
-  const from = <When label="Submitted from" at={filter.from} onChange={(at) => onChange({ from: at })} />;
-  const to = <When label="Submitted before" at={filter.to} onChange={(at) => onChange({ to: at })} />;
-  if (!isNarrow) {
-    return (
-      <>
-        {from}
-        {to}
-      </>
-    );
-  }
+  const fields = <Fields fields={span} filter={filter} onChange={onChange} />;
+  if (!isNarrow) return fields;
   return (
     <details open={filter.from !== "" || filter.to !== ""}>
       <summary>By time</summary>
-      {from}
-      {to}
+      {fields}
     </details>
   );
 }

@@ -2,31 +2,20 @@ import { Button } from "react-aria-components";
 import { useSearchParams } from "wouter";
 import { ActOnFilter } from "../acts/act-on-filter.tsx";
 import type { FilteredAct } from "../acts/queries.ts";
+import { jobFields } from "../parts/filters.ts";
 import { count, timeOfDay } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
-import { type FeatureFilter, featureFilters } from "./feature-filters.ts";
 import { jobLook } from "./job-columns.tsx";
 import { JobFilters } from "./job-filters.tsx";
 import { exportUrl, type JobFilter } from "./queries.ts";
 import { foundText, useJobList } from "./use-job-list.ts";
 import "./jobs.css";
 
-const nothing: JobFilter & { order: string } = {
-  ...(Object.fromEntries(featureFilters.map((name) => [name, ""])) as Record<FeatureFilter, string>),
-  queue: "",
-  type: "",
-  state: "",
-  errorText: "",
-  idempotencyKey: "",
-  keyPart: "",
-  order: "",
-  from: "",
-  to: "",
-  endedFrom: "",
-  endedTo: "",
-};
+type Filter = JobFilter & { readonly order: string };
+
+const members = [...jobFields.map(({ name }) => name), "idempotencyKey", "order"] as const;
 
 /** All jobs that Redis still has, with search and filters. */
 export function JobsPage() {
@@ -109,10 +98,8 @@ function NoJobs({ isFiltered, searched }: NoJobsProps) {
 /** The filter is in the address, so that it can be shared. */
 function useFilter() {
   const [params, setParams] = useSearchParams();
-  const filter = Object.fromEntries(
-    Object.keys(nothing).map((name) => [name, params.get(name) ?? ""]),
-  ) as unknown as typeof nothing;
-  const change = (changes: Partial<typeof nothing>) => {
+  const filter = Object.fromEntries(members.map((name) => [name, params.get(name) ?? ""])) as Filter;
+  const change = (changes: Partial<Filter>) => {
     const wanted = Object.entries({ ...filter, ...changes }).filter(([, value]) => value !== "");
     setParams(new URLSearchParams(wanted));
   };

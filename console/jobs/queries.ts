@@ -1,10 +1,11 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { jobFields } from "../parts/filters.ts";
 import type { JobPage, JobsQuery, ListQuery } from "../service/answers.ts";
 import { query, service, withoutEmpty } from "../service/call.ts";
 import { routeUrl } from "../service/place.ts";
 
 /** Which jobs to list, as a form has it. Empty fields do not count. */
-export type JobFilter = Readonly<Record<Exclude<keyof JobsQuery, "code" | "messagePattern">, string>>;
+export type JobFilter = Readonly<Record<(typeof jobFields)[number]["name"] | "idempotencyKey", string>>;
 
 /** A filter, also by error code for the page of failures. */
 export type ListFilter = Readonly<Partial<Record<keyof JobsQuery | "order", string>>>;

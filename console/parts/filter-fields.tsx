@@ -1,5 +1,6 @@
 import { useId, useState } from "react";
 import { durationOf, instantOf } from "../../src/desk/jobs/instant.ts";
+import type { FilterField } from "./filters.ts";
 import { visible } from "./visible.ts";
 
 interface FieldProps {
@@ -30,11 +31,11 @@ export function Words({ label, value, onChange }: FieldProps) {
 interface PickProps extends FieldProps {
   readonly known: readonly string[];
   /** What a name is called. @default itself */
-  readonly wordFor?: (name: string) => string | undefined;
+  readonly wordFor?: ((name: string) => string | undefined) | undefined;
 }
 
 /** One of the known names, or of any; also the one in the address if it is not known. */
-export function Pick({ label, value, known, onChange, wordFor }: PickProps) {
+function PickOne({ label, value, known, onChange, wordFor }: PickProps) {
   const names = new Set(value === "" ? known : [...known, value]);
   return (
     <label className="field">
@@ -49,6 +50,20 @@ export function Pick({ label, value, known, onChange, wordFor }: PickProps) {
       </select>
     </label>
   );
+}
+
+interface MemberProps extends Omit<FieldProps, "label"> {
+  readonly field: FilterField;
+  /** @default any text will do */
+  readonly known?: readonly string[] | undefined;
+  readonly wordFor?: PickProps["wordFor"];
+}
+
+/** The field of a filter's member: an instant, one of the known names, or any text. */
+export function Member({ field: { name, label, isInstant }, known, wordFor, ...props }: MemberProps) {
+  if (isInstant) return <When label={label} at={props.value} onChange={props.onChange} />;
+  if (known !== undefined) return <PickOne label={label} known={known} wordFor={wordFor} {...props} />;
+  return <Words key={`${name} ${props.value}`} label={label} {...props} />;
 }
 
 interface WhenProps {

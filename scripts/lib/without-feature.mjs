@@ -15,32 +15,45 @@ function featureNames() {
     .map(({ name }) => name);
 }
 
+/** What the compiler knows of the sources that it has checked: without a feature, it checks again only what depends on what changed. */
+const checkedFile = "checked.tsbuildinfo";
+
 /** Takes each feature out in turn, two at a time. Returns a line for each thing that would be broken. */
 export async function faultsWithoutEach() {
-  const waiting = featureNames();
-  const faults = [];
-  const lane = async () => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
-      faults.push(...(await faultsWithout(name)));
-  };
-  await Promise.all([lane(), lane()]);
-  return faults;
-}
-
-async function faultsWithout(name) {
-  return (await brokenWithout(name)).map((line) => `without ${name}: ${line}`);
-}
-
-async function brokenWithout(name) {
-  const copy = mkdtempSync(path.join(tmpdir(), "holdfast-without-"));
+  const whole = copySources();
   try {
-    for (const entry of copied) cpSync(entry, path.join(copy, entry), { recursive: true });
-    symlinkSync(path.resolve("node_modules"), path.join(copy, "node_modules"));
+    const faults = await typeErrors(whole);
+    if (faults.length > 0) return faults;
+    const waiting = featureNames();
+    const lane = async () => {
+      for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
+        faults.push(...(await brokenWithout(name, whole)).map((line) => `without ${name}: ${line}`));
+    };
+    await Promise.all([lane(), lane()]);
+    return faults;
+  } finally {
+    rmSync(whole, { recursive: true });
+  }
+}
+
+async function brokenWithout(name, whole) {
+  const copy = copySources();
+  try {
+    cpSync(path.join(whole, checkedFile), path.join(copy, checkedFile));
     takeOut(copy, name);
     return [...(await typeErrors(copy)), ...(await luaFaults(copy))];
   } finally {
     rmSync(copy, { recursive: true });
   }
+}
+
+/** Beside the other copies, so that the compiler's paths are right in each. */
+function copySources() {
+  const copy = mkdtempSync(path.join(tmpdir(), "holdfast-without-"));
+  for (const entry of copied)
+    cpSync(entry, path.join(copy, entry), { recursive: true, preserveTimestamps: true });
+  symlinkSync(path.resolve("node_modules"), path.join(copy, "node_modules"));
+  return copy;
 }
 
 /** Its folder, and the lines that name it where features are listed: its values, its declarations. */
@@ -63,7 +76,15 @@ function takeOut(copy, name) {
 }
 
 async function typeErrors(copy) {
-  const args = ["-p", path.join(copy, "tsconfig.build.json"), "--noEmit", "--pretty", "false"];
+  const incremental = ["--incremental", "--tsBuildInfoFile", path.join(copy, checkedFile)];
+  const args = [
+    "-p",
+    path.join(copy, "tsconfig.build.json"),
+    "--noEmit",
+    "--pretty",
+    "false",
+    ...incremental,
+  ];
   const { output } = await capture(process.execPath, [compiler, ...args]);
   return [...output.matchAll(/^.*?\b(src\/\S+\(\d+,\d+\): error .*)/gm)].map(([, line]) => line);
 }

@@ -11,7 +11,7 @@ import type { JobContract, JobHandler } from "./job/contract.ts";
 import type { JobStatus } from "./job/job-status.ts";
 import type { AttemptPart, TestedAttempt } from "./run/given-attempt.ts";
 import type { WorkerOptions } from "./run/worker-options.ts";
-import type { FilterMember } from "./status/filter-member.ts";
+import type { JobFilterMember } from "./status/filter-member.ts";
 import type { OverviewPart } from "./status/overview-part.ts";
 import type { StatusPart } from "./status/read-status.ts";
 import type { Joint } from "./submit/joint-submission.ts";
@@ -35,7 +35,7 @@ export interface Feature extends Declaration, SubmitPoints {
   /** Its columns of exported lists. */
   readonly columns?: readonly StatusColumn[];
   /** Its members of the filter of jobs, by name. */
-  readonly filters?: Readonly<Record<string, FilterMember>>;
+  readonly filters?: Readonly<Record<string, JobFilterMember>>;
   /** What each process runs that submits jobs. It is stopped after the last submission. */
   readonly inSubmitter?: (
     process: SubmittingProcess,

@@ -5,6 +5,7 @@ import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import type { JobState } from "../../core/job/job-state.ts";
 import { defineJob } from "../../features/define.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
+import { isNarrow } from "../filter.ts";
 import { type JobFilter, type JobFilterText, type JobOrder, jobFilterSchema } from "../jobs/job-filter.ts";
 
 export const actNames = ["retry", "cancel", "delete"] as const;
@@ -139,10 +140,9 @@ export function boundedFilter(act: ActName, filter: JobFilter, before: number): 
 
 /** @throws HoldfastError `INVALID_REQUEST` for an act without filter that does not say `all`, and for an act that these jobs do not allow */
 export function requireScope({ act, filter, all }: Pick<ActRequest, "act" | "filter" | "all">): void {
-  const isNarrow = Object.values(filter).some((value) => value !== undefined);
-  if (isNarrow === (all === true))
+  if (isNarrow(filter) === (all === true))
     throw malformed([
-      isNarrow
+      isNarrow(filter)
         ? { pointer: "/all", message: "expected no such member beside a filter" }
         : { pointer: "/filter", message: 'expected a filter, or "all": true for every job' },
     ]);

@@ -8,7 +8,7 @@ import { instantInBody } from "../jobs/instant-schemas.ts";
 import {
   AT_A_TIME,
   type DoubtSearch,
-  doubtFilterSchema,
+  doubtFilter,
   doubtIdSchema,
   isNamed,
   nameOf,
@@ -23,7 +23,7 @@ import type { Doubt } from "./doubts.ts";
 export const askProbesSchema = z
   .strictObject({
     ids: z.array(seenDoubtSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
-    filter: doubtFilterSchema.optional(),
+    filter: doubtFilter.schema.optional(),
     all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
     reason: z.string().max(2_000).optional().meta({ description: "Kept in the audit log with each." }),
     dryRun: z

@@ -1,10 +1,24 @@
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
+import type { FilterMember, FilterOption } from "../../core/status/filter-member.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
-import { containsText } from "../jobs/job-filter.ts";
+import { containsText, defineFilter, isNarrow, option, wantedOf } from "../filter.ts";
+import { INSTANT_EXPECTED } from "../jobs/instant.ts";
+import type { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
 import { type Contracts, type Doubt, listDoubts } from "./doubts.ts";
+
+interface Member<Schema = z.ZodType, Wanted = NonNullable<z.output<Schema>>> extends FilterMember<Schema> {
+  matches(doubt: Doubt, wanted: Wanted): boolean;
+}
+
+function member<Schema extends z.ZodType>(
+  schema: Schema,
+  matches: Member<Schema>["matches"],
+  given: FilterOption,
+): Member<Schema> {
+  return { schema, matches, option: given };
+}
 
 const text = (max: number, description: string, example: string) =>
   z
@@ -14,49 +28,70 @@ const text = (max: number, description: string, example: string) =>
     .optional()
     .meta({ description, examples: [example] });
 
-const kindShape = {
-  type: text(200, "The job's type.", "invoice"),
-  effect: text(512, "The effect, with or without its index.", "charge"),
-  worker: text(512, "The worker that ran it.", "mailer-3"),
-  verdict: text(200, "What became of the last thing that it was seen to send.", "answered 500"),
-  reasonText: text(200, "A part of why nobody knows, in upper or lower case.", "timed out"),
+const kinds = {
+  type: member(
+    text(200, "The job's type.", "invoice"),
+    (doubt, type) => doubt.type === type,
+    option("--type <type>", "only doubts of jobs of this type", "a job type", "Type"),
+  ),
+  effect: member(
+    text(512, "The effect, with or without its index.", "charge"),
+    ({ effect }, wanted) => effect === wanted || declaredName(effect) === wanted,
+    option(
+      "--effect <name>",
+      "only doubts about this effect, with or without its index",
+      "an effect's name",
+      "Effect",
+    ),
+  ),
+  worker: member(
+    text(512, "The worker that ran it.", "mailer-3"),
+    ({ worker }, wanted) => worker === wanted,
+    option("--worker <name>", "only doubts of what this worker ran", "the name of a worker"),
+  ),
+  verdict: member(
+    text(200, "What became of the last thing that it was seen to send.", "answered 500"),
+    ({ verdict }, wanted) => verdict === wanted,
+    option(
+      "--verdict <text>",
+      'only doubts of which this was seen last, such as "answered 500"',
+      "1 to 200 characters",
+    ),
+  ),
+  reasonText: member(
+    text(200, "A part of why nobody knows, in upper or lower case.", "timed out"),
+    ({ reason }, part) => containsText(reason, part),
+    option(
+      "--reason <text>",
+      "only doubts whose reason contains this text",
+      "1 to 200 characters",
+      "Reason contains",
+    ),
+  ),
 };
-const timesBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
-  since: instant("Only those in doubt since this or later."),
-  until: instant("Only those in doubt since before this."),
+
+const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
+  since: member(
+    instant("Only those in doubt since this or later."),
+    ({ since }, from) => Date.parse(since) >= from,
+    option(
+      "--since <when>",
+      "only doubts that began at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
+      INSTANT_EXPECTED,
+    ),
+  ),
+  until: member(
+    instant("Only those in doubt since before this."),
+    ({ since }, to) => Date.parse(since) < to,
+    option("--until <when>", "only doubts that began before this", INSTANT_EXPECTED),
+  ),
 });
 
-/** The members of a filter of doubts in a query. */
-export const doubtFilterQuery = { ...kindShape, ...timesBy(instantInQuery) };
+/** Which doubts, for lists and for acts on many. What is absent does not count. */
+export const doubtFilter = defineFilter(kinds, instantsBy);
+export type DoubtFilter = Readonly<z.output<typeof doubtFilter.schema>>;
 
-/** Which doubts, in a body. What is absent does not count. */
-export const doubtFilterSchema = z.strictObject({ ...kindShape, ...timesBy(instantInBody) });
-export type DoubtFilter = Readonly<z.output<typeof doubtFilterSchema>>;
-
-export function isNarrow(filter: DoubtFilter): boolean {
-  return Object.values(filter).some((value) => value !== undefined);
-}
-
-function matches(doubt: Doubt, filter: DoubtFilter): boolean {
-  const {
-    type,
-    effect,
-    worker,
-    verdict,
-    since = Number.NEGATIVE_INFINITY,
-    until = Number.POSITIVE_INFINITY,
-  } = filter;
-  const at = Date.parse(doubt.since);
-  return (
-    (type === undefined || doubt.type === type) &&
-    (effect === undefined || doubt.effect === effect || declaredName(doubt.effect) === effect) &&
-    (worker === undefined || doubt.worker === worker) &&
-    (verdict === undefined || doubt.verdict === verdict) &&
-    at >= since &&
-    at < until &&
-    (filter.reasonText === undefined || containsText(doubt.reason, filter.reasonText))
-  );
-}
+const members = doubtFilter.members as Readonly<Record<string, Member<z.ZodType, unknown>>>;
 
 /** How many doubts one call reads in each partition. */
 export const SEARCHED_MAX = 10_000;
@@ -75,7 +110,10 @@ export async function findDoubts(
   most = SEARCHED_MAX,
 ): Promise<FoundDoubts> {
   const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, most, jobs)));
-  const found = lists.flat().filter((doubt) => matches(doubt, filter));
+  const given = wantedOf(members, filter);
+  const found = lists
+    .flat()
+    .filter((doubt) => given.every(([{ matches }, wanted]) => matches(doubt, wanted)));
   found.sort((a, b) => a.since.localeCompare(b.since));
   return { found, isAll: lists.every(({ length }) => length < most) };
 }

@@ -10,6 +10,7 @@ import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
+import { isNarrow } from "../filter.ts";
 import { instantInBody } from "../jobs/instant-schemas.ts";
 import { storeOf } from "../jobs/job-operator.ts";
 import { type AskProbes, askProbes, type ProbesAsked } from "./ask-probe.ts";
@@ -17,11 +18,10 @@ import {
   AT_A_TIME,
   type DoubtFilter,
   type DoubtSearch,
-  doubtFilterSchema,
+  doubtFilter,
   doubtIdSchema,
   findDoubts,
   isNamed,
-  isNarrow,
   nameOf,
   RESOLVED_AT_ONCE_MAX,
   requireScope,
@@ -45,7 +45,7 @@ export const confirmSchema = z
 export const manyDoubtsSchema = z
   .strictObject({
     ids: z.array(seenDoubtSchema).min(1).max(RESOLVED_AT_ONCE_MAX).optional(),
-    filter: doubtFilterSchema.optional(),
+    filter: doubtFilter.schema.optional(),
     all: z.literal(true).optional().meta({ description: "Instead of ids or a filter: every doubt." }),
     as: z.enum(["done", "not-done"]).meta({ examples: ["done"] }),
     evidence: z

@@ -10,7 +10,7 @@ import { isoOrNull, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { auditEntrySchema, readAuditLog } from "../audit/audit-log.ts";
 import { type AnsweredEntry, answerIn, answerShape, answerText } from "../effect-answers.ts";
-import { containsText } from "../jobs/job-filter.ts";
+import { containsText } from "../filter.ts";
 
 const states = ["reserved", "done", "in-doubt"] as const;
 
@@ -29,9 +29,9 @@ export type GuardedEffectView = Readonly<z.output<typeof guardedEffectSchema>>;
 
 export const guardedEffectFilterSchema = z.strictObject({
   effect: z.string().max(64).optional().meta({ description: "Its name." }),
-  state: z.enum(states).optional(),
+  state: z.enum(states).optional().meta({ description: "Only those in this state." }),
   keyText: z.string().min(1).max(255).optional().meta({ description: "A part of its key." }),
-  limit: z.coerce.number().int().min(1).max(1_000).default(50),
+  limit: z.coerce.number().int().min(1).max(1_000).default(50).meta({ description: "How many at most." }),
 });
 type Filter = Readonly<z.output<typeof guardedEffectFilterSchema>>;
 

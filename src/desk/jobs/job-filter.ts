@@ -5,31 +5,33 @@ import { queueOfId } from "../../core/job/job-id.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import {
   type FilteredJob,
-  type FilterMember,
   type FilterOption,
-  filterMember,
+  type JobFilterMember,
+  jobFilterMember,
 } from "../../core/status/filter-member.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
+import { containsText, defineFilter, option, wantedOf } from "../filter.ts";
 import { INSTANT_EXPECTED } from "./instant.ts";
-import { instantInBody, instantInQuery } from "./instant-schemas.ts";
+import type { instantInBody, instantInQuery } from "./instant-schemas.ts";
 import { messagePattern as patternOf } from "./message-pattern.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 
 const PART_EXPECTED = "1 to 200 characters";
 
+type MatchesOf<Schema> = JobFilterMember<Schema, NonNullable<z.output<Schema>>>;
+
 function member<Schema extends z.ZodType>(
   schema: Schema,
-  matches: NonNullable<FilterMember<Schema, NonNullable<z.output<Schema>>>["matches"]>,
-  text: FilterMember<Schema, NonNullable<z.output<Schema>>>["text"],
-  option: FilterOption,
+  matches: NonNullable<MatchesOf<Schema>["matches"]>,
+  text: MatchesOf<Schema>["text"],
+  given: FilterOption,
 ) {
-  return filterMember(schema, { matches, text, option });
+  return jobFilterMember(schema, { matches, text, option: given });
 }
 
-const option = (flags: string, help: string, expected: string): FilterOption => ({ flags, help, expected });
 const name = (example: string) =>
   z
     .string()
@@ -56,13 +58,13 @@ const kinds = {
     name("default"),
     ({ id }, queue) => queueOfPartition(queueOfId(id) ?? "") === queue,
     (queue) => `in queue ${queue}`,
-    option("--queue <name>", "only jobs in this queue", "the name of a queue"),
+    option("--queue <name>", "only jobs in this queue", "the name of a queue", "Queue"),
   ),
   type: member(
     name("welcome-email"),
     (job, type) => job.type === type,
     (type) => `of type ${type}`,
-    option("--type <type>", "only jobs of this type", "a job type"),
+    option("--type <type>", "only jobs of this type", "a job type", "Type"),
   ),
   state: member(
     z
@@ -79,6 +81,7 @@ const kinds = {
       "--state <state>",
       `one of ${jobStates.join(", ")}; waiting finds those in state prioritized, too`,
       `one of ${jobStates.join(", ")}`,
+      "State",
     ),
   ),
   code: member(
@@ -102,6 +105,7 @@ const kinds = {
       "--error <text>",
       "only jobs whose error contains this text, in upper or lower case",
       PART_EXPECTED,
+      "Error contains",
     ),
   ),
   messagePattern: member(
@@ -134,7 +138,12 @@ const kinds = {
     part("A part of the idempotency key.", "signup"),
     ({ idempotencyKey }, text) => idempotencyKey?.includes(text) === true,
     (text) => `whose key contains ${JSON.stringify(text)}`,
-    option("--key-part <text>", "only jobs whose idempotency key contains this text", PART_EXPECTED),
+    option(
+      "--key-part <text>",
+      "only jobs whose idempotency key contains this text",
+      PART_EXPECTED,
+      "Key contains",
+    ),
   ),
 };
 
@@ -147,69 +156,47 @@ const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
       "--from <when>",
       "only jobs submitted at or after this: 2026-12-01T09:00:00Z, 2026-12-01 or 12h",
       INSTANT_EXPECTED,
+      "Submitted from",
     ),
   ),
   to: member(
     instant("Submitted before this."),
     ({ submittedAt }, to) => Date.parse(submittedAt) < to,
     (to) => `submitted before ${isoTime(to)}`,
-    option("--to <when>", "only jobs submitted before this", INSTANT_EXPECTED),
+    option("--to <when>", "only jobs submitted before this", INSTANT_EXPECTED, "Submitted before"),
   ),
   endedFrom: member(
     instant("Ended at or after this."),
     ({ finishedAt }, from) => finishedAt !== null && Date.parse(finishedAt) >= from,
     (from) => `ended at or after ${isoTime(from)}`,
-    option("--ended-from <when>", "only jobs that ended at or after this", INSTANT_EXPECTED),
+    option("--ended-from <when>", "only jobs that ended at or after this", INSTANT_EXPECTED, "Ended from"),
   ),
   endedTo: member(
     instant("Ended before this."),
     ({ finishedAt }, to) => finishedAt !== null && Date.parse(finishedAt) < to,
     (to) => `ended before ${isoTime(to)}`,
-    option("--ended-to <when>", "only jobs that ended before this", INSTANT_EXPECTED),
+    option("--ended-to <when>", "only jobs that ended before this", INSTANT_EXPECTED, "Ended before"),
   ),
 });
 
 type FeatureMembers = All<
-  Extract<ListedFeature, { readonly filters: Readonly<Record<string, FilterMember>> }>["filters"]
+  Extract<ListedFeature, { readonly filters: Readonly<Record<string, JobFilterMember>> }>["filters"]
 >;
 const ofFeatures = Object.assign({}, ...features.map(({ filters }) => filters)) as FeatureMembers;
 
-type Members = typeof kinds & FeatureMembers & ReturnType<typeof instantsBy>;
-
-function schemasOf<Own extends Readonly<Record<string, { readonly schema: z.ZodType }>>>(members: Own) {
-  const schemas = Object.entries(members).map(([key, { schema }]) => [key, schema]);
-  return Object.fromEntries(schemas) as { [Key in keyof Own]: Own[Key]["schema"] };
-}
-
-/** The members of a filter in a query, for schemas that have more. */
-export const jobFilterQuery = schemasOf({ ...kinds, ...ofFeatures, ...instantsBy(instantInQuery) });
-
-const instants = instantsBy(instantInBody);
-/** The members whose options are instants, or ages that count back from Redis's clock. */
-export const instantMembers: readonly string[] = Object.keys(instants);
-
-const members: Members = { ...kinds, ...ofFeatures, ...instants };
-/** The options of commands that choose jobs, by the member that each gives. */
-export const filterOptions: readonly (readonly [member: string, option: FilterOption])[] = Object.entries(
-  members,
-).map(([member, { option }]) => [member, option]);
-
-/** Which jobs are meant, for lists and for acts on many. As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
-export const jobFilterSchema = z.strictObject(schemasOf(members));
+/** Which jobs are meant, for lists and for acts on many. */
+export const jobFilter = defineFilter({ ...kinds, ...ofFeatures }, instantsBy);
+/** As JSON, it has instants in ISO 8601: {@link JobFilterText}. */
+export const jobFilterSchema = jobFilter.schema;
 export type JobFilter = Readonly<z.output<typeof jobFilterSchema>>;
 export type JobFilterText = Readonly<z.input<typeof jobFilterSchema>>;
 
-type AnyMember = FilterMember<z.ZodType, unknown>;
-
-function wantedOf(filter: JobFilter): (readonly [AnyMember, unknown])[] {
-  return (Object.keys(members) as (keyof Members)[])
-    .filter((key) => filter[key] !== undefined)
-    .map((key) => [members[key] as AnyMember, filter[key]]);
-}
+type AnyMember = JobFilterMember<z.ZodType, unknown>;
+const members = jobFilter.members as Readonly<Record<string, AnyMember>>;
 
 /** Without the members that only their indexes know. */
 export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
-  return wantedOf(filter).every(([{ matches }, wanted]) => matches?.(job, wanted) ?? true);
+  return wantedOf(members, filter).every(([{ matches }, wanted]) => matches?.(job, wanted) ?? true);
 }
 
 /** Names a set of a queue that has the jobs of one member. Redis reads it, and knows nothing else of that member. */
@@ -217,15 +204,15 @@ export type IndexIn = (hash: () => Promise<KeyedHash>) => string | Promise<strin
 
 /** The index that a search reads. */
 export function indexIn(filter: JobFilter): IndexIn | undefined {
-  return indexesOf(wantedOf(filter)).at(0);
+  return indexesOf(wantedOf(members, filter)).at(0);
 }
 
 /** Those of members that nothing but their index knows. */
 export function onlyIndexesIn(filter: JobFilter): IndexIn[] {
-  return indexesOf(wantedOf(filter).filter(([{ matches }]) => matches === undefined));
+  return indexesOf(wantedOf(members, filter).filter(([{ matches }]) => matches === undefined));
 }
 
-function indexesOf(wanted: ReturnType<typeof wantedOf>): IndexIn[] {
+function indexesOf(wanted: readonly (readonly [AnyMember, unknown])[]): IndexIn[] {
   return wanted.flatMap(([{ index }, value]) =>
     index === undefined ? [] : [(hash: Parameters<IndexIn>[0]) => index(value, hash)],
   );
@@ -241,13 +228,9 @@ export function mustRead(filter: JobFilter): boolean {
   return own.length > 1 || own.some(([, { index }]) => index === undefined);
 }
 
-export function containsText(text: string, part: string): boolean {
-  return text.toLowerCase().includes(part.toLowerCase());
-}
-
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
 export function describeFilter({ state, ...filter }: JobFilter): string {
-  const texts = wantedOf(filter).map(([{ text }, wanted]) => text(wanted));
+  const texts = wantedOf(members, filter).map(([{ text }, wanted]) => text(wanted));
   return [state === undefined ? "jobs" : `${state} jobs`, ...texts].join(" ");
 }
 

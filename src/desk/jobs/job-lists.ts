@@ -11,11 +11,11 @@ import { readKeys } from "../../core/status/read-keys.ts";
 import { keyedHash } from "../../core/submit/fingerprint.ts";
 import { type ListedJob, openStatusReader } from "../../features/job-status.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
+import { containsText } from "../filter.ts";
 import { failedCountShape } from "./failure-groups.ts";
 import { countJobs, findJobs, type JobList, LIST_START, stateLists, stateOfList } from "./find-jobs.ts";
 import { formatCursor, type Position, parseCursor } from "./job-cursor.ts";
 import {
-  containsText,
   type IndexIn,
   indexIn,
   isInState,

@@ -47,7 +47,9 @@ const previewSchema = z.object({
     .meta({ description: "Jobs that end, or to cancel: are submitted, from then on are left out." }),
 });
 const receiptSchema = z.object({ id: z.string(), duplicate: z.boolean(), statusUrl: z.string() });
-const listQuerySchema = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) });
+const listQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(20).meta({ description: "How many at most." }),
+});
 
 const params = { id: "The act's id." } as const;
 

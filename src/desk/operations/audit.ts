@@ -3,7 +3,7 @@ import { auditEntrySchema } from "../audit/audit-log.ts";
 import { read } from "./operation.ts";
 
 const auditQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: "How many at most." }),
   jobId: z.string().max(200).optional().meta({ description: "Only what was done to this job." }),
   queue: z
     .string()

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { resolvedJobs } from "../../core/job/resolution.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { askProbesSchema, probesAskedSchema } from "../doubts/ask-probe.ts";
-import { doubtFilterQuery } from "../doubts/doubt-filter.ts";
+import { doubtFilter } from "../doubts/doubt-filter.ts";
 import { doubtGroupsSchema } from "../doubts/doubt-groups.ts";
 import { type Doubt, doubtSchema } from "../doubts/doubts.ts";
 import { confirmSchema, manyDoubtsSchema, manyResolvedSchema } from "../doubts/doubts-many.ts";
@@ -12,7 +12,7 @@ import { expectDoubt } from "./pause-reason.ts";
 const PAGE_MAX = 200;
 
 const querySchema = z.strictObject({
-  ...doubtFilterQuery,
+  ...doubtFilter.query,
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
   offset: z.coerce.number().int().min(0).max(100_000).default(0),
 });
@@ -61,7 +61,7 @@ export const doubtOperations = {
     summary: "Group effects in doubt by what was seen",
     description:
       "By verdict, type and effect, the largest group first. Those of one group mostly have one answer.",
-    input: z.strictObject(doubtFilterQuery),
+    input: z.strictObject(doubtFilter.query),
     answer: doubtGroupsSchema.describe("The largest first."),
     errors: ["INVALID_REQUEST", "STORE_UNAVAILABLE"],
     run: (operator, { input }) => operator.doubtGroups(input),

@@ -4,13 +4,13 @@ import { jobStates } from "../../core/job/job-state.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { reasonSchema } from "../acts/act-on-many.ts";
 import { jobDetailSchema } from "../jobs/job-detail.ts";
-import { jobFilterQuery, jobOrders } from "../jobs/job-filter.ts";
+import { jobFilter, jobOrders } from "../jobs/job-filter.ts";
 import { jobPageSchema } from "../jobs/job-operator.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "./receipt.ts";
 
 const querySchema = z.strictObject({
-  ...jobFilterQuery,
+  ...jobFilter.query,
   order: z
     .enum(jobOrders)
     .optional()

@@ -180,11 +180,18 @@ export const scheduleOperations = {
     description:
       "A tick that is not due yet. It is not caught up. `undo` takes that back, as long as it is not due.",
     params,
-    input: pauseReason("the warehouse is closed")
-      .extend({
+    input: z
+      .strictObject({
+        reason: pauseReason("")
+          .shape.reason.optional()
+          .meta({ description: "Shown until then, and kept in the audit log. Needed unless `undo`." }),
         at: instantSchema.meta({ description: "The tick.", examples: ["2026-12-24T09:00:00Z"] }),
-        undo: z.boolean().default(false),
+        undo: z.boolean().default(false).meta({ description: "Let it run after all." }),
         expect: expectSkip,
+      })
+      .refine(({ reason, undo }) => undo || reason !== undefined, {
+        path: ["reason"],
+        error: "expected a text",
       })
       .meta({ examples: [{ at: "2026-12-24T09:00:00Z", reason: "the warehouse is closed" }] }),
     answer: scheduleStatusSchema.describe("It will be skipped."),
@@ -192,7 +199,7 @@ export const scheduleOperations = {
     run: ({ schedules }, { params: { name }, input: { at, undo, reason, expect }, by }) =>
       undo
         ? schedules.unskip(name, Date.parse(at), { by }, expect?.isSkipped)
-        : schedules.skip(name, Date.parse(at), { reason, by }, expect?.isSkipped),
+        : schedules.skip(name, Date.parse(at), { reason: reason ?? "", by }, expect?.isSkipped),
   }),
   resumeSchedule: change({
     id: "resumeSchedule",

@@ -44,7 +44,7 @@ export const parkedQuerySchema = z.strictObject({
     .regex(/^\d{1,18}$/)
     .optional()
     .meta({ description: "Only rows with a higher id: the last of the page before.", examples: ["1042"] }),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: "How many at most." }),
 });
 export type ParkedQuery = Readonly<z.output<typeof parkedQuerySchema>>;
 

@@ -1,16 +1,17 @@
 import { counted } from "../../desk/counted.ts";
 import type { AskProbes, ProbesAsked } from "../../desk/doubts/ask-probe.ts";
+import { isNarrow } from "../../desk/filter.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
-import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
+import { doubtFilterOf, type FilterOptions } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
 import { type ConsentOptions, isWanted, requireConsent } from "./screen/confirm.ts";
 import { print, printHint, printJson } from "./screen/output.ts";
 import type { Cell } from "./screen/text.ts";
 
-interface AskOptions extends DoubtFilterOptions, ConsentOptions {
+interface AskOptions extends FilterOptions, ConsentOptions {
   readonly why?: string;
   readonly all?: true;
 }
@@ -24,8 +25,8 @@ export async function askProbes(
   options: AskOptions,
 ): Promise<void> {
   const { all, why } = options;
-  const isNarrow = Object.values(doubtFilterOf(options)).some((value) => value !== undefined);
-  if ([id !== undefined, isNarrow, all === true].filter(Boolean).length !== 1)
+  const filterAt = doubtFilterOf(options);
+  if ([id !== undefined, isNarrow(filterAt(Date.now())), all === true].filter(Boolean).length !== 1)
     throw usage("doubts probe: expected <id> and <effect>, a filter such as --type <type>, or --all");
   if (id !== undefined && effect === undefined) throw usage("expected <id> and <effect>, or a filter");
   if (id === undefined) requireConsent(options);
@@ -34,7 +35,7 @@ export async function askProbes(
     const about = { by: username(), ...(why === undefined ? {} : { reason: why }) };
     if (id !== undefined && effect !== undefined)
       return report(options, await askAll(operator, { ...about, ids: [{ jobId: id, effect }] }));
-    const filter = doubtFilterOf(options, await operator.now());
+    const filter = filterAt(await operator.now());
     const wanted = { ...about, ...(all ? { all } : { filter }) };
     const { asked, skipped, before, ...found } = await operator.askProbes({ ...wanted, dryRun: true });
     const proposal = {

@@ -8,7 +8,7 @@ import type { Operator } from "../../desk/operator.ts";
 import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
-import { type FilterOptions, filterOf, requireScope } from "./filter-options.ts";
+import { type FilterOptions, jobFilterOf, requireScope } from "./filter-options.ts";
 import { type ConsentOptions, isWanted, requireConsent } from "./screen/confirm.ts";
 import { print, printError, printJson } from "./screen/output.ts";
 import { type ColumnOf, tableOf } from "./screen/table.ts";
@@ -37,7 +37,7 @@ const POLL_MS = 250;
 /** Previews an act on many jobs, asks, starts it and follows it. */
 export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
   const { all, dryRun, yes, rate, reason = "", wait = true, json } = options;
-  const filterAt = filterOf(options);
+  const filterAt = jobFilterOf(options);
   requireScope(
     `jobs ${act}`,
     filterAt(Date.now()),

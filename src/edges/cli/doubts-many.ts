@@ -11,13 +11,14 @@ import {
   readExport,
   wallTime,
 } from "../../desk/doubts/provider-export.ts";
+import { isNarrow } from "../../desk/filter.ts";
 import type { Operator } from "../../desk/operator.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { username } from "../username.ts";
 import { withOperatorIfAny } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
-import { type DoubtFilterOptions, doubtFilterOf } from "./filter-options.ts";
+import { doubtFilterOf, type FilterOptions } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
 import { requireText } from "./option-values.ts";
 import { type ConsentOptions, canAsk, isConfirmed, isWanted, requireConsent } from "./screen/confirm.ts";
@@ -27,7 +28,7 @@ import { type ColumnOf, tableOf } from "./screen/table.ts";
 import type { Cell } from "./screen/text.ts";
 import { interruptible } from "./system/signals.ts";
 
-export interface ManyOptions extends DoubtFilterOptions, ConsentOptions {
+export interface ManyOptions extends FilterOptions, ConsentOptions {
   readonly evidence: string;
   readonly all?: true;
   readonly confirm?: true;
@@ -54,12 +55,12 @@ export const LEFT_IN_DOUBT = "it was left in doubt";
 export async function resolveMatching(options: ManyOptions & { readonly as: As }): Promise<void> {
   const { as, evidence, all } = options;
   requireConsent(options);
-  const isNarrow = Object.values(doubtFilterOf(options)).some((value) => value !== undefined);
-  if (isNarrow === (all === true))
+  const filterAt = doubtFilterOf(options);
+  if (isNarrow(filterAt(Date.now())) === (all === true))
     throw usage("doubts resolve: expected <id> and <effect>, a filter such as --type <type>, or --all");
   await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: options.type });
-    const filter = doubtFilterOf(options, await operator.now());
+    const filter = filterAt(await operator.now());
     const wanted = { as, evidence, by: username(), ...(all ? { all } : { filter }) };
     const { count, isExact, before, doubts } = await operator.resolveMany({ ...wanted, dryRun: true });
     const lines = [
@@ -93,7 +94,7 @@ function importOptions(given: ImportOptions): ImportOptions {
   requireConsent(options);
   requireText("--evidence", evidence);
   if (rest !== undefined && rest !== "not-done") throw usage(`--rest: expected not-done, got "${rest}"`);
-  if (rest !== undefined && doubtFilterOf(options).until === undefined)
+  if (rest !== undefined && doubtFilterOf(options)(Date.now()).until === undefined)
     throw usage("--rest: needs --until, the instant until which the export is complete");
   return options;
 }
@@ -130,7 +131,7 @@ export async function importExport(file: string, given: ImportOptions): Promise<
   await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const now = await operator.now();
-    const { until: completeUntil, ...filter } = doubtFilterOf(options, now);
+    const { until: completeUntil, ...filter } = doubtFilterOf(options)(now);
     const isRest = rest !== undefined && completeUntil !== undefined;
     if (isRest && !(await isUntilRight(options, instants, { completeUntil, now }))) return;
     // An effect that is named is done, whenever it began.

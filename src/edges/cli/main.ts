@@ -1,30 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { addActsCommands } from "./commands/acts.ts";
-import { addAuditCommands } from "./commands/audit.ts";
-import { addCompletionCommand } from "./commands/completion.ts";
-import { addDevCommand } from "./commands/dev.ts";
-import { addDoctorCommand } from "./commands/doctor.ts";
-import { addDoubtsCommands } from "./commands/doubts.ts";
-import { addEffectsCommands } from "./commands/effects.ts";
-import { addFailuresCommands } from "./commands/failures.ts";
-import { addHistoryCommand } from "./commands/history.ts";
-import { addImportCommand } from "./commands/import.ts";
-import { addInitCommand } from "./commands/init.ts";
-import { addJobsCommands } from "./commands/jobs.ts";
-import { addKeysCommands } from "./commands/keys.ts";
-import { addNoticesCommands } from "./commands/notices.ts";
-import { addOnceCommand } from "./commands/once.ts";
-import { addOutboxCommands } from "./commands/outbox.ts";
-import { addOverviewCommand } from "./commands/overview.ts";
-import { addQueuesCommands } from "./commands/queues.ts";
-import { addRoleCommands } from "./commands/roles.ts";
-import { addSchedulesCommands } from "./commands/schedules.ts";
-import { addStatusCommand } from "./commands/status.ts";
-import { addRedisCommands } from "./commands/store.ts";
-import { addSubmitCommand } from "./commands/submit.ts";
-import { addUpCommand } from "./commands/up.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
 import { withVariable } from "./option-hint.ts";
 import { readOwnPackage } from "./own-package.ts";
@@ -53,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
  */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync([...argv]);
+    await (await program(argv)).parseAsync([...argv]);
     return Number(process.exitCode ?? exitCode.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
@@ -69,8 +45,48 @@ function messageOf({ message, issues }: HoldfastError): string {
   return issues.map((issue) => `${issue.pointer || "/"}: ${issue.message}`).join("\n");
 }
 
-function program(): Command {
-  const holdfast = new Command("holdfast")
+/** The commands of the program, in the order of its help, each with what adds it. */
+const groups: readonly (readonly [
+  names: readonly string[],
+  load: () => Promise<(program: Command) => void>,
+])[] = [
+  [["init"], async () => (await import("./commands/init.ts")).addInitCommand],
+  [["dev", "check-application", "up"], async () => (await import("./commands/roles.ts")).addSystemCommands],
+  [
+    ["api", "worker", "scheduler", "relay"],
+    async () => (await import("./commands/roles.ts")).addRoleCommands,
+  ],
+  [["submit"], async () => (await import("./commands/submit.ts")).addSubmitCommand],
+  [["import"], async () => (await import("./commands/import.ts")).addImportCommand],
+  [
+    ["status", "overview", "history"],
+    async () => (await import("./commands/overview.ts")).addOverviewCommands,
+  ],
+  [["jobs", "failures"], async () => (await import("./commands/jobs.ts")).addJobsCommands],
+  [["acts", "audit"], async () => (await import("./commands/acts.ts")).addActsCommands],
+  [["doubts", "effects"], async () => (await import("./commands/doubts.ts")).addDoubtsCommands],
+  [["once"], async () => (await import("./commands/once.ts")).addOnceCommand],
+  [["schedules"], async () => (await import("./commands/schedules.ts")).addSchedulesCommands],
+  [["keys"], async () => (await import("./commands/keys.ts")).addKeysCommands],
+  [["queues"], async () => (await import("./commands/queues.ts")).addQueuesCommands],
+  [["outbox"], async () => (await import("./commands/outbox.ts")).addOutboxCommands],
+  [["notices"], async () => (await import("./commands/notices.ts")).addNoticesCommands],
+  [["store"], async () => (await import("./commands/store.ts")).addRedisCommands],
+  [["doctor"], async () => (await import("./commands/doctor.ts")).addDoctorCommand],
+];
+
+/** A role starts sooner, and needs less memory, without the schemas of all operations. */
+async function program(argv: readonly string[]): Promise<Command> {
+  const holdfast = root();
+  const named = groups.filter(([names]) => names.some((name) => argv.includes(name)));
+  const isAll = named.length === 0 || argv.includes("completion");
+  for (const [, load] of isAll ? groups : named) (await load())(holdfast);
+  if (isAll) (await import("./commands/completion.ts")).addCompletionCommand(holdfast);
+  return holdfast;
+}
+
+function root(): Command {
+  return new Command("holdfast")
     .description("A durable background-job service on BullMQ and Redis.")
     .version(readOwnPackage().version)
     .exitOverride()
@@ -83,29 +99,4 @@ function program(): Command {
       "after",
       "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis or the database out of reach.",
     );
-  addInitCommand(holdfast);
-  addDevCommand(holdfast);
-  addUpCommand(holdfast);
-  addRoleCommands(holdfast);
-  addSubmitCommand(holdfast);
-  addImportCommand(holdfast);
-  addStatusCommand(holdfast);
-  addOverviewCommand(holdfast);
-  addHistoryCommand(holdfast);
-  addJobsCommands(holdfast);
-  addActsCommands(holdfast);
-  addAuditCommands(holdfast);
-  addFailuresCommands(holdfast);
-  addDoubtsCommands(holdfast);
-  addEffectsCommands(holdfast);
-  addOnceCommand(holdfast);
-  addSchedulesCommands(holdfast);
-  addKeysCommands(holdfast);
-  addQueuesCommands(holdfast);
-  addOutboxCommands(holdfast);
-  addNoticesCommands(holdfast);
-  addRedisCommands(holdfast);
-  addDoctorCommand(holdfast);
-  addCompletionCommand(holdfast);
-  return holdfast;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
 import type { JobContract } from "../../core/job/contract.ts";
-import { filterMember } from "../../core/status/filter-member.ts";
+import { jobFilterMember } from "../../core/status/filter-member.ts";
 import { calledForPayload, payloadRefused, shown } from "../payload-key.ts";
 
 declare module "../../core/job/job-status.ts" {
@@ -56,7 +56,7 @@ export const labels = {
   lines: ({ label }) => [["key's label", label ?? null]],
   columns: [["label", ({ label }) => label ?? null]],
   filters: {
-    label: filterMember(
+    label: jobFilterMember(
       labelSchema.optional().meta({ description: "Whose key has this label.", examples: ["customer:42"] }),
       {
         matches: (job, label) => job.label === label,
@@ -65,6 +65,7 @@ export const labels = {
           flags: "--label <label>",
           help: "only jobs whose key has this label",
           expected: EXPECTED,
+          label: "Label",
         },
       },
     ),

@@ -3,7 +3,7 @@ import { strayPointers } from "../../core/define/stray-pointers.ts";
 import type { Feature } from "../../core/feature.ts";
 import type { KeyedHash } from "../../core/job/dedup-key.ts";
 import { type PointerInto, replaceAt, stepsOf } from "../../core/job/redaction.ts";
-import { filterMember } from "../../core/status/filter-member.ts";
+import { jobFilterMember } from "../../core/status/filter-member.ts";
 import { payloadRefused, shown } from "../payload-key.ts";
 
 declare module "../../core/job/declarations.ts" {
@@ -86,7 +86,7 @@ export const search = {
   },
   inWorker: () => import("./in-worker.ts"),
   filters: {
-    search: filterMember(
+    search: jobFilterMember(
       z
         .string()
         .max(TEXT_MAX)
@@ -103,6 +103,7 @@ export const search = {
           flags: "--search <value>",
           help: "only jobs with this value in a field that their contract makes searchable",
           expected: EXPECTED,
+          label: "Search",
         },
         index: async (value, hash) => `search:${hashOf(await hash(), normalised(value))}`,
       },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "../../core/feature.ts";
-import { filterMember } from "../../core/status/filter-member.ts";
+import { jobFilterMember } from "../../core/status/filter-member.ts";
 
 declare module "../../core/job/submit-options.ts" {
   interface FeatureOptions {
@@ -58,7 +58,7 @@ export const tags = {
   lines: ({ tags }) => [["tags", tags.join(", ") || null]],
   columns: [["tags", ({ tags }) => tags.join(" ")]],
   filters: {
-    tag: filterMember(
+    tag: jobFilterMember(
       tagSchema.optional().meta({ description: "Submitted with this tag.", examples: ["customer:42"] }),
       {
         matches: ({ tags }, tag) => tags.includes(tag),
@@ -67,6 +67,7 @@ export const tags = {
           flags: "--tag <tag>",
           help: "only jobs submitted with this tag",
           expected: "1 to 64 letters, digits and . _ : @ / -, the first a letter or digit",
+          label: "Tag",
         },
         index: (tag) => `tag:${tag}`,
       },

@@ -1,46 +1,39 @@
 import type { Command } from "commander";
 import type { ActStatus } from "../../../desk/acts/acts.ts";
-import type { Operator } from "../../../desk/operator.ts";
-import { username } from "../../username.ts";
-import { withOperator } from "../connections.ts";
-import { parseWhole } from "../option-values.ts";
-import { type Json, print, printJson } from "../screen/output.ts";
+import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
+import { actOperations } from "../../../desk/operations/acts.ts";
+import { auditOperations } from "../../../desk/operations/audit.ts";
+import { addOperationCommand } from "../operation-command.ts";
+import { countSchema } from "../operation-options.ts";
 import { listOf } from "../screen/table.ts";
 
+/** What is done to many jobs, and what was done by hand. */
 export function addActsCommands(program: Command): void {
   const acts = program.command("acts").description("see and stop acts on many jobs");
-  acts
-    .command("list")
-    .description("list acts on many jobs: those that have not ended first, then the latest")
-    .option("--limit <n>", "how many at most, 1 to 200", "20")
-    .option("--json", "print one JSON object a line")
-    .action(list);
-  addOne(acts.command("show").description("print how far an act is"), ({ acts }, id) => acts.read(id));
-  addOne(acts.command("stop").description("stop an act; what it has done stays done"), ({ acts }, id) =>
-    acts.stop(id, username()),
-  );
+  addOperationCommand(acts, "list", actOperations.acts, {
+    description: "list acts on many jobs: those that have not ended first, then the latest",
+    describe: ({ acts }) => describeActs(acts),
+  });
+  addOperationCommand(acts, "show", actOperations.act, {
+    description: "print how far an act is",
+    describe: (act) => describeActs([act]),
+  });
+  addOperationCommand(acts, "stop", actOperations.stopAct, {
+    description: "stop an act; what it has done stays done",
+    describe: (act) => describeActs([act]),
+  });
+  const audit = program.command("audit").description("see who did what, when and why");
+  addOperationCommand(audit, "list", auditOperations.auditTrail, {
+    description: "list who did what by hand, when and why, the latest first",
+    flags: { jobId: "--job <id>", queue: "--queue <name>" },
+    instead: { limit: countSchema(10_000, 50, "How many at most.") },
+    known: ["queue"],
+    isForGuards: true,
+    describe: ({ entries }) => describeEntries(entries),
+  });
 }
 
-function addOne(command: Command, use: (operator: Operator, id: string) => Promise<ActStatus>): void {
-  command
-    .argument("<id>", "the act's id")
-    .option("--json", "print it as JSON")
-    .action(async (id: string, { json }: Json) => {
-      await withOperator(async (operator) => show([await use(operator, id)], json));
-    });
-}
-
-async function list({ limit, json }: Json & { readonly limit: string }): Promise<void> {
-  const most = parseWhole("--limit", limit, "a number from 1 to 200", 200);
-  await withOperator(async (operator) => show(await operator.acts.list(most), json));
-}
-
-function show(acts: readonly ActStatus[], json: true | undefined): void {
-  if (json) printJson(...acts);
-  else print(describe(acts));
-}
-
-const describe = listOf<ActStatus>("no acts", [
+const describeActs = listOf<ActStatus>("no acts", [
   ["id", ({ id }) => id],
   ["act", ({ act, jobs }) => `${act} ${jobs}`],
   ["state", ({ state }) => state],
@@ -48,3 +41,24 @@ const describe = listOf<ActStatus>("no acts", [
   ["started", ({ startedAt }) => startedAt, 1],
   ["by", ({ by, reason }) => `${by}: ${reason}`],
 ]);
+
+const describeEntries = listOf<AuditEntry>("nothing was done by hand, as far as is known", [
+  ["when", ({ at }) => at],
+  ["what", ({ as }) => as],
+  ["on", onWhat],
+  ["jobs", ({ count }) => count, 1],
+  ["by", ({ by }) => by],
+  ["why", ({ evidence }) => evidence],
+]);
+
+function ofNoQueue(as: string): string {
+  if (as.startsWith("outbox-")) return "the outbox";
+  if (as.startsWith("notice")) return "notices";
+  return as === "loss-accepted" ? "Holdfast's own queues" : "API keys";
+}
+
+function onWhat({ jobId, effect, queue, schedule, as }: AuditEntry): string {
+  if (schedule !== "") return `schedule ${schedule}`;
+  if (jobId === "") return queue === "" ? ofNoQueue(as) : `queue ${queue}`;
+  return effect === "" ? jobId : `${jobId} ${effect}`;
+}

@@ -5,7 +5,7 @@ import type { Operator } from "../../../desk/operator.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf, requireScope } from "../filter-options.ts";
+import { addJobFilter, type FilterOptions, jobFilterOf, requireScope } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { type ConsentOptions, isWanted, requireConsent } from "../screen/confirm.ts";
 import { printOutcome } from "../screen/output.ts";
@@ -23,7 +23,7 @@ const AT_ONCE = 200;
 const ENDED = ["completed", "failed"];
 
 export function addCleanCommand(jobs: Command): void {
-  addFilterOptions(jobs.command("clean"), ENDED)
+  addJobFilter(jobs.command("clean"), ENDED)
     .description(
       "delete jobs that have ended, after asking: at once, from here, also while Redis is full or no worker runs; keys and effects stay " +
         "remembered, and jobs in doubt stay",
@@ -39,7 +39,7 @@ export function addCleanCommand(jobs: Command): void {
 
 async function clean(options: CleanOptions): Promise<void> {
   const { olderThan, all, dryRun, reason, json } = options;
-  const filterAt = filterOf(options, ENDED);
+  const filterAt = jobFilterOf(options, ENDED);
   const ageMs = olderThan === undefined ? 0 : durationMs(olderThan);
   const narrow = { ...filterAt(Date.now()), olderThan };
   requireScope("jobs clean", narrow, all, "a filter such as --older-than 7d, or --all");

@@ -1,7 +1,12 @@
 import type { Command } from "commander";
 import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
+import { doubtFilter } from "../../../desk/doubts/doubt-filter.ts";
 import type { DoubtGroup } from "../../../desk/doubts/doubt-groups.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
+import type { GuardedEffectDetail, GuardedEffectView } from "../../../desk/guarded/guarded-effects.ts";
+import { doubtOperations } from "../../../desk/operations/doubts.ts";
+import { guardedOperations } from "../../../desk/operations/guarded.ts";
+import type { Shown } from "../../../desk/operations/operation.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import { evidenceText, hintText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -10,30 +15,50 @@ import { askProbes } from "../ask-probes.ts";
 import { withOperatorIfAny } from "../connections.ts";
 import { importExport, LEFT_IN_DOUBT, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { usage } from "../exit-code.ts";
-import { addDoubtFilter, type DoubtFilterOptions, doubtFilterOf } from "../filter-options.ts";
-import { requireKnown } from "../known-names.ts";
+import { addFilterOptions } from "../filter-options.ts";
+import { addOperationCommand } from "../operation-command.ts";
 import { requireText } from "../option-values.ts";
 import { canAsk, isConfirmed } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { printHint, printOutcome } from "../screen/output.ts";
-import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { listOf } from "../screen/table.ts";
+import type { Lines } from "../screen/text.ts";
 
 interface ResolveOptions extends ManyOptions {
   readonly as: string;
   readonly result?: string;
 }
 
+type ListedDoubt = Shown<Omit<Doubt, "dedupKey">>;
+
 const LISTED_MAX = 1_000;
 
 export function addDoubtsCommands(program: Command): void {
   const doubts = program.command("doubts").description("list and resolve side effects in doubt");
-  addDoubtFilter(addShowOptions(doubts.command("list")))
-    .description("list side effects that may or may not have happened, oldest first")
-    .action(list);
-  addDoubtFilter(addShowOptions(doubts.command("groups")))
-    .description("group side effects in doubt by what was seen, type and effect, the largest group first")
-    .action(listGroups);
+  addOperationCommand(doubts, "list", doubtOperations.doubts, {
+    description: "list side effects that may or may not have happened, oldest first",
+    fixed: { offset: 0, limit: LISTED_MAX },
+    filter: doubtFilter,
+    known: ["type"],
+    isForGuards: true,
+    describe: ({ doubts }) => describe(doubts),
+    after({ doubts: [first] }) {
+      if (first === undefined) return;
+      const one = `holdfast doubts resolve ${first.jobId} ${first.effect}`;
+      printHint(`to resolve one: ${one} --as done|not-done --evidence "…"`);
+    },
+  });
+  addOperationCommand(doubts, "groups", doubtOperations.doubtGroups, {
+    description: "group side effects in doubt by what was seen, type and effect, the largest group first",
+    filter: doubtFilter,
+    known: ["type"],
+    isForGuards: true,
+    describe: ({ groups }) => describeGroups(groups),
+    lines: ({ groups }) => groups,
+    after({ isExact }) {
+      if (!isExact) printHint("there are more doubts than one look reads: the counts are at least so high");
+    },
+  });
   addActOptions(doubts.command("probe"))
     .description("ask the effects' own probes, of one or of all that match: their jobs run again for that")
     .argument("[id]", "the job's id, instead of a filter")
@@ -67,6 +92,20 @@ export function addDoubtsCommands(program: Command): void {
       "the time zone of --until and of the export's instants, where they name none, e.g. Europe/Berlin",
     )
     .action(importExport);
+  const effects = program
+    .command("effects")
+    .description("see side effects that no job runs: those of guards");
+  addOperationCommand(effects, "list", guardedOperations.guardedEffects, {
+    description: "list those that are known, the latest first",
+    flags: { effect: "--effect <name>", state: "--state <state>", keyText: "--key <text>" },
+    isForGuards: true,
+    describe: ({ effects }) => describeEffects(effects),
+  });
+  addOperationCommand(effects, "show", guardedOperations.guardedEffect, {
+    description: "show what is known of one, and what people said of it",
+    isForGuards: true,
+    describe: describeEffect,
+  });
 }
 
 function addManyOptions(command: Command): Command {
@@ -77,38 +116,10 @@ function addManyOptions(command: Command): Command {
 }
 
 function addActOptions(command: Command): Command {
-  return addDoubtFilter(command)
+  return addFilterOptions(doubtFilter, command)
     .option("--dry-run", "print what would be done, and change nothing")
     .option("--yes", "do not ask; needed without a terminal")
     .option("--json", "print the outcome as JSON");
-}
-
-async function list({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
-  doubtFilterOf(filters);
-  const options = { json, watch };
-  await withOperatorIfAny(async (operator) => {
-    await requireKnown(operator, { type: filters.type });
-    const read = async () =>
-      await operator.doubts(0, LISTED_MAX, doubtFilterOf(filters, await operator.now()));
-    const [first] = await show({ read, describe, json: (doubts) => doubts }, options);
-    if (first !== undefined)
-      printHint(
-        `to resolve one: holdfast doubts resolve ${first.jobId} ${first.effect} --as done|not-done --evidence "…"`,
-      );
-  });
-}
-
-async function listGroups({ json, watch, ...filters }: ShowOptions & DoubtFilterOptions): Promise<void> {
-  doubtFilterOf(filters);
-  await withOperatorIfAny(async (operator) => {
-    await requireKnown(operator, { type: filters.type });
-    const read = async () => await operator.doubtGroups(doubtFilterOf(filters, await operator.now()));
-    const { isExact } = await show(
-      { read, describe: ({ groups }) => describeGroups(groups), json: ({ groups }) => groups },
-      { json, watch },
-    );
-    if (!isExact) printHint("there are more doubts than one look reads: the counts are at least so high");
-  });
 }
 
 const describeGroups = listOf<DoubtGroup>("nothing is in doubt", [
@@ -121,7 +132,7 @@ const describeGroups = listOf<DoubtGroup>("nothing is in doubt", [
   ["oldest since", ({ oldestSince }) => oldestSince, 3],
 ]);
 
-const describe = listOf<Doubt>("nothing is in doubt", [
+const describe = listOf<ListedDoubt>("nothing is in doubt", [
   ["job", ({ jobId }) => jobId],
   ["type", ({ type }) => type, 3],
   ["key", ({ idempotencyKey }) => idempotencyKey, 2],
@@ -135,19 +146,19 @@ const describe = listOf<Doubt>("nothing is in doubt", [
   ],
 ]);
 
-function hints(doubt: Doubt): string {
+function hints(doubt: ListedDoubt): string {
   const late = doubt.report === null ? "" : ` (its worker reported ${doubt.report}, too late)`;
   return doubt.mayStillRun ? `${late} (may still be under way: ${seenText(doubt)})` : late;
 }
 
 /** Who asked for an effect that no job runs, and what it is about. */
-function askedText({ by, about }: Doubt): string {
+function askedText({ by, about }: ListedDoubt): string {
   const texts = [about && `about ${about}`, by && `asked by ${by}`].filter(Boolean);
   return texts.length === 0 ? "" : ` (${texts.join(", ")})`;
 }
 
 /** What has come of asking the probe. */
-function probeText({ asked }: Doubt): string {
+function probeText({ asked }: ListedDoubt): string {
   if (asked === null) return "";
   const found = asked.found === null ? "" : `, since then: ${asked.found}`;
   return ` (probe asked at ${asked.at} by ${asked.by}${found})`;
@@ -207,4 +218,24 @@ function compactJson(text: string): string {
   } catch (cause) {
     throw usage("--result: expected JSON", { cause });
   }
+}
+
+const describeEffects = listOf<Shown<GuardedEffectView>>("no effect of a guard is known", [
+  ["call", ({ id }) => id],
+  ["effect", ({ effect }) => effect],
+  ["key", ({ idempotencyKey }) => idempotencyKey],
+  ["state", ({ state }) => state],
+  ["since", ({ since }) => since, 1],
+  ["about", ({ about }) => about, 3],
+  ["by", ({ by }) => by, 2],
+]);
+
+function describeEffect({ acts, answer: _, sent, ...effect }: Shown<GuardedEffectDetail>): Lines {
+  const known = { ...effect, sent: evidenceText(sent) };
+  const facts = Object.entries(known).filter(([, value]) => value !== null);
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return [
+    ...facts.map(([name, value]) => [`${name.padEnd(width)}  ${value}`]),
+    ...acts.map(({ at, as, by, evidence }) => [`${at}  ${as} by ${by}: ${evidence}`]),
+  ];
 }

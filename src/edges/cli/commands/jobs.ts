@@ -1,9 +1,11 @@
 import { type Command, Option } from "commander";
-import { jobNotFound } from "../../../core/job/job-id.ts";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
 import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
+import type { FailureGroup, FailureGroups } from "../../../desk/jobs/failure-groups.ts";
 import { type JobFilter, type JobOrder, jobOrders } from "../../../desk/jobs/job-filter.ts";
 import type { JobPage } from "../../../desk/jobs/job-operator.ts";
+import { failureOperations } from "../../../desk/operations/failures.ts";
+import { jobOperations } from "../../../desk/operations/jobs.ts";
 import type { Operator } from "../../../desk/operator.ts";
 import type { ListedJob } from "../../../features/job-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -11,14 +13,15 @@ import { username } from "../../username.ts";
 import { actOnMany, type BulkOptions } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode, usage } from "../exit-code.ts";
-import { addFilterOptions, type FilterOptions, filterOf } from "../filter-options.ts";
+import { addJobFilter, type FilterOptions, jobFilterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { parseWhole, readJson, readSource } from "../option-values.ts";
+import { addOperationCommand } from "../operation-command.ts";
+import { parseWhole } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
-import { type Json, printError, printHint, printJson, printOutcome, write } from "../screen/output.ts";
-import { addShowOptions, page, type ShowOptions, show } from "../screen/show.ts";
-import { listOf } from "../screen/table.ts";
-import { printable } from "../screen/text.ts";
+import { printError, printHint, printOutcome, write } from "../screen/output.ts";
+import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
+import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
+import { type Lines, printable, toned } from "../screen/text.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 
 type OrderedFilter = JobFilter & { readonly order: JobOrder | undefined };
@@ -32,19 +35,16 @@ const PAGE = 200;
 
 export function addJobsCommands(program: Command): void {
   const jobs = program.command("jobs").description("list, retry, cancel, delete jobs, and submit them again");
-  addShowOptions(addFilterOptions(jobs.command("list")))
+  addShowOptions(addJobFilter(jobs.command("list")))
     .description("list jobs: finished ones newest first, others in the order in which they will run")
     .option("--limit <n>", "how many at most", "50")
     .addOption(new Option("--order <order>", "the other way round, within each state").choices(jobOrders))
     .action(list);
-  jobs
-    .command("show")
-    .description(
+  addOperationCommand(jobs, "show", jobOperations.detail, {
+    description:
       "print everything known about a job: payload, each failed attempt with its stack, effects, log",
-    )
-    .argument("<id>", "the job's id")
-    .option("--json", "print it as JSON")
-    .action(showOne);
+    describe: describeJob,
+  });
   bulk(jobs.command("retry"), "retry", "failed jobs; effects that are done stay done");
   bulk(jobs.command("cancel"), "cancel", "jobs: waiting ones end at once, running ones' signals are aborted");
   bulk(
@@ -52,14 +52,30 @@ export function addJobsCommands(program: Command): void {
     "delete",
     "jobs that have ended; their keys and effects are remembered. Any worker does it: clean needs none",
   );
-  addAgainCommand(jobs);
+  addOperationCommand(jobs, "again", jobOperations.again, {
+    description: "submit a new job from an old one; its effects happen anew",
+    flags: { idempotencyKey: "--key <key>" },
+    describe: ({ id, duplicate }) => `${duplicate ? "duplicate of" : "accepted"} ${id}`,
+  });
   addExportCommand(jobs);
   addCleanCommand(jobs);
+  const failures = program
+    .command("failures")
+    .description("group failed jobs by reason; `holdfast jobs retry` retries whole groups");
+  addOperationCommand(failures, "list", failureOperations.failures, {
+    description: "group failed jobs by type, code and message, most frequent first",
+    describe: describeFailures,
+    lines: ({ groups }) => groups,
+    after({ groups }) {
+      if (groups.length > 0)
+        printHint("to retry one of them: holdfast jobs retry --type TYPE --code CODE --reason TEXT");
+    },
+  });
 }
 
 /** A command for some jobs by their ids, or for many by a filter. */
 function bulk(command: Command, act: ActName, what: string): void {
-  addFilterOptions(command.argument("[id...]", "the jobs' ids, instead of a filter"))
+  addJobFilter(command.argument("[id...]", "the jobs' ids, instead of a filter"))
     .description(`${act} ${what}`)
     .option("--all", "instead of a filter: every job to which this can be done")
     .option("--reason <text>", "why; needed for many jobs, and kept in the audit log")
@@ -95,7 +111,7 @@ async function actOnEach(act: ActName, ids: readonly string[], options: BulkOpti
 }
 
 async function list({ limit, order, json, watch, ...options }: ListOptions): Promise<void> {
-  const filterAt = filterOf(options);
+  const filterAt = jobFilterOf(options);
   const most = parseWhole("--limit", limit, "a number of jobs, at least 1");
   await withOperator(async (operator) => {
     const wanted = async () => filterAt(await operator.now());
@@ -147,15 +163,6 @@ const describe = listOf<ListedJob>("no jobs", [
   ["error", ({ error }) => error && `${error.code}: ${error.message}`],
 ]);
 
-async function showOne(id: string, { json }: Json): Promise<void> {
-  await withOperator(async (operator) => {
-    const job = await operator.detail(id);
-    if (job === undefined) throw jobNotFound();
-    if (json) printJson(job);
-    else await page(describeJob(job));
-  });
-}
-
 /** A retry does not resolve a doubt: the job would only report it again. */
 async function hintDoubts(operator: Operator, id: string): Promise<void> {
   const job = await operator.detail(id);
@@ -178,51 +185,19 @@ async function printEach(id: string, json: true | undefined, act: () => Promise<
   }
 }
 
-interface AgainOptions {
-  readonly key: string;
-  readonly reason: string;
-  readonly payload?: string;
-  readonly confirm?: true;
-  readonly json?: true;
-}
-
-function addAgainCommand(jobs: Command): void {
-  jobs
-    .command("again")
-    .description("submit a new job from an old one; its effects happen anew")
-    .argument("<id>", "the old job's id")
-    .requiredOption("--key <key>", "the new job's idempotency key: another one than the old job's")
-    .requiredOption("--reason <text>", "why; kept in the audit log")
-    .option(
-      "--payload <json|@file|->",
-      "another payload: JSON, @ and a file with it, or - for standard input",
-    )
-    .option("--confirm", "an effect of the old job that is in doubt, or under way, may happen again")
-    .option("--json", "print the outcome as JSON")
-    .action(submitAgain);
-}
-
-async function submitAgain(id: string, { key, payload, reason, confirm, json }: AgainOptions): Promise<void> {
-  const changed =
-    payload === undefined ? {} : { payload: readJson("--payload", await readSource("--payload", payload)) };
-  const request = { idempotencyKey: key, reason, by: username(), confirm, ...changed };
-  const receipt = await withOperator((operator) => operator.again(id, request));
-  printOutcome(json, receipt, `${receipt.duplicate ? "duplicate of" : "accepted"} ${receipt.id}`);
-}
-
 interface ExportOptions extends FilterOptions {
   readonly format: string;
 }
 
 function addExportCommand(jobs: Command): void {
-  addFilterOptions(jobs.command("export"))
+  addJobFilter(jobs.command("export"))
     .description("write all jobs that match to standard output, as a file for other programs")
     .option("--format <format>", `one of ${exportFormats.join(", ")}`, "csv")
     .action(exportAll);
 }
 
 async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
-  const filterAt = filterOf(options);
+  const filterAt = jobFilterOf(options);
   const chosen = formatOf(format);
   await withOperator(async (operator) => {
     const filter = filterAt(await operator.now());
@@ -235,4 +210,21 @@ function formatOf(text: string): ExportFormat {
   const format = exportFormats.find((known) => known === text);
   if (format !== undefined) return format;
   throw usage(`--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
+}
+
+const failureColumns: readonly ColumnOf<FailureGroup>[] = [
+  ["jobs", ({ count }) => count],
+  ["type", ({ type }) => type],
+  ["code", ({ code }) => code],
+  ["latest", ({ lastAt }) => lastAt, 1],
+  ["example", ({ exampleId }) => exampleId, 2],
+  ["message", ({ messagePattern, message }) => messagePattern ?? message],
+];
+
+function describeFailures({ groups, scanned, isComplete }: FailureGroups): Lines {
+  if (groups.length === 0) return "no failed jobs";
+  const lines = tableOf(failureColumns, groups);
+  return isComplete
+    ? lines
+    : [...lines, [toned(`(at least: of the latest ${scanned} that failed)`, "faint")]];
 }

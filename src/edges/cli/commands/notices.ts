@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { NoticeOperator, NoticesView, SentNotice } from "../../../desk/notices/notice-operator.ts";
+import { noticeOperations } from "../../../desk/operations/notices.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
-import { parseWhole } from "../option-values.ts";
+import { addOperationCommand } from "../operation-command.ts";
 import { type Json, printError, printOutcome } from "../screen/output.ts";
-import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { listOf } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
 
@@ -14,23 +14,16 @@ export function addNoticesCommands(program: Command): void {
   const notices = program
     .command("notices")
     .description("see who is told what needs a person, and try whether it gets there");
-  addShowOptions(notices.command("list"))
-    .description("list who is told, what needs a person now, and what was sent")
-    .option("--limit <n>", "how many of those that were sent, 1 to 200", "20")
-    .action(list);
+  addOperationCommand(notices, "list", noticeOperations.notices, {
+    description: "list who is told, what needs a person now, and what was sent",
+    describe,
+  });
   notices
     .command("test")
     .description("send a test to each receiver, as a worker delivers every notice, and wait for it")
     .argument("[receiver]", "only this one")
     .option("--json", "print one JSON object a line")
     .action(test);
-}
-
-async function list({ limit, ...options }: ShowOptions & { readonly limit: string }): Promise<void> {
-  const most = parseWhole("--limit", limit, "a number from 1 to 200", 200);
-  await withOperator(({ notices }) =>
-    show({ read: () => notices.read(most), describe, json: (view) => [view] }, options),
-  );
 }
 
 function describe({ receivers, open, sent }: NoticesView): Lines {

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { Shown } from "../../../desk/operations/operation.ts";
+import { outboxOperations } from "../../../desk/operations/outbox.ts";
 import type { Mending, OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
 import type { OutboxDepth } from "../../../desk/outbox/read-outbox.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
@@ -6,13 +8,11 @@ import { durationText } from "../../../platform/lib/duration-text.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { parseWhole, readJson, readSource } from "../option-values.ts";
+import { addOperationCommand } from "../operation-command.ts";
+import { readJson, readSource } from "../option-values.ts";
 import { print } from "../screen/output.ts";
-import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { listOf } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
-
-const REASON = ["--reason <text>", "kept in the audit log"] as const;
 
 export function addOutboxCommands(program: Command): void {
   const outbox = program
@@ -23,21 +23,16 @@ export function addOutboxCommands(program: Command): void {
     .description("print the migration of the outbox's table, for PostgreSQL 13 and later")
     .option("--apply", "run it in the database of DATABASE_URL; a second time changes nothing")
     .action(init);
-  addShowOptions(outbox.command("show"))
-    .description(
+  addOperationCommand(outbox, "show", outboxOperations.outbox, {
+    description:
       "show how many rows wait and are parked, how long the oldest has waited, and how many relays run",
-    )
-    .action(async (options: ShowOptions) => {
-      const json = (depth: OutboxDepth) => [depth];
-      await withOutbox(({ depth }) => show({ read: depth, describe: describeDepth, json }, options));
-    });
-  addShowOptions(outbox.command("parked"))
-    .description("list rows that cannot be accepted as they are, each with its problem")
-    .option("--code <code>", "only rows with this problem")
-    .option("--type <type>", "only rows of this job type")
-    .option("--after <id>", "only rows with a higher id")
-    .option("--limit <n>", "how many at most, 1 to 200", "50")
-    .action(listParked);
+    describe: describeDepth,
+  });
+  addOperationCommand(outbox, "parked", outboxOperations.parkedRows, {
+    description: "list rows that cannot be accepted as they are, each with its problem",
+    flags: { code: "--code <code>", type: "--type <type>", after: "--after <id>" },
+    describe: ({ rows }) => describeParked(rows),
+  });
   outbox
     .command("release")
     .description("let a relay submit parked rows as if they were new, one of them perhaps mended")
@@ -53,7 +48,7 @@ export function addOutboxCommands(program: Command): void {
       "--options <json|@file|->",
       "replaces the row's options, all of them: a JSON object as in POST /jobs",
     )
-    .option(...REASON)
+    .option("--reason <text>", "kept in the audit log")
     .addHelpText(
       "after",
       `
@@ -63,15 +58,10 @@ Examples:
   holdfast outbox release --code UNKNOWN_JOB_TYPE   # after the relays were deployed`,
     )
     .action(release);
-  outbox
-    .command("discard")
-    .description("delete a parked row: its job will not exist")
-    .argument("<id>", "the row")
-    .option(...REASON)
-    .action(async (id: string, { reason }: { readonly reason?: string }) => {
-      await withOutbox((calls) => calls.discard(id, { by: username(), reason }));
-      print(`deleted row ${id}`);
-    });
+  addOperationCommand(outbox, "discard", outboxOperations.discardRow, {
+    description: "delete a parked row: its job will not exist",
+    describe: ({ id }) => `deleted row ${id}`,
+  });
 }
 
 async function withOutbox<T>(use: (outbox: OutboxOperator) => Promise<T>): Promise<T> {
@@ -100,23 +90,7 @@ function describeDepth({ waiting, parked, oldestWaitingMs, relays }: OutboxDepth
   ];
 }
 
-interface ParkedOptions extends ShowOptions {
-  readonly code?: string;
-  readonly type?: string;
-  readonly after?: string;
-  readonly limit: string;
-}
-
-async function listParked({ code, type, after, limit, ...options }: ParkedOptions): Promise<void> {
-  const most = parseWhole("--limit", limit, "a number from 1 to 200", 200);
-  if (after !== undefined) parseWhole("--after", after, "the id of a row");
-  await withOutbox(async (calls) => {
-    const read = () => calls.parked({ code, type, after, limit: most });
-    await show({ read, describe: describeParked, json: (rows) => rows }, options);
-  });
-}
-
-const describeParked = listOf<ParkedRow>("no row is parked", [
+const describeParked = listOf<Shown<ParkedRow>>("no row is parked", [
   ["id", ({ id }) => id],
   ["type", ({ type }) => type],
   ["key", ({ idempotencyKey }) => idempotencyKey],

@@ -2,55 +2,59 @@ import type { Command } from "commander";
 import type { CurbOf } from "../../../core/bullmq/curb/curb-name.ts";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/define/queue-settings.ts";
 import { counted } from "../../../desk/counted.ts";
+import type { Shown } from "../../../desk/operations/operation.ts";
+import { queueOperations } from "../../../desk/operations/queues.ts";
 import type { Crowd } from "../../../desk/queues/crowd.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
-import { parseWhole, requireText } from "../option-values.ts";
+import { addOperationCommand } from "../operation-command.ts";
+import { parseWhole } from "../option-values.ts";
 import { type Json, printHint, printNote, printOutcome } from "../screen/output.ts";
 import { curbText, failedText } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
 
-const OF_TYPE = ["--type <type>", "only jobs of this type, not the queue"] as const;
-const OF_KEY = ["--key <label>", "only jobs of the key with this label, not the queue"] as const;
-const AS_JSON = ["--json", "print the queue as JSON"] as const;
+const WHICH = { type: "--type <type>", key: "--key <label>" };
 
 export function addQueuesCommands(program: Command): void {
   const queues = program.command("queues").description("list, pause, resume, limit and divide queues");
-  addShowOptions(queues.command("list"))
-    .description("list queues: what waits and runs, whether they are paused, and their limits")
-    .action(list);
+  addOperationCommand(queues, "list", queueOperations.queues, {
+    description: "list queues: what waits and runs, whether they are paused, and their limits",
+    describe: ({ queues }) => tableOf(columns, queues),
+  });
   addShowOptions(queues.command("show"))
     .description("show one queue: who paused or limited it, and why")
     .argument("<name>", "the queue")
     .action(showOne);
-  addShowOptions(queues.command("crowd"))
-    .description("show who has how many jobs of a queue: by type, and by key where contracts label them")
-    .argument("<name>", "the queue")
-    .action(showCrowd);
-  queues
-    .command("pause")
-    .description(
+  addOperationCommand(queues, "crowd", queueOperations.crowd, {
+    description: "show who has how many jobs of a queue: by type, and by key where contracts label them",
+    describe: (crowd) => describeCrowd(crowdRows(crowd)),
+    lines: crowdRows,
+    after({ isEstimate }) {
+      if (isEstimate) printNote("estimated from 400 jobs of each long list");
+    },
+  });
+  addOperationCommand(queues, "pause", queueOperations.pauseQueue, {
+    description:
       "let no further job of a queue start, on any worker; running jobs go on, and jobs are still accepted",
-    )
-    .argument("<name>", "the queue")
-    .requiredOption("--reason <text>", "shown while it is paused")
-    .option(...OF_TYPE)
-    .option(...OF_KEY)
-    .option(...AS_JSON)
-    .action(pause);
-  queues
-    .command("resume")
-    .description("let the jobs of a paused queue start again")
-    .argument("<name>", "the queue")
-    .option("--type <type>", "let jobs of this type go, paused or limited, not the queue")
-    .option("--key <label>", "let jobs of the key with this label go, paused or limited, not the queue")
-    .option(...AS_JSON)
-    .action(resume);
+    flags: WHICH,
+    without: ["expect"],
+    describe: described,
+    after(_, { params: { name }, options: { type, key } }) {
+      const which = [type && ` --type ${type}`, key && ` --key ${key}`].filter(Boolean).join("");
+      printHint(`to let its jobs start again: holdfast queues resume ${name}${which}`);
+    },
+  });
+  addOperationCommand(queues, "resume", queueOperations.resumeQueue, {
+    description: "let the jobs of a paused queue start again, or those of a type or key, paused or limited",
+    flags: WHICH,
+    without: ["expect"],
+    describe: described,
+  });
   queues
     .command("limit")
     .description("limit a queue over all workers, in place of what the application declares")
@@ -58,9 +62,9 @@ export function addQueuesCommands(program: Command): void {
     .option("--concurrency <n>", "how many jobs may run at a time")
     .option("--rate <rate>", 'how many jobs may start in a time, such as "10/1s"')
     .option("--declared", "go back to what the application declares")
-    .option(...OF_TYPE)
-    .option(...OF_KEY)
-    .option(...AS_JSON)
+    .option("--type <type>", "only jobs of this type, not the queue")
+    .option("--key <label>", "only jobs of the key with this label, not the queue")
+    .option("--json", "print the queue as JSON")
     .action(limit);
   addPartition(queues);
 }
@@ -81,20 +85,13 @@ each submission one more command. To end that, run the command again with the sa
     .action(partition);
 }
 
-async function list(options: ShowOptions): Promise<void> {
-  await withOperator(async ({ queues }) => {
-    const describe = (found: readonly QueueView[]) => tableOf(columns, found);
-    await show({ read: queues.list, describe, json: (found) => found }, options);
-  });
-}
-
 async function showOne(name: string, options: ShowOptions): Promise<void> {
   await withOperator(async ({ queues }) => {
     await show({ read: () => queues.show(name), describe: described, json: (queue) => [queue] }, options);
   });
 }
 
-const columns: readonly ColumnOf<QueueView>[] = [
+const columns: readonly ColumnOf<Shown<QueueView>>[] = [
   ["name", ({ name }) => name],
   ["waiting", ({ waiting }) => waiting],
   ["active", ({ active }) => active],
@@ -105,15 +102,8 @@ const columns: readonly ColumnOf<QueueView>[] = [
   ["limits", ({ limits, override }) => limitText(limits) + (override === null ? "" : " (by hand)")],
 ];
 
-function limitText({ concurrency, rate }: QueueView["limits"]): string {
+function limitText({ concurrency, rate }: Shown<QueueView["limits"]>): string {
   return [concurrency && `${concurrency} at a time`, rate].filter(Boolean).join(", ");
-}
-
-type Operate = Parameters<typeof withOperator<QueueView>>[0];
-
-async function withQueue(json: true | undefined, act: Operate): Promise<void> {
-  const queue = await withOperator(act);
-  printOutcome(json, queue, described(queue));
 }
 
 function described({
@@ -125,7 +115,7 @@ function described({
   declared,
   curbs,
   ...counts
-}: QueueView): Lines {
+}: Shown<QueueView>): Lines {
   const counted = `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${failedText(counts)} failed, ${counts.cancelled} cancelled, ${counts.failedInDoubt} in doubt`;
   const rows: [head: string, text: Cell][] = [
     ["queue", name],
@@ -168,37 +158,11 @@ function curbedBy({ type, key }: CurbOptions): CurbOf | undefined {
   return key === undefined ? undefined : { key };
 }
 
-async function pause(name: string, options: CurbOptions & { readonly reason: string }): Promise<void> {
-  const { reason, json, type, key } = options;
-  requireText("--reason", reason);
-  const of = curbedBy(options);
-  const act = { reason, by: username() };
-  await withQueue(json, ({ queues }) =>
-    of === undefined ? queues.pause(name, act) : queues.curb(name, of, act),
-  );
-  const which = [type && ` --type ${type}`, key && ` --key ${key}`].filter(Boolean).join("");
-  printHint(`to let its jobs start again: holdfast queues resume ${name}${which}`);
-}
-
-async function resume(name: string, options: CurbOptions): Promise<void> {
-  const of = curbedBy(options);
-  const act = { by: username() };
-  await withQueue(options.json, ({ queues }) =>
-    of === undefined ? queues.resume(name, act) : queues.letGo(name, of, act),
-  );
-}
-
-async function showCrowd(name: string, options: ShowOptions): Promise<void> {
-  await withOperator(async ({ queues }) => {
-    const read = () => queues.crowd(name);
-    const rowsOf = ({ types, keys }: Crowd) => [
-      ...types.map(({ type, ...counts }) => ({ what: `type ${type}`, ...counts })),
-      ...keys.map(({ key, ...counts }) => ({ what: `key ${key}`, ...counts })),
-    ];
-    const describe = (crowd: Crowd) => describeCrowd(rowsOf(crowd));
-    const { isEstimate } = await show({ read, describe, json: rowsOf }, options);
-    if (isEstimate) printNote("estimated from 400 jobs of each long list");
-  });
+function crowdRows({ types, keys }: Shown<Crowd>) {
+  return [
+    ...types.map(({ type, ...counts }) => ({ what: `type ${type}`, ...counts })),
+    ...keys.map(({ key, ...counts }) => ({ what: `key ${key}`, ...counts })),
+  ];
 }
 
 const describeCrowd = listOf<Omit<Crowd["types"][number], "type"> & { readonly what: string }>(
@@ -230,11 +194,12 @@ async function limit(name: string, options: LimitOptions): Promise<void> {
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (rate !== undefined && parsed === undefined)
     throw usage(`--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
-  await withQueue(json, ({ queues }) =>
+  const queue = await withOperator(({ queues }) =>
     of === undefined
       ? queues.limit(name, { concurrency: count, rate: parsed }, username())
       : queues.curb(name, of, { concurrency: count, reason: `${count} at a time`, by: username() }),
   );
+  printOutcome(json, queue, described(queue));
 }
 
 async function partition(name: string, partitions: string, { json }: Json): Promise<void> {

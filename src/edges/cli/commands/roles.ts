@@ -10,6 +10,23 @@ import { endOnFault, openProcessLog } from "../system/process-log.ts";
 import { untilStopRequested } from "../system/signals.ts";
 import { notifyReady } from "../system/supervisor.ts";
 
+/** Everything on this machine. Its code is loaded when it runs, so that other commands start quickly. */
+export function addSystemCommands(program: Command): void {
+  program
+    .command("up")
+    .description("run everything on this machine: API, worker and scheduler, each in its own process")
+    .addHelpText("after", "\nWithout REDIS_URL it also runs an embedded Redis.")
+    .action(async () => await (await import("../system/run-up.ts")).runUp());
+  program
+    .command("dev")
+    .description("run everything on this machine, and load the application anew after each change")
+    .addHelpText("after", "\nLike holdfast up: without REDIS_URL it also runs an embedded Redis.")
+    .action(async () => await (await import("../system/run-dev.ts")).runDev());
+  program
+    .command("check-application", { hidden: true })
+    .action(async () => await (await import("../system/check-application.ts")).checkApplication());
+}
+
 /** The roles, each in its own process. Their code is loaded when they run, so that other commands start quickly. */
 export function addRoleCommands(program: Command): void {
   program

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Shown } from "../../../desk/operations/operation.ts";
 import { scheduleOperations } from "../../../desk/operations/schedules.ts";
 import type { SchedulePage } from "../../../desk/schedules.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
@@ -8,9 +9,9 @@ import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { addOperationCommand } from "../operation-command.ts";
-import { parseNumber, parseWhole, readJson, readSource, requireText } from "../option-values.ts";
+import { countSchema } from "../operation-options.ts";
+import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { type Json, printError, printOutcome } from "../screen/output.ts";
-import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
 import { listOf, tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
 
@@ -18,13 +19,17 @@ export function addSchedulesCommands(program: Command): void {
   const schedules = program
     .command("schedules")
     .description("list, put, delete, run, pause and resume schedules, and explain ticks");
-  addShowOptions(schedules.command("list"))
-    .description("list schedules with their next ticks and the job of the last one")
-    .option("--next <n>", "how many future ticks to list", "1")
-    .option("--prefix <text>", "only those whose names begin so")
-    .option("--limit <n>", "how many of those that were put at run time, at most", "100")
-    .option("--cursor <name>", "those after the page that ended with this name")
-    .action(list);
+  addOperationCommand(schedules, "list", scheduleOperations.schedules, {
+    description: "list schedules with their next ticks and the job of the last one",
+    instead: { next: countSchema(1_000, 1, "How many future ticks to list.") },
+    fixed: { past: 0 },
+    describe: describePage,
+    lines: ({ schedules }) => schedules,
+    after({ nextCursor }, { options }) {
+      // Its lines are schedules alone.
+      if (options.json && nextCursor !== null) printError(moreText(nextCursor));
+    },
+  });
   addChangeCommands(schedules);
   schedules
     .command("explain")
@@ -33,38 +38,27 @@ export function addSchedulesCommands(program: Command): void {
     .requiredOption("--at <iso>", "the instant, e.g. 2026-12-01T09:00:00Z")
     .option("--json", "print the explanation as JSON")
     .action(explain);
-  addOperationCommand(schedules, "ticks", scheduleOperations.ticks, ({ ticks }) => describeTicks([...ticks]));
-  addOperationCommand(schedules, "show", scheduleOperations.scheduleDefinition, (definition) =>
-    JSON.stringify(definition, null, 2),
-  );
-  addOperationCommand(schedules, "run", scheduleOperations.runSchedule, ({ id, duplicate }) =>
-    duplicate ? `duplicate of ${id}` : `accepted ${id}`,
-  );
-  schedules
-    .command("pause")
-    .description("skip a schedule's ticks until it is resumed, or a time; they are not caught up then")
-    .argument("<name>", "the schedule's name")
-    .requiredOption("--reason <text>", "shown while it is paused")
-    .option("--until <iso>", "when it ends by itself, with its zone: 2026-12-24T09:00:00+01:00")
-    .option("--json", "print the schedule as JSON")
-    .action(pause);
-  schedules
-    .command("skip")
-    .description("skip one tick that is not due yet; it is not caught up")
-    .argument("<name>", "the schedule's name")
-    .requiredOption("--at <iso>", "the tick, e.g. 2026-12-24T09:00:00Z")
-    .option("--reason <text>", "shown until then, and kept in the audit log")
-    .option("--undo", "let it run after all")
-    .option("--json", "print the schedule as JSON")
-    .action(skip);
-  schedules
-    .command("resume")
-    .description("let a paused schedule tick again")
-    .argument("<name>", "the schedule's name")
-    .option("--json", "print the schedule as JSON")
-    .action((name: string, { json }: Json) =>
-      change(json, ({ schedules }) => schedules.resume(name, { by: username() })),
-    );
+  addOperationCommand(schedules, "ticks", scheduleOperations.ticks, {
+    describe: ({ ticks }) => describeTicks(ticks),
+  });
+  addOperationCommand(schedules, "show", scheduleOperations.scheduleDefinition, {
+    describe: (definition) => JSON.stringify(definition, null, 2),
+  });
+  addOperationCommand(schedules, "run", scheduleOperations.runSchedule, {
+    describe: ({ id, duplicate }) => (duplicate ? `duplicate of ${id}` : `accepted ${id}`),
+  });
+  addOperationCommand(schedules, "pause", scheduleOperations.pauseSchedule, {
+    description: "skip a schedule's ticks until it is resumed, or a time; they are not caught up then",
+    describe: describeOne,
+  });
+  addOperationCommand(schedules, "skip", scheduleOperations.skipTick, {
+    description: "skip one tick that is not due yet; it is not caught up",
+    describe: describeOne,
+  });
+  addOperationCommand(schedules, "resume", scheduleOperations.resumeSchedule, {
+    description: "let a paused schedule tick again",
+    describe: describeOne,
+  });
 }
 
 /** What exists at run time alone. */
@@ -89,12 +83,10 @@ function addChangeCommands(schedules: Command): void {
     .option("--ends-at <iso>", "from this instant on there is no tick")
     .option("--json", "print the schedule as JSON")
     .action(put);
-  schedules
-    .command("delete")
-    .description("delete a schedule that was put")
-    .argument("<name>", "the schedule's name")
-    .option("--json", "print the outcome as JSON")
-    .action(remove);
+  addOperationCommand(schedules, "delete", scheduleOperations.deleteSchedule, {
+    description: "delete a schedule that was put",
+    describe: ({ name }) => `deleted ${name}`,
+  });
 }
 
 interface PutOptions extends Json {
@@ -113,7 +105,8 @@ interface PutOptions extends Json {
 
 async function put(name: string, { json, ...options }: PutOptions): Promise<void> {
   const definition = await definitionOf(options);
-  await change(json, ({ schedules }) => schedules.put(name, definition, { by: username() }));
+  const schedule = await withOperator(({ schedules }) => schedules.put(name, definition, { by: username() }));
+  printOutcome(json, schedule, describeOne(schedule));
 }
 
 /** Whatever is wrong with it, the operator says. */
@@ -135,87 +128,18 @@ async function definitionOf(options: PutOptions): Promise<RuntimeScheduleDefinit
   return definition as RuntimeScheduleDefinition;
 }
 
-async function remove(name: string, { json }: Json): Promise<void> {
-  await withOperator(({ schedules }) => schedules.delete(name, { by: username() }));
-  printOutcome(json, { name, outcome: "deleted" }, `deleted ${name}`);
-}
-
-interface PauseOptions extends Json {
-  readonly reason: string;
-  readonly until?: string;
-}
-
-async function pause(name: string, { reason, until, json }: PauseOptions): Promise<void> {
-  requireText("--reason", reason);
-  const ends = until === undefined ? {} : { until: zonedInstant("--until", until) };
-  await change(json, ({ schedules }) => schedules.pause(name, { reason, by: username(), ...ends }));
-}
-
-interface SkipOptions extends Json {
-  readonly at: string;
-  readonly reason?: string;
-  readonly undo?: true;
-}
-
-async function skip(name: string, { at, reason = "", undo, json }: SkipOptions): Promise<void> {
-  if (!undo) requireText("--reason", reason);
-  const tick = zonedInstant("--at", at);
-  const act = { reason, by: username() };
-  await change(json, ({ schedules }) =>
-    undo ? schedules.unskip(name, tick, act) : schedules.skip(name, tick, act),
-  );
-}
-
-const ZONED = /(Z|[+-]\d\d:\d\d)$/i;
-
-/** Without a zone it would be another instant on another machine. @throws HoldfastError `USAGE` */
-function zonedInstant(option: string, text: string): number {
-  const at = ZONED.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(at)) return at;
-  throw usage(
-    `${option}: expected an instant with its zone, such as 2026-12-24T09:00:00Z or 2026-12-24T09:00:00+01:00, got "${text}"`,
-  );
-}
-
-async function change(
-  json: true | undefined,
-  act: Parameters<typeof withOperator<ScheduleStatus>>[0],
-): Promise<void> {
-  const schedule = await withOperator(act);
-  printOutcome(json, schedule, describe([schedule]));
-}
-
-interface ListOptions extends ShowOptions {
-  readonly next: string;
-  readonly limit: string;
-  readonly prefix?: string;
-  readonly cursor?: string;
-}
-
-async function list({ next, limit, prefix, cursor, ...options }: ListOptions): Promise<void> {
-  const query = {
-    prefix,
-    cursor,
-    next: parseWhole("--next", next, "a number from 1 to 1000", 1_000),
-    limit: parseWhole("--limit", limit, "a number from 1 to 500", 500),
-  };
-  await withOperator(async ({ schedules }) => {
-    const read = () => schedules.list(query);
-    const page = { read, describe: describePage, json: (found: SchedulePage) => found.schedules };
-    const { nextCursor } = await show(page, options);
-    // Its lines are schedules alone.
-    if (options.json && nextCursor !== null) printError(moreText(nextCursor));
-  });
-}
-
-function describePage({ schedules, nextCursor }: SchedulePage): Lines {
+function describePage({ schedules, nextCursor }: Shown<SchedulePage>): Lines {
   if (nextCursor === null) return describe(schedules);
   return [...linesOf(describe(schedules)), [moreText(nextCursor)]];
 }
 
 const moreText = (nextCursor: string) => `there are more: --cursor ${nextCursor}`;
 
-function describe(schedules: readonly ScheduleStatus[]): Lines {
+function describeOne(schedule: Shown<ScheduleStatus>): Lines {
+  return describe([schedule]);
+}
+
+function describe(schedules: readonly Shown<ScheduleStatus>[]): Lines {
   if (schedules.length === 0) return "there are no schedules";
   const rows = schedules.flatMap(({ name, when, jobType, paused, skips, next, last }) => [
     [
@@ -234,7 +158,7 @@ function describe(schedules: readonly ScheduleStatus[]): Lines {
     : [...table, [toned("no scheduler runs: no tick is enqueued until one does", "bad")]];
 }
 
-const describeTicks = listOf<PastTick>("there was no tick", [
+const describeTicks = listOf<Shown<PastTick>>("there was no tick", [
   ["at", ({ at }) => at],
   ["became", becameOf],
   ["job", ({ jobId }) => jobId ?? ""],
@@ -244,13 +168,13 @@ function pausedText({ by, reason, until }: NonNullable<ScheduleStatus["paused"]>
   return `paused by ${by}${until === null ? "" : ` until ${until}`}: ${reason}`;
 }
 
-function nextText(at: string | undefined, skips: ScheduleStatus["skips"]): string {
+function nextText(at: string | undefined, skips: Shown<ScheduleStatus["skips"]>): string {
   if (at === undefined) return "never";
   const skip = skips.find((one) => one.at === at);
   return skip === undefined ? at : `${at}: skipped by ${skip.by}: ${skip.reason}`;
 }
 
-function becameOf({ jobId, state, overlap, isBeforeFirst, isMissed }: PastTick): string {
+function becameOf({ jobId, state, overlap, isBeforeFirst, isMissed }: Shown<PastTick>): string {
   if (isBeforeFirst) return "before the first job";
   if (isMissed) return "missed";
   return state ?? overlap ?? (jobId === null ? "not enqueued" : "gone");

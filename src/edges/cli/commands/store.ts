@@ -1,20 +1,22 @@
 import type { Command } from "commander";
+import { serviceOperations } from "../../../desk/operations/service.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
-import { username } from "../../username.ts";
-import { withOperatorIfAny } from "../connections.ts";
-import { requireText } from "../option-values.ts";
+import { addOperationCommand } from "../operation-command.ts";
 import { print } from "../screen/output.ts";
 
 export function addRedisCommands(program: Command): void {
   const store = program
     .command("store")
     .description("continue after Redis has lost data, or move its master");
-  store
-    .command("accept-loss")
-    .description("let workers claim jobs and effects begin again, after you have checked what was lost")
-    .requiredOption("--evidence <text>", "what was lost, and why work may continue; kept in the audit log")
-    .action(accept);
+  addOperationCommand(store, "accept-loss", serviceOperations.acceptLoss, {
+    description: "let workers claim jobs and effects begin again, after you have checked what was lost",
+    isForGuards: true,
+    describe: ({ accepted }) =>
+      accepted.length === 0
+        ? "no data loss is known"
+        : `accepted for ${accepted.join(", ")}; every process continues within a second`,
+  });
   store
     .command("failover")
     .description(
@@ -22,16 +24,6 @@ export function addRedisCommands(program: Command): void {
         "every replica has them, SENTINEL FAILOVER, REPLICAOF on the old master, release them",
     )
     .action(failover);
-}
-
-async function accept({ evidence }: { readonly evidence: string }): Promise<void> {
-  requireText("--evidence", evidence);
-  const accepted = await withOperatorIfAny((operator) => operator.acceptLoss({ evidence, by: username() }));
-  print(
-    accepted.length === 0
-      ? "no data loss is known"
-      : `accepted for ${accepted.join(", ")}; every process continues within a second`,
-  );
 }
 
 async function failover(): Promise<void> {

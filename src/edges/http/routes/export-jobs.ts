@@ -2,13 +2,13 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
-import { jobFilterQuery } from "../../../desk/jobs/job-filter.ts";
+import { jobFilter } from "../../../desk/jobs/job-filter.ts";
 import { parseInput } from "../../../platform/lib/parse-json.ts";
 import { problemResponses } from "../body/problem.ts";
 import type { ApiParts } from "../parts.ts";
 
 const querySchema = z.strictObject({
-  ...jobFilterQuery,
+  ...jobFilter.query,
   format: z.enum(exportFormats).default("csv").meta({ description: "How the file is written." }),
 });
 
