@@ -74,7 +74,7 @@ interface WhenProps {
 }
 
 /** An instant, in the viewer's time zone; or a day or an age, as on the command line. It counts after Enter, or when the field is left. */
-export function When(props: WhenProps) {
+function When(props: WhenProps) {
   return <WhenField key={props.at} {...props} />;
 }
 

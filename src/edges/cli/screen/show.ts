@@ -139,7 +139,7 @@ function redrawer<T>({ describe }: Shown<T>): Drawing<T> {
 const NOT_FOUND = 127;
 
 /** Prints lines, through a pager if they do not fit on the terminal. */
-export async function page(lines: Lines): Promise<void> {
+async function page(lines: Lines): Promise<void> {
   const { isTerminal, rows } = screen();
   const text = textFor(lines);
   const pager = isTerminal && linesOf(lines).length >= rows ? pagerCommand() : undefined;
