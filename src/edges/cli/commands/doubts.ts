@@ -59,6 +59,12 @@ export function addDoubtsCommands(program: Command): void {
       if (!isExact) printHint("there are more doubts than one look reads: the counts are at least so high");
     },
   });
+  addActs(doubts);
+  addEffectsCommands(program);
+}
+
+/** They ask on the terminal before they act. */
+function addActs(doubts: Command): void {
   addActOptions(doubts.command("probe"))
     .description("ask the effects' own probes, of one or of all that match: their jobs run again for that")
     .argument("[id]", "the job's id, instead of a filter")
@@ -92,6 +98,9 @@ export function addDoubtsCommands(program: Command): void {
       "the time zone of --until and of the export's instants, where they name none, e.g. Europe/Berlin",
     )
     .action(importExport);
+}
+
+function addEffectsCommands(program: Command): void {
   const effects = program
     .command("effects")
     .description("see side effects that no job runs: those of guards");
