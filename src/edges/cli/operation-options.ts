@@ -11,8 +11,6 @@ import { readJson, readSource } from "./option-values.ts";
 export interface InputWords {
   /** The flags of members that have another name here. @default `--` and the name */
   readonly flags?: Readonly<Record<string, string>>;
-  /** Members that no option gives. */
-  readonly without?: readonly string[];
   /** Members that are the same at each call, in place of an option. */
   readonly fixed?: Readonly<Record<string, unknown>>;
   /** Members that may be something else here: a command may list more at once than an answer over HTTP. */
@@ -68,8 +66,9 @@ export function addInputOptions(
   };
 }
 
-function optionsOf(input: z.ZodType, { flags = {}, without = [], fixed = {}, filter }: InputWords) {
-  const left = new Set([...without, ...Object.keys(fixed), ...Object.keys(filter?.members ?? {})]);
+function optionsOf(input: z.ZodType, { flags = {}, fixed = {}, filter }: InputWords) {
+  // What a page has seen nobody types.
+  const left = new Set(["expect", ...Object.keys(fixed), ...Object.keys(filter?.members ?? {})]);
   const { properties = {}, required = [] } = z.toJSONSchema(input, { io: "input", unrepresentable: "any" });
   return Object.entries(properties as Readonly<Record<string, Member>>)
     .filter(([name]) => !left.has(name))

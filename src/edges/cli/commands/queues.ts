@@ -42,7 +42,6 @@ export function addQueuesCommands(program: Command): void {
     description:
       "let no further job of a queue start, on any worker; running jobs go on, and jobs are still accepted",
     flags: WHICH,
-    without: ["expect"],
     describe: described,
     after(_, { params: { name }, options: { type, key } }) {
       const which = [type && ` --type ${type}`, key && ` --key ${key}`].filter(Boolean).join("");
@@ -52,7 +51,6 @@ export function addQueuesCommands(program: Command): void {
   addOperationCommand(queues, "resume", queueOperations.resumeQueue, {
     description: "let the jobs of a paused queue start again, or those of a type or key, paused or limited",
     flags: WHICH,
-    without: ["expect"],
     describe: described,
   });
   queues
