@@ -14,6 +14,7 @@ export const jobFields = [
   { name: "errorText", label: "Error contains" },
   { name: "keyPart", label: "Key contains" },
   { name: "label", label: "Label" },
+  { name: "search", label: "Search" },
   { name: "tag", label: "Tag" },
   { name: "from", label: "Submitted from", isInstant: true },
   { name: "to", label: "Submitted before", isInstant: true },

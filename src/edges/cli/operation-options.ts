@@ -36,6 +36,9 @@ interface MemberOption {
   readonly option: Option;
 }
 
+/** By these a page says what it has seen. Nobody types that. */
+const seen = ["expect", "finishedAt", "parkedAt", "version"];
+
 type Given = Readonly<Record<string, unknown>>;
 
 /**
@@ -67,8 +70,7 @@ export function addInputOptions(
 }
 
 function optionsOf(input: z.ZodType, { flags = {}, fixed = {}, filter }: InputWords) {
-  // What a page has seen nobody types.
-  const left = new Set(["expect", ...Object.keys(fixed), ...Object.keys(filter?.members ?? {})]);
+  const left = new Set([...seen, ...Object.keys(fixed), ...Object.keys(filter?.members ?? {})]);
   const { properties = {}, required = [] } = z.toJSONSchema(input, { io: "input", unrepresentable: "any" });
   return Object.entries(properties as Readonly<Record<string, Member>>)
     .filter(([name]) => !left.has(name))
