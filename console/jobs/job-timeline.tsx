@@ -3,6 +3,7 @@ import { Copy } from "../parts/copy.tsx";
 import { Text } from "../parts/link.tsx";
 import { Glyph, toneOf } from "../parts/mark.tsx";
 import { Relative } from "../parts/time.tsx";
+import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 import { lifeOf } from "./timeline.ts";
 import { Trace } from "./trace.tsx";
@@ -50,7 +51,7 @@ export function JobTimeline({ job, resolve }: Props) {
               <details className="answer">
                 <summary>What is known of it</summary>
                 <pre>
-                  <Text of={answer} />
+                  <bdi>{visible(answer)}</bdi>
                 </pre>
                 <Copy text={answer} what="What is known of the effect" />
               </details>
