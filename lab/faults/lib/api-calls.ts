@@ -49,6 +49,7 @@ const bodies: Record<string, object> = {
   "POST /queues/{name}/resume": {},
   "PUT /queues/{name}/limits": { concurrency: 10_000 },
   "POST /notices/test": {},
+  "POST /schedules/{name}/resume": {},
   "POST /schedules/{name}/skip": { at: "2026-01-01T00:00:00Z", reason: "The fault laboratory's" },
   "POST /schedules/{name}/pause": { reason: "The fault laboratory's" },
   "PUT /schedules/{name}": { cron: "0 0 29 2 *", timeZone: "UTC", type: "tick", payload: { at: "never" } },

@@ -54,7 +54,7 @@ export function openSchedulePauses(
   const read = async (name: string) => (await readAll()).get(name) ?? [];
 
   /** @param decide called again if somebody else has changed them meanwhile */
-  async function change(name: string, decide: (now: number, pauses: readonly SchedulePause[]) => Change) {
+  async function change(...[name, decide]: Parameters<Changing>): Promise<void> {
     const start = `${name}:`;
     for (let isWritten = false; !isWritten; ) {
       const now = Math.floor(await redisNow(client));
@@ -76,6 +76,13 @@ export function openSchedulePauses(
     of: (name: string) => inTime(read(name)),
     /** Those of all schedules, by name, also of schedules that are gone. */
     all: () => inTime(readAll()),
+    ...openActs(change),
+  };
+}
+
+/** What people do to pauses. */
+function openActs(change: Changing) {
+  return {
     /**
      * A pause that lasts already gets the new reason and end.
      *
@@ -124,6 +131,11 @@ export function openSchedulePauses(
       ),
   };
 }
+
+type Changing = (
+  name: string,
+  decide: (now: number, pauses: readonly SchedulePause[]) => Change,
+) => Promise<void>;
 
 interface Change {
   readonly write?: readonly SchedulePause[];

@@ -25,6 +25,9 @@ const dueScript = loadScript(
 const advanceScript = loadScript(import.meta.url, "advance-schedules.lua", ok);
 const putScript = loadScript(import.meta.url, "put-schedule.lua", integer);
 
+/** The version in force that somebody has seen; null: there was none. */
+type SeenVersion = number | null;
+
 export type StoredSchedules = ReturnType<typeof openStoredSchedules>;
 
 /** The schedules that were put at run time. What schedulers call fails with `STORE_UNAVAILABLE` if Redis does not answer in time. */
@@ -42,18 +45,8 @@ export function openStoredSchedules(
 
   const read = async (name: string) => storedScheduleOf(name, await client.hgetall(`${hashStart}${name}`));
 
-  /**
-   * Makes a new version, unless the one in force says the same.
-   *
-   * @param definition undefined to delete it
-   * @param seen the version in force that somebody has seen; null: there was none @default whatever it is
-   * @throws HoldfastError `CHANGED_MEANWHILE`
-   */
-  async function put(
-    name: string,
-    definition: RuntimeScheduleDefinition | undefined,
-    seen?: number | null,
-  ): Promise<void> {
+  /** Makes a new version, unless the one in force says the same. @param definition undefined to delete it @throws HoldfastError `CHANGED_MEANWHILE` */
+  async function put(name: string, definition: RuntimeScheduleDefinition | undefined, seen?: SeenVersion) {
     for (let isWritten = false; !isWritten; ) {
       const stored = await read(name);
       requireVersion(stored, seen);
@@ -76,7 +69,7 @@ export function openStoredSchedules(
       return { found: await Promise.all(found.map(read)), next };
     },
     put,
-    delete: (name: string, seen?: number | null) => put(name, undefined, seen),
+    delete: (name: string, seen?: SeenVersion) => put(name, undefined, seen),
     /** Reads those to look at, the most urgent first; and when the next one is to be looked at, Infinity for never. */
     due: async (limit: number) => dueOf(await inTime(dueScript.run(client, [index], [limit, hashStart]))),
     async advance(advances: readonly Advance[]) {
@@ -92,7 +85,7 @@ export function openStoredSchedules(
   };
 }
 
-function requireVersion(stored: StoredSchedule, seen: number | null | undefined): void {
+function requireVersion(stored: StoredSchedule, seen: SeenVersion | undefined): void {
   const now = inForce(stored)?.version ?? null;
   if (seen === undefined || now === seen) return;
   const is = now === null ? "is deleted" : `has version ${now} meanwhile`;
