@@ -12,7 +12,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: [],
     quick: { faults: 1, jumps: 1, areLong: true },
-    whole: { faults: 2, jumps: 3 },
+    whole: { faults: 2, jumps: 1, areLong: true },
   },
   {
     name: "guard",
@@ -30,7 +30,7 @@ export const scenarios: readonly Scenario[] = [
     workers: [],
     around: [],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 2, jumps: 1 },
+    whole: { faults: 2, jumps: 0 },
   },
   {
     name: "cancel",
@@ -39,7 +39,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 2 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "early-look",
@@ -56,7 +56,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 3 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "repeat",
@@ -65,7 +65,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1", "w2"],
     around: ["look"],
     quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 3 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "forgetful",
@@ -73,7 +73,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 2, jumps: 2 },
+    whole: { faults: 2, jumps: 1, areLong: true },
   },
   {
     name: "two-effects",
@@ -81,7 +81,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 2 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "at-once",
@@ -89,7 +89,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 2 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "retry",
@@ -98,7 +98,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 2 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "clocks",
@@ -107,7 +107,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1", "w2"],
     around: ["look"],
     quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 2 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "operator",
@@ -116,7 +116,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look"],
     quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 3 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "guard-operator",
@@ -125,7 +125,7 @@ export const scenarios: readonly Scenario[] = [
     workers: [],
     around: ["sweep"],
     quick: { faults: 1, jumps: 1, areLong: true },
-    whole: { faults: 2, jumps: 2, areLong: true },
+    whole: { faults: 2, jumps: 1, areLong: true },
   },
   {
     name: "two-workers",
@@ -133,7 +133,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1", "w2"],
     around: ["look"],
     quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 3 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "sweep",
@@ -141,7 +141,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1"],
     around: ["look", "sweep"],
     quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 2, jumps: 2 },
+    whole: { faults: 1, jumps: 1, areLong: true },
   },
   {
     name: "retention",
