@@ -82,7 +82,7 @@ ${asText(tables.installs)}
 
 ## Type-checked
 
-An application with contracts, handlers, a schedule and all roles, which imports another copy of Zod than Holdfast does.
+An application with contracts, handlers, a schedule and all roles, which imports another copy of Zod than Holdfast does. All declarations are checked, too: \`skipLibCheck\` is off.
 
 ${asText(tables.types)}
 
