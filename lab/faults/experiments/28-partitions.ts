@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inLanes, until } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
@@ -16,7 +14,7 @@ import {
 } from "../lib/answers.ts";
 import type { Submission } from "../lib/client.ts";
 import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
-import { neutralEnvironment } from "../lib/processes.ts";
+import { partition } from "../lib/partition-queue.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
 
 export const partitions: Experiment = {
@@ -140,38 +138,6 @@ function* endlessKeys(chaos: { readonly isOver: boolean }): Generator<string> {
 /** So many keys that each of eight partitions gets one, but in one run of 70,000. */
 const ENOUGH = 100;
 const ENOUGH_WITHIN_MS = 60_000;
-const TRIES_MAX = 10;
-/** The command's exit code when Redis is too slow for it. */
-const STORE_OUT_OF_REACH = 3;
-
-/** @param killAfterMs when it is killed, in milliseconds */
-async function partition(testbed: Testbed, count: number, killAfterMs?: number): Promise<void> {
-  let code = await tryToPartition(testbed, count, killAfterMs);
-  for (let tries = 1; code === STORE_OUT_OF_REACH && tries < TRIES_MAX; tries += 1)
-    code = await tryToPartition(testbed, count, killAfterMs);
-  if (killAfterMs === undefined && code !== 0)
-    throw new Error(`holdfast queues partition ended with ${code}`);
-}
-
-/** @returns its exit code */
-async function tryToPartition(
-  { installation, env }: Testbed,
-  count: number,
-  killAfterMs?: number,
-): Promise<number | null> {
-  const command = spawn(
-    process.execPath,
-    [installation.cli, "queues", "partition", "default", String(count)],
-    {
-      env: { ...neutralEnvironment(), ...env },
-      stdio: ["ignore", "ignore", "inherit"],
-    },
-  );
-  const ended = once(command, "exit");
-  if (killAfterMs !== undefined) setTimeout(() => command.kill("SIGKILL"), killAfterMs).unref();
-  const [code] = await ended;
-  return code as number | null;
-}
 
 /** Keys from before and after the change, whose API dies at one of them. No job needs to run. */
 async function control({ random }: Context, one: KeyControl): Promise<Control> {
