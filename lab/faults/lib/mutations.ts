@@ -210,11 +210,12 @@ export const withoutSlotWatch = mutation("question to all masters", [
 
 const CONFIRMATION = "platform/redis/replicas/confirmation.js";
 /** What masters said about slots is believed for ever. */
-export const withoutViewLease = mutation("age of what masters said", [
-  "platform/redis/cluster/slot-watch.js",
-  "=== address && ageOf(this.#viewedAt) <= VIEW_MS",
-  "=== address",
-]);
+export const withoutViewLease = mutation(
+  "age of what masters said",
+  ["platform/redis/cluster/slot-watch.js", "=== address && ageOf(this.#viewedAt) <= VIEW_MS", "=== address"],
+  // While it looks at the settings anew, a process that wakes learns of the slots, too.
+  ["platform/redis/fitness/fitness.js", "if (ageOf(checkedAt) > BELIEVED_MS)", "if (false)"],
+);
 
 /** A write counts although no replica has confirmed it. */
 export const withoutWait = mutation(
