@@ -44,7 +44,7 @@ async function slept(context: Context, servers: RedisCluster, prefix: string, mu
   const inject = async (testbed: Testbed) => {
     twice += await sleepThroughMove(testbed, servers, random);
   };
-  const times = context.isQuick || mutation ? 1 : 5;
+  const times = mutation ? 3 : context.isQuick ? 1 : 5;
   const options = {
     servers,
     api: true,
