@@ -20,6 +20,7 @@ import {
   type EffectRun,
   emit,
   inDoubt,
+  isOfJob,
   keyOf,
   notReserved,
   reservedEffect,
@@ -87,8 +88,8 @@ async function reserve(effect: EffectRun): Promise<Reservation> {
   } catch (error) {
     const fault = blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
     const given = isUnanswered(error) ? giveBack(effect) : undefined;
-    // What follows may be the end of a job. The caller of an effect that no job runs is answered at once.
-    if (effect.end.onCommit === undefined) await given;
+    // What follows may be the end of the job.
+    if (isOfJob(effect)) await given;
     throw fault;
   }
 }

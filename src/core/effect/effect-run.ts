@@ -55,6 +55,11 @@ export interface EffectRun {
   readonly end: AttemptEnd;
 }
 
+/** Otherwise its caller is answered at once, and no end of a job follows on the same connection. */
+export function isOfJob({ end }: EffectRun): boolean {
+  return end.onCommit === undefined;
+}
+
 export function reservedEffect({ id, reservationId, attempt: { job } }: EffectRun): ReservedEffect {
   return { effect: id, reservationId, jobId: job.id, lockToken: job.lockToken, delivery: job.delivery };
 }

@@ -11,9 +11,9 @@ type Module = Record<string, unknown>;
 /** Names that are looked up: who waits for an address is about to connect, and a name and its addresses are one peer. */
 export function watchNames(): void {
   for (const module of [dns, dns.Resolver.prototype])
-    for (const [name, call] of lookups(module)) (module as unknown as Module)[name] = byCallback(call);
+    for (const [name, call] of lookups(module)) Reflect.set(module, name, byCallback(call));
   for (const module of [dns.promises, dns.promises.Resolver.prototype])
-    for (const [name, call] of lookups(module)) (module as unknown as Module)[name] = byPromise(call);
+    for (const [name, call] of lookups(module)) Reflect.set(module, name, byPromise(call));
   syncBuiltinESMExports();
 }
 

@@ -37,7 +37,7 @@ const shared = new WeakMap<Cluster, KnownNodes>();
  * @param from the connection that this one is a duplicate of
  */
 export function shareNodes(cluster: Cluster, from?: Cluster): void {
-  const nodes = (from && shared.get(from)) ?? new KnownNodes(startOf(cluster).startupNodes.map(addressIn));
+  const nodes = (from && shared.get(from)) ?? new KnownNodes(startOf(cluster).map(addressIn));
   shared.set(cluster, nodes);
   Object.defineProperty(cluster, "startupNodes", { get: () => nodes.all });
   cluster.on("refresh", () => {
@@ -56,18 +56,14 @@ export function nodesOf(cluster: Cluster): readonly Address[] {
   return shared.get(cluster)?.all ?? [];
 }
 
-/** What ioredis has inside of a cluster's client, though its types hide it. */
-interface Start {
-  readonly startupNodes: readonly Named[];
-}
-
 interface Named {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
 }
 
-function startOf(cluster: Cluster): Start {
-  return cluster as unknown as Start;
+/** As ioredis has them inside of a cluster's client, though its types hide that. */
+function startOf(cluster: Cluster): readonly Named[] {
+  return Reflect.get(cluster, "startupNodes");
 }
 
 function addressIn({ host = "", port = 0 }: Named): Address {
