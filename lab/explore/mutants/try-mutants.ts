@@ -4,6 +4,7 @@ import { explore, Graph, repeat } from "../lib/explorer.ts";
 import type { KeptMutant } from "../lib/kept.ts";
 import type { Laboratory } from "../lib/run.ts";
 import { stories } from "../stories.ts";
+import { breaks } from "./breaks.ts";
 import { differsAt, mutation } from "./mutation.ts";
 import type { Mutant } from "./places.ts";
 import { reasonFor } from "./reasons.ts";
@@ -48,8 +49,8 @@ process.on("unhandledRejection", (error) => {
   escaped ??= error;
 });
 
-/** Of the states that are other with a mutant so many are followed, in orders that are chosen at random. */
-const MOST = 60;
+/** Of the states that are other with a mutant so many are followed, in orders that are chosen at random; of one with a name all. */
+const MOST = 200;
 
 /** Tries those that no scenario has killed before. */
 async function tryLeft(rows: Map<Mutant, KeptMutant>, lab: Laboratory, noted: Noted): Promise<void> {
@@ -74,7 +75,7 @@ async function tryOne(
 ): Promise<[Outcome, string]> {
   const bounds = lab.scenario.quick;
   const most = { states: MOST, random: createRandom(1) };
-  const plan = { bounds, graph, mutant, most };
+  const plan = { bounds, graph, mutant, ...(!isBreak(mutant) && { most }) };
   escaped = undefined;
   try {
     const { violation, states, ends } = await explore(lab, plan);
@@ -105,6 +106,11 @@ async function tellStories(
     if (broken !== undefined) return { broken: `${broken.what} (${title})`, noted };
   }
   return { noted };
+}
+
+function isBreak(mutant: Mutant): boolean {
+  const { file, was, becomes } = mutant;
+  return Object.values(breaks).some((one) => one[0] === file && one[1] === was && one[2] === becomes);
 }
 
 /** As it is kept. */
