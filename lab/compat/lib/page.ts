@@ -62,7 +62,7 @@ ${asText(tables.generated)}
 
 ## Production images
 
-What \`holdfast init --deploy\` writes into an empty folder: the steps of its image, taken in plain folders without a container, install production dependencies alone; then its API, worker and scheduler run from there, and a job completes.
+What \`holdfast init --deploy\` writes into an empty folder: the steps of its image, run in plain folders without a container, install production dependencies alone; then its API, worker and scheduler run from there, and a job completes.
 
 ${asText(tables.images)}
 
