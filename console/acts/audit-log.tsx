@@ -1,29 +1,54 @@
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Member } from "../parts/filter-fields.tsx";
+import { auditFields } from "../parts/filters.ts";
 import { count, counted } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
-import { type AuditRow, auditQuery } from "./queries.ts";
+import { type AuditFilter, type AuditRow, auditQuery, auditUrl } from "./queries.ts";
 
 /** Who did what, to what, and why. */
 export function AuditLog() {
-  const audit = useQuery(auditQuery());
+  const [filter, setFilter] = useState<AuditFilter>({ by: "", from: "", to: "" });
+  const audit = useQuery(auditQuery(filter));
+  const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
-    <Loaded query={audit}>
-      {(rows) => (
-        <LongTable
-          label="Audit log"
-          look={look}
-          rows={rows}
-          empty={
-            <Empty title="Nothing was done by hand.">
-              Retries, pauses, limits and the like are listed here.
-            </Empty>
-          }
-        />
-      )}
-    </Loaded>
+    <>
+      <search className="filters few" aria-label="Audit log">
+        {auditFields.map((field) => (
+          <Member
+            key={field.name}
+            field={field}
+            value={filter[field.name]}
+            onChange={(text) => setFilter({ ...filter, [field.name]: text })}
+          />
+        ))}
+      </search>
+      <div className="list-head">
+        <p role="status">The latest first; a file has all that match.</p>
+        {(["csv", "ndjson"] as const).map((format) => (
+          <a key={format} className="button small" href={auditUrl(filter, format)} download>
+            Export {format.toUpperCase()}
+          </a>
+        ))}
+      </div>
+      <Loaded query={audit}>
+        {(rows) => (
+          <LongTable
+            label="Audit log"
+            look={look}
+            rows={rows}
+            empty={
+              <Empty title={isFiltered ? "Nothing matches." : "Nothing was done by hand."}>
+                Retries, pauses, limits and the like are listed here.
+              </Empty>
+            }
+          />
+        )}
+      </Loaded>
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { AuditEntry, JobsQuery } from "../service/answers.ts";
-import { service, withoutEmpty } from "../service/call.ts";
+import { query, service, withoutEmpty } from "../service/call.ts";
 import { newKey } from "../service/new-key.ts";
+import { routeUrl } from "../service/place.ts";
 
 const REFRESH_MS = 1_000;
 const ENDED_REFRESH_MS = 5_000;
@@ -47,11 +48,25 @@ const AUDIT_SIZE = 200;
 
 export type AuditRow = AuditEntry & { readonly id: string };
 
+/** Which entries, as a form has it. Empty fields do not count. */
+export interface AuditFilter {
+  readonly by: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** All entries that match, as a file. */
+export function auditUrl(filter: AuditFilter, format: "csv" | "ndjson"): string {
+  return routeUrl(`audit/export${query({ ...filter, format })}`).href;
+}
+
+const everything: AuditFilter = { by: "", from: "", to: "" };
+
 /** Who did what, the latest first. */
-export function auditQuery() {
+export function auditQuery(filter = everything) {
   return queryOptions({
-    queryKey: ["audit"],
-    queryFn: () => service.auditTrail(AUDIT_SIZE),
+    queryKey: ["audit", filter],
+    queryFn: () => service.auditTrail(AUDIT_SIZE, withoutEmpty({ ...filter })),
     refetchInterval: ENDED_REFRESH_MS,
     select: auditRows,
   });

@@ -27,3 +27,9 @@ export const doubtFields = [
   { name: "effect", label: "Effect" },
   { name: "reasonText", label: "Reason contains" },
 ] as const satisfies readonly FilterField[];
+
+export const auditFields = [
+  { name: "by", label: "By" },
+  { name: "from", label: "From", isInstant: true },
+  { name: "to", label: "Before", isInstant: true },
+] as const satisfies readonly FilterField[];

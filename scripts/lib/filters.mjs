@@ -6,7 +6,8 @@ const file = "console/parts/filters.ts";
 async function declaredFilters() {
   const { jobFilter } = await import("../../build/desk/jobs/job-filter.js");
   const { doubtFilter } = await import("../../build/desk/doubts/doubt-filter.js");
-  return { job: jobFilter, doubt: doubtFilter };
+  const { auditFilter } = await import("../../build/desk/audit/audit-filter.js");
+  return { job: jobFilter, doubt: doubtFilter, audit: auditFilter };
 }
 
 /** The source of the console's fields: the members that have a label, in the order in which they are declared. */

@@ -17,6 +17,7 @@ import { inTime } from "../platform/redis/redis-errors.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
 import { acceptLoss } from "./audit/accept-loss.ts";
+import type { AuditFilter } from "./audit/audit-filter.ts";
 import { type AuditEntry, readAuditLog } from "./audit/audit-log.ts";
 import { diagnose, diagnoseStore } from "./doctor/doctor.ts";
 import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
@@ -97,11 +98,6 @@ export interface Operator extends JobOperator, DoubtOperator {
   readonly notices: NoticeOperator;
   /** Who did what, the latest first. */
   auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
-}
-
-export interface AuditFilter {
-  readonly jobId?: string | undefined;
-  readonly queue?: string | undefined;
 }
 
 /** A person waits for it, and it may be a slow Redis that brought them here. */
@@ -242,14 +238,14 @@ export function openOperator(parts: OperatorParts): Operator {
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
     outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE)),
     notices: openNoticeOperator({ stores, application, submit: parts.submitNotice }),
-    async auditTrail(limit, { jobId, queue } = {}) {
+    async auditTrail(limit, { queue, ...filter } = {}) {
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const internal = stores.of(INTERNAL_QUEUE);
-      if (jobId !== undefined)
-        return await readAuditLog([...new Set([storeOf(stores, jobId), internal])], limit, jobId);
+      if (filter.jobId !== undefined)
+        return await readAuditLog([...new Set([storeOf(stores, filter.jobId), internal])], limit, filter);
       const everywhere = [...partitions(), internal, ...storesOfGuard(stores)];
       const logs = queue === undefined ? everywhere : stores.partitionsOf([queue]);
-      return await readAuditLog(logs, limit);
+      return await readAuditLog(logs, limit, filter);
     },
   };
 }

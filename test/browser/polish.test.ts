@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { schedulersKey } from "../../src/roles/schedules/scheduler-heartbeat.ts";
@@ -258,6 +259,40 @@ describe("Ctrl-K", () => {
     await go("x");
     await page.keyboard.press("Escape");
     await field.waitFor({ state: "detached" });
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe("the audit log", () => {
+  it("is narrowed by person and time, and saved as a file", async () => {
+    const service = createService(application);
+    const { url } = await service.startApi();
+    const { queues } = await service.createOperator();
+    await queues.pause("default", { reason: "deploy 7f3a", by: "ann@build-1" });
+    await queues.pause("aside", { reason: "the bank is away", by: "ops-night" });
+    const { page, open, complaints } = await openConsole(browser, url);
+    await open("acts?view=log");
+    const give = async (label: string, text: string) => {
+      await page.getByLabel(label, { exact: true }).fill(text);
+      await page.keyboard.press("Enter");
+    };
+    await page.getByText("deploy 7f3a").waitFor();
+
+    await give("By", "ops-night");
+    await give("From", "12h");
+    await page.getByText("deploy 7f3a").waitFor({ state: "detached" });
+    await page.getByText("the bank is away").waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    const saving = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Export CSV" }).click();
+    const file = await saving;
+    expect(file.suggestedFilename()).toBe("audit.csv");
+    const saved = await readFile(await file.path(), "utf8");
+    expect(saved).toContain("the bank is away");
+    expect(saved).not.toContain("deploy 7f3a");
+
+    await give("Before", "12h");
+    await page.getByText("Nothing matches.").waitFor();
     expect(complaints).toEqual([]);
   });
 });

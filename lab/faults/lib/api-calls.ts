@@ -143,7 +143,8 @@ async function plainCalls(url: string, id: string, kept: string): Promise<Call[]
       .replace("{name}", nameIn(method, path))
       .replace("{at}", new Date().toISOString())
       // A file of many pages takes as long as its pages; each of them must come in time.
-      .replace("/jobs/export", "/jobs/export?idempotencyKey=KEY");
+      .replace("/jobs/export", "/jobs/export?idempotencyKey=KEY")
+      .replace("/audit/export", "/audit/export?from=1min");
     return { name, method: method.toUpperCase(), path: filled, ...(body && { body }) };
   });
 }

@@ -11,6 +11,7 @@ import { loadScript } from "../../platform/redis/script.ts";
 import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
 import { describeFilter } from "../jobs/job-filter.ts";
 import type { KeptAct } from "../jobs/job-record.ts";
+import type { AuditFilter } from "./audit-filter.ts";
 
 export interface Act {
   readonly by: string;
@@ -59,32 +60,47 @@ export type Recorded = Readonly<z.output<typeof recordedSchema>>;
 const SEARCHED_MAX = 20_000;
 const READ_AT_ONCE = 1_000;
 
-/** Who did what, the latest first. @param jobId only what was done to this job, as far as one call may search */
+/** Who did what, the latest first. */
 export async function readAuditLog(
   queues: readonly QueueStore[],
   limit: number,
-  jobId?: string,
+  filter: Pick<AuditFilter, "jobId" | "by" | "from" | "to"> = {},
 ): Promise<AuditEntry[]> {
-  const read = async (store: QueueStore) => {
-    const found: AuditEntry[] = [];
-    const step = jobId === undefined ? limit : READ_AT_ONCE;
-    let last = "+";
-    for (let searched = 0; searched < SEARCHED_MAX && found.length < limit; searched += step) {
-      const entries = await store.client.xrevrange(store.keys.audit, last, "-", "COUNT", step);
-      const wanted =
-        jobId === undefined ? entries : entries.filter(([, fields]) => fieldOf(fields, "job") === jobId);
-      found.push(...wanted.map(([id, fields]) => entryOf(store, id, fields)));
-      const oldest = entries.at(-1);
-      if (oldest === undefined || entries.length < step || jobId === undefined) break;
-      last = `(${oldest[0]}`;
-    }
-    return found;
-  };
-  const logs = await inTime(Promise.all(queues.map(read)));
+  const logs = await inTime(Promise.all(queues.map((store) => searchLog(store, limit, filter))));
   return logs
     .flat()
     .sort((a, b) => b.at.localeCompare(a.at))
     .slice(0, limit);
+}
+
+async function searchLog(
+  store: QueueStore,
+  limit: number,
+  { jobId, by, from, to }: AuditFilter,
+): Promise<AuditEntry[]> {
+  const isNarrow = jobId !== undefined || by !== undefined;
+  const step = isNarrow ? READ_AT_ONCE : limit;
+  const first = from === undefined ? "-" : String(Math.max(0, from));
+  let last = to === undefined ? "+" : `(${Math.max(1, to)}-0`;
+  const found: AuditEntry[] = [];
+  for (let searched = 0; searched < SEARCHED_MAX && found.length < limit; searched += step) {
+    const entries = await store.client.xrevrange(store.keys.audit, last, first, "COUNT", step);
+    for (const [id, fields] of entries)
+      if (isOf({ jobId, by }, fieldOf(fields, "job"), fieldOf(fields, "by")))
+        found.push(entryOf(store, id, fields));
+    const oldest = entries.at(-1);
+    if (oldest === undefined || entries.length < step || !isNarrow) break;
+    last = `(${oldest[0]}`;
+  }
+  return found;
+}
+
+/** @param job the entry's @param actor the entry's */
+export function isOf({ jobId, by }: AuditFilter, job: string, actor: string): boolean {
+  return (
+    (jobId === undefined || job === jobId) &&
+    (by === undefined || actor === by || actor === `${by} (session)`)
+  );
 }
 
 interface NewEntry {

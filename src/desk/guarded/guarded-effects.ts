@@ -151,7 +151,7 @@ export async function readGuardedEffect(
     ...known,
     reason: reasonOf(store, effect, entry),
     answer: view.state === "done" ? answerText(known, { name, at: view.since }, of) : null,
-    acts: await readAuditLog([store], ACTS_MAX, id),
+    acts: await readAuditLog([store], ACTS_MAX, { jobId: id }),
   };
 }
 

@@ -1,10 +1,8 @@
 import { features } from "../../features/index.ts";
 import type { ListedJob } from "../../features/job-status.ts";
+import { csvRow, type ExportFormat } from "./export-format.ts";
 import type { JobFilter } from "./job-filter.ts";
 import type { JobPage, JobQuery } from "./job-operator.ts";
-
-export const exportFormats = ["csv", "ndjson"] as const;
-export type ExportFormat = (typeof exportFormats)[number];
 
 const PAGE = 200;
 
@@ -50,19 +48,4 @@ function ndjsonLine(job: ListedJob): string {
 
 function csvLine(job: ListedJob): string {
   return csvRow(columns.map(([, cell]) => cell(job)));
-}
-
-/** RFC 4180. */
-function csvRow(cells: readonly (string | number | null)[]): string {
-  return `${cells.map(csvCell).join(",")}\r\n`;
-}
-
-function csvCell(value: string | number | null): string {
-  const text = harmless(String(value ?? ""));
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** A spreadsheet runs a cell that begins like a formula. */
-function harmless(text: string): string {
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }

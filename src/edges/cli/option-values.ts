@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
+import { type ExportFormat, exportFormats } from "../../desk/jobs/export-format.ts";
 import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
 import { usage } from "./exit-code.ts";
 
@@ -48,4 +49,11 @@ export function readJson(option: string, source: string): unknown {
     const reason = cause instanceof Error ? cause.message : "unreadable";
     throw usage(`${option}: expected JSON (${reason})`, { cause });
   }
+}
+
+/** @throws HoldfastError `USAGE` */
+export function readFormat(text: string): ExportFormat {
+  const format = exportFormats.find((known) => known === text);
+  if (format !== undefined) return format;
+  throw usage(`--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
 }

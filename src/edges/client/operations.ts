@@ -126,7 +126,7 @@ export interface OperationCalls {
   doubtEffect(name: string, request: Body<"doubtEffect">): Promise<Returned<"doubtEffect">>;
   /**
    * List who did what.
-   * With `jobId`, the newest 20,000 entries of its queue are searched.
+   * With `jobId` or `by`, the newest 20,000 entries of each queue are searched, of those between `from` and `to`.
    * @throws HoldfastError `JOB_NOT_FOUND`, `QUEUE_NOT_FOUND`
    */
   auditTrail(

@@ -19,7 +19,7 @@ import { watchMethods } from "./methods.ts";
 import { readHostBodies } from "./mount/host-bodies.ts";
 import { addOperations } from "./operations.ts";
 import type { ApiParts } from "./parts.ts";
-import { addExportRoute } from "./routes/export-jobs.ts";
+import { addExportRoutes } from "./routes/export-jobs.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addJobStatusRoute } from "./routes/job-status.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
@@ -100,7 +100,7 @@ async function addRoutes(server: FastifyInstance, parts: ApiParts): Promise<void
   addBatchRoute(server, parts);
   await addJointRoutes(server, parts);
   addJobStatusRoute(server, parts);
-  addExportRoute(server, parts);
+  addExportRoutes(server, parts);
   addOperations(server, parts);
   addOverviewRoutes(server, parts);
   addMetricsRoute(server, parts);

@@ -1,10 +1,18 @@
 import type { Command } from "commander";
 import type { ActStatus } from "../../../desk/acts/acts.ts";
+import { type AuditFilter, auditFilter } from "../../../desk/audit/audit-filter.ts";
 import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
+import { exportAudit } from "../../../desk/audit/export-audit.ts";
+import { exportFormats } from "../../../desk/jobs/export-format.ts";
 import { actOperations } from "../../../desk/operations/acts.ts";
 import { auditOperations } from "../../../desk/operations/audit.ts";
+import { withOperatorIfAny } from "../connections.ts";
+import { addFilterOptions, type FilterAt, type FilterOptions, readFilter } from "../filter-options.ts";
+import { requireKnown } from "../known-names.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { countSchema } from "../operation-options.ts";
+import { readFormat } from "../option-values.ts";
+import { write } from "../screen/output.ts";
 import { listOf } from "../screen/table.ts";
 
 /** What is done to many jobs, and what was done by hand. */
@@ -25,11 +33,29 @@ export function addActsCommands(program: Command): void {
   const audit = program.command("audit").description("see who did what, when and why");
   addOperationCommand(audit, "list", auditOperations.auditTrail, {
     description: "list who did what by hand, when and why, the latest first",
-    flags: { jobId: "--job <id>", queue: "--queue <name>" },
+    filter: auditFilter,
     instead: { limit: countSchema(10_000, 50, "How many at most.") },
     known: ["queue"],
     isForGuards: true,
     describe: ({ entries }) => describeEntries(entries),
+  });
+  addFilterOptions(auditFilter, audit.command("export"))
+    .description("write who did what to standard output, as a file for other programs")
+    .option("--format <format>", `one of ${exportFormats.join(", ")}`, "csv")
+    .action(exportAll);
+}
+
+interface ExportOptions extends FilterOptions {
+  readonly format: string;
+}
+
+async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
+  const filterAt = readFilter(auditFilter, options) as FilterAt<AuditFilter>;
+  const chosen = readFormat(format);
+  await withOperatorIfAny(async (operator) => {
+    const filter = filterAt(await operator.now());
+    await requireKnown(operator, filter);
+    for await (const page of exportAudit(operator, filter, chosen)) await write(page);
   });
 }
 

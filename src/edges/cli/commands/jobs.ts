@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
-import { type ExportFormat, exportFormats, exportJobs } from "../../../desk/jobs/export-jobs.ts";
+import { exportFormats } from "../../../desk/jobs/export-format.ts";
+import { exportJobs } from "../../../desk/jobs/export-jobs.ts";
 import type { FailureGroup, FailureGroups } from "../../../desk/jobs/failure-groups.ts";
 import { type JobFilter, type JobOrder, jobOrders } from "../../../desk/jobs/job-filter.ts";
 import type { JobPage } from "../../../desk/jobs/job-operator.ts";
@@ -16,7 +17,7 @@ import { exitCode, usage } from "../exit-code.ts";
 import { addJobFilter, type FilterOptions, jobFilterOf } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
 import { addOperationCommand } from "../operation-command.ts";
-import { parseWhole } from "../option-values.ts";
+import { parseWhole, readFormat } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
 import { printError, printHint, printOutcome, write } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
@@ -198,18 +199,12 @@ function addExportCommand(jobs: Command): void {
 
 async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
   const filterAt = jobFilterOf(options);
-  const chosen = formatOf(format);
+  const chosen = readFormat(format);
   await withOperator(async (operator) => {
     const filter = filterAt(await operator.now());
     await requireKnown(operator, filter);
     for await (const page of exportJobs(operator, filter, chosen)) await write(page);
   });
-}
-
-function formatOf(text: string): ExportFormat {
-  const format = exportFormats.find((known) => known === text);
-  if (format !== undefined) return format;
-  throw usage(`--format: expected one of ${exportFormats.join(", ")}, got "${text}"`);
 }
 
 const failureColumns: readonly ColumnOf<FailureGroup>[] = [
