@@ -115,7 +115,7 @@ function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
       </p>
       {mayOperate && rows.length > 0 && <ImportExport filter={filter} isFiltered={isFiltered} />}
       {mayOperate && selected.length > 0 && <AskProbes doubts={selected} onDone={onDone} />}
-      {mayOperate && rows.length > 1 && <ResolveSelected doubts={selected} onDone={onDone} />}
+      {mayOperate && <ResolveSelected doubts={rows.length > 1 ? selected : []} onDone={onDone} />}
     </div>
   );
 }

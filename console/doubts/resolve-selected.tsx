@@ -5,6 +5,7 @@ import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
+import { useSeen } from "../parts/use-seen.ts";
 import { ConfirmPending } from "./confirm-pending.tsx";
 import { useHeld } from "./held.ts";
 import type { DoubtRow } from "./queries.ts";
@@ -16,11 +17,16 @@ interface Props {
   readonly onDone: () => void;
 }
 
-/** Resolves what is selected, with one piece of evidence. */
-export function ResolveSelected({ doubts, onDone }: Props) {
+/** Resolves what is selected, with one piece of evidence: what the window was opened with, whatever others do meanwhile. */
+export function ResolveSelected({ doubts: selected, onDone }: Props) {
   const [isOpen, setOpen] = useState(false);
   const [isHeld, setHeld] = useState(false);
+  const doubts = useSeen(selected, isOpen);
   const close = () => setOpen(false);
+  function done() {
+    close();
+    onDone();
+  }
   if (doubts.length === 0) return null;
   return (
     <>
@@ -33,7 +39,7 @@ export function ResolveSelected({ doubts, onDone }: Props) {
         onClose={close}
         isDismissable={!isHeld}
       >
-        <ManyForm doubts={doubts} onDone={onDone} onClose={close} onHeld={setHeld} />
+        <ManyForm doubts={doubts} onDone={done} onClose={close} onHeld={setHeld} />
       </Window>
     </>
   );
