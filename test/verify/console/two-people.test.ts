@@ -304,9 +304,9 @@ const askAll = async (page: Page, act: string, matching: string) => {
   await fillReason(page);
 };
 /** The act that was begun finds nothing that is as it was seen. */
-const actedOnNothing = () =>
+const actedOnNothing = (kind: "delete" | "cancel") => () =>
   until("the act has ended", async () => {
-    const [act] = await client.acts(1);
+    const act = (await client.acts(10)).find((each) => each.act === kind);
     return act?.state === "done" && act.reason === "mine" && act.done === 0;
   });
 
@@ -388,7 +388,7 @@ const onJobs: Act[] = [
     meanwhile: () => Promise.all([failAgain(), failOthersAgain()]),
     confirm: "Delete them",
     result: failedAt,
-    says: actedOnNothing,
+    says: actedOnNothing("delete"),
   },
   {
     name: "cancel all that match",
@@ -404,7 +404,7 @@ const onJobs: Act[] = [
     },
     confirm: "Cancel them",
     result: async () => (await delayedNow()).map(({ id }) => id),
-    says: actedOnNothing,
+    says: actedOnNothing("cancel"),
   },
   {
     name: "stop an act",
