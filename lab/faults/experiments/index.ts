@@ -42,6 +42,7 @@ import { databaseEffect } from "./45-database-effect.ts";
 import { severalActs } from "./46-several-acts.ts";
 import { splitReplicas } from "./47-split-replicas.ts";
 import { guard } from "./48-guard.ts";
+import { notices } from "./50-notices.ts";
 import { sleepers } from "./51-sleepers.ts";
 import { replacedNodes } from "./52-replaced-nodes.ts";
 
@@ -90,6 +91,7 @@ export const experiments: readonly Experiment[] = [
   severalActs,
   splitReplicas,
   guard,
+  notices,
   sleepers,
   replacedNodes,
 ];

@@ -28,6 +28,7 @@ export type ScriptName =
   | "relay"
   | "guarded"
   | "guarded.py"
+  | "notified"
   | "witness"
   | "caller"
   | "downstream/server";

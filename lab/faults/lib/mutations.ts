@@ -427,3 +427,14 @@ export const withoutReservationId = mutation("fence of a reservation", [
   "entry.reservationId ~= call.reservationId or ",
   "",
 ]);
+
+/** A notice has another key each time, and no API writes down that it has told it, as one that dies then. */
+export const withoutNoticeKey = mutation(
+  "key of kind, subject, stage and bucket, where APIs die before they write down what they told",
+  ["desk/notices/notice-job.js", "JSON.stringify(parts)", "JSON.stringify([...parts, Math.random()])"],
+  [
+    "desk/notices/watch-notices.js",
+    "await inTime(change(store, (episodes) => afterTelling(episodes, episode)));",
+    "void change;",
+  ],
+);

@@ -80,7 +80,7 @@ export const LONG_LOCK = { HOLDFAST_LOCK_MS: "15000" };
 
 const STATUS_LANES = 32;
 
-type RoleKind = "worker" | "api" | "scheduler" | "relay" | "guarded" | "guarded.py";
+type RoleKind = "worker" | "api" | "scheduler" | "relay" | "guarded" | "guarded.py" | "notified";
 
 async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const directory = scratchFolder("testbed");
