@@ -1,12 +1,13 @@
 import type { Api } from "holdfast/server";
 import type { Redis } from "ioredis";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { launchBrowser, sidewaysScroll, viewports } from "../../support/browser.ts";
 import { accessibilityFaults, openConsole } from "../../support/console-page.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 import { createService } from "../../support/service.ts";
 import { placeOrder, shopIn } from "../../support/shop.ts";
+import { until } from "../../support/until.ts";
 
 const stops: (() => Promise<void>)[] = [];
 let api: Api;
@@ -41,11 +42,22 @@ const harms = [
   { what: "Redis has lost everything", harm: () => redis.flushall(), mend: async () => {} },
 ];
 
-/** What must not be said while work is refused. */
-async function goodNews(page: Page): Promise<string[]> {
-  const news = ["Live", "All is well", /^Work goes on/, /guarantees hold$/];
-  const counts = await Promise.all(news.map((text) => page.getByText(text, { exact: true }).count()));
-  return news.filter((_, index) => (counts[index] ?? 0) > 0).map(String);
+/** Waits until none of this is said: the parts of a page learn one after the other that work is refused. */
+async function untilNothingGood(page: Page): Promise<void> {
+  for (const text of ["Live", "All is well", /^Work goes on/, /guarantees hold$/]) {
+    await until(
+      `"${text}" is not said`,
+      async () => (await page.getByText(text, { exact: true }).count()) === 0,
+    );
+  }
+}
+
+/** Both are measured until they fit: the page may grow between two looks. */
+async function untilAbove(upper: Locator, lower: Locator): Promise<void> {
+  await until("what is refused stands above the queues", async () => {
+    const [first, second] = await Promise.all([upper.boundingBox(), lower.boundingBox()]);
+    return first !== null && second !== null && first.y + first.height <= second.y;
+  });
 }
 
 /** The guarantees are one line, unless one does not hold. Both are read in one moment, because the page may change between two. */
@@ -74,11 +86,10 @@ describe.each(["desktop", "phone"] as const)("the console on a %s", (device) => 
         .filter({ hasText: "Work is refused" });
       await problems.waitFor();
       await problems.getByText("Remedy:").first().waitFor();
-      expect(await goodNews(page)).toEqual([]);
+      await untilNothingGood(page);
       await openWhereBroken(page);
       const queues = page.getByRole("region", { name: "Queues", exact: true });
-      const [first, second] = await Promise.all([problems.boundingBox(), queues.boundingBox()]);
-      expect(first!.y + first!.height).toBeLessThanOrEqual(second!.y);
+      await untilAbove(problems, queues);
       expect(await sidewaysScroll(page)).toBe(0);
       expect(await accessibilityFaults(page)).toEqual([]);
 
@@ -86,7 +97,7 @@ describe.each(["desktop", "phone"] as const)("the console on a %s", (device) => 
       await page.getByText("Work is refused.", { exact: true }).waitFor();
       await page.getByRole("link", { name: /^\d+ problems?$/ }).click();
       await problems.waitFor();
-      expect(await goodNews(page)).toEqual([]);
+      await untilNothingGood(page);
     },
   );
 });
