@@ -18,7 +18,6 @@ export const welcomeEmail = defineJob({
     })
     .meta({ examples: [example] }),
   result: z.strictObject({ messageId: z.string() }),
-  search: ["/email"],
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 2_000 } },
   timeoutMs: 30_000,
   effects: { send: { timeoutMs: 15_000, inDoubt: "hold", classify: smtp } },
