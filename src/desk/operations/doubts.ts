@@ -6,8 +6,8 @@ import { doubtFilter } from "../doubts/doubt-filter.ts";
 import { doubtGroupsSchema } from "../doubts/doubt-groups.ts";
 import { type Doubt, doubtSchema } from "../doubts/doubts.ts";
 import { confirmSchema, manyDoubtsSchema, manyResolvedSchema } from "../doubts/doubts-many.ts";
+import { expectDoubt } from "./act-inputs.ts";
 import { change, read } from "./operation.ts";
-import { expectDoubt } from "./pause-reason.ts";
 
 const PAGE_MAX = 200;
 

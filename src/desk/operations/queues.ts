@@ -5,8 +5,8 @@ import { malformed } from "../../platform/lib/parse-json.ts";
 import { crowdSchema } from "../queues/crowd.ts";
 import { curbOf, curbOfShape, type SeenSince } from "../queues/curbs.ts";
 import { type QueueOperator, queueSchema } from "../queues/queues.ts";
+import { expectLimits, expectPause, pauseReason } from "./act-inputs.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
-import { expectLimits, expectPause, pauseReason } from "./pause-reason.ts";
 
 const queue = queueSchema.meta({ [COMPONENT_NAME]: "Queue" });
 const limitsSchema = z

@@ -3,8 +3,8 @@ import { parseInput } from "../../platform/lib/parse-json.ts";
 import { scheduleDefinitionSchema } from "../../roles/schedules/definition.ts";
 import { pastTickSchema, scheduleStatusSchema } from "../../roles/schedules/schedule-status.ts";
 import { type ExplainedTick, schedulePageSchema } from "../schedules.ts";
+import { expectPause, expectSkip, expectVersion, pauseReason } from "./act-inputs.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
-import { expectPause, expectSkip, expectVersion, pauseReason } from "./pause-reason.ts";
 import { receiptBody, receiptSchema, receiptStatus } from "./receipt.ts";
 
 const count = (max: number, fallback: number, description: string) =>

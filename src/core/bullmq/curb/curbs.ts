@@ -25,7 +25,12 @@ export type Curb = NewCurb & {
 
 const script = loadScript(import.meta.url, "set-curb.lua", integer);
 
-/** @param seen since when it was curbed, in milliseconds since 1970; 0: not at all @default whatever it is @returns whether it was as seen: if not, nothing is changed */
+/**
+ * Curbs a type or a key, or lets it go.
+ *
+ * @param seen since when it was curbed, in milliseconds since 1970; 0: not at all; "": whatever it is
+ * @returns whether it was as seen: if not, nothing is changed
+ */
 export async function setCurb(
   [first, ...others]: Partitions,
   of: CurbOf,
