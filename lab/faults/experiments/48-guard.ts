@@ -7,13 +7,21 @@ import { groupBy } from "../../lib/group-by.ts";
 import { until } from "../../lib/waiting.ts";
 import { type Counts, injectionsIn, noCounts } from "../lib/checker.ts";
 import { brokenBy, type Context, type Control, controlOf, type Experiment, sum } from "../lib/experiment.ts";
-import { type FinalState, type GuardedKey, judgeKey, resolveAll, statesOf } from "../lib/guarded-check.ts";
+import {
+  type FinalState,
+  type GuardedKey,
+  judgeKey,
+  resolveAll,
+  resolveListed,
+  statesOf,
+} from "../lib/guarded-check.ts";
 import type { GuardPlan, PlannedKey } from "../lib/inside/guard-plan.ts";
 import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutGuardedDeadline, withoutGuardedDoubt, withoutReservationId } from "../lib/mutations.ts";
 import type { Role } from "../lib/role.ts";
 import { type Testbed, withTestbed } from "../lib/testbed.ts";
+import type { WitnessedEffect } from "../lib/witness.ts";
 
 export const guard: Experiment = {
   number: 48,
@@ -99,16 +107,22 @@ const SETTLES_WITHIN_MS = 120_000;
 /** Without deadlines, what was reserved by a dead process never settles. */
 const STAYS_FOR_MS = 12_000;
 
-/** @param withinMs how long the keys may take */
+interface Removed {
+  readonly mutation: Mutation;
+  /** Whether what is missing was seen: without it keys may settle, and go on. @default when all keys are settled */
+  readonly isSeen?: (testbed: Testbed) => boolean;
+  /** How long that may take. */
+  readonly withinMs: number;
+}
+
+/** @param removed the protection that a control removes */
 async function storm(
   context: Context,
   plan: GuardPlan,
   size: Omit<Size, "rounds">,
-  {
-    mutation,
-    withinMs = SETTLES_WITHIN_MS,
-  }: { readonly mutation?: Mutation; readonly withinMs?: number } = {},
+  removed?: Removed,
 ): Promise<Storm> {
+  const { mutation, isSeen, withinMs = SETTLES_WITHIN_MS } = removed ?? {};
   const options = { workers: 0, api: size.pythons > 0, ...(mutation && { mutation }) };
   return await withTestbed(options, async (testbed) => {
     writeFileSync(join(testbed.directory, "plan.json"), JSON.stringify(plan));
@@ -125,6 +139,7 @@ async function storm(
     const isSettled = async () => {
       const injected = injectionsIn(testbed.trace.read()).length;
       context.say(`${injected} of ${planned} faults, ${testbed.witnessed().length} effects`);
+      if (isSeen !== undefined) return isSeen(testbed);
       if (waker.asleep() > 0) return false;
       const states = await statesOf(testbed);
       return Object.keys(plan.keys).every((key) =>
@@ -172,7 +187,7 @@ function sumUp(
   { witnessed }: Testbed,
   faults: number,
 ): Storm {
-  const twice = [...groupBy(witnessed(), ({ job }) => job)].filter(([, acts]) => acts.length > 1);
+  const twice = repeatedIn(witnessed());
   const count = (kind: keyof Counts) => keys.filter(({ kinds }) => kinds.includes(kind)).length;
   const kinds = [
     "falselyDone",
@@ -195,8 +210,13 @@ function sumUp(
   return {
     counts,
     keys,
-    findings: [...twice.map(([key]) => `${key} acted twice`), ...stuck, ...told].slice(0, 20),
+    findings: [...twice.map((key) => `${key} acted twice`), ...stuck, ...told].slice(0, 20),
   };
+}
+
+/** @returns the keys that acted twice */
+function repeatedIn(acts: readonly WitnessedEffect[]): string[] {
+  return [...groupBy([...acts], ({ job }) => job)].filter(([, own]) => own.length > 1).map(([key]) => key);
 }
 
 /** The API gets another port with each start: says which to those that call it. */
@@ -264,7 +284,7 @@ function startWaker(testbed: Testbed, callers: readonly Role[]) {
 /** Says that the sleeping run did nothing, which is true, and waits until another process is in the middle of the next. */
 async function untilRunAgain(testbed: Testbed, key: string, life: string): Promise<void> {
   await until(async () => (await statesOf(testbed)).get(key)?.state === "in-doubt", { withinMs: 30_000 });
-  await resolveAll(testbed, [], (doubt) => doubt === key);
+  await resolveListed(testbed, (doubt) => doubt === key);
   const isBegun = () =>
     testbed.trace
       .read()
@@ -310,28 +330,37 @@ async function runControls(context: Context): Promise<Control[]> {
   const repeats = ({ counts }: Storm) => (counts.repeated > 0 ? [`${counts.repeated} effects repeated`] : []);
   const open = ({ counts }: Storm) =>
     counts.notEnded > 0 ? [`${counts.notEnded} keys stayed reserved`] : [];
+  const isRepeated = (testbed: Testbed) => repeatedIn(testbed.witnessed()).length > 0;
   const control = async (
-    mutation: Mutation,
     keys: readonly PlannedKey[],
     caught: (storm: Storm) => string[],
-    { withinMs, timeoutMs = TIMEOUT_MS }: { readonly withinMs?: number; readonly timeoutMs?: number } = {},
+    { timeoutMs = TIMEOUT_MS, ...removed }: Removed & { readonly timeoutMs?: number },
   ) => {
     const name = keys[0] === slept ? SLEPT : "killed-";
     const plan = {
       timeoutMs,
       keys: Object.fromEntries(keys.map((key, index) => [`${name}${index}`, key])),
     };
-    const options = { mutation, ...(withinMs !== undefined && { withinMs }) };
-    const seen = await storm({ ...context, say: () => {} }, plan, CONTROL_SIZE, options);
-    return controlOf(mutation.name, caught(seen));
+    const seen = await storm({ ...context, say: () => {} }, plan, CONTROL_SIZE, removed);
+    return controlOf(removed.mutation.name, caught(seen));
   };
   return await Promise.all([
-    control(withoutGuardedDoubt, [at("effect:recorded"), at("commit:before")], repeats),
-    control(withoutGuardedDeadline, [at("effect:begun"), at("effect:recorded")], open, {
+    control([at("effect:recorded"), at("commit:before")], repeats, {
+      mutation: withoutGuardedDoubt,
+      isSeen: isRepeated,
+      withinMs: SETTLES_WITHIN_MS,
+    }),
+    control([at("effect:begun"), at("effect:recorded")], open, {
+      mutation: withoutGuardedDeadline,
       withinMs: STAYS_FOR_MS,
     }),
     // The second run waits for the first one to wake, however busy the machine is.
-    control(withoutReservationId, [slept], repeats, { timeoutMs: 8_000 }),
+    control([slept], repeats, {
+      mutation: withoutReservationId,
+      isSeen: isRepeated,
+      withinMs: SETTLES_WITHIN_MS,
+      timeoutMs: 8_000,
+    }),
   ]);
 }
 

@@ -131,42 +131,49 @@ function mustBeInDoubt(steps: readonly Step[]): boolean {
 const GOES_ON_WITHIN_MS = 60_000;
 
 /**
- * Resolves doubts as the witness knows them. Then each key is done once.
+ * Resolves doubts as the witness knows them. Then each key is done once. A key that was in doubt before its own fault meets that when it
+ * goes on, and is in doubt again.
  *
  * @param keys that must be done in the end
  * @returns a sentence for each thing that is stuck
  */
-export async function resolveAll(
+export async function resolveAll(testbed: Testbed, keys: readonly string[]): Promise<string[]> {
+  const unlisted = await unlistedOf(testbed, keys);
+  let left: string[] = [];
+  const isOver = async () => {
+    await resolveListed(testbed);
+    const now = await statesOf(testbed);
+    left = keys.filter((key) => now.get(key)?.state !== "done");
+    return left.length === 0;
+  };
+  await until(isOver, { withinMs: GOES_ON_WITHIN_MS, everyMs: 100 });
+  const acted = new Set(testbed.witnessed().map(({ job }) => job));
+  return [
+    ...unlisted.map((key) => `${key} is in doubt, and not listed`),
+    ...left.map((key) => `${key} was resolved, and is not done`),
+    ...keys.filter((key) => !acted.has(key)).map((key) => `${key} is done, and never acted`),
+  ];
+}
+
+async function unlistedOf(testbed: Testbed, keys: readonly string[]): Promise<string[]> {
+  const states = await statesOf(testbed);
+  const listed = await withOperator(testbed, (operator) => patiently(() => operator.doubts(0, 1_000)));
+  const known = new Set(listed.map(({ idempotencyKey }) => idempotencyKey));
+  return keys.filter((key) => states.get(key)?.state === "in-doubt" && !known.has(key));
+}
+
+/** Resolves those doubts that are listed now. */
+export async function resolveListed(
   testbed: Testbed,
-  keys: readonly string[],
   isChosen: (key: string) => boolean = () => true,
-): Promise<string[]> {
-  return await withOperator(testbed, async (operator) => {
+): Promise<void> {
+  await withOperator(testbed, async (operator) => {
     const listed = await patiently(() => operator.doubts(0, 1_000));
-    const states = await statesOf(testbed);
-    const known = new Set(listed.map(({ idempotencyKey }) => idempotencyKey));
-    const unlisted = keys.filter((key) => states.get(key)?.state === "in-doubt" && !known.has(key));
     for (const { jobId, effect, idempotencyKey } of listed) {
       const key = idempotencyKey ?? "";
       if (!isChosen(key)) continue;
       const hasActed = testbed.witnessed().some(({ job }) => job === key);
       await resolvePatiently(operator, jobId, effect, hasActed ? "done" : "not-done");
     }
-    const open = async () => {
-      const now = await statesOf(testbed);
-      return keys.filter((key) => now.get(key)?.state !== "done");
-    };
-    let left: string[] = [];
-    const isOver = async () => {
-      left = await open();
-      return left.length === 0;
-    };
-    await until(isOver, { withinMs: GOES_ON_WITHIN_MS, everyMs: 100 });
-    const acted = new Set(testbed.witnessed().map(({ job }) => job));
-    return [
-      ...unlisted.map((key) => `${key} is in doubt, and not listed`),
-      ...left.map((key) => `${key} was resolved, and is not done`),
-      ...keys.filter((key) => !acted.has(key)).map((key) => `${key} is done, and never acted`),
-    ];
   });
 }
