@@ -39,8 +39,6 @@ const compilers = ["5.4", "5.9", "6", "7"];
 /** The oldest that the peer range allows and that compiles, and the newest. */
 const zods = ["4.0.17", "4"];
 const installOpponent = () => install("npm", ["bullmq@6.7.0", "zod@^4"]);
-/** With all declarations read. */
-const SLOWEST_S = 20;
 
 await runCommand(
   usage,
@@ -137,10 +135,9 @@ async function tryTypes(tarball: string, faults: string[]): Promise<TypeCheck[]>
       for (const resolution of Object.keys(resolutions) as (keyof typeof resolutions)[])
         checks.push(await checkTypes(project, version, `typescript-${version}`, resolution));
   }
-  for (const { typescript, resolution, project, seconds, faults: found } of checks) {
+  for (const { typescript, resolution, project, faults: found } of checks) {
     const cell = `TypeScript ${typescript}, ${resolution}, Zod ${project.zod}`;
     if (found !== "") faults.push(`${cell}: ${found}`);
-    if (seconds > SLOWEST_S) faults.push(`${cell}: took ${seconds.toFixed(1)} s`);
   }
   return checks;
 }
