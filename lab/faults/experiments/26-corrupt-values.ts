@@ -135,13 +135,32 @@ async function writeGarbage(
 
 async function readAll(url: string, healthy: readonly string[], reads: Reads): Promise<void> {
   const [id = ""] = healthy;
-  for (const path of ["/jobs?limit=100", `/jobs/${id}`, `/jobs/${id}/status`, "/failures", "/overview"]) {
-    reads.count += 1;
-    const { status, text } = await read(url + path, reads.withinMs);
-    if (status !== 200) reads.failed.push(`${path}: ${status} ${text.slice(0, 200)}`);
-    else if (path.startsWith("/jobs?") && healthy.some((each) => !text.includes(each)))
-      reads.failed.push(`${path}: a healthy job is missing`);
+  await readList(url, healthy, reads);
+  for (const path of [`/jobs/${id}`, `/jobs/${id}/status`, "/failures", "/overview"])
+    await readOne(url, path, reads);
+}
+
+/** Page by page: one that takes long ends early. */
+async function readList(url: string, healthy: readonly string[], reads: Reads): Promise<void> {
+  const missing = new Set(healthy);
+  for (let path = "/jobs?limit=100"; ; ) {
+    const text = await readOne(url, path, reads);
+    if (text === undefined) return;
+    for (const id of healthy) if (text.includes(id)) missing.delete(id);
+    const { nextCursor } = JSON.parse(text) as { readonly nextCursor: string | null };
+    if (nextCursor === null) break;
+    path = `/jobs?limit=100&cursor=${encodeURIComponent(nextCursor)}`;
   }
+  if (missing.size > 0) reads.failed.push(`/jobs: ${missing.size} healthy jobs are missing`);
+}
+
+/** @returns the answer, unless it is a fault */
+async function readOne(url: string, path: string, reads: Reads): Promise<string | undefined> {
+  reads.count += 1;
+  const { status, text } = await read(url + path, reads.withinMs);
+  if (status === 200) return text;
+  reads.failed.push(`${path}: ${status} ${text.slice(0, 200)}`);
+  return undefined;
 }
 
 /** Repeats what a slow Redis does not answer: that says nothing about stored values. */
