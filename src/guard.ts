@@ -25,11 +25,13 @@ export {
   SnoozeError,
 } from "./evidence/attempt-errors.ts";
 export { createGuard } from "./guard/create-guard.ts";
-export { defineEffect, type EffectDefinition, type GuardedEffect } from "./guard/define-effect.ts";
 export {
+  defineEffect,
   EffectBusyError,
+  type EffectDefinition,
   type Guard,
   type GuardedCall,
+  type GuardedEffect,
   type GuardOptions,
   type OnceOptions,
 } from "./guard/guard.ts";

@@ -1,11 +1,72 @@
-import type { EffectCall, EffectOptions, Policies, ProbedOptions, RunEffect } from "../core/job/effect.ts";
-import type { Jsonified } from "../core/job/jsonified.ts";
+import type {
+  EffectCall,
+  EffectDeclaration,
+  EffectOptions,
+  Policies,
+  ProbedOptions,
+  RunEffect,
+} from "../core/job/effect.ts";
+import type { Jsonified, SentAsJson } from "../core/job/jsonified.ts";
 import type { Environment } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
+import type { Schema } from "../platform/lib/schema.ts";
 import type { ForeignConnection } from "../platform/redis/redis-url-of.ts";
-import type { GuardedEffect } from "./define-effect.ts";
+
+type Policy = Policies[string];
+
+interface GuardedOptions<Result, Stored> {
+  /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
+  readonly name: string;
+  /**
+   * What is kept of the result, at most 16 KiB as JSON: a schema, Zod's or any Standard Schema, that also accepts what it has made. Members
+   * that it drops are not stored. It is asked again whenever the result is read.
+   *
+   * @default anything that JSON can hold, of the type `unknown`
+   */
+  readonly result?: Schema<Result, Stored>;
+  /**
+   * Milliseconds from its end for which a key and its result are remembered, 1,000 to a year. Afterwards a call with the same key runs the
+   * effect again. Doubts are kept until they are resolved.
+   *
+   * @default `HOLDFAST_RETENTION_MS`, 7 days
+   */
+  readonly rememberMs?: number;
+}
+
+/** An effect that no job runs, as it is declared. */
+export type EffectDefinition<Result, Stored, P extends Policy> = GuardedOptions<Result, Stored> &
+  EffectDeclaration & { readonly inDoubt: P };
+
+/** An effect for a guard. It holds no code of the effect, so every process may load it. */
+export interface GuardedEffect<Result = unknown, Stored = unknown, P extends Policy = Policy> {
+  readonly name: string;
+  readonly declaration: EffectDeclaration;
+  readonly result: Schema | undefined;
+  readonly rememberMs: number | undefined;
+  /** For the compiler alone: it is never set. */
+  readonly types?: { readonly result: Result; readonly stored: Stored; readonly policy: P };
+}
+
+/**
+ * Declares an effect for a guard. `createGuard` checks it.
+ *
+ * @example
+ * export const charge = defineEffect({
+ *   name: "charge",
+ *   timeoutMs: 10_000,
+ *   inDoubt: "hold",
+ *   classify: stripe,
+ *   result: z.object({ id: z.string() }),
+ * });
+ */
+export function defineEffect<Result, Stored, const P extends Policy>(
+  definition: EffectDefinition<Result, Stored, P> & { readonly result?: SentAsJson<NoInfer<Stored>> },
+): GuardedEffect<Result, Stored, P> {
+  const { name, result, rememberMs, ...declaration } = definition;
+  return { name, result, rememberMs, declaration: declaration as EffectDeclaration };
+}
 
 export interface GuardOptions extends WithLogger {
   /** Those that it may run. */
@@ -47,8 +108,6 @@ interface AssumedResult<Stored> {
   readonly assumedResult?: (call: Pick<EffectCall, "key">) => Stored;
 }
 
-type Policy = Policies[string];
-
 type Options<Stored, P extends Policy> = AssumedResult<Stored> &
   Omit<[P] extends ["probe"] ? ProbedOptions<Stored> : EffectOptions<Stored>, "index">;
 
@@ -83,7 +142,7 @@ export interface Guard extends Running, AsyncDisposable {
     ...options: NoInfer<OnceOptions<Stored, P>>
   ): Promise<Jsonified<Stored>>;
   /**
-   * The guard's effects as a handler has them, for one key: for `databaseEffect`.
+   * The guard's effects as a handler has them, for one key, so without an index: for `databaseEffect`.
    *
    * @example await databaseEffect(guard.effectsOf({ key: order.id }), database, "invoice", async (tx) => { … });
    */

@@ -4,20 +4,19 @@ import {
   Ledger,
   openQueueLedgers,
   type QueueLedgers,
-  type Reservation,
   type ReservationReply,
-  type ReservationTimes,
-  type ReservedEffect,
   reservationOf,
   reserveTogether,
 } from "../core/effect/ledger/ledger.ts";
 import { decryptEffectText, type StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
+import { fingerprintOf } from "../core/submit/fingerprint.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../platform/lib/batch-by-turn.ts";
+import type { SharedSecret } from "../platform/redis/encryption/shared-secret.ts";
 import { OTHER_EPOCH } from "../platform/redis/fitness/epoch.ts";
 import { either, json, oneOf } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
-import { type CallTexts, storedTexts } from "./call-texts.ts";
+import { type CallTexts, storedTexts } from "./call.ts";
 import { PLACES } from "./places.ts";
 
 const reserveScript = loadScript(import.meta.url, "reserve.lua", either(oneOf(OTHER_EPOCH), json("[")));
@@ -27,9 +26,8 @@ const readDoneScript = loadScript(import.meta.url, "read-done.lua", json("["));
 const RESERVED_TOGETHER_MAX = 8;
 const READ_TOGETHER_MAX = 32;
 
-/** What a reservation says beside its effect. */
+/** What a reservation says of its call, beside what a job's says. */
 export interface ReservedCall extends CallTexts {
-  readonly id: string;
   /** Of the content that goes with the key. */
   readonly fingerprint: string;
   readonly rememberMs: number;
@@ -37,6 +35,10 @@ export interface ReservedCall extends CallTexts {
   readonly process?: string;
   /** Milliseconds for which that process counts as seen without another heartbeat. @default 0 */
   readonly seenForMs?: number;
+  /** Counts from each reservation on. */
+  readonly lease?: Pick<Lease, "renewed">;
+  /** Gets the deadline, by Redis's clock, in milliseconds: whoever has not reported by then is in doubt. */
+  readonly onReserved?: (deadline: number) => void;
 }
 
 interface GuardSettings {
@@ -44,24 +46,25 @@ interface GuardSettings {
   readonly HOLDFAST_KEEP_BYTES?: number | undefined;
 }
 
-type Reserve = Extract<Reservation, { readonly kind: "reserved" }>;
-/** By Redis's clock, in milliseconds: whoever has not reported by the deadline is in doubt. */
-export type GuardReservation = Exclude<Reservation, Reserve> | (Reserve & { readonly deadline: number });
-
 /** What is known of an effect that is done: its result as JSON, null where none is kept. */
 type Done = { readonly json: string | null };
 
-/** The ledgers of one place, for one process. */
+/** The ledgers of one place, for one process: core's, but for the step that reserves. */
 export class GuardLedgers {
-  readonly store: WritableQueueStore;
   readonly queue: QueueLedgers;
   readonly #reserve: (args: readonly unknown[]) => Promise<ReservationReply>;
   readonly #read: (asked: readonly string[]) => Promise<string | null | false>;
+  readonly #secret: Pick<SharedSecret, "known" | "get">;
   #foundDone = false;
 
-  /** @param process its name */
-  constructor(store: WritableQueueStore, process: string, settings: GuardSettings) {
-    this.store = store;
+  /** @param process its name @param secret keys the fingerprints of contents */
+  constructor(
+    store: WritableQueueStore,
+    process: string,
+    settings: GuardSettings,
+    secret: Pick<SharedSecret, "known" | "get">,
+  ) {
+    this.#secret = secret;
     this.queue = openQueueLedgers(store, process, settings.HOLDFAST_RETENTION_MS);
     const { client, keys } = store;
     const used = [keys.joinedJobs, keys.workersSeen];
@@ -79,6 +82,11 @@ export class GuardLedgers {
     });
   }
 
+  /** Of the content that goes with a key. */
+  async fingerprintOf(dedupKey: string, content: string): Promise<string> {
+    return fingerprintOf(this.#secret.known() ?? (await this.#secret.get()), dedupKey, content);
+  }
+
   /**
    * Reads the result of an effect that is done with this content, if the last call here found one that was: later calls often come together
    * (row `guard-replay`), and a first one would pay for the read (row `guard-once`). What is done stays so, whatever Redis has lost since.
@@ -88,78 +96,31 @@ export class GuardLedgers {
   async readDone(effect: StoredEffect, fingerprint: string): Promise<Done | undefined> {
     if (!this.#foundDone) return undefined;
     const text = await this.#read([effect.dedupKey, effect.name, fingerprint]).catch(() => false as const);
-    return text === false ? undefined : this.#doneWith(effect, text);
+    if (text === false) return undefined;
+    return { json: text && decryptEffectText(this.queue.store, effect, "result", text) };
   }
 
-  #doneWith(effect: StoredEffect, text: string | null): Done {
-    return { json: text && decryptEffectText(this.store, effect, "result", text) };
-  }
-
-  /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL` */
-  async reserve(
-    effect: StoredEffect,
-    reservationId: string,
-    call: ReservedCall,
-    { deadlineMs, repeatMs }: ReservationTimes,
-  ): Promise<GuardReservation> {
-    const { dedupKey, name } = effect;
-    const { id, rememberMs, fingerprint, process = this.queue.worker, seenForMs = 0 } = call;
-    const args = [dedupKey, name, reservationId, id, deadlineMs, repeatMs, rememberMs, fingerprint];
-    const texts = storedTexts(this.store, effect, call);
-    const { reply, unconfirmed } = await this.#reserve([...args, texts, process, seenForMs]);
-    const [kind, , deadline] = reply as [string, unknown?, number?];
-    if (kind === "reused")
-      throw new HoldfastError(
-        "IDEMPOTENCY_KEY_REUSED",
-        `Effect "${name}": the key was used with other content`,
-      );
-    if (kind === "full") throw new HoldfastError("STORE_FULL", FULL, { retryAfterMs: FULL_RETRY_AFTER_MS });
-    const reservation = reservationOf(reply, unconfirmed);
-    this.#foundDone = reservation.kind === "done";
-    if (reservation.kind === "reserved") return { ...reservation, deadline: Number(deadline) };
-    if (reservation.kind !== "done") return reservation;
-    return { kind: "done", result: this.#doneWith(effect, reservation.result).json };
-  }
-
-  /** Whether a run goes on here whose end nobody knows. */
-  hasRunsLeft(): boolean {
-    return this.queue.unreported.size + this.queue.runsLeft.size > 0;
+  /** The ledger of one effect. Its `reserve` throws `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, too. */
+  ledgerOf(effect: StoredEffect, call: ReservedCall): Ledger {
+    const { rememberMs, fingerprint, process = this.queue.worker, seenForMs = 0 } = call;
+    const said = [rememberMs, fingerprint, storedTexts(this.queue.store, effect, call), seenForMs];
+    const reserve: QueueLedgers["reserve"] = async (args) => {
+      call.lease?.renewed();
+      const { reply, unconfirmed } = await this.#reserve([...args, ...said]);
+      const [kind, , deadline] = reply as [string, unknown?, number?];
+      if (kind === "reused")
+        throw new HoldfastError(
+          "IDEMPOTENCY_KEY_REUSED",
+          `Effect "${effect.name}": the key was used with other content`,
+        );
+      if (kind === "full") throw new HoldfastError("STORE_FULL", FULL, { retryAfterMs: FULL_RETRY_AFTER_MS });
+      if (kind === "reserved") call.onReserved?.(Number(deadline));
+      this.#foundDone = kind === "done";
+      return reservationOf(reply, unconfirmed);
+    };
+    return new Ledger({ ...this.queue, worker: process, reserve }, effect.dedupKey, () => undefined);
   }
 }
 
 const FULL = "The keys that are remembered take all of HOLDFAST_KEEP_BYTES";
 const FULL_RETRY_AFTER_MS = 60_000;
-
-/** The ledger of one key: that of core's effects, without a job. */
-export class GuardedLedger extends Ledger {
-  readonly #ledgers: GuardLedgers;
-  readonly #call: ReservedCall;
-  readonly #lease: Pick<Lease, "renewed">;
-
-  /** @param lease counts from each reservation on */
-  constructor(ledgers: GuardLedgers, dedupKey: string, call: ReservedCall, lease: Pick<Lease, "renewed">) {
-    super(ledgers.queue, dedupKey, () => undefined);
-    this.#ledgers = ledgers;
-    this.#call = call;
-    this.#lease = lease;
-  }
-
-  /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL` */
-  override async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
-    const { dedupKey } = this;
-    const { effect: name, reservationId, jobId } = run;
-    this.#lease.renewed();
-    const reservation = await this.#ledgers.reserve({ dedupKey, name }, reservationId, this.#call, times);
-    if (reservation.kind !== "reserved") return reservation;
-    const { fence } = reservation;
-    this.#ledgers.queue.unreported.set(reservationId, {
-      dedupKey,
-      name,
-      reservationId,
-      jobId,
-      delivery: 0,
-      fence,
-    });
-    return reservation;
-  }
-}

@@ -3,30 +3,28 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { connectQueues } from "../core/bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../core/bullmq/store/fingerprint-secrets.ts";
+import { nameSchema, repeated } from "../core/define/declaration.ts";
+import { optionsFault } from "../core/effect/effects.ts";
 import { doubtUnreported } from "../core/effect/ledger/ledger.ts";
 import { createEvents } from "../core/events.ts";
-import {
-  type EffectCall,
-  effectDeclarationSchema,
-  type Policies,
-  type RunEffect,
-} from "../core/job/effect.ts";
-import type { Jsonified } from "../core/job/jsonified.ts";
+import { effectKeyOf } from "../core/job/dedup-key.ts";
+import { type EffectCall, effectDeclarationSchema, type RunEffect } from "../core/job/effect.ts";
+import { leavesEffect } from "../evidence/outgoing/own-word.ts";
+import { currentRecord } from "../evidence/outgoing/scope.ts";
 import { readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { silentLogger } from "../platform/lib/logger.ts";
 import { malformed, parseInput } from "../platform/lib/parse-json.ts";
 import { stopAll, stopOnce } from "../platform/lib/running.ts";
 import { isSchema, noSchema, schemaFault } from "../platform/lib/schema.ts";
+import { textOf } from "../platform/lib/thrown.ts";
 import { redisUrlOf } from "../platform/redis/redis-url-of.ts";
-import type { GuardedEffect } from "./define-effect.ts";
-import type { Guard, GuardedCall, GuardOptions, OnceOptions } from "./guard.ts";
+import { canonicalContent, nameCall } from "./call.ts";
+import type { Guard, GuardedCall, GuardedEffect, GuardOptions } from "./guard.ts";
 import { GuardLedgers } from "./guarded-ledger.ts";
-import { canonicalContent, nameCall } from "./name-call.ts";
 import { guardPlaces, startGuardSweep } from "./places.ts";
 import { type CallTools, type CheckedCall, runCall } from "./run-call.ts";
 
-const SWEEP_EVERY_MS = 5_000;
 const YEAR_MS = 366 * 24 * 60 * 60_000;
 
 /** Nothing but ledgers. */
@@ -38,6 +36,8 @@ const application = {
   handlers: async () => [],
 };
 
+type Rest = [run: (call: EffectCall) => Promise<unknown>, options?: CheckedCall["options"]];
+
 /** See `createGuard`. */
 export async function openGuard({ effects, connection, env, logger }: GuardOptions): Promise<Guard> {
   requireEffects(effects);
@@ -47,135 +47,120 @@ export async function openGuard({ effects, connection, env, logger }: GuardOptio
   const name = `guard-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const secrets = openFingerprintSecrets(queues, settings.HOLDFAST_PREFIX, guardPlaces);
   const ledgers = new Map<string, GuardLedgers>();
-  const tools: CallTools = {
-    ledgersOf(place) {
-      const opened = ledgers.get(place) ?? new GuardLedgers(queues.stores.of(place), name, settings);
-      ledgers.set(place, opened);
-      return opened;
-    },
-    secretOf: (place) => secrets.of(place),
-    rememberMs: settings.HOLDFAST_RETENTION_MS,
-    events: createEvents(),
-    log: logger ?? silentLogger,
+  const ledgersOf = (place: string) => {
+    const open = () => new GuardLedgers(queues.stores.of(place), name, settings, secrets.of(place));
+    const opened = ledgers.get(place) ?? open();
+    ledgers.set(place, opened);
+    return opened;
   };
+  const { HOLDFAST_RETENTION_MS: rememberMs, HOLDFAST_KEEP_BYTES: keepBytes } = settings;
+  const tools = { ledgersOf, rememberMs, events: createEvents(), log: logger ?? silentLogger };
   queues.epochs.onLoss(async (place) => {
     const opened = ledgers.get(place);
     if (opened !== undefined) await doubtUnreported(opened.queue);
   });
 
-  const sweep = startGuardSweep(queues.stores, {
-    everyMs: SWEEP_EVERY_MS,
-    log: logger,
-    keepBytes: settings.HOLDFAST_KEEP_BYTES,
-    nameIn: (place) => (ledgers.has(place) ? name : undefined),
-  });
-  const running = new Set<Promise<unknown>>();
+  const nameIn = (place: string) => (ledgers.has(place) ? name : undefined);
+  const sweep = startGuardSweep(queues.stores, { log: logger, keepBytes, nameIn });
+  const { drain, ...calls } = callsOf(effects, tools);
   const stop = stopOnce(async () => {
-    await Promise.allSettled([...running]);
-    await leave(ledgers, name);
+    await drain();
+    // What this process left in doubt may yet happen where something of it goes on.
+    const idle = [...ledgers.values()].filter(
+      ({ queue }) => queue.unreported.size + queue.runsLeft.size === 0,
+    );
+    await Promise.allSettled(
+      idle.map(({ queue: { store } }) => store.client.zrem(store.keys.workersSeen, name)),
+    );
     await stopAll([queues, sweep]);
   });
-  return { ...callsOf(effects, tools, running), stop, [Symbol.asyncDispose]: stop };
+  return { ...calls, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Only where nothing of this process goes on: what it left in doubt may otherwise yet happen. */
-async function leave(ledgers: ReadonlyMap<string, GuardLedgers>, name: string): Promise<void> {
-  const idle = [...ledgers.values()].filter((place) => !place.hasRunsLeft());
-  const left = idle.map(({ store: { client, keys } }) => client.zrem(keys.workersSeen, name));
-  await Promise.allSettled(left);
-}
-
-function callsOf(
-  effects: readonly GuardedEffect[],
-  tools: CallTools,
-  running: Set<Promise<unknown>>,
-): Pick<Guard, "once" | "effectsOf"> {
+function callsOf(effects: readonly GuardedEffect[], tools: CallTools) {
   const known = new Map(effects.map((effect) => [effect.name, effect]));
-  const runTracked: typeof runCall = async (...call) => {
-    const work = runCall(...call);
+  const running = new Set<Promise<unknown>>();
+  let isStopping = false;
+  const once = async (effect: GuardedEffect | undefined, name: unknown, call: GuardedCall, ...rest: Rest) => {
+    if (effect === undefined || known.get(effect.name) !== effect)
+      throw malformed([
+        { pointer: "/effect", message: `expected one of the guard's effects, got ${textOf(name)}` },
+      ]);
+    // What still runs may need another effect to end.
+    if (isStopping && currentRecord() === undefined)
+      throw new HoldfastError("STORE_UNAVAILABLE", "The guard is stopped; the effect was not begun");
+    const checked = checkCall(effect, call, ...rest);
+    const work = runCall(tools, effect, checked, rest[0]);
     running.add(work);
     try {
       return await work;
+    } catch (error) {
+      leavesEffect(error, effectKeyOf(checked.dedupKey, effect.name));
+      throw error;
     } finally {
       running.delete(work);
     }
   };
   return {
-    async once<Result, Stored, P extends Policies[string]>(
-      effect: GuardedEffect<Result, Stored, P>,
-      call: GuardedCall,
-      run: (call: EffectCall) => Promise<Result>,
-      ...[options]: OnceOptions<Stored, P>
-    ) {
-      if (known.get(effect.name) !== effect) throw undeclared(effect.name);
-      // The compiler does not see that either form of options is one in use.
-      const checked = checkCall(effect, call, options as CheckedCall["options"] | undefined);
-      // The effect's schema has made it.
-      return (await runTracked(tools, effect, checked, run)) as Jsonified<Stored>;
-    },
-    effectsOf(call) {
-      const effect = async (name: string, run: Parameters<typeof runCall>[3], options: object = {}) => {
-        const declared = known.get(name);
-        if (declared === undefined) throw undeclared(name);
-        return await runTracked(tools, declared, checkCall(declared, call, options), run);
-      };
+    // An effect's schema has made its result.
+    once: ((effect: GuardedEffect | null | undefined, ...rest: [GuardedCall, ...Rest]) =>
+      once(effect ?? undefined, effect?.name, ...rest)) as Guard["once"],
+    effectsOf(call: GuardedCall) {
+      const effect = (name: string, ...rest: Rest) => once(known.get(name), name, call, ...rest);
       return effect as RunEffect<string, string>;
     },
+    async drain() {
+      isStopping = true;
+      while (running.size > 0) await Promise.allSettled([...running]);
+    },
   };
-}
-
-function undeclared(name: string): HoldfastError {
-  return malformed([{ pointer: "/effect", message: `expected one of the guard's effects, got "${name}"` }]);
 }
 
 const callSchema = z.strictObject({
   key: z.unknown().optional(),
   content: z.unknown().optional(),
   waitMs: z.number().min(0).max(600_000).default(0),
-  by: z.string().max(200).optional(),
-  about: z.string().max(500).optional(),
+  by: z.string().max(200).nullable().default(null),
+  about: z.string().max(500).nullable().default(null),
 });
 
 /** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST` */
 function checkCall(
   { declaration, name }: GuardedEffect,
   call: GuardedCall,
+  run: unknown,
   options: CheckedCall["options"] = {},
 ): CheckedCall {
-  const { content, waitMs, by = null, about = null } = parseInput(callSchema, call);
-  const { key } = call;
-  if (key === undefined)
-    throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", `Effect "${name}": expected a key`);
+  const { key, content, ...asked } = parseInput(callSchema, call);
   const named = nameCall(name, key);
-  if (declaration.inDoubt === "probe" && typeof options.probe !== "function")
-    throw malformed([
-      { pointer: "/probe", message: `expected a function: effect "${name}" is declared "probe"` },
-    ]);
-  return { named, key, content: canonicalContent(content), waitMs, by, about, options };
+  const fault =
+    typeof run === "function"
+      ? optionsFault(declaration, options)
+      : `run: expected a function, got ${textOf(run)}`;
+  if (fault !== undefined) throw malformed([{ pointer: "/options", message: fault }]);
+  if (options.index !== undefined)
+    throw malformed([{ pointer: "/options/index", message: "expected none: put it into the key" }]);
+  return { ...named, ...asked, content: canonicalContent(content), options };
 }
 
-const nameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/);
-const rememberSchema = z.number().int().min(1_000).max(YEAR_MS).optional();
+const effectSchema = z.object({
+  name: nameSchema,
+  declaration: effectDeclarationSchema,
+  rememberMs: z.number().int().min(1_000).max(YEAR_MS).optional(),
+  result: z.unknown().superRefine((value, context) => {
+    const fault = value === undefined ? undefined : isSchema(value) ? schemaFault(value) : noSchema(value);
+    if (fault !== undefined) context.addIssue(fault);
+  }),
+});
 
+/** @throws HoldfastError `APPLICATION_INVALID` */
 function requireEffects(effects: readonly GuardedEffect[]): void {
-  const names = effects.map(({ name }) => name);
-  const faults = effects.flatMap((effect, index) => [
-    ...(names.indexOf(effect.name) < index ? [`effect "${effect.name}": declared twice`] : []),
-    ...faultsOf(effect).map((fault) => `effect "${effect.name}": ${fault}`),
-  ]);
+  const { data, error } = z.array(effectSchema).safeParse(effects);
+  const faults = data
+    ? repeated(data.map(({ name }) => name)).map((name) => `effect "${name}": declared twice`)
+    : error.issues.map(({ path: [at, ...path], message }) => {
+        const named = at === undefined ? "effects" : `effect "${effects[Number(at)]?.name ?? String(at)}"`;
+        return [named, ...(path.length > 0 ? [path.join(".")] : []), message].join(": ");
+      });
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
-}
-
-function faultsOf({ name, declaration, result, rememberMs }: GuardedEffect): string[] {
-  const parts = [
-    nameSchema.safeParse(name),
-    effectDeclarationSchema.safeParse(declaration),
-    rememberSchema.safeParse(rememberMs),
-  ];
-  const faults = parts.flatMap(
-    ({ error }) => error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) ?? [],
-  );
-  if (result === undefined) return faults;
-  const fault = isSchema(result) ? schemaFault(result) : noSchema(result);
-  return fault === undefined ? faults : [...faults, `result: ${fault}`];
 }

@@ -1,9 +1,9 @@
 import { partitionNames, partitionOf } from "../core/bullmq/store/partitions.ts";
 import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { GUARD_QUEUE } from "../core/job/internal-queue.ts";
-import type { Logger } from "../platform/lib/logger.ts";
-import { oneAtATime } from "../platform/lib/one-at-a-time.ts";
-import { type Running, stopOnce } from "../platform/lib/running.ts";
+import { startSweep } from "../core/life/start-sweep.ts";
+import { type Logger, silentLogger } from "../platform/lib/logger.ts";
+import { type Running, stopAll } from "../platform/lib/running.ts";
 import { integer, tuple } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
 
@@ -47,7 +47,8 @@ export async function sweepPlace({ client, keys }: QueueStore, name = "", keepBy
 }
 
 interface SweepOptions {
-  readonly everyMs: number;
+  /** @default 5,000 */
+  readonly everyMs?: number;
   readonly log: Logger | undefined;
   /** How much memory keys may take. */
   readonly keepBytes: number | undefined;
@@ -57,32 +58,23 @@ interface SweepOptions {
 
 /** Sweeps all places again and again. */
 export function startGuardSweep(
-  stores: Pick<QueueStores, "client" | "of">,
-  { everyMs, log, keepBytes, nameIn = () => undefined }: SweepOptions,
+  stores: Pick<QueueStores, "of">,
+  { everyMs = 5_000, log = silentLogger, keepBytes, nameIn = () => undefined }: SweepOptions,
 ): Running {
-  const sweep = oneAtATime(async () => {
-    for (const store of storesOfGuard(stores)) {
-      // A retrying connection would keep the command until Redis is back; the next sweep comes soon.
-      if (stores.client.status !== "ready") return;
+  const sweeps = storesOfGuard(stores).map((store) =>
+    startSweep({ store, log }, { everyMs }, async () => {
       const found = await sweepPlace(store, nameIn(store.queue), keepBytes);
-      if (found > 0) log?.warn({ effects: found }, "effects that no job runs are in doubt");
-    }
-  });
-  const timer = setInterval(() => {
-    sweep().catch((error: unknown) => log?.debug({ reason: String(error) }, "sweep failed"));
-  }, everyMs);
-  timer.unref();
-  return { stop: stopOnce(async () => clearInterval(timer)) };
+      if (found > 0) log.warn({ effects: found }, "effects that no job runs are in doubt");
+    }),
+  );
+  return { stop: async () => await stopAll(sweeps) };
 }
 
 /** How much of Redis's memory the keys of guards take, in bytes, as sweeps estimate it; 0 where none has a budget. */
 export async function guardedBytes(stores: Pick<QueueStores, "of">): Promise<number> {
   const places = storesOfGuard(stores).map(async ({ client, keys }) => {
-    const [count, mean] = await Promise.all([
-      client.zcard(keys.joinedJobs),
-      client.get(`${keys.start}call-bytes`),
-    ]);
-    return count * Number(mean ?? 0);
+    const mean = Number((await client.get(`${keys.start}call-bytes`)) ?? 0);
+    return mean * (await client.zcard(keys.joinedJobs));
   });
   return (await Promise.all(places)).reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -18,9 +18,8 @@ local call = command({
     "keepBytes",
     "epochId",
     "epochCount",
-    -- JSON, for each call: [deduplication key, effect, reservation id, id of the call, milliseconds until its process gives up,
-    -- milliseconds for which the effect may be repeated (0: never), milliseconds to remember it, fingerprint of its content, whose call
-    -- it is as stored, its process, milliseconds for which that counts as seen without another heartbeat].
+    -- JSON, for each call: [what core's reserve.lua gets, without another queue's entry; milliseconds to remember it, fingerprint of its
+    -- content, whose call it is as stored, milliseconds for which its process counts as seen without another heartbeat].
     "requests",
   },
   returns = [["other-epoch" where nothing was done, or JSON: [the epoch's count, for each
@@ -36,7 +35,9 @@ local call = command({
 local clock = require("../platform/redis/now")
 local entries = require("../core/effect/ledger/entries")
 local epochs = require("../platform/redis/fitness/epoch")
-local memory = require("./memory")
+
+-- What a key counts as before the first sweep has measured some.
+local UNMEASURED_BYTES = 1024
 
 local isSeen, count = epochs.isEpoch(call.epoch, call.epochId, call.epochCount)
 if not isSeen then return "other-epoch" end
@@ -44,7 +45,7 @@ if not isSeen then return "other-epoch" end
 local startedAt = clock.nowText()
 local now = tonumber(startedAt)
 local keepBytes = tonumber(call.keepBytes)
-local isFull = keepBytes > 0 and memory.bytesOf(call.prefix, call.calls, call.ledgerPrefix) >= keepBytes
+local isFull = keepBytes > 0 and redis.call("ZCARD", call.calls) * (redis.call("GET", call.prefix .. "call-bytes") or UNMEASURED_BYTES) >= keepBytes
 -- What one command writes for all of them: when to look at each, and when each process was seen.
 local looks, seen = {}, {}
 
@@ -63,14 +64,9 @@ local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeat
   if not mayRepeat then return { "in-doubt", entry.fence or 0 } end
 end
 
--- As text. At least the time, so that it also grows after the ledger has expired.
-local function nextFence(fence, entry)
-  local last = math.max(fence or 0, entry and entry.fence or 0)
-  return last < now and startedAt or string.format("%.0f", last + 1)
-end
-
 local function reserve(request)
-  local dedupKey, effect, reservationId, id, deadlineMs, repeatMs, keepMs, content, origin, process, seenMs = unpack(request)
+  local dedupKey, effect, reservationId, _, delivery, deadlineMs, repeatMs, id, process = unpack(request)
+  local keepMs, content, origin, seenMs = unpack(request, 12)
   local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, knownContent, fence = unpack(redis.call("HMGET", ledger, field, "content", "fence"))
   local entry = known and cjson.decode(known)
@@ -82,17 +78,15 @@ local function reserve(request)
 
   if entry then redis.call("ZREM", call.doubts, dedupKey .. "/" .. effect) end
   if fence then redis.call("PERSIST", ledger) end
-  fence = nextFence(fence, entry)
+  fence = entries.nextFence(fence, entry, startedAt)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
-  local reservation = '{"state":"reserved","at":' .. startedAt .. ',"deadline":' .. now + deadlineMs
-    .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
-    .. '","job":"' .. id .. '","delivery":0,"worker":' .. cjson.encode(process)
-    .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
+  local deadline = now + deadlineMs
+  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, id, delivery, process, firstAt, entry)
   -- The fence by itself, too: an effect that is done has none, and its run may report that again.
   redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
-  looks[#looks + 1], looks[#looks + 2] = now + deadlineMs, dedupKey .. "/" .. effect
+  looks[#looks + 1], looks[#looks + 2] = deadline, dedupKey .. "/" .. effect
   seen[process] = math.max(seen[process] or 0, now + seenMs)
-  return { "reserved", fence, now + deadlineMs }
+  return { "reserved", fence, deadline }
 end
 
 local outcomes = {}

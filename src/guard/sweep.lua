@@ -28,9 +28,11 @@ local call = command({
 })
 local clock = require("../platform/redis/now")
 local entries = require("../core/effect/ledger/entries")
-local memory = require("./memory")
 
 local LOOK_AGAIN_MS = 600000
+local SAMPLE = 5
+-- A member of the list of calls, with its score.
+local MEMBER_BYTES = 100
 local now, doubted = clock.nowMs(), 0
 
 -- Returns when to look again; nil once nothing is remembered.
@@ -47,6 +49,19 @@ local function nextLook(ledger, dedupKey, effect)
   return now + (leftMs == -1 and LOOK_AGAIN_MS or leftMs)
 end
 
+-- Notes what a key takes: the mean of some, chosen at random with each sweep. Nobody counts when a key is forgotten: Redis lets it expire.
+local function measure()
+  local sum, count, known = 0, 0, call.prefix .. "call-bytes"
+  for _, member in ipairs(redis.call("ZRANDMEMBER", call.calls, SAMPLE)) do
+    local bytes = redis.call("MEMORY", "USAGE", call.ledgerPrefix .. string.match(member, "^[^/]+"))
+    if bytes then sum, count = sum + bytes + MEMBER_BYTES, count + 1 end
+  end
+  if count == 0 then return end
+  local mean = tonumber(redis.call("GET", known)) or sum / count
+  -- Each sweep moves it by a tenth, so that a few large ones do not decide it.
+  redis.call("SET", known, string.format("%.1f", mean * 0.9 + sum / count * 0.1))
+end
+
 local members = redis.call("ZRANGEBYSCORE", call.calls, "-inf", now, "LIMIT", 0, call.most)
 for _, member in ipairs(members) do
   local dedupKey, effect = string.match(member, "^([^/]+)/(.+)$")
@@ -57,7 +72,7 @@ for _, member in ipairs(members) do
     redis.call("ZREM", call.calls, member)
   end
 end
-if call.measures == "1" then memory.measure(call.prefix, call.calls, call.ledgerPrefix) end
+if call.measures == "1" then measure() end
 redis.call("ZREMRANGEBYSCORE", call.seen, "-inf", now - call.keepMs)
 if call.process ~= "" then redis.call("ZADD", call.seen, now, call.process) end
 return { #members, doubted }

@@ -26,9 +26,9 @@ import { runAttempt } from "../../../src/core/run/run-attempt.ts";
 import { openSubmitPath, type SubmitPath } from "../../../src/core/submit/submit-path.ts";
 import { createSubmitter } from "../../../src/core/submit/submitter.ts";
 import { retryJob } from "../../../src/desk/jobs/retry-job.ts";
-import type { GuardedEffect } from "../../../src/guard/define-effect.ts";
+import { nameCall } from "../../../src/guard/call.ts";
+import type { GuardedEffect } from "../../../src/guard/guard.ts";
 import { GuardLedgers } from "../../../src/guard/guarded-ledger.ts";
-import { nameCall } from "../../../src/guard/name-call.ts";
 import { placeOf, sweepPlace } from "../../../src/guard/places.ts";
 import { runCall } from "../../../src/guard/run-call.ts";
 import { defineConfig, defineJob } from "../../../src/index.ts";
@@ -251,16 +251,15 @@ export class Machine {
   #guardOf(store: WritableQueueStore, name: string): () => Promise<string> {
     const [[effect = "", declaration] = []] = Object.entries(this.job.effects);
     const guarded = { name: effect, declaration, result: undefined, rememberMs: undefined } as GuardedEffect;
-    const ledgers = new GuardLedgers(store, name, this.settings);
+    const secret = { known: () => "secret", get: async () => "secret" };
+    const ledgers = new GuardLedgers(store, name, this.settings, secret);
     const tools = {
       ledgersOf: () => ledgers,
-      secretOf: () => ({ known: () => "secret", get: async () => "secret" }),
       rememberMs: this.settings.HOLDFAST_RETENTION_MS,
       events: createEvents(),
       log,
     };
-    const named = nameCall(effect, KEY);
-    const call = { named, key: KEY, content: "null", waitMs: 0, by: null, about: null, options: {} };
+    const call = { ...nameCall(effect, KEY), content: "null", waitMs: 0, by: null, about: null, options: {} };
     return async () => {
       const act = ({ fence }: EffectCall) => this.#outside.act(effect, fence);
       const result = await runCall(tools, guarded, call, act);

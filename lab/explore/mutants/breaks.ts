@@ -69,5 +69,9 @@ export const breaks: Readonly<Record<string, readonly [file: string, was: string
     "!holder.submission.endsWith(fingerprint)",
     "false",
   ],
-  "A guard returns before its commit is answered": ["guard/run-call.ts", "await this.#committed", "nothing"],
+  "A guard returns before its commit is answered": [
+    "guard/run-call.ts",
+    "await outcome.committed",
+    "nothing",
+  ],
 };

@@ -33,7 +33,7 @@ const files = [
   ...["core/life/ledger-sweep.lua", "core/bullmq/claim/lease.lua", "core/bullmq/retry-failed-job.lua"],
   ...[`${add}/add-all.lua`, `${add}/place-job.lua`, "platform/redis/fitness/epoch.lua"],
   ...["core/bullmq/end/cancel.lua", "desk/jobs/retry-job.lua"],
-  ...["reserve", "sweep", "read-done", "memory"].map((name) => `guard/${name}.lua`),
+  ...["reserve", "sweep", "read-done"].map((name) => `guard/${name}.lua`),
   ...["act-once", "report-effect", "effects", "ledger/ledger"].map((name) => `core/effect/${name}.ts`),
   ...["core/bullmq/claim/lease.ts", "core/submit/submitter.ts"],
   ...["guard/run-call.ts", "guard/guarded-ledger.ts"],

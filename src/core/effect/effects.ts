@@ -181,7 +181,7 @@ class AttemptEffects implements Effects, AttemptEnd {
 }
 
 /** @param options may be anything, where untyped code gives them */
-function optionsFault({ inDoubt }: EffectDeclaration, options: unknown): string | undefined {
+export function optionsFault({ inDoubt }: EffectDeclaration, options: unknown): string | undefined {
   if (typeof options !== "object" || options === null)
     return `options: expected an object, got ${textOf(options)}`;
   const { index, probe }: { readonly index?: unknown; readonly probe?: unknown } = options;

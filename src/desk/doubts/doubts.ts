@@ -19,7 +19,7 @@ import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { readKey } from "../../core/status/read-keys.ts";
 import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { verdictOf } from "../../evidence/outgoing/outgoing-text.ts";
-import { callTexts } from "../../guard/call-texts.ts";
+import { callTexts } from "../../guard/call.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";

@@ -4,7 +4,7 @@ import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-stor
 import { decryptEffectText, type StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { callId, parseCallId } from "../../core/job/job-id.ts";
-import { callTexts } from "../../guard/call-texts.ts";
+import { callTexts } from "../../guard/call.ts";
 import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
 import { isoOrNull, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";

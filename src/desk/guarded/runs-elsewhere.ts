@@ -7,14 +7,11 @@ import {
 } from "../../core/bullmq/store/fingerprint-secrets.ts";
 import { ABORT_MARGIN_MS } from "../../core/effect/act-once.ts";
 import { inDoubt, resultJson } from "../../core/effect/effect-run.ts";
-import { doubtUnreported, Ledger } from "../../core/effect/ledger/ledger.ts";
+import { doubtUnreported, Ledger, type Reservation } from "../../core/effect/ledger/ledger.ts";
 import type { StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
-import { fingerprintOf } from "../../core/submit/fingerprint.ts";
-import { InDoubtError } from "../../evidence/attempt-errors.ts";
-import { doubtOf, howResolved } from "../../guard/doubt-of-call.ts";
-import { GuardLedgers, type GuardReservation } from "../../guard/guarded-ledger.ts";
-import { canonicalContent, nameCall } from "../../guard/name-call.ts";
+import { callInDoubt, canonicalContent, nameCall } from "../../guard/call.ts";
+import { GuardLedgers } from "../../guard/guarded-ledger.ts";
 import { guardPlaces, startGuardSweep, sweepPlace } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -57,7 +54,6 @@ export interface RunsElsewhere {
   doubt(effect: string, report: z.output<typeof doubtBodySchema>): Promise<void>;
 }
 
-const SWEEP_EVERY_MS = 5_000;
 /** By then a sweep has put in doubt what nobody has reported. */
 const REMEMBERED_AFTER_MS = 60_000;
 /** Clocks differ by less. */
@@ -73,6 +69,10 @@ export function openRunsElsewhere(
 ): RunsElsewhere & Running {
   return new Runs(queues, settings, log);
 }
+
+type ReservedRun = Extract<Reservation, { readonly kind: "reserved" }>;
+/** @param deadline by Redis's clock, in milliseconds */
+type Answer = Exclude<Reservation, ReservedRun> | (ReservedRun & { readonly deadline: number });
 
 class Runs implements RunsElsewhere, Running {
   readonly #queues: Connected;
@@ -97,23 +97,26 @@ class Runs implements RunsElsewhere, Running {
     const process = request.process ?? by;
     const deadlineMs = request.timeoutMs + ABORT_MARGIN_MS;
     const reserve = async () => {
-      const fingerprint = fingerprintOf(await this.#open().secrets.of(place).get(), dedupKey, content);
+      const fingerprint = await ledgers.fingerprintOf(dedupKey, content);
       const rememberMs = request.rememberMs ?? this.#settings.HOLDFAST_RETENTION_MS;
       const texts = {
         key: request.key,
         by: request.by === undefined ? by : `${by}: ${request.by}`,
         about: request.about ?? null,
       };
-      const call = { ...texts, id, fingerprint, rememberMs, process, seenForMs: deadlineMs };
-      const times = { deadlineMs, repeatMs };
-      const reservation = await ledgers.reserve({ dedupKey, name }, reservationId, call, times);
+      const call = { ...texts, fingerprint, rememberMs, process, seenForMs: deadlineMs };
+      let deadline = 0;
+      const onReserved = (at: number) => {
+        deadline = at;
+      };
+      const ledger = ledgers.ledgerOf({ dedupKey, name }, { ...call, onReserved });
+      const run = { effect: name, reservationId, jobId: id, lockToken: "", delivery: 0 };
+      const reservation = await ledger.reserve(run, { deadlineMs, repeatMs });
       if (reservation.kind !== "reserved") return reservation;
       const { unreported } = ledgers.queue;
-      const run = { dedupKey, name, reservationId, jobId: id, delivery: 0, fence: reservation.fence };
-      unreported.set(reservationId, { ...run, worker: process });
       setTimeout(() => unreported.delete(reservationId), deadlineMs + REMEMBERED_AFTER_MS).unref();
-      if (reservation.unconfirmed === undefined) return reservation;
-      await new Ledger(ledgers.queue, dedupKey, () => undefined).release(name, reservationId);
+      if (reservation.unconfirmed === undefined) return { ...reservation, deadline };
+      await ledger.release(name, reservationId);
       throw reservation.unconfirmed;
     };
     const call = { id, effectKey: effectKeyOf(dedupKey, name), installation: this.#settings.HOLDFAST_PREFIX };
@@ -121,7 +124,7 @@ class Runs implements RunsElsewhere, Running {
   }
 
   async #answerOf(
-    reservation: GuardReservation,
+    reservation: Answer,
     effect: StoredEffect & { readonly place: string },
     call: Pick<Reserved, "id" | "effectKey" | "installation">,
   ): Promise<Reserved | DoneBefore> {
@@ -137,21 +140,13 @@ class Runs implements RunsElsewhere, Running {
           retryAfterMs: reservation.ms,
         });
       default:
-        throw await this.#doubted(
+        throw await callInDoubt(
+          this.#of(effect.place).queue.store,
           effect,
           call.id,
           inDoubt(effect.name, "an earlier run left it in doubt").message,
         );
     }
-  }
-
-  async #doubted(
-    { name, dedupKey, place }: StoredEffect & { readonly place: string },
-    id: string,
-    message: string,
-  ): Promise<InDoubtError> {
-    const doubt = await doubtOf(this.#of(place).store, { dedupKey, name }, { id, reason: message });
-    return new InDoubtError(`${message}; ${howResolved(id, name)}`, { doubt });
   }
 
   async commit(effect: string, report: z.output<typeof commitSchema>): Promise<Committed> {
@@ -194,7 +189,7 @@ class Runs implements RunsElsewhere, Running {
     const outcome = await inTime(report());
     if (outcome === "in-doubt") {
       const message = `The report on effect "${effect}" came too late, and is kept with the doubt`;
-      throw await this.#doubted({ name: effect, dedupKey, place }, id, message);
+      throw await callInDoubt(this.#of(place).queue.store, { name: effect, dedupKey }, id, message);
     }
     if (outcome === "refused")
       throw new HoldfastError(
@@ -208,8 +203,8 @@ class Runs implements RunsElsewhere, Running {
     { place, dedupKey, name }: StoredEffect & { readonly place: string },
     fence: number,
   ): Promise<{ readonly ledger: Ledger; readonly reservationId: string } | undefined> {
-    const { queue, store } = this.#of(place);
-    const { client, keys, epoch } = store;
+    const { queue } = this.#of(place);
+    const { client, keys, epoch } = queue.store;
     const [json, lastFence] = await client.hmget(keys.ledger(dedupKey), `e:${name}`, "fence");
     const { reservationId, deadline, ...entry }: Partial<Entry> = JSON.parse(json ?? "{}");
     // One that is done has no fence any more: it is the last run's.
@@ -218,7 +213,7 @@ class Runs implements RunsElsewhere, Running {
       await epoch.check().catch(() => {});
       return undefined;
     }
-    if (deadline !== undefined && Date.now() > deadline - CLOCKS_DIFFER_MS) await sweepPlace(store);
+    if (deadline !== undefined && Date.now() > deadline - CLOCKS_DIFFER_MS) await sweepPlace(queue.store);
     return { ledger: new Ledger(queue, dedupKey, () => undefined), reservationId };
   }
 
@@ -227,16 +222,17 @@ class Runs implements RunsElsewhere, Running {
     const queues = this.#queues;
     const secrets = openFingerprintSecrets(queues, this.#settings.HOLDFAST_PREFIX, guardPlaces);
     const keepBytes = this.#settings.HOLDFAST_KEEP_BYTES;
-    const sweep = startGuardSweep(queues.stores, { everyMs: SWEEP_EVERY_MS, log: this.#log, keepBytes });
+    const sweep = startGuardSweep(queues.stores, { log: this.#log, keepBytes });
     queues.epochs.onLoss((place) => this.#afterLoss(place));
     this.#opened = { secrets, sweep };
     return this.#opened;
   }
 
   #of(place: string): GuardLedgers {
-    this.#open();
+    const { secrets } = this.#open();
+    const store = this.#queues.stores.of(place);
     const opened =
-      this.#places.get(place) ?? new GuardLedgers(this.#queues.stores.of(place), "API", this.#settings);
+      this.#places.get(place) ?? new GuardLedgers(store, "API", this.#settings, secrets.of(place));
     this.#places.set(place, opened);
     return opened;
   }
@@ -246,7 +242,7 @@ class Runs implements RunsElsewhere, Running {
     if (ledgers === undefined) return;
     const { client, keys } = ledgers.store;
     // Nobody else says that these processes may still be at it.
-    const seen = [...ledgers.unreported.values()].flatMap(({ worker = "" }) => [Date.now(), worker]);
+    const seen = [...ledgers.unreported.values()].flatMap(({ worker }) => [Date.now(), worker]);
     if (seen.length > 0) await client.zadd(keys.workersSeen, "GT", ...seen);
     await doubtUnreported(ledgers);
   }

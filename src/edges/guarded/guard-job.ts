@@ -1,8 +1,15 @@
+import { hash } from "node:crypto";
 import type { EffectCall, Policies } from "../../core/job/effect.ts";
+import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
 import { InDoubtError } from "../../evidence/attempt-errors.ts";
-import type { GuardedEffect } from "../../guard/define-effect.ts";
-import { EffectBusyError, type Guard, type GuardedCall, type OnceOptions } from "../../guard/guard.ts";
+import {
+  EffectBusyError,
+  type Guard,
+  type GuardedCall,
+  type GuardedEffect,
+  type OnceOptions,
+} from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 
 type Policy = Policies[string];
@@ -58,7 +65,8 @@ export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: stri
       ...options: OnceOptions<Stored, P>
     ) {
       // An id may come again, when its job was removed or its queue emptied.
-      const key = `${queue} ${job.id ?? ""} ${job.timestamp}`;
+      const named = `${queue} ${job.id ?? ""} ${job.timestamp}`;
+      const key = keyFault(named) === undefined ? named : `job ${hash("sha256", named, "base64url")}`;
       const about = `job ${job.id ?? ""} (${job.name}) of ${queue}`.slice(0, ABOUT_MAX);
       try {
         return await guard.once<Result, Stored, P>(effect, { about, key, ...call }, run, ...options);

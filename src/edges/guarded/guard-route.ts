@@ -1,7 +1,6 @@
 import type { EffectCall, Policies } from "../../core/job/effect.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
-import type { GuardedEffect } from "../../guard/define-effect.ts";
-import type { Guard, GuardedCall, OnceOptions } from "../../guard/guard.ts";
+import type { Guard, GuardedCall, GuardedEffect, OnceOptions } from "../../guard/guard.ts";
 import { HoldfastError, type Problem } from "../../platform/errors/holdfast-error.ts";
 
 type Policy = Policies[string];

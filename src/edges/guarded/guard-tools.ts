@@ -1,8 +1,7 @@
 import { hash } from "node:crypto";
 import type { EffectCall } from "../../core/job/effect.ts";
 import { InDoubtError } from "../../evidence/attempt-errors.ts";
-import type { GuardedEffect } from "../../guard/define-effect.ts";
-import { EffectBusyError, type Guard } from "../../guard/guard.ts";
+import { EffectBusyError, type Guard, type GuardedEffect } from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 
@@ -60,6 +59,9 @@ export function toolKey(call: {
   readonly occurrence?: string | undefined;
 }): string {
   const { run, tool, input, occurrence = "" } = call;
+  // An empty one would be the run of everybody.
+  if (typeof run !== "string" || run === "")
+    throw new HoldfastError("INVALID_REQUEST", `Tool "${tool}": run: expected a text that is not empty`);
   const json = canonicalJson([run, tool, occurrence, input ?? null]);
   if (json.kind === "refused")
     throw new HoldfastError("INVALID_REQUEST", `Tool "${tool}": its arguments are not JSON`, {
@@ -81,7 +83,7 @@ export function guardTools<Tools extends Readonly<Record<string, Tool>>>(
 ): Tools {
   const guarded = Object.entries(tools).map(([key, tool]) => {
     const name = key as Extract<keyof Tools, string>;
-    const effect = options.effects[name];
+    const effect = Object.hasOwn(options.effects, name) ? options.effects[name] : undefined;
     if (effect === undefined || tool.execute === undefined) return [name, tool];
     return [name, { ...tool, execute: executeOnce(guard, name, tool, effect, options) }];
   });

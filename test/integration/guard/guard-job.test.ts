@@ -59,6 +59,22 @@ describe("guardJob in a worker of bare BullMQ", () => {
     expect(act).toHaveBeenCalledTimes(2);
   });
 
+  it("has a key for a job whose id is long, too", async () => {
+    const act = vi.fn(async () => 7);
+    const { guard } = await open(async () => undefined);
+    const job = (id: string) => ({
+      id,
+      name: "order",
+      timestamp: 5,
+      queueName: "orders",
+      moveToDelayed: vi.fn(),
+    });
+    const url = `https://shop.example/${"x".repeat(300)}`;
+    for (const id of [`${url}/1`, `${url}/1`, `${url}/2`])
+      expect(await guardJob(guard, job(id), "token").once(charge, {}, act)).toBe(7);
+    expect(act).toHaveBeenCalledTimes(2);
+  });
+
   it("delays a job while another process is at its effect, and uses up no attempt", async () => {
     const [begun, end] = [latch(), latch()];
     const act = vi.fn(async () => 8);

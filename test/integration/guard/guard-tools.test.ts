@@ -67,6 +67,21 @@ describe("a guarded tool of an agent", () => {
     expect(bank.charge).toHaveBeenCalledTimes(3);
   });
 
+  it("needs a run, and leaves alone a tool whose name only objects have", async () => {
+    const execute = vi.fn(async () => "looked up");
+    const tools = { charge: { execute }, toString: { execute } };
+    for (const run of ["", undefined, 5]) {
+      const guarded = guardTools(guard, tools, {
+        run: run as string,
+        effects: { charge: chargeEffect } as never,
+      });
+      await expect(guarded.charge.execute()).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+    }
+    expect(execute).not.toHaveBeenCalled();
+    const plain = guardTools(guard, tools, { run: randomUUID(), effects: {} as never });
+    expect(await plain.toString.execute()).toBe("looked up");
+  });
+
   it("acts again for an explicit occurrence alone", async () => {
     const bank = bankOf();
     let occurrence = "1";

@@ -291,6 +291,68 @@ describe("a guarded effect", () => {
     expect(run).not.toHaveBeenCalled();
   });
 
+  it("does not begin, and leaves no doubt, where untyped code calls it as it must not", async () => {
+    const key = newKey();
+    const codeOf = async (...call: unknown[]) =>
+      await (first.once as (...call: unknown[]) => Promise<unknown>)(...call).catch(
+        (error: { code: string }) => error.code,
+      );
+
+    expect(await codeOf(charge, { key })).toBe("INVALID_REQUEST");
+    expect(await codeOf(charge, { key }, acts(), null)).toBe("INVALID_REQUEST");
+    expect(await codeOf(charge, { key }, acts(), { index: "a" })).toBe("INVALID_REQUEST");
+    for (const effect of [undefined, null, "charge"])
+      expect(await codeOf(effect, { key }, acts())).toBe("INVALID_REQUEST");
+    await expect(createGuard({ env } as never)).rejects.toMatchObject({ code: "APPLICATION_INVALID" });
+    expect(await first.once(charge, { key }, acts())).toEqual({ id: expect.any(String) });
+  });
+
+  it("has no index: one that a handler's effect would tell apart is refused, since its key would be the same", async () => {
+    const effect = first.effectsOf({ key: newKey() });
+    const run = vi.fn(async () => 1);
+    await expect(effect("repeated", run, { index: "ann" })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it("does not run again for an error of another effect inside, however long its call may wait", async () => {
+    const [outer, inner] = [newKey(), newKey()];
+    const other = held();
+    const running = second.once(charge, { key: inner }, other.run);
+    await other.begun;
+    const run = vi.fn(() => first.once(charge, { key: inner }, acts()));
+    await expect(first.once(repeated, { key: outer, waitMs: 2_000 }, run)).rejects.toMatchObject({
+      code: "EFFECT_BUSY",
+    });
+    expect(run).toHaveBeenCalledTimes(1);
+    other.end();
+    await running;
+  });
+
+  it("begins nothing once its guard stops, but what runs may call another effect", async () => {
+    const guard = await createGuard({ effects, env });
+    const [begun, goOn, end] = [latch(), latch(), latch()];
+    const running = guard.once(charge, { key: newKey() }, async () => {
+      begun.open();
+      await goOn.opened;
+      const inside = await guard.once(charge, { key: newKey() }, acts());
+      await end.opened;
+      return inside;
+    });
+    await begun.opened;
+    const stopped = guard.stop();
+    const late = acts();
+    await expect(guard.once(charge, { key: newKey() }, late)).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+    });
+    expect(late).not.toHaveBeenCalled();
+    goOn.open();
+    end.open();
+    expect(await running).toEqual({ id: expect.any(String) });
+    await stopped;
+  });
+
   it("is not mixed up with another effect of the same key", async () => {
     const key = newKey();
     await first.once(charge, { key }, acts());

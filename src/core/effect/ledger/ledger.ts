@@ -69,8 +69,8 @@ interface UnreportedEffect extends StoredEffect {
   readonly jobId: string;
   readonly delivery: number;
   readonly fence: number;
-  /** That runs it. @default the ledgers' own */
-  readonly worker?: string;
+  /** That runs it. */
+  readonly worker: string;
 }
 
 /** The arguments of one effect, as the scripts' heads list them. */
@@ -123,14 +123,13 @@ export function openQueueLedgers(
 }
 
 /** Redis has lost data, and nobody else knows that these effects may have happened: puts each in doubt, unless its ledger knows more. */
-export async function doubtUnreported({ store, worker, unreported }: QueueLedgers): Promise<void> {
+export async function doubtUnreported({ store, unreported }: QueueLedgers): Promise<void> {
   const { client, keys } = store;
   const reason = "Redis lost its reservation while its worker was in the middle";
   await Promise.all(
-    [...unreported.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence, ...run }) => {
+    [...unreported.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence, worker }) => {
       const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
-      const by = run.worker ?? worker;
-      const known = [name, reservationId, reason, dedupKey, jobId, delivery, by, keys.start];
+      const known = [name, reservationId, reason, dedupKey, jobId, delivery, worker, keys.start];
       return doubtForgottenScript.run(client, used, [...known, fence]);
     }),
   );
@@ -215,7 +214,7 @@ export class Ledger {
     const reservation = await this.#queue.reserve([...args, jobId, worker, ...keyIds, ...inherited]);
     if (reservation.kind === "reserved") {
       const { fence } = reservation;
-      unreported.set(reservationId, { dedupKey, name, reservationId, jobId, delivery, fence });
+      unreported.set(reservationId, { dedupKey, name, reservationId, jobId, delivery, fence, worker });
     }
     if (reservation.kind !== "done" || reservation.result === null) return reservation;
     const result = decryptEffectText(store, { dedupKey, name }, "result", reservation.result);

@@ -38,6 +38,7 @@ local call = command({
 local epochs = require("../../../platform/redis/fitness/epoch")
 local clock = require("../../../platform/redis/now")
 local leases = require("../../bullmq/claim/lease")
+local entries = require("./entries")
 local ledgers = require("./ledger")
 
 if not epochs.isEpoch(call.epoch, call.epochId, call.epochCount) then return "other-epoch" end
@@ -98,12 +99,6 @@ local function answerFrom(entry, ledger, effect, reservationId, jobId)
   if now < entry.deadline then return { "busy", entry.deadline - now, leases.countDeferral(call.prefix, jobId) } end
 end
 
--- As text. At least the time, so that it also grows after the ledger has expired.
-local function nextFence(fence, entry)
-  local last = math.max(fence or 0, entry and entry.fence or 0)
-  return last < now and startedAt or string.format("%.0f", last + 1)
-end
-
 -- Time alone never proves that an effect did not happen.
 local function doubt(entry, ledger, dedupKey, effect, jobId, open)
   if entry.state == "reserved" then entry.reason, entry.at = NO_REPORT, now end
@@ -144,13 +139,10 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   if entry and not mayRepeat then return doubt(entry, ledger, dedupKey, effect, jobId, openNow) end
 
   if entry then redis.call("ZREM", call.doubts, dedupKey .. "/" .. effect) end
-  fence = nextFence(fence, entry)
+  fence = entries.nextFence(fence, entry, startedAt)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
-  -- Joining texts: cjson would be a tenth of the reservation, since it writes a number slower than all the rest (row `work-effect`).
-  local reservation = '{"state":"reserved","at":' .. startedAt .. ',"deadline":' .. now + deadlineMs
-    .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
-    .. '","job":' .. cjson.encode(jobId) .. ',"delivery":' .. delivery .. ',"worker":' .. cjson.encode(worker)
-    .. (firstAt and ',"firstAt":' .. firstAt or "") .. (entry and ',"isRepeat":true}' or "}")
+  local deadline = now + deadlineMs
+  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, jobId, delivery, worker, firstAt, entry)
   redis.call("HSET", ledger, field, reservation, "open", openNow)
   return { "reserved", fence }
 end
