@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { loadHandlers } from "../desk/load-handlers.ts";
 import { defineSchedule } from "../roles/schedules/define-schedule.ts";
 import { defineConfig, defineJob } from "./define.ts";
 
@@ -64,6 +65,32 @@ describe("an application", () => {
 
     expect(() => defineConfig({ jobs: [job("a")], handlers: load })).not.toThrow();
   });
+
+  it("is refused where it is not what its types say, as untyped code may give it", () => {
+    const report = job("report");
+    const untyped = { jobs: [report.handler(async () => ({})), undefined, report], handlers: [] };
+
+    expect(() => defineConfig(untyped as never)).toThrow(
+      [
+        "jobs[0]: expected a contract, as defineJob returns it; list handlers in handlers: async () => […]",
+        "jobs[1]: expected a contract, as defineJob returns it",
+        "handlers: expected a function that returns them, such as async () => [reportHandler]",
+      ].join("\n"),
+    );
+    expect(() => defineConfig({} as never)).toThrow("jobs: expected a list of contracts");
+  });
+
+  it.each([[() => undefined], [async () => [undefined]], [() => ({ report: "" })]])(
+    "has handlers that are refused where %s is loaded",
+    async (load) => {
+      const application = defineConfig({ jobs: [job("report")], handlers: load as never });
+
+      await expect(loadHandlers(application)).rejects.toMatchObject({
+        code: "APPLICATION_INVALID",
+        message: expect.stringContaining("expected a function that returns a list of handlers"),
+      });
+    },
+  );
 
   it("is refused with one line for each fault", () => {
     const report = job("report");

@@ -18,6 +18,20 @@ function unknownMembers(definition: object, declarations: readonly Declaration[]
     );
 }
 
+/** Untyped code also gives what is no contract: a start would end in a `TypeError` somewhere inside. */
+function shapeFaults({ jobs, handlers }: ApplicationDefinition): string[] {
+  const faults = Array.isArray(jobs) ? jobs.flatMap(contractFaults) : ["jobs: expected a list of contracts"];
+  if (handlers === undefined || typeof handlers === "function") return faults;
+  return [...faults, "handlers: expected a function that returns them, such as async () => [reportHandler]"];
+}
+
+function contractFaults(job: unknown, at: number): string[] {
+  if (job instanceof Object && "type" in job && "handler" in job && "queue" in job) return [];
+  const isHandler = job instanceof Object && "run" in job && "job" in job;
+  const hint = isHandler ? "; list handlers in handlers: async () => […]" : "";
+  return [`jobs[${at}]: expected a contract, as defineJob returns it${hint}`];
+}
+
 /** Returns what declares an application. @param declarations what it may declare beside what all have */
 export function openDefineConfig(declarations: readonly Declaration[]) {
   const members = Object.assign({}, ...declarations.map(({ ofApplication }) => ofApplication));
@@ -41,10 +55,11 @@ export function openDefineConfig(declarations: readonly Declaration[]) {
 
 /** A line for each. */
 function faultsOf(definition: ApplicationDefinition, declarations: readonly Declaration[]): string[] {
+  const misshapen = [...unknownMembers(definition, declarations), ...shapeFaults(definition)];
+  if (misshapen.length > 0) return misshapen;
   const { jobs, queues: declared = {} } = definition;
   const queues = queuesOf(jobs);
   return [
-    ...unknownMembers(definition, declarations),
     ...repeated(jobs.map(({ type }) => type)).map((type) => `job "${type}": declared twice`),
     ...declarations.flatMap(({ faultsOf }) => faultsOf?.(definition) ?? []),
     ...[INTERNAL_QUEUE, GUARD_QUEUE, NOTICE_QUEUE]
