@@ -36,7 +36,8 @@ export const ABORT_MARGIN_MS = 1_000;
 export async function actOnce(effect: EffectRun): Promise<unknown> {
   const { attempt } = effect;
   attempt.abort.throwIfAborted();
-  await failpoint("reserve:before", attempt.job.id);
+  const injected = failpoint("reserve:before", attempt.job.id);
+  if (injected !== undefined) await injected;
   attempt.job.lease.assert();
   const askedAt = momentNow();
   const reservation = await reserve(effect);
@@ -145,7 +146,8 @@ async function runReserved(
       effect.end.block(notReserved(unconfirmed));
       throw unconfirmed;
     }
-    await failpoint("reserve:after", job.id);
+    const injected = failpoint("reserve:after", job.id);
+    if (injected !== undefined) await injected;
     job.lease.assert();
     const leftMs = declaration.timeoutMs - elapsedSince(askedAt);
     if (leftMs <= 0) throw timedOut();
@@ -162,7 +164,8 @@ async function runReserved(
   } finally {
     if (begun !== undefined) warnOfRetries(job.type, name, begun.record, attempt.log);
   }
-  await failpoint("commit:before", job.id);
+  const injected = failpoint("commit:before", job.id);
+  if (injected !== undefined) await injected;
   return await sendCommit(effect, result, begun?.record);
 }
 

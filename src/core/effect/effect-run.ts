@@ -2,7 +2,7 @@ import { InDoubtError } from "../../evidence/attempt-errors.ts";
 import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
-import { refuseUnheld } from "../../platform/lib/unheld.ts";
+import { heldJson } from "../../platform/lib/unheld.ts";
 import { redisFault } from "../../platform/redis/redis-errors.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { EffectEventName, Events } from "../events.ts";
@@ -84,8 +84,8 @@ export function inDoubt(
 /** @returns undefined when it cannot be stored */
 export function resultJson(result: unknown): string | undefined {
   try {
-    const json = JSON.stringify(result ?? null, refuseUnheld);
-    return Buffer.byteLength(json) <= EFFECT_RESULT_MAX_BYTES ? json : undefined;
+    const json = heldJson(result ?? null);
+    return json !== undefined && Buffer.byteLength(json) <= EFFECT_RESULT_MAX_BYTES ? json : undefined;
   } catch {
     return undefined;
   }

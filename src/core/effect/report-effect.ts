@@ -176,7 +176,7 @@ export async function sendCommit(
   record: OutgoingRecord | undefined,
 ): Promise<unknown> {
   const json = resultJson(result);
-  const seen = record === undefined ? [] : evidenceIn(record, effect.attempt.scrub);
+  const seen = record === undefined || record.isEmpty ? [] : evidenceIn(record, effect.attempt.scrub);
   const sent = commitUntilAnswered(effect, json ?? "", seen);
   // The ledger sends its batch at the end of this turn of the event loop.
   await endOfTurn();

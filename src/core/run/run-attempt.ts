@@ -5,7 +5,7 @@ import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { check, pathOf, schemaIssues } from "../../platform/lib/schema.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
-import { refuseUnheld } from "../../platform/lib/unheld.ts";
+import { heldJson } from "../../platform/lib/unheld.ts";
 import { failAttemptSpan } from "../../platform/telemetry/tracing.ts";
 import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { EffectContext } from "../effect/effect-run.ts";
@@ -225,7 +225,7 @@ function checkedResult(contract: JobContract, result: unknown) {
 
 function jsonOf(result: unknown): string {
   try {
-    return JSON.stringify(result, refuseUnheld) ?? "";
+    return heldJson(result) ?? "";
   } catch (thrown) {
     throw new HoldfastError("RESULT_INVALID", `expected a result that JSON can hold: ${messageOf(thrown)}`);
   }

@@ -26,6 +26,11 @@ export class OutgoingRecord implements Sender {
     this.#departures = this.#departures.filter((one) => one !== departure);
   }
 
+  /** Whether it sent anything that can be followed. Most questions about what it sent cost more than the answer then. */
+  get isEmpty(): boolean {
+    return this.#departures.length === 0;
+  }
+
   /** Whom it reached, or tried to: by names and addresses. */
   get peers(): string[] {
     return this.#departures.flatMap(({ peers }) => peers);
@@ -48,6 +53,7 @@ export class OutgoingRecord implements Sender {
 
   /** Whether the connection was lost in the middle of an answer that a client took for whole; reads do not count. */
   isAnswerCutOff(): boolean {
+    if (this.isEmpty) return false;
     const last = new Map<string, Departure>();
     for (const departure of this.#departures) {
       const { method, host, target } = departure;

@@ -8,8 +8,9 @@ const WARNED_MAX = 10_000;
 /** Warns, once for each effect and process, of a client that sends the same request again by itself. */
 export function warnOfRetries(type: string, name: string, record: OutgoingRecord, log: () => Logger): void {
   const again = record.mostRepeated();
+  if (again === undefined) return;
   const effect = `${type}/${name}`;
-  if (again === undefined || warned.has(effect) || warned.size === WARNED_MAX) return;
+  if (warned.has(effect) || warned.size === WARNED_MAX) return;
   warned.add(effect);
   const { times, ...advice } = again;
   log().warn(

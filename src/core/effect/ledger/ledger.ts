@@ -185,11 +185,12 @@ export class Ledger {
   async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
     const { effect, reservationId } = run;
     for (let round = 1; ; round += 1) {
-      const former = await this.#findFormer(effect)?.catch(throwRedisFault);
+      const before = this.#findFormer(effect);
+      const former = before && (await before.catch(throwRedisFault));
       const reservation = await this.#reserveHere(run, times, former);
       const isNew = reservation.kind === "reserved" && former === undefined;
-      if (!isNew || (await this.#findFormer(effect)?.catch(throwRedisFault)) === undefined)
-        return reservation;
+      const since = isNew ? this.#findFormer(effect) : undefined;
+      if (since === undefined || (await since.catch(throwRedisFault)) === undefined) return reservation;
       await this.release(effect, reservationId);
       const pauseMs = Math.ceil(Math.random() * GIVE_WAY_MS * round);
       if (round === ROUNDS_MAX) return { kind: "busy", ms: pauseMs, times: round };
