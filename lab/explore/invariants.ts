@@ -70,6 +70,15 @@ function eachEffect(isBroken: (moment: Moment, effect: string) => boolean): Inva
       )[0];
 }
 
+/** What each is answered: an id, a result, an outcome, or an error that says why not. */
+const answerOf: Readonly<Record<string, RegExp>> = {
+  submit: /^default_|^IDEMPOTENCY_KEY_REUSED$/,
+  "submit-other": /^default_|^IDEMPOTENCY_KEY_REUSED$/,
+  cancel: /^(cancelled|cancelling|ended)$/,
+  retry: /^(retried|not-failed)$/,
+  guard: /^\{|^EFFECT_BUSY$/,
+};
+
 /** At every moment. */
 export const always: readonly Invariant[] = [
   ["An effect acts at most once", eachEffect((moment, effect) => times(moment, effect) > 1)],
@@ -130,6 +139,11 @@ export const always: readonly Invariant[] = [
       idsTold(moment, "submit").length > 0 && idsTold(moment, "submit-other").length > 0
         ? "both were accepted"
         : undefined,
+  ],
+  [
+    "Without a fault whoever asks gets an answer",
+    ({ isCalm, answers }) =>
+      answers.find(({ what, text }) => isCalm && answerOf[what]?.test(text) !== true)?.text,
   ],
   [
     "A key is called used only if its job exists",

@@ -1,4 +1,4 @@
-import { Broken, type Entry } from "./invariants.ts";
+import { Broken, type Entry, type Moment } from "./invariants.ts";
 
 /**
  * The ledger as a state machine: what a script may make of an effect's entry. Exploration checks that each step of the real scripts is
@@ -72,4 +72,21 @@ export function checkStep(
     throw new Broken(
       `The model has no such step. But ${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}.`,
     );
+}
+
+type Job = Moment["job"];
+
+/** What these scripts make of a job; of one in any other state nothing. */
+const jobs: Readonly<Record<string, Partial<Record<Job, Job>>>> = {
+  cancel: { waiting: "failed", delayed: "failed" },
+  "retry-job": { failed: "waiting" },
+};
+
+/** @throws Broken where one of these scripts ran in a step, and made something else of the job */
+export function checkJobStep(before: Job, after: Job, scripts: readonly string[]): void {
+  for (const script of scripts) {
+    const expected = jobs[script]?.[before] ?? before;
+    if (script in jobs && after !== expected)
+      throw new Broken(`The model has no such step. But ${script} made a job that was ${before} ${after}.`);
+  }
 }

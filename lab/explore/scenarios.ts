@@ -1,154 +1,61 @@
 import { EFFECT_MS } from "./lib/machine.ts";
-import type { Scenario } from "./lib/run.ts";
+import { JUMP_MS, type Scenario } from "./lib/run.ts";
 
 const hold = { timeoutMs: EFFECT_MS, inDoubt: "hold" } as const;
 const repeat = { timeoutMs: EFFECT_MS, inDoubt: "repeat", downstreamRemembersMs: 86_400_000 } as const;
 const probe = { timeoutMs: EFFECT_MS, inDoubt: "probe" } as const;
+const two = { charge: hold, mail: hold };
+
+/** How many faults come at a time, how often time passes, and how much. */
+type Extent = readonly [faults: number, jumps: number, jumpMs?: number];
+/** Half a lock, and half an effect's deadline. */
+const HALF = 7_000;
+
+/** @param quick in the tests @param whole in the whole exploration */
+function scenario(name: string, quick: Extent, whole: Extent, given: Partial<Scenario> = {}): Scenario {
+  const bounds = ([faults, jumps, jumpMs = JUMP_MS]: Extent) => ({ faults, jumps, jumpMs });
+  const usual = { job: { effects: { charge: hold } }, workers: ["w1"], around: ["look"] as const };
+  return { name, quick: bounds(quick), whole: bounds(whole), ...usual, ...given };
+}
+
+const guarded = {
+  job: { effects: { charge: hold }, isGuarded: true },
+  workers: [],
+  around: ["sweep"],
+} as const;
 
 export const scenarios: readonly Scenario[] = [
-  {
-    name: "one-worker",
-    job: { effects: { charge: hold } },
-    workers: ["w1"],
-    around: [],
-    quick: { faults: 1, jumps: 1, areLong: true },
-    whole: { faults: 2, jumps: 1, areLong: true },
-  },
-  {
-    name: "guard",
-    job: { effects: { charge: hold }, isGuarded: true },
-    asks: { c1: "guard", c2: "guard" },
-    workers: [],
-    around: ["sweep"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 2, jumps: 1, areLong: true },
-  },
-  {
-    name: "submit",
+  scenario("one-worker", [1, 1], [2, 1], { around: [] }),
+  scenario("guard", [1, 0], [2, 1], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
+  scenario("submit", [1, 0], [2, 0], {
     job: { effects: { charge: hold }, isSubmitted: false },
     asks: { c1: "submit", c2: "submit", c3: "submit-other" },
     workers: [],
     around: [],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 2, jumps: 0 },
-  },
-  {
-    name: "cancel",
+  }),
+  scenario("cancel", [1, 0], [1, 1], {
     job: { effects: { charge: hold }, mayBeCancelled: true },
     asks: { op0: "cancel" },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "early-look",
-    job: { effects: { charge: hold } },
-    asks: { op0: "look-early" },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "probe",
-    job: { effects: { charge: probe } },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "repeat",
+  }),
+  scenario("early-look", [0, 1], [1, 1], { asks: { op0: "look-early" } }),
+  scenario("probe", [0, 1], [1, 1], { job: { effects: { charge: probe } } }),
+  scenario("repeat", [0, 1], [1, 1], {
     job: { effects: { charge: repeat } },
     remembersKeys: true,
     workers: ["w1", "w2"],
-    around: ["look"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "forgetful",
-    job: { effects: { charge: hold }, isForgetful: true },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 2, jumps: 1, areLong: true },
-  },
-  {
-    name: "two-effects",
-    job: { effects: { charge: hold, mail: hold } },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "at-once",
-    job: { effects: { charge: hold, mail: hold }, atOnce: true },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "retry",
-    job: { effects: { charge: hold } },
-    asks: { op0: "retry" },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "clocks",
-    job: { effects: { charge: hold } },
-    wrongClocks: true,
-    workers: ["w1", "w2"],
-    around: ["look"],
-    quick: { faults: 1, jumps: 0 },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "operator",
-    job: { effects: { charge: hold } },
-    asks: { op0: "look" },
-    workers: ["w1"],
-    around: ["look"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "guard-operator",
-    job: { effects: { charge: hold }, isGuarded: true },
-    asks: { c1: "guard", op0: "look" },
-    workers: [],
+  }),
+  scenario("forgetful", [1, 0], [2, 1], { job: { effects: { charge: hold }, isForgetful: true } }),
+  scenario("two-effects", [1, 0], [1, 1], { job: { effects: two } }),
+  scenario("at-once", [1, 0], [1, 1], { job: { effects: two, atOnce: true } }),
+  scenario("retry", [1, 0], [1, 1], { asks: { op0: "retry" } }),
+  scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: ["w1", "w2"] }),
+  scenario("operator", [0, 1], [1, 1], { asks: { op0: "look" } }),
+  scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
+  scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),
+  scenario("sweep", [0, 1], [1, 1], { around: ["look", "sweep"] }),
+  scenario("guard-half-time", [0, 1, HALF], [1, 2, HALF], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
+  scenario("retention", [0, 1], [1, 1], {
+    job: { effects: two, retentionMs: 13_000 },
     around: ["sweep"],
-    quick: { faults: 1, jumps: 1, areLong: true },
-    whole: { faults: 2, jumps: 1, areLong: true },
-  },
-  {
-    name: "two-workers",
-    job: { effects: { charge: hold } },
-    workers: ["w1", "w2"],
-    around: ["look"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "sweep",
-    job: { effects: { charge: hold } },
-    workers: ["w1"],
-    around: ["look", "sweep"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
-  {
-    name: "retention",
-    job: { effects: { charge: hold, mail: hold }, retentionMs: 13_000 },
-    workers: ["w1"],
-    around: ["sweep"],
-    quick: { faults: 0, jumps: 1, areLong: true },
-    whole: { faults: 1, jumps: 1, areLong: true },
-  },
+  }),
 ];

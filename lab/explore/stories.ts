@@ -1,3 +1,6 @@
+import type { Plan } from "./lib/explorer.ts";
+import type { Scenario } from "./lib/run.ts";
+
 /** An order in which a promise was once broken. Each run follows it again. */
 interface Story {
   readonly title: string;
@@ -6,7 +9,21 @@ interface Story {
   readonly path: readonly string[];
 }
 
-export const stories: readonly Story[] = [
+/** A story has the faults and the time that it needs. */
+export const STORY: Plan = { bounds: { faults: 9, jumps: 9 } };
+
+export function storiesOf({ name }: Scenario): readonly Story[] {
+  return stories.filter(({ scenario }) => scenario === name);
+}
+
+const begun = ["w1: moveToActive", "w1: reserve"];
+const lostRequest = [...begun, "w1: the outside: charge, and the request is lost", "14 s pass"];
+const lookedAt = [
+  ...[...begun, "14 s pass", "w1: its lock is due for renewal", "w1: extendLocks", "w1: doubt"],
+  "op0 looks at charge",
+];
+
+const stories: readonly Story[] = [
   {
     title:
       "A reservation whose reply was lost, and whose lock is gone before it is sent again, is given back",
@@ -21,10 +38,7 @@ export const stories: readonly Story[] = [
     title: "That a run is over is reported again until Redis takes it",
     scenario: "one-worker",
     path: [
-      "w1: moveToActive",
-      "w1: reserve",
-      "w1: the outside: charge, and the request is lost",
-      "14 s pass",
+      ...lostRequest,
       "w1: its timer of 20 ms fires",
       "w1: doubt",
       "w1: run-over, which Redis refuses for now",
@@ -33,49 +47,26 @@ export const stories: readonly Story[] = [
   {
     title: "That a run is over is reported also where its doubt could not be, since the lock is gone",
     scenario: "one-worker",
-    path: [
-      "w1: moveToActive",
-      "w1: reserve",
-      "w1: the outside: charge, and the request is lost",
-      "14 s pass",
-      "w1: its timer of 20 ms fires",
-      "w1: doubt, which Redis refuses for now",
-    ],
+    path: [...lostRequest, "w1: its timer of 20 ms fires", "w1: doubt, which Redis refuses for now"],
   },
   {
     title: "A run that succeeds after its time says so, and nobody who looked before it acted is believed",
     scenario: "early-look",
-    path: [
-      "w1: moveToActive",
-      "w1: reserve",
-      "14 s pass",
-      "w1: its lock is due for renewal",
-      "w1: extendLocks",
-      "w1: doubt",
-      "op0 looks at charge",
-      "w1: the outside: charge",
-      "w1: moveToFinished",
-      "w1: run-over",
-      "op0: resolve",
-    ],
+    path: [...lookedAt, "w1: the outside: charge", "w1: moveToFinished", "w1: run-over", "op0: resolve"],
   },
   {
     title: "A run that acts and gets no answer after an operator has looked is looked for again",
     scenario: "early-look",
     path: [
-      "w1: moveToActive",
-      "w1: reserve",
-      "14 s pass",
-      "w1: its lock is due for renewal",
-      "w1: extendLocks",
-      "w1: doubt",
-      "op0 looks at charge",
+      ...lookedAt,
       "w1: the outside: charge, and the answer is lost",
-      "w1: moveToFinished",
-      "14 s pass",
-      "w1: its timer of 20 ms fires",
-      "w1: moveToActive",
-      "w1: run-over",
+      ...[
+        "w1: moveToFinished",
+        "14 s pass",
+        "w1: its timer of 20 ms fires",
+        "w1: moveToActive",
+        "w1: run-over",
+      ],
       "op0: resolve",
     ],
   },

@@ -1,22 +1,20 @@
 import type { Random } from "../../../test/support/random.ts";
 import { always, atLast, atOnce, Broken, check, type Entry, type Moment } from "../invariants.ts";
-import { checkStep } from "../model.ts";
+import { checkJobStep, checkStep } from "../model.ts";
 import { differsAt, mutation } from "../mutants/mutation.ts";
 import type { Mutant } from "../mutants/places.ts";
 import { type Bounds, type Choice, isDone, type Laboratory, Run } from "./run.ts";
 import type { Seen } from "./store.ts";
 import { type Answer, realNow, world } from "./world.ts";
 
-/** A step that was taken, and those before it. */
+/** A step that was taken. */
 interface Taken {
-  readonly before: Taken | undefined;
   readonly label: string;
   readonly answer: Answer | undefined;
-  readonly depth: number;
 }
 
 interface Reached {
-  readonly path: Taken | undefined;
+  readonly path: readonly Taken[];
   readonly seen: Seen;
   readonly wasResolvedBlind: boolean;
 }
@@ -30,32 +28,19 @@ interface Branch extends Reached {
   readonly unchanged: number;
 }
 
-interface Edge {
-  readonly label: string;
-  readonly to: string;
-  readonly noted: ReadonlySet<string>;
+interface State extends Reached {
+  readonly edges: { readonly label: string; readonly to: string; readonly noted: ReadonlySet<string> }[];
+  end?: ReadonlySet<string> | undefined;
 }
 
 /** What an exploration without a mutant has seen: those with one follow only what is other. */
 export class Graph {
   /** By their keys; the first is the beginning. */
-  readonly states = new Map<string, Reached & { readonly edges: Edge[]; end?: ReadonlySet<string> }>();
-  readonly digests = new Set<string>();
+  readonly states = new Map<string, State>();
   readonly noted = new Set<string>();
 
   /** What the code's conditions were since the last step. */
-  note(from: string, label: string | undefined, to: string, reached: Reached): void {
-    if (!this.states.has(to)) this.states.set(to, { ...reached, edges: [] });
-    this.digests.add(reached.seen.digest);
-    if (label !== undefined) this.states.get(from)?.edges.push({ label, to, noted: this.#take() });
-  }
-
-  noteEnd(of: string): void {
-    const state = this.states.get(of);
-    if (state !== undefined) state.end = this.#take();
-  }
-
-  #take(): ReadonlySet<string> {
+  take(): ReadonlySet<string> {
     for (const one of mutation.seen) this.noted.add(one);
     return new Set(mutation.seen);
   }
@@ -75,7 +60,6 @@ export interface Explored {
   ends: number;
   steps: number;
   ms: number;
-  cpuMs: number;
   isWhole: boolean;
   violation: Violation | undefined;
 }
@@ -87,27 +71,29 @@ export interface Plan {
   /** Of one without a mutant. With one it is filled before. */
   readonly graph?: Graph;
   readonly mutant?: Mutant;
-  /** Follows only about so many states, of branches that are chosen at random. */
+  /** Follows only about so many states and ends, of branches that are chosen at random. */
   readonly most?: { readonly states: number; readonly random: Random };
 }
 
 /** Follows every order within the bounds, depth first; one that comes to a known state is not followed further. */
 export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
   const startedAt = realNow();
-  const cpu = process.cpuUsage();
   const exploration = new Exploration(lab, plan);
-  const isOver = () => plan.untilMs !== undefined && realNow() - startedAt > plan.untilMs;
-  let violation: Violation | undefined;
+  const what = await brokenIn(() => exploration.run(startedAt + (plan.untilMs ?? Number.POSITIVE_INFINITY)));
+  mutation.active = undefined;
+  const path = exploration.path.map(({ label }) => label);
+  const violation = what === undefined ? undefined : { what, path };
+  return { ...exploration.counts, ms: realNow() - startedAt, violation };
+}
+
+async function brokenIn(follow: () => Promise<void>): Promise<string | undefined> {
   try {
-    await exploration.run(isOver);
+    await follow();
+    return undefined;
   } catch (error) {
-    if (!(error instanceof Violated)) throw error;
-    violation = error.violation;
-  } finally {
-    mutation.active = undefined;
+    if (error instanceof Broken) return error.message;
+    throw error;
   }
-  const { user, system } = process.cpuUsage(cpu);
-  return { ...exploration.counts, ms: realNow() - startedAt, cpuMs: (user + system) / 1_000, violation };
 }
 
 class Exploration {
@@ -115,36 +101,32 @@ class Exploration {
   readonly #plan: Plan;
   readonly #known = new Set<string>();
   readonly #stack: Branch[] = [];
-  /** How many choices are still to be taken from a moment. */
-  readonly #pending = new Map<string, number>();
   readonly counts = { states: 0, orders: 0, ends: 0, steps: 0, isWhole: false };
+  /** Where it is. */
+  path: readonly Taken[] = [];
 
   constructor(lab: Laboratory, plan: Plan) {
     this.#lab = lab;
     this.#plan = plan;
     const [beginning = ""] = plan.graph?.states.keys() ?? [];
-    const { start: seen } = lab;
-    if (plan.mutant !== undefined) this.#goAlong(beginning);
-    else
-      this.#stack.push({
-        path: undefined,
-        seen,
-        wasResolvedBlind: false,
-        label: undefined,
-        from: "",
-        unchanged: 0,
-      });
+    const start = {
+      path: [],
+      seen: lab.start,
+      wasResolvedBlind: false,
+      label: undefined,
+      from: "",
+      unchanged: 0,
+    };
+    if (plan.mutant === undefined) this.#stack.push(start);
+    else this.#goAlong(beginning);
   }
 
-  async run(isOver: () => boolean): Promise<void> {
-    const { most } = this.#plan;
-    while (
-      this.#stack.length > 0 &&
-      !isOver() &&
-      this.counts.states < (most?.states ?? Number.POSITIVE_INFINITY)
-    ) {
-      const at = most?.random.between(0, this.#stack.length - 1) ?? this.#stack.length - 1;
-      for (const next of this.#stack.splice(at, 1)) await this.#follow(next);
+  async run(until: number): Promise<void> {
+    const { states, random } = { states: Number.POSITIVE_INFINITY, random: undefined, ...this.#plan.most };
+    const followed = () => this.counts.states + this.counts.ends;
+    while (this.#stack.length > 0 && realNow() < until && followed() < states) {
+      const last = this.#stack.length - 1;
+      for (const next of this.#stack.splice(random?.between(0, last) ?? last, 1)) await this.#follow(next);
       this.counts.orders += 1;
     }
     this.counts.isWhole = this.#stack.length === 0;
@@ -153,20 +135,32 @@ class Exploration {
   /** Goes on from a choice that was left, to the end or to a known state. */
   async #follow(branch: Branch): Promise<void> {
     const run = await this.#resume(branch);
-    let { path, from, label } = branch;
-    if (label === undefined && from !== "") return await this.#end(run, path, from);
+    let { from, label } = branch;
+    if (label === undefined && from !== "") return await this.#end(run, from);
     for (;;) {
-      if (label !== undefined) path = await this.#step(run, path, label);
+      if (label !== undefined) await this.#step(run, label);
       const key = run.key();
-      if (this.#plan.mutant === undefined) this.#plan.graph?.note(from, label, key, reached(run, path));
+      this.#note(run, from, label, key);
       if (this.#isKnown(key)) return;
       this.counts.states += 1;
       const [first, ...others] = run.choices();
-      if (this.#isSettled(run, first)) await holding(path, () => check(atOnce, momentOf(run, run.seen)));
-      if (first === undefined) return await this.#end(run, path, key);
-      await this.#leave({ ...branch, ...reached(run, path), from: key }, others);
+      if (this.#isSettled(run, first)) check(atOnce, momentOf(run, run.seen));
+      if (first === undefined) return await this.#end(run, key);
+      const at = { ...branch, ...this.#reached(run), from: key };
+      for (const other of others.reverse()) this.#stack.push({ ...at, label: other.label });
       [label, from] = [first.label, key];
     }
+  }
+
+  #reached({ seen, wasResolvedBlind }: Run): Reached {
+    return { path: this.path, seen, wasResolvedBlind };
+  }
+
+  #note(run: Run, from: string, label: string | undefined, to: string): void {
+    const { graph, mutant } = this.#plan;
+    if (graph === undefined || mutant !== undefined) return;
+    if (!graph.states.has(to)) graph.states.set(to, { ...this.#reached(run), edges: [] });
+    if (label !== undefined) graph.states.get(from)?.edges.push({ label, to, noted: graph.take() });
   }
 
   #isKnown(key: string): boolean {
@@ -195,7 +189,7 @@ class Exploration {
       const state = graph.states.get(key);
       if (state === undefined || this.#known.has(`plain ${key}`)) continue;
       this.#known.add(`plain ${key}`);
-      const at = { ...state, from: key, unchanged: state.path?.depth ?? 0 };
+      const at = { ...state, from: key, unchanged: state.path.length };
       for (const { label, to, noted } of state.edges)
         if (noted.has(differs)) this.#stack.push({ ...at, label });
         else keys.push(to);
@@ -203,90 +197,39 @@ class Exploration {
     }
   }
 
-  async #resume({ path, seen, wasResolvedBlind, unchanged, from }: Branch): Promise<Run> {
-    const lab = this.#lab;
+  async #resume({ path, seen, wasResolvedBlind, unchanged }: Branch): Promise<Run> {
     mutation.active = undefined;
-    const run = await Run.begin(lab, this.#plan.bounds);
-    const steps = stepsTo(path);
-    await replay(run, steps.slice(0, unchanged));
+    const run = await Run.begin(this.#lab, this.#plan.bounds);
+    await replay(run, path.slice(0, unchanged));
     mutation.active = this.#plan.mutant;
-    await replay(run, steps.slice(unchanged));
-    run.seen = seen;
-    run.wasResolvedBlind = wasResolvedBlind;
-    run.entries = entriesIn(seen);
-    await lab.store.restore(seen, world.now);
-    if (from !== "") await this.#letGo(seen, 1);
+    await replay(run, path.slice(unchanged));
+    Object.assign(run, { seen, wasResolvedBlind, entries: entriesIn(seen) });
+    this.path = path;
+    await this.#lab.store.restore(seen, world.now);
     return run;
   }
 
-  async #step(run: Run, before: Taken | undefined, label: string): Promise<Taken> {
-    const { seen } = run;
-    const depth = (before?.depth ?? 0) + 1;
-    const [answer, after] = await takeStep(run, label);
+  async #step(run: Run, label: string): Promise<void> {
+    const before = run.seen;
+    const answer = await takeStep(run, label);
     this.counts.steps += 1;
-    const path = { before, label, answer, depth };
-    await holding(path, () => {
-      checkMoment(run, seen, after);
-      if (depth > DEPTH_MAX) throw new Broken(`Every order ends. But one goes on after ${DEPTH_MAX} steps.`);
-    });
-    run.seen = after;
-    return path;
+    this.path = [...this.path, { label, answer }];
+    checkMoment(run, before);
+    if (this.path.length > DEPTH_MAX)
+      throw new Broken(`Every order ends. But one goes on after ${DEPTH_MAX} steps.`);
   }
 
-  async #end(run: Run, path: Taken | undefined, key: string): Promise<void> {
+  async #end(run: Run, key: string): Promise<void> {
     this.counts.ends += 1;
     mutation.seen.clear();
-    await holding(path, () => closed(run));
-    if (this.#plan.mutant === undefined) this.#plan.graph?.noteEnd(key);
-  }
-
-  /** Keeps the other choices for later. */
-  async #leave(at: Branch, others: readonly Choice[]): Promise<void> {
-    const { digest } = at.seen;
-    this.#pending.set(digest, (this.#pending.get(digest) ?? 0) + others.length);
-    if (others.length === 0) await this.#letGo(at.seen, 0);
-    for (const { label } of [...others].reverse()) this.#stack.push({ ...at, label });
-  }
-
-  async #letGo(seen: Seen, count: number): Promise<void> {
-    const { digest } = seen;
-    const left = (this.#pending.get(digest) ?? 0) - count;
-    this.#pending.set(digest, left);
-    if (left > 0 || digest === this.#lab.start.digest || this.#plan.graph?.digests.has(digest)) return;
-    this.#pending.delete(digest);
-    await this.#lab.store.forget(seen);
+    await closed(run);
+    const state = this.#plan.mutant === undefined ? this.#plan.graph?.states.get(key) : undefined;
+    if (state !== undefined) state.end = this.#plan.graph?.take();
   }
 }
 
 /** More than any order has that ends. */
 const DEPTH_MAX = 300;
-
-function reached({ seen, wasResolvedBlind }: Run, path: Taken | undefined): Reached {
-  return { path, seen, wasResolvedBlind };
-}
-
-class Violated extends Error {
-  readonly violation: Violation;
-  constructor(violation: Violation) {
-    super(violation.what);
-    this.violation = violation;
-  }
-}
-
-async function holding(path: Taken | undefined, checks: () => void | Promise<void>): Promise<void> {
-  try {
-    await checks();
-  } catch (error) {
-    if (!(error instanceof Broken)) throw error;
-    throw new Violated({ what: error.message, path: stepsTo(path).map(({ label }) => label) });
-  }
-}
-
-function stepsTo(last: Taken | undefined): Taken[] {
-  const steps: Taken[] = [];
-  for (let step = last; step !== undefined; step = step.before) steps.unshift(step);
-  return steps;
-}
 
 /** Brings processes to where they were, by what they were told: Redis need not do it again. */
 async function replay(run: Run, steps: readonly Taken[]): Promise<void> {
@@ -296,25 +239,22 @@ async function replay(run: Run, steps: readonly Taken[]): Promise<void> {
 }
 
 function find(run: Run, label: string): Choice {
-  const choice = run.choices().find((one) => one.label === label);
-  if (choice === undefined)
-    throw new Error(
-      `not repeatable: ${label} is none of ${run
-        .choices()
-        .map((one) => one.label)
-        .join("; ")}`,
-    );
-  return choice;
+  const choices = run.choices();
+  const choice = choices.find((one) => one.label === label);
+  if (choice !== undefined) return choice;
+  throw new Error(`not repeatable: ${label} is none of ${choices.map((one) => one.label).join("; ")}`);
 }
 
 /** What Redis has is read right behind the step. */
-async function takeStep(run: Run, label: string): Promise<[Answer | undefined, Seen]> {
+async function takeStep(run: Run, label: string): Promise<Answer | undefined> {
   const choice = find(run, label);
   mutation.seen.clear();
   const taking = run.take(choice);
   // What is more than one command is awaited.
   const seeing = choice.isOneCommand ? run.lab.see() : taking.then(() => run.lab.see());
-  return [await taking, await seeing];
+  const answer = await taking;
+  run.seen = await seeing;
+  return answer;
 }
 
 async function closed(run: Run): Promise<void> {
@@ -322,10 +262,11 @@ async function closed(run: Run): Promise<void> {
   check(atLast, momentOf(run, last));
 }
 
-function checkMoment(run: Run, before: Seen, seen: Seen): void {
-  const { lab, performed: scripts } = run;
+function checkMoment(run: Run, before: Seen): void {
+  const { lab, seen, performed: scripts } = run;
   const moment = momentOf(run, seen);
   check(always, moment);
+  checkJobStep(before.state as Moment["job"], moment.job, scripts);
   const past = entriesIn(before);
   const { effects } = lab.scenario.job;
   for (const effect of moment.effects)
@@ -428,26 +369,18 @@ async function take(
   await lab.store.restore(lab.start, world.startedAt);
   const run = await Run.begin(lab, plan.bounds);
   const done: string[] = [];
-  let seen = await lab.see();
-  run.seen = seen;
-  try {
-    for (;;) {
-      const label = next(run.choices(), done.length);
-      if (label === undefined) break;
-      const before = seen;
-      const [answer, after] = await takeStep(run, label);
-      seen = after;
-      run.seen = seen;
+  run.seen = await lab.see();
+  const what = await brokenIn(async () => {
+    for (let label = next(run.choices(), 0); label !== undefined; label = next(run.choices(), done.length)) {
+      const before = run.seen;
+      const answer = await takeStep(run, label);
       done.push(label);
-      tell(`${done.length}. ${label}${answerText(answer)}${changeText(before, after)}`);
-      checkMoment(run, before, after);
+      tell(`${done.length}. ${label}${answerText(answer)}${changeText(before, run.seen)}`);
+      checkMoment(run, before);
     }
     await closed(run);
-    return { steps: done.length, violation: undefined };
-  } catch (error) {
-    if (!(error instanceof Broken)) throw error;
-    return { steps: done.length, violation: { what: error.message, path: done } };
-  }
+  });
+  return { steps: done.length, violation: what === undefined ? undefined : { what, path: done } };
 }
 
 function answerText(answer: Answer | undefined): string {

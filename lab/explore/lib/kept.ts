@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 
 /** What one scenario showed when it was last followed within these bounds. */
 export interface KeptScenario {
@@ -16,7 +15,7 @@ export interface KeptScenario {
   readonly violations: number;
 }
 
-export interface Kept {
+interface Kept {
   readonly date: string;
   readonly scenarios: readonly KeptScenario[];
   readonly walks: { readonly walks: number; readonly steps: number; readonly violations: number };
@@ -31,30 +30,26 @@ export interface KeptMutant {
   readonly why: string;
 }
 
-const fileOf = (name: string) => fileURLToPath(new URL(`../../../docs/${name}.json`, import.meta.url));
+const fileOf = (name: string) => new URL(`../../../docs/${name}.json`, import.meta.url);
 const files = { explored: fileOf("explored"), mutants: fileOf("mutants") };
-const nothing: Kept = { date: "", scenarios: [], walks: { walks: 0, steps: 0, violations: 0 } };
 
 export function readKept(): Kept {
-  return read(files.explored, nothing);
+  return read(files.explored, { date: "", scenarios: [], walks: { walks: 0, steps: 0, violations: 0 } });
 }
 
 export function readKeptMutants(): readonly KeptMutant[] {
   return read(files.mutants, []);
 }
 
-function read<T>(file: string, otherwise: T): T {
+function read<T>(file: URL, otherwise: T): T {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : otherwise;
 }
 
 /** Keeps what was not run this time. */
 export function keep(fresh: Partial<Kept>): void {
   const kept = readKept();
-  const scenarios = replaced(
-    kept.scenarios,
-    fresh.scenarios,
-    ({ name, faults, jumps }) => `${name} ${faults} ${jumps}`,
-  );
+  const boundsOf = ({ name, faults, jumps }: KeptScenario) => `${name} ${faults} ${jumps}`;
+  const scenarios = replaced(kept.scenarios, fresh.scenarios, boundsOf);
   const date = new Date().toISOString().slice(0, 10);
   writeFileSync(files.explored, `${JSON.stringify({ ...kept, ...fresh, date, scenarios }, null, 1)}\n`);
 }
@@ -67,7 +62,6 @@ export function keepMutants(fresh: readonly KeptMutant[]): void {
 
 function replaced<T>(old: readonly T[], fresh: readonly T[] = [], nameOf: (one: T) => string): T[] {
   const names = new Set(fresh.map(nameOf));
-  return [...old.filter((one) => !names.has(nameOf(one))), ...fresh].sort((a, b) =>
-    nameOf(a).localeCompare(nameOf(b)),
-  );
+  const all = [...old.filter((one) => !names.has(nameOf(one))), ...fresh];
+  return all.sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
 }

@@ -325,15 +325,12 @@ export function timerName({ ms }: Timer): string {
   return ms === EFFECT_MS ? "its effect's time is up" : `its timer of ${ms} ms fires`;
 }
 
-/** One attempt after the other, as BullMQ's loop does. */
+/** One attempt after the other, as BullMQ's loop does. A worker's slot can have one token for several attempts at a job. */
 export async function work(worker: Worker, actor: Actor): Promise<void> {
-  for (let claimed = 0; ; ) {
-    const token = `${actor.name}:${claimed}`;
-    const job = await worker.getNextJob(token, { block: false }).catch(() => undefined);
-    if (job) {
-      claimed += 1;
-      await worker.processJob(job, token, () => false);
-    } else {
+  for (;;) {
+    const job = await worker.getNextJob(actor.name, { block: false }).catch(() => undefined);
+    if (job) await worker.processJob(job, actor.name, () => false);
+    else {
       actor.forget();
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

@@ -15,8 +15,8 @@ export interface Bounds {
   readonly faults: number;
   /** How often time passes. */
   readonly jumps: number;
-  /** Whether as much passes at once as ends a lock and an effect's deadline; else half of it. */
-  readonly areLong?: boolean;
+  /** How much time passes at once. @default as much as ends a lock and an effect's deadline */
+  readonly jumpMs?: number;
 }
 
 type Asked = Ask | "look" | "look-early";
@@ -59,8 +59,8 @@ export interface Choice {
   take(recorded: Answer | undefined): Promise<Answer | undefined>;
 }
 
-/** Longer than half a lock, and than half an effect's deadline: two of them end both. */
-const JUMP_MS = 7_000;
+/** Longer than a lock, and than an effect's deadline. */
+export const JUMP_MS = 14_000;
 
 /** Runs are many, connections few: BullMQ defines its scripts on each. */
 export class Laboratory {
@@ -230,7 +230,7 @@ export class Run {
         isOneCommand: false,
       });
     all.push(...this.#asks());
-    const ms = this.#bounds.areLong ? 2 * JUMP_MS : JUMP_MS;
+    const ms = this.#bounds.jumpMs ?? JUMP_MS;
     const label = `${ms / 1_000} s pass`;
     all.push({ label, faults: 0, jumps: 1, isOneCommand: false, take: () => this.#pass(ms) });
     const affordable = all.filter(({ faults, jumps }) => faults <= this.faults && jumps <= this.jumps);
@@ -388,7 +388,7 @@ export class Run {
     if (!this.isReplayed) await this.lab.store.pass(ms, world.now);
     // A job counts as stalled at the second look.
     const { around } = this.#scenario;
-    this.due = ms > JUMP_MS ? [...around, ...around] : [...around];
+    this.due = ms < JUMP_MS ? [...around] : [...around, ...around];
     // Asking is no step: what Redis answers is.
     for (const actor of this.actors)
       for (const timer of actor.timers)
@@ -476,7 +476,7 @@ export class Run {
       see(seen, `round ${round}`);
       if (this.#isOver(seen, round)) break;
       for (const doubt of seen.doubts) await this.#resolve(doubt);
-      await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : 2 * JUMP_MS);
+      await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : JUMP_MS);
       if (round === FORGET_ROUND) await this.#forgetDead();
     }
     return seen;

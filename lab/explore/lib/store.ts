@@ -86,8 +86,6 @@ local all = redis.call("LRANGE", ARGV[2], 0, -1)
 redis.call("SELECT", 0)
 for at = 1, #all, 3 do redis.call("RESTORE", all[at + 1], all[at], all[at + 2]) end`;
 
-const FORGET = `redis.call("SELECT", ARGV[2]) redis.call("UNLINK", ARGV[1]) redis.call("SELECT", 0)`;
-
 const PASS = `
 local ms = tonumber(ARGV[1])
 for _, key in ipairs(redis.call("KEYS", "*")) do
@@ -189,11 +187,6 @@ export class Store {
   async restore({ digest }: Seen, now: number): Promise<void> {
     const { id, becomes } = mutation.active ?? {};
     await this.#own(RESTORE, [now, digest, MOMENTS, id === undefined ? "" : `${id} ${becomes}`]);
-  }
-
-  /** No run goes on from there any more. */
-  async forget({ digest }: Seen): Promise<void> {
-    await this.#own(FORGET, [digest, MOMENTS]);
   }
 }
 

@@ -5,25 +5,21 @@ import { type KeptMutant, type KeptScenario, readKept, readKeptMutants } from ".
 /** For the summary of the laboratory's report. */
 export function exploredLine(): string {
   const { scenarios, walks, date } = readKept();
-  const farthest = farthestOf(scenarios);
-  const total = (of: (one: KeptScenario) => number) => farthest.reduce((sum, one) => sum + of(one), 0);
+  // The wider bounds have the narrower ones' states, too.
+  const farthest = new Map(
+    [...scenarios].sort((a, b) => a.states - b.states).map((one) => [one.name, one] as const),
+  );
+  const total = (of: (one: KeptScenario) => number) =>
+    [...farthest.values()].reduce((sum, one) => sum + of(one), 0);
   const whole = new Set(scenarios.filter(({ isWhole }) => isWhole).map(({ name }) => name));
   const cut = scenarios.filter(({ isWhole }) => !isWhole);
   const wider = cut.length === 0 ? "" : `; ${cut.length} within wider ones, not to their end`;
   const broken = scenarios.filter(({ violations }) => violations > 0).length + walks.violations;
   return [
-    `**Every interleaving** ([how](../lab/explore/README.md), ${date}): ${farthest.length} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
+    `**Every interleaving** ([how](../lab/explore/README.md), ${date}): ${farthest.size} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
     `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds${wider}. ${walks.walks} random walks beyond their bounds.`,
     mutantsText(readKeptMutants()),
   ].join(" ");
-}
-
-/** Of each scenario what led to most states: the wider bounds have the narrower ones' states, too. */
-function farthestOf(scenarios: readonly KeptScenario[]): KeptScenario[] {
-  const farthest = new Map<string, KeptScenario>();
-  for (const one of scenarios)
-    if (one.states > (farthest.get(one.name)?.states ?? -1)) farthest.set(one.name, one);
-  return [...farthest.values()];
 }
 
 const outcomes = ["killed", "equivalent", "unreached", "survived", "open"] as const;
@@ -35,14 +31,15 @@ function countsOf(mutants: readonly KeptMutant[]): readonly number[] {
 function mutantsText(mutants: readonly KeptMutant[]): string {
   if (mutants.length === 0) return "";
   const [killed, equivalent, unreached, survived, open = 0] = countsOf(mutants);
-  const found = Object.values(breaks).filter(([file, was, becomes]) =>
-    mutants.some(
-      (one) => one.file === file && one.change.endsWith(` ${was} → ${becomes}`) && one.outcome === "killed",
-    ),
+  const named = Object.entries(breaks).flatMap(([file, changes]) =>
+    Object.keys(changes).map((change) => [file, change]),
+  );
+  const found = mutants.filter(
+    ({ file, change, outcome }) => outcome === "killed" && breaks[file]?.[withoutLine(change)] !== undefined,
   );
   return [
     `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](mutants.json)).`,
-    `Of ${Object.keys(breaks).length} mends and mechanisms among them, ${found.length} were noticed.`,
+    `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed.`,
   ].join(" ");
 }
 
@@ -76,4 +73,8 @@ export function exploredSection(): string[] {
     }),
     "",
   ];
+}
+
+function withoutLine(change: string): string {
+  return change.slice(change.indexOf(" ") + 1);
 }

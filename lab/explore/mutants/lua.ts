@@ -5,7 +5,10 @@ const ENDS = new Set(
   "then do return if elseif while until local end else for repeat , ; = in function break".split(" "),
 );
 
-/** Each condition of a script: of `if` and `while` the whole, which becomes true and false; of `and` and `or` each side, which is left out. */
+/**
+ * Each condition of a script: of `if` and `while` the whole, which becomes true and false; of `and` and `or` each side, which is left out. A
+ * literal, a constant, or a text that is put together is a value, and no condition.
+ */
 export function* conditionsOfLua(file: string, source: string): Iterable<readonly [Span, string]> {
   const { tokens } = readSyntax(file, source);
   const span = (first: number, last: number): Span => {
@@ -20,9 +23,19 @@ export function* conditionsOfLua(file: string, source: string): Iterable<readonl
     }
     if (text !== "and" && text !== "or") continue;
     const becomes = text === "and" ? "true" : "false";
-    yield [span(startOfSide(tokens, at), at - 1), becomes];
-    yield [span(at + 1, endOfSide(tokens, at)), becomes];
+    for (const [first, last] of [
+      [startOfSide(tokens, at), at - 1],
+      [at + 1, endOfSide(tokens, at)],
+    ] as const)
+      if (!isValue(tokens.slice(first, last + 1).map((token) => token.text)))
+        yield [span(first, last), becomes];
   }
+}
+
+function isValue([first = "", ...rest]: readonly string[]): boolean {
+  const isConstant =
+    /^(["'\d{]|[A-Z_]{2,}$|(true|false|nil)$)/.test(first) || [first, ...rest].join("") === "cjson.null";
+  return isConstant && !rest.some((text) => /^(and|or|not|[=~<>]=|[<>])$/.test(text));
 }
 
 /** `and` binds more than `or`. */

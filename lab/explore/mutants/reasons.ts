@@ -1,3 +1,5 @@
+import type { KeptMutant } from "../lib/kept.ts";
+
 /** Changes that no promise depends on, and why. */
 const reasons: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   "without an entry the script stops with an error, and has nothing to write": {
@@ -43,7 +45,9 @@ const reasons: Readonly<Record<string, Readonly<Record<string, readonly string[]
   },
 };
 
-/** @param change what it was and became */
-export function reasonFor(file: string, change: string): string | undefined {
-  return Object.entries(reasons).find(([, changes]) => changes[file]?.includes(change))?.[0];
+/** With what is known of those that no scenario notices. */
+export function judged(row: KeptMutant): KeptMutant {
+  const change = row.change.slice(row.change.indexOf(" ") + 1);
+  const why = Object.entries(reasons).find(([, changes]) => changes[row.file]?.includes(change))?.[0];
+  return row.outcome === "survived" && why !== undefined ? { ...row, outcome: "equivalent", why } : row;
 }

@@ -1,13 +1,13 @@
 import { say } from "../../../test/support/command.ts";
 import { createRandom } from "../../../test/support/random.ts";
 import { explore, Graph, repeat } from "../lib/explorer.ts";
-import type { KeptMutant } from "../lib/kept.ts";
-import type { Laboratory } from "../lib/run.ts";
-import { stories } from "../stories.ts";
+import { type KeptMutant, readKeptMutants } from "../lib/kept.ts";
+import type { Laboratory, Scenario } from "../lib/run.ts";
+import { STORY, storiesOf } from "../stories.ts";
 import { breaks } from "./breaks.ts";
 import { differsAt, mutation } from "./mutation.ts";
 import type { Mutant } from "./places.ts";
-import { reasonFor } from "./reasons.ts";
+import { judged } from "./reasons.ts";
 
 /**
  * Killed: some order breaks a promise. Survived: none does. Same: not even what Redis has, or what anybody is told, differs in any order.
@@ -15,33 +15,69 @@ import { reasonFor } from "./reasons.ts";
  */
 type Outcome = "killed" | "survived" | "same" | "unreached";
 
-/**
- * Explores each scenario's quick form with each mutant, where it can matter.
- *
- * @param keep called after each scenario with what is known by then
- */
-export async function tryMutants(
-  open: () => AsyncIterable<Laboratory>,
-  files: readonly string[],
-  keep: (rows: readonly KeptMutant[]) => void,
-): Promise<readonly KeptMutant[]> {
+/** The first round follows this many of the states that are other, in orders that are drawn at random; the second more of what is left, within wider bounds. */
+const ROUNDS = [{ states: 10 }, { states: 60, isWide: true }];
+/** Of the wide bounds is followed what ends in this time. */
+const WIDE_MS = 25_000;
+
+interface Asked {
+  readonly scenarios: readonly Scenario[];
+  readonly open: (scenario: Scenario) => Promise<Laboratory>;
+  /** All where there are none. */
+  readonly files: readonly string[];
+  /** Whether what is kept as killed is not tried again. */
+  readonly onlyLeft: boolean;
+  /** Called after each scenario with what is known by then. */
+  readonly keep: (rows: readonly KeptMutant[]) => void;
+}
+
+/** Explores each scenario with each mutant, where it can matter. */
+export async function tryMutants({ scenarios, open, files, onlyLeft, keep }: Asked): Promise<KeptMutant[]> {
   const isChosen = ({ file }: Mutant) => files.length === 0 || files.some((one) => file.endsWith(one));
-  const rows = new Map(
-    mutation.all.filter(isChosen).map((mutant) => [mutant, rowOf(mutant, "unreached", "")] as const),
-  );
-  for await (const lab of open()) {
-    const { name, quick } = lab.scenario;
-    const graph = new Graph();
-    const plain = await explore(lab, { bounds: quick, graph });
-    const told = await tellStories(lab);
-    const broken = plain.violation?.what ?? told.broken;
-    if (broken !== undefined) throw new Error(`without a mutant: ${broken}`);
-    await tryLeft(rows, lab, { graph, inStories: told.noted });
-    const left = [...rows.values()].filter(({ outcome }) => outcome !== "killed");
-    say(`${name}: ${left.length} of ${rows.size} mutants are left`);
-    keep([...rows.values()]);
+  const kept = new Map(readKeptMutants().map((row) => [`${row.file} ${row.change}`, row]));
+  const all = mutation.all.filter(isChosen).map((mutant) => new Tried(mutant));
+  if (onlyLeft) for (const tried of all) tried.remember(kept);
+  const leftIn = (round: Round) =>
+    all.filter(
+      ({ row }) => row.outcome !== "killed" && (round === ROUNDS[0] || judged(row).outcome !== "equivalent"),
+    );
+  for (const round of ROUNDS)
+    for (const scenario of scenarios) {
+      await tryAll(await open(scenario), round, leftIn(round));
+      say(
+        `${scenario.name}, round ${ROUNDS.indexOf(round) + 1}: ${leftIn(round).length} of ${all.length} are left`,
+      );
+      // In the first round some scenarios are still to come.
+      const isOpen = round === ROUNDS[0] && scenario !== scenarios.at(-1);
+      keep(
+        all.map(({ row }) =>
+          isOpen && row.outcome !== "killed" ? { ...row, outcome: "open" } : judged(row),
+        ),
+      );
+    }
+  return all.map((tried) => judged(tried.row));
+}
+
+/** What is known of a mutant. */
+class Tried {
+  readonly mutant: Mutant;
+  row: KeptMutant;
+
+  constructor(mutant: Mutant) {
+    this.mutant = mutant;
+    this.row = rowOf(mutant, "unreached", "");
   }
-  return [...rows.values()];
+
+  remember(kept: ReadonlyMap<string, KeptMutant>): void {
+    const known = kept.get(`${this.row.file} ${this.row.change}`);
+    if (known?.outcome === "killed") this.row = known;
+  }
+
+  tell(outcome: Outcome, by: string): void {
+    if (outcome !== "same" || this.row.outcome === "unreached") this.row = rowOf(this.mutant, outcome, by);
+    const { file, change, why } = this.row;
+    if (outcome === "killed") say(`killed ${file}:${change} ${why}`);
+  }
 }
 
 let escaped: unknown;
@@ -49,42 +85,44 @@ process.on("unhandledRejection", (error) => {
   escaped ??= error;
 });
 
-/** Of the states that are other with a mutant so many are followed, in orders that are chosen at random; of one with a name all. */
-const MOST = 200;
+type Round = (typeof ROUNDS)[number];
 
-/** Tries those that no scenario has killed before. */
-async function tryLeft(rows: Map<Mutant, KeptMutant>, lab: Laboratory, noted: Noted): Promise<void> {
-  for (const [mutant, { outcome: was }] of rows) {
-    if (was === "killed") continue;
-    const [outcome, by] = await tryOne(lab, noted, mutant);
-    const row = rowOf(mutant, outcome, `${lab.scenario.name}: ${by}`);
-    if (outcome === "killed") say(`killed ${row.file}:${row.change} ${row.why}`);
-    if (outcome === "killed" || (outcome !== "unreached" && was !== "survived")) rows.set(mutant, row);
+async function tryAll(
+  lab: Laboratory,
+  { states, isWide = false }: Round,
+  left: readonly Tried[],
+): Promise<void> {
+  const { name, quick, whole } = lab.scenario;
+  const graph = new Graph();
+  const bounds = isWide ? whole : quick;
+  const plain = await explore(lab, { bounds, graph, ...(isWide && { untilMs: WIDE_MS }) });
+  const inStories = await tellStories(lab);
+  const broken = plain.violation?.what ?? inStories.broken;
+  if (broken !== undefined) throw new Error(`without a mutant: ${broken}`);
+  for (const tried of left) {
+    const { mutant } = tried;
+    const isTold = inStories.noted.has(differsAt(mutant));
+    if (!graph.noted.has(differsAt(mutant)) && !isTold) continue;
+    const most = { states, random: createRandom(1) };
+    const isNamed = breaks[mutant.file]?.[`${mutant.was} → ${mutant.becomes}`] !== undefined;
+    const plan = { bounds, graph, mutant, ...(!(isNamed && isWide) && { most }) };
+    const [outcome, by] = await outcomeOf(async () => {
+      const { violation, ...counts } = await explore(lab, plan);
+      if (violation !== undefined) return ["killed", violation.what];
+      const told = isTold ? await tellStories(lab, mutant) : undefined;
+      if (told?.broken !== undefined) return ["killed", told.broken];
+      return [counts.states + counts.ends > 0 ? "survived" : "same", ""];
+    });
+    tried.tell(outcome, by && `${name}: ${by}`);
   }
 }
 
-interface Noted {
-  readonly graph: Graph;
-  readonly inStories: ReadonlySet<string>;
-}
-
-async function tryOne(
-  lab: Laboratory,
-  { graph, inStories }: Noted,
-  mutant: Mutant,
-): Promise<[Outcome, string]> {
-  const bounds = lab.scenario.quick;
-  const most = { states: MOST, random: createRandom(1) };
-  const plan = { bounds, graph, mutant, ...(!isBreak(mutant) && { most }) };
+async function outcomeOf(attempt: () => Promise<[Outcome, string]>): Promise<[Outcome, string]> {
   escaped = undefined;
   try {
-    const { violation, states, ends } = await explore(lab, plan);
-    if (violation !== undefined) return ["killed", violation.what];
-    const { broken } = inStories.has(differsAt(mutant)) ? await tellStories(lab, mutant) : {};
-    if (broken !== undefined) return ["killed", broken];
-    if (escaped !== undefined) throw escaped;
-    if (states + ends > 0) return ["survived", ""];
-    return graph.noted.has(differsAt(mutant)) ? ["same", ""] : ["unreached", ""];
+    const outcome = await attempt();
+    if (escaped !== undefined && outcome[0] !== "killed") throw escaped;
+    return outcome;
   } catch (error) {
     return ["killed", `the code fails: ${error instanceof Error ? error.message : String(error)}`];
   }
@@ -96,37 +134,22 @@ async function tellStories(
   mutant?: Mutant,
 ): Promise<{ broken?: string; noted: Set<string> }> {
   const noted = new Set<string>();
-  for (const { title, path } of stories.filter(({ scenario }) => scenario === lab.scenario.name)) {
+  const note = () => mutation.seen.forEach((one) => void noted.add(one));
+  for (const { title, path } of storiesOf(lab.scenario)) {
     mutation.active = mutant;
-    const broken = await repeat(lab, { bounds: { faults: 9, jumps: 9, areLong: true } }, path, () => {
-      for (const one of mutation.seen) noted.add(one);
-    });
-    for (const one of mutation.seen) noted.add(one);
+    const broken = await repeat(lab, STORY, path, note);
+    note();
     mutation.active = undefined;
     if (broken !== undefined) return { broken: `${broken.what} (${title})`, noted };
   }
   return { noted };
 }
 
-function isBreak(mutant: Mutant): boolean {
-  const { file, was, becomes } = mutant;
-  return Object.values(breaks).some((one) => one[0] === file && one[1] === was && one[2] === becomes);
-}
-
 /** As it is kept. */
 function rowOf({ file, line, was, becomes }: Mutant, outcome: Outcome, by: string): KeptMutant {
   const change = `${line} ${was} → ${becomes}`;
-  const reason = outcome === "killed" ? undefined : reasonFor(file, `${was} → ${becomes}`);
-  const isSurvivor = outcome === "survived" || outcome === "same";
-  return {
-    file,
-    change,
-    outcome: isSurvivor ? (reason === undefined ? "survived" : "equivalent") : outcome,
-    why: whyOf(outcome, reason, by),
-  };
+  if (outcome === "killed" || outcome === "unreached") return { file, change, outcome, why: by };
+  return { file, change, outcome: "survived", why: outcome === "same" ? SAME : "" };
 }
 
-function whyOf(outcome: Outcome, reason: string | undefined, by: string): string {
-  if (outcome === "killed") return by;
-  return reason ?? (outcome === "same" ? "Redis and all answers stay the same" : "");
-}
+const SAME = "Redis and all answers stay the same";
