@@ -57,18 +57,28 @@ const KEYWORDS: ReadonlySet<string> = new Set(
   ),
 );
 
+const NAME = /^[A-Za-z_]/;
+
 /** Reads which variable each name of a Lua text stands for. The text must compile: of other texts it says anything. */
 export function readSyntax(file: string, source: string): LuaSyntax {
   const root: Block = { parent: undefined, openedAt: -1, kind: "file", names: new Map() };
-  const tokens: Token[] = [];
-  for (const { 0: text, index } of source.matchAll(TOKENS))
-    if (!text.startsWith("--")) tokens.push({ text, at: index, block: root });
+  const tokens = tokensOf(source, root);
   new Reader(source, tokens, root).read();
   return { file, source, tokens, statements: statementsOf(source, tokens) };
 }
 
+/** Each worker reads BullMQ's scripts as it starts: an object for each match of these would be most of what that leaves behind. */
+function tokensOf(source: string, block: Block): Token[] {
+  const tokens: Token[] = [];
+  source.replace(TOKENS, (text: string, _comment, _string, at: number) => {
+    if (!text.startsWith("--")) tokens.push({ text, at, block });
+    return "";
+  });
+  return tokens;
+}
+
 function isName({ text }: Token): boolean {
-  return /^[A-Za-z_]/.test(text) && !KEYWORDS.has(text);
+  return NAME.test(text) && !KEYWORDS.has(text);
 }
 
 export function lineAt(source: string, at: number): number {
@@ -175,7 +185,8 @@ class Reader {
   }
 
   #readName(token: Token, at: number): void {
-    const [before, after] = [this.#text(at - 1), this.#text(at + 1)];
+    const before = this.#text(at - 1);
+    const after = this.#text(at + 1);
     const isField = before === "." || before === ":";
     const isKey =
       this.#open.at(-1) === "{" && after === "=" && (before === "{" || before === "," || before === ";");
@@ -251,9 +262,11 @@ function requiredAt(tokens: readonly Token[], at: number): string | undefined {
 const NO_START: ReadonlySet<string> = new Set(["end", ")", "}", "]", "else", "elseif", "until"]);
 
 function statementsOf(source: string, tokens: readonly Token[]): Statement[] {
-  const isStart = ({ text, at, block }: Token) =>
-    block.kind === "file" && (at === 0 || source[at - 1] === "\n") && !NO_START.has(text);
-  const starts = tokens.flatMap((token, at) => (isStart(token) ? [at] : []));
+  const starts: number[] = [];
+  tokens.forEach(({ text, at, block }, index) => {
+    const isFirst = at === 0 || source[at - 1] === "\n";
+    if (isFirst && block.kind === "file" && !NO_START.has(text)) starts.push(index);
+  });
   return starts.map((first, index) => {
     const end = starts[index + 1] ?? tokens.length;
     return { first, end, ...declaredIn(tokens, first, end) };

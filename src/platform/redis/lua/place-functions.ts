@@ -49,12 +49,12 @@ class Placing {
           ? []
           : [{ statement, binding: name.binding, block: root, isRepeated: false }];
       });
-    for (const [at, { binding }] of syntax.tokens.entries()) {
-      if (binding === undefined) continue;
+    syntax.tokens.forEach(({ binding }, at) => {
+      if (binding === undefined) return;
       const uses = this.#uses.get(binding);
       if (uses === undefined) this.#uses.set(binding, [at]);
       else uses.push(at);
-    }
+    });
     for (const each of this.#functions) {
       const inner = syntax.tokens
         .slice(each.statement.first, each.statement.end)
