@@ -108,12 +108,12 @@ const dones = { retry: "Retried", cancel: "Cancelled", delete: "Deleted" } as co
 function ActProgress({ act }: { readonly act: ActStatus }) {
   const had = act.done + act.skipped;
   const total = Math.max(act.total ?? 0, had);
-  const text = act.total === null ? "counting" : `${count(had)} of ${count(total)}`;
+  const text = act.total === null ? "counting" : `${count(act.done)} of ${count(total)}`;
   return (
-    <ProgressBar className="progress" value={had} maxValue={Math.max(total, 1)} valueLabel={text}>
+    <ProgressBar className="progress" value={act.done} maxValue={Math.max(total, 1)} valueLabel={text}>
       <Label>{dones[act.act]}</Label>
       <span className="progress-text">{text}</span>
-      <Bar value={had} of={total} />
+      <Bar value={act.done} of={total} />
     </ProgressBar>
   );
 }

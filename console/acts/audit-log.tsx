@@ -3,16 +3,25 @@ import { useState } from "react";
 import { Member } from "../parts/filter-fields.tsx";
 import { auditFields } from "../parts/filters.ts";
 import { count, counted } from "../parts/format.ts";
+import { Icon } from "../parts/icon.tsx";
 import { JobLink, Text } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
-import { type AuditFilter, type AuditRow, auditQuery, auditUrl } from "./queries.ts";
+import { type AuditLine, type AuditRow, linesOf, whatOf } from "./audit-lines.ts";
+import { type AuditFilter, auditQuery, auditUrl } from "./queries.ts";
 
 /** Who did what, to what, and why. */
 export function AuditLog() {
   const [filter, setFilter] = useState<AuditFilter>({ by: "", from: "", to: "" });
   const audit = useQuery(auditQuery(filter));
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const shownOf = (rows: readonly AuditRow[]): Shown[] =>
+    linesOf(rows, opened).map((line) => ({
+      ...line,
+      isOpen: opened.has(line.id),
+      onToggle: () => setOpened(toggled(opened, line.id)),
+    }));
   const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <>
@@ -27,7 +36,7 @@ export function AuditLog() {
         ))}
       </search>
       <div className="list-head">
-        <p role="status">The latest first; a file has all that match.</p>
+        <p role="status">The latest first; a file has all entries that match.</p>
         {(["csv", "ndjson"] as const).map((format) => (
           <a key={format} className="button small" href={auditUrl(filter, format)} download>
             Export {format.toUpperCase()}
@@ -39,7 +48,7 @@ export function AuditLog() {
           <LongTable
             label="Audit log"
             look={look}
-            rows={rows}
+            rows={shownOf(rows)}
             empty={
               <Empty title={isFiltered ? "Nothing matches." : "Nothing was done by hand."}>
                 Retries, pauses, limits and the like are listed here.
@@ -52,10 +61,19 @@ export function AuditLog() {
   );
 }
 
-const look: LongTableLook<AuditRow> = {
-  cardHeight: 120,
+function toggled(ids: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  return ids.has(id) ? new Set([...ids].filter((other) => other !== id)) : new Set([...ids, id]);
+}
+
+interface Shown extends AuditLine {
+  readonly isOpen: boolean;
+  readonly onToggle: () => void;
+}
+
+const look: LongTableLook<Shown> = {
+  cardHeight: 132,
   columns: [
-    { id: "as", title: "What", width: 150, cell: (row) => <Text of={whatOf(row)} /> },
+    { id: "as", title: "What", width: 190, cell: (row) => <What row={row} /> },
     { id: "on", title: "On", width: "2fr", minWidth: 200, cell: (row) => <OnWhat row={row} /> },
     { id: "jobs", title: "Jobs", width: 84, isNumber: true, cell: (row) => jobs(row) },
     { id: "why", title: "Why", width: "2fr", minWidth: 200, cell: ({ evidence }) => <Text of={evidence} /> },
@@ -66,30 +84,48 @@ const look: LongTableLook<AuditRow> = {
     <div className="card">
       <div className="card-line">
         <b>
-          <Text of={whatOf(row)} />
+          <What row={row} />
         </b>
         {row.count !== null && <span>{counted(row.count, "job")}</span>}
       </div>
       <OnWhat row={row} />
       <Text of={row.evidence} />
-      <span className="quiet">
-        <Text of={row.by} />, <Relative at={row.at} />
-      </span>
+      <div className="card-line quiet">
+        <Text of={row.by} />
+        <Relative at={row.at} />
+      </div>
     </div>
   ),
 };
 
-function jobs({ count: some }: AuditRow): string {
+/** An act opens its parts. */
+function What({ row }: { readonly row: Shown }) {
+  const { parts, isPart, isOpen, onToggle } = row;
+  const what = whatOf(row);
+  if (parts.length === 0)
+    return isPart ? (
+      <span className="part">
+        <Text of={what} />
+      </span>
+    ) : (
+      <Text of={what} />
+    );
+  return (
+    <button type="button" className="opener" aria-expanded={isOpen} onClick={onToggle}>
+      <Icon of="open" />
+      <Text of={what} />
+    </button>
+  );
+}
+
+function jobs({ count: some }: AuditLine): string {
   return some === null ? "" : count(some);
 }
 
-function OnWhat({ row: { jobId, queue, schedule } }: { readonly row: AuditRow }) {
+function OnWhat({ row: { jobId, queue, schedule, parts } }: { readonly row: AuditLine }) {
+  if (new Set(parts.map((part) => part.jobId)).size > 1)
+    return <Text of={queue === "" ? "several jobs" : `several jobs of ${queue}`} />;
   if (schedule !== "") return <Text of={`schedule ${schedule}`} />;
   if (jobId === "") return <Text of={queue === "" ? "all queues" : `queue ${queue}`} />;
   return <JobLink id={jobId} />;
-}
-
-/** "send: done" of an effect. */
-function whatOf({ as, effect }: AuditRow): string {
-  return effect === "" ? as : `${effect}: ${as}`;
 }

@@ -3,6 +3,7 @@ import type { AuditEntry, JobsQuery } from "../service/answers.ts";
 import { query, service, withoutEmpty } from "../service/call.ts";
 import { newKey } from "../service/new-key.ts";
 import { routeUrl } from "../service/place.ts";
+import type { AuditRow } from "./audit-lines.ts";
 
 const REFRESH_MS = 1_000;
 const ENDED_REFRESH_MS = 5_000;
@@ -45,8 +46,6 @@ function filterOf(filter: FilteredAct["filter"]): JobsQuery {
 }
 
 const AUDIT_SIZE = 200;
-
-export type AuditRow = AuditEntry & { readonly id: string };
 
 /** Which entries, as a form has it. Empty fields do not count. */
 export interface AuditFilter {

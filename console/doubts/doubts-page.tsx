@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
 import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
-import type { AuditRow } from "../acts/queries.ts";
+import type { AuditRow } from "../acts/audit-lines.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";

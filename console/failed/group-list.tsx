@@ -4,6 +4,7 @@ import { Button } from "react-aria-components";
 import { count, counted, timeOfDay } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
+import { IN_DOUBT } from "../parts/mark.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
@@ -17,7 +18,6 @@ import {
   type Group,
   type Groups,
   groupPath,
-  IN_DOUBT,
   isOfCancelled,
   planFor,
   planForAll,
@@ -97,7 +97,7 @@ function jobsOf(groups: readonly Group[]): number {
 
 const groupLook: LongTableLook<Group> = {
   rowHeight: 56,
-  cardHeight: 116,
+  cardHeight: 128,
   columns: [
     {
       id: "reason",

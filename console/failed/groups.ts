@@ -1,17 +1,18 @@
 import { queryOptions } from "@tanstack/react-query";
-import { CANCELLED } from "../parts/mark.tsx";
+import { CANCELLED, IN_DOUBT } from "../parts/mark.tsx";
 import type { FailureGroup, JobsQuery } from "../service/answers.ts";
 import { query, service } from "../service/call.ts";
 import type { RetryPart, RetryPlan } from "./retry.ts";
 
 /** Failures of one type for one reason. */
-export type Group = FailureGroup & { readonly id: string };
+export type Group = FailureGroup & {
+  readonly id: string;
+  /** When it was counted: jobs that fail later are not among them. */
+  readonly countedAt: string;
+};
 
 /** Which failures: null stands for messages of any pattern. */
 export type Reason = Pick<FailureGroup, "type" | "code" | "messagePattern">;
-
-/** Retrying does not help these jobs; resolving the doubt does. */
-export const IN_DOUBT = "EFFECT_IN_DOUBT";
 
 export interface Groups {
   readonly groups: readonly Group[];
@@ -24,10 +25,11 @@ export function failuresQuery() {
   return queryOptions({
     queryKey: ["failures"],
     queryFn: () => service.failures(),
-    select: ({ groups, ...rest }): Groups => ({
+    select: ({ groups, at, ...rest }): Groups => ({
       ...rest,
       groups: groups.map((group) => ({
         ...group,
+        countedAt: at,
         id: JSON.stringify([group.type, group.code, group.messagePattern]),
       })),
     }),
@@ -43,6 +45,7 @@ export function planFor(groups: readonly Group[], isComplete: boolean): RetryPla
   const helped = groups.filter(({ code }) => code !== IN_DOUBT);
   return {
     parts: helped.map(partOf),
+    before: groups[0]?.countedAt,
     isAtLeast: !isComplete && helped.length > 0,
     inDoubt: countOf(groups, IN_DOUBT),
     cancelled: 0,

@@ -45,7 +45,7 @@ type Phase =
 function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onClose: () => void }) {
   const run = useRetryRun(plan);
   const { phase, progress } = run;
-  const [terms, setTerms] = useState<RetryTerms>(newTerms);
+  const [terms, setTerms] = useState<RetryTerms>(() => newTerms(plan));
   const total = countOf(plan);
   const isMissing = isAct(plan) && terms.reason.trim() === "";
   const isReady = phase.name === "asking" && total > 0 && !isMissing;
@@ -90,8 +90,8 @@ function RetryDialog({ plan, onClose }: { readonly plan: RetryPlan; readonly onC
   );
 }
 
-function newTerms(): RetryTerms {
-  return { reason: "", rate: "", before: serviceNow(), key: newKey() };
+function newTerms({ before = serviceNow() }: RetryPlan): RetryTerms {
+  return { reason: "", rate: "", before, key: newKey() };
 }
 
 interface OnTheWay {

@@ -10,6 +10,8 @@ export interface RetryPlan {
   /** Jobs that stay as they are: those in doubt, and cancelled ones that nobody chose. */
   readonly inDoubt: number;
   readonly cancelled: number;
+  /** When they were counted, by the service's clock: jobs that fail later are not meant. @default now */
+  readonly before?: string | undefined;
   /** What to show instead of the parts. */
   readonly lines?: readonly Pick<RetryPart, "name" | "count">[];
 }
@@ -52,7 +54,7 @@ export interface RetryTerms {
   readonly reason: string;
   /** Such as `50/s`; empty for as fast as possible. */
   readonly rate: string;
-  /** When the window was opened: jobs that fail later are not meant. */
+  /** Jobs that fail later are not meant. */
   readonly before: string;
   /** Makes it safe to ask again with the same terms. */
   readonly key: string;

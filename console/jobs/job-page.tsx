@@ -4,7 +4,7 @@ import { Copy } from "../parts/copy.tsx";
 import { count, counted, prettyJson } from "../parts/format.ts";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
-import { isCancelled, StateMark } from "../parts/mark.tsx";
+import { IN_DOUBT, isCancelled, Mark, StateMark } from "../parts/mark.tsx";
 import { Page, Section } from "../parts/page.tsx";
 import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
@@ -158,6 +158,7 @@ function Job({ job }: { readonly job: JobDetail }) {
         <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
       </Section>
       <div className="job-data">
+        {job.childJobs !== undefined && job.childJobs.length > 0 && <Children of={job.childJobs} job={job} />}
         {progress !== null && (
           <Section title="Progress">
             <Json value={progress} label="Progress" />
@@ -254,6 +255,33 @@ function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
   );
 }
 
+interface ChildrenProps {
+  readonly of: NonNullable<JobDetail["childJobs"]>;
+  readonly job: JobDetail;
+}
+
+function Children({ of: listed, job: { children } }: ChildrenProps) {
+  const total = children?.total ?? listed.length;
+  return (
+    <Section
+      title="Children"
+      aside={total > listed.length ? `${count(listed.length)} of ${count(total)}` : undefined}
+    >
+      <ul className="child-jobs">
+        {listed.map(({ id, type, name, state }) => (
+          <li key={id}>
+            <Mark of={state} text={state === "waiting" ? "not ended" : state} />
+            <Text of={type} />
+            <JobLink id={id}>
+              <Text of={name} />
+            </JobLink>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
 interface ErrorProps {
   readonly type: string;
   readonly error: NonNullable<JobDetail["error"]>;
@@ -296,7 +324,7 @@ function JobError({ type, error: { code, message, retryable }, isCancelled: isCa
 }
 
 function help(isCancelled: boolean, code: string, isRetryable: boolean): string {
-  if (code === "EFFECT_IN_DOUBT")
+  if (code === IN_DOUBT)
     return "Resolve what is in doubt, and it continues. Where the effect has a probe, a retry asks it.";
   if (isCancelled) return "Somebody cancelled it: retry it if it shall run after all.";
   return isRetryable ? "Retrying may help." : "Retrying alone does not help.";

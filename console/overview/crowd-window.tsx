@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button, Input, Label, TextField } from "react-aria-components";
 import { Form, Window } from "../parts/dialog.tsx";
+import { Figure } from "../parts/figure.tsx";
 import { count } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
@@ -86,7 +87,7 @@ function Counts({ title, rows, onCurb }: CountsProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="scroller" aria-label={`By ${title.toLowerCase()}`} tabIndex={0}>
-      <table className="figures">
+      <table className="figures queues crowd">
         <thead>
           <tr>
             <th scope="col">{title}</th>
@@ -105,11 +106,11 @@ function Counts({ title, rows, onCurb }: CountsProps) {
               <th scope="row">
                 <Text of={row.type ?? row.key ?? ""} />
               </th>
-              <td>{count(row.waiting)}</td>
-              <td>{count(row.running)}</td>
-              <td>{count(row.started)}</td>
-              <td>{count(row.failed)}</td>
-              <td>
+              <Figure title="Waiting">{count(row.waiting)}</Figure>
+              <Figure title="Running">{count(row.running)}</Figure>
+              <Figure title="Started, 5 min">{count(row.started)}</Figure>
+              <Figure title="Failed">{count(row.failed)}</Figure>
+              <td className="hand">
                 <Button
                   className="button small"
                   aria-label={visible(`Pause or limit ${curbText(row)}`)}

@@ -9,6 +9,7 @@ import { Age } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { QueueOverview, TypeOverview } from "../service/answers.ts";
 import { serviceNow } from "../service/clock.ts";
+import { curbText } from "./curb-text.ts";
 import { sum, waitingIn } from "./needs.ts";
 import { QueueHand } from "./queue-hand.tsx";
 import { TypeTable } from "./type-table.tsx";
@@ -180,9 +181,11 @@ function useColumns(queues: readonly QueueOverview[]): readonly QueueColumn[] {
   return columns.filter((column) => seen.current.has(column));
 }
 
+const CURBS_SHOWN = 3;
+
 /** What keeps its jobs waiting, other than a pause. */
 function QueueNote({ queue }: { readonly queue: QueueOverview }) {
-  const { workers, limits, limitedBy, clearsInMs, isPaused } = queue;
+  const { workers, limits, limitedBy, clearsInMs, isPaused, curbs } = queue;
   const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`].filter(Boolean);
   const waiting = waitingIn(queue);
   return (
@@ -206,6 +209,16 @@ function QueueNote({ queue }: { readonly queue: QueueOverview }) {
             clearsInMs > 0 &&
             `; the last of ${count(waiting)} starts in ${duration(clearsInMs)}`}
         </span>
+      )}
+      {curbs.slice(0, CURBS_SHOWN).map((curb) => (
+        <span key={curbText(curb)} className="pause-note">
+          <span className="tag">{curb.concurrency === null ? "paused" : "limited"}</span>{" "}
+          <Text of={curbText(curb)} />
+          {curb.concurrency !== null && `, ${curb.concurrency} at a time`}
+        </span>
+      ))}
+      {curbs.length > CURBS_SHOWN && (
+        <span className="pause-note">and {count(curbs.length - CURBS_SHOWN)} more types or keys</span>
       )}
     </>
   );

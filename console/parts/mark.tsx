@@ -58,11 +58,20 @@ export function isCancelled({ state, error }: Pick<ListedJob, "state" | "error">
 /** The code of jobs that somebody cancelled. */
 export const CANCELLED = "CANCELLED";
 
+/** Nor has one that waits until somebody has resolved its doubt. */
+function markOf(job: Pick<ListedJob, "state" | "error">): MarkName {
+  if (isCancelled(job)) return "cancelled";
+  return job.state === "failed" && job.error?.code === IN_DOUBT ? "in-doubt" : job.state;
+}
+
+/** The code of jobs whose effect is in doubt: resolving the doubt helps them. */
+export const IN_DOUBT = "EFFECT_IN_DOUBT";
+
 /** A job's state, as a shape and a word, and whether its handler goes on although it was told to stop. */
 export function StateMark({ job }: { readonly job: Pick<ListedJob, "state" | "error" | "stillRuns"> }) {
   return (
     <>
-      <Mark of={isCancelled(job) ? "cancelled" : job.state} />
+      <Mark of={markOf(job)} />
       {job.stillRuns !== undefined && (
         <>
           {" "}

@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { ListBox, ListBoxItem } from "react-aria-components";
-import { datedInstant } from "../parts/format.ts";
+import { useState } from "react";
+import { Button, ListBox, ListBoxItem } from "react-aria-components";
+import { count, datedInstant } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { Glyph, Mark, type MarkName, toneOf, wordOf } from "../parts/mark.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
+import { NARROW, useMedia } from "../parts/use-media.ts";
 import type { PastTick } from "../service/answers.ts";
 import { explanationQuery } from "./queries.ts";
 
@@ -16,10 +18,18 @@ interface StripProps {
   readonly onChoose: (at: string | null) => void;
 }
 
+/** As many as fit beside each other: a finger needs 44 px. */
+const NARROW_TICKS = 7;
+
 /** The latest ticks, oldest first. */
 export function TickStrip({ name, timeZone, ticks, chosen, onChoose }: StripProps) {
+  const isNarrow = useMedia(NARROW);
+  const [isWhole, showWhole] = useState(false);
   if (ticks.length === 0) return <span className="quiet">no tick has been due yet</span>;
-  return (
+  const telling = ticks.filter(isTelling);
+  const shown = isNarrow && !isWhole ? telling.slice(0, NARROW_TICKS) : telling;
+  const hidden = telling.length - shown.length;
+  const strip = (
     <ListBox
       aria-label={`Past ticks of ${name}`}
       className="ticks"
@@ -29,13 +39,19 @@ export function TickStrip({ name, timeZone, ticks, chosen, onChoose }: StripProp
       selectedKeys={chosen === null ? [] : [chosen]}
       onSelectionChange={(keys) => onChoose(keys === "all" ? null : (([...keys][0] as string) ?? null))}
     >
-      {ticks
-        .filter(isTelling)
-        .toReversed()
-        .map((tick) => (
-          <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
-        ))}
+      {shown.toReversed().map((tick) => (
+        <TickMark key={tick.at} tick={tick} timeZone={timeZone} />
+      ))}
     </ListBox>
+  );
+  if (hidden === 0) return strip;
+  return (
+    <>
+      <Button className="button small" onPress={() => showWhole(true)}>
+        {count(hidden)} earlier
+      </Button>
+      {strip}
+    </>
   );
 }
 

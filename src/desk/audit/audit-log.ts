@@ -80,19 +80,30 @@ async function searchLog(
 ): Promise<AuditEntry[]> {
   const isNarrow = jobId !== undefined || by !== undefined;
   const step = isNarrow ? READ_AT_ONCE : limit;
+  const most = isNarrow ? SEARCHED_MAX : Number.POSITIVE_INFINITY;
   const first = from === undefined ? "-" : String(Math.max(0, from));
+  const listed = listedIn(store, { jobId, by });
   let last = to === undefined ? "+" : `(${Math.max(1, to)}-0`;
   const found: AuditEntry[] = [];
-  for (let searched = 0; searched < SEARCHED_MAX && found.length < limit; searched += step) {
+  for (let searched = 0; searched < most && found.length < limit; searched += step) {
     const entries = await store.client.xrevrange(store.keys.audit, last, first, "COUNT", step);
-    for (const [id, fields] of entries)
-      if (isOf({ jobId, by }, fieldOf(fields, "job"), fieldOf(fields, "by")))
-        found.push(entryOf(store, id, fields));
+    found.push(...listed(entries));
     const oldest = entries.at(-1);
-    if (oldest === undefined || entries.length < step || !isNarrow) break;
+    if (oldest === undefined || entries.length < step) break;
     last = `(${oldest[0]}`;
   }
   return found;
+}
+
+/** Those that match, page by page from the latest on, without those that a later one is listed instead of. */
+function listedIn(store: QueueStore, filter: AuditFilter) {
+  const replaced = new Set<string>();
+  return (entries: readonly (readonly [id: string, fields: string[]])[]): AuditEntry[] =>
+    entries.flatMap(([id, fields]) => {
+      replaced.add(fieldOf(fields, "instead"));
+      const isWanted = isOf(filter, fieldOf(fields, "job"), fieldOf(fields, "by"));
+      return isWanted && !replaced.has(id) ? [entryOf(store, id, fields)] : [];
+    });
 }
 
 /** @param job the entry's @param actor the entry's */
@@ -111,26 +122,30 @@ interface NewEntry {
   /** As it is stored. */
   readonly evidence: string;
   readonly by: string;
+  /** The id of an entry that is not listed any more, now that this one says what became of it. */
+  readonly instead?: string;
 }
 
 const appendScript = loadScript(import.meta.url, "append-audit.lua", text);
 const ENTRIES_MAX = 100_000;
 
-export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<void> {
+/** @returns the entry's id */
+export async function appendToAuditLog({ client, keys }: QueueStore, entry: NewEntry): Promise<string> {
   const fields = Object.entries({ job: "", dedupKey: "", effect: "", ...entry }).flat();
-  await appendScript.run(client, [keys.audit], [ENTRIES_MAX, ...fields]);
+  return await appendScript.run(client, [keys.audit], [ENTRIES_MAX, ...fields]);
 }
 
 /**
- * Acts, on record before it: a process that dies in between leaves an entry too many, never an act without one. If the act fails, a
- * second entry says so, unless Redis is away.
+ * Acts, on record before it: a process that dies in between leaves an entry too many, never an act without one. If the act fails, another
+ * entry says so instead, unless Redis is away: people read one line for an act.
  */
 export async function onRecord<T>(store: QueueStore, entry: NewEntry, act: () => Promise<T>): Promise<T> {
-  await appendToAuditLog(store, entry);
+  const id = await appendToAuditLog(store, entry);
   try {
     return await act();
   } catch (error) {
-    await appendToAuditLog(store, { ...entry, as: `${entry.as}-failed` }).catch(() => {});
+    const failed = { ...entry, as: `${entry.as}-failed`, instead: id };
+    await appendToAuditLog(store, failed).catch(() => {});
     throw error;
   }
 }

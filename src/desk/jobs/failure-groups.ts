@@ -3,6 +3,7 @@ import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { CLOCK_TOLERANCE_MS, redisNow } from "../../platform/redis/fitness/clock.ts";
 import { begins, either, integer, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { codesForLua, messagePattern as patternOf } from "./message-pattern.ts";
@@ -28,6 +29,9 @@ const failureGroupSchema = z.object({
 export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
 
 export const failureGroupsSchema = z.object({
+  at: instant.meta({
+    description: "When they were read, by Redis's clock: `before` of an act on just these.",
+  }),
   groups: z.array(failureGroupSchema).meta({ description: "The most frequent first, cancelled jobs last." }),
   scanned: z.int().meta({ description: "How many of BullMQ's failed jobs were read, the latest first." }),
   isComplete: z
@@ -84,10 +88,13 @@ export function openFailureReader(): FailureReader {
   };
   return {
     async groups(partitions) {
+      const [first] = partitions;
+      const readAt = first === undefined ? Date.now() : await redisNow(first.client);
       const parts = await Promise.all(partitions.map((store) => of(store).read(true)));
       const groups: Groups = new Map();
       for (const part of parts) for (const group of part.groups) add(groups, group);
       return {
+        at: nearestTime(Math.min(Math.max(readAt, ...parts.map(endOf)), readAt + CLOCK_TOLERANCE_MS)),
         groups: [...folded(groups).values()].sort(byUrgency),
         scanned: parts.reduce((sum, { scanned }) => sum + scanned, 0),
         isComplete: parts.every(({ isComplete }) => isComplete),
@@ -105,6 +112,11 @@ export function openFailureReader(): FailureReader {
       return countOf(parts);
     },
   };
+}
+
+/** The instant after the latest failure: a worker's clock may be ahead of Redis's. */
+function endOf({ groups }: Read): number {
+  return groups.reduce((latest, { lastAt }) => Math.max(latest, Date.parse(lastAt) + 1), 0);
 }
 
 type Groups = Map<string, FailureGroup>;

@@ -10,6 +10,7 @@ import { features } from "../../features/index.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { recordedOf, recordedSchema } from "../audit/audit-log.ts";
+import { childJobSchema, readChildJobs } from "../children/child-jobs.ts";
 import { withDoubtedRuns } from "../doubts/doubted-runs.ts";
 import { answeredEffectsSchema, withAnswers } from "../effect-answers.ts";
 import { readJobRecord, submitted } from "./job-record.ts";
@@ -54,6 +55,10 @@ export const jobDetailSchema = listedJobSchema.extend({
   lines: z
     .array(z.object({ name: z.string(), text: z.string() }))
     .meta({ description: "What features show of it, as `holdfast jobs show` prints it." }),
+  childJobs: z
+    .array(childJobSchema)
+    .optional()
+    .meta({ description: "Children of a flow's parent, at most 100: those that failed first." }),
   logs: z.array(z.string()).meta({ description: "The latest 100 lines that its handler logged." }),
 });
 export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
@@ -77,7 +82,7 @@ export async function readDetail(
   const store = stores.of(queue);
   const parts = await inTime(readParts(store, types, readStatus, id));
   if (parts === undefined) return undefined;
-  const { status, record, effects, idempotencyKey, payload, redaction } = parts;
+  const { status, record, effects, idempotencyKey, payload, redaction, childJobs } = parts;
   const reading = new Reading();
   const options = optionsIn(reading, record.options);
   const traceId = traceIdIn(options);
@@ -108,6 +113,7 @@ export async function readDetail(
     lines: features
       .flatMap(({ lines }) => lines?.(status) ?? [])
       .flatMap(([name, text]) => (text === null ? [] : [{ name, text }])),
+    ...(childJobs !== undefined && { childJobs }),
     logs: [...record.logs],
   };
 }
@@ -120,11 +126,12 @@ async function readParts(
 ) {
   const [status, record] = await Promise.all([readStatus(id), readJobRecord(store, id)]);
   if (status === undefined || record?.envelope === undefined) return undefined;
-  const { idempotencyKey, payload } = submitted(store, id, record.envelope);
+  const { idempotencyKey, payload, children } = submitted(store, id, record.envelope);
   const redaction = redactionOf(types, status.type);
   const doubted = await withDoubtedRuns(store, dedupKeyOf(status.type, idempotencyKey), status.effects);
   const effects = await withAnswers(store, { ...status, idempotencyKey, payload }, doubted, redaction);
-  return { status, record, effects, idempotencyKey, payload, redaction };
+  const childJobs = children && (await readChildJobs(store, id, children));
+  return { status, record, effects, idempotencyKey, payload, redaction, childJobs };
 }
 
 /** The trace that a job belongs to. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { openEnvelope } from "../../core/bullmq/add/envelope.ts";
+import { type DeclaredChild, openEnvelope } from "../../core/bullmq/add/envelope.ts";
 import { decryptedOrWhyNot, readFailure, unlessWrongType } from "../../core/bullmq/readable.ts";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { type Failure, parseFailure } from "../../core/job/failure.ts";
@@ -153,12 +153,16 @@ export function submitted(
   store: QueueStore,
   jobId: string,
   envelope: string,
-): { readonly idempotencyKey: string; readonly payload: unknown } {
+): {
+  readonly idempotencyKey: string;
+  readonly payload: unknown;
+  readonly children?: readonly DeclaredChild[] | undefined;
+} {
   try {
     const opened = decryptedOrWhyNot(() => openEnvelope(store, jobId, JSON.parse(envelope)));
-    return typeof opened === "string"
-      ? { idempotencyKey: opened, payload: opened }
-      : { idempotencyKey: opened.key, payload: opened.payload };
+    if (typeof opened === "string") return { idempotencyKey: opened, payload: opened };
+    const { key, payload, children } = opened;
+    return { idempotencyKey: key, payload, children: Array.isArray(children) ? children : undefined };
   } catch {
     return { idempotencyKey: UNREADABLE, payload: UNREADABLE };
   }

@@ -39,6 +39,23 @@ describe("a flow", () => {
     expect(await producer.status(id)).toMatchObject({ children: { total: 1, waiting: 0, completed: 1 } });
   });
 
+  it("lists its children, those that failed first", async () => {
+    const library = await openLibrary();
+    const operator = await operatorOf(library);
+    const { id } = await library.producer.submitFlow(bookOf("book", "one", "bad", "three"));
+    const listed = async () =>
+      (await operator.detail(id))?.childJobs?.map(({ type, name, state }) => `${type} ${name} ${state}`);
+    const waiting = ["render bad waiting", "render one waiting", "render three waiting"];
+    expect((await listed())?.toSorted()).toEqual(waiting);
+
+    await library.startWorker();
+    await until("all have ended", async () => !String(await listed()).includes("waiting"));
+    const [first, ...others] = (await listed()) ?? [];
+    expect(first).toBe("render bad failed");
+    expect(others.toSorted()).toEqual(["render one completed", "render three completed"]);
+    expect((await operator.detail(await chapterId(operator, "book", "one")))?.childJobs).toBeUndefined();
+  });
+
   it("gives its parent each of 2,000 children once, with type, name and place", async () => {
     const seen = new Map<number, string>();
     const collect = defineJob({

@@ -147,3 +147,31 @@ describe("the trend of a group", () => {
     expect(groups).toMatchObject([{ count: payloads.length, lastDay: hours }]);
   });
 });
+
+describe("when groups were counted", () => {
+  it("bounds an act to the jobs that were: what fails later stays failed", async () => {
+    const service = createService(applicationOf(handler));
+    const [producer, operator] = await Promise.all([service.createProducer(), service.createOperator()]);
+    await service.startWorker();
+    const fail = async (key: string) => {
+      const { id } = await producer.submit(failing, "it broke", { idempotencyKey: key });
+      await until(`${key} has failed`, async () => (await operator.detail(id))?.state === "failed");
+      return id;
+    };
+    const early = await fail("early");
+    const { at, groups } = await operator.failures();
+    expect(groups).toMatchObject([{ count: 1 }]);
+    // Redis's clock must have gone past it.
+    await until("it is later", async () => Date.parse((await operator.failures()).at) > Date.parse(at));
+    const late = await fail("late");
+
+    const act = { act: "retry", filter: { type: "failing" }, reason: "what was seen" } as const;
+    const { id } = await operator.acts.start({ ...act, before: Date.parse(at) }, "ops-night");
+    await until("the act has ended", async () => (await operator.acts.read(id)).endedAt !== null);
+
+    expect(await operator.acts.read(id)).toMatchObject({ state: "done", total: 1, done: 1 });
+    const retried = async (job: string) => (await operator.detail(job))?.record.map(({ as }) => as);
+    expect(await retried(early)).toEqual(["retried"]);
+    expect(await retried(late)).toEqual([]);
+  });
+});

@@ -264,12 +264,11 @@ const onSchedules: Act[] = [
     ask: (page) => chooseAct(page, "twice", "Let the next tick run…"),
     meanwhile: () => skipNext(true),
     confirm: "Let it run",
-    result: async () =>
-      (await recorded("schedule-tick-unskipped")) - (await recorded("schedule-tick-unskipped-failed")),
+    result: () => recorded("schedule-tick-unskipped"),
   },
 ];
 
-/** An act is on record before it is done; what failed is so once more. */
+/** What was refused is called otherwise. */
 async function recorded(as: string): Promise<number> {
   return (await client.auditTrail(50)).filter((entry) => entry.as === as).length;
 }
