@@ -188,9 +188,12 @@ class Guard:
                 raise
             raise InDoubt(f"nobody can know whether effect {effect} happened: {reason}", found["id"]) from error
         kept, is_kept = _as_json(result)
-        yield from report.send("commit", {"result": kept} if is_kept else {})
+        if is_kept:
+            is_kept = yield from report.send("commit", {"result": kept}, may_be_refused=True)
+        # Done all the same.
         if not is_kept:
-            raise HoldfastError("RESULT_INVALID", f"effect {effect} is done, but its result is not JSON of at most 16 KiB")
+            yield from report.send("commit", {})
+            raise HoldfastError("RESULT_INVALID", f"effect {effect} is done, but its result is not JSON of at most 16 KiB that the API takes")
         return kept
 
     def _answered(self, path, body, until):
@@ -227,16 +230,20 @@ class _Report:
     def __init__(self, guard, effect, id, run):
         self._guard, self._effect, self._id, self._run = guard, effect, id, run
 
-    def send(self, what, more):
+    def send(self, what, more, may_be_refused=False):
+        """@returns False where the API does not take such a body"""
         effect = self._effect
         try:
             yield from self._guard._answered(f"{_path(effect)}/{what}", {**self._run, **more}, until=_now() + RESEND_FOR_S)
         except HoldfastError as error:
+            if may_be_refused and error.code == "INVALID_REQUEST":
+                return False
             # A release that was answered before its reply was lost.
             if what == "release" and error.code == "RESERVATION_LOST":
-                return
+                return True
             detail = f"what became of effect {effect} is not recorded: {error}"
             raise InDoubt(detail, self._id) from error
+        return True
 
 
 class _Unanswered(Exception):

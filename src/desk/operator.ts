@@ -125,20 +125,25 @@ export async function createOperator(
   const follow = () =>
     inTime(renewLayouts(redis.client, settings.HOLDFAST_PREFIX, application.queues, layouts));
   // Most operators only look.
-  const acting = whenUsed(() =>
-    connectQueues(internalApplication, configured, features, "fail-fast", undefined, "guest"),
-  );
-  const noticing = whenUsed(() =>
-    connectQueues(noticeApplication, configured, features, "fail-fast", undefined, "guest"),
-  );
+  const connect = (own: Application) =>
+    connectQueues(own, configured, features, "fail-fast", undefined, "guest");
+  // A submitter listens to its connection, so each connection has one.
+  const acting = whenUsed(async () => {
+    const queues = await connect(internalApplication);
+    return { queues, submit: internalSubmitter(queues, configured), stop: queues.stop };
+  });
+  const noticing = whenUsed(async () => {
+    const queues = await connect(noticeApplication);
+    return { submit: noticeSubmitter(queues, configured), stop: queues.stop };
+  });
   const submitting = whenUsed(() => openSubmitPath(application, configured, features));
-  const running = whenUsed(async () => openRunsElsewhere(await acting.open(), settings));
+  const running = whenUsed(async () => openRunsElsewhere((await acting.open()).queues, settings));
   const operator = openOperator({
     application,
     stores,
     settings,
-    submitAct: async (...act) => await internalSubmitter(await acting.open(), configured)(...act),
-    submitNotice: async (...job) => await noticeSubmitter(await noticing.open(), configured)(...job),
+    submitAct: async (...act) => await (await acting.open()).submit(...act),
+    submitNotice: async (...job) => await (await noticing.open()).submit(...job),
     submit: async (...job) => await (await submitting.open()).submitter.submit(...job),
     submitOwn: async (...job) => await (await submitting.open()).submitter.submitOwn(...job),
     runs: {

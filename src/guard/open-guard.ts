@@ -4,7 +4,7 @@ import { z } from "zod";
 import { connectQueues } from "../core/bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../core/bullmq/store/fingerprint-secrets.ts";
 import { nameSchema, repeated } from "../core/define/declaration.ts";
-import { optionsFault } from "../core/effect/effects.ts";
+import { callFault } from "../core/effect/effects.ts";
 import { doubtUnreported } from "../core/effect/ledger/ledger.ts";
 import { createEvents } from "../core/events.ts";
 import { effectKeyOf } from "../core/job/dedup-key.ts";
@@ -133,11 +133,8 @@ function checkCall(
 ): CheckedCall {
   const { key, content, ...asked } = parseInput(callSchema, call);
   const named = nameCall(name, key);
-  const fault =
-    typeof run === "function"
-      ? optionsFault(declaration, options)
-      : `run: expected a function, got ${textOf(run)}`;
-  if (fault !== undefined) throw malformed([{ pointer: "/options", message: fault }]);
+  const fault = callFault(declaration, run, options);
+  if (fault !== undefined) throw malformed([{ pointer: "", message: fault }]);
   if (options.index !== undefined)
     throw malformed([{ pointer: "/options/index", message: "expected none: put it into the key" }]);
   return { ...named, ...asked, content: canonicalContent(content), options };

@@ -72,7 +72,7 @@ class AttemptEffects implements Effects, AttemptEnd {
     options: EffectOptionsInUse = {},
   ): Promise<T | undefined> => {
     try {
-      const declaration = this.#declared(name, options);
+      const declaration = this.#declared(name, run, options);
       const id = options.index === undefined ? name : `${name}/${options.index}`;
       const first = this.#underWay.get(id);
       if (first !== undefined) {
@@ -155,11 +155,11 @@ class AttemptEffects implements Effects, AttemptEnd {
     return this.#opened;
   }
 
-  #declared(name: string, options: unknown): EffectDeclaration {
+  #declared(name: string, run: unknown, options: unknown): EffectDeclaration {
     if (this.#isClosed) throw this.#own("LOCK_LOST", `The attempt has ended; effect "${name}" was not begun`);
     const declaration = Object.hasOwn(this.#declarations, name) ? this.#declarations[name] : undefined;
     if (declaration === undefined) throw this.#refusal(this.#undeclared(name));
-    const fault = optionsFault(declaration, options);
+    const fault = callFault(declaration, run, options);
     if (fault !== undefined) throw this.#refusal(`effect "${name}": ${fault}`);
     return declaration;
   }
@@ -180,8 +180,14 @@ class AttemptEffects implements Effects, AttemptEnd {
   }
 }
 
-/** @param options may be anything, where untyped code gives them */
-export function optionsFault({ inDoubt }: EffectDeclaration, options: unknown): string | undefined {
+/** @param run may be anything, as the options may, where untyped code gives them */
+export function callFault(
+  { inDoubt }: EffectDeclaration,
+  run: unknown,
+  options: unknown,
+): string | undefined {
+  // A doubt about nothing would follow.
+  if (typeof run !== "function") return `run: expected a function, got ${textOf(run)}`;
   if (typeof options !== "object" || options === null)
     return `options: expected an object, got ${textOf(options)}`;
   const { index, probe }: { readonly index?: unknown; readonly probe?: unknown } = options;

@@ -622,6 +622,13 @@ describe("a worker that reports too late", () => {
   });
 });
 
+describe("a handler that asks for an effect without its function", () => {
+  it("fails permanently, and leaves no doubt", async () => {
+    const id = await submit("no-function", async (effect) => (await effect("act", undefined as never)) ?? 0);
+    expect(await ended(id)).toMatchObject({ error: { code: "PERMANENT_FAILURE" }, effects: [] });
+  });
+});
+
 describe("a handler that asks for an effect its contract does not declare", () => {
   it("fails permanently", async () => {
     const id = await submit("undeclared", async (effect) => {

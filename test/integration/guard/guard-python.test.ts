@@ -97,6 +97,19 @@ describe("the client for Python", { timeout: 60_000 }, () => {
     expect(await next(held)).toMatchObject({ about: "ConnectionResetError: reset by peer", acts: 0 });
   });
 
+  it.for([
+    ["a lone surrogate", '{"id":"\\ud800"}'],
+    ["a member that bodies may not have", '{"__proto__":{"a":1}}'],
+    ["a number that JavaScript does not hold", "123456789012345678901234567890"],
+    ["more levels than bodies may have", `${"[".repeat(100)}${"]".repeat(100)}`],
+  ] as const)("is done whatever its function returns: %s", async ([, json]) => {
+    const key = `python-${++keys}`;
+    const [told] = await python(key, `returns ${json}`);
+    expect(told?.error).not.toBe("IN_DOUBT");
+    const list = await guard.once(charge, { key, content: { cents: 5 } }, async () => "again");
+    expect(list).not.toBe("again");
+  });
+
   it.for(["threads", "asyncio"])("runs it once for many calls of %s at once", async (how) => {
     const told = await python(`python-${++keys}`, "nowhere", { count: 12, how });
     expect(told).toHaveLength(12);

@@ -33,6 +33,14 @@ describe("holdfast once", withProcesses, () => {
     });
   });
 
+  it("keeps as much as a result may have of an output that is no text", async () => {
+    const env = testEnvironment();
+    const once = () => run(["once", "dump", "--key", "k", "--", "head", "-c", "9000", "/dev/zero"], env);
+
+    expect(await once()).toMatchObject({ code: 0, stdout: "\0".repeat(9_000) });
+    expect(await once()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\0{1000,}$/) });
+  });
+
   it("ends with the command's code, and then in doubt", async () => {
     const env = testEnvironment();
     const { command, count } = await script("exit 7");

@@ -26,3 +26,16 @@ it("starts an act once Redis accepts connections again, and stops, although it c
   );
   await operator.stop();
 });
+
+it("listens to its connection once, however many acts it starts", async () => {
+  const warnings: string[] = [];
+  const warned = ({ name }: Error) => void warnings.push(name);
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  await using operator = await createOperator(application, testEnvironment());
+  const request = { act: "cancel", all: true, filter: {}, reason: "a test" } as const;
+  for (let act = 0; act < 12; act += 1) await operator.acts.start(request, "test");
+  // Node.js warns in a turn of its own.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warnings).toEqual([]);
+});

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
 import type { Command } from "commander";
+import { EFFECT_RESULT_MAX_BYTES } from "../../../core/effect/effect-run.ts";
 import type { EffectCall } from "../../../core/job/effect.ts";
 import { InDoubtError, NotDoneError } from "../../../evidence/attempt-errors.ts";
 import { createGuard } from "../../../guard/create-guard.ts";
@@ -53,7 +54,11 @@ const BUSY = 75;
 
 async function runOnce(name: string, command: readonly string[], options: OnceOptions): Promise<void> {
   const { key, about } = options;
-  const effect = defineEffect({ name, timeoutMs: timeOf("--timeout", options.timeout), inDoubt: "hold" });
+  const effect = defineEffect({
+    name,
+    timeoutMs: timeOf("--timeout", options.timeout, "1ms", "24h"),
+    inDoubt: "hold",
+  });
   const notDone = codesOf(options.notDone);
   const guard = await createGuard({ effects: [effect] });
   let exitCode: number | undefined;
@@ -64,7 +69,12 @@ async function runOnce(name: string, command: readonly string[], options: OnceOp
     const message = `the command ended with ${ended.code}`;
     throw notDone.has(ended.code) ? new NotDoneError(message) : new Error(message);
   };
-  const call = { key, content: [...command], waitMs: timeOf("--wait", options.wait), by: username() };
+  const call = {
+    key,
+    content: [...command],
+    waitMs: timeOf("--wait", options.wait, "0s", "10m"),
+    by: username(),
+  };
   try {
     const output = await guard.once(effect, about === undefined ? call : { ...call, about }, run);
     if (exitCode === undefined) process.stdout.write(String(output ?? ""));
@@ -85,7 +95,6 @@ function codeOf(error: unknown, exitCode: number | undefined): number | undefine
   return error instanceof InDoubtError ? IN_DOUBT : undefined;
 }
 
-/** Well below what a result may have, also where each character is escaped. */
 const KEPT_BYTES = 8 * 1_024;
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
@@ -108,11 +117,17 @@ async function runCommand([program = "", ...args]: readonly string[], { key, fen
     ];
     return {
       code: code ?? 128 + constants.signals[killedBy ?? "SIGKILL"],
-      output: kept.toString("utf8").toWellFormed(),
+      output: storable(kept.toString("utf8").toWellFormed()),
     };
   } finally {
     for (const name of FORWARDED) process.off(name, end);
   }
+}
+
+/** The end of an output, as much as a result may have: a control character is six times as long there. */
+function storable(output: string): string {
+  const isStorable = Buffer.byteLength(JSON.stringify(output)) <= EFFECT_RESULT_MAX_BYTES;
+  return isStorable ? output : storable(output.slice(output.length / 2).toWellFormed());
 }
 
 function notStarted(cause: unknown): never {
@@ -121,12 +136,19 @@ function notStarted(cause: unknown): never {
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-function timeOf(option: string, text: string): number {
-  const [, count, unit = ""] = /^(\d{1,7})(ms|s|m|h)$/.exec(text) ?? [];
-  const ms = Number(count) * (unitMs[unit] ?? Number.NaN);
-  if (Number.isNaN(ms))
-    throw usage(`${option}: expected a time such as 500ms, 30s, 10m or 2h, got "${text}"`);
+function timeOf(option: string, text: string, least: string, most: string): number {
+  const ms = msOf(text);
+  if (!(ms >= msOf(least) && ms <= msOf(most)))
+    throw usage(
+      `${option}: expected a time such as 500ms, 30s, 10m or 2h, from ${least} to ${most}, got "${text}"`,
+    );
   return ms;
+}
+
+/** @returns NaN for what is no time */
+function msOf(text: string): number {
+  const [, count, unit = ""] = /^(\d{1,7})(ms|s|m|h)$/.exec(text) ?? [];
+  return Number(count) * (unitMs[unit] ?? Number.NaN);
 }
 
 function codesOf(text: string | undefined): ReadonlySet<number> {
