@@ -15,7 +15,7 @@ Runs the real code of submissions, attempts, guards and of the ledger in every o
   --quick             the short form: fewer faults at a time
   --scenario NAME     only this one: ${scenarios.map(({ name }) => name).join(", ")}
   --faults N          how many faults at a time (0 to 4)
-  --seconds N         how long to follow one scenario (1 to 3600; default 100, so that all end within half an hour, and 600 in the short form)
+  --seconds N         how long to follow one scenario (1 to 3600; default 85, so that all end within half an hour, and 600 in the short form)
   --walks N           so many random walks beyond the bounds, for each scenario (1 to 100000)
   --seed N            repeats the walks of an earlier run
   --until-broken      ends at the first promise that is broken, without its story
@@ -56,7 +56,7 @@ await runCommand(
     const chosen = scenarios.filter(({ name }) => given.scenario === undefined || given.scenario === name);
     if (chosen.length === 0) throw new UsageError(`--scenario: expected one of those in --help`);
     const faults = given.faults === undefined ? undefined : wholeNumber("--faults", given.faults, 0, 4);
-    const untilMs = 1_000 * wholeNumber("--seconds", given.seconds ?? (quick ? "600" : "100"), 1, 3_600);
+    const untilMs = 1_000 * wholeNumber("--seconds", given.seconds ?? (quick ? "600" : "85"), 1, 3_600);
     const walks = given.walks === undefined ? 0 : wholeNumber("--walks", given.walks, 1, 100_000);
     const redis = await openRedis();
     const followed: Followed = { chosen, open: (scenario) => redis.open(scenario), isKept: record };

@@ -24,6 +24,8 @@ const guarded = {
   around: ["sweep"],
 } as const;
 
+const STALLED = "another worker looks for stalled jobs";
+
 export const scenarios: readonly Scenario[] = [
   scenario("one-worker", [1, 1], [2, 1], { around: [] }),
   scenario("guard", [1, 0], [2, 1], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
@@ -39,10 +41,16 @@ export const scenarios: readonly Scenario[] = [
   }),
   scenario("early-look", [0, 1], [1, 1], { asks: { op0: "look-early" } }),
   scenario("probe", [0, 1], [1, 1], { job: { effects: { charge: probe } } }),
-  scenario("repeat", [0, 1], [1, 1], {
+  scenario("repeat", [0, 1], [1, 2], {
     job: { effects: { charge: repeat } },
     remembersKeys: true,
     workers: ["w1", "w2"],
+    after: [
+      ...["w1: moveToActive", "w1: reserve", "14 s pass"],
+      STALLED,
+      STALLED,
+      ...["w2: moveToActive", "w2: reserve"],
+    ],
   }),
   scenario("forgetful", [1, 0], [2, 1], { job: { effects: { charge: hold }, isForgetful: true } }),
   scenario("two-effects", [1, 0], [1, 1], { job: { effects: two } }),
@@ -50,6 +58,16 @@ export const scenarios: readonly Scenario[] = [
   scenario("retry", [1, 0], [1, 1], { asks: { op0: "retry" } }),
   scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: ["w1", "w2"] }),
   scenario("operator", [0, 1], [1, 1], { asks: { op0: "look" } }),
+  scenario("late-report", [2, 1], [2, 2], {
+    asks: { op0: "look", op1: "look" },
+    workers: ["w1", "w2"],
+    after: [
+      ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the request is lost"],
+      ...["14 s pass", "w1: its timer of 20 ms fires", "w1: doubt"],
+      "w1: run-over, and its connection breaks before the reply: it is sent again",
+      ...["op0 looks at charge", "op0: resolve", STALLED, STALLED, "w2: moveToActive", "w2: reserve"],
+    ],
+  }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
   scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),
   scenario("sweep", [0, 1], [1, 1], { around: ["look", "sweep"] }),

@@ -78,12 +78,27 @@ export interface Plan {
 /** Follows every order within the bounds, depth first; one that comes to a known state is not followed further. */
 export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
   const startedAt = realNow();
-  const exploration = new Exploration(lab, plan);
+  const exploration = new Exploration(lab, plan, await begin(lab, plan));
   const what = await brokenIn(() => exploration.run(startedAt + (plan.untilMs ?? Number.POSITIVE_INFINITY)));
   mutation.active = undefined;
   const path = exploration.path.map(({ label }) => label);
   const violation = what === undefined ? undefined : { what, path };
   return { ...exploration.counts, ms: realNow() - startedAt, violation };
+}
+
+/** Takes the steps with which the scenario begins. */
+async function begin(lab: Laboratory, { bounds }: Plan): Promise<Reached> {
+  const { after = [] } = lab.scenario;
+  if (after.length === 0) return { path: [], seen: lab.start, wasResolvedBlind: false };
+  await lab.store.restore(lab.start, world.startedAt);
+  const run = await Run.begin(lab, bounds);
+  run.seen = await lab.see();
+  const path: Taken[] = [];
+  for (const label of after) {
+    path.push({ label, answer: await takeStep(run, label) });
+    momentOf(run, run.seen);
+  }
+  return { path, seen: run.seen, wasResolvedBlind: run.wasResolvedBlind };
 }
 
 async function brokenIn(follow: () => Promise<void>): Promise<string | undefined> {
@@ -105,18 +120,11 @@ class Exploration {
   /** Where it is. */
   path: readonly Taken[] = [];
 
-  constructor(lab: Laboratory, plan: Plan) {
+  constructor(lab: Laboratory, plan: Plan, begun: Reached) {
     this.#lab = lab;
     this.#plan = plan;
     const [beginning = ""] = plan.graph?.states.keys() ?? [];
-    const start = {
-      path: [],
-      seen: lab.start,
-      wasResolvedBlind: false,
-      label: undefined,
-      from: "",
-      unchanged: 0,
-    };
+    const start = { ...begun, label: undefined, from: "", unchanged: begun.path.length };
     if (plan.mutant === undefined) this.#stack.push(start);
     else this.#goAlong(beginning);
   }
