@@ -40,7 +40,7 @@ async function open({ keepBytes, partitions = 1, variables = {} }: Shape = {}) {
     result: z.unknown(),
     retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 10 } },
     timeoutMs: 20_000,
-    effects: { act: { timeoutMs: 1_000, inDoubt: "hold" } },
+    effects: { act: { timeoutMs: 10_000, inDoubt: "hold" } },
   } as const;
   const note = defineJob({ ...common, type: "note" });
   const other = defineJob({ ...common, type: "other", ...(keepBytes !== undefined && { keepBytes }) });
