@@ -73,19 +73,23 @@ interface Outcome {
 
 /** One try of a call. Its lease is its reservation's deadline: no lock, and nothing takes over. */
 async function runOnce(
-  { events, log, ...tools }: CallTools,
+  { events, log, rememberMs: usualMs }: CallTools,
   guarded: GuardedEffect,
   call: CheckedCall,
   { fingerprint, ledgers, outcome }: { fingerprint: string; ledgers: GuardLedgers; outcome: Outcome },
   run: (call: EffectCall) => Promise<unknown>,
 ): Promise<unknown> {
-  const { name, declaration, rememberMs = tools.rememberMs } = guarded;
-  const { id, type, dedupKey } = call;
+  const { name, declaration, rememberMs = usualMs } = guarded;
+  const { id, type, dedupKey, key, by, about } = call;
   const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
-  const ledger = ledgers.ledgerOf({ dedupKey, name }, { ...call, fingerprint, rememberMs, lease });
+  const ledger = ledgers.ledgerOf({ dedupKey, name }, { key, by, about, fingerprint, rememberMs, lease });
   const job = { id, type, lockToken: "", delivery: 0, lease };
   const effect: EffectRun = {
-    ...{ id: name, name, reservationId: randomUUID(), declaration, options: call.options },
+    id: name,
+    name,
+    reservationId: randomUUID(),
+    declaration,
+    options: call.options,
     run: async (given) => {
       outcome.hasBegun = true;
       return keptOf(guarded, await run(given));

@@ -141,10 +141,16 @@ async function untilOver({ record, run }: Begun): Promise<RunOver> {
 
 /** What a run was seen to send, without the job's secrets. */
 function evidenceIn(record: OutgoingRecord, scrub: EffectContext["scrub"]): Outgoing[] {
-  return record.seen().outgoing.map(({ host, path, ...outgoing }) => ({
-    ...outgoing,
+  return record.seen().outgoing.map(({ at, protocol, host, method, path, sent, status, ended, afterMs }) => ({
+    at,
+    protocol,
     host: scrub(host),
+    method,
     path: path === null ? null : scrub(path),
+    sent,
+    status,
+    ended,
+    afterMs,
   }));
 }
 

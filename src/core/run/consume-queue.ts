@@ -154,11 +154,13 @@ function partsOfAllJobs(partition: ConsumedPartition): PartitionPart[] {
 }
 
 function effectsOpener(ledgers: QueueLedgers, { queues, events }: WorkerParts): AttemptTools["openEffects"] {
-  return (job, contract, attempt) => {
+  return (job, contract, { abort, log, scrub }) => {
     const open = () => ({
       job,
       ledger: ledgerOf(contract, dedupKeyOf(job.type, job.envelope.key)),
-      ...attempt,
+      abort,
+      log,
+      scrub,
       events,
     });
     return openEffects(contract.effects, open, job.delivery);

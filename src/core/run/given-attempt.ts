@@ -50,11 +50,9 @@ export async function ownFaults<T>(
 
 /** What a handler gets. */
 export function givenAttempt(own: Parts, parts: readonly AttemptPart[]): Attempt {
-  const members = Object.assign(
-    {},
-    ...parts.map(({ given }) => given?.(own.job, own.abort)),
-  ) as AttemptMembers;
-  return Object.assign(new GivenAttempt(own), members);
+  const attempt = new GivenAttempt(own);
+  for (const { given } of parts) if (given !== undefined) Object.assign(attempt, given(own.job, own.abort));
+  return attempt as typeof attempt & AttemptMembers;
 }
 
 /** Its functions do not read `this`, so a handler may take them apart. */

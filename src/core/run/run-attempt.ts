@@ -144,7 +144,8 @@ function runHandler(
   handler: JobHandler,
   job: ClaimedJob,
   payload: unknown,
-  { effectsEnd, parts, ...own }: OwnTools,
+  // Member by member: an object that is spread costs a microsecond (row `work`).
+  { effects, effectsEnd, log, scrub, parts }: OwnTools,
   stillRuns: AttemptTools["stillRuns"],
 ): Promise<unknown> {
   const { timeoutMs } = handler.job;
@@ -152,7 +153,7 @@ function runHandler(
     job.lease.own(new HoldfastError("ATTEMPT_TIMED_OUT", `The attempt took longer than its ${timeoutMs} ms`));
   const run = (abort: Abort) => {
     effectsEnd.abortWith(abort);
-    const attempt = givenAttempt({ job, payload, abort, ...own }, parts);
+    const attempt = givenAttempt({ job, payload, abort, effects, log, scrub }, parts);
     return calledHandler(handler, attempt, job);
   };
   const left = stillRuns && ((work: Promise<unknown>, reason: unknown) => stillRuns(job, work, reason));

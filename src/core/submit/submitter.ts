@@ -164,12 +164,15 @@ function openEnqueue(
     fingerprint: string,
     job: Omit<NewJob, "id">,
   ) {
+    const { type, envelope, retry, timing, trace, dedup, extras } = job;
     for (let tries = 1; ; tries += 1) {
-      const homes = stores.layouts.homesOf(contract, job.dedup.key);
+      const homes = stores.layouts.homesOf(contract, dedup.key);
       requireWhole(contract, stores.layouts, wayIn);
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
       try {
-        return { id, holder: keyHolder(await addBy(wayIn)(homes, { id, ...job })) };
+        // Member by member: an object that is spread costs a microsecond (row `http-submit`).
+        const added = { id, type, envelope, retry, timing, trace, dedup, extras };
+        return { id, holder: keyHolder(await addBy(wayIn)(homes, added)) };
       } catch (error) {
         if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
       }
