@@ -12,6 +12,7 @@ import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 import { query } from "../service/call.ts";
 import { codeOf } from "../service/problem.ts";
+import { CompareAttempts } from "./compare-attempts.tsx";
 import { JobOperations } from "./job-operations.tsx";
 import { JobSpans } from "./job-spans.tsx";
 import { JobTimeline } from "./job-timeline.tsx";
@@ -181,6 +182,7 @@ function Job({ job }: { readonly job: JobDetail }) {
           <LogLines job={job} />
         </Section>
       </div>
+      <CompareAttempts job={job} />
     </div>
   );
 }
@@ -271,9 +273,8 @@ function Children({ of: listed, job: { children } }: ChildrenProps) {
         {listed.map(({ id, type, name, state }) => (
           <li key={id}>
             <Mark of={state} text={state === "waiting" ? "not ended" : state} />
-            <Text of={type} />
             <JobLink id={id}>
-              <Text of={name} />
+              <Text of={`${type} ${name}`} />
             </JobLink>
           </li>
         ))}

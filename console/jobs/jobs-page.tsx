@@ -7,6 +7,7 @@ import { count, timeOfDay } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
+import type { JobPage } from "../service/answers.ts";
 import { jobLook } from "./job-columns.tsx";
 import { JobFilters } from "./job-filters.tsx";
 import { exportUrl, type JobFilter } from "./queries.ts";
@@ -30,6 +31,7 @@ export function JobsPage() {
         <p role="status">
           {list.data !== undefined &&
             `${foundText(jobs.length, scanned, list.hasNextPage)}, as of ${timeOfDay(list.dataUpdatedAt)}`}
+          {kindsText(list.data?.kinds)}
           {list.data?.mayMiss && "; jobs that moved meanwhile may be missing: refresh"}
         </p>
         {isPausing && (
@@ -71,6 +73,19 @@ export function JobsPage() {
       </Loaded>
     </Page>
   );
+}
+
+/** What BullMQ's state failed is to people, where it is more than one thing. */
+function kindsText(kinds: NonNullable<JobPage["total"]>["kinds"]): string {
+  if (kinds === undefined) return "";
+  const { failed, cancelled, failedInDoubt, isFailedExact } = kinds;
+  const some = [
+    [failed, "failed"],
+    [cancelled, "cancelled"],
+    [failedInDoubt, "in doubt"],
+  ] as const;
+  const present = some.filter(([jobs]) => jobs > 0).map(([jobs, what]) => `${count(jobs)} ${what}`);
+  return present.length < 2 ? "" : `; ${isFailedExact ? "" : "at least "}${present.join(", ")}`;
 }
 
 /** What can be done to all jobs of a list. */

@@ -30,7 +30,10 @@ export function jobsQuery(filter: ListFilter) {
     queryKey: ["jobs", filter],
     queryFn: ({ pageParam }) =>
       // The service says what it expects of each member.
-      service.list(withoutEmpty({ ...filter, limit: PAGE_SIZE, cursor: pageParam }) as ListQuery),
+      service.list({
+        ...(withoutEmpty({ ...filter, limit: PAGE_SIZE, cursor: pageParam }) as ListQuery),
+        ...(pageParam === null && isOfAllFailed(filter) && { total: true }),
+      }),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
     refetchInterval: ({ state: { data } }) => refreshMs(data?.pages ?? []),
@@ -38,9 +41,15 @@ export function jobsQuery(filter: ListFilter) {
       jobs: uniqueById(pages.flatMap(({ jobs }) => jobs)),
       pages: pages.length,
       scanned: scannedFor(pages),
+      kinds: pages[0]?.total?.kinds,
       mayMiss: pages.some(({ mayMiss }) => mayMiss === true),
     }),
   });
+}
+
+/** Of these alone the service knows what they are to people without reading all. */
+function isOfAllFailed({ state, queue: _, order: __, ...others }: ListFilter): boolean {
+  return state === "failed" && Object.values(others).every((value) => value === undefined || value === "");
 }
 
 /** The more jobs Redis searches for a page, the less often it refreshes. */

@@ -109,6 +109,13 @@ describe("a job's page", () => {
         .first()
         .isVisible(),
     ).toBe(true);
+    const two = page.getByRole("region", { name: "Two attempts", exact: true });
+    await two.getByText("Two attempts", { exact: true }).click();
+    const stacks = two
+      .getByRole("row")
+      .filter({ hasText: "Stack" })
+      .getByText(/at askBank/);
+    expect(await stacks.count()).toBe(2);
     expect(await accessibilityFaults(page)).toEqual([]);
 
     await error.getByRole("button", { name: "Copy: The error" }).click();

@@ -43,7 +43,10 @@ export async function performInConsole(browser: Browser, night: Night): Promise<
     for (const task of tasks) {
       await backToOverview(desk);
       const before = desk.actions.length;
-      const failure = await failureOf(() => task.inConsole(desk, night));
+      const failure = await failureOf(async () => {
+        await task.inConsole(desk, night);
+        await task.isSo?.(night);
+      });
       done.push({ task: task.name, actions: desk.actions.slice(before), ...failure });
     }
     return done;
@@ -57,7 +60,10 @@ export async function performInTerminal(night: Night): Promise<Performance[]> {
   const done: Performance[] = [];
   for (const task of tasks) {
     const terminal = openTerminal(night);
-    const failure = await failureOf(() => task.inTerminal(terminal, night));
+    const failure = await failureOf(async () => {
+      await task.inTerminal(terminal, night);
+      await task.isSo?.(night);
+    });
     done.push({ task: task.name, actions: terminal.actions, ...failure });
   }
   return done;

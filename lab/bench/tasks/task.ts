@@ -6,6 +6,8 @@ export interface Task {
   readonly name: string;
   inConsole(desk: Desk, night: Night): Promise<void>;
   inTerminal(terminal: Terminal, night: Night): Promise<void>;
+  /** Whether what was asked for is so, by what the service answers then. @throws Error if it is not */
+  isSo?(night: Night): Promise<void>;
 }
 
 /** @throws Error, because a task that did not do what it is for is no measurement */

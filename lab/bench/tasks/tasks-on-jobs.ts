@@ -14,6 +14,8 @@ interface Acts {
   readonly acts: readonly {
     readonly id: string;
     readonly act: string;
+    readonly reason: string;
+    readonly rate: string | null;
     readonly done: number;
     readonly endedAt: string | null;
   }[];
@@ -62,6 +64,13 @@ const retrySlowly: Task = {
     await run("jobs", "retry", ...which, ...how);
     await stopActs(night);
   },
+  async isSo({ call }) {
+    const { acts } = await call<Acts>("jobs/acts?limit=20");
+    const isAsked = acts.some(
+      ({ act, reason, rate }) => act === "retry" && reason === "the partner is back" && rate === "50/s",
+    );
+    must(isAsked, "the act is the one that was asked for");
+  },
 };
 
 /** What is slow on purpose must not disturb the next task. */
@@ -92,7 +101,16 @@ const cancelMany: Task = {
     await run("jobs", "cancel", ...which, "--reason", REASON, "--yes", "--no-wait");
     await untilCancelled(night);
   },
+  async isSo({ call, cast }) {
+    const { jobs } = await call<Listed>(`jobs?limit=200&tag=${encodeURIComponent(cast.badTag)}`);
+    const isCancelled = jobs.every(({ error }) => error?.code === "CANCELLED");
+    must(jobs.length > 0 && isCancelled, "the jobs of the bad deploy are cancelled");
+  },
 };
+
+interface Listed {
+  readonly jobs: readonly { readonly error: { readonly code: string } | null }[];
+}
 
 async function untilCancelled(night: Night): Promise<void> {
   await untilAnswer<Acts>(night.call, "jobs/acts?limit=20", ({ acts }) =>

@@ -27,6 +27,10 @@ const pause: Task = {
   async inTerminal({ run }) {
     await run("queues", "pause", "documents", "--reason", "the printer is on fire");
   },
+  async isSo(night) {
+    const { paused } = await queueOf(night, "documents");
+    must(paused?.reason === "the printer is on fire", "documents is paused for the reason that was given");
+  },
 };
 
 /** Where the overview says that it is paused. */
@@ -39,7 +43,24 @@ const resume: Task = {
   async inTerminal({ run }) {
     await run("queues", "resume", "documents");
   },
+  async isSo(night) {
+    must((await queueOf(night, "documents")).paused === null, "documents is not paused");
+  },
 };
+
+interface QueueNow {
+  readonly name: string;
+  readonly paused: { readonly reason: string } | null;
+  readonly limits: { readonly concurrency: number | null };
+  readonly active: number;
+}
+
+async function queueOf({ call }: Night, name: string): Promise<QueueNow> {
+  const { queues } = await call<{ readonly queues: readonly QueueNow[] }>("queues");
+  const found = queues.find((queue) => queue.name === name);
+  if (found === undefined) throw new Error(`There is no queue ${name}`);
+  return found;
+}
 
 async function choosePause(page: Page, click: Desk["click"], queue: string): Promise<void> {
   const item = page.getByRole("menuitem", { name: "Pause…" });
@@ -99,7 +120,26 @@ const resolveDoubts: Task = {
     const printed = await run("doubts", "import", await writeExport(night), ...how);
     must(printed.includes(`${DOUBTS - LEFT_OUT} of ${DOUBTS} effects`), "the export names all but two");
   },
+  async isSo(night) {
+    must((await night.call<Doubts>("doubts?limit=200")).doubts.length === 0, "no effect is in doubt");
+    const resolved = (await auditOf(night)).filter(({ effect }) => effect === "send");
+    const as = (wanted: string) => resolved.filter((entry) => entry.as === wanted).length;
+    must(
+      as("done") === DOUBTS - LEFT_OUT && as("not-done") === LEFT_OUT,
+      "each effect is resolved as it was",
+    );
+  },
 };
+
+interface Entry {
+  readonly as: string;
+  readonly effect: string;
+  readonly queue: string;
+}
+
+async function auditOf({ call }: Night): Promise<readonly Entry[]> {
+  return (await call<{ readonly entries: readonly Entry[] }>("audit?limit=200")).entries;
+}
 
 const busyWorkers: Task = {
   name: "what eats the workers",
@@ -141,6 +181,9 @@ const concurrency: Task = {
   async inTerminal({ run }) {
     await run("queues", "limit", "media", "--concurrency", "3");
   },
+  async isSo(night) {
+    must((await queueOf(night, "media")).limits.concurrency === 3, "media runs at most 3 at a time");
+  },
 };
 
 const whoDidWhat: Task = {
@@ -154,6 +197,12 @@ const whoDidWhat: Task = {
   },
   async inTerminal({ run }) {
     must((await run("audit", "list")).includes("the printer is on fire"), "the log has the reason");
+  },
+  async isSo(night) {
+    const log = await auditOf(night);
+    const has = (as: string, queue: string) => log.some((entry) => entry.as === as && entry.queue === queue);
+    const all = has("paused", "documents") && has("resumed", "documents") && has("limited", "media");
+    must(all, "the log has what was done before");
   },
 };
 
@@ -204,6 +253,10 @@ const drain: Task = {
     );
     const { active } = JSON.parse(await run("queues", "show", "imports", "--json"));
     must(active === 0, "no import runs any more");
+  },
+  async isSo(night) {
+    const { paused, active } = await queueOf(night, "imports");
+    must(paused?.reason === "drain before the deploy" && active === 0, "imports is paused, and runs none");
   },
 };
 
