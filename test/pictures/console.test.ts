@@ -242,6 +242,11 @@ async function operate(): Promise<void> {
     const { state } = await ask<{ state: string }>(`jobs/${failed}`);
     return state === "failed";
   });
+  await post("queues/default/pause", { type: "partner-webhook", reason: "the partner is down" });
+  await post("queues/documents/limits", { type: "invoice-pdf", concurrency: 2 }, "PUT");
+  const exported = await ask<Doubts>("doubts?limit=3");
+  for (const { jobId, effect } of exported.doubts)
+    await post(`jobs/${jobId}/effects/${effect}/resolve`, { as: "done", evidence: "in the export of 12:30" });
 }
 
 interface Doubts {
@@ -278,9 +283,9 @@ async function ask<T>(path: string): Promise<T> {
   });
 }
 
-async function post(path: string, body: object): Promise<void> {
+async function post(path: string, body: object, method = "POST"): Promise<void> {
   const response = await fetch(`${api.url}/${path}`, {
-    method: "POST",
+    method,
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   });
