@@ -1,6 +1,7 @@
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { countOverdue } from "../../core/bullmq/stored-job.ts";
 import { INTERNAL_QUEUE, NOTICE_QUEUE } from "../../core/job/internal-queue.ts";
+import { storesOfGuard } from "../../guard/places.ts";
 import type { EncryptionKey } from "../../platform/config/encryption-keys.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { type Finding, finding, findings, ok } from "../../platform/errors/finding.ts";
@@ -10,6 +11,7 @@ import type { Loss } from "../../platform/redis/fitness/epoch.ts";
 import { either, integer, listOf, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { counted } from "../counted.ts";
+import { countDoubts } from "../doubts/doubts.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
 import { readLoss } from "../read-loss.ts";
@@ -67,7 +69,7 @@ export async function diagnoseLostActs(stores: QueueStores): Promise<Finding[]> 
 }
 
 /** Checks whether Redis has everything that it acknowledged, as far as any process remembers. */
-export async function diagnoseLoss(store: QueueStore): Promise<Finding> {
+async function diagnoseLoss(store: QueueStore): Promise<Finding> {
   const name = `what ${store.queue} has acknowledged`;
   const loss = await readLoss(store);
   if (loss === undefined) return ok(name, "is there");
@@ -235,4 +237,16 @@ async function countEncryptionKeys({ client, keys }: QueueStore): Promise<Map<st
   const counts = new Map<string, number>();
   for (let at = 0; at < reply.length; at += 2) counts.set(String(reply[at] ?? ""), Number(reply[at + 1]));
   return counts;
+}
+
+/** Checks the effects that no job runs: what Redis has lost of them, and their doubts. Nothing is said where all is well, or there are none. */
+export async function diagnoseGuard(stores: QueueStores): Promise<Finding[]> {
+  const places = storesOfGuard(stores);
+  const losses = await Promise.all(places.map(diagnoseLoss));
+  const { count, oldestAt = 0 } = await countDoubts(places);
+  const doubts = finding("doubts of guards", "warn", `${count}, the oldest since ${isoTime(oldestAt)}`, {
+    reason: "nobody can know whether these side effects happened, and no call runs them again",
+    remedy: "holdfast doubts list, then holdfast doubts resolve",
+  });
+  return [...losses.filter(({ verdict }) => verdict !== "ok"), ...(count > 0 ? [doubts] : [])];
 }

@@ -44,7 +44,7 @@ interface Queueing {
 }
 
 function watchQueue(): void {
-  const agent: Queueing = Agent.prototype as unknown as Queueing;
+  const agent: Agent & Queueing = Agent.prototype;
   const { addRequest } = agent;
   if (addRequest !== undefined)
     agent.addRequest = function (request, ...rest) {

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { type AskedCommand, shapeOf } from "./reply-shape.ts";
+import { shapeOf } from "./reply-shape.ts";
 
 type Command = Parameters<Redis["sendCommand"]>[0];
 type Resolve = ((reply: unknown) => void) & { unchecked?: Command["resolve"] };
@@ -23,7 +23,7 @@ export function checkReplies(server: Redis): void {
     if (message.startsWith(TOO_MANY)) end("a reply more than commands");
   });
   server.sendCommand = ((command, stream) => {
-    const shape = shapeOf(command as unknown as AskedCommand);
+    const shape = shapeOf(command);
     // It may have been sent before, to another node.
     const unchecked = (command.resolve as Resolve).unchecked ?? command.resolve;
     const checked: Resolve = (reply) => {

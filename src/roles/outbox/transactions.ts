@@ -86,7 +86,7 @@ function withQuestionMarks({ text }: Statement): string {
  * @throws HoldfastError `USAGE` for what is no transaction of a library that is known
  */
 export async function runIn(tx: Transaction, statement: Statement): Promise<void> {
-  const offered = tx as unknown as Offered;
+  const offered: Offered = tx;
   const library = tx == null ? undefined : libraries.find(({ is }) => is(offered));
   if (library === undefined)
     throw new HoldfastError(

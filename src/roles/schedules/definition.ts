@@ -180,7 +180,7 @@ export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, 
 export function contractOf({ jobs, queues }: Application, type: string): JobContract {
   const known = jobs.get(type);
   if (known !== undefined) return known;
-  // For any name: whoever checks the submission says that the type is unknown.
+  // For any name: whoever checks the submission says that the type is unknown. A schedule asks nothing of it that it lacks here.
   return { ...UNKNOWN, type, queue: queues[0] ?? "default" } as unknown as JobContract;
 }
 

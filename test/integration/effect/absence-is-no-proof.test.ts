@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { Agent, createServer, request } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
@@ -83,11 +82,13 @@ describe("a refused connection proves nothing while something else of the effect
   const classify = () => "not-done" as const;
 
   it("a mail over a connection that is not encrypted yet", async () => {
-    const port = await listening(createTcpServer(() => {}));
+    const server = createTcpServer(() => {});
+    const port = await listening(server);
     const mail = createTransport({ host: "127.0.0.1", port, secure: true, connectionTimeout: 1_500 });
     const act = async () => {
+      const connected = once(server, "connection");
       mail.sendMail({ from: "a@example.com", to: "b@example.com", text: "x" }).catch(() => {});
-      await sleep(50);
+      await connected;
       await refusedFetch();
     };
     expect(await run(act)).toMatchObject({ state: "in-doubt" });
@@ -95,11 +96,13 @@ describe("a refused connection proves nothing while something else of the effect
   });
 
   it("a mail that waits for its server's greeting", async () => {
-    const port = await listening(createTcpServer(() => {}));
+    const server = createTcpServer(() => {});
+    const port = await listening(server);
     const mail = createTransport({ host: "127.0.0.1", port, greetingTimeout: 1_500 });
     const act = async () => {
+      const connected = once(server, "connection");
       mail.sendMail({ from: "a@example.com", to: "b@example.com", text: "x" }).catch(() => {});
-      await sleep(50);
+      await connected;
       await refusedFetch();
     };
     expect(await run(act)).toMatchObject({ state: "in-doubt" });

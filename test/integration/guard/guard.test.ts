@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   createGuard,
   defineEffect,
@@ -363,8 +362,10 @@ describe("a guarded effect", () => {
 
   it("runs once for many calls at the same moment, over all slots", async () => {
     const wanted = Array.from({ length: 50 }, newKey);
+    const allBegun = latch();
     const run = vi.fn(async ({ key }: EffectCall) => {
-      await sleep(5);
+      if (run.mock.calls.length === wanted.length) allBegun.open();
+      await allBegun.opened;
       return { id: key };
     });
     const calls = wanted.flatMap((key) =>

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
 import { checkReplies } from "../check-replies.ts";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
+import { insideOf } from "./inside-of.ts";
 import { shareNodes } from "./known-nodes.ts";
 import { guardSlots, lookIfOpen } from "./slot-guard.ts";
 import { SlotWatch } from "./slot-watch.ts";
@@ -11,10 +12,6 @@ interface Inside {
   getInfoFromNode(node: Redis | undefined, done: (error?: Error) => void): void;
   readyCheck(done: (error?: Error, state?: string) => void): void;
   readonly subscriber: { start(): void };
-}
-
-function insideOf(cluster: Cluster): Inside {
-  return cluster as unknown as Inside;
 }
 
 type Mend = (cluster: Cluster, watch: SlotWatch) => void;
@@ -107,7 +104,7 @@ const READY_CHECK_MS = 1_000;
 
 /** ioredis asks any node, and waits for one that is paused as long as that takes. After a failed check it connects again. */
 const boundReadyCheck: Mend = (cluster) => {
-  const inside = insideOf(cluster);
+  const inside = insideOf<Inside>(cluster, "getInfoFromNode", "readyCheck");
   const check = inside.readyCheck.bind(cluster);
   inside.readyCheck = (done) => {
     let isOver = false;
@@ -123,7 +120,7 @@ const boundReadyCheck: Mend = (cluster) => {
 
 /** Nobody sends SUBSCRIBE to a cluster, only SSUBSCRIBE, which has connections of its own. */
 const openNoSubscriber: Mend = (cluster) => {
-  insideOf(cluster).subscriber.start = () => {};
+  insideOf<Inside>(cluster, "subscriber").subscriber.start = () => {};
 };
 
 /** When a ready check fails, ioredis forgets whoever waits for the connection. BullMQ would wait for ever, and claim nothing. */
@@ -156,7 +153,7 @@ type SlotNode = [endpoint: string | null, port: number, id?: string, others?: re
  * does not know. And it hides why a node could not be asked.
  */
 const completeHosts: Mend = (cluster) => {
-  const inside = insideOf(cluster);
+  const inside = insideOf<Inside>(cluster, "getInfoFromNode", "readyCheck");
   const read = inside.getInfoFromNode.bind(cluster);
   inside.getInfoFromNode = (node, done) => read(node && asked(node), done);
 };

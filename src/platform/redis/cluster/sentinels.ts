@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
 import { checkReplies } from "../check-replies.ts";
+import { insideOf } from "./inside-of.ts";
 import { own } from "./own-sockets.ts";
 
 /** A sentinel that hangs, or that a firewall hides, is given up after this. */
@@ -82,14 +83,15 @@ export class FailoverConnector extends SentinelConnector {
 
   constructor(...args: ConstructorParameters<typeof SentinelConnector>) {
     super(...args);
-    sayWhy(insideOf(this));
+    sayWhy(insideOf<Resolver>(this, "connectToSentinel", "resolve"));
   }
 
   override async connect(
     onEvent: Parameters<SentinelConnector["connect"]>[0],
   ): ReturnType<SentinelConnector["connect"]> {
     // The list is shared, and kept up to date; what ioredis made of it is not.
-    for (const sentinel of this.options.sentinels ?? []) insideOf(this).sentinelIterator.add(sentinel);
+    for (const sentinel of this.options.sentinels ?? [])
+      insideOf<Resolver>(this, "sentinelIterator").sentinelIterator.add(sentinel);
     const stream = await super.connect(onEvent);
     this.#watchAll();
     this.#timer ??= setInterval(() => this.#watchAll(), RENEWED_EVERY_MS).unref();
@@ -153,10 +155,6 @@ interface Resolver {
   readonly sentinelIterator: { add(sentinel: SentinelAddress): void };
   connectToSentinel(...args: readonly unknown[]): Redis;
   resolve(endpoint: unknown): Promise<unknown>;
-}
-
-function insideOf(connector: FailoverConnector): Resolver {
-  return connector as unknown as Resolver;
 }
 
 /** ioredis only says that the connection was closed, and not why: a certificate that is not trusted, for one. */
