@@ -97,7 +97,7 @@ const elsewhere: Reasons = {
   "Redis has room: test/integration/guard/guard-budget.test.ts, experiment 9": {
     "core/bullmq/add/add-all.lua": /^redis\.call\("GET", call\.prefix|hasRoom/,
     "guard/reserve.lua": /isFull|keepBytes/,
-    "guard/sweep.lua": /call\.measures/,
+    "guard/sweep.lua": /call\.measures|^bytes|^count == 0|"GET", known|^sum/,
     "guard/guarded-ledger.ts": /"full"/,
   },
   "no job has a delay, a priority, or what features add: test/integration/submit/add-jobs.test.ts": {
@@ -108,7 +108,7 @@ const elsewhere: Reasons = {
   "handlers wait for their effects, and call them as they may: test/integration/effect/unawaited.test.ts, one-effect-at-a-time.test.ts":
     {
       "core/effect/effects.ts":
-        /options|isInside|first |names\.length|declaration ===|#declarations, name|#isClosed|#underWay|lease\.rejected|probe/,
+        /options|typeof run|isInside|first |names\.length|declaration ===|#declarations, name|#isClosed|#underWay|lease\.rejected|probe/,
       "core/bullmq/claim/lease.ts": /hasRejected|thrown|ifUnhandled|#faults/,
     },
   "no worker stops: test/verify/process/stop-at-any-moment.test.ts": {
