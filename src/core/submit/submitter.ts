@@ -171,7 +171,7 @@ function openEnqueue(
       const id = newJobId(homes.at(-1) ?? contract.queue, fingerprint);
       try {
         // Member by member: an object that is spread costs a microsecond (row `http-submit`).
-        const added = { id, type, envelope, retry, timing, trace, dedup, extras };
+        const added: Required<NewJob> = { id, type, envelope, retry, timing, trace, dedup, extras };
         return { id, holder: keyHolder(await addBy(wayIn)(homes, added)) };
       } catch (error) {
         if (!(error instanceof LayoutChanged) || tries === LAYOUTS_MAX) throw error;
