@@ -41,6 +41,18 @@ async function everyPage(): Promise<string[]> {
   ];
 }
 
+/** On a phone, numbers that become nothing leave: that is no movement of the page's own. */
+async function untilQuiet(): Promise<void> {
+  await until("no job runs, by the overview", async () => {
+    const answer = await fetch(`${api.url}/overview`, { headers: { accept: "application/json" } });
+    if (!answer.ok) return false;
+    const { queues } = (await answer.json()) as {
+      queues: { name: string; active: number; waiting: number }[];
+    };
+    return queues.every(({ name, active, waiting }) => name === "media" || active + waiting === 0);
+  });
+}
+
 async function expectInPlace(shiftsOf: Awaited<ReturnType<typeof watchShifts>>, path: string) {
   const shifts = await shiftsOf();
   const score = shifts.reduce((sum, { value }) => sum + value, 0);
@@ -79,6 +91,7 @@ describe("the console", () => {
       viewport: { width: 360, height: 640 },
     });
     const shiftsOf = await watchShifts(page);
+    await untilQuiet();
     for (const path of [...(await everyPage()), "jobs?idempotencyKey=never-used"]) {
       await open(path);
       await untilLoaded(page);
