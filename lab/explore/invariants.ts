@@ -146,6 +146,13 @@ export const always: readonly Invariant[] = [
       answers.find(({ what, text }) => isCalm && answerOf[what]?.test(text) !== true)?.text,
   ],
   [
+    "One of two contents under a key is accepted",
+    (moment) =>
+      ["submit", "submit-other"].every((what) => told(moment, what).includes("IDEMPOTENCY_KEY_REUSED"))
+        ? "both were refused"
+        : undefined,
+  ],
+  [
     "A key is called used only if its job exists",
     (moment) =>
       moment.jobs.length === 0 && moment.answers.some(({ text }) => text === "IDEMPOTENCY_KEY_REUSED")

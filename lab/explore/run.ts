@@ -116,8 +116,8 @@ function line(name: string, { bounds: { faults, jumps } }: Plan, explored: Explo
 
 async function followStories(lab: Laboratory): Promise<boolean> {
   let hasHeld = true;
-  for (const { title, path } of storiesOf(lab.scenario)) {
-    let steps = 0;
+  for (const { title, path, refused = [] } of storiesOf(lab.scenario)) {
+    let steps = refused.length;
     const found = await repeat(lab, STORY, path, () => {
       steps += 1;
     });

@@ -26,6 +26,14 @@ const guarded = {
 
 const STALLED = "another worker looks for stalled jobs";
 
+/** A run is over, its doubt is resolved and its job runs again, before Redis gets the same report a second time. */
+export const LATE_REPORT = [
+  ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the request is lost"],
+  ...["14 s pass", "w1: its timer of 20 ms fires", "w1: doubt"],
+  "w1: run-over, and its connection breaks before the reply: it is sent again",
+  ...["op0 looks at charge", "op0: resolve", STALLED, STALLED, "w2: moveToActive", "w2: reserve"],
+];
+
 export const scenarios: readonly Scenario[] = [
   scenario("one-worker", [1, 1], [2, 1], { around: [] }),
   scenario("guard", [1, 0], [2, 1], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
@@ -61,12 +69,7 @@ export const scenarios: readonly Scenario[] = [
   scenario("late-report", [2, 1], [2, 2], {
     asks: { op0: "look", op1: "look" },
     workers: ["w1", "w2"],
-    after: [
-      ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the request is lost"],
-      ...["14 s pass", "w1: its timer of 20 ms fires", "w1: doubt"],
-      "w1: run-over, and its connection breaks before the reply: it is sent again",
-      ...["op0 looks at charge", "op0: resolve", STALLED, STALLED, "w2: moveToActive", "w2: reserve"],
-    ],
+    after: LATE_REPORT,
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
   scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),

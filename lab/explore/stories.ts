@@ -1,12 +1,15 @@
 import type { Plan } from "./lib/explorer.ts";
 import type { Scenario } from "./lib/run.ts";
+import { LATE_REPORT } from "./scenarios.ts";
 
 /** An order in which a promise was once broken. Each run follows it again. */
 interface Story {
   readonly title: string;
   readonly scenario: string;
-  /** Each step must be possible still. */
+  /** Each step must be possible still, */
   readonly path: readonly string[];
+  /** but these of them, which only a broken promise makes possible. */
+  readonly refused?: readonly string[];
 }
 
 /** A story has the faults and the time that it needs. */
@@ -69,5 +72,15 @@ const stories: readonly Story[] = [
       ],
       "op0: resolve",
     ],
+  },
+  {
+    title: "That an earlier run is over says nothing of a later one",
+    scenario: "late-report",
+    path: [
+      ...LATE_REPORT,
+      ...["w1: run-over", "14 s pass", "w2: its lock is due for renewal", "w2: extendLocks", "w2: doubt"],
+      ...["op1 looks at charge", "op1: resolve", "w2: the outside: charge"],
+    ],
+    refused: ["op1 looks at charge", "op1: resolve"],
   },
 ];

@@ -26,6 +26,10 @@ export const breaks: Readonly<Record<string, Readonly<Record<string, string>>>> 
     'entry.report == "done" → false': "Not done is believed although the run has said done",
     "isPending → false": "Not done is believed while the run may be under way",
   },
+  "core/effect/ledger/run-over.lua": {
+    "entry.reservationId ~= call.reservationId → false":
+      "That an earlier run is over counts as that of a later one",
+  },
   "core/life/ledger-sweep.lua": {
     "entry.delivery == deliveries → true": "A completion marks the effects of earlier attempts as done",
   },

@@ -24,6 +24,10 @@ const equivalent: Reasons = {
   "only an event for metrics depends on it": {
     "core/effect/report-effect.ts": /^(doubt === "in-doubt"|outcome !== "refused"|outcome === "released") →/,
     "core/effect/act-once.ts": /^resolved\.kind === "resolved" →/,
+    "core/submit/submitter.ts": /^on(Submitted|Refused)\(/,
+  },
+  "what is read again is the same": {
+    "core/submit/submitter.ts": /^(known === undefined → true|queueMemory\.has\(contract\) → false)/,
   },
   "reserve.lua refuses whoever has lost the job": {
     "core/effect/act-once.ts": /^attempt\.(job\.lease\.assert|abort\.throwIfAborted)\(\) → nothing/,
@@ -113,6 +117,7 @@ const elsewhere: Reasons = {
     },
   "no worker stops: test/verify/process/stop-at-any-moment.test.ts": {
     "core/bullmq/claim/lease.ts": /lease\.abort\(reason\)|lease\.ended|lease\?\.end|^resolve\(\)/,
+    [`${LEDGER}/ledger.ts`]: /^runsLeft\./,
   },
   "nobody says what they have seen, or retries many: test/integration/operate/changed-meanwhile.test.ts, test/verify/operate/bulk-acts.test.ts":
     {
@@ -128,6 +133,26 @@ const elsewhere: Reasons = {
       "core/effect/effects.ts": /leavesEffect/,
       "guard/run-call.ts": /leavesEffect|schema|issues/,
     },
+  "no process sleeps between an answer and what it does next: test/integration/effect/suspended-machine.test.ts":
+    {
+      "core/effect/act-once.ts": /^(leftMs <= 0|job\.lease\.assert\(\)) →/,
+      "core/bullmq/claim/lease.ts": /^this\.(throwIfAborted|isLocked|lost|abort)\(|renewedAt/,
+    },
+  "failpoints are off: the fault laboratory": { "core/effect/act-once.ts": /injected/ },
+  "no effect has an assumed result: test/integration/effect/effects.test.ts": {
+    "core/effect/act-once.ts": /^json !== null/,
+    [`${LEDGER}/ledger.ts`]: /^detail == null/,
+  },
+  "no process of a guard calls twice, or waits, and nobody looks which error a call gets: test/integration/guard":
+    {
+      "guard/read-done.lua": /./,
+      "guard/guarded-ledger.ts": /text|#foundDone/,
+      "guard/run-call.ts":
+        /done|leftMs|pauseMs|EffectBusyError|isUnrecorded|isUnanswered|error\.code|hasBegun|InDoubtError|HoldfastError|madeOf/,
+    },
+  "nobody looks at the advice of an error: test/integration/store/store-outage.test.ts": {
+    "core/submit/submitter.ts": /^(fault|!\(fault)/,
+  },
   "probes always know: test/integration/effect/effects.test.ts, odd probes in experiment 25": {
     "core/effect/act-once.ts": /"unknown"|SnoozeError|typeof answer|answer !== null|hasOwn|options\.probe/,
   },

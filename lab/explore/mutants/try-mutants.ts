@@ -17,6 +17,8 @@ type Outcome = "killed" | "survived" | "same" | "unreached";
 
 /** The first round follows this many of the states that are other, in orders that are drawn at random; the second more of what is left, within wider bounds. */
 const ROUNDS = [{ states: 10 }, { states: 60, isWide: true }];
+/** With a mutant that has a name. */
+const NAMED = 1_000;
 /** Of the wide bounds is followed what ends in this time. */
 const WIDE_MS = 25_000;
 
@@ -103,9 +105,9 @@ async function tryAll(
     const { mutant } = tried;
     const isTold = inStories.noted.has(differsAt(mutant));
     if (!graph.noted.has(differsAt(mutant)) && !isTold) continue;
-    const most = { states, random: createRandom(1) };
     const isNamed = breaks[mutant.file]?.[`${mutant.was} → ${mutant.becomes}`] !== undefined;
-    const plan = { bounds, graph, mutant, ...(!(isNamed && isWide) && { most }) };
+    const most = { states: isNamed && isWide ? NAMED : states, random: createRandom(1) };
+    const plan = { bounds, graph, mutant, most };
     const [outcome, by] = await outcomeOf(async () => {
       const { violation, ...counts } = await explore(lab, plan);
       if (violation !== undefined) return ["killed", violation.what];
