@@ -38,7 +38,7 @@ function mutantsText(mutants: readonly KeptMutant[]): string {
     ({ file, change, outcome }) => outcome === "killed" && breaks[file]?.[withoutLine(change)] !== undefined,
   );
   return [
-    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} guard against what no scenario has, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](mutants.json)).`,
+    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](mutants.json)).`,
     `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed.`,
   ].join(" ");
 }

@@ -106,7 +106,7 @@ async function tryAll(
     const isTold = inStories.noted.has(differsAt(mutant));
     if (!graph.noted.has(differsAt(mutant)) && !isTold) continue;
     const isNamed = breaks[mutant.file]?.[`${mutant.was} → ${mutant.becomes}`] !== undefined;
-    const most = { states: isNamed && isWide ? NAMED : states, random: createRandom(1) };
+    const most = { states: isNamed ? NAMED : states, random: createRandom(1) };
     const plan = { bounds, graph, mutant, most };
     const [outcome, by] = await outcomeOf(async () => {
       const { violation, ...counts } = await explore(lab, plan);
