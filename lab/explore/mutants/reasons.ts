@@ -54,7 +54,7 @@ const equivalent: Reasons = {
     "core/bullmq/add/place-job.lua": /^(priority|delay) > 0 → true/,
   },
   "a job's key beside its data is for lists": { "core/bullmq/add/place-job.lua": /^key ~= "" →/ },
-  "a lock too many that is taken away costs an attempt": {
+  "a lock that is broken without need costs an attempt": {
     "core/bullmq/claim/lease.lua": /^readLease\(prefix, id, token, delivery\) → true/,
   },
   "only when the sweep looks again depends on it": {
