@@ -64,11 +64,17 @@ export function callTexts(
   text: string,
 ): Record<"idempotencyKey" | "by" | "about", string | null> & { readonly type: null } {
   try {
-    const [idempotencyKey, by, about] = JSON.parse(decryptEffectText(store, effect, "call", text));
+    const texts: unknown[] = JSON.parse(decryptEffectText(store, effect, "call", text));
+    const [idempotencyKey = null, by = null, about = null] = texts.map(textOrNull);
     return { type: null, idempotencyKey, by, about };
   } catch {
     return { type: null, idempotencyKey: null, by: null, about: null };
   }
+}
+
+/** Anything may be stored. */
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 /** The error for whoever asks for an effect in doubt, with what is known of it. Where Redis does not say, that is the message. */
