@@ -46,7 +46,7 @@ export async function openThrowAwayStore(redisUrl?: string): Promise<ThrowAwaySt
       const HOLDFAST_PREFIX = `test-${randomUUID()}`;
       prefixes.push(HOLDFAST_PREFIX);
       const own = { REDIS_URL: url, HOLDFAST_DATA_DIR: directory, HOLDFAST_PREFIX };
-      return { LOG_LEVEL: "silent", ...env, ...own };
+      return { HOLDFAST_LOG_LEVEL: "silent", ...env, ...own };
     },
     stop: stopOnce(async () => {
       if (server === undefined) await removeKeys(url, prefixes);

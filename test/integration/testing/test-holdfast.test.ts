@@ -4,6 +4,7 @@ import { startTestHoldfast } from "holdfast/testing";
 import { Redis } from "ioredis";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { readSettings } from "../../../src/platform/config/settings.ts";
 import { latch } from "../../support/latch.ts";
 import { until } from "../../support/until.ts";
 
@@ -273,6 +274,13 @@ describe("a Holdfast for tests", () => {
     const { id } = await holdfast.submit(order, ann);
     await expect(holdfast.job(id).failed()).rejects.toThrow("The job completed");
     await expect(holdfast.job("no-job").status()).rejects.toThrow("There is no job no-job");
+  });
+
+  it("logs nothing between the lines of a test run, unless it is asked to", async () => {
+    const levelOf = async (env = {}) => readSettings((await start({ env })).env).HOLDFAST_LOG_LEVEL;
+
+    expect(await levelOf()).toBe("silent");
+    expect(await levelOf({ HOLDFAST_LOG_LEVEL: "warn" })).toBe("warn");
   });
 
   it("does not use this process's own Redis", async () => {
