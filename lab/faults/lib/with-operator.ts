@@ -1,13 +1,14 @@
 import type { StandaloneOperator } from "holdfast";
+import { patiently } from "./inside/patiently.ts";
 import type { Testbed } from "./testbed.ts";
 
-/** Connects an operator, past any proxy, uses it, and always stops it. */
+/** Connects an operator, past any proxy, also while a master is replaced, uses it, and always stops it. */
 export async function withOperator<T>(
   { installation, env, store }: Testbed,
   use: (operator: StandaloneOperator) => Promise<T>,
 ): Promise<T> {
   const { application, createOperator } = await installation.library();
-  const operator = await createOperator(application, { ...env, REDIS_URL: store.url });
+  const operator = await patiently(() => createOperator(application, { ...env, REDIS_URL: store.url }));
   try {
     return await use(operator);
   } finally {

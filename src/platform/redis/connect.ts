@@ -18,7 +18,7 @@ import {
 import { type Codec, openCodec } from "./encryption/codec.ts";
 import { requireFitRedis } from "./fitness/fitness.ts";
 import { durabilityFor } from "./fitness/redis-checks.ts";
-import { redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
+import { isUnanswered, redisUnavailable, START_DEADLINE_MS } from "./redis-errors.ts";
 import { socketOf } from "./redis-url.ts";
 import { rejectionIn } from "./rejection.ts";
 
@@ -178,12 +178,12 @@ async function untilReady(
   }
 }
 
-/** A connection that was lost during the check is Redis out of reach: ioredis's own error would say how often it was tried. */
+/** A connection that was lost during the check is Redis out of reach: ioredis's own errors are of its insides, and nobody could know them. */
 function orRejection(settings: Settings, error: unknown): unknown {
   if (error instanceof HoldfastError) return error;
   const rejection = rejectionIn(error);
   if (rejection !== undefined) return redisRefused(rejection);
-  const isLost = error instanceof Error && error.name === "MaxRetriesPerRequestError";
+  const isLost = error instanceof Error && error.name !== "ReplyError" && isUnanswered(error);
   return isLost ? unreachable(settings, error) : error;
 }
 

@@ -41,7 +41,11 @@ describe("a step that is sent until Redis answers it", () => {
   });
 
   it("is sent again while Redis is away", async () => {
-    const step = failing(new HoldfastError("STORE_UNAVAILABLE", "away"), new Error("Connection is closed."));
+    const step = failing(
+      new HoldfastError("STORE_UNAVAILABLE", "away"),
+      new Error("Connection is closed."),
+      new Error("Stream isn't writeable and enableOfflineQueue options is false"),
+    );
 
     expect(await untilAnswered(step.work, { isLeased })).toBe("answer");
   });

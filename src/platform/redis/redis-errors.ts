@@ -71,7 +71,7 @@ const NOT_RUN =
   /\b(?:OOM|MISCONF|NOREPLICAS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ASK(?= \d)|BUSY|NOAUTH|NOPERM)\b/;
 /** The client's own errors: the connection was lost, or never made. */
 const NO_REPLY =
-  /Connection is closed|Command aborted|max retries per request|Failed to refresh slots cache|belongs to another command|None of startup nodes|socket timeout/i;
+  /Connection is closed|Stream isn't writeable|Command aborted|max retries per request|Failed to refresh slots cache|belongs to another command|None of startup nodes|socket timeout/i;
 const NO_REPLY_CODE = /^E[A-Z_]+$/;
 
 const FIRST_PAUSE_MS = 20;
