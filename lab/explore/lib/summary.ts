@@ -2,8 +2,8 @@ import { markdownTable } from "../../../test/support/report.ts";
 import { breaks } from "../mutants/breaks.ts";
 import { type KeptMutant, type KeptScenario, readKept, readKeptMutants } from "./kept.ts";
 
-/** For the summary of the laboratory's report. */
-export function exploredLine(): string {
+/** For the laboratory's report. @param up the way from its page to docs/ */
+export function exploredLine(up = ""): string {
   const { scenarios, walks, date } = readKept();
   // The wider bounds have the narrower ones' states, too.
   const farthest = new Map(
@@ -16,9 +16,9 @@ export function exploredLine(): string {
   const wider = cut.length === 0 ? "" : `; ${cut.length} within wider ones, not to their end`;
   const broken = scenarios.filter(({ violations }) => violations > 0).length + walks.violations;
   return [
-    `**Every interleaving** ([how](../lab/explore/README.md), ${date}): ${farthest.size} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
+    `**Every interleaving** ([how](${up}../lab/explore/README.md), ${date}): ${farthest.size} scenarios, ${total(({ states }) => states)} states, ${total(({ orders }) => orders)} orders of steps,`,
     `${broken === 0 ? "no promise broken" : `**${broken} promises broken**`}; ${whole.size} were followed to their end within the short form's bounds${wider}. ${walks.walks} random walks beyond their bounds.`,
-    mutantsText(readKeptMutants()),
+    mutantsText(readKeptMutants(), up),
   ].join(" ");
 }
 
@@ -28,7 +28,7 @@ function countsOf(mutants: readonly KeptMutant[]): readonly number[] {
   return outcomes.map((outcome) => mutants.filter((one) => one.outcome === outcome).length);
 }
 
-function mutantsText(mutants: readonly KeptMutant[]): string {
+function mutantsText(mutants: readonly KeptMutant[], up: string): string {
   if (mutants.length === 0) return "";
   const [killed, equivalent, unreached, survived, open = 0] = countsOf(mutants);
   const named = Object.entries(breaks).flatMap(([file, changes]) =>
@@ -38,7 +38,7 @@ function mutantsText(mutants: readonly KeptMutant[]): string {
     ({ file, change, outcome }) => outcome === "killed" && breaks[file]?.[withoutLine(change)] !== undefined,
   );
   return [
-    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](mutants.json)).`,
+    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](${up}mutants.json)).`,
     `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed.`,
   ].join(" ");
 }
@@ -51,7 +51,7 @@ export function exploredSection(): string[] {
   return [
     "## Every interleaving",
     "",
-    exploredLine(),
+    exploredLine("../"),
     "",
     markdownTable({
       head: ["scenario", "faults", "time passes", "states", "orders", "steps", "seconds", "all", "broken"],
