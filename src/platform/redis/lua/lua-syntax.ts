@@ -62,19 +62,11 @@ const NAME = /^[A-Za-z_]/;
 /** Reads which variable each name of a Lua text stands for. The text must compile: of other texts it says anything. */
 export function readSyntax(file: string, source: string): LuaSyntax {
   const root: Block = { parent: undefined, openedAt: -1, kind: "file", names: new Map() };
-  const tokens = tokensOf(source, root);
+  const tokens: Token[] = [];
+  for (const { 0: text, index } of source.matchAll(TOKENS))
+    if (!text.startsWith("--")) tokens.push({ text, at: index, block: root });
   new Reader(source, tokens, root).read();
   return { file, source, tokens, statements: statementsOf(source, tokens) };
-}
-
-/** Each worker reads BullMQ's scripts as it starts: an object for each match of these would be most of what that leaves behind. */
-function tokensOf(source: string, block: Block): Token[] {
-  const tokens: Token[] = [];
-  source.replace(TOKENS, (text: string, _comment, _string, at: number) => {
-    if (!text.startsWith("--")) tokens.push({ text, at, block });
-    return "";
-  });
-  return tokens;
 }
 
 function isName({ text }: Token): boolean {
