@@ -2,6 +2,13 @@ import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { delayMsOf } from "../platform/lib/delay-ms.ts";
 import type { Outgoing } from "./outgoing/outgoing.ts";
 
+const words = new WeakSet<object>();
+
+/** Whether an error was made as a word of its own: what stands for another's, as a proxy of it or an object that inherits from it, was not. */
+export function isMadeWord(error: object): error is HoldfastError {
+  return words.has(error);
+}
+
 /**
  * Thrown by a handler when another attempt cannot help: the job is `failed` at once with `PERMANENT_FAILURE`.
  *
@@ -12,6 +19,7 @@ export class PermanentError extends HoldfastError {
 
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
     super("PERMANENT_FAILURE", message, options);
+    words.add(this);
   }
 }
 
@@ -32,6 +40,7 @@ export class RetryAfterError extends HoldfastError {
   ) {
     super("HANDLER_FAILED", message, options);
     this.retryAfterMs = delayMsOf(ms);
+    words.add(this);
   }
 }
 
@@ -49,6 +58,7 @@ export class SnoozeError extends HoldfastError {
   constructor(ms: number, message = `The handler asked to be called again in ${delayMsOf(ms)} ms`) {
     super("SNOOZED", message);
     this.retryAfterMs = delayMsOf(ms);
+    words.add(this);
   }
 }
 
@@ -76,6 +86,7 @@ export class NotDoneError extends HoldfastError {
       cause,
       retryAfterMs: retryAfterMs === undefined ? undefined : delayMsOf(retryAfterMs),
     });
+    words.add(this);
   }
 }
 

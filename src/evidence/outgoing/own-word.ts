@@ -1,5 +1,4 @@
-import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { NotDoneError, PermanentError, RetryAfterError, SnoozeError } from "../attempt-errors.ts";
+import { isMadeWord } from "../attempt-errors.ts";
 import { errorTree } from "../error-tree.ts";
 
 /** Errors that have left an effect, with its key: whoever gets one later did not say it. */
@@ -14,7 +13,7 @@ const vouched = new WeakMap<object, string>();
  */
 export function leavesEffect(error: unknown, key: string): void {
   if (typeof error !== "object" || error === null) return;
-  const words = errorTree(error).filter(isWord);
+  const words = errorTree(error).filter(isMadeWord);
   for (const one of [error, ...words]) if (!left.has(one)) left.set(one, key);
 }
 
@@ -27,23 +26,10 @@ export function vouchNotDone(error: unknown, key: string): void {
 export function isOwnWord(error: unknown, key: string): boolean {
   if (typeof error !== "object" || error === null) return false;
   if (vouched.get(error) === key) return true;
-  return isWord(error) && (left.get(error) ?? key) === key;
+  return isMadeWord(error) && (left.get(error) ?? key) === key;
 }
 
 /** Whether an error, or what it wraps, has left another effect before. */
 export function isOfAnotherEffect(error: unknown, key: string): boolean {
   return errorTree(error).some((node) => (left.get(node) ?? key) !== key);
-}
-
-function isWord(error: unknown): error is HoldfastError {
-  return [NotDoneError, PermanentError, RetryAfterError, SnoozeError].some((type) => isOf(type, error));
-}
-
-/** A proxy may throw when it is asked. */
-function isOf(type: abstract new (...args: never[]) => HoldfastError, error: unknown): boolean {
-  try {
-    return error instanceof type;
-  } catch {
-    return false;
-  }
 }

@@ -13,10 +13,19 @@ export function watchUnfollowed(): void {
   const note = (way: string) => () => noteUnfollowed(way, currentRecord());
   const ofProcesses = note("a child process");
   for (const name of ["spawnSync", "execSync", "execFileSync"]) wrap(childProcess, name, ofProcesses);
-  wrap(ChildProcess.prototype, "spawn", ofProcesses, (child) => wrap(child as object, "send", ofProcesses));
+  const watchChild = (child: unknown) => wrap(child as object, "send", ofProcesses);
+  wrap(ChildProcess.prototype, "spawn", ofProcesses, watchChild);
+  for (const child of earlierChildren()) watchChild(child);
   wrap(process, "send", note("a message to another process"));
   watchThreads(note("a message to a thread"));
   syncBuiltinESMExports();
+}
+
+/** Each process that was begun before has a method of its own to be told something. */
+function earlierChildren(): ChildProcess[] {
+  const { _getActiveHandles: activeHandles }: { readonly _getActiveHandles?: () => readonly unknown[] } =
+    process as object;
+  return (activeHandles?.call(process) ?? []).filter((handle) => handle instanceof ChildProcess);
 }
 
 /**

@@ -71,10 +71,21 @@ function validate<Output>(
   schema: Schema<unknown, Output>,
   value: unknown,
 ): Checked<Output> | PromiseLike<Checked<Output>> {
-  // Through the standard, Zod hides what a value throws when it is read.
-  if (!isZod(schema)) return schema["~standard"].validate(value);
+  // Through the standard, Zod answers a promise where the schema's own code throws.
+  if (!isOfZod(schema)) return schema["~standard"].validate(value);
   const parsed = schema.safeParse(value);
   return parsed.success ? { value: parsed.data as Output } : { issues: parsed.error.issues };
+}
+
+/** Of any version, as far as it is used here. */
+interface OfZod {
+  safeParse(
+    value: unknown,
+  ): { success: true; data: unknown } | { success: false; error: { issues: SchemaIssue[] } };
+}
+
+function isOfZod<S extends Schema>(schema: S): schema is S & OfZod {
+  return schema["~standard"].vendor === "zod" && "safeParse" in schema;
 }
 
 function isThenable(checked: unknown): checked is PromiseLike<unknown> {
@@ -96,15 +107,18 @@ function schemaFailed(message: string, cause?: unknown): HoldfastError {
  */
 export function schemaFault(schema: Schema): string | undefined {
   try {
-    const checked = schema["~standard"].validate(undefined);
+    const checked = validate(schema, undefined);
     if (!isThenable(checked)) return undefined;
     checked.then(undefined, () => {});
     return asynchronous(schema);
-  } catch {
+  } catch (thrown) {
     // A schema may throw for a value that no client can send.
-    return undefined;
+    return isOfZod(schema) && SAYS_ASYNCHRONOUS.test(thrownText(thrown)) ? asynchronous(schema) : undefined;
   }
 }
+
+/** As all versions of Zod say it. */
+const SAYS_ASYNCHRONOUS = /synchronous parse/i;
 
 /** What a contract has in place of a schema. Zod knows the standard from 3.24 on. */
 export function noSchema(value: unknown): string {

@@ -221,6 +221,21 @@ describe("the word of another effect releases nothing", () => {
     expect(effects.find(({ name }) => name === "outer")?.state).toBe("in-doubt");
   });
 
+  it.each([
+    ["a proxy", (error: object) => new Proxy(error, {})],
+    ["an object that inherits from it", (error: object) => Object.create(error)],
+  ])("nor through what stands for it: %s", async (_what, standIn) => {
+    const { effects } = await runHandler(
+      nested().handler(async ({ effect }) => {
+        await effect("outer", () =>
+          effect("inner", declined).catch((error) => Promise.reject(standIn(error))),
+        );
+      }),
+      {},
+    );
+    expect(effects.find(({ name }) => name === "outer")?.state).toBe("in-doubt");
+  });
+
   it("but an effect may say a word of its own about it, and say it again", async () => {
     const word = new NotDoneError("sold out");
     for (const attempt of [1, 2]) {
@@ -250,6 +265,15 @@ describe("the word of another effect releases nothing", () => {
 });
 
 describe("what cannot be followed proves nothing", () => {
+  /** Of a program whose effect then calls where nobody listens. */
+  async function effectsOf(program: string): Promise<unknown> {
+    const path = fileURLToPath(new URL(`../../support/fixtures/${program}`, import.meta.url));
+    const options = ["--conditions", "holdfast-source", "--import", "tsx"];
+    const url = `http://127.0.0.1:${await closedPort()}`;
+    const { stdout } = await promisify(execFile)(process.execPath, [...options, path, url]);
+    return JSON.parse(stdout);
+  }
+
   const echo = "process.exit(0)";
   const ways: [string, () => unknown][] = [
     ["UDP", () => createSocket("udp4").unref().send("act", 9, "127.0.0.1")],
@@ -266,11 +290,11 @@ describe("what cannot be followed proves nothing", () => {
   ];
 
   it("but an import under a loader's hooks, which run in a thread of Node's own, does nothing elsewhere", async () => {
-    const program = fileURLToPath(new URL("../../support/fixtures/importing-effect.ts", import.meta.url));
-    const url = `http://127.0.0.1:${await closedPort()}`;
-    const options = ["--conditions", "holdfast-source", "--import", "tsx"];
-    const { stdout } = await promisify(execFile)(process.execPath, [...options, program, url]);
-    expect(JSON.parse(stdout)).toMatchObject([{ state: "not-done" }]);
+    expect(await effectsOf("importing-effect.ts")).toMatchObject([{ state: "not-done" }]);
+  });
+
+  it("a message to a process that was begun before the worker", async () => {
+    expect(await effectsOf("telling-effect.ts")).toMatchObject([{ state: "in-doubt" }]);
   });
 
   it.each(ways)("%s", async (way, use) => {

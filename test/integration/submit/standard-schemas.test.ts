@@ -3,6 +3,7 @@ import { defineConfig, defineJob, HoldfastError } from "holdfast";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { z as z3 } from "zod/v3";
 import { openValidator } from "../../../src/core/submit/validate.ts";
 import { submissionBody } from "../../../src/edges/http/body/submission-body.ts";
 import { features } from "../../../src/features/index.ts";
@@ -95,7 +96,8 @@ describe("what is no synchronous Standard Schema", () => {
 
   it("is refused at its definition, where that shows", () => {
     const ofZod = z.any().refine(async () => true);
-    for (const payload of [asynchronous, ofZod] as readonly Schema[])
+    const ofZod3 = z3.any().refine(async () => true);
+    for (const payload of [asynchronous, ofZod, ofZod3] as readonly Schema[])
       expect(() => defineJob({ type: "report", payload, result: z.unknown(), ...rest })).toThrow(
         /job "report": payload: expected a schema that checks at once, got an asynchronous one/,
       );
@@ -103,6 +105,19 @@ describe("what is no synchronous Standard Schema", () => {
     expect(() =>
       defineJob({ type: "report", payload: old as unknown as Schema, result: z.unknown(), ...rest }),
     ).toThrow("payload: expected a schema of Zod 3.24 or newer, got one of an older Zod");
+  });
+
+  it("is not a schema that throws for a value that nobody can send", () => {
+    const hasId = (value: { readonly id: string }) => value.id.length > 0;
+    const throwing: Record<string, Schema> = {
+      "Zod 4": z.any().refine(hasId),
+      "Zod 3": z3.any().refine(hasId),
+    };
+    for (const [version, result] of Object.entries(throwing)) {
+      const job = defineJob({ type: "report", payload: z.unknown(), result, ...rest });
+      expect(() => check(job.result, undefined), version).toThrow("The contract's schema threw: Cannot read");
+      expect(check(job.result, { id: "a" }), version).toEqual({ value: { id: "a" } });
+    }
   });
 
   it("is the contract's fault where it throws or takes time for a payload that fits, whatever it throws", () => {
