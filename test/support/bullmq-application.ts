@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { FlowProducer, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
-import { inject, onTestFinished } from "vitest";
+import { inject } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 /** What a worker of BullMQ has done. */
 export interface Done {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 export interface Certificate {
   /** Of the certificate, which is its own authority. */

@@ -1,4 +1,7 @@
 import { afterAll, expect, vi } from "vitest";
+import { scopeTests } from "./test-scope.ts";
+
+scopeTests();
 
 // Files share a process, so each must leave it as it was: environment, clock, signal handlers.
 const before = stateOfProcess();

@@ -1,6 +1,6 @@
 import axe, { type AxeResults } from "axe-core";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 import { until } from "./until.ts";
 
 const TIMEOUT_MS = 40_000;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import type { JobStatus } from "holdfast";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 export interface StatusEvent {
   readonly id: string;

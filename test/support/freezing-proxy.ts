@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 /** A proxy to Redis that can make single connections hang. */
 export interface FreezingProxy {

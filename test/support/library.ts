@@ -1,9 +1,9 @@
 import { createOperator, defineConfig, type Operator, type Producer } from "holdfast";
-import { onTestFinished } from "vitest";
 import { queueKeys } from "../../src/core/bullmq/store/queue-keys.ts";
 import { bind, bindHandler, render } from "./fixtures/books.config.ts";
 import { latch } from "./latch.ts";
 import { createService, type Variables } from "./service.ts";
+import { onTestFinished } from "./test-scope.ts";
 
 /** A service that renders chapters and binds books, with its producer, and what its worker has done. */
 export async function openLibrary(variables: Variables = {}) {

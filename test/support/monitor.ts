@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import type { Redis } from "ioredis";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 /** A command as `MONITOR` shows it. */
 export interface SeenCommand {

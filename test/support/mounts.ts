@@ -13,7 +13,7 @@ import express from "express";
 import fastify from "fastify";
 import type { Application } from "holdfast";
 import { createHandler, type Handler, type HandlerOptions } from "holdfast/server";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 export const PREFIX = "/jobs-admin";
 

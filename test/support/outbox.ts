@@ -1,10 +1,11 @@
 import type { Application } from "holdfast";
 import { startRelay } from "holdfast/postgres";
 import pg from "pg";
-import { inject, onTestFinished } from "vitest";
+import { inject } from "vitest";
 import { migrate } from "../../src/roles/outbox/database.ts";
 import { createDatabase } from "./postgres.ts";
 import { createService, type Service, type Variables } from "./service.ts";
+import { onTestFinished } from "./test-scope.ts";
 
 /** A row of the outbox as the tests look at it. */
 export interface StoredRow {

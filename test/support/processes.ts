@@ -1,9 +1,9 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
 import { COMPILED_CONFIG } from "./compiled-config.ts";
 import type { Variables } from "./service.ts";
+import { onTestFinished } from "./test-scope.ts";
 import { until } from "./until.ts";
 
 /** The command of a checkout. */

@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { Webhook } from "standardwebhooks";
-import { onTestFinished } from "vitest";
 import type { Notice } from "../../src/roles/notices/notice.ts";
+import { onTestFinished } from "./test-scope.ts";
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 

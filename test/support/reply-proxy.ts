@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { onTestFinished } from "./test-scope.ts";
 
 /** A proxy to Redis that holds replies back, loses one or adds one: Redis has run the commands. */
 export interface ReplyProxy {

@@ -15,11 +15,12 @@ import {
 import { type Api, startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
 import { Redis } from "ioredis";
-import { inject, onTestFinished } from "vitest";
+import { inject } from "vitest";
 import { patiently } from "../../lab/faults/lib/inside/patiently.ts";
 import { bullmqQueueName } from "../../src/core/bullmq/store/queue-keys.ts";
 import type { VariableName } from "../../src/platform/config/variables.ts";
 import { stopAll } from "../../src/platform/lib/running.ts";
+import { onTestFinished } from "./test-scope.ts";
 import { until } from "./until.ts";
 
 export type Variables = Readonly<Partial<Record<VariableName | "HOST" | "PORT" | "LOG_LEVEL", string>>>;

@@ -7,12 +7,12 @@ import {
   type StandaloneOperator,
   startScheduler,
 } from "holdfast";
-import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../src/platform/config/settings.ts";
 import { openStoredSchedules } from "../../src/roles/schedules/stored/stored-schedules.ts";
 import { plainStores } from "./queue-stores.ts";
 import { createService, type Variables } from "./service.ts";
+import { onTestFinished } from "./test-scope.ts";
 import { until } from "./until.ts";
 
 const plain = {

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { onTestFinished } from "vitest";
 import { BIN, CONFIG } from "./processes.ts";
 import type { Variables } from "./service.ts";
+import { onTestFinished } from "./test-scope.ts";
 
 export interface TerminalSize {
   readonly columns: number;

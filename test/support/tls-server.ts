@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
-import { onTestFinished } from "vitest";
 import type { Certificate } from "./certificate.ts";
 import { type RedisServerOptions, startRedisServer } from "./redis-server.ts";
+import { onTestFinished } from "./test-scope.ts";
 
 /** Another server's port may be chosen. */
 const TRIES_MAX = 5;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readSettings } from "../config/settings.ts";
-import { addressIn, reachRedis } from "./connect.ts";
+import { addressIn } from "./connect.ts";
 
 describe("the address of a store that cannot be reached", () => {
   it.each([
@@ -19,13 +18,5 @@ describe("the address of a store that cannot be reached", () => {
     ["redis://[::1]:6379", "[::1]:6379"],
   ])("in %s is %s, whatever a password looks like", (url, address) => {
     expect(addressIn(url)).toBe(address);
-  });
-
-  it("says that it is the embedded server's where REDIS_URL is not set", async () => {
-    const settings = readSettings({ HOLDFAST_DATA_DIR: "/no/such/directory" });
-
-    await expect(reachRedis(settings, "fail-fast")).rejects.toThrow(
-      "The store cannot be reached: /no/such/directory/store/redis.sock, the embedded server of `holdfast up`, because REDIS_URL is not set: ENOENT",
-    );
   });
 });

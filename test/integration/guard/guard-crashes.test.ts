@@ -5,13 +5,16 @@ import { fileURLToPath } from "node:url";
 import { createOperator, defineConfig } from "holdfast";
 import { createGuard, defineEffect, type Guard, InDoubtError } from "holdfast/guard";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { withProcesses } from "../../support/processes.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../support/fixtures/guarded-process.ts", import.meta.url));
 const env = { REDIS_URL: inject("redisUrl"), HOLDFAST_PREFIX: `guard-crashes-${process.pid}` };
-const effect = defineEffect({ name: "act", timeoutMs: 1_000, inDoubt: "hold" });
+/** Five processes run at once beside the other tests: each has its time. */
+const timeoutMs = 2_000;
+const effect = defineEffect({ name: "act", timeoutMs, inDoubt: "hold" });
 const redis = new Redis(env.REDIS_URL);
 const operator = createOperator(defineConfig({ jobs: [] }), env);
 let guard: Guard;
@@ -26,7 +29,7 @@ afterAll(async () => {
 });
 
 /** A process that runs the effect, and halts at a place. */
-async function processAt(key: string, place: string, timeoutMs = 1_000) {
+async function processAt(key: string, place: string) {
   const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, key, place, String(timeoutMs)], {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],
@@ -60,15 +63,16 @@ async function callAfter(key: string): Promise<"ran" | "in doubt" | unknown> {
 
 const acts = async (key: string) => Number((await redis.get(`acts:${key}`)) ?? 0);
 
-describe("a process that dies", withProcesses, () => {
-  it.each([
+// Each waits until the time of a process is over: they wait together.
+describe.concurrent("a process that dies", withProcesses, () => {
+  it.for([
     ["reserve:before", "ran", 1],
     ["reserve:after", "in doubt", 0],
     ["act:before", "in doubt", 0],
     ["act:after", "in doubt", 1],
     ["commit:before", "in doubt", 1],
     ["commit:after", 1, 1],
-  ])("at %s leaves the next call: %s", async (place, found, acted) => {
+  ] as const)("at %s leaves the next call: %s", async ([place, found, acted]) => {
     const key = randomUUID();
     const other = await processAt(key, place);
     other.kill("SIGKILL");
@@ -89,13 +93,13 @@ describe("a process that dies", withProcesses, () => {
   });
 });
 
-describe("a process that is paused until its time is over", withProcesses, () => {
-  it.each([
+describe.concurrent("a process that is paused until its time is over", withProcesses, () => {
+  it.for([
     ["reserve:before", "ran", 1, "done 1"],
     ["reserve:after", "in doubt", 0, "EFFECT_TIMED_OUT"],
     ["act:after", "in doubt", 1, "IN_DOUBT"],
     ["commit:before", "in doubt", 1, "IN_DOUBT"],
-  ])("at %s: the next call is %s, and nothing acts twice", async (place, found, acted, says) => {
+  ] as const)("at %s: the next call is %s, and nothing acts twice", async ([place, found, acted, says]) => {
     const key = randomUUID();
     const other = await processAt(key, place);
     other.kill("SIGSTOP");

@@ -72,8 +72,8 @@ async function next(key: string) {
 
 const late = "its process did not report before the deadline";
 
-describe("the client for Python", { timeout: 60_000 }, () => {
-  it.concurrent.for([
+describe.concurrent("the client for Python", { timeout: 60_000 }, () => {
+  it.for([
     ["before reserve", { got: "result", acts: 1 }],
     ["after reserve", { got: "in doubt", acts: 0, about: late }],
     ["before act", { got: "in doubt", acts: 0, about: late }],

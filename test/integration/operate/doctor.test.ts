@@ -287,10 +287,13 @@ describe("holdfast doctor", withProcesses, () => {
     expect(unhandled).toEqual([]);
   });
 
-  it("exits with 3 if Redis cannot be reached", async () => {
-    const { code, stderr } = await run(["doctor"], environment({ REDIS_URL: "redis://127.0.0.1:1" }));
-    expect(code).toBe(3);
-    expect(stderr).toContain("store");
+  it("exits with 3 if Redis cannot be reached, and says where it looked and why there", async () => {
+    expect(await run(["doctor"], { HOLDFAST_DATA_DIR: "/no/such/directory" })).toEqual({
+      code: 3,
+      stdout: "",
+      stderr:
+        "The store cannot be reached: /no/such/directory/store/redis.sock, the embedded server of `holdfast up`, because REDIS_URL is not set: ENOENT\n",
+    });
   });
 });
 

@@ -24,8 +24,9 @@ function jobKept(type: string, retention?: JobRetention) {
 
 const brief = jobKept("brief", { completed: { ageMs: 0 }, failed: { ageMs: 0 } });
 const few = jobKept("few", { failed: { count: 2 } });
+const latest = jobKept("latest", { failed: { count: 2 } });
 const plain = jobKept("plain");
-const jobs = [brief, few, plain];
+const jobs = [brief, few, latest, plain];
 const application = defineConfig({
   jobs,
   handlers: async () =>
@@ -88,7 +89,8 @@ describe("retention by type", () => {
     });
   });
 
-  it("keeps the latest of a state, as many as declared, and the other states", async () => {
+  // Each waits for the sweep: they wait together.
+  it.concurrent("keeps the latest of a state, as many as declared, and the other states", async () => {
     const completed = await ended(few, "complete", "few-completed");
     const ids: string[] = [];
     for (let at = 0; at < 5; at += 1) ids.push(await ended(few, "fail", `few-${at}`));
@@ -100,7 +102,7 @@ describe("retention by type", () => {
     expect(left.map(({ id }) => id)).toEqual([completed, ids[4], ids[3]]);
   });
 
-  it("keeps a job in doubt; once resolved, it ends and goes", async () => {
+  it.concurrent("keeps a job in doubt; once resolved, it ends and goes", async () => {
     const doubted = await ended(brief, "doubt", "doubted");
     await untilGone(await ended(brief, "fail", "after-doubted"));
     expect(await producer.status(doubted)).toMatchObject({ error: { code: "EFFECT_IN_DOUBT" } });
@@ -109,10 +111,10 @@ describe("retention by type", () => {
     expect(runs.get("doubted")).toBe(1);
   });
 
-  it("keeps a job that was retried and runs, and counts it by its latest end", async () => {
-    const first = await ended(few, "fail", "retried-0");
-    const second = await ended(few, "fail", "retried-1");
-    const index = queueKey(service.env.HOLDFAST_PREFIX, "default", "kept:failed:few");
+  it.concurrent("keeps a job that was retried and runs, and counts it by its latest end", async () => {
+    const first = await ended(latest, "fail", "retried-0");
+    const second = await ended(latest, "fail", "retried-1");
+    const index = queueKey(service.env.HOLDFAST_PREFIX, "default", "kept:failed:latest");
     await until("both are in the index", async () => {
       const scores = await redis.zmscore(index, first, second);
       return scores.every((score) => score !== null);
@@ -120,12 +122,12 @@ describe("retention by type", () => {
     const gate = latch();
     gates.set("retried-0", gate.opened);
     await operator.retry(first);
-    const last = await ended(few, "fail", "retried-2");
+    const last = await ended(latest, "fail", "retried-2");
     await until("it has left the index", async () => (await redis.zscore(index, first)) === null);
     expect(await producer.status(first)).toMatchObject({ state: "active" });
     gate.open();
     await until("the latest two are left", async () => {
-      const { jobs: left } = await operator.list({ type: "few", state: "failed", limit: 10 });
+      const { jobs: left } = await operator.list({ type: "latest", state: "failed", limit: 10 });
       return left.length === 2 && left[0]?.id === first && left[1]?.id === last;
     });
   });

@@ -17,7 +17,7 @@ async function withAttempts(variables = {}) {
     if (payload === "block") {
       const isFirst = !hasBlocked;
       hasBlocked = true;
-      return isFirst ? block(4 * lockMs) : "blocked before";
+      return isFirst ? block(2.5 * lockMs) : "blocked before";
     }
     const attempt = begun++;
     await ends[attempt]?.opened;
@@ -73,7 +73,7 @@ describe("a job that a worker claims again while its older attempt is still endi
     const renewed = await until("its lock was renewed again and again", async () => {
       const left = await store.pttl(key(`${id}:lock`));
       const runsFor = Date.now() - Number(await store.hget(key(id), "processedOn"));
-      return runsFor > 4 * lockMs && { left };
+      return runsFor > 3 * lockMs && { left };
     });
     ends[1]?.open();
 
@@ -100,7 +100,7 @@ describe("a job that a worker claims again while its older attempt is still endi
       performance.now(),
       () => Promise.all(neighbours.map(({ id }) => test.crashes(id))),
     ];
-    await until("several lock times have passed", () => performance.now() - since > 4 * lockMs);
+    await until("several lock times have passed", () => performance.now() - since > 3 * lockMs);
     for (const end of ends) end.open();
 
     for (const { id } of neighbours) await untilState(producer, id, "completed");

@@ -1,5 +1,5 @@
 import { defineConfig, defineJob, defineSchedule, startScheduler } from "holdfast";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { readSettings } from "../../../src/platform/config/settings.ts";
 import { jitterOf } from "../../../src/roles/schedules/define-schedule.ts";
@@ -9,6 +9,7 @@ import { withProcesses } from "../../support/processes.ts";
 import { plainStores } from "../../support/queue-stores.ts";
 import { run } from "../../support/run-command.ts";
 import { createService, testEnvironment } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 
 const job = defineJob({
   type: "ticked",
@@ -40,7 +41,8 @@ async function stage(of = application) {
 
 const nextTick = () => Math.ceil((Date.now() + 1) / 1_000) * 1_000;
 
-describe("a paused schedule", () => {
+// Each waits for ticks of its own prefix: they wait together.
+describe.concurrent("a paused schedule", () => {
   it("skips its ticks on every scheduler, and never catches them up, also by one that starts after it was resumed", async () => {
     const { reader, operator, schedule } = await stage();
     const schedulers = await Promise.all([schedule(), schedule()]);
@@ -119,22 +121,9 @@ describe("a paused schedule", () => {
     });
     expect((await operator.schedules.list()).schedules).toMatchObject([{ paused: null }]);
   });
-
-  it("is shown by the commands and by the doctor", withProcesses, async () => {
-    const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
-    const paused = await run(["schedules", "pause", "every-second", "--reason", reason], env);
-    expect(paused).toMatchObject({ code: 0, stdout: expect.stringContaining(`: ${reason}`) });
-    const { stdout } = await run(["doctor"], env);
-    expect(stdout).toMatch(/pause of every-second.*paused by .* since .*: the warehouse is being moved/);
-    const resumed = await run(["schedules", "resume", "every-second", "--json"], env);
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ name: "every-second", paused: null });
-    const stray = await run(["schedules", "pause", "stray", "--reason", reason], env);
-    expect(stray.code).not.toBe(0);
-    expect(stray.stderr).toContain('There is no schedule "stray"');
-  });
 });
 
-describe("one tick of a schedule", () => {
+describe.concurrent("one tick of a schedule", () => {
   it("is skipped, and none beside it; or runs after all", async () => {
     const { service, reader, operator, schedule } = await stage();
     const { url } = await service.startApi();
@@ -172,26 +161,9 @@ describe("one tick of a schedule", () => {
       { as: "schedule-tick-skipped", evidence: `${new Date(at).toISOString()}: ${reason}` },
     ]);
   });
-
-  it("is skipped on the command line, by an instant with its zone", async () => {
-    const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
-    const at = new Date(nextTick() + 3_600_000).toISOString();
-    const skipped = await run(
-      ["schedules", "skip", "every-second", "--at", at, "--reason", reason, "--json"],
-      env,
-    );
-    expect(JSON.parse(skipped.stdout)).toMatchObject({ skips: [{ at, reason }] });
-    const undone = await run(["schedules", "skip", "every-second", "--at", at, "--undo", "--json"], env);
-    expect(JSON.parse(undone.stdout)).toMatchObject({ skips: [] });
-    const unzoned = await run(
-      ["schedules", "pause", "every-second", "--reason", reason, "--until", at.slice(0, -1)],
-      env,
-    );
-    expect([unzoned.code, unzoned.stderr]).toEqual([2, expect.stringContaining("with its zone")]);
-  });
 });
 
-describe("a schedule with bounds and jitter", () => {
+describe.concurrent("a schedule with bounds and jitter", () => {
   it("has no tick outside of them, and says so", async () => {
     const startAt = new Date(nextTick() - 30_000);
     const endAt = new Date(startAt.getTime() + 3_000);
@@ -237,5 +209,37 @@ describe("a schedule with bounds and jitter", () => {
     const ticks = jobs.map(({ data: { key } }) => Date.parse(key.slice("schedule:spread:".length)));
     expect(jobs.map(({ opts }) => opts.delay)).toEqual(ticks.map((at) => jitterOf(spread, at)));
     expect(new Set(ticks).size).toBe(ticks.length);
+  });
+});
+
+describe("on the command line", () => {
+  it("a pause is set and ended, and shown by the doctor", withProcesses, async () => {
+    const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
+    const paused = await run(["schedules", "pause", "every-second", "--reason", reason], env);
+    expect(paused).toMatchObject({ code: 0, stdout: expect.stringContaining(`: ${reason}`) });
+    const { stdout } = await run(["doctor"], env);
+    expect(stdout).toMatch(/pause of every-second.*paused by .* since .*: the warehouse is being moved/);
+    const resumed = await run(["schedules", "resume", "every-second", "--json"], env);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ name: "every-second", paused: null });
+    const stray = await run(["schedules", "pause", "stray", "--reason", reason], env);
+    expect(stray.code).not.toBe(0);
+    expect(stray.stderr).toContain('There is no schedule "stray"');
+  });
+
+  it("a tick is skipped, by an instant with its zone", async () => {
+    const env = { ...testEnvironment(), HOLDFAST_CONFIG: "examples/every-second/holdfast.config.ts" };
+    const at = new Date(nextTick() + 3_600_000).toISOString();
+    const skipped = await run(
+      ["schedules", "skip", "every-second", "--at", at, "--reason", reason, "--json"],
+      env,
+    );
+    expect(JSON.parse(skipped.stdout)).toMatchObject({ skips: [{ at, reason }] });
+    const undone = await run(["schedules", "skip", "every-second", "--at", at, "--undo", "--json"], env);
+    expect(JSON.parse(undone.stdout)).toMatchObject({ skips: [] });
+    const unzoned = await run(
+      ["schedules", "pause", "every-second", "--reason", reason, "--until", at.slice(0, -1)],
+      env,
+    );
+    expect([unzoned.code, unzoned.stderr]).toEqual([2, expect.stringContaining("with its zone")]);
   });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineJob } from "holdfast";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { application } from "../../support/application.ts";
 import { type Answer, get, post } from "../../support/http.ts";
@@ -8,6 +8,7 @@ import { latch } from "../../support/latch.ts";
 import { launchRole, withProcesses } from "../../support/processes.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 import { applicationOf, createService, untilState, type Variables } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 /** A service on its own Redis, which the test may damage. */
@@ -194,7 +195,7 @@ describe("a Redis that is completely full", () => {
   });
 });
 
-describe("while Redis is down", withProcesses, () => {
+describe.concurrent("while Redis is down", withProcesses, () => {
   it("API and worker can be stopped", async () => {
     const { server, service } = await serviceOnOwnStore({ HOLDFAST_STOP_GRACE_MS: "100" });
     const [api, worker] = [await service.startApi(), await service.startWorker()];

@@ -42,7 +42,8 @@ async function start(
   return { service, producer, redis, prefix, acted, submit, ledger };
 }
 
-describe("the ledger of a job", () => {
+// Each waits for times of its own prefix: they wait together.
+describe.concurrent("the ledger of a job", () => {
   it("outlives any pause between two attempts, so the effect is not repeated however short the retention", async () => {
     const { service, producer, acted, submit } = await start(
       (attempt) => {

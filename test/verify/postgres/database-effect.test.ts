@@ -2,7 +2,7 @@ import { defineJob } from "holdfast";
 import { type Database, databaseEffect, databaseEffectSql, fromPg } from "holdfast/postgres";
 import { runHandler } from "holdfast/testing";
 import pg from "pg";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { openPool as openExamplePool, writeInvoiceHandler } from "../../../examples/database.ts";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
@@ -12,6 +12,7 @@ import { startCommitProxy } from "../../support/commit-proxy.ts";
 import { latch } from "../../support/latch.ts";
 import { createDatabase, startPostgres } from "../../support/postgres.ts";
 import { applicationOf, createService, untilState } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const TABLES = `${databaseEffectSql()}
@@ -167,8 +168,11 @@ describe("a run that goes on after its time", () => {
     expect(await first).toBe(1); // the result of the run that was done
     expect({ runs: runs(), orders: await ordersIn(pool) }).toEqual({ runs: 1, orders: [1] });
   });
+});
 
-  it("rolls back in the end, and its successor waits for that without using up attempts", async () => {
+// A snooze lasts a quarter of a minute: they wait together.
+describe.concurrent("a wait for a probe uses up no attempts", () => {
+  it("because a run goes on after its time: it rolls back in the end, and its successor has waited", async () => {
     const { url, pool } = await openDatabase();
     const gate = latch();
     const { producer, id, runs } = await start({
@@ -185,41 +189,43 @@ describe("a run that goes on after its time", () => {
     expect(snoozed.attemptsMade).toBe(1);
     gate.open();
     await until("the transaction has ended", async () => {
-      const { rows } = await pool.query("select from pg_stat_activity where state like 'idle in trans%'");
+      const { rows } = await pool.query(
+        "select from pg_stat_activity where datname = current_database() and state like 'idle in trans%'",
+      );
       return rows.length === 0;
     });
     expect({ runs: runs(), orders: await ordersIn(pool) }).toEqual({ runs: 1, orders: [] });
     expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ result: { run: 2 } });
     expect(await ordersIn(pool)).toEqual([2]);
   });
-});
 
-it("An outage of PostgreSQL while a probe is needed uses up no attempts", async () => {
-  const server = await startPostgres({ isDurable: true });
-  onTestFinished(() => server.stop());
-  const { url, pool } = await openDatabase(server.url);
-  const proxy = await startCommitProxy(url);
-  proxy.breakNext("after the commit");
-  const real = fromPg(openPool(proxy.url));
-  let kill: Promise<void> | undefined;
-  const { producer, id } = await start({
-    database: {
-      ...real,
-      transaction: (work) =>
-        real.transaction(work).catch(async (error) => {
-          kill ??= server.kill();
-          await kill;
-          throw error;
-        }),
-    },
+  it("because PostgreSQL is away", async () => {
+    const server = await startPostgres({ isDurable: true });
+    onTestFinished(() => server.stop());
+    const { url, pool } = await openDatabase(server.url);
+    const proxy = await startCommitProxy(url);
+    proxy.breakNext("after the commit");
+    const real = fromPg(openPool(proxy.url));
+    let kill: Promise<void> | undefined;
+    const { producer, id } = await start({
+      database: {
+        ...real,
+        transaction: (work) =>
+          real.transaction(work).catch(async (error) => {
+            kill ??= server.kill();
+            await kill;
+            throw error;
+          }),
+      },
+    });
+    await until("the job is snoozed", async () => {
+      const status = await producer.status(id);
+      return status?.attemptsMade === 1 && Date.parse(status.nextAttemptAt ?? "") > Date.now() + 10_000;
+    });
+    await server.restart();
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ result: { run: 1 } });
+    expect(await ordersIn(pool)).toEqual([1]);
   });
-  await until("the job is snoozed", async () => {
-    const status = await producer.status(id);
-    return status?.attemptsMade === 1 && Date.parse(status.nextAttemptAt ?? "") > Date.now() + 10_000;
-  });
-  await server.restart();
-  expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ result: { run: 1 } });
-  expect(await ordersIn(pool)).toEqual([1]);
 });
 
 it("Work that ends its own transaction leaves a doubt for a person", async () => {

@@ -18,7 +18,8 @@ import { until } from "../../support/until.ts";
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 
-describe("a schedule that is put", () => {
+// Each waits for ticks of its own prefix: they wait together.
+describe.concurrent("a schedule that is put", () => {
   it("ticks on any number of schedulers, each tick once, from after it was put", async () => {
     const at = stage();
     const operator = await at.createOperator();
@@ -151,7 +152,7 @@ describe("a schedule that is put", () => {
   });
 });
 
-describe("a schedule that is deleted", () => {
+describe.concurrent("a schedule that is deleted", () => {
   it("has no further tick, and ticks after it is put again, with a later version", async () => {
     const at = stage();
     const operator = await at.createOperator();
@@ -178,7 +179,7 @@ describe("a schedule that is deleted", () => {
   });
 });
 
-describe("an outage of all schedulers", () => {
+describe.concurrent("an outage of all schedulers", () => {
   it("is caught up as the schedule says, and explained", async () => {
     const at = stage();
     const operator = await at.createOperator();
@@ -264,7 +265,7 @@ describe("an outage of all schedulers", () => {
   });
 });
 
-describe("a schedule whose jobs must not overlap", () => {
+describe.concurrent("a schedule whose jobs must not overlap", () => {
   it("skips ticks while its job has not ended", async () => {
     const at = stage();
     const operator = await at.createOperator();
@@ -308,7 +309,7 @@ describe("a schedule whose jobs must not overlap", () => {
   });
 });
 
-describe("schedulers of several versions of the application", () => {
+describe.concurrent("schedulers of several versions of the application", () => {
   it("lose no tick of a type that one of them does not know", async () => {
     const at = stage();
     const operator = await at.createOperator();

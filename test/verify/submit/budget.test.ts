@@ -1,7 +1,7 @@
 import { defineConfig, defineJob } from "holdfast";
 import { startWorker } from "holdfast/worker";
 import type { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import type { Overview } from "../../../src/desk/overview/overview.ts";
@@ -17,6 +17,7 @@ import { latch } from "../../support/latch.ts";
 import { plainStores } from "../../support/queue-stores.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 import { createService, untilState, type Variables } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -131,7 +132,7 @@ async function age({ redis, keys }: System, id: string): Promise<void> {
   await redis.zadd(keys.failed, at, id);
 }
 
-describe("a budget in bytes", () => {
+describe("a budget in bytes for many jobs", () => {
   it("is counted within a tenth of what Redis reports", async () => {
     const system = await open();
     for (let at = 0; at < 150; at += 1) {
@@ -158,6 +159,24 @@ describe("a budget in bytes", () => {
     expect(bytesOf(shares, "note") + bytesOf(shares, "other")).toBe(bytesOf(shares));
   });
 
+  it("is exact while several workers keep to it", async () => {
+    const system = await open();
+    const ids: string[] = [];
+    for (let at = 0; at < 120; at += 1) ids.push((await system.submit(`k-${at}`)).id);
+    await Promise.all(ids.map((id) => untilState(system.producer, id, "completed")));
+    const before = bytesOf(await counted(system));
+    const budget = Math.round(before / 3);
+
+    await Promise.all([1, 2, 3, 4].map(() => system.startWith(budget)));
+    await until("they are within it", async () => bytesOf(await system.shares()) <= budget);
+    await untilSwept(system);
+
+    expect(bytesOf(await system.shares())).toBeGreaterThan(budget - (2 * before) / ids.length);
+  });
+});
+
+// Each waits for sweeps of its own prefix: they wait together.
+describe.concurrent("a budget in bytes", () => {
   it("removes the oldest job where it is exceeded by one byte, and remembers its key and effect", async () => {
     const system = await open();
     const ids: string[] = [];
@@ -239,21 +258,6 @@ describe("a budget in bytes", () => {
     },
   );
 
-  it("is exact while several workers keep to it", async () => {
-    const system = await open();
-    const ids: string[] = [];
-    for (let at = 0; at < 120; at += 1) ids.push((await system.submit(`k-${at}`)).id);
-    await Promise.all(ids.map((id) => untilState(system.producer, id, "completed")));
-    const before = bytesOf(await counted(system));
-    const budget = Math.round(before / 3);
-
-    await Promise.all([1, 2, 3, 4].map(() => system.startWith(budget)));
-    await until("they are within it", async () => bytesOf(await system.shares()) <= budget);
-    await untilSwept(system);
-
-    expect(bytesOf(await system.shares())).toBeGreaterThan(budget - (2 * before) / ids.length);
-  });
-
   it("is over all partitions, and the oldest jobs go in whichever", async () => {
     const system = await open({ partitions: 3 });
     const ids: string[] = [];
@@ -277,7 +281,7 @@ describe("a budget in bytes", () => {
   });
 });
 
-describe("the estimate", () => {
+describe.concurrent("the estimate", () => {
   it("follows what BullMQ removes, what a person deletes, and what another tool removes", async () => {
     const system = await open({ variables: { HOLDFAST_KEEP_COMPLETED: "6" } });
     const ids: string[] = [];
@@ -312,7 +316,7 @@ describe("the estimate", () => {
   });
 });
 
-describe("what people see of a budget", () => {
+describe.concurrent("what people see of a budget", () => {
   it("is in the overview, by type and state", async () => {
     const system = await open();
     await system.ended("done", "complete", system.note, 4_000);
