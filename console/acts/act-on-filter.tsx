@@ -48,7 +48,8 @@ export function ActOnFilter({ act, filter }: FilteredAct) {
       ...(preview.data && { before: preview.data.before }),
     });
     notice("It has begun. Workers do it, also without this page.");
-    await client.invalidateQueries({ queryKey: ["acts"] });
+    // The page of acts reads them; the preview, which is open still, would count all jobs again.
+    void client.invalidateQueries({ queryKey: ["acts"], exact: true });
     navigate("/acts");
   }
 

@@ -86,7 +86,9 @@ const look: LongTableLook<Shown> = {
         <b>
           <What row={row} />
         </b>
-        {row.count !== null && <span>{counted(row.count, "job")}</span>}
+        {row.count !== null && (
+          <span>{`${row.isAtLeast ? "at least " : ""}${counted(row.count, "job")}`}</span>
+        )}
       </div>
       <OnWhat row={row} />
       <Text of={row.evidence} />
@@ -118,8 +120,9 @@ function What({ row }: { readonly row: Shown }) {
   );
 }
 
-function jobs({ count: some }: AuditLine): string {
-  return some === null ? "" : count(some);
+function jobs({ count: some, isAtLeast }: AuditLine): string {
+  if (some === null) return "";
+  return isAtLeast ? `≥ ${count(some)}` : count(some);
 }
 
 function OnWhat({ row: { jobId, queue, schedule, parts } }: { readonly row: AuditLine }) {

@@ -3,7 +3,7 @@ import type { AuditEntry, JobsQuery } from "../service/answers.ts";
 import { query, service, withoutEmpty } from "../service/call.ts";
 import { newKey } from "../service/new-key.ts";
 import { routeUrl } from "../service/place.ts";
-import type { AuditRow } from "./audit-lines.ts";
+import { AUDIT_SIZE, type AuditRow } from "./audit-lines.ts";
 
 const REFRESH_MS = 1_000;
 const ENDED_REFRESH_MS = 5_000;
@@ -44,8 +44,6 @@ export async function startAct({
 function filterOf(filter: FilteredAct["filter"]): JobsQuery {
   return withoutEmpty(filter);
 }
-
-const AUDIT_SIZE = 200;
 
 /** Which entries, as a form has it. Empty fields do not count. */
 export interface AuditFilter {

@@ -305,8 +305,8 @@ function useApply({ done, notDone }: ImportPlan<Doubt>, { until, confirm, onClos
   return useMutation({
     async mutationFn(evidence: string) {
       const asDone = await resolveAll(done, { as: "done", evidence });
-      const rest = { evidence: evidenceOfRest(evidence), confirm, completeUntil: until };
-      return asDone + (await resolveAll(notDone, { as: "not-done", ...rest }));
+      const rest = { evidence: evidenceOfRest(evidence), confirm, completeUntil: until, actId: asDone.actId };
+      return asDone.resolved + (await resolveAll(notDone, { as: "not-done", ...rest })).resolved;
     },
     async onSuccess(resolved) {
       onClose();

@@ -11,6 +11,8 @@ export interface Resolution {
   readonly confirm?: boolean;
   /** Until when an export is complete that does not name them. */
   readonly completeUntil?: string;
+  /** Of what was resolved before, together with these. */
+  readonly actId?: string | undefined;
 }
 
 /** Those of which the first run may still be under way, where they would be resolved as not done. */
@@ -28,16 +30,17 @@ const AT_ONCE = 1_000;
 /**
  * Resolves these with one piece of evidence.
  *
- * @returns how many; others had been resolved already
+ * @returns how many; others had been resolved already; and their id in the audit log
  */
-export async function resolveAll(doubts: readonly Doubt[], resolution: Resolution): Promise<number> {
-  let resolved = 0;
+export async function resolveAll(doubts: readonly Doubt[], resolution: Resolution) {
+  let [resolved, { actId }] = [0, resolution];
   for (let at = 0; at < doubts.length; at += AT_ONCE) {
     const ids = doubts.slice(at, at + AT_ONCE).map(({ jobId, effect, since }) => ({ jobId, effect, since }));
-    const answer = await service.resolveDoubts({ ids, ...resolution });
+    const answer = await service.resolveDoubts({ ids, ...resolution, actId });
     resolved += answer.resolved;
+    actId = answer.actId;
   }
-  return resolved;
+  return { resolved, actId };
 }
 
 const touched = ["doubts", "audit", "job", "jobs", "failures"];

@@ -104,7 +104,7 @@ function useResolveMany(onDone: () => void) {
   const notice = useNotice();
   return useMutation({
     mutationFn: ({ doubts, resolution }: ManyToResolve) => resolveAll(doubts, resolution),
-    onSuccess: async (resolved, { resolution: { as } }) => {
+    onSuccess: async ({ resolved }, { resolution: { as } }) => {
       onDone();
       notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. Their jobs are in line again.`);
       await refresh();

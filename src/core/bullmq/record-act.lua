@@ -10,7 +10,7 @@ local KEPT_WITH_JOB = 20
 local function writeAudit(prefix, id, act)
   redis.call("XADD", prefix .. "audit", "MAXLEN", "~", AUDIT_MAX, "*",
     "job", id, "effect", act.effect or "", "as", act.as, "evidence", act.evidence or "", "by", act.by,
-    "dedupKey", act.dedupKey or "")
+    "dedupKey", act.dedupKey or "", unpack(act.actId and { "actId", act.actId } or {}))
 end
 
 local function keepWithJob(prefix, id, act)

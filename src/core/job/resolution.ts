@@ -11,6 +11,8 @@ export interface Resolution {
   readonly since?: string | undefined;
   /** Whether its run could still be under way then: once it is over, a `not-done` from before is asked again. @default false */
   readonly mayStillRun?: boolean | undefined;
+  /** What it is part of, where many are resolved together. @default nothing */
+  readonly actId?: string | undefined;
 }
 
 /** What becomes of a job when a doubt of it is resolved, as effect/resolve.lua explains. */

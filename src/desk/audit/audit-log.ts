@@ -39,6 +39,10 @@ export const auditEntrySchema = z.object({
   count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
   evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
   by: z.string().meta({ description: BY }),
+  actId: z.string().nullable().meta({
+    description:
+      "What it was part of: an act on many jobs, or effects that were resolved, or whose probes were asked, together. Null for what was done alone.",
+  }),
 });
 export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
@@ -48,7 +52,12 @@ export const recordedSchema = z.object({
   effect: z.string().nullable(),
   by: z.string().meta({ description: BY }),
   reason: z.string().meta({ description: "Empty if none was given." }),
-  actId: z.string().nullable().meta({ description: "The act on many jobs that it was part of." }),
+  actId: z
+    .string()
+    .nullable()
+    .meta({
+      description: "What it was part of: an act on many jobs, or many effects that were resolved together.",
+    }),
   text: z.string().meta({
     description: "The same as a sentence.",
     examples: ["cancelled with key ops-night: bad deploy 7f3a"],
@@ -116,6 +125,7 @@ export function isOf({ jobId, by }: AuditFilter, job: string, actor: string): bo
 
 interface NewEntry {
   readonly job?: string;
+  readonly actId?: string;
   readonly schedule?: string;
   readonly count?: number;
   readonly as: string;
@@ -164,6 +174,7 @@ export function entryOf(store: QueueStore, id: string, fields: readonly string[]
     count: count === "" ? null : Number(count),
     evidence: decryptedOrWhyNot(() => decryptEffectText(store, stored, "evidence", field("evidence"))),
     by: field("by"),
+    actId: field("actId") || null,
   };
 }
 
@@ -216,5 +227,5 @@ export async function recordAct(
       : ` (${progress.done} of ${progress.total} done, ${progress.skipped} skipped)`;
   const evidence = storedReason(store, `${describeFilter(filter)}${counts}: ${reason}`);
   const count = progress === undefined ? {} : { count: progress.done };
-  await appendToAuditLog(store, { job: id, as: `${act.act}-${outcome}`, evidence, by, ...count });
+  await appendToAuditLog(store, { job: id, actId: id, as: `${act.act}-${outcome}`, evidence, by, ...count });
 }

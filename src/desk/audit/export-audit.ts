@@ -48,7 +48,18 @@ async function* pagesOf(operator: AuditReader, span: AuditFilter): AsyncGenerato
   }
 }
 
-const columns = ["at", "as", "jobId", "effect", "queue", "schedule", "count", "by", "evidence"] as const;
+const columns = [
+  "at",
+  "as",
+  "jobId",
+  "effect",
+  "queue",
+  "schedule",
+  "count",
+  "by",
+  "evidence",
+  "actId",
+] as const;
 
 function csvLine(entry: AuditEntry): string {
   return csvRow(columns.map((name) => entry[name]));

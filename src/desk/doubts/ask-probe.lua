@@ -17,6 +17,8 @@ local call = command({
     "evidence",
     -- Since when it was in doubt, in milliseconds, as it was read.
     "since",
+    -- What it is part of: one call asks many.
+    "actId",
   },
   returns = [["asked", "not-in-doubt", "missing" where the job is gone, "under-way" where it has not ended, so that its next attempt asks in any case, or "cancelled"]],
   whenFull = "is refused",
@@ -42,7 +44,7 @@ entries.writeEntry(call.ledger, effect, entry)
 if not hasFailed then return "under-way" end
 retries.retryFailedJob(prefix, id)
 ledgers.join(call.joined, call.ledger, id, call.dedupKey, now)
-local act = { as = "probe-asked", by = call.by, evidence = call.evidence, effect = effect, dedupKey = call.dedupKey }
+local act = { as = "probe-asked", actId = call.actId, by = call.by, evidence = call.evidence, effect = effect, dedupKey = call.dedupKey }
 acts.writeAudit(prefix, id, act)
 acts.keepWithJob(prefix, id, act)
 return "asked"

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { encryptEffectText, findStoredName } from "../../core/effect/ledger/ledger-texts.ts";
@@ -7,6 +8,7 @@ import { loadScript } from "../../platform/redis/script.ts";
 import { instantInBody } from "../jobs/instant-schemas.ts";
 import {
   AT_A_TIME,
+  actIdSchema,
   type DoubtSearch,
   doubtFilter,
   doubtIdSchema,
@@ -33,6 +35,7 @@ export const askProbesSchema = z
     before: instantInBody(
       "`before` of the first call, as long as some remain: doubts that began since then stay.",
     ),
+    actId: actIdSchema,
   })
   .meta({ examples: [{ filter: { type: "invoice", effect: "charge" }, reason: "The provider is back" }] });
 /** The same with who does it; `before` in milliseconds since 1970. */
@@ -53,6 +56,7 @@ export const probesAskedSchema = z.object({
   remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
   isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
   before: z.iso.datetime(),
+  actId: z.uuid().meta({ description: "For the next call, and of the audit log's entries." }),
 });
 /** The same, `before` in milliseconds since 1970. */
 export type ProbesAsked = Readonly<
@@ -88,14 +92,15 @@ export async function askProbes(
   const gone = request.ids === undefined ? [] : namedBut(request.ids, wanted);
   const open = wanted.filter(({ mayAskProbe }) => mayAskProbe);
   const without = wanted.filter(({ mayAskProbe }) => !mayAskProbe).map(skippedFor);
-  const about = { count: wanted.length + gone.length, isExact: isAll, before };
+  const { actId = randomUUID() } = request;
+  const about = { count: wanted.length + gone.length, isExact: isAll, before, actId };
   const skipped = [...gone, ...without].slice(0, RESOLVED_AT_ONCE_MAX);
   // Those that were asked since `before` are still in doubt, and would be asked for ever.
   const batch = open.filter(({ asked }) => asked === null || Date.parse(asked.at) < before);
   if (request.dryRun) return { ...about, asked: open.length, skipped, remaining: open.length };
   const asking = batch.slice(0, RESOLVED_AT_ONCE_MAX);
   const refused = await mapInFlight(asking, AT_A_TIME, async (doubt) => {
-    const outcome = await askOne(storeOf(doubt.jobId), doubt, request);
+    const outcome = await askOne(storeOf(doubt.jobId), doubt, { ...request, actId });
     return outcome === "asked" ? [] : [{ jobId: doubt.jobId, effect: doubt.effect, code: codes[outcome] }];
   });
   const stayed = refused.flat();
@@ -110,12 +115,12 @@ export async function askProbes(
 async function askOne(
   store: QueueStore,
   { dedupKey, effect, since }: Doubt,
-  { by, reason = "" }: AskProbes,
+  { by, reason = "", actId }: AskProbes & { readonly actId: string },
 ): Promise<(typeof outcomes)[number]> {
   const { client, keys } = store;
   const name = await findStoredName(store, dedupKey, effect);
   const evidence = encryptEffectText(store, { dedupKey, name }, "evidence", reason);
-  const args = [name, dedupKey, keys.start, by, evidence, Date.parse(since)];
+  const args = [name, dedupKey, keys.start, by, evidence, Date.parse(since), actId];
   return await script.run(client, [keys.ledger(dedupKey), keys.joinedJobs], args);
 }
 

@@ -163,5 +163,11 @@ export function requireScope({ ids, filter = {}, all }: Scope): void {
   throw malformed([{ pointer: "", message: "expected either ids, a filter that is not empty, or all" }]);
 }
 
+/** Of one call, or of several that belong together: their entries in the audit log have it in common. */
+export const actIdSchema = z.uuid().optional().meta({
+  description:
+    "`actId` of the first call, of those that belong together: the audit log's entries of all have it.",
+});
+
 /** How many scripts are on their way to Redis at once. */
 export const AT_A_TIME = 50;

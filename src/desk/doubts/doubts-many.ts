@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Events } from "../../core/events.ts";
@@ -16,6 +17,7 @@ import { storeOf } from "../jobs/job-operator.ts";
 import { type AskProbes, askProbes, type ProbesAsked } from "./ask-probe.ts";
 import {
   AT_A_TIME,
+  actIdSchema,
   type DoubtFilter,
   type DoubtSearch,
   doubtFilter,
@@ -67,6 +69,7 @@ export const manyDoubtsSchema = z
     before: instantInBody(
       "`before` of the first call, as long as some remain: doubts that began since then stay.",
     ),
+    actId: actIdSchema,
   })
   .meta({
     examples: [
@@ -97,6 +100,7 @@ export const manyResolvedSchema = z.object({
   remaining: z.int().meta({ description: "Call again, with `before`, while this is above 0." }),
   isExact: z.boolean().meta({ description: "If not, there are at least as many as the counts say." }),
   before: z.iso.datetime(),
+  actId: z.uuid().meta({ description: "For the next call, and of the audit log's entries." }),
   doubts: z.array(doubtSchema).meta({ description: "Of a dry run: at most 1,000 of them." }),
 });
 /** The same, `before` in milliseconds since 1970. */
@@ -121,7 +125,8 @@ async function resolveMany(
   requireNotDone(request);
   const before = Math.min(request.before ?? now, now);
   const { found, isAll } = await wantedOf(find, request, before);
-  const about = { count: found.length, isExact: isAll, before };
+  const { actId = randomUUID() } = request;
+  const about = { count: found.length, isExact: isAll, before, actId };
   if (request.dryRun) {
     const doubts = found.slice(0, RESOLVED_AT_ONCE_MAX).filter(isRead);
     return { ...about, doubts, resolved: 0, skipped: [], remaining: found.length };
@@ -133,7 +138,7 @@ async function resolveMany(
   const open = found.filter((doubt) => !keptNames.has(nameOf(doubt)));
   const batch = open.slice(0, RESOLVED_AT_ONCE_MAX);
   const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect, since }) => {
-    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm, since }));
+    const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm, since, actId }));
     return code === undefined ? [] : [{ jobId, effect, code }];
   });
   const refused = outcomes.flat();

@@ -56,13 +56,13 @@ interface Asked {
 async function askAll(operator: Operator, wanted: AskProbes): Promise<Asked> {
   let asked = 0;
   const skipped = new Map<string, Skipped[number]>();
-  for (let { before } = wanted; ; ) {
-    const answer = await operator.askProbes({ ...wanted, before });
+  for (let { before, actId } = wanted; ; ) {
+    const answer = await operator.askProbes({ ...wanted, before, actId });
     asked += answer.asked;
     // Those that stay are named by each call.
     for (const one of answer.skipped) skipped.set(`${one.jobId} ${one.effect}`, one);
     if (answer.remaining === 0 || answer.asked === 0) return { asked, skipped: [...skipped.values()] };
-    before = answer.before;
+    ({ before, actId } = answer);
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { counted } from "../../desk/counted.ts";
 import type { SeenDoubt } from "../../desk/doubts/doubt-filter.ts";
@@ -61,7 +62,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
   await withOperatorIfAny(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const filter = filterAt(await operator.now());
-    const wanted = { as, evidence, by: username(), ...(all ? { all } : { filter }) };
+    const wanted = { as, evidence, by: username(), actId: randomUUID(), ...(all ? { all } : { filter }) };
     const { count, isExact, before, doubts } = await operator.resolveMany({ ...wanted, dryRun: true });
     const lines = [
       ...proposedLines(doubts.map((doubt) => ({ doubt, as }))),
@@ -159,15 +160,21 @@ async function applyPlan(
   { completeUntil, ...options }: Applied,
 ): Promise<void> {
   const { evidence, json } = options;
-  const by = username();
+  const about = { by: username(), actId: randomUUID() };
   const resolve = async (named: readonly Doubt[], how: HowResolved) => {
     const outcome = await resolveNamed(operator, named, how);
     if (!json && named.length > 0) printResolved(how.as, outcome);
     return outcome;
   };
-  const asDone = await resolve(done, { as: "done", evidence, by });
+  const asDone = await resolve(done, { as: "done", evidence, ...about });
   const confirm = await mayConfirm(options, notDone);
-  const how = { as: "not-done", evidence: evidenceOfRest(evidence), by, confirm, completeUntil } as const;
+  const how = {
+    as: "not-done" as const,
+    evidence: evidenceOfRest(evidence),
+    ...about,
+    confirm,
+    completeUntil,
+  };
   const asNotDone = await resolve(notDone, how);
   if (json) printJson({ done: asDone, notDone: asNotDone, left });
 }
@@ -215,7 +222,7 @@ async function mayConfirm({ confirm, yes }: ManyOptions, doubts: readonly Doubt[
   return await isConfirmed(`${found.join("; ")}. Resolve these, too?`, LEFT_IN_DOUBT);
 }
 
-type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil">;
+type HowResolved = Pick<ManyDoubts, "as" | "evidence" | "by" | "confirm" | "completeUntil" | "actId">;
 
 interface Resolved {
   readonly resolved: number;

@@ -11,7 +11,10 @@ import { callerOf } from "./guard/access.ts";
 import { underBasePath } from "./mount/base-path.ts";
 import type { ApiParts } from "./parts.ts";
 
-export function addOperations(server: FastifyInstance, { operator }: Pick<ApiParts, "operator">): void {
+export function addOperations(
+  server: FastifyInstance,
+  { operator, overview }: Pick<ApiParts, "operator" | "overview">,
+): void {
   for (const operation of Object.values<Operation>(operations)) {
     const { method, path: url, scope } = operation;
     server.route<{ Params: Record<string, string> }>({
@@ -26,6 +29,7 @@ export function addOperations(server: FastifyInstance, { operator }: Pick<ApiPar
           by: callerOf(request),
           key: operation.isKeyed && readKeyHeader(request.raw),
         });
+        if (scope === "operate") overview.changed();
         if (method === "GET") reply.header("Cache-Control", "no-store");
         return reply
           .code(operation.isOther?.(answered) === true ? (operation.other?.status ?? 200) : 200)

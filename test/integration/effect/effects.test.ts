@@ -370,6 +370,25 @@ describe("an effect in doubt", () => {
     ]);
   });
 
+  it("has one id in the audit log and in the records of its job with those that were resolved together", async () => {
+    const keys = ["together-a", "together-b", "alone"];
+    const ids = await Promise.all(
+      keys.map((key) =>
+        submit(key, async (effect) => (await effect<number>("act", () => Promise.reject(unanswered()))) ?? 5),
+      ),
+    );
+    await Promise.all(ids.map(ended));
+    const { resolve, resolveMany, auditTrail, detail } = await operator();
+    const [first = "", second = "", alone = ""] = ids;
+    const how = { as: "done", evidence: "the export", by: "Ada" } as const;
+    const { actId } = await resolveMany({ ...how, ids: [{ jobId: first, effect: "act" }] });
+    await resolveMany({ ...how, ids: [{ jobId: second, effect: "act" }], actId });
+    await resolve(alone, "act", how);
+    const entryOf = async (jobId: string) => (await auditTrail(1, { jobId }))[0]?.actId;
+    expect(await Promise.all([first, second, alone].map(entryOf))).toEqual([actId, actId, null]);
+    expect((await detail(second))?.record).toMatchObject([{ as: "done", actId }]);
+  });
+
   it("can be resolved by a probe that knows", async () => {
     let runs = 0;
     const probing = (answer: "not-done" | { done: number }): Behaviour => {

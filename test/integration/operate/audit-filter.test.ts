@@ -32,7 +32,7 @@ describe("the audit log", () => {
 
     const file = await call(`${url}/audit/export?by=ann@build-1`, "GET");
     expect(file.headers.get("content-disposition")).toBe('attachment; filename="audit.csv"');
-    const csv = `at,as,jobId,effect,queue,schedule,count,by,evidence\r\n${at},paused,,,default,,,ann@build-1,"'=cmd, ""quoted"""\r\n`;
+    const csv = `at,as,jobId,effect,queue,schedule,count,by,evidence,actId\r\n${at},paused,,,default,,,ann@build-1,"'=cmd, ""quoted""",\r\n`;
     expect(file.body.text).toBe(csv);
     const written = await run(["audit", "export", "--by", "ann@build-1"], service.env);
     expect(written).toMatchObject({ code: 0, stdout: csv });

@@ -36,7 +36,7 @@ export async function resolveDoubt(
   store: QueueStore,
   retentionMs: number,
   { dedupKey, effect }: { readonly dedupKey: string; readonly effect: string },
-  { as, result = "", evidence, by, confirm = false, since, mayStillRun = false }: Resolution,
+  { as, result = "", evidence, by, confirm = false, since, mayStillRun = false, actId = "" }: Resolution,
 ): Promise<Resolved> {
   const { client, keys } = store;
   const name = await findStoredName(store, dedupKey, effect);
@@ -46,7 +46,9 @@ export async function resolveDoubt(
   const texts = [encrypt("result", result), encrypt("evidence", evidence)];
   const args = [name, as, ...texts, by, retentionMs, dedupKey, keys.start, confirm ? 1 : 0];
   const seen = since === undefined ? "" : Date.parse(since);
-  const reply = await script.run(client, used, [...args, seen, mayStillRun ? 1 : 0]).catch(throwRedisFault);
+  const reply = await script
+    .run(client, used, [...args, seen, mayStillRun ? 1 : 0, actId])
+    .catch(throwRedisFault);
   switch (reply[0]) {
     case "resolved":
       return { kind: reply[0], jobId: reply[1] ?? "", job: reply[2] };

@@ -30,6 +30,8 @@ local call = command({
     "since",
     -- 1 where they have seen it while its run could still be under way.
     "sawPending",
+    -- What it was part of where many were resolved together, or "".
+    "actId",
   },
   returns = [[
     { "not-in-doubt", state or false }; { "changed" } where it is in doubt since another time; { "said-done" } where it would be "not done" and its run has reported since that it was done;
@@ -100,7 +102,8 @@ redis.call("ZREM", call.doubts, dedupKey .. "/" .. effect)
 redis.call("HINCRBY", call.ledger, "open", -1)
 local fate = letJobGoOn()
 ledgers.letExpire(call.ledger, call.keepMs)
-local act = { as = call.verdict, by = call.by, evidence = call.evidence, effect = effect, dedupKey = dedupKey }
+local actId = call.actId ~= "" and call.actId or nil
+local act = { as = call.verdict, actId = actId, by = call.by, evidence = call.evidence, effect = effect, dedupKey = dedupKey }
 acts.writeAudit(prefix, id, act)
 acts.keepWithJob(prefix, id, act)
 return { "resolved", id, fate }
