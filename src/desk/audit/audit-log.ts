@@ -52,12 +52,9 @@ export const recordedSchema = z.object({
   effect: z.string().nullable(),
   by: z.string().meta({ description: BY }),
   reason: z.string().meta({ description: "Empty if none was given." }),
-  actId: z
-    .string()
-    .nullable()
-    .meta({
-      description: "What it was part of: an act on many jobs, or many effects that were resolved together.",
-    }),
+  actId: z.string().nullable().meta({
+    description: "What it was part of: an act on many jobs, or many effects that were resolved together.",
+  }),
   text: z.string().meta({
     description: "The same as a sentence.",
     examples: ["cancelled with key ops-night: bad deploy 7f3a"],
