@@ -152,12 +152,20 @@ async function readLimits({
   };
 }
 
+/**
+ * Loads BullMQ, which a process without queues to control does not need. A command does so before the application: afterwards tsx would
+ * transform it, which takes longer than all else that the command does. @internal No published type names BullMQ.
+ */
+export async function loadBullmq() {
+  return await import("bullmq");
+}
+
 /** Runs `act` with BullMQ's own object of each partition, loaded then: producers have none. @internal No published type names BullMQ. */
 export async function withBullmq(
   partitions: readonly QueueStore[],
   act: (queue: Queue) => Promise<unknown>,
 ): Promise<void> {
-  const bullmq = await import("bullmq");
+  const bullmq = await loadBullmq();
   await Promise.all(
     partitions.map(async ({ queue: name, prefix, client }) => {
       const queue = new bullmq.Queue(bullmqQueueName(name), {

@@ -15,32 +15,14 @@ const IDLE_AFTER_MS = 5 * 60_000;
 /** Samples only while somebody looks. */
 export function openOverviewWatch(reader: OverviewReader) {
   const listeners = new Set<(overview: Overview) => void>();
-  let timer: NodeJS.Timeout | undefined;
-  let soon: NodeJS.Timeout | undefined;
   let usedAt = 0;
-  let changedAt = Number.NEGATIVE_INFINITY;
-  let latest: { readonly overview: Overview; readonly begunAt: number; readonly at: number } | undefined;
-
-  const sample = oneAtATime(async () => {
-    const begunAt = performance.now();
-    const overview = await reader.read();
-    latest = { overview, begunAt, at: performance.now() };
-    hasten();
-    return overview;
-  });
+  const timer = createTimer(tick);
+  const samples = createSampler(reader, hasten);
 
   /** Looks anew, where what was seen last may be from before a change, and somebody looks. */
   function hasten(): void {
-    if (listeners.size === 0 || soon !== undefined || latest === undefined || latest.begunAt > changedAt)
-      return;
-    const age = performance.now() - latest.at;
-    soon = setTimeout(
-      () => {
-        soon = undefined;
-        tick();
-      },
-      Math.max(1, SOONEST_MS - age),
-    );
+    const inMs = samples.dueInMs();
+    if (listeners.size > 0 && inMs !== undefined) timer.onceIn(inMs);
   }
 
   function tick(): void {
@@ -48,7 +30,7 @@ export function openOverviewWatch(reader: OverviewReader) {
       pause();
       return;
     }
-    sample().then(
+    samples.next().then(
       (overview) => {
         for (const listener of listeners) listener(overview);
       },
@@ -59,14 +41,11 @@ export function openOverviewWatch(reader: OverviewReader) {
 
   function use(): void {
     usedAt = performance.now();
-    timer ??= setInterval(tick, INTERVAL_MS);
+    timer.start();
   }
 
   function pause(): void {
-    clearInterval(timer);
-    timer = undefined;
-    clearTimeout(soon);
-    soon = undefined;
+    timer.stop();
     reader.clearHistory();
   }
 
@@ -74,14 +53,11 @@ export function openOverviewWatch(reader: OverviewReader) {
     /** @throws HoldfastError `STORE_UNAVAILABLE` */
     async read(): Promise<Overview> {
       use();
-      const isOld = latest !== undefined && latest.begunAt <= changedAt;
-      const ageMax = isOld ? SOONEST_MS : INTERVAL_MS;
-      if (latest !== undefined && performance.now() - latest.at < ageMax) return latest.overview;
-      return await sample();
+      return samples.fresh() ?? (await samples.next());
     },
     /** Says that somebody has done something: whoever looks sees it at once, not at the next look. */
     changed(): void {
-      changedAt = performance.now();
+      samples.outdate();
       hasten();
     },
     /** Calls the listener with every overview from now on; with none while Redis is away. @returns a function that removes it */
@@ -98,5 +74,58 @@ export function openOverviewWatch(reader: OverviewReader) {
       listeners.clear();
       pause();
     }),
+  };
+}
+
+/** Knows whether what was read last is from before a change. @param onRead is called after each */
+function createSampler(reader: OverviewReader, onRead: () => void) {
+  let changedAt = Number.NEGATIVE_INFINITY;
+  let latest: { readonly overview: Overview; readonly begunAt: number; readonly at: number } | undefined;
+  const isOutdated = () => latest !== undefined && latest.begunAt <= changedAt;
+  return {
+    next: oneAtATime(async () => {
+      const begunAt = performance.now();
+      const overview = await reader.read();
+      latest = { overview, begunAt, at: performance.now() };
+      onRead();
+      return overview;
+    }),
+    outdate(): void {
+      changedAt = performance.now();
+    },
+    /** The latest, unless it is too old. */
+    fresh(): Overview | undefined {
+      if (latest === undefined) return undefined;
+      const ageMax = isOutdated() ? SOONEST_MS : INTERVAL_MS;
+      return performance.now() - latest.at < ageMax ? latest.overview : undefined;
+    },
+    /** In how many milliseconds it is to be read again because of a change; undefined where none was since. */
+    dueInMs(): number | undefined {
+      if (latest === undefined || !isOutdated()) return undefined;
+      return Math.max(1, SOONEST_MS - (performance.now() - latest.at));
+    },
+  };
+}
+
+/** Ticks every two seconds, and once in between where that is asked for. */
+function createTimer(tick: () => void) {
+  let timer: NodeJS.Timeout | undefined;
+  let once: NodeJS.Timeout | undefined;
+  return {
+    start(): void {
+      timer ??= setInterval(tick, INTERVAL_MS);
+    },
+    onceIn(ms: number): void {
+      once ??= setTimeout(() => {
+        once = undefined;
+        tick();
+      }, ms);
+    },
+    stop(): void {
+      clearInterval(timer);
+      clearTimeout(once);
+      timer = undefined;
+      once = undefined;
+    },
   };
 }

@@ -33,6 +33,8 @@ interface Words<Answer> extends InputWords {
   after?(answer: Answer, asked: Asked): void;
   /** Whose names must be known: an empty list would read like good news. */
   readonly known?: readonly ("queue" | "type")[];
+  /** Loads what the operation loads otherwise when it is called: after the application, every module passes through tsx. */
+  prepare?(): Promise<unknown>;
   /** Works without an application, too: what guards know is in Redis. */
   readonly isForGuards?: true;
 }
@@ -63,6 +65,7 @@ export function addOperationCommand<Answer>(
       key: isKeyed ? options.key : undefined,
     };
     const inputAt = await readInput(options);
+    await words.prepare?.();
     await (words.isForGuards ? withOperatorIfAny : withOperator)(async (operator) => {
       for (const member of words.known ?? []) await requireKnown(operator, { [member]: options[member] });
       const read = async () => {

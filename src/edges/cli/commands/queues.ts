@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CurbOf } from "../../../core/bullmq/curb/curb-name.ts";
+import { loadBullmq } from "../../../core/bullmq/queue-control.ts";
 import { PARTITIONS_MAX, parseRate, RATE_EXPECTED } from "../../../core/define/queue-settings.ts";
 import { counted } from "../../../desk/counted.ts";
 import type { Shown } from "../../../desk/operations/operation.ts";
@@ -42,6 +43,7 @@ export function addQueuesCommands(program: Command): void {
     description:
       "let no further job of a queue start, on any worker; running jobs go on, and jobs are still accepted",
     flags: WHICH,
+    prepare: loadBullmq,
     describe: described,
     after(_, { params: { name }, options: { type, key } }) {
       const which = [type && ` --type ${type}`, key && ` --key ${key}`].filter(Boolean).join("");
@@ -51,6 +53,7 @@ export function addQueuesCommands(program: Command): void {
   addOperationCommand(queues, "resume", queueOperations.resumeQueue, {
     description: "let the jobs of a paused queue start again, or those of a type or key, paused or limited",
     flags: WHICH,
+    prepare: loadBullmq,
     describe: described,
   });
   queues
@@ -192,6 +195,7 @@ async function limit(name: string, options: LimitOptions): Promise<void> {
   const parsed = rate === undefined ? undefined : parseRate(rate);
   if (rate !== undefined && parsed === undefined)
     throw usage(`--rate: expected ${RATE_EXPECTED}, got "${rate}"`);
+  await loadBullmq();
   const queue = await withOperator(({ queues }) =>
     of === undefined
       ? queues.limit(name, { concurrency: count, rate: parsed }, username())
