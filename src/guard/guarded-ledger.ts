@@ -103,7 +103,7 @@ export class GuardLedgers {
   /** The ledger of one effect. Its `reserve` throws `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, too. */
   ledgerOf(effect: StoredEffect, call: ReservedCall): Ledger {
     const { rememberMs, fingerprint, process = this.queue.worker, seenForMs = 0 } = call;
-    const said = [rememberMs, fingerprint, storedTexts(this.queue.store, effect, call), seenForMs];
+    const said = [String(rememberMs), fingerprint, storedTexts(this.queue.store, effect, call), seenForMs];
     const reserve: QueueLedgers["reserve"] = async (args) => {
       call.lease?.renewed();
       const { reply, unconfirmed } = await this.#reserve([...args, ...said]);

@@ -18,7 +18,7 @@ local call = command({
     "keepBytes",
     "epochId",
     "epochCount",
-    -- JSON, for each call: [what core's reserve.lua gets, without another queue's entry; milliseconds to remember it, fingerprint of its
+    -- JSON, for each call: [what core's reserve.lua gets, without another queue's entry; milliseconds to remember it as text, fingerprint of its
     -- content, whose call it is as stored, milliseconds for which its process counts as seen without another heartbeat].
     "requests",
   },
@@ -48,6 +48,8 @@ local keepBytes = tonumber(call.keepBytes)
 local isFull = keepBytes > 0 and redis.call("ZCARD", call.calls) * (redis.call("GET", call.prefix .. "call-bytes") or UNMEASURED_BYTES) >= keepBytes
 -- What one command writes for all of them: when to look at each, and when each process was seen.
 local looks, seen = {}, {}
+-- Processes as JSON.
+local processes = {}
 
 -- The answer where the effect is done or under way already, or in doubt. Time alone never proves that it did not happen.
 local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
@@ -80,10 +82,14 @@ local function reserve(request)
   if fence then redis.call("PERSIST", ledger) end
   fence = entries.nextFence(fence, entry, startedAt)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
-  local deadline = now + deadlineMs
-  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, id, delivery, process, firstAt, entry)
+  -- Numbers as text, each written once: Lua and cjson write a number slower than they copy a text (row `guard-once`).
+  local deadline = string.format("%.0f", now + deadlineMs)
+  local worker = processes[process] or cjson.encode(process)
+  processes[process] = worker
+  -- The id of a call needs no escapes.
+  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, '"' .. id .. '"', delivery, worker, firstAt, entry)
   -- The fence by itself, too: an effect that is done has none, and its run may report that again.
-  redis.call("HSET", ledger, field, reservation, "open", 1, "jobs", 0, "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
+  redis.call("HSET", ledger, field, reservation, "open", "1", "jobs", "0", "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
   looks[#looks + 1], looks[#looks + 2] = deadline, dedupKey .. "/" .. effect
   seen[process] = math.max(seen[process] or 0, now + seenMs)
   return { "reserved", fence, deadline }

@@ -22,6 +22,7 @@ export interface Driven {
 
 /** A producer in its own process. */
 export interface Driver {
+  readonly pid: number | undefined;
   /** @throws Error if an operation fails */
   drive(order: Order): Promise<Driven>;
   end(): Promise<void>;
@@ -33,6 +34,7 @@ export async function startDriver(module: string, url: string): Promise<Driver> 
     REDIS_URL: url,
   });
   return {
+    pid: child.pid,
     end,
     async drive(order) {
       child.send(order);

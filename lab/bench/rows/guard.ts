@@ -3,6 +3,7 @@ import { REPLAYED } from "../lib/inside/contestant.ts";
 import { installLibrary } from "../lib/library.ts";
 import type { Form, Row, Sample, Side } from "../lib/row.ts";
 import { freshSide } from "../lib/side.ts";
+import { countSpending } from "../lib/spending.ts";
 import { packages } from "../opponents/node-idempotency.ts";
 
 const IN_FLIGHT = 128;
@@ -65,17 +66,20 @@ function libraryCalls(form: Form): Side {
 }
 
 function calls(name: string, module: string, { seconds }: Form): Side {
-  return freshSide(name, async ({ url }): Promise<Sample> => {
+  return freshSide(name, async ({ url, client }): Promise<Sample> => {
     const driver = await startDriver(module, url);
     try {
       const first = { task: "submit", inFlight: IN_FLIGHT } as const;
       await driver.drive({ ...first, seconds: WARM_UP_SECONDS });
+      const endCount = await countSpending(client, driver.pid);
       const ran = await driver.drive({ ...first, seconds });
+      const spent = await endCount(ran.count);
       const later = { task: "status", id: REPLAYED, inFlight: IN_FLIGHT } as const;
       const replayed = await driver.drive({ ...later, seconds });
       return {
         measures: { first: perSecond(ran), later: perSecond(replayed) },
         latency: ran.latency,
+        spent,
         invalid: [],
       };
     } finally {

@@ -1,4 +1,5 @@
 import type { Table } from "../../../../test/support/report.ts";
+import { groupBy } from "../../../lib/group-by.ts";
 import { goal, latency, number, ratio, withRange } from "../../../lib/numbers.ts";
 import type { Result } from "../result.ts";
 
@@ -48,15 +49,18 @@ export function shortComparison(results: readonly Result[]): Table {
   };
 }
 
-/** Where the time of one job went, for each side that counted it. */
+/** Where the time of one job or call went, for each side that counted it. */
 export function spendingTable(results: readonly Result[]): Table {
-  const sides = new Map(
-    results.flatMap(({ holdfast, opponent }) => [holdfast, opponent]).map((side) => [side.name, side]),
+  // The first row of a side has what was counted; guards also have one for later calls.
+  const sides = groupBy(
+    results.flatMap(({ holdfast, opponent }) => [holdfast, opponent]),
+    ({ name }) => name,
   );
   return {
-    head: ["", "µs a job", "process", "Redis", "of it commands", "jobs a turn of Redis"],
-    rows: [...sides.values()].flatMap(({ name, value, spent }) => {
-      if (spent === undefined) return [];
+    head: ["", "µs a job or call", "process", "Redis", "of it commands", "a turn of Redis"],
+    rows: [...sides.values()].flatMap(([side]) => {
+      if (side?.spent === undefined) return [];
+      const { name, value, spent } = side;
       const parts = [spent.process, spent.store, spent.commands, spent.jobsPerTurn];
       return [[name, number(MICROSECONDS / value.median), ...parts.map(number)]];
     }),

@@ -45,11 +45,12 @@ local function nextFence(fence, entry, nowText)
   return last < tonumber(nowText) and nowText or string.format("%.0f", last + 1)
 end
 
--- A reservation as text: cjson would be a tenth of it, since it writes a number slower than all the rest (row `work-effect`).
+-- A reservation as text: cjson would be a tenth of it, since it writes a number slower than all the rest (row `work-effect`). `job` and
+-- `worker` are JSON.
 local function reservationText(nowText, deadline, reservationId, fence, job, delivery, worker, firstAt, isRepeat)
   return '{"state":"reserved","at":' .. nowText .. ',"deadline":' .. deadline
     .. ',"reservationId":"' .. reservationId .. '","fence":"' .. fence
-    .. '","job":' .. cjson.encode(job) .. ',"delivery":' .. delivery .. ',"worker":' .. cjson.encode(worker)
+    .. '","job":' .. job .. ',"delivery":' .. delivery .. ',"worker":' .. worker
     .. (firstAt and ',"firstAt":' .. firstAt or "") .. (isRepeat and ',"isRepeat":true}' or "}")
 end
 

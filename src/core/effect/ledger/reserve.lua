@@ -142,7 +142,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   fence = entries.nextFence(fence, entry, startedAt)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
   local deadline = now + deadlineMs
-  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, jobId, delivery, worker, firstAt, entry)
+  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, cjson.encode(jobId), delivery, cjson.encode(worker), firstAt, entry)
   redis.call("HSET", ledger, field, reservation, "open", openNow)
   return { "reserved", fence }
 end
