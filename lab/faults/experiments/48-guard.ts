@@ -104,6 +104,8 @@ const PYTHON = {
   PYTHONDONTWRITEBYTECODE: "1",
 };
 const SETTLES_WITHIN_MS = 120_000;
+/** A fault takes its process away: paused until its time is over, or started anew. One process alone meets its faults one after the other. */
+const AWAY_MS = PAUSE_MS + 2_000;
 /** Without deadlines, what was reserved by a dead process never settles. */
 const STAYS_FOR_MS = 12_000;
 
@@ -122,7 +124,9 @@ async function storm(
   size: Omit<Size, "rounds">,
   removed?: Removed,
 ): Promise<Storm> {
-  const { mutation, isSeen, withinMs = SETTLES_WITHIN_MS } = removed ?? {};
+  const planned = Object.values(plan.keys).filter(({ inject }) => inject !== undefined).length;
+  const settlesWithinMs = SETTLES_WITHIN_MS + planned * AWAY_MS;
+  const { mutation, isSeen, withinMs = settlesWithinMs } = removed ?? {};
   const options = { workers: 0, api: size.pythons > 0, ...(mutation && { mutation }) };
   return await withTestbed(options, async (testbed) => {
     writeFileSync(join(testbed.directory, "plan.json"), JSON.stringify(plan));
@@ -132,7 +136,6 @@ async function storm(
       ...numbered(size.pythons).map((number) => testbed.startRole("guarded.py", `python${number}`, PYTHON)),
     ];
     const waker = startWaker(testbed, callers);
-    const planned = Object.values(plan.keys).filter(({ inject }) => inject !== undefined).length;
     const killsApi = size.pythons > 0 && !testbed.isControl;
     const kills = killsApi ? api.killAfter(context.random.between(1_000, 4_000)) : undefined;
     // A key may be in doubt before its own fault, since its process was killed at another one.
@@ -149,7 +152,7 @@ async function storm(
     await until(isSettled, { withinMs, everyMs: 100 });
     await kills;
     const keys = judge(testbed, plan, await statesOf(testbed), api.deaths);
-    const stuck = testbed.isControl ? [] : await resolveAll(testbed, Object.keys(plan.keys));
+    const stuck = testbed.isControl ? [] : await resolveAll(testbed, Object.keys(plan.keys), settlesWithinMs);
     await Promise.all([waker.stop(), api.stop()]);
     const faults = injectionsIn(testbed.trace.read()).length + api.deaths.length;
     return sumUp(keys, stuck, testbed, faults);

@@ -128,16 +128,19 @@ function mustBeInDoubt(steps: readonly Step[]): boolean {
   });
 }
 
-const GOES_ON_WITHIN_MS = 60_000;
-
 /**
  * Resolves doubts as the witness knows them. Then each key is done once. A key that was in doubt before its own fault meets that when it
  * goes on, and is in doubt again.
  *
  * @param keys that must be done in the end
+ * @param withinMs in milliseconds: each fault that is still to come takes its process away
  * @returns a sentence for each thing that is stuck
  */
-export async function resolveAll(testbed: Testbed, keys: readonly string[]): Promise<string[]> {
+export async function resolveAll(
+  testbed: Testbed,
+  keys: readonly string[],
+  withinMs: number,
+): Promise<string[]> {
   const unlisted = await unlistedOf(testbed, keys);
   let left: string[] = [];
   const isOver = async () => {
@@ -146,7 +149,7 @@ export async function resolveAll(testbed: Testbed, keys: readonly string[]): Pro
     left = keys.filter((key) => now.get(key)?.state !== "done");
     return left.length === 0;
   };
-  await until(isOver, { withinMs: GOES_ON_WITHIN_MS, everyMs: 100 });
+  await until(isOver, { withinMs, everyMs: 100 });
   const acted = new Set(testbed.witnessed().map(({ job }) => job));
   return [
     ...unlisted.map((key) => `${key} is in doubt, and not listed`),
