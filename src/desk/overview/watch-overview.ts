@@ -30,11 +30,9 @@ export function openOverviewWatch(reader: OverviewReader) {
       pause();
       return;
     }
+    // Listeners see that nothing comes, and readers get the error.
     samples.next().then(
-      (overview) => {
-        for (const listener of listeners) listener(overview);
-      },
-      // Listeners see that nothing comes, and readers get the error.
+      (overview) => tellEach(listeners, overview),
       () => {},
     );
   }
@@ -75,6 +73,10 @@ export function openOverviewWatch(reader: OverviewReader) {
       pause();
     }),
   };
+}
+
+function tellEach(listeners: Iterable<(overview: Overview) => void>, overview: Overview): void {
+  for (const listener of listeners) listener(overview);
 }
 
 /** Knows whether what was read last is from before a change. @param onRead is called after each */
