@@ -54,10 +54,7 @@ export function openOverviewWatch(reader: OverviewReader) {
       return samples.fresh() ?? (await samples.next());
     },
     /** Says that somebody has done something: whoever looks sees it at once, not at the next look. */
-    changed(): void {
-      samples.outdate();
-      hasten();
-    },
+    changed: samples.outdate,
     /** Calls the listener with every overview from now on; with none while Redis is away. @returns a function that removes it */
     onView(listener: (overview: Overview) => void): () => void {
       use();
@@ -79,8 +76,8 @@ function tellEach(listeners: Iterable<(overview: Overview) => void>, overview: O
   for (const listener of listeners) listener(overview);
 }
 
-/** Knows whether what was read last is from before a change. @param onRead is called after each */
-function createSampler(reader: OverviewReader, onRead: () => void) {
+/** Knows whether what was read last is from before a change. @param onNews is called after each reading and each change */
+function createSampler(reader: OverviewReader, onNews: () => void) {
   let changedAt = Number.NEGATIVE_INFINITY;
   let latest: { readonly overview: Overview; readonly begunAt: number; readonly at: number } | undefined;
   const isOutdated = () => latest !== undefined && latest.begunAt <= changedAt;
@@ -89,11 +86,12 @@ function createSampler(reader: OverviewReader, onRead: () => void) {
       const begunAt = performance.now();
       const overview = await reader.read();
       latest = { overview, begunAt, at: performance.now() };
-      onRead();
+      onNews();
       return overview;
     }),
     outdate(): void {
       changedAt = performance.now();
+      onNews();
     },
     /** The latest, unless it is too old. */
     fresh(): Overview | undefined {
