@@ -77,17 +77,18 @@ export async function openGuard({ effects, connection, env, logger }: GuardOptio
   return { ...calls, stop, [Symbol.asyncDispose]: stop };
 }
 
-function callsOf(effects: readonly GuardedEffect[], tools: CallTools) {
+function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isClosed">) {
   const known = new Map(effects.map((effect) => [effect.name, effect]));
   const running = new Set<Promise<unknown>>();
   let isStopping = false;
+  // What still runs may need another effect to end.
+  const tools = { ...opened, isClosed: () => isStopping && currentRecord() === undefined };
   const once = async (effect: GuardedEffect | undefined, name: unknown, call: GuardedCall, ...rest: Rest) => {
     if (effect === undefined || known.get(effect.name) !== effect)
       throw malformed([
         { pointer: "/effect", message: `expected one of the guard's effects, got ${textOf(name)}` },
       ]);
-    // What still runs may need another effect to end.
-    if (isStopping && currentRecord() === undefined)
+    if (tools.isClosed())
       throw new HoldfastError("STORE_UNAVAILABLE", "The guard is stopped; the effect was not begun");
     const checked = checkCall(effect, call, ...rest);
     const work = runCall(tools, effect, checked, rest[0]);

@@ -21,6 +21,8 @@ export interface CallTools {
   readonly rememberMs: number;
   readonly events: Events;
   readonly log: Logger;
+  /** Whether the guard has stopped for the code that asks: then nothing new begins, and nobody waits. */
+  readonly isClosed: () => boolean;
 }
 
 /** A call, checked. */
@@ -60,6 +62,7 @@ export async function runCall(
       // Once it has begun, that is what another effect inside of it says.
       if (outcome.hasBegun || !(error instanceof EffectBusyError) || leftMs <= 0) throw error;
       await sleep(Math.min(pauseMs, leftMs, error.retryAfterMs ?? pauseMs));
+      if (tools.isClosed()) throw error;
     }
   }
 }

@@ -258,6 +258,7 @@ export class Machine {
       rememberMs: this.settings.HOLDFAST_RETENTION_MS,
       events: createEvents(),
       log,
+      isClosed: () => false,
     };
     const call = { ...nameCall(effect, KEY), content: "null", waitMs: 0, by: null, about: null, options: {} };
     return async () => {

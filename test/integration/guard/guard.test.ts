@@ -352,6 +352,22 @@ describe("a guarded effect", () => {
     await stopped;
   });
 
+  it("waits for no other call once its guard stops, and does not begin after it", async () => {
+    const [key, own, acted] = [newKey(), await createGuard({ effects, env }), acts()];
+    const other = held();
+    const running = first.once(charge, { key }, other.run);
+    await other.begun;
+    const waiting = own.once(charge, { key, waitMs: 60_000 }, acted);
+    const refused = expect(waiting).rejects.toMatchObject({ code: "EFFECT_BUSY" });
+
+    await own.stop();
+
+    await refused;
+    other.end();
+    expect(await running).toEqual({ id: "held" });
+    expect(acted).not.toHaveBeenCalled();
+  });
+
   it("is not mixed up with another effect of the same key", async () => {
     const key = newKey();
     await first.once(charge, { key }, acts());
