@@ -57,8 +57,8 @@ export type { Logger, WithLogger } from "./platform/lib/logger.ts";
 export type { Running } from "./platform/lib/running.ts";
 export type { Schema } from "./platform/lib/schema.ts";
 export {
+  type DeclaredSchedule as Schedule,
   defineSchedule,
-  type Schedule,
   type ScheduleDefinition,
   type Tick,
 } from "./roles/schedules/define-schedule.ts";

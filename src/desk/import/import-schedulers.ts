@@ -3,8 +3,8 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Schedule } from "../../roles/schedules/define-schedule.ts";
 import {
   checkDefinition,
-  contractOf,
   type RuntimeScheduleDefinition,
+  scheduledJob,
   scheduleOf,
 } from "../../roles/schedules/definition.ts";
 import { submissionOf } from "../../roles/schedules/run-schedule.ts";
@@ -73,7 +73,7 @@ async function putOne(
       requireYoung(ageMs, settings);
       const { name, definition } = planOf(parts, type, item);
       const status = await operator.put(name, definition, { by, reason: `imported from BullMQ: ${id}` });
-      const schedule = scheduleOf(name, definition, contractOf(application, type));
+      const schedule = scheduleOf(name, definition, scheduledJob(application, type));
       await submitMissed(parts, schedule, item.nextRun, Date.parse(status.stored?.since ?? ""));
       report.schedules += 1;
     }
@@ -122,7 +122,7 @@ function planOf(
     validate,
     retentionMs: settings.HOLDFAST_RETENTION_MS,
   };
-  const contract = contractOf(application, type);
+  const contract = scheduledJob(application, type);
   const rest = { type, payload: payloadOf(data), ...bounds };
   for (const when of timesOf(fields)) {
     const definition = checkDefinition(name, { ...when, ...rest }, checks);

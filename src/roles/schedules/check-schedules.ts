@@ -1,7 +1,7 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { check, pathOf } from "../../platform/lib/schema.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
-import type { Schedule } from "./define-schedule.ts";
+import type { DeclaredSchedule, Schedule } from "./define-schedule.ts";
 
 /**
  * Checks each schedule's next payload against its job, and its catch-up window against the keys' retention.
@@ -9,7 +9,7 @@ import type { Schedule } from "./define-schedule.ts";
  *
  * @throws HoldfastError `APPLICATION_INVALID` with one line per fault
  */
-export function checkSchedules(schedules: readonly Schedule[], retentionMs: number): void {
+export function checkSchedules(schedules: readonly DeclaredSchedule[], retentionMs: number): void {
   const faults = schedules.flatMap((schedule) => {
     const fault = windowFault(schedule, retentionMs);
     const ofWindow = fault === undefined ? [] : [`catchUp.windowMs: ${fault}`];
@@ -27,7 +27,7 @@ export function windowFault(
   return `expected less than HOLDFAST_RETENTION_MS (${retentionMs}), got ${windowMs}`;
 }
 
-function payloadFaults({ job, payload, timetable }: Schedule): string[] {
+function payloadFaults({ job, payload, timetable }: DeclaredSchedule): string[] {
   const at = timetable.next(Date.now());
   if (at === undefined) return [];
   try {

@@ -36,10 +36,13 @@ export interface CatchUp {
  */
 export type Overlap = (typeof overlaps)[number];
 
+/** What a schedule knows of its job. Of a type that this process does not know, it is all there is. */
+export type ScheduledJob = Pick<JobContract, "type" | "queue" | "formerQueues" | "redact">;
+
 /** When a job is due, and with which payload. */
 export interface Schedule {
   readonly name: string;
-  readonly job: JobContract;
+  readonly job: ScheduledJob;
   readonly payload: (tick: Tick) => unknown;
   readonly catchUp: CatchUp;
   readonly overlap: Overlap;
@@ -53,6 +56,11 @@ export interface Schedule {
   readonly timeZone: string;
   /** Undefined where the application declares it. */
   readonly stored?: StoredVersions;
+}
+
+/** One that an application declares, with its job's contract. */
+export interface DeclaredSchedule extends Schedule {
+  readonly job: JobContract;
 }
 
 /** The versions of a schedule that was put at run time. */
@@ -74,16 +82,9 @@ export function scheduleAt(schedule: Schedule, at: number): Schedule {
   return schedule.stored?.versionAt(at) ?? schedule;
 }
 
-interface ScheduleBase<PayloadIn> {
+interface ScheduleSettings {
   /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly name: string;
-  readonly job: JobContract<string, PayloadIn>;
-  /**
-   * Makes the payload. It must return the same content for the same tick, since several schedulers may call it.
-   *
-   * @example ({ at }) => ({ day: at.toISOString().slice(0, 10) })
-   */
-  readonly payload: (tick: Tick) => PayloadIn;
   /**
    * What happens to missed ticks.
    *
@@ -106,22 +107,33 @@ interface ScheduleBase<PayloadIn> {
   readonly jitterMs?: number;
 }
 
-export type ScheduleDefinition<PayloadIn> = ScheduleBase<PayloadIn> &
-  (
-    | {
-        /** Five fields: minute, hour, day of month, month, day of week. @example "0 9 * * 1-5" */
-        readonly cron: string;
-        /** The zone of `cron`'s times: a name of the IANA database. @example "Europe/Berlin" */
-        readonly timeZone: string;
-        readonly everyMs?: never;
-      }
-    | {
-        /** Milliseconds between two ticks, at least 1,000, counted from 1970-01-01T00:00:00Z. */
-        readonly everyMs: number;
-        readonly cron?: never;
-        readonly timeZone?: never;
-      }
-  );
+type SchedulePattern =
+  | {
+      /** Five fields: minute, hour, day of month, month, day of week. @example "0 9 * * 1-5" */
+      readonly cron: string;
+      /** The zone of `cron`'s times: a name of the IANA database. @example "Europe/Berlin" */
+      readonly timeZone: string;
+      readonly everyMs?: never;
+    }
+  | {
+      /** Milliseconds between two ticks, at least 1,000, counted from 1970-01-01T00:00:00Z. */
+      readonly everyMs: number;
+      readonly cron?: never;
+      readonly timeZone?: never;
+    };
+
+/** When it is due, and what else does not depend on its job. */
+export type ScheduleTimes = ScheduleSettings & SchedulePattern;
+
+export type ScheduleDefinition<PayloadIn> = ScheduleTimes & {
+  readonly job: JobContract<string, PayloadIn>;
+  /**
+   * Makes the payload. It must return the same content for the same tick, since several schedulers may call it.
+   *
+   * @example ({ at }) => ({ day: at.toISOString().slice(0, 10) })
+   */
+  readonly payload: (tick: Tick) => PayloadIn;
+};
 
 const SHORTEST_PERIOD_MS = 1_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -164,8 +176,14 @@ const commonSchema = z
  *   catchUp: { mode: "latest" },
  * });
  */
-export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): Schedule {
-  const { name, job, payload } = definition;
+export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): DeclaredSchedule {
+  const { job, payload } = definition;
+  return { ...withTimes(definition), job, payload };
+}
+
+/** @throws HoldfastError `APPLICATION_INVALID` with the first fault */
+export function withTimes(definition: ScheduleTimes): Omit<Schedule, "job" | "payload"> {
+  const { name } = definition;
   const common = commonSchema.safeParse({ ...definition, catchUp: definition.catchUp ?? { mode: "none" } });
   if (!common.success) {
     const [issue] = common.error.issues;
@@ -180,8 +198,6 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
   ];
   return {
     ...rest,
-    job,
-    payload,
     jitterMs,
     timetable: between(pattern, startAt?.getTime(), endAt?.getTime()),
     pattern,
@@ -190,7 +206,7 @@ export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<Payload
   };
 }
 
-function patternOf<PayloadIn>(definition: ScheduleDefinition<PayloadIn>) {
+function patternOf(definition: ScheduleTimes) {
   const { name, everyMs } = definition;
   if (everyMs !== undefined) {
     if (definition.cron !== undefined || definition.timeZone !== undefined)

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { Application } from "../../core/job/application.ts";
-import type { JobContract } from "../../core/job/contract.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import { REDACTED, replaceAt, stepsOf } from "../../core/job/redaction.ts";
 import type { ProducibleJob } from "../../core/job/submit-options.ts";
@@ -11,10 +10,11 @@ import { parseInput } from "../../platform/lib/parse-json.ts";
 import { windowFault } from "./check-schedules.ts";
 import {
   catchUpModes,
-  defineSchedule,
   overlaps,
   type Schedule,
-  type ScheduleDefinition,
+  type ScheduledJob,
+  type ScheduleTimes,
+  withTimes,
 } from "./define-schedule.ts";
 import { submissionOf } from "./run-schedule.ts";
 
@@ -132,7 +132,7 @@ export function checkDefinition(
   { application, validate, retentionMs }: DefinitionChecks,
 ): RuntimeScheduleDefinition {
   const definition = parseInput(scheduleDefinitionSchema, input);
-  const contract = contractOf(application, definition.type);
+  const contract = scheduledJob(application, definition.type);
   const schedule = requested(name, definition, contract);
   const tooLong = windowFault(schedule, retentionMs);
   if (tooLong !== undefined) throw invalid("/catchUp/windowMs", tooLong);
@@ -166,34 +166,26 @@ function requested(...of: Parameters<typeof scheduleOf>): Schedule {
 }
 
 /** @throws HoldfastError `APPLICATION_INVALID` */
-export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, job: JobContract): Schedule {
+export function scheduleOf(name: string, definition: RuntimeScheduleDefinition, job: ScheduledJob): Schedule {
   const { type: _, payload, startsAt, endsAt, ...rest } = definition;
   const bounds = {
     ...(startsAt !== undefined && { startAt: new Date(startsAt) }),
     ...(endsAt !== undefined && { endAt: new Date(endsAt) }),
   };
-  const declared: object = { name, job, payload: () => payload, ...rest, ...bounds };
-  return defineSchedule(declared as ScheduleDefinition<unknown>);
+  const times: object = { name, ...rest, ...bounds };
+  return { ...withTimes(times as ScheduleTimes), job, payload: () => payload };
 }
 
-/** The contract of a type. One that this process does not know has no jobs here, and takes none. */
-export function contractOf({ jobs, queues }: Application, type: string): JobContract {
-  const known = jobs.get(type);
-  if (known !== undefined) return known;
-  // For any name: whoever checks the submission says that the type is unknown. A schedule asks nothing of it that it lacks here.
-  return { ...UNKNOWN, type, queue: queues[0] ?? "default" } as unknown as JobContract;
+/** The job of any type. One that this process does not know has no jobs here: whoever checks the submission says so. */
+export function scheduledJob({ jobs, queues }: Application, type: string): ScheduledJob {
+  const unknown = {
+    type,
+    queue: queues[0] ?? "default",
+    formerQueues: [],
+    redact: { payload: [], result: [] },
+  };
+  return jobs.get(type) ?? unknown;
 }
-
-const UNKNOWN = {
-  payload: z.unknown(),
-  result: z.unknown(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 1_000,
-  effects: {},
-  formerQueues: [],
-  redact: { payload: [], result: [] },
-  requiredVariables: [],
-} as const;
 
 function invalid(pointer: string, message: string, code: ErrorCode = "INVALID_REQUEST"): HoldfastError {
   return new HoldfastError(code, `${pointer || "/"}: ${message}`, {

@@ -1,12 +1,12 @@
 import { repeated } from "../../core/define/declaration.ts";
 import type { Feature } from "../../core/feature.ts";
-import type { Schedule } from "./define-schedule.ts";
+import type { DeclaredSchedule } from "./define-schedule.ts";
 import { tickKeyFault } from "./tick-keys.ts";
 
 declare module "../../core/job/declarations.ts" {
   interface ApplicationDeclarations {
     /** Schedules from `defineSchedule`. @default none */
-    readonly schedules: readonly Schedule[];
+    readonly schedules: readonly DeclaredSchedule[];
   }
 }
 

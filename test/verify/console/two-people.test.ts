@@ -31,8 +31,10 @@ beforeAll(async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   await migrate(databaseUrl);
   database = new pg.Pool({ connectionString: databaseUrl });
-  const service = createService(shopIn({ isPartnerDown: true }), { DATABASE_URL: databaseUrl }, (stop) =>
-    stops.push(stop),
+  const service = createService(
+    shopIn({ isPartnerDown: true }),
+    { DATABASE_URL: databaseUrl, HOLDFAST_STOP_GRACE_MS: "100" },
+    (stop) => stops.push(stop),
   );
   const [opened, started, producer] = await Promise.all([
     launchBrowser(),

@@ -235,10 +235,13 @@ describe("a process whose keys do not fit", () => {
     expect(await producer.submit(echo, 2, { idempotencyKey: "l" })).toMatchObject({ duplicate: false });
     await producer.stop();
   });
+});
 
-  it("stops working when it finds out later, says so, and leaves jobs to those that have the key", async () => {
-    const env = testEnvironment({ HOLDFAST_LOG_LEVEL: "info" });
-    const service = createService(fixtures, env);
+// A job that cannot be read is left alone for ten seconds: they wait together.
+describe.concurrent("a worker that finds out later that its keys do not fit", () => {
+  it("stops working, says so, and leaves jobs to those that have the key", async () => {
+    const service = createService(fixtures);
+    const { env } = service;
     await service.startWorker();
     const { url } = await service.startApi();
     // As if these processes had been paused for long.
@@ -259,33 +262,33 @@ describe("a process whose keys do not fit", () => {
     await encrypting.startWorker();
     expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ result: "secret" });
   });
-});
 
-it("an effect whose index another key has encrypted is not begun again, even where nothing is known of the key", async () => {
-  const charged: string[] = [];
-  const application = applicationOf(chargeHandler(async (text) => charged.push(text)));
-  const encrypting = createService(application, { HOLDFAST_ENCRYPTION_KEYS: first });
-  const worker = await encrypting.startWorker();
-  const plain = createService(application, encrypting.env);
-  const { env } = plain;
-  const store = plain.connect();
-  const producer = await createService(application, {
-    ...env,
-    HOLDFAST_ENCRYPTION_KEYS: `plain,${first}`,
-  }).createProducer();
-  const { id } = await producer.submit(charge, { cards }, { idempotencyKey: "k" });
-  await until("it has begun", () => charged.length > 0);
-  await worker.stop();
-  await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
-  // Only now: its payload is readable, and its ledger is not.
-  const without = await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: "" }).startWorker();
-  await until("it was deferred", async () => (await producer.status(id))?.nextAttemptAt !== null);
-  await without.stop();
-  await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
-  await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: first }).startWorker();
+  it("begins no effect again whose index another key has encrypted, even where nothing is known of the key", async () => {
+    const charged: string[] = [];
+    const application = applicationOf(chargeHandler(async (text) => charged.push(text)));
+    const encrypting = createService(application, { HOLDFAST_ENCRYPTION_KEYS: first });
+    const worker = await encrypting.startWorker();
+    const plain = createService(application, encrypting.env);
+    const { env } = plain;
+    const store = plain.connect();
+    const producer = await createService(application, {
+      ...env,
+      HOLDFAST_ENCRYPTION_KEYS: `plain,${first}`,
+    }).createProducer();
+    const { id } = await producer.submit(charge, { cards }, { idempotencyKey: "k" });
+    await until("it has begun", () => charged.length > 0);
+    await worker.stop();
+    await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
+    // Only now: its payload is readable, and its ledger is not.
+    const without = await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: "" }).startWorker();
+    await until("it was deferred", async () => (await producer.status(id))?.nextAttemptAt !== null);
+    await without.stop();
+    await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
+    await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: first }).startWorker();
 
-  expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ state: "completed" });
-  expect(charged).toEqual(cards.map((card) => `k/${card}`));
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ state: "completed" });
+    expect(charged).toEqual(cards.map((card) => `k/${card}`));
+  });
 });
 
 it("a queue without submissions loses nothing when the key of its secret is taken away", async () => {

@@ -3,7 +3,7 @@ import type { Application } from "../../../core/job/application.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../../platform/lib/canonical-json.ts";
 import type { Schedule } from "../define-schedule.ts";
-import { contractOf, type RuntimeScheduleDefinition, scheduleOf } from "../definition.ts";
+import { type RuntimeScheduleDefinition, scheduledJob, scheduleOf } from "../definition.ts";
 import { never } from "../timetable.ts";
 import { type Version, withAllTicks, withOwnTicks } from "../versions.ts";
 
@@ -90,14 +90,14 @@ function readable(
 ): Pick<Version, "schedule" | "fault"> {
   try {
     const definition = definitionOf(name, version, readWith);
-    const job = contractOf(readWith.application, definition.type);
+    const job = scheduledJob(readWith.application, definition.type);
     return { schedule: scheduleOf(name, definition, job) };
   } catch (cause) {
     const fault =
       cause instanceof HoldfastError
         ? cause
         : new HoldfastError("INTERNAL", "What is stored is no definition", { cause });
-    const job = contractOf(readWith.application, "unreadable");
+    const job = scheduledJob(readWith.application, "unreadable");
     const empty = scheduleOf(name, { everyMs: 1_000, type: job.type, payload: null }, job);
     return { schedule: { ...empty, when: `[${fault.message}]`, timetable: never, pattern: never }, fault };
   }
