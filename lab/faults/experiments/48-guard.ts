@@ -58,9 +58,9 @@ interface Size {
 
 const quick: Size = { rounds: 1, guards: 4, pythons: 2 };
 const full: readonly Size[] = [
-  { rounds: 4, guards: 1, pythons: 1 },
-  { rounds: 12, guards: 3, pythons: 1 },
-  { rounds: 20, guards: 6, pythons: 2 },
+  { rounds: 2, guards: 1, pythons: 1 },
+  { rounds: 6, guards: 3, pythons: 1 },
+  { rounds: 10, guards: 6, pythons: 2 },
 ];
 
 function countOf({ guards, pythons }: Size): number {
@@ -254,15 +254,14 @@ function startWaker(testbed: Testbed, callers: readonly Role[]) {
   let [asleep, isOver] = [0, false];
   const wake = async (key: string, life: string, at: number) => {
     const resume = () => callers.find((caller) => caller.life === life)?.signal("SIGCONT");
-    if (key.startsWith(SLEPT)) {
-      await untilRunAgain(testbed, key, life);
-      resume();
-      await untilUp(testbed, key, life);
-    } else {
-      await sleep(Math.max(0, at + PAUSE_MS - Date.now()));
+    const isSlept = key.startsWith(SLEPT);
+    try {
+      if (isSlept) await untilRunAgain(testbed, key, life);
+      else await sleep(Math.max(0, at + PAUSE_MS - Date.now()));
+    } finally {
       resume();
     }
-    asleep -= 1;
+    if (isSlept) await untilUp(testbed, key, life);
   };
   const watching = (async () => {
     while (!isOver) {
@@ -270,7 +269,11 @@ function startWaker(testbed: Testbed, callers: readonly Role[]) {
         if (seen.has(jobId) || !detail.startsWith("stop")) continue;
         seen.add(jobId);
         asleep += 1;
-        wake(jobId, life, at).catch(() => {});
+        const isAwake = () => {
+          asleep -= 1;
+        };
+        // One that could not be resolved in time is awake as well: its key says what became of it.
+        wake(jobId, life, at).then(isAwake, isAwake);
       }
       await sleep(20);
     }
