@@ -1,4 +1,4 @@
-// npm run tasks: sets up, then does sixteen tasks of a bad night in the console and in a terminal.
+// npm run tasks: sets up, then does eighteen tasks of a bad night in the console and in a terminal.
 import { show } from "./lib/run.mjs";
 import { runScript } from "./lib/script.mjs";
 import { setUpToTest } from "./lib/setup.mjs";

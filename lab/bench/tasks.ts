@@ -14,7 +14,7 @@ import {
 
 const usage = `npm run tasks -- [options]
 
-Does sixteen tasks of a bad night, each once in the console (in a real browser) and once with the command line, in a Redis full of
+Does eighteen tasks of a bad night, each once in the console (in a real browser) and once with the command line, in a Redis full of
 messy jobs; counts the actions (a click, a key, a field filled in, a page opened, a command) and measures the machine's time for each,
 from the action to its visible result.
 

@@ -14,6 +14,8 @@ export interface TerminalProcess {
   /** Standard output and standard error so far, with what commands the terminal. */
   readonly shown: string;
   pressCtrlC(): void;
+  /** Types a line, and Enter. */
+  type(line: string): void;
   /** Its exit code. */
   readonly ended: Promise<number>;
 }
@@ -39,6 +41,7 @@ export function launchInTerminal(
       return shown;
     },
     pressCtrlC: () => void child.stdin.write("\x03"),
+    type: (line) => void child.stdin.write(`${line}\r`),
     ended: once(child, "close").then(([code]) => code as number),
   };
 }

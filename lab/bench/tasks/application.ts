@@ -11,7 +11,13 @@ export const catalogImport = defineJob({
   result: z.unknown(),
   retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 1_000 } },
   timeoutMs: 3_600_000,
+  fairness: { key: ({ catalog }) => supplierOf(catalog), label: ({ catalog }) => supplierOf(catalog) },
 });
+
+/** @example supplierOf("acme-41") // "acme" */
+function supplierOf(catalog: string): string {
+  return catalog.slice(0, catalog.indexOf("-"));
+}
 
 /** A web shop on a bad night: a partner is down, a mail server hangs up, customers have no VAT number. */
 export function shopAtNight() {

@@ -18,6 +18,7 @@ export const ACTIONS_MAX = 5;
 /** In the order of the night: who did what is asked when something was done. */
 export const tasks: readonly Task[] = [
   tasksOnJobs.findByKey,
+  tasksOnJobs.wasItSent,
   tasksOnJobs.retrySlowly,
   tasksOnService.pause,
   tasksOnService.resume,
@@ -26,6 +27,7 @@ export const tasks: readonly Task[] = [
   tasksOnService.busyWorkers,
   tasksOnService.theDigest,
   tasksOnService.concurrency,
+  tasksOnService.whoFloods,
   tasksOnJobs.wrongPayload,
   tasksOnJobs.memory,
   tasksOnJobs.exportJobs,

@@ -16,12 +16,16 @@ const busy: Trade = { confirmations: 40, invoices: 120, hooks: 60, videos: 40 };
 
 export const DOUBTS = 30;
 export const TO_CANCEL = 500;
-const IMPORTS = 6;
+export const IMPORTS = 6;
+/** Whose imports run. */
+export const SUPPLIER = "acme";
 
 /** What the tasks are about. */
 export interface Cast {
   /** Of one job, which is to be found. */
   readonly wantedKey: string;
+  /** To whom its mail went. */
+  readonly wantedEmail: string;
   /** A bad deploy's jobs, which are to be cancelled. */
   readonly badTag: string;
   /** 03:00 of this night, milliseconds since 1970. */
@@ -42,7 +46,7 @@ export async function submitTheNight(
   call: Call,
   env: Readonly<Record<string, string>>,
 ): Promise<Cast> {
-  const gate = `catalogs-${Date.now()}-${Math.random()}`;
+  const gate = `${SUPPLIER}-${Date.now()}-${Math.random()}`;
   const badTag = "deploy:7f3a";
   await untilAccepted(() =>
     Promise.all([
@@ -93,6 +97,7 @@ export async function submitTheNight(
   const three = new Date().setUTCHours(3, 0, 0, 0);
   return {
     wantedKey: "order-4711",
+    wantedEmail: "customer-211@example.com",
     badTag,
     threeMs: three < Date.now() - HOUR_MS ? three : three - DAY_MS,
     gate,

@@ -45,6 +45,48 @@ const findByKey: Task = {
   },
 };
 
+/** A customer asks; the answer is what the mail server said. */
+const wasItSent: Task = {
+  name: "was this mail sent",
+  async inConsole({ page, act, fill, click }, { call, cast }) {
+    const box = page.getByLabel("Search all jobs");
+    await act(
+      "press /",
+      () => page.keyboard.press("/"),
+      () => box.and(page.locator(":focus")).waitFor(),
+    );
+    await fill(box, cast.wantedEmail);
+    const found = page
+      .getByRole("region", { name: "With this value" })
+      .getByRole("link", { name: cast.wantedKey });
+    await act(
+      "press Enter",
+      () => page.keyboard.press("Enter"),
+      () => found.waitFor(),
+    );
+    const answer = page.locator("details.answer");
+    await click(found, answer.locator("summary"));
+    await click(answer.locator("summary"), answer.getByText(await messageOf(call, cast.wantedEmail)));
+  },
+  async inTerminal({ run }, { call, cast }) {
+    const listed = JSON.parse(await run("jobs", "list", "--search", cast.wantedEmail, "--json"));
+    const shown = await run("jobs", "show", listed.id);
+    must(shown.includes(await messageOf(call, cast.wantedEmail)), "what the mail server answered is shown");
+  },
+};
+
+/** The id that the mail server gave to the one mail to that address, as the service has it. */
+async function messageOf(call: Night["call"], email: string): Promise<string> {
+  const { jobs } = await call<{ readonly jobs: readonly { readonly id: string }[] }>(
+    `jobs?search=${encodeURIComponent(email)}`,
+  );
+  must(jobs.length === 1, `one job has the address ${email}`);
+  const { effects } = await call<{ readonly effects: unknown }>(`jobs/${jobs[0]?.id}`);
+  const [message] = /<order-confirmation\.[^>]+>/.exec(JSON.stringify(effects)) ?? [];
+  if (message === undefined) throw new Error("The service has no answer of the mail server");
+  return message;
+}
+
 const retrySlowly: Task = {
   name: "retry one reason, slowly",
   async inConsole({ page, pages, fill, click }, night) {
@@ -193,4 +235,12 @@ const exportJobs: Task = {
   },
 };
 
-export const tasksOnJobs = { findByKey, retrySlowly, cancelMany, wrongPayload, memory, exportJobs };
+export const tasksOnJobs = {
+  findByKey,
+  wasItSent,
+  retrySlowly,
+  cancelMany,
+  wrongPayload,
+  memory,
+  exportJobs,
+};

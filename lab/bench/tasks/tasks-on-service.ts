@@ -6,7 +6,7 @@ import { openGate } from "../../../test/support/gate.ts";
 import { untilAnswer } from "./answers.ts";
 import type { Desk } from "./desk.ts";
 import { type Key, NIGHT_KEY, type Night } from "./night.ts";
-import { DOUBTS } from "./seed.ts";
+import { DOUBTS, IMPORTS, SUPPLIER } from "./seed.ts";
 import { must, type Task } from "./task.ts";
 import { runCli } from "./terminal.ts";
 
@@ -53,6 +53,7 @@ interface QueueNow {
   readonly paused: { readonly reason: string } | null;
   readonly limits: { readonly concurrency: number | null };
   readonly active: number;
+  readonly curbs: readonly { readonly key: string | null; readonly reason: string }[];
 }
 
 async function queueOf({ call }: Night, name: string): Promise<QueueNow> {
@@ -189,6 +190,45 @@ const concurrency: Task = {
   },
 };
 
+interface Crowd {
+  readonly keys: readonly { readonly key: string; readonly running: number }[];
+}
+
+const FLOODS = "its catalogs are empty";
+
+const whoFloods: Task = {
+  name: "who floods, and hold that key",
+  async inConsole({ page, fill, click }) {
+    const crowd = page.getByRole("menuitem", { name: "Types and keys…" });
+    const row = page.getByRole("region", { name: "By key" }).getByRole("row", { name: SUPPLIER });
+    await click(page.getByRole("button", { name: "Acts on imports" }), crowd);
+    await click(crowd, row.locator('[data-title="Running"]', { hasText: new RegExp(`^${IMPORTS}$`) }));
+    await click(row.getByRole("button", { name: /^Pause or limit/ }), page.getByText("not failed"));
+    await fill(page.getByRole("textbox", { name: "Reason" }), FLOODS);
+    await click(
+      page.getByRole("button", { name: "Pause", exact: true }),
+      queueRow(page, "imports").getByText(`key ${SUPPLIER}`),
+    );
+  },
+  async inTerminal({ run }) {
+    const printed = await run("queues", "crowd", "imports");
+    must(printed.includes(`key ${SUPPLIER}`), "the keys are listed");
+    await run("queues", "pause", "imports", "--key", SUPPLIER, "--reason", FLOODS);
+  },
+  async isSo(night) {
+    const { keys } = await night.call<Crowd>("queues/imports/crowd");
+    must(
+      keys.some(({ key, running }) => key === SUPPLIER && running === IMPORTS),
+      "its imports go on",
+    );
+    const { curbs, paused } = await queueOf(night, "imports");
+    must(
+      paused === null && curbs.some(({ key, reason }) => key === SUPPLIER && reason === FLOODS),
+      "the key is held, and its queue is not",
+    );
+  },
+};
+
 const whoDidWhat: Task = {
   name: "who did what",
   async inConsole({ page, pages, click }) {
@@ -298,6 +338,7 @@ export const tasksOnService = {
   busyWorkers,
   theDigest,
   concurrency,
+  whoFloods,
   whoDidWhat,
   rotateKey,
   drain,

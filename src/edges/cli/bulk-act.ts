@@ -52,7 +52,7 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
     const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
     // Without a question or --wait, the first part of the count is enough; the act counts all.
     const preview = await previewOf(operator, scope, dryRun || !yes || wait);
-    const { groups: matching, total: count, leftAlone, hasMore } = preview;
+    const { groups: matching, total: count, leftAlone, hasMore, before } = preview;
     const isAgreed = await isWanted(options, {
       lines: describe(preview, act),
       value: { act, count, isExact: !hasMore, leftAlone, matching },
@@ -60,7 +60,7 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
       question: `${act[0]?.toUpperCase()}${act.slice(1)} ${counted(count, "job")}?`,
     });
     if (!isAgreed) return;
-    const { id } = await operator.acts.start({ ...scope, reason, rate }, username());
+    const { id } = await operator.acts.start({ ...scope, reason, rate, before }, username());
     printError(`${id} (stop it with: holdfast acts stop ${id})`);
     if (wait) report(await follow(operator, id), json);
     else if (json) printJson(await operator.acts.read(id));
@@ -72,12 +72,13 @@ function requireRate(act: ActName, rate: string | undefined): void {
   throw usage(`jobs ${act}: --rate: expected a rate such as 50/s, got "${rate}"`);
 }
 
-/** @returns also whether there are more, which were not counted */
+/** @returns also whether there are more, which were not counted, and until when it holds */
 async function previewOf(operator: Operator, scope: Scope, isWhole: boolean) {
   const { countOf, mergeGroups } = await import("../../desk/acts/act-matches.ts");
   const found: MatchingGroup[] = [];
   let leftAlone = 0;
   let hasMore = false;
+  let seenAt: number | undefined;
   let part: { before?: number; cursor?: string | undefined } | undefined = {};
   while (part !== undefined) {
     const preview: ActPreview = await operator.acts.preview({ ...scope, ...part });
@@ -85,10 +86,11 @@ async function previewOf(operator: Operator, scope: Scope, isWhole: boolean) {
     leftAlone += preview.leftAlone;
     const { before, nextCursor: cursor } = preview;
     hasMore = cursor !== null;
+    seenAt ??= before;
     part = cursor !== null && (isWhole || found.length === 0) ? { before, cursor } : undefined;
   }
   const groups = mergeGroups(found);
-  return { groups, total: countOf(groups), leftAlone, hasMore };
+  return { groups, total: countOf(groups), leftAlone, hasMore, before: seenAt };
 }
 
 const columns: readonly ColumnOf<MatchingGroup>[] = [

@@ -128,6 +128,30 @@ describe("what to do next", withProcesses, () => {
   });
 });
 
+describe("an act on many jobs that asks first", withProcesses, () => {
+  it("is about those that it showed, and not about what failed while it asked", async () => {
+    const own = createService(applicationOf(handler));
+    const producer = await own.createProducer();
+    await own.startWorker();
+    const fail = async (key: string) => {
+      const { id } = await producer.submit(job, key, { idempotencyKey: key });
+      await untilState(producer, id, "failed");
+      return id;
+    };
+    const seen = await fail("seen");
+    const args = ["jobs", "delete", "--type", echo.type, "--state", "failed", "--reason", "old"];
+    const asking = launchInTerminal(args, own.env, { columns: 100, rows: 20 });
+    await until("it asks", () => asking.shown.includes("Delete 1 job?"), START_MS);
+    const later = await fail("later");
+
+    asking.type("y");
+
+    expect(await asking.ended).toBe(0);
+    expect(await producer.status(seen)).toBeUndefined();
+    expect(await producer.status(later)).toMatchObject({ state: "failed" });
+  });
+});
+
 describe("an unknown name", withProcesses, () => {
   it("is wrong usage, with what was meant, instead of nothing found", async () => {
     const wrong: [args: string[], code: number, message: RegExp][] = [

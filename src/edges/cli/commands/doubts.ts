@@ -205,8 +205,11 @@ async function resolveOrAsk(
     if (!(error instanceof HoldfastError) || !ASKED_AGAIN.has(error.code)) throw error;
     if (!canAsk())
       throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
+    // What is asked is about this doubt, not about one that the effect's next run may leave meanwhile.
+    const doubts = await operator.doubts(0, LISTED_MAX);
+    const since = doubts.find((doubt) => doubt.jobId === id && doubt.effect === effect)?.since;
     if (await isConfirmed(`${error.message}. Resolve it as not done?`, LEFT_IN_DOUBT))
-      return await operator.resolve(id, effect, { ...resolution, confirm: true });
+      return await operator.resolve(id, effect, { ...resolution, confirm: true, since });
     return undefined;
   }
 }
