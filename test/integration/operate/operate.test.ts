@@ -212,7 +212,9 @@ describe("listing jobs", () => {
     });
     expect((await call("GET", "/jobs?type=nothing&state=waiting")).body.jobs).toEqual([]);
     await withWorker(() =>
-      vi.waitFor(async () => expect((await call("GET", "/jobs?state=waiting")).body.jobs).toEqual([])),
+      vi.waitFor(async () => expect((await call("GET", "/jobs?state=waiting")).body.jobs).toEqual([]), {
+        timeout: 20_000,
+      }),
     );
   });
 
