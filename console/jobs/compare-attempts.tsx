@@ -2,6 +2,7 @@ import { type ReactNode, useState } from "react";
 import { Fold } from "../parts/fold.tsx";
 import { counted, duration, instant, timeOfDay } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
+import { Scroller } from "../parts/page.tsx";
 import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 
@@ -49,8 +50,7 @@ export function CompareAttempts({ job: { attempts } }: { readonly job: JobDetail
   const line = differing.length === 0 ? "the same failure" : `they differ in ${names}`;
   return (
     <Fold title="Two attempts" line={`of ${counted(attempts.length, "failed one")}; ${line}`}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section className="scroller" aria-label="Two attempts, table" tabIndex={0}>
+      <Scroller label="Two attempts, table">
         <table className="figures compared">
           <thead>
             <tr>
@@ -80,7 +80,7 @@ export function CompareAttempts({ job: { attempts } }: { readonly job: JobDetail
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroller>
     </Fold>
   );
 }

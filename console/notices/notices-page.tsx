@@ -4,7 +4,7 @@ import { counted } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { Page } from "../parts/page.tsx";
+import { Page, Scroller } from "../parts/page.tsx";
 import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
 import type { Notices } from "../service/answers.ts";
@@ -53,8 +53,7 @@ function Receivers({ of }: { readonly of: Notices["receivers"] }) {
         <h2>Who is told</h2>
         <Test />
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section className="scroller" aria-label="Receivers, table" tabIndex={0}>
+      <Scroller label="Receivers, table">
         <table className="figures">
           <thead>
             <tr>
@@ -77,7 +76,7 @@ function Receivers({ of }: { readonly of: Notices["receivers"] }) {
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroller>
     </section>
   );
 }
@@ -153,8 +152,7 @@ function Sent({ of }: { readonly of: Notices["sent"] }) {
       {of.length === 0 ? (
         <p className="quiet">Nothing yet.</p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        <section className="scroller" aria-label="What was told, table" tabIndex={0}>
+        <Scroller label="What was told, table">
           <table className="figures">
             <thead>
               <tr>
@@ -183,7 +181,7 @@ function Sent({ of }: { readonly of: Notices["sent"] }) {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scroller>
       )}
     </section>
   );

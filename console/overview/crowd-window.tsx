@@ -6,6 +6,7 @@ import { Figure } from "../parts/figure.tsx";
 import { count } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
+import { Scroller } from "../parts/page.tsx";
 import { Reason } from "../parts/reason.tsx";
 import { Loaded, ProblemNote } from "../parts/states.tsx";
 import { visible } from "../parts/visible.ts";
@@ -85,8 +86,7 @@ interface CountsProps {
 
 function Counts({ title, rows, onCurb }: CountsProps) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="scroller" aria-label={`By ${title.toLowerCase()}`} tabIndex={0}>
+    <Scroller label={`By ${title.toLowerCase()}`}>
       <table className="figures queues crowd">
         <thead>
           <tr>
@@ -123,7 +123,7 @@ function Counts({ title, rows, onCurb }: CountsProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroller>
   );
 }
 

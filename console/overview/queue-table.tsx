@@ -3,6 +3,7 @@ import { Figure } from "../parts/figure.tsx";
 import { count, duration, rate } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Text, To } from "../parts/link.tsx";
+import { Scroller } from "../parts/page.tsx";
 import { type Pause, PauseNote } from "../parts/pause.tsx";
 import { Spark } from "../parts/spark.tsx";
 import { Age } from "../parts/time.tsx";
@@ -137,8 +138,7 @@ interface Props {
 export function QueueTable({ queues, types, at }: Props) {
   const shown = useColumns(queues);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="scroller" aria-label="Queues, table" tabIndex={0}>
+    <Scroller label="Queues, table">
       <table className="figures queues">
         <thead>
           <tr>
@@ -168,7 +168,7 @@ export function QueueTable({ queues, types, at }: Props) {
             ))}
         </tbody>
       </table>
-    </section>
+    </Scroller>
   );
 }
 

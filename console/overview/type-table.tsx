@@ -2,6 +2,7 @@ import { type ReactNode, useState } from "react";
 import { Figure } from "../parts/figure.tsx";
 import { bytes, count, duration, rate } from "../parts/format.ts";
 import { Text, To } from "../parts/link.tsx";
+import { Scroller } from "../parts/page.tsx";
 import { Age } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { TypeOverview } from "../service/answers.ts";
@@ -123,8 +124,7 @@ export function TypeTable({ queue, types }: Props) {
   const sorted = types.toSorted((a, b) => order(b) - order(a) || a.type.localeCompare(b.type));
   if (types.length === 0) return <p className="quiet">The application declares no type of this queue.</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="scroller" aria-label={visible(`Types of ${queue}, table`)} tabIndex={0}>
+    <Scroller label={visible(`Types of ${queue}, table`)}>
       <table className="figures queues types">
         <thead>
           <tr>
@@ -158,7 +158,7 @@ export function TypeTable({ queue, types }: Props) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroller>
   );
 }
 

@@ -74,3 +74,18 @@ export function Section(props: {
     </section>
   );
 }
+
+/** What scrolls sideways where it is too wide, also by the keyboard. */
+export function Scroller(props: {
+  readonly label: string;
+  readonly isSection?: boolean;
+  readonly children: ReactNode;
+}) {
+  const { label, isSection = false, children } = props;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className={isSection ? "section scroller" : "scroller"} aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { datedInstant, rangeText, viewersZone } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Text } from "../parts/link.tsx";
+import { Scroller } from "../parts/page.tsx";
 import { PauseNote } from "../parts/pause.tsx";
 import { Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
@@ -23,8 +24,7 @@ const overlaps: Readonly<Record<string, string>> = {
 /** One row for each schedule: what became of its ticks, and the next one. */
 export function ScheduleTable({ schedules }: { readonly schedules: readonly ScheduleStatus[] }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="section scroller" aria-label="Schedules, table" tabIndex={0}>
+    <Scroller label="Schedules, table" isSection>
       <table className="figures schedules">
         <thead>
           <tr>
@@ -42,7 +42,7 @@ export function ScheduleTable({ schedules }: { readonly schedules: readonly Sche
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroller>
   );
 }
 
