@@ -6,11 +6,12 @@ import { outboxQuery } from "./outbox/queries.ts";
 import { useHasWindow } from "./parts/dialog.tsx";
 import { count, counted, timeOfDay, viewersZone } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
+import { Page } from "./parts/page.tsx";
+import { SIGN_IN_LEAD, SignInForm } from "./parts/sign-in-form.tsx";
 import type { Place } from "./search/palette.tsx";
 import { SearchBox } from "./search/search-box.tsx";
 import { type Live, refusesWork, useLive, useNeedsPerson } from "./service/live.tsx";
 import { useSession } from "./service/session.ts";
-import { SignIn } from "./sign-in.tsx";
 import { SignedIn } from "./signed-in.tsx";
 
 /** Its page reads it more often. */
@@ -203,4 +204,16 @@ function describeLive({ overview, connection, refused, isStale }: Live): { tone:
   if (isStale) return { tone: "off", text: `Stale since ${timeOfDay(overview.at)}` };
   if (overview.problems.some(refusesWork)) return { tone: "off", text: "Work is refused" };
   return connection === "live" ? { tone: "on", text: "Live" } : { tone: "waiting", text: "Reconnecting" };
+}
+
+/** Asks for an API key, on a page without anything else. */
+function SignIn() {
+  return (
+    <main className="alone">
+      <p className="brand">Holdfast</p>
+      <Page title="Sign in" lead={SIGN_IN_LEAD}>
+        <SignInForm />
+      </Page>
+    </main>
+  );
 }

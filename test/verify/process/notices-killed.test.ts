@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import application, { doubted } from "../../support/fixtures/notices.config.ts";
+import application, { doubted } from "../../../lab/faults/lib/inside/notified-application.ts";
 import { launch, START_MS, withProcesses } from "../../support/processes.ts";
 import { createRandom, type Random } from "../../support/random.ts";
 import { SECRET, startReceiver } from "../../support/receivers.ts";
 import { createService } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
-const config = "test/support/fixtures/notices.config.ts";
+const config = "lab/faults/lib/inside/notified-application.ts";
 const LASTS_MS = 15_000;
 const seed = Math.floor(Math.random() * 2 ** 32);
 
@@ -40,12 +40,14 @@ describe("three APIs, each killed repeatedly at random moments", () => {
         }),
       ]);
 
-      const began = () => receiver.received.filter(({ stage }) => stage === "began");
+      // On a busy machine an API can miss Redis for a moment, which each says itself.
+      const told = () => receiver.received.filter(({ kind }) => kind === "doubt");
+      const began = () => told().filter(({ stage }) => stage === "began");
       await until("each is told", () => began().length >= doubted.length, START_MS);
       expect(new Set(began().map(({ subject }) => subject))).toEqual(
         new Set(doubted.map(({ queue }) => `queue ${queue}`)),
       );
-      expect(receiver.received).toHaveLength(doubted.length);
+      expect(told()).toHaveLength(doubted.length);
       expect(Math.min(...kills)).toBeGreaterThan(0);
       const lateMs = await Promise.all(
         ids.map(async (id, at) => {
