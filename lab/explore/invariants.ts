@@ -7,6 +7,10 @@ export interface Entry {
   readonly state: "reserved" | "in-doubt" | "done";
   readonly reservationId: string;
   readonly fence?: string | number;
+  readonly at: number;
+  readonly deadline?: number;
+  /** Why it is in doubt. */
+  readonly reason?: string;
   /** What its run has reported when it was in doubt already. */
   readonly report?: string;
 }
@@ -19,8 +23,12 @@ export interface Moment {
   readonly acts: ReadonlyMap<string, number>;
   /** What the ledger has of each; undefined where it has nothing. */
   readonly entries: ReadonlyMap<string, Entry>;
-  /** How many effects the ledger counts as open. */
+  /** How many effects the ledger counts as open, and how many jobs. */
   readonly open: number;
+  readonly jobsCounted: number;
+  /** How often its job, or its effect without a job, is among those at which a sweep looks. */
+  readonly looks: number;
+  readonly isGuarded: boolean;
   /** The effects that are listed as in doubt. */
   readonly doubts: readonly string[];
   /** None before it is submitted. A guarded effect's is completed once a call has got its result. */
@@ -41,6 +49,8 @@ export interface Moment {
   readonly expires: boolean;
   /** Whether no fault has come so far, and no time has passed. */
   readonly isCalm: boolean;
+  /** The same, but that the outside may have refused, and has said so. */
+  readonly isCertain: boolean;
   /** Whether an effect in doubt was called done by somebody who did not know its result. */
   readonly wasResolvedBlind: boolean;
 }
@@ -117,12 +127,35 @@ export const always: readonly Invariant[] = [
     },
   ],
   [
-    "Without a fault nothing is in doubt",
-    eachEffect((moment, effect) => moment.isCalm && stateOf(moment, effect) === "in-doubt"),
+    "Without a fault, and where the outside says that it has refused, nothing is in doubt",
+    eachEffect((moment, effect) => moment.isCertain && stateOf(moment, effect) === "in-doubt"),
   ],
   [
-    "A ledger does not expire while something of it is open",
-    ({ expires, open }) => (expires && open > 0 ? `${open} effects are open` : undefined),
+    "A job that says in doubt has a doubt that is listed, or all are resolved",
+    ({ job, failure, doubts, open }) =>
+      job === "failed" && failure.startsWith("EFFECT_IN_DOUBT") && doubts.length === 0 && open > 0
+        ? `none is, and ${open} are open`
+        : undefined,
+  ],
+  [
+    "A ledger does not expire while something of it is open, or its job can go on",
+    ({ expires, entries, open, job }) =>
+      expires && entries.size > 0 && (open > 0 || /waiting|active|delayed|failed/.test(job))
+        ? `${open} effects are open, and the job is ${job}`
+        : undefined,
+  ],
+  [
+    "The ledger counts its jobs, and a sweep looks at each",
+    ({ entries, isGuarded, looks, jobsCounted }) =>
+      entries.size > 0 && !isGuarded && looks !== jobsCounted
+        ? `it counts ${jobsCounted}, and ${looks} are looked at`
+        : undefined,
+  ],
+  [
+    "A sweep looks at each reserved effect that no job runs",
+    eachEffect(
+      (moment, effect) => moment.isGuarded && stateOf(moment, effect) === "reserved" && moment.looks === 0,
+    ),
   ],
   ["An acknowledged job is not lost", ({ job }) => (job === "gone" ? "it is gone" : undefined)],
   ["A key makes one job", ({ jobs }) => (jobs.length > 1 ? `there are ${jobs.join(", ")}` : undefined)],
@@ -151,6 +184,14 @@ export const always: readonly Invariant[] = [
       ["submit", "submit-other"].every((what) => told(moment, what).includes("IDEMPOTENCY_KEY_REUSED"))
         ? "both were refused"
         : undefined,
+  ],
+  [
+    "The same request gets the same answer",
+    (moment) =>
+      ["submit", "submit-other"].find((what) => {
+        const answers = told(moment, what).filter((text) => answerOf[what]?.test(text));
+        return new Set(answers).size > 1;
+      }),
   ],
   [
     "A key is called used only if its job exists",

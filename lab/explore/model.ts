@@ -34,28 +34,83 @@ const transitions: readonly Transition[] = [
   { from: "reserved", to: "in-doubt", by: ["release"], ifRepeat: true },
 ];
 
-interface EffectOfStep {
+/** What was so before a step, and what happened in it. */
+interface Step {
   readonly effect: string;
   readonly policy: string;
-  /** Whether its job was running; without a job always. */
+  /** Whether its job was running, and not cancelled; without a job always. */
   readonly mayBegin: boolean;
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+  /** The highest fence that the ledger has of removed entries, before and after. */
+  readonly fences: readonly [number, number];
+  /** Those that Redis ran. */
+  readonly scripts: readonly string[];
+  /** What the last of them answered, where it is about this effect alone. */
+  readonly answer: string;
+  readonly now: number;
 }
 
-/**
- * @param scripts those that Redis ran in this step
- * @throws Broken where no transition leads from one entry to the other
- */
-export function checkStep(
-  { effect, policy, mayBegin }: EffectOfStep,
-  before: Entry | undefined,
-  after: Entry | undefined,
-  scripts: readonly string[],
-): void {
+type Rule = readonly [sentence: string, isBroken: (step: Step) => boolean];
+
+const isNew = ({ before, after }: Step) =>
+  after !== undefined && before?.reservationId !== after.reservationId;
+const stays = ({ before, after }: Step, state: State) => before?.state === state && after?.state === state;
+const fenceOf = (entry: Entry | undefined) => Number(entry?.fence ?? 0);
+
+/** What a script may answer only if it is so afterwards. */
+const answers: readonly (readonly [answer: RegExp, state: State])[] = [
+  [/^released$/, "absent"],
+  [/^in-doubt$|^\["in-doubt"\]$|\[\["in-doubt"/, "in-doubt"],
+  [/^\["done"\]$|\[\["done"/, "done"],
+  [/\[\["reserved"/, "reserved"],
+];
+
+const rules: readonly Rule[] = [
+  [
+    "Only a job that runs, and is not cancelled, begins an effect",
+    (step) => step.after?.state === "reserved" && isNew(step) && !step.mayBegin,
+  ],
+  [
+    "Each run has a higher fence than all before",
+    (step) => isNew(step) && fenceOf(step.after) <= Math.max(fenceOf(step.before), step.fences[0]),
+  ],
+  [
+    "A fence that was given is not forgotten",
+    ({ before, after, fences: [was, is] }) =>
+      before !== undefined && after === undefined && is < Math.max(was, fenceOf(before)),
+  ],
+  [
+    "What is done stays as it is",
+    (step) => stays(step, "done") && JSON.stringify(step.before) !== JSON.stringify(step.after),
+  ],
+  [
+    "A doubt is as old as when it began, and says why",
+    (step) =>
+      (step.after?.state === "in-doubt" && step.after.reason === undefined) ||
+      (stays(step, "in-doubt") && !isNew(step) && step.before?.at !== step.after?.at),
+  ],
+  [
+    "What Redis answers is so",
+    ({ answer, after }) =>
+      answers.some(([text, state]) => text.test(answer) && state !== (after?.state ?? "absent")),
+  ],
+  [
+    "A sweep leaves nothing reserved past its time",
+    ({ scripts, after, now }) =>
+      scripts.includes("sweep") && after?.state === "reserved" && now >= (after.deadline ?? now),
+  ],
+];
+
+/** @throws Broken where a rule is broken, or no transition leads from one entry to the other */
+export function checkStep(step: Step): void {
+  const { effect, policy, before, after, scripts } = step;
   const [from, to] = [before?.state ?? "absent", after?.state ?? "absent"];
-  const isOther = before?.reservationId !== after?.reservationId && after !== undefined;
+  const isOther = isNew(step);
+  const what = `${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}`;
+  const broken = rules.find(([, isBroken]) => isBroken(step));
+  if (broken !== undefined) throw new Broken(`${broken[0]}. But ${what}.`);
   if (from === to && !isOther) return;
-  if (to === "reserved" && isOther && !mayBegin)
-    throw new Broken(`Only a job that runs begins an effect. But ${effect} was begun.`);
   const allowed = transitions.some(
     (one) =>
       one.from === from &&
@@ -64,14 +119,7 @@ export function checkStep(
       (one.ifRepeat !== true || policy === "repeat") &&
       one.by.some((script) => scripts.includes(script)),
   );
-  if (isOther && Number(after?.fence) <= Number(before?.fence ?? 0))
-    throw new Broken(
-      `Each run has a higher fence than the one before. But ${effect} got ${after?.fence} after ${before?.fence}.`,
-    );
-  if (!allowed)
-    throw new Broken(
-      `The model has no such step. But ${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}.`,
-    );
+  if (!allowed) throw new Broken(`The model has no such step. But ${what}.`);
 }
 
 type Job = Moment["job"];
@@ -82,11 +130,33 @@ const jobs: Readonly<Record<string, Partial<Record<Job, Job>>>> = {
   "retry-job": { failed: "waiting" },
 };
 
+/** Whose failed jobs these let go on, once nothing of them is open. */
+const goOn: Readonly<Record<string, RegExp>> = {
+  resolve: /^(?!CANCELLED)/,
+  "ledger-sweep": /^EFFECT_IN_DOUBT/,
+};
+
 /** @throws Broken where one of these scripts ran in a step, and made something else of the job */
-export function checkJobStep(before: Job, after: Job, scripts: readonly string[]): void {
+export function checkJobStep(
+  before: Moment,
+  after: Moment,
+  { scripts, answer }: Pick<Step, "scripts" | "answer">,
+): void {
   for (const script of scripts) {
-    const expected = jobs[script]?.[before] ?? before;
-    if (script in jobs && after !== expected)
-      throw new Broken(`The model has no such step. But ${script} made a job that was ${before} ${after}.`);
+    const expected = jobs[script]?.[before.job] ?? before.job;
+    if (script in jobs && after.job !== expected)
+      throw new Broken(
+        `The model has no such step. But ${script} made a job that was ${before.job} ${after.job}.`,
+      );
   }
+  if (/^retried$|^\[resolved, .*, retried\]$/.test(answer) && before.job !== "failed")
+    throw new Broken(
+      `Only a failed job is retried. But ${scripts.join()} says so of one that was ${before.job}.`,
+    );
+  const [by = ""] = scripts.filter((script) => script in goOn);
+  if (by === "" || before.job !== "failed" || after.job === "failed") return;
+  if (goOn[by]?.test(before.failure) !== true || after.open > 0)
+    throw new Broken(
+      `A job goes on that was not cancelled, once nothing of it is open. But ${by} let one go on that said ${before.failure}, and ${after.open} effects are open.`,
+    );
 }

@@ -26,6 +26,21 @@ const guarded = {
 
 const STALLED = "another worker looks for stalled jobs";
 
+/** A worker sleeps while another one takes its job over. */
+const TAKEN_OVER = [
+  ...["w1: moveToActive", "w1: reserve", "14 s pass", STALLED, STALLED],
+  ...["w2: moveToActive", "w2: reserve"],
+];
+
+/** An effect has happened, and its run does not know that. */
+const lost = (meanwhile: string) => [
+  ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the answer is lost"],
+  ...[meanwhile, "w1: its timer of 20 ms fires"],
+];
+
+/** An effect has happened, and nobody was told so far. */
+const ACTED = ["w1: moveToActive", "w1: reserve", "w1: the outside: charge"];
+
 /** A run is over, its doubt is resolved and its job runs again, before Redis gets the same report a second time. */
 export const LATE_REPORT = [
   ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the request is lost"],
@@ -47,25 +62,41 @@ export const scenarios: readonly Scenario[] = [
     job: { effects: { charge: hold }, mayBeCancelled: true },
     asks: { op0: "cancel" },
   }),
-  scenario("early-look", [0, 1], [1, 1], { asks: { op0: "look-early" } }),
+  scenario("early-look", [1, 0], [1, 1], { asks: { op0: "look-early" } }),
+  scenario("unsaid-look", [0, 1], [0, 2], {
+    asks: { op0: "look-unsaid" },
+    around: [],
+    after: ["w1: moveToActive", "w1: reserve", "14 s pass"],
+  }),
   scenario("probe", [0, 1], [1, 1], { job: { effects: { charge: probe } } }),
   scenario("repeat", [0, 1], [1, 2], {
     job: { effects: { charge: repeat } },
     remembersKeys: true,
     workers: ["w1", "w2"],
-    after: [
-      ...["w1: moveToActive", "w1: reserve", "14 s pass"],
-      STALLED,
-      STALLED,
-      ...["w2: moveToActive", "w2: reserve"],
-    ],
+    after: [...TAKEN_OVER, "w2: the outside: charge"],
   }),
-  scenario("forgetful", [1, 0], [2, 1], { job: { effects: { charge: hold }, isForgetful: true } }),
+  scenario("repeat-alone", [2, 1, HALF], [3, 2, HALF], {
+    job: { effects: { charge: repeat }, swallows: true },
+    remembersKeys: true,
+    after: lost("7 s pass"),
+  }),
+  scenario("swallow", [2, 1, HALF], [3, 2, HALF], {
+    job: { effects: { charge: hold }, swallows: true },
+    after: lost("7 s pass"),
+  }),
+  scenario("late-end", [2, 0], [3, 1], { after: ACTED, around: [] }),
+  scenario("forgetful", [1, 0], [2, 1], { job: { effects: two, isForgetful: true } }),
   scenario("two-effects", [1, 0], [1, 1], { job: { effects: two } }),
   scenario("at-once", [1, 0], [1, 1], { job: { effects: two, atOnce: true } }),
   scenario("retry", [1, 0], [1, 1], { asks: { op0: "retry" } }),
   scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: ["w1", "w2"] }),
-  scenario("operator", [0, 1], [1, 1], { asks: { op0: "look" } }),
+  scenario("operator", [1, 0], [1, 1], { asks: { op0: "look" } }),
+  scenario("operators", [1, 1], [2, 1], {
+    job: { effects: { charge: hold }, mayBeCancelled: true },
+    asks: { op0: "look", op1: "retry", op2: "cancel" },
+    around: [],
+    after: [...lost("14 s pass"), "w1: doubt", "w1: run-over", "w1: moveToFinished"],
+  }),
   scenario("late-report", [2, 1], [2, 2], {
     asks: { op0: "look", op1: "look" },
     workers: ["w1", "w2"],
@@ -73,7 +104,7 @@ export const scenarios: readonly Scenario[] = [
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
   scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),
-  scenario("sweep", [0, 1], [1, 1], { around: ["look", "sweep"] }),
+  scenario("sweep", [1, 0], [1, 1], { around: ["look", "sweep"] }),
   scenario("guard-half-time", [0, 1, HALF], [1, 2, HALF], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
   scenario("retention", [0, 1], [1, 1], {
     job: { effects: two, retentionMs: 13_000 },

@@ -222,7 +222,7 @@ class Exploration {
     const answer = await takeStep(run, label);
     this.counts.steps += 1;
     this.path = [...this.path, { label, answer }];
-    checkMoment(run, before);
+    checkMoment(run, before, answer);
     if (this.path.length > DEPTH_MAX)
       throw new Broken(`Every order ends. But one goes on after ${DEPTH_MAX} steps.`);
   }
@@ -270,24 +270,31 @@ async function closed(run: Run): Promise<void> {
   check(atLast, momentOf(run, last));
 }
 
-function checkMoment(run: Run, before: Seen): void {
+function checkMoment(run: Run, before: Seen, answer: Answer | undefined): void {
   const { lab, seen, performed: scripts } = run;
-  const moment = momentOf(run, seen);
+  const [past, moment] = [momentOf(run, before), momentOf(run, seen)];
   check(always, moment);
-  checkJobStep(before.state as Moment["job"], moment.job, scripts);
-  const past = entriesIn(before);
-  const { effects } = lab.scenario.job;
+  const said = answer !== undefined && "text" in answer ? answer.text : "";
+  checkJobStep(past, moment, { scripts, answer: said });
+  const { effects, isGuarded = false } = lab.scenario.job;
+  const isAlone = moment.effects.length === 1;
   for (const effect of moment.effects)
-    checkStep(
-      { effect, policy: effects[effect]?.inDoubt ?? "", mayBegin: mayBegin(lab, before) },
-      past.get(effect),
-      moment.entries.get(effect),
+    checkStep({
+      effect,
+      policy: effects[effect]?.inDoubt ?? "",
+      mayBegin: isGuarded || (before.state === "active" && !before.isCancelled),
+      before: past.entries.get(effect),
+      after: moment.entries.get(effect),
+      fences: [fenceIn(before, 0), fenceIn(seen, Number.POSITIVE_INFINITY)],
       scripts,
-    );
+      answer: isAlone ? said : "",
+      now: world.now,
+    });
 }
 
-function mayBegin({ scenario }: Laboratory, { state }: Seen): boolean {
-  return scenario.job.isGuarded === true || state === "active";
+/** Of a ledger that is gone nothing needs to be known. */
+function fenceIn({ ledger }: Seen, ofNone: number): number {
+  return ledger.size === 0 ? ofNone : Number(ledger.get("fence") ?? 0);
 }
 
 function entriesIn({ ledger }: Seen): Map<string, Entry> {
@@ -309,6 +316,10 @@ function momentOf(run: Run, seen: Seen): Moment {
     acts: new Map(effects.map((effect) => [effect, outside.timesOf(effect)])),
     entries,
     open: Number(seen.ledger.get("open") ?? 0),
+    // Without the field it is one, or none where the ledger expires.
+    jobsCounted: Number(seen.ledger.get("jobs") ?? (seen.expires ? 0 : 1)),
+    looks: seen.looks,
+    isGuarded: lab.scenario.job.isGuarded === true,
     doubts: seen.doubts.map((member) => member.slice(member.indexOf("/") + 1)),
     ...jobOf(run, seen),
     jobs: seen.jobs,
@@ -319,6 +330,7 @@ function momentOf(run: Run, seen: Seen): Moment {
     mayBeForgotten: lab.scenario.job.retentionMs !== undefined && seen.state === "completed",
     expires: seen.expires || seen.ledger.size === 0,
     isCalm: run.isCalm,
+    isCertain: run.isCertain,
     wasResolvedBlind: run.wasResolvedBlind,
   };
 }
@@ -384,7 +396,7 @@ async function take(
       const answer = await takeStep(run, label);
       done.push(label);
       tell(`${done.length}. ${label}${answerText(answer)}${changeText(before, run.seen)}`);
-      checkMoment(run, before);
+      checkMoment(run, before, answer);
     }
     await closed(run);
   });

@@ -31,7 +31,7 @@ import type { GuardedEffect } from "../../../src/guard/guard.ts";
 import { GuardLedgers } from "../../../src/guard/guarded-ledger.ts";
 import { placeOf, sweepPlace } from "../../../src/guard/places.ts";
 import { runCall } from "../../../src/guard/run-call.ts";
-import { defineConfig, defineJob } from "../../../src/index.ts";
+import { defineConfig, defineJob, NotDoneError } from "../../../src/index.ts";
 import { readSettings, type Settings } from "../../../src/platform/config/settings.ts";
 import { HoldfastError } from "../../../src/platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../src/platform/lib/logger.ts";
@@ -75,6 +75,8 @@ export interface JobUnderTest {
   readonly effects: Readonly<Record<string, EffectDeclaration>>;
   /** Whether only the first attempt asks for its effects, as where a deploy has removed them. @default false */
   readonly isForgetful?: boolean;
+  /** Whether its handler goes on without an effect that has failed, unless it surely did not happen. @default false */
+  readonly swallows?: boolean;
   /** Whether a guard runs its one effect. @default false */
   readonly isGuarded?: boolean;
   /** Whether somebody may cancel it. @default false */
@@ -375,7 +377,9 @@ export async function openMachine(url: string, job: JobUnderTest, outside: Outsi
       const probe = ({ fence }: EffectCall) => outside.ask(name, fence);
       const options = effects[name]?.inDoubt === "probe" ? { probe } : {};
       const acted = effect(name as never, ({ fence }) => outside.act(name, fence), options as never);
-      return acted.then((result) => (result as { receipt?: string } | undefined)?.receipt ?? null);
+      const receipt = acted.then((result) => (result as { receipt?: string } | undefined)?.receipt ?? null);
+      if (job.swallows !== true) return receipt;
+      return receipt.catch((error) => (error instanceof NotDoneError ? Promise.reject(error) : null));
     };
     if (atOnce) return { done: await Promise.all(names.map(run)) };
     const done: (string | null)[] = [];

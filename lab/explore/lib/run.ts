@@ -19,7 +19,7 @@ export interface Bounds {
   readonly jumpMs?: number;
 }
 
-type Asked = Ask | "look" | "look-early";
+type Asked = Ask | "look" | "look-early" | "look-unsaid";
 
 export interface Scenario {
   readonly name: string;
@@ -28,7 +28,7 @@ export interface Scenario {
   readonly remembersKeys?: boolean;
   /**
    * What others ask of Holdfast while the processes run, each once at any moment, by their names. An operator who looks does it at an effect
-   * in doubt whose run is over; one who looks early, at one in doubt.
+   * in doubt whose run is over; one who looks early, at one in doubt, and also says whether its run might still act, unless "unsaid".
    */
   readonly asks?: Readonly<Record<string, Asked>>;
   /** The steps with which every order begins. The bounds count what they take. */
@@ -55,6 +55,8 @@ export interface Choice {
   readonly label: string;
   readonly faults: number;
   readonly jumps: number;
+  /** Whether it is a refusal of the outside, which says that nothing happened. */
+  readonly isRefusal?: boolean;
   /** Whether what Redis has can be read behind it on the same connection. */
   readonly isOneCommand: boolean;
   /** @param recorded what Redis answered when it was taken before */
@@ -187,6 +189,7 @@ export class Run {
   performed: string[] = [];
   /** Whether Redis is left as it is: what it answered is known. */
   isReplayed = false;
+  #refusals = 0;
 
   private constructor(lab: Laboratory, bounds: Bounds) {
     this.#bounds = bounds;
@@ -218,7 +221,12 @@ export class Run {
 
   /** Whether no fault has come so far, and no time has passed. */
   get isCalm(): boolean {
-    return this.faults === this.#bounds.faults && this.jumps === this.#bounds.jumps;
+    return this.isCertain && this.#refusals === 0;
+  }
+
+  /** The same, but that the outside may have refused. */
+  get isCertain(): boolean {
+    return this.faults + this.#refusals === this.#bounds.faults && this.jumps === this.#bounds.jumps;
   }
 
   /** What can happen next: what goes on by itself, then faults, then time. */
@@ -248,6 +256,7 @@ export class Run {
   async take(choice: Choice, recorded?: Answer): Promise<Answer | undefined> {
     this.faults -= choice.faults;
     this.jumps -= choice.jumps;
+    if (choice.isRefusal === true) this.#refusals += 1;
     this.performed = [];
     return await choice.take(recorded);
   }
@@ -264,6 +273,7 @@ export class Run {
         ...this.#asksLeft.keys(),
         ...[...this.answers].map(([by, { text }]) => `${by} ${text}`),
         this.wasResolvedBlind,
+        this.isCertain,
         ...this.due,
         this.lab.machine.outside.place(),
         ...actors,
@@ -363,7 +373,10 @@ export class Run {
         return undefined;
       }),
       fault(`${label}, and the request is lost`, () => this.#settle(request, noAnswer())),
-      fault(`${label}, which the outside refuses`, () => this.#settle(request, refusal())),
+      {
+        ...fault(`${label}, which the outside refuses`, () => this.#settle(request, refusal())),
+        isRefusal: true,
+      },
     ];
   }
 
@@ -406,19 +419,19 @@ export class Run {
     return first
       .filter(([, what]) => this.isReplayed || mayAsk(this.seen, what, effect))
       .map(([name, what]) => ({
-        ...(what === "look" || what === "look-early"
-          ? free(`${name} looks at ${effect}`, () => this.#look(name, effect))
+        ...(isLook(what)
+          ? free(`${name} looks at ${effect}`, () => this.#look(name, what, effect))
           : free(`${name}: ${askName[what]}`, () => this.#ask(name, what))),
         isOneCommand: false,
       }));
   }
 
   /** The operator looks what the outside has done, and says so some time later. */
-  async #look(name: string, effect: string): Promise<undefined> {
+  async #look(name: string, what: Asked, effect: string): Promise<undefined> {
     this.#asksLeft.delete(name);
     const { actor, client } = await this.#caller(name);
     const { store } = await this.lab.alone(actor, () => this.lab.machine.connect(client), true);
-    const isEarly = !isRunOver(this.seen, effect);
+    const isEarly = what === "look-early" && !isRunOver(this.seen, effect);
     const say = () => void this.#say(store, effect, isEarly).catch(() => {});
     await this.#tell(actor, this.#truthOf(effect), say);
   }
@@ -479,7 +492,7 @@ export class Run {
       seen = await this.lab.see();
       see(seen, `round ${round}`);
       if (this.#isOver(seen, round)) break;
-      for (const doubt of seen.doubts) await this.#resolve(doubt);
+      await this.#resolveAll(seen.doubts);
       await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : JUMP_MS);
       if (round === FORGET_ROUND) await this.#forgetDead();
     }
@@ -509,8 +522,14 @@ export class Run {
     }
   }
 
-  async #resolve(doubt: string): Promise<void> {
-    const effect = doubt.slice(doubt.indexOf("/") + 1);
+  /** A probe, and a policy to repeat, need no operator. */
+  async #resolveAll(doubts: readonly string[]): Promise<void> {
+    const { effects } = this.#scenario.job;
+    const names = doubts.map((doubt) => doubt.slice(doubt.indexOf("/") + 1));
+    for (const name of names) if (effects[name]?.inDoubt === "hold") await this.#resolve(name);
+  }
+
+  async #resolve(effect: string): Promise<void> {
     const operator = new Actor("op");
     const client = await this.lab.clientOf(operator);
     await this.lab.alone(operator, async () => {
@@ -569,7 +588,11 @@ const askName: Readonly<Record<Ask, string>> = {
 
 function mayAsk(seen: Seen, what: Asked, effect: string): boolean {
   if (what === "look") return isRunOver(seen, effect);
-  return what !== "look-early" || seen.doubts.length > 0;
+  return !isLook(what) || seen.doubts.length > 0;
+}
+
+function isLook(what: Asked): what is Exclude<Asked, Ask> {
+  return what.startsWith("look");
 }
 
 function headsOf(requests: readonly Request[]): Request[] {

@@ -40,6 +40,9 @@ export interface Seen {
   readonly result: string;
   /** Whether the ledger has a time to live. */
   readonly expires: boolean;
+  /** How often the sweeps have its job, or its effect without a job, among those at which they look. */
+  readonly looks: number;
+  readonly isCancelled: boolean;
 }
 
 /** The database that keeps what Redis had at a moment. */
@@ -75,7 +78,8 @@ elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
 elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
 return { digest, redis.call("HGETALL", ledger), redis.call("ZRANGE", start .. "doubts", 0, -1), state,
   redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "",
-  redis.call("PTTL", ledger) > 0, jobs, noted }`;
+  redis.call("PTTL", ledger) > 0, jobs, noted, redis.call("ZCARD", start .. "ledgers") + redis.call("LLEN", start .. "ledgers:new"),
+  redis.call("HEXISTS", start .. id, "defa") }`;
 
 const RESTORE = `
 redis.call("FLUSHDB")
@@ -198,11 +202,37 @@ export interface SeenKeys {
   readonly id: string;
 }
 
-type Reply = [string, string[], string[], string, string, string, 1 | null, string[], string[]];
+type Reply = [
+  string,
+  string[],
+  string[],
+  string,
+  string,
+  string,
+  1 | null,
+  string[],
+  string[],
+  number,
+  0 | 1,
+];
 
-function seenOf([digest, fields, doubts, state, failure, result, expires, jobs]: Reply): Seen {
+function seenOf([
+  digest,
+  fields,
+  doubts,
+  state,
+  failure,
+  result,
+  expires,
+  jobs,
+  ,
+  looks,
+  cancelled,
+]: Reply): Seen {
   const pairs = fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? ""] as const] : []));
-  return { digest, ledger: new Map(pairs), doubts, jobs, state, failure, result, expires: expires === 1 };
+  const ledger = new Map(pairs);
+  const [hasExpiry, isCancelled] = [expires === 1, cancelled === 1];
+  return { digest, ledger, doubts, jobs, state, failure, result, expires: hasExpiry, looks, isCancelled };
 }
 
 function sha1Of(source: string): string {

@@ -1,5 +1,5 @@
 import { markdownTable } from "../../../test/support/report.ts";
-import { breaks } from "../mutants/breaks.ts";
+import { breaks } from "../mutants/reasons.ts";
 import { type KeptMutant, type KeptScenario, readKept, readKeptMutants } from "./kept.ts";
 
 /** For the laboratory's report. @param up the way from its page to docs/ */

@@ -24,16 +24,16 @@ export interface Mutant {
 const ledger = "core/effect/ledger";
 const add = "core/bullmq/add";
 
-/** Whose conditions are changed. */
+/** Whose conditions are changed, where some scenario comes to them. */
 const files = [
-  ...["reserve", "commit", "release", "doubt", "doubt-forgotten", "left-open", "resolve", "run-over"].map(
+  ...["reserve", "commit", "release", "doubt", "left-open", "resolve", "run-over"].map(
     (name) => `${ledger}/${name}.lua`,
   ),
   ...["entries", "ledger", "pending-run"].map((name) => `${ledger}/${name}.lua`),
   ...["core/life/ledger-sweep.lua", "core/bullmq/claim/lease.lua", "core/bullmq/retry-failed-job.lua"],
   ...[`${add}/add-all.lua`, `${add}/place-job.lua`, "platform/redis/fitness/epoch.lua"],
   ...["core/bullmq/end/cancel.lua", "desk/jobs/retry-job.lua"],
-  ...["reserve", "sweep", "read-done"].map((name) => `guard/${name}.lua`),
+  ...["reserve", "sweep"].map((name) => `guard/${name}.lua`),
   ...["act-once", "report-effect", "effects", "ledger/ledger"].map((name) => `core/effect/${name}.ts`),
   ...["core/bullmq/claim/lease.ts", "core/submit/submitter.ts"],
   ...["guard/run-call.ts", "guard/guarded-ledger.ts"],

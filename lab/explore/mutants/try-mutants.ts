@@ -4,10 +4,9 @@ import { explore, Graph, repeat } from "../lib/explorer.ts";
 import { type KeptMutant, readKeptMutants } from "../lib/kept.ts";
 import type { Laboratory, Scenario } from "../lib/run.ts";
 import { STORY, storiesOf } from "../stories.ts";
-import { breaks } from "./breaks.ts";
 import { differsAt, mutation } from "./mutation.ts";
 import type { Mutant } from "./places.ts";
-import { judged } from "./reasons.ts";
+import { breaks, judged } from "./reasons.ts";
 
 /**
  * Killed: some order breaks a promise. Survived: none does. Same: not even what Redis has, or what anybody is told, differs in any order.
@@ -17,6 +16,8 @@ type Outcome = "killed" | "survived" | "same" | "unreached";
 
 /** The first round follows this many of the states that are other, in orders that are drawn at random; the second more of what is left, within wider bounds. */
 const ROUNDS = [{ states: 10 }, { states: 60, isWide: true }];
+/** Of what is left of an earlier run. */
+const LEFT = [{ states: 60 }];
 /** With a mutant that has a name. */
 const NAMED = 1_000;
 /** Of the wide bounds is followed what ends in this time. */
@@ -27,7 +28,7 @@ interface Asked {
   readonly open: (scenario: Scenario) => Promise<Laboratory>;
   /** All where there are none. */
   readonly files: readonly string[];
-  /** Whether what is kept as killed is not tried again. */
+  /** Whether what is kept as killed or equivalent is not tried again. */
   readonly onlyLeft: boolean;
   /** Called after each scenario with what is known by then. */
   readonly keep: (rows: readonly KeptMutant[]) => void;
@@ -39,31 +40,37 @@ export async function tryMutants({ scenarios, open, files, onlyLeft, keep }: Ask
   const kept = new Map(readKeptMutants().map((row) => [`${row.file} ${row.change}`, row]));
   const all = mutation.all.filter(isChosen).map((mutant) => new Tried(mutant));
   if (onlyLeft) for (const tried of all) tried.remember(kept);
+  const rounds: readonly Round[] = onlyLeft ? LEFT : ROUNDS;
   const leftIn = (round: Round) =>
     all.filter(
-      ({ row }) => row.outcome !== "killed" && (round === ROUNDS[0] || judged(row).outcome !== "equivalent"),
+      ({ row }) =>
+        row.outcome !== "killed" &&
+        ((round === rounds[0] && !onlyLeft) || judged(row).outcome !== "equivalent"),
     );
-  for (const round of ROUNDS)
+  for (const round of rounds)
     for (const scenario of scenarios) {
       await tryAll(await open(scenario), round, leftIn(round));
       say(
-        `${scenario.name}, round ${ROUNDS.indexOf(round) + 1}: ${leftIn(round).length} of ${all.length} are left`,
+        `${scenario.name}, round ${rounds.indexOf(round) + 1}: ${leftIn(round).length} of ${all.length} are left`,
       );
       // In the first round some scenarios are still to come.
-      const isOpen = round === ROUNDS[0] && scenario !== scenarios.at(-1);
+      const isOpen = round === rounds[0] && scenario !== scenarios.at(-1);
       keep(
         all.map(({ row }) =>
-          isOpen && row.outcome !== "killed" ? { ...row, outcome: "open" } : judged(row),
+          isOpen && row.outcome !== "killed" && !onlyLeft ? { ...row, outcome: "open" } : judged(row),
         ),
       );
     }
-  return all.map((tried) => judged(tried.row));
+  // Code that no scenario runs is not what is explored.
+  return all.filter(({ isRun }) => isRun).map((tried) => judged(tried.row));
 }
 
 /** What is known of a mutant. */
 class Tried {
   readonly mutant: Mutant;
   row: KeptMutant;
+
+  #wasRun = false;
 
   constructor(mutant: Mutant) {
     this.mutant = mutant;
@@ -72,7 +79,13 @@ class Tried {
 
   remember(kept: ReadonlyMap<string, KeptMutant>): void {
     const known = kept.get(`${this.row.file} ${this.row.change}`);
-    if (known?.outcome === "killed") this.row = known;
+    this.#wasRun = known !== undefined;
+    if (known !== undefined && /^(killed|equivalent|survived)$/.test(known.outcome)) this.row = known;
+  }
+
+  /** Whether some scenario comes to its condition. */
+  get isRun(): boolean {
+    return this.#wasRun || run.has(this.mutant.id);
   }
 
   tell(outcome: Outcome, by: string): void {
@@ -87,7 +100,13 @@ process.on("unhandledRejection", (error) => {
   escaped ??= error;
 });
 
-type Round = (typeof ROUNDS)[number];
+interface Round {
+  readonly states: number;
+  readonly isWide?: boolean;
+}
+
+/** The places to which some scenario has come. */
+const run = new Set<string>();
 
 async function tryAll(
   lab: Laboratory,
@@ -101,6 +120,8 @@ async function tryAll(
   const inStories = await tellStories(lab);
   const broken = plain.violation?.what ?? inStories.broken;
   if (broken !== undefined) throw new Error(`without a mutant: ${broken}`);
+  for (const noted of [graph.noted, inStories.noted])
+    for (const one of noted) run.add(one.slice(0, one.lastIndexOf(" ")));
   for (const tried of left) {
     const { mutant } = tried;
     const isTold = inStories.noted.has(differsAt(mutant));

@@ -16,9 +16,6 @@ export interface WitnessedJob {
 
 /** More than the sweep and a resolved job need. */
 const WITHIN_MS = 60_000;
-const SEEN_WITHIN_MS = 30_000;
-/** Longer than the sweep would take. */
-const STUCK_AFTER_MS = 5_000;
 const LANES = 8;
 const RESOLVED_MAX = 200;
 /** A job that goes on can meet its own fault again, but not for ever. */
@@ -36,13 +33,6 @@ export async function findStuck(testbed: Testbed, jobs: readonly WitnessedJob[])
   return before.length > 0
     ? before
     : [...(await resolveAll(testbed, jobs)), ...(await stuckFor(testbed, WITHIN_MS))];
-}
-
-/** Waits until something is stuck, for a control. @returns what stays so for longer than the sweep would take */
-export async function findStuckSoon(testbed: Testbed): Promise<string[]> {
-  const isSeen = async () => (await stuckFor(testbed, 0)).length > 0;
-  await until(isSeen, { withinMs: SEEN_WITHIN_MS, everyMs: 200 });
-  return await stuckFor(testbed, STUCK_AFTER_MS);
 }
 
 /** @returns what is still stuck after `withinMs` */

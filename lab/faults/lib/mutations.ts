@@ -46,20 +46,6 @@ const reservesWithoutLedger: Edit = [
   "false",
 ];
 
-/** An error reply to a commit counts as success, and nothing is swept. */
-export const withoutRepetition = mutation(
-  "repetition of reports, and the sweep",
-  acceptsErrors,
-  sweepsNothing,
-);
-
-/** A resolution does not release its job, and nothing is swept. */
-export const withoutGoingOn = mutation(
-  "going on, and the sweep",
-  ["core/effect/ledger/resolve.lua", "  retries.retryFailedJob(prefix, id)\n", ""],
-  sweepsNothing,
-);
-
 /** A second call of one effect does not join the first. */
 export const withoutJoining = mutation("joining of calls", [
   "core/effect/effects.js",

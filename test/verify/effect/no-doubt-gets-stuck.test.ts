@@ -51,7 +51,6 @@ async function start(handle: Handle, variables: Variables = {}) {
 /** The same on its own Redis, whose refusals of writes the test can switch. */
 async function startOnOwnStore(
   handle: (attempt: Parameters<Handle>[0], refusals: Refusals) => Promise<unknown>,
-  lockMs = 5_000,
 ) {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
@@ -61,7 +60,7 @@ async function startOnOwnStore(
       await until("the refusals can be switched", () => refusals);
       return await handle(attempt, refusals as Refusals);
     },
-    { REDIS_URL: server.url, HOLDFAST_LOCK_MS: String(lockMs) },
+    { REDIS_URL: server.url, HOLDFAST_LOCK_MS: "5000" },
   );
   refusals = refusalsOf(started.redis);
   return { ...started, refusals };
@@ -209,44 +208,6 @@ describe("a Redis that replies with errors", () => {
     });
   });
 
-  it("while an effect is put in doubt delays that, and the doubt is listed", async () => {
-    const { producer, id, refusals, doubts, resolve } = await startOnOwnStore(
-      async ({ effect }, refusals) => {
-        await effect("act", async () => {
-          await refusals.begin();
-          await unanswered();
-        });
-      },
-    );
-    await until("reports are refused", async () => (await refusals.count()) >= 3);
-    await refusals.end();
-
-    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
-      error: { code: "EFFECT_IN_DOUBT" },
-    });
-    expect(await doubts()).toEqual(["act"]);
-    expect(await resolve("act", "done")).toMatchObject({ body: { job: "retried" } });
-    await untilState(producer, id, "completed");
-  });
-
-  it("while its worker loses the lock leaves a doubt that is listed and can be resolved", async () => {
-    const { producer, id, refusals, doubts, resolve, redis, prefix } = await startOnOwnStore(
-      async ({ effect }, refusals) => {
-        await effect("act", refusals.begin);
-      },
-      1_000,
-    );
-    await until("reports are refused", async () => (await refusals.count()) >= 3);
-    const lock = queueKey(prefix, "default", `${id}:lock`);
-    await until("the lock has run out", async () => (await redis.exists(lock)) === 0);
-    await refusals.end();
-
-    await untilState(producer, id, "failed");
-    await until("it is listed", async () => (await doubts()).includes("act"));
-    expect(await resolve("act", "done")).toMatchObject({ status: 200 });
-    await untilState(producer, id, "completed");
-  });
-
   it("off and on, every few milliseconds, completes no job with an open effect", async () => {
     const { api, producer, refusals, redis, prefix } = await startOnOwnStore(async ({ effect }) => {
       return await effect("act", async () => 1);
@@ -278,60 +239,6 @@ describe("a Redis that replies with errors", () => {
       const status = await producer.status(id);
       if (status?.error?.code === "EFFECT_IN_DOUBT") expect(inDoubt).toContain(id);
     }
-  });
-});
-
-describe("a job whose later attempt no longer asks for an effect", () => {
-  it("does not complete over an effect that an earlier one left open: it is in doubt, and listed", async () => {
-    const { producer, id, doubts, redis, prefix } = await start(async ({ effect, idempotencyKey, jobId }) => {
-      const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", idempotencyKey));
-      if ((await redis.hexists(ledger, "e:act")) === 1) return "without it";
-      const entry = {
-        state: "reserved",
-        reservationId: "gone",
-        deadline: 1,
-        firstAt: 1,
-        at: 1,
-        job: jobId,
-        delivery: 1,
-        worker: "w",
-      };
-      await effect("other", async () => {});
-      await redis.hset(ledger, "e:act", JSON.stringify(entry), "open", 1);
-      await redis.del(queueKey(prefix, "default", `${jobId}:lock`));
-      return "lost";
-    });
-
-    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({
-      state: "failed",
-      error: { code: "EFFECT_IN_DOUBT" },
-    });
-    expect(await doubts()).toEqual(["act"]);
-  });
-});
-
-describe("a job that ended with a reserved effect", () => {
-  it("has it put in doubt after its deadline, for someone to resolve", async () => {
-    const { producer, id, doubts, resolve, redis, prefix } = await start(async ({ effect }) => {
-      await effect("other", async () => {});
-      throw new Error("no more");
-    });
-    await untilState(producer, id, "failed");
-    const entry = {
-      state: "reserved",
-      reservationId: "gone",
-      deadline: 1,
-      firstAt: 1,
-      at: 1,
-      job: id,
-      delivery: 1,
-      worker: "w",
-    };
-    const ledger = queueKeys(prefix, "default").ledger(dedupKeyOf("acting", "k"));
-    await redis.hset(ledger, "e:act", JSON.stringify(entry), "open", 1);
-
-    await until("it is listed", async () => (await doubts()).includes("act"));
-    expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "retried" } });
   });
 });
 
