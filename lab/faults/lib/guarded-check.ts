@@ -118,13 +118,13 @@ const inside: ReadonlySet<string> = new Set([
   "commit:before",
 ]);
 
-/** Whoever was killed inside never reported. Whoever was paused there may have reported before others looked. */
+/** Whoever was killed inside never reported. Whoever was paused there may have reported before others looked, and lost the reply. */
 function mustBeInDoubt(steps: readonly Step[]): boolean {
   return injectionsIn(steps).some(({ detail, life }) => {
     const [how, at = ""] = detail.split("@");
-    const reported = steps.some((step) => step.life === life && step.event === "commit:after");
+    const mayHaveReported = steps.some((step) => step.life === life && step.event === "commit:before");
     if (how === "kill") return inside.has(at);
-    return how === "stop" && inside.has(at) && at !== "reserve:after" && !reported;
+    return how === "stop" && inside.has(at) && at !== "reserve:after" && !mayHaveReported;
   });
 }
 
@@ -165,7 +165,17 @@ async function unlistedOf(testbed: Testbed, keys: readonly string[]): Promise<st
   return keys.filter((key) => states.get(key)?.state === "in-doubt" && !known.has(key));
 }
 
-/** Resolves those doubts that are listed now. */
+/** Whether a run has begun, and is neither over nor dead: "not done" would be said too early. One that has not begun never does. */
+function mayStillAct({ trace, deaths }: Testbed, key: string): boolean {
+  const steps = trace.read().filter(({ jobId }) => jobId === key);
+  return [...groupBy(steps, ({ life }) => life)].some(([life, own]) => {
+    const count = (name: string) => own.filter(({ event }) => event === name).length;
+    const isUnderWay = count("effect:begun") > count("effect:over");
+    return isUnderWay && !deaths.some((death) => death.life === life);
+  });
+}
+
+/** Resolves those doubts that are listed now, and of which the witness knows the truth. */
 export async function resolveListed(
   testbed: Testbed,
   isChosen: (key: string) => boolean = () => true,
@@ -174,7 +184,7 @@ export async function resolveListed(
     const listed = await patiently(() => operator.doubts(0, 1_000));
     for (const { jobId, effect, idempotencyKey } of listed) {
       const key = idempotencyKey ?? "";
-      if (!isChosen(key)) continue;
+      if (!isChosen(key) || mayStillAct(testbed, key)) continue;
       const hasActed = testbed.witnessed().some(({ job }) => job === key);
       await resolvePatiently(operator, jobId, effect, hasActed ? "done" : "not-done");
     }

@@ -75,10 +75,17 @@ def act(call):
     return {"fence": call.fence}
 
 
+def traced_act(call):
+    try:
+        return act(call)
+    finally:
+        trace("effect:over", now.key)
+
+
 def call_once(key):
     now.key, now.is_later = key, injected(key).exists()
     try:
-        result = guard.once("act", key, act, content={"key": key}, timeout=plan["timeoutMs"] / 1000)
+        result = guard.once("act", key, traced_act, content={"key": key}, timeout=plan["timeoutMs"] / 1000)
         answer = f"done:{result['fence'] if result else 'resolved'}"
     except (HoldfastError, NotDone) as error:
         answer = getattr(error, "code", "NOT_DONE")

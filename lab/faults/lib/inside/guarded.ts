@@ -40,7 +40,9 @@ async function run(): Promise<void> {
     const isLater = isClaimed(key);
     arm(key, plan.keys[key]?.inject);
     const answer = await guard
-      .once(effect, { key, content: { key } }, (call) => act(key, isLater, call))
+      .once(effect, { key, content: { key } }, (call) =>
+        act(key, isLater, call).finally(() => trace("effect:over", key, "-")),
+      )
       .then(
         (result) => `done:${(result as { readonly fence: number } | null)?.fence ?? "resolved"}`,
         (error: unknown) => (error instanceof HoldfastError ? error.code : "OTHER"),
