@@ -34,9 +34,13 @@ function mutantsText(mutants: readonly KeptMutant[], up: string): string {
   const named = Object.entries(breaks).flatMap(([file, changes]) =>
     Object.keys(changes).map((change) => [file, change]),
   );
-  const found = mutants.filter(
-    ({ file, change, outcome }) => outcome === "killed" && breaks[file]?.[withoutLine(change)] !== undefined,
+  const noticed = new Set(
+    mutants.flatMap(({ file, change, outcome }) =>
+      outcome === "killed" ? [`${file} ${withoutLine(change)}`] : [],
+    ),
   );
+  // Some stand in two places of a file.
+  const found = named.filter(([file, change]) => noticed.has(`${file} ${change}`));
   return [
     `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](${up}mutants.json)).`,
     `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed.`,
