@@ -35,7 +35,7 @@ export const bookPaymentHandler = (pool: pg.Pool) =>
     const booking = await effect(
       "book",
       // One statement, or one transaction, is one effect.
-      async ({ key }) => idOf(await pool.query(INSERT, [key, account, cents])),
+      async ({ key }) => idOf(await send(pool, INSERT, [key, account, cents])),
       {
         probe: async ({ key }) => {
           const done = idOf(await pool.query("select id from bookings where effect = $1", [key]));
@@ -45,6 +45,20 @@ export const bookPaymentHandler = (pool: pg.Pool) =>
     );
     return { booking: booking ?? "resolved by hand" };
   });
+
+/** With a connection of its own: `pool.query` of a busy pool is sent in the name of whoever frees a connection. */
+async function send(pool: pg.Pool, text: string, values: unknown[]): Promise<pg.QueryResult> {
+  const client = await pool.connect();
+  try {
+    const result = await client.query(text, values);
+    client.release();
+    return result;
+  } catch (error) {
+    // Where the server has refused, the connection is sound.
+    client.release(!(error instanceof pg.DatabaseError));
+    throw error;
+  }
+}
 
 function idOf({ rows }: pg.QueryResult): string | undefined {
   return rows[0]?.id;
