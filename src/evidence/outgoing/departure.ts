@@ -198,6 +198,8 @@ export class Line {
   /** What it carries at the moment. */
   use: Departure | undefined;
   isOpen = false;
+  /** Whether undici has opened it, for requests that are followed themselves. */
+  isOfUndici = false;
   /** Whether something of what was written and not answered came from no running effect. */
   isStray = false;
   /** When something was last written to it that came from no running effect. */

@@ -5,6 +5,7 @@ import { errorCode } from "../error-tree.ts";
 import { Departure, lineOf } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
 import { noteBegun, noteOver } from "./traffic.ts";
+import { askerOf, watchDispatchers } from "./undici-pools.ts";
 
 /** From the call on, also while a busy agent keeps it waiting: then its socket comes in the context of another request. */
 export function watchNodeHttp(): void {
@@ -126,6 +127,7 @@ interface UndiciRequest {
 
 /** Undici, and so `fetch`: all that it publishes. */
 export function watchUndici(): void {
+  watchDispatchers();
   const sent = new WeakMap<UndiciRequest, Departure>();
   const on = (event: string, note: (departure: Departure, message: object) => void) =>
     subscribe(`undici:${event}`, (message) => {
@@ -162,8 +164,9 @@ export function watchUndici(): void {
   );
 }
 
-function departureOfUndici({ origin, method = "GET", path, headers, upgrade }: UndiciRequest): Departure {
-  return new Departure(currentRecord(), undefined, {
+function departureOfUndici(request: UndiciRequest): Departure {
+  const { origin, method = "GET", path, headers, upgrade } = request;
+  return new Departure(askerOf(request), undefined, {
     kind: "request of undici",
     isUpgrade: method === "CONNECT" || Boolean(upgrade),
     ...placeOf(String(origin)),

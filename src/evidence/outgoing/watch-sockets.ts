@@ -3,6 +3,7 @@ import { isOwnSocket } from "../../platform/redis/cluster/own-sockets.ts";
 import { Departure, dropLine, type Line, lineOf, openLine } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
 import { noteClosed, noteUnfollowed } from "./traffic.ts";
+import { isOpenedByUndici } from "./undici-pools.ts";
 import { withoutLookups } from "./watch-names.ts";
 
 /** The channel for sockets has neither those of TLS nor those that a pool opened before, so they are watched at their methods. */
@@ -45,8 +46,9 @@ function isFarewell(chunk: Buffer | string): boolean {
 
 function noteConnection(socket: Socket, name: string): void {
   const line = openLine(socket, name, noteClosed);
+  line.isOfUndici = isOpenedByUndici(name);
   const record = currentRecord();
-  if (record !== undefined) use(line, record);
+  if (record !== undefined && !line.isOfUndici) use(line, record);
 }
 
 /** The line carries something of this effect's from now on. */
