@@ -195,6 +195,8 @@ export class Line {
   readonly socket: Socket;
   /** Host and port as they were asked for, or a path; undefined where nobody saw it. */
   readonly name: string | undefined;
+  /** Whether nothing can be read from it, as from a program's standard input: what is written has no answer. Each write is noted as a use. */
+  readonly isOneWay: boolean;
   /** What it carries at the moment. */
   use: Departure | undefined;
   isOpen = false;
@@ -213,6 +215,7 @@ export class Line {
   constructor(socket: Socket, name: string | undefined) {
     this.socket = socket;
     this.name = name;
+    this.isOneWay = name === undefined && !socket.readable && socket.bytesRead === 0;
     this.#noteOpen();
     if (!this.isOpen) {
       const noteOpen = () => this.#noteOpen();

@@ -67,7 +67,7 @@ export function noteClosed(line: Line): void {
   }
   use?.end(line.ended ?? "closed");
   const peers = line.peers;
-  if (isOneWay(line)) return;
+  if (line.isOneWay) return;
   if (line.isLost) noteLost({ peers, of: line.isStray ? undefined : use?.record?.identity });
   else if (line.isOpen && !line.isEndedHere && strayAt !== undefined)
     noteLost({ peers, of: undefined, writtenAt: strayAt });
@@ -120,16 +120,10 @@ export function speaksAgainst(record: OutgoingRecord, actsBy?: "GET"): string | 
   return strayUseSince(startedAt, peers);
 }
 
-/** A program's standard input, as far as can be told: nothing that is written to it has an answer. Each write was noted as a use. */
-function isOneWay({ isOpen, peers }: Line): boolean {
-  return isOpen && peers.length === 0;
-}
-
 /** Whether something may still leave on it; of requests over HTTP more is known. */
 function isLineUnderWay(line: Line): boolean {
-  const { use, ended, isOpen, isOfUndici, isUnanswered } = line;
-  if (ended !== null || use?.isRequest === true) return false;
-  if (isOneWay(line)) return false;
+  const { use, ended, isOneWay, isOpen, isOfUndici, isUnanswered } = line;
+  if (ended !== null || isOneWay || use?.isRequest === true) return false;
   return isOpen ? isUnanswered : !isOfUndici;
 }
 

@@ -4,7 +4,13 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { Agent, createServer, request } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
-import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
@@ -315,6 +321,18 @@ describe("what cannot be followed proves nothing", () => {
       await refusedFetch();
     };
     expect((await run(endsMeanwhile)).state).toBe("not-done");
+  });
+
+  it("what waits for an answer on a pipe whose other end cannot be told", async () => {
+    const program = 'require("node:fs").createReadStream("", { fd: 3 }).resume()';
+    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
+    onTestFinished(() => void child.kill());
+    await run(async () => {});
+    const pipe = (child.stdio[3] as Socket).on("error", () => {});
+    pipe.write("act");
+    await expect.poll(() => pipe.writableLength).toBe(0);
+
+    expect((await run(refusedFetch)).state).toBe("in-doubt");
   });
 
   it.each(ways)("%s", async (way, use) => {
