@@ -36,6 +36,7 @@ function project(name: string, include: string[], { isolate = false, without = [
 }
 
 /** What an effect is proved by counts all that its process does, so also what another file has left behind: each has a process of its own. */
+const quickProofs = ["test/integration/effect/absence-*.test.ts"];
 const proofs = [
   "examples/providers/*.test.ts",
   "test/verify/door/webhook.test.ts",
@@ -52,7 +53,8 @@ export default defineConfig({
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.
       project("unit", ["{src,jobs,dev,lab}/**/*.test.ts"]),
-      project("integration", ["test/integration/**/*.test.ts"]),
+      project("integration", ["test/integration/**/*.test.ts"], { without: quickProofs }),
+      project("quick-proofs", quickProofs, { isolate: true }),
       // Only in `npm run verify`: what lasts long, packs, makes projects, starts a cluster, rolls out, or opens a browser.
       project(
         "verify",

@@ -69,7 +69,7 @@ export async function runFirstTier({ run, runTests }, { isQuick }) {
   const gate = ["scripts/check.mjs", ...(isQuick ? ["--quick"] : [])];
   await run("check", () => printed(capture(process.execPath, gate)));
   await untilDiskIsQuick();
-  await runTests("tests", ["unit", "integration"]);
+  await runTests("tests", ["unit", "integration", "quick-proofs"]);
 }
 
 /** Prints the output of a command that has run quietly. Resolves to its exit code. */
