@@ -43,8 +43,15 @@ export function isOpenedByUndici(name: string): boolean {
   return connectingTo !== undefined && name.startsWith(`${connectingTo}:`);
 }
 
+/** Those that were looked at last. */
+const globals: unknown[] = [];
+
 function watchGlobal(): void {
-  for (const name of GLOBAL) watchDispatch(Reflect.get(globalThis, name));
+  for (const [at, name] of GLOBAL.entries()) {
+    const dispatcher = Reflect.get(globalThis, name);
+    if (dispatcher !== globals[at]) watchDispatch(dispatcher);
+    globals[at] = dispatcher;
+  }
 }
 
 function watchDispatch(dispatcher: unknown): void {
@@ -52,16 +59,15 @@ function watchDispatch(dispatcher: unknown): void {
   if (owner === undefined || watched.has(owner)) return;
   watched.add(owner);
   const { dispatch } = owner;
-  owner.dispatch = function (this: Dispatcher, ...args) {
-    const [options, handler] = args;
+  owner.dispatch = function (this: Dispatcher, options, handler) {
     // A pool asks its clients, with the same handler.
     const isAsked = askers.has(handler) && !made.has(handler);
     if (typeof handler !== "object" || handler === null || isAsked)
-      return Reflect.apply(dispatch, this, args);
+      return dispatch.call(this, options, handler);
     made.delete(handler);
     const record = currentRecord();
     askers.set(handler, record);
-    const isQueued = Reflect.apply(dispatch, this, args);
+    const isQueued = dispatch.call(this, options, handler);
     if (record !== undefined && !made.has(handler)) waitIn(record, handler, placeOf(this, options));
     return isQueued;
   };
@@ -100,8 +106,15 @@ export function askerOf(request: object): OutgoingRecord | undefined {
   return handler instanceof AsyncResource ? handler.runInAsyncScope(currentRecord) : currentRecord();
 }
 
+/** By name: the symbol that was found last. Each copy of undici has its own. */
+const symbols = new Map<string, symbol>();
+
 /** What undici keeps under a symbol of this name. */
 function insideOf(object: object, name: string): unknown {
+  const known = symbols.get(name);
+  if (known !== undefined && Object.hasOwn(object, known)) return Reflect.get(object, known);
   const symbol = Object.getOwnPropertySymbols(object).find(({ description }) => description === name);
-  return symbol && Reflect.get(object, symbol);
+  if (symbol === undefined) return undefined;
+  symbols.set(name, symbol);
+  return Reflect.get(object, symbol);
 }
