@@ -15,6 +15,8 @@ const watched = new WeakSet<Dispatcher>();
 /** By the same: whose request was made, and what ends its wait. */
 const made = new WeakSet<object>();
 const waiting = new WeakMap<object, () => void>();
+/** What was dispatched last that had not been before. Undici wraps some handlers on the way: then it is the inner one that waits. */
+let newest: object | undefined;
 /** Under these names all copies of undici share the one that `fetch` uses. */
 const GLOBAL = ["undici.globalDispatcher.1", "undici.globalDispatcher.2"].map((name) => Symbol.for(name));
 
@@ -67,8 +69,10 @@ function watchDispatch(dispatcher: unknown): void {
     made.delete(handler);
     const record = currentRecord();
     askers.set(handler, record);
+    newest = handler;
     const isQueued = dispatch.call(this, options, handler);
-    if (record !== undefined && !made.has(handler)) waitIn(record, handler, placeOf(this, options));
+    if (record !== undefined && newest === handler && !made.has(handler))
+      waitIn(record, handler, placeOf(this, options));
     return isQueued;
   };
 }

@@ -18,7 +18,14 @@ import { defineJob, NotDoneError, SnoozeError } from "holdfast";
 import { connection, http } from "holdfast/evidence";
 import { runHandler } from "holdfast/testing";
 import { createTransport } from "nodemailer";
-import { Pool, Agent as UndiciAgent, fetch as undiciFetch } from "undici";
+import {
+  type Dispatcher,
+  interceptors,
+  Pool,
+  RetryAgent,
+  Agent as UndiciAgent,
+  fetch as undiciFetch,
+} from "undici";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import type { EffectDeclaration, EffectOptions } from "../../../src/core/job/effect.ts";
@@ -535,17 +542,22 @@ describe("an answer that the effect did not see proves nothing", () => {
 });
 
 describe("neighbours", () => {
-  const pooled = (url: string) => {
-    const pool = new Pool(new URL(url).origin, { connections: 2 });
-    onTestFinished(() => pool.destroy());
+  const asked = (open: (origin: string) => Dispatcher) => (url: string) => {
+    const { origin } = new URL(url);
+    const dispatcher = open(origin);
+    onTestFinished(() => dispatcher.destroy());
     return async () => {
-      const { statusCode, body } = await pool.request({ path: "/", method: "POST", body: "{}" });
+      const order = { origin, path: "/", method: "POST", body: "{}" } as const;
+      const { statusCode, body } = await dispatcher.request(order);
       await body.text();
       if (statusCode !== 200) throw Object.assign(new Error("refused"), { statusCode });
     };
   };
+  const busy = { connections: 2 };
+  const composed = () =>
+    new UndiciAgent(busy).compose(interceptors.redirect(), interceptors.retry(), interceptors.dns());
   const dispatched = (url: string) => {
-    const dispatcher = new UndiciAgent({ connections: 2 });
+    const dispatcher = new UndiciAgent(busy);
     onTestFinished(() => dispatcher.destroy());
     return async () => {
       const { status, ok } = await undiciFetch(url, { method: "POST", body: "{}", dispatcher });
@@ -555,7 +567,9 @@ describe("neighbours", () => {
 
   it.each([
     ["fetch", (url: string) => () => post(url)],
-    ["a busy pool of undici", pooled],
+    ["a busy pool of undici", asked((origin) => new Pool(origin, busy))],
+    ["a busy agent of undici that would send again", asked(() => new RetryAgent(new UndiciAgent(busy)))],
+    ["a busy agent of undici with interceptors", asked(composed)],
     ["fetch through a busy agent of undici", dispatched],
   ])(
     "that are answered do no harm: twenty jobs at a time against a provider that refuses a third of them, by %s",
@@ -575,15 +589,19 @@ describe("neighbours", () => {
     },
   );
 
-  it("do harm where the effect's own call waits behind theirs in a busy pool", async () => {
+  it.each([
+    ["pool", (origin: string) => new Pool(origin, { connections: 1 })],
+    ["agent that would send again", () => new RetryAgent(new UndiciAgent({ connections: 1 }))],
+  ])("do harm where the effect's own call waits behind theirs in a busy %s", async (_what, open) => {
     const answered = latch();
     const downstream = await startDownstream(
       (response) => void answered.opened.then(() => response.end("x")),
     );
     const refusing = await startDownstream((response) => response.writeHead(404).end("x"));
-    const pool = new Pool(new URL(downstream.url).origin, { connections: 1 });
-    onTestFinished(() => pool.destroy());
-    const order = () => pool.request({ path: "/", method: "POST", body: "{}" });
+    const { origin } = new URL(downstream.url);
+    const dispatcher = open(origin);
+    onTestFinished(() => dispatcher.destroy());
+    const order = () => dispatcher.request({ origin, path: "/", method: "POST", body: "{}" });
 
     const neighbour = run(order, { classify: http });
     await expect.poll(downstream.acts).toBe(1);
