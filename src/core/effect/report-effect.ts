@@ -100,7 +100,9 @@ async function putInDoubt(
 ): Promise<Error> {
   const { id, reservationId, declaration, attempt } = effect;
   const { ledger, scrub } = attempt;
-  const reason = scrub(messageOf(thrown));
+  const thrownReason = scrub(messageOf(thrown));
+  const reason =
+    because === undefined ? thrownReason : `${thrownReason}; this proves nothing, because ${because}`;
   const evidence = evidenceIn(begun.record, scrub);
   const hint = isUnexplained === true ? hintFor(thrown, begun.record) : undefined;
   const doubt = await report(effect, () => ledger.doubt(id, reservationId, { reason, evidence, hint }));
@@ -108,7 +110,8 @@ async function putInDoubt(
   reportOver(effect, begun);
   const advice = hint && hintText(hint);
   const why = { ...(because !== undefined && { because }), ...(advice !== undefined && { advice }) };
-  attempt.log().warn({ effect: id, reason, sent: evidence.map(outgoingText), ...why }, "effect in doubt");
+  const sent = evidence.map(outgoingText);
+  attempt.log().warn({ effect: id, reason: thrownReason, sent, ...why }, "effect in doubt");
   // Downstream recognises the key: the next attempt may simply run it again.
   if (declaration.inDoubt === "repeat") {
     effect.end.leaveOpen();
