@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
+import { useSearchParams } from "wouter";
 import { count, counted, timeOfDay } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
@@ -38,15 +39,31 @@ export function GroupList() {
 
 function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt: number }) {
   const { isComplete } = data;
-  const groups = data.groups.toSorted(byLatest);
+  const [params] = useSearchParams();
+  const isOnlyNew = params.get("new") === "true";
+  const all = data.groups.toSorted(byLatest);
+  const groups = isOnlyNew ? all.filter(isNew) : all;
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const retry = useRetryDialog();
   const mayRetry = useMay("operate");
   const chosen = groups.filter(({ id }) => ids.has(id));
-  const plan = chosen.length === 0 ? planForAll(groups, isComplete) : planFor(chosen, isComplete);
+  const plan =
+    chosen.length + Number(isOnlyNew) === 0
+      ? planForAll(groups, isComplete)
+      : planFor(chosen.length === 0 ? groups.filter((group) => !isOfCancelled(group)) : chosen, isComplete);
   const jobs = countOf(plan);
   return (
     <>
+      {(isOnlyNew || all.some(isNew)) && (
+        <nav className="views" aria-label="Which failures">
+          <To to="/failed" current={!isOnlyNew}>
+            All
+          </To>
+          <To to="/failed?new=true" current={isOnlyNew}>
+            {`New since the deploy ${all.some(isNew) ? `(${count(all.filter(isNew).length)})` : ""}`}
+          </To>
+        </nav>
+      )}
       <div className="list-head">
         <p role="status">
           {aboutFailures(groups, isComplete)}, as of {timeOfDay(updatedAt)}
@@ -64,10 +81,22 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
         look={groupLook}
         rows={groups}
         selection={mayRetry ? { ids, onChange: setIds } : undefined}
-        empty={<Empty title="Nothing has failed.">Jobs that fail for good are listed here, by reason.</Empty>}
+        empty={
+          isOnlyNew ? (
+            <Empty title="Nothing new has failed.">
+              Each of these failures was seen before the newest version of the application.
+            </Empty>
+          ) : (
+            <Empty title="Nothing has failed.">Jobs that fail for good are listed here, by reason.</Empty>
+          )
+        }
       />
     </>
   );
+}
+
+function isNew({ newSince }: Group): boolean {
+  return newSince !== null;
 }
 
 /** Those that were cancelled come last: nobody has to look at them. */
@@ -151,7 +180,17 @@ function Reason({ group }: { readonly group: Group }) {
       </To>
       <span className="code quiet">
         {isOfCancelled(group) ? "cancelled, not failed" : visible(group.code)}
+        {group.newSince !== null && <NewSince of={group.newSince} />}
       </span>
+    </span>
+  );
+}
+
+/** The version, and since when its workers run. */
+function NewSince({ of: { version, at } }: { readonly of: NonNullable<Group["newSince"]> }) {
+  return (
+    <span className="tag">
+      new since <Text of={version} />, <Relative at={at} />
     </span>
   );
 }

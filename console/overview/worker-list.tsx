@@ -87,6 +87,11 @@ function Process({ workers }: WorkersProps) {
         <Text of={first.name} isCode />
         <Faults of={shared} />
         <span className="quiet">
+          {seen?.version != null && (
+            <>
+              version <Text of={seen.version} />,{" "}
+            </>
+          )}
           {alive !== undefined && (
             <>
               up <Age at={alive.startedAt} />,{" "}

@@ -20,6 +20,7 @@ import { startExpirySweep } from "../life/expiry-sweep.ts";
 import { startLedgerSweep } from "../life/ledger-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
 import { keepFailures } from "../watch/failure-records.ts";
+import { noteFirstFailures } from "../watch/first-failures.ts";
 import { nameRunningJobs } from "../watch/loop-watch.ts";
 import { runPoisonJobsAlone } from "../watch/poison-jobs.ts";
 import { reportWorker } from "../watch/report-worker.ts";
@@ -144,6 +145,7 @@ function partsOfAllJobs(partition: ConsumedPartition): PartitionPart[] {
     runPoisonJobsAlone(partition),
     nameRunningJobs(partition),
     keepFailures(partition),
+    noteFirstFailures(partition),
     countAttempts(partition),
     { given: givenSubmit((_, input) => partition.submitter.checkOwn(input)) },
     startLedgerSweep(partition),

@@ -1,5 +1,6 @@
 --[[
-  Stores a worker's heartbeat, and forgets workers that sent none for long, with what they noted of their runs.
+  Stores a worker's heartbeat, and forgets workers that sent none for long, with what they noted of their runs. Of a version that no worker
+  had before, it stores since when.
 ]]
 local call = command({
   keys = {
@@ -7,6 +8,8 @@ local call = command({
     "workers",
     -- When they were seen (sorted set).
     "seen",
+    -- Since when each version is known (hash).
+    "versions",
   },
   arguments = {
     -- The worker's name.
@@ -17,6 +20,10 @@ local call = command({
     "keepMs",
     -- Of the queue's keys.
     "prefix",
+    -- Of its application; "" where it says none.
+    "version",
+    -- How many stay known.
+    "versionsMax",
   },
   returns = [[OK]],
   whenFull = "stops at its first write",
@@ -25,6 +32,20 @@ local clock = require("../../platform/redis/now")
 local stillRuns = require("../status/still-runs")
 
 local now = clock.nowMs()
+
+-- A version that comes back is not new.
+local function noteVersion()
+  if call.version == "" or redis.call("HEXISTS", call.versions, call.version) == 1 then return end
+  redis.call("HSET", call.versions, call.version, now)
+  if redis.call("HLEN", call.versions) <= tonumber(call.versionsMax) then return end
+  local known, oldest, oldestAt = redis.call("HGETALL", call.versions), "", math.huge
+  for at = 1, #known, 2 do
+    local since = tonumber(known[at + 1])
+    if since < oldestAt then oldest, oldestAt = known[at], since end
+  end
+  redis.call("HDEL", call.versions, oldest)
+end
+
 local silent = call.keepMs == "" and {} or redis.call("ZRANGEBYSCORE", call.seen, "-inf", now - call.keepMs)
 for _, name in ipairs(silent) do
   redis.call("HDEL", call.workers, name)
@@ -32,5 +53,6 @@ for _, name in ipairs(silent) do
 end
 redis.call("HSET", call.workers, call.worker, call.heartbeat)
 redis.call("ZADD", call.seen, now, call.worker)
+noteVersion()
 if call.keepMs ~= "" then stillRuns.forget(call.prefix) end
 return redis.status_reply("OK")

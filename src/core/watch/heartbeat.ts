@@ -2,6 +2,7 @@ import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
 import { ok } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import type { QueueStore } from "../bullmq/store/queue-store.ts";
 import type { ConsumedPartition } from "../feature.ts";
 import { FORGOTTEN_AFTER_MS, HEARTBEAT_MS } from "../job/worker-heartbeat.ts";
 
@@ -18,8 +19,18 @@ export interface WorkerHeartbeat {
   readonly clockOffsetMs: number;
   /** How long it may claim nothing while jobs wait, before it counts as stuck. */
   readonly stuckAfterMs: number;
+  /** Of the application, by `HOLDFAST_APPLICATION_VERSION`; "" where it does not say one. */
+  readonly version: string;
 }
 
+/** A version of the application, and when its first worker was seen, in milliseconds since 1970. */
+export interface SeenVersion {
+  readonly version: string;
+  readonly at: number;
+}
+
+/** The newest ones. */
+const VERSIONS_MAX = 10;
 /** In heartbeats. */
 const FORGETS_EVERY = 12;
 
@@ -31,13 +42,16 @@ export function startHeartbeat(
   read: () => WorkerHeartbeat,
 ): Running {
   const { client } = store;
-  const keys = [store.keys.own("workers"), store.keys.workersSeen] as const;
+  const keys = [store.keys.own("workers"), store.keys.workersSeen, versionsKey(store)] as const;
   let beats = 0;
   const beat = oneAtATime(async () => {
     const forgottenAfter = beats % FORGETS_EVERY === 0 ? FORGOTTEN_AFTER_MS : "";
     beats += 1;
     try {
-      await script.run(client, keys, [workerName, JSON.stringify(read()), forgottenAfter, store.keys.start]);
+      const heartbeat = read();
+      const versioned = [heartbeat.version, VERSIONS_MAX];
+      const args = [workerName, JSON.stringify(heartbeat), forgottenAfter, store.keys.start, ...versioned];
+      await script.run(client, keys, args);
     } catch {
       // The connection's owner reports errors; the next heartbeat comes soon.
     }
@@ -52,4 +66,18 @@ export function startHeartbeat(
       await Promise.all([client.hdel(keys[0], workerName), client.zrem(keys[1], workerName)]);
     }),
   };
+}
+
+/** The version that was first seen last; undefined where no worker says one. */
+export async function readNewestVersion(store: QueueStore): Promise<SeenVersion | undefined> {
+  const found = Object.entries(await store.client.hgetall(versionsKey(store)));
+  const versions = found.map(([version, at]) => ({ version, at: Number(at) }));
+  return versions.reduce<SeenVersion | undefined>(
+    (newest, one) => (newest === undefined || one.at > newest.at ? one : newest),
+    undefined,
+  );
+}
+
+function versionsKey({ keys }: QueueStore): string {
+  return keys.own("versions");
 }

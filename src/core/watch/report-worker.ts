@@ -15,6 +15,7 @@ export function reportWorker(partition: ConsumedPartition): PartitionPart {
     claimedAt,
     clockOffsetMs: Math.round(clock.offsetMs()),
     stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
+    version: settings.HOLDFAST_APPLICATION_VERSION,
   });
   const watchdog = startWatchdog(partition, heartbeat);
   const heartbeats = startHeartbeat(partition, heartbeat);

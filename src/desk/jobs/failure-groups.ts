@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { readFailure } from "../../core/bullmq/readable.ts";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { queueOfId } from "../../core/job/job-id.ts";
+import { readFirstFailures } from "../../core/watch/first-failures.ts";
+import { readNewestVersion } from "../../core/watch/heartbeat.ts";
+import { codesForLua, messagePattern as patternOf } from "../../core/watch/message-pattern.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS, redisNow } from "../../platform/redis/fitness/clock.ts";
 import { begins, either, integer, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
-import { codesForLua, messagePattern as patternOf } from "./message-pattern.ts";
 
 const instant = z.iso.datetime();
 
@@ -24,6 +27,10 @@ const failureGroupSchema = z.object({
   exampleId: z.string().meta({ description: "The latest of them." }),
   lastDay: z.array(z.int()).meta({
     description: "How many of them failed in each of the last 24 hours, the oldest hour first.",
+  }),
+  newSince: z.object({ version: z.string(), at: instant }).nullable().meta({
+    description:
+      "The newest version of the application among its queue's workers, and when it was first seen, where no attempt is known that failed so before. Null otherwise, and where workers say no version.",
   }),
 });
 export type FailureGroup = Readonly<z.output<typeof failureGroupSchema>>;
@@ -93,9 +100,10 @@ export function openFailureReader(): FailureReader {
       const parts = await Promise.all(partitions.map((store) => of(store).read(true)));
       const groups: Groups = new Map();
       for (const part of parts) for (const group of part.groups) add(groups, group);
+      const sorted = [...folded(groups).values()].sort(byUrgency);
       return {
         at: nearestTime(Math.min(Math.max(readAt, ...parts.map(endOf)), readAt + CLOCK_TOLERANCE_MS)),
-        groups: [...folded(groups).values()].sort(byUrgency),
+        groups: await withVersions(partitions, sorted),
         scanned: parts.reduce((sum, { scanned }) => sum + scanned, 0),
         isComplete: parts.every(({ isComplete }) => isComplete),
       };
@@ -114,16 +122,38 @@ export function openFailureReader(): FailureReader {
   };
 }
 
+/** Marks what has failed only since the newest version of the application came to its queue. */
+async function withVersions(
+  stores: readonly QueueStore[],
+  groups: readonly Counted[],
+): Promise<FailureGroup[]> {
+  const read = async (store: QueueStore) =>
+    [store.queue, await readNewestVersion(store), await readFirstFailures(store, groups)] as const;
+  const known = await Promise.all(stores.map(read));
+  const newestIn = new Map(known.map(([queue, newest]) => [queue, newest]));
+  return groups.map((group, index) => {
+    const newest = newestIn.get(queueOfId(group.exampleId) ?? "");
+    const firsts = known.map(([, , first]) => first[index] ?? Number.POSITIVE_INFINITY);
+    const isNew =
+      newest !== undefined &&
+      group.messagePattern !== null &&
+      Math.min(Date.parse(group.firstAt), ...firsts) >= newest.at;
+    return { ...group, newSince: isNew ? { version: newest.version, at: nearestTime(newest.at) } : null };
+  });
+}
+
 /** The instant after the latest failure: a worker's clock may be ahead of Redis's. */
 function endOf({ groups }: Read): number {
   return groups.reduce((latest, { lastAt }) => Math.max(latest, Date.parse(lastAt) + 1), 0);
 }
 
-type Groups = Map<string, FailureGroup>;
+/** Before anybody has asked for versions. */
+type Counted = Omit<FailureGroup, "newSince">;
+type Groups = Map<string, Counted>;
 
 /** What was read of a partition. */
 interface Read {
-  readonly groups: readonly FailureGroup[];
+  readonly groups: readonly Counted[];
   readonly scanned: number;
   readonly isComplete: boolean;
 }
@@ -285,12 +315,12 @@ async function readSlice(store: QueueStore, direction: Direction, [id, score]: M
 }
 
 /** The most frequent first; cancelled jobs last, since somebody wanted that. */
-function byUrgency(a: FailureGroup, b: FailureGroup): number {
+function byUrgency(a: Counted, b: Counted): number {
   return Number(a.code === "CANCELLED") - Number(b.code === "CANCELLED") || b.count - a.count;
 }
 
 /** Of one type and code, whose messages have one pattern; the hours are of the last day, the latest first. */
-function groupIn(store: QueueStore, values: readonly (string | number)[]): FailureGroup {
+function groupIn(store: QueueStore, values: readonly (string | number)[]): Counted {
   const [type, count, earliest, latest, latestId, reason, pattern, hours] = values.map(String);
   const { code, message } = readFailure(store, latestId ?? "", reason ?? "");
   return {
@@ -307,7 +337,7 @@ function groupIn(store: QueueStore, values: readonly (string | number)[]): Failu
   };
 }
 
-function add(groups: Groups, group: FailureGroup): void {
+function add(groups: Groups, group: Counted): void {
   const name = nameOf(group);
   const known = groups.get(name);
   if (known === undefined) {
@@ -330,6 +360,6 @@ function folded(groups: Groups): Groups {
   return kept;
 }
 
-function nameOf({ type, code, messagePattern }: FailureGroup): string {
+function nameOf({ type, code, messagePattern }: Counted): string {
   return `${type}\n${code}\n${messagePattern ?? ""}`;
 }

@@ -29,7 +29,7 @@ local call = command({
   whenFull = "stops at its first write",
 })
 local facts = require("../../core/bullmq/job-facts")
-local messages = require("./message-pattern")
+local messages = require("../../core/watch/message-pattern")
 
 local HOUR_MS, HOURS = 3600000, 24
 local prefix, groups, order, known = call.prefix, {}, {}, {}

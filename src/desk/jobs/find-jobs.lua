@@ -38,7 +38,7 @@ local claimed = require("../../core/bullmq/claim/deliveries")
 local facts = require("../../core/bullmq/job-facts")
 local states = require("../../core/bullmq/job-state")
 local ownKeys = require("../../core/bullmq/own-key")
-local messages = require("./message-pattern")
+local messages = require("../../core/watch/message-pattern")
 
 local kind, offset, anchor, anchorScore = call.kind, tonumber(call.offset), call.anchor, tonumber(call.anchorScore)
 local readMax, matchMax, prefix = tonumber(call.readMax), tonumber(call.matchMax), call.prefix

@@ -1,10 +1,10 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
+import { codesForLua } from "../../core/watch/message-pattern.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { begins, integer, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { JobFilter, JobOrder } from "./job-filter.ts";
-import { codesForLua } from "./message-pattern.ts";
 
 /** What Redis can decide of a filter. A message that is encrypted, or a text with other letters than a to z, passes. */
 export type StoredFilter = Pick<

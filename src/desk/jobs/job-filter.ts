@@ -9,13 +9,13 @@ import {
   type JobFilterMember,
   jobFilterMember,
 } from "../../core/status/filter-member.ts";
+import { messagePattern as patternOf } from "../../core/watch/message-pattern.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { containsText, defineFilter, option, wantedOf } from "../filter.ts";
 import { INSTANT_EXPECTED } from "./instant.ts";
 import type { instantInBody, instantInQuery } from "./instant-schemas.ts";
-import { messagePattern as patternOf } from "./message-pattern.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 

@@ -93,6 +93,9 @@ export type TypeOverview = Readonly<z.output<typeof typeOverviewSchema>>;
 const workerOverviewSchema = z.object({
   name: z.string(),
   queue: z.string(),
+  version: z.string().nullable().meta({
+    description: "Of its application, by HOLDFAST_APPLICATION_VERSION; null where that is not set.",
+  }),
   startedAt: instant,
   seenAt: instant,
   concurrency: z.int(),

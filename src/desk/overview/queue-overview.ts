@@ -119,7 +119,14 @@ function goneWorkers(queue: string, { active, workers }: Activity): WorkerOvervi
   return [...gone].map((name) => {
     const holds = holdsOf(name, active);
     const at = holds.map(({ since }) => since).sort()[0] ?? nearestTime(0);
-    const nothing = { concurrency: 0, running: 0, lastClaimedAt: null, isStuck: false, isClockWrong: false };
+    const nothing = {
+      version: null,
+      concurrency: 0,
+      running: 0,
+      lastClaimedAt: null,
+      isStuck: false,
+      isClockWrong: false,
+    };
     const gone = { isSilent: true, isGone: true, holds, stillRuns: [] };
     return { name, queue, startedAt: at, seenAt: at, ...nothing, ...gone };
   });
@@ -150,6 +157,7 @@ function seenWorkers(queue: string, activity: Activity, backlog: Backlog): Worke
     return {
       name,
       queue,
+      version: beat.version || null,
       startedAt: nearestTime(beat.startedAt),
       seenAt: nearestTime(seenAt),
       concurrency: beat.concurrency,
@@ -168,7 +176,8 @@ function seenWorkers(queue: string, activity: Activity, backlog: Backlog): Worke
 /** Reads a heartbeat. One of another version may lack something. */
 function parseHeartbeat(json: string): WorkerHeartbeat {
   try {
-    const { startedAt, concurrency, running, claimedAt, clockOffsetMs, stuckAfterMs } = JSON.parse(json);
+    const { startedAt, concurrency, running, claimedAt, clockOffsetMs, stuckAfterMs, version } =
+      JSON.parse(json);
     return {
       startedAt: Number(startedAt) || 0,
       concurrency: Math.trunc(Number(concurrency)) || 0,
@@ -176,6 +185,7 @@ function parseHeartbeat(json: string): WorkerHeartbeat {
       claimedAt: Number(claimedAt) || null,
       clockOffsetMs: Number(clockOffsetMs) || 0,
       stuckAfterMs: Number(stuckAfterMs) || Number.POSITIVE_INFINITY,
+      version: String(version ?? ""),
     };
   } catch {
     return parseHeartbeat("{}");

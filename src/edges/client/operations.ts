@@ -63,7 +63,7 @@ export interface OperationCalls {
    * Group failed jobs.
    * By type, code and message, most frequent first.
    */
-  failures(): Promise<Returned<"failures">>;
+  failures(query?: Query<"failures">): Promise<Returned<"failures">>;
   /**
    * List effects in doubt.
    * Side effects that may or may not have happened, oldest first.

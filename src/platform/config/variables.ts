@@ -166,6 +166,16 @@ export const variables = {
       "The application: its jobs and schedules. The default may also end in .mts, .js or .mjs, or be in src/.",
     fallback: "holdfast.config.ts",
   }),
+  HOLDFAST_APPLICATION_VERSION: variable({
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{0,64}$/)
+      .default(""),
+    expected: "up to 64 characters without spaces",
+    meaning:
+      "Which version of the application a worker runs, such as its commit: shown with the worker, and what has failed only since the newest one came is marked.",
+    fallback: "",
+  }),
   HOLDFAST_API_KEYS: variable({
     schema: apiKeys,
     expected: "NAME:SCOPE+SCOPE:SHA256HEX, comma-separated; scopes are submit, read, operate, act",

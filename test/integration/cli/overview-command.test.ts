@@ -91,6 +91,7 @@ function wide(): Overview {
       {
         name: "host:1",
         queue: "q",
+        version: null,
         startedAt: since,
         seenAt: at,
         concurrency: 10,

@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, it } from "vitest";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
-import { messagePattern } from "../../../src/desk/jobs/message-pattern.ts";
+import { messagePattern } from "../../../src/core/watch/message-pattern.ts";
 import { readLua } from "../../../src/platform/redis/read-lua.ts";
 import { anyJob } from "../../support/application.ts";
 import { createRandom } from "../../support/random.ts";
@@ -123,6 +123,58 @@ describe.each([
       expect(jobs).toHaveLength(count);
       expect(jobs.every(({ error }) => messagePattern(error?.message ?? "") === pattern)).toBe(true);
     }
+  });
+});
+
+describe.each([
+  ["in the clear", {}],
+  ["encrypted", { HOLDFAST_ENCRYPTION_KEYS: KEY }],
+])("what has failed only since the newest version came, messages %s", (_, variables) => {
+  it("is marked and can be filtered; what was seen before is not, though its jobs are gone", async () => {
+    const before = createService(applicationOf(handler), {
+      ...variables,
+      HOLDFAST_APPLICATION_VERSION: "1f0c",
+    });
+    const after = createService(applicationOf(handler), {
+      ...before.env,
+      HOLDFAST_APPLICATION_VERSION: "2a9e",
+    });
+    const [producer, operator, { url }] = await Promise.all([
+      before.createProducer(),
+      before.createOperator(),
+      before.startApi(),
+    ]);
+    const fail = async (message: string, key: string) => {
+      const { id } = await producer.submit(failing, message, { idempotencyKey: key });
+      await until(`${key} has failed`, async () => (await operator.detail(id))?.state === "failed");
+      return id;
+    };
+    const worker = await before.startWorker();
+    await operator.delete(await fail("no user 17", "old"), "ops-night");
+    await worker.stop();
+    await after.startWorker();
+    await until("the new worker is seen", async () =>
+      (await operator.overview()).workers.some(({ version }) => version === "2a9e"),
+    );
+    await fail("no user 18", "old again");
+    await fail("no invoice 4", "new");
+
+    const { groups } = await operator.failures();
+    expect(groups.map(({ messagePattern, newSince }) => [messagePattern, newSince?.version]).sort()).toEqual([
+      ["no invoice #", "2a9e"],
+      ["no user #", undefined],
+    ]);
+    const answer = await fetch(`${url}/failures?new=true`);
+    expect(await answer.json()).toMatchObject({ groups: [{ messagePattern: "no invoice #" }] });
+  });
+
+  it("is nothing where workers say no version", async () => {
+    const service = createService(applicationOf(handler), variables);
+    const [producer, operator] = await Promise.all([service.createProducer(), service.createOperator()]);
+    await service.startWorker();
+    const { id } = await producer.submit(failing, "it broke", { idempotencyKey: "one" });
+    await until("it has failed", async () => (await operator.detail(id))?.state === "failed");
+    expect((await operator.failures()).groups).toMatchObject([{ newSince: null }]);
   });
 });
 

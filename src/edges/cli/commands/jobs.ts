@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { z } from "zod";
 import type { ActName } from "../../../desk/acts/act-on-many.ts";
 import { exportFormats } from "../../../desk/jobs/export-format.ts";
 import { exportJobs } from "../../../desk/jobs/export-jobs.ts";
@@ -66,6 +67,12 @@ export function addJobsCommands(program: Command): void {
   addOperationCommand(failures, "list", failureOperations.failures, {
     description: "group failed jobs by type, code and message, most frequent first",
     describe: describeFailures,
+    instead: {
+      new: z
+        .boolean()
+        .optional()
+        .meta({ description: "Only what has failed since the newest version of the application came." }),
+    },
     lines: ({ groups }) => groups,
     after({ groups }) {
       if (groups.length > 0)
@@ -213,6 +220,7 @@ const failureColumns: readonly ColumnOf<FailureGroup>[] = [
   ["code", ({ code }) => code],
   ["latest", ({ lastAt }) => lastAt, 1],
   ["example", ({ exampleId }) => exampleId, 2],
+  ["new since", ({ newSince }) => newSince?.version ?? "", 1],
   ["message", ({ messagePattern, message }) => messagePattern ?? message],
 ];
 

@@ -134,6 +134,7 @@ function workersTable(workers: readonly WorkerOverview[], now: number, width: nu
   const columns: readonly ColumnOf<WorkerOverview>[] = [
     ["worker", ({ name }) => name],
     ["queue", ({ queue }) => queue],
+    ["version", ({ version }) => version, 2],
     ["busy", busyText],
     ["up", ({ isSilent, startedAt }) => (isSilent ? "" : ageText(startedAt, now)), 1],
     ["", troubleOf],

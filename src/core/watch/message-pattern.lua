@@ -3,7 +3,7 @@
   codes of errors, statuses, quoted names of code, and the prefixes of ids. Works on bytes, and does the same as message-pattern.ts; a test
   compares both.
 ]]
-local facts = require("../../core/bullmq/job-facts")
+local facts = require("../bullmq/job-facts")
 
 local MESSAGE_MAX, PATTERN_MAX = 900, 200
 local WORD, HEX = "[0-9A-Za-z_]", "[0-9A-Fa-f]"
