@@ -154,7 +154,7 @@ async function runReserved(
     result = await underDeadline(attempt.abort, leftMs, timedOut, (abort) => {
       const record = new OutgoingRecord();
       const run = callEffect(effect, new GivenCall(effect, abort, fence), record);
-      begun = { record, run };
+      begun = { record, run, abort };
       return run;
     });
     if (begun?.record.isAnswerCutOff())

@@ -7,6 +7,7 @@ import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts"
 import { hintText, outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
 import { notDone, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import type { Abort } from "../../platform/lib/abort.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
 import { failpoint } from "../failpoints.ts";
@@ -28,6 +29,8 @@ export interface Begun {
   readonly record: OutgoingRecord;
   /** Ends when its function does, however late. */
   readonly run: Promise<unknown>;
+  /** What its function may ask whether it goes on. */
+  readonly abort: Abort;
 }
 
 /**
@@ -45,6 +48,8 @@ export async function afterFailure(
   try {
     if (begun === undefined) return await release(effect, thrown, notDone);
     const verdict = judge(effect, thrown, begun.record);
+    // What its function has left behind, as `Promise.all` does, begins nothing more.
+    begun.abort.abortWhenAsked(hasFailed(effect));
     return verdict.verdict === "unknown"
       ? await putInDoubt(effect, thrown, begun, verdict)
       : await release(effect, thrown, verdict);
@@ -61,6 +66,10 @@ export async function afterFailure(
 export function reportOver({ id, reservationId, attempt }: EffectRun, begun: Begun | undefined): void {
   const over = begun === undefined ? Promise.resolve({ result: undefined }) : untilOver(begun);
   attempt.ledger.reportOver(id, reservationId, over).catch(() => {});
+}
+
+function hasFailed({ id }: EffectRun): HoldfastError {
+  return new HoldfastError("RESERVATION_LOST", `Effect "${id}" has failed, so nothing of it begins any more`);
 }
 
 /** The effect's own classifier is asked first, then that of its declaration. One that throws proves nothing. */

@@ -95,6 +95,7 @@ export interface EffectCall {
   /**
    * Aborted when the effect's time is up, and when the attempt's signal is. `aborted` and `throwIfAborted()` look at the clock: after a
    * pause of the process they need not wait for a timer.
+   * Once the effect has failed, both say so, too: pass the signal to each call.
    */
   readonly signal: AbortSignal;
 }

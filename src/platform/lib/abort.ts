@@ -75,6 +75,12 @@ export class Abort {
     this.#outer = undefined;
   }
 
+  /** From now on it is aborted for whoever asks. What waits for its event is left alone until somebody does. */
+  abortWhenAsked(reason: unknown): void {
+    this.#dueAt = Number.NEGATIVE_INFINITY;
+    this.#late = () => reason;
+  }
+
   /** Aborts it if its time is up, or the outer one's, and no timer has fired yet. */
   protected look(): void {
     if (this.#isAborted) return;

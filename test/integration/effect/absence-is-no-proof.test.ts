@@ -28,7 +28,7 @@ import {
 } from "undici";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import type { EffectDeclaration, EffectOptions } from "../../../src/core/job/effect.ts";
+import type { EffectCall, EffectDeclaration, EffectOptions } from "../../../src/core/job/effect.ts";
 import { latch } from "../../support/latch.ts";
 
 const listening = async (server: Server): Promise<number> => {
@@ -63,9 +63,10 @@ async function startDownstream(after: (response: import("node:http").ServerRespo
 
 /** Runs one attempt of a job whose effect is this. */
 async function run(
-  act: () => Promise<unknown>,
+  act: (call: EffectCall) => Promise<unknown>,
   declaration: Partial<EffectDeclaration> = { classify: connection },
   options: EffectOptions<unknown> = {},
+  afterwards: () => Promise<void> = async () => {},
 ) {
   const job = defineJob({
     type: "charge",
@@ -76,7 +77,13 @@ async function run(
     effects: { act: { timeoutMs: 30_000, inDoubt: "hold", ...declaration } as EffectDeclaration },
   });
   const ended = await runHandler(
-    job.handler(async ({ effect }) => await effect("act", act, options)),
+    job.handler(async ({ effect }) => {
+      try {
+        return await effect("act", act, options);
+      } finally {
+        await afterwards();
+      }
+    }),
     {},
   );
   const warned = ended.logs.find(({ message }) => message === "effect in doubt")?.fields;
@@ -542,6 +549,27 @@ describe("an answer that the effect did not see proves nothing", () => {
       await once(connect(port, "127.0.0.1"), "connect");
     });
     expect(state).toBe("in-doubt");
+  });
+});
+
+describe("what an effect has left behind when it failed", () => {
+  it("is refused by its signal", async () => {
+    const downstream = await startDownstream((response) => response.end("x"));
+    const failed = latch();
+    let left: Promise<unknown> = Promise.resolve();
+    const { state } = await run(
+      async ({ signal }) => {
+        left = failed.opened.then(() => fetch(downstream.url, { method: "POST", signal }));
+        await Promise.all([refusedFetch(), left]);
+      },
+      { classify: http },
+      {},
+      async () => {
+        failed.open();
+        await expect(left).rejects.toThrow('Effect "act" has failed, so nothing of it begins any more');
+      },
+    );
+    expect({ state, acts: downstream.acts() }).toEqual({ state: "not-done", acts: 0 });
   });
 });
 
