@@ -129,7 +129,8 @@ export interface Guard extends Running, AsyncDisposable {
    * @throws InDoubtError with the doubt's id and evidence
    * @throws EffectBusyError while another call runs it, after `waitMs`
    * @throws HoldfastError `IDEMPOTENCY_KEY_REUSED` for other content, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST`; `STORE_UNAVAILABLE`,
-   *   `STORE_FULL`, `STORE_UNFIT`, `STORE_ROLLED_BACK`: not begun; `RESULT_INVALID`: done, and its result does not fit the schema
+   *   `STORE_FULL`, `STORE_UNFIT`, `STORE_ROLLED_BACK`, `PERMANENT_FAILURE` (from inside its own run): not begun; `RESULT_INVALID`: done, and its result does not fit
+   *   the schema or JSON
    * @example
    * const { id } = await guard.once(charge, { key: `order-${order.id}`, content: { cents } }, ({ key, signal }) =>
    *   bank.charge(cents, { key, signal }),

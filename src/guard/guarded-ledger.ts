@@ -1,5 +1,6 @@
 import type { Lease } from "../core/bullmq/claim/lease.ts";
 import type { WritableQueueStore } from "../core/bullmq/store/queue-store.ts";
+import { insideItself } from "../core/effect/effect-run.ts";
 import {
   Ledger,
   openQueueLedgers,
@@ -10,6 +11,7 @@ import {
 } from "../core/effect/ledger/ledger.ts";
 import { decryptEffectText, type StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import { fingerprintOf } from "../core/submit/fingerprint.ts";
+import { isInside } from "../evidence/outgoing/scope.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../platform/lib/batch-by-turn.ts";
 import type { SharedSecret } from "../platform/redis/encryption/shared-secret.ts";
@@ -39,6 +41,8 @@ export interface ReservedCall extends CallTexts {
   readonly lease?: Pick<Lease, "renewed">;
   /** Gets the deadline, by Redis's clock, in milliseconds: whoever has not reported by then is in doubt. */
   readonly onReserved?: (deadline: number) => void;
+  /** Called if it is done, and its result could not be kept. */
+  readonly onUnkept?: () => void;
 }
 
 interface GuardSettings {
@@ -46,14 +50,11 @@ interface GuardSettings {
   readonly HOLDFAST_KEEP_BYTES?: number | undefined;
 }
 
-/** What is known of an effect that is done: its result as JSON, null where none is kept. */
-type Done = { readonly json: string | null };
-
 /** The ledgers of one place, for one process: core's, but for the step that reserves. */
 export class GuardLedgers {
   readonly queue: QueueLedgers;
   readonly #reserve: (args: readonly unknown[]) => Promise<ReservationReply>;
-  readonly #read: (asked: readonly string[]) => Promise<string | null | false>;
+  readonly #read: (asked: readonly string[]) => Promise<string | false>;
   readonly #secret: Pick<SharedSecret, "known" | "get">;
   #foundDone = false;
 
@@ -91,32 +92,33 @@ export class GuardLedgers {
    * Reads the result of an effect that is done with this content, if the last call here found one that was: later calls often come together
    * (row `guard-replay`), and a first one would pay for the read (row `guard-once`). What is done stays so, whatever Redis has lost since.
    *
-   * @returns undefined for an effect that is not done, has other content, or was not read
+   * @returns JSON; undefined for an effect that is not done, has no result or other content, or was not read
    */
-  async readDone(effect: StoredEffect, fingerprint: string): Promise<Done | undefined> {
+  async readDone(effect: StoredEffect, fingerprint: string): Promise<string | undefined> {
     if (!this.#foundDone) return undefined;
     const text = await this.#read([effect.dedupKey, effect.name, fingerprint]).catch(() => false as const);
-    if (text === false) return undefined;
-    return { json: text && decryptEffectText(this.queue.store, effect, "result", text) };
+    return text === false ? undefined : decryptEffectText(this.queue.store, effect, "result", text);
   }
 
-  /** The ledger of one effect. Its `reserve` throws `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, too. */
+  /** The ledger of one effect. Its `reserve` throws `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `PERMANENT_FAILURE`, too. */
   ledgerOf(effect: StoredEffect, call: ReservedCall): Ledger {
     const { rememberMs, fingerprint, process = this.queue.worker, seenForMs = 0 } = call;
     const said = [String(rememberMs), fingerprint, storedTexts(this.queue.store, effect, call), seenForMs];
     const reserve: QueueLedgers["reserve"] = async (args) => {
       call.lease?.renewed();
       const { reply, unconfirmed } = await this.#reserve([...args, ...said]);
-      const [kind, , deadline] = reply as [string, unknown?, number?];
+      const [kind, , detail] = reply as [string, unknown?, unknown?];
       if (kind === "reused")
         throw new HoldfastError(
           "IDEMPOTENCY_KEY_REUSED",
           `Effect "${effect.name}": the key was used with other content`,
         );
       if (kind === "full") throw new HoldfastError("STORE_FULL", FULL, { retryAfterMs: FULL_RETRY_AFTER_MS });
-      if (kind === "reserved") call.onReserved?.(Number(deadline));
+      if (kind === "busy" && isInside(String(detail))) throw insideItself(effect.name);
+      if (kind === "reserved") call.onReserved?.(Number(detail));
+      if (kind === "unkept") call.onUnkept?.();
       this.#foundDone = kind === "done";
-      return reservationOf(reply, unconfirmed);
+      return kind === "unkept" ? { kind: "done", result: null } : reservationOf(reply, unconfirmed);
     };
     return new Ledger({ ...this.queue, worker: process, reserve }, effect.dedupKey, () => undefined);
   }

@@ -11,7 +11,7 @@ local call = command({
     -- JSON, for each: [deduplication key, effect, fingerprint of its content].
     "asked",
   },
-  returns = [[JSON, for each its result as text; null where none is kept, false where it is not done, or has other content]],
+  returns = [[JSON, for each its result as text; false where it is not done, has none, or has other content]],
   whenFull = "runs",
 })
 
@@ -22,6 +22,6 @@ for index, asked in ipairs(cjson.decode(call.asked)) do
   local entry, result, known = unpack(redis.call("HMGET", ledger, "e:" .. effect, "r:" .. effect, "content"))
   -- The entry's text has no spaces, and every quote in a value escaped.
   local isDone = entry and known == content and string.find(entry, '"state":"done"', 1, true)
-  found[index] = isDone and (result or cjson.null) or false
+  found[index] = isDone and result or false
 end
 return cjson.encode(found)

@@ -24,8 +24,9 @@ local call = command({
   },
   returns = [["other-epoch" where nothing was done, or JSON: [the epoch's count, for each
       { "reserved", fence, deadline }   the effect may start; the fence grows with each reservation
-      { "done", result }       it is done; result is JSON as text, or null
-      { "busy", ms }           another process may still run it, for this long
+      { "done", result }       it is done; result is JSON as text, or null where a person said so without one
+      { "unkept" }             it is done, and its result could not be kept
+      { "busy", ms, id }       another call may still run it, for this long, under this reservation
       { "in-doubt", fence }    nobody can know whether it happened; no run of it has a higher fence
       { "reused" }             the key is used with other content
       { "full" }               the key is new, and those that are remembered take all the memory that they may
@@ -53,12 +54,16 @@ local processes = {}
 
 -- The answer where the effect is done or under way already, or in doubt. Time alone never proves that it did not happen.
 local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
-  if entry.state == "done" then return { "done", redis.call("HGET", ledger, "r:" .. effect) or cjson.null } end
+  if entry.state == "done" then
+    local result = redis.call("HGET", ledger, "r:" .. effect)
+    if not result and not entry.resolvedBy then return { "unkept" } end
+    return { "done", result or cjson.null }
+  end
   if entry.state == "reserved" then
     if now < entry.deadline then
       -- The reply was lost and the command sent again.
       if entry.reservationId == reservationId then return { "reserved", entry.fence, entry.deadline } end
-      return { "busy", entry.deadline - now }
+      return { "busy", entry.deadline - now, entry.reservationId }
     end
     entries.putInDoubt(call.doubts, ledger, dedupKey, effect, entry, "its process did not report before the deadline")
   end

@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import { ABORT_MARGIN_MS, actOnce } from "../core/effect/act-once.ts";
-import type { EffectOptionsInUse, EffectRun } from "../core/effect/effect-run.ts";
+import { type EffectOptionsInUse, type EffectRun, resultUnkept } from "../core/effect/effect-run.ts";
 import type { Events } from "../core/events.ts";
-import { effectKeyOf } from "../core/job/dedup-key.ts";
 import type { EffectCall } from "../core/job/effect.ts";
 import { InDoubtError } from "../evidence/attempt-errors.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
@@ -49,10 +48,7 @@ export async function runCall(
   const ledgers = tools.ledgersOf(place);
   const fingerprint = await ledgers.fingerprintOf(dedupKey, call.content);
   const done = await ledgers.readDone({ dedupKey, name: effect.name }, fingerprint);
-  if (done !== undefined) {
-    const assumed = () => call.options.assumedResult?.({ key: effectKeyOf(dedupKey, effect.name) });
-    return fitting(effect, done.json === null ? assumed() : JSON.parse(done.json));
-  }
+  if (done !== undefined) return fitting(effect, JSON.parse(done));
   for (let pauseMs = ASK_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, ASK_MAX_MS)) {
     const outcome: Outcome = { hasBegun: false };
     try {
@@ -85,7 +81,11 @@ async function runOnce(
   const { name, declaration, rememberMs = usualMs } = guarded;
   const { id, type, dedupKey, key, by, about } = call;
   const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
-  const ledger = ledgers.ledgerOf({ dedupKey, name }, { key, by, about, fingerprint, rememberMs, lease });
+  const onUnkept = () => {
+    outcome.blocked = resultUnkept(name);
+  };
+  const said = { key, by, about, fingerprint, rememberMs, lease, onUnkept };
+  const ledger = ledgers.ledgerOf({ dedupKey, name }, said);
   const job = { id, type, lockToken: "", delivery: 0, lease };
   const effect: EffectRun = {
     id: name,
@@ -111,11 +111,11 @@ async function runOnce(
     },
   };
   try {
-    const made = await actOnce(effect);
-    await outcome.committed;
+    const made = await actOnce(effect).finally(() => outcome.committed);
     if (outcome.blocked !== undefined) throw outcome.blocked;
     return fitting(guarded, made);
-  } catch (error) {
+  } catch (thrown) {
+    const error = outcome.blocked ?? thrown;
     if (!(error instanceof HoldfastError)) throw error;
     if (!outcome.hasBegun && error.code === "EFFECT_BUSY")
       throw new EffectBusyError(`Another call may still be at effect "${name}"`, error.retryAfterMs ?? 0);

@@ -170,10 +170,15 @@ async function runReserved(
 }
 
 function callEffect(effect: EffectRun, call: EffectCall, record: OutgoingRecord): Promise<unknown> {
-  const { id, name, run, attempt } = effect;
+  const { id, name, reservationId, run, attempt } = effect;
   const attributes = { "holdfast.job.id": attempt.job.id, "holdfast.effect": id };
   watchOutgoing();
-  return inSpan(`effect ${name}`, attributes, () => inScope(effect, record, () => run(call)), attempt.scrub);
+  return inSpan(
+    `effect ${name}`,
+    attributes,
+    () => inScope(reservationId, record, () => run(call)),
+    attempt.scrub,
+  );
 }
 
 function storedResult(effect: EffectRun, json: string | null): unknown {

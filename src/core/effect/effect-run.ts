@@ -1,5 +1,5 @@
 import { InDoubtError } from "../../evidence/attempt-errors.ts";
-import type { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
 import { heldJson } from "../../platform/lib/unheld.ts";
@@ -81,6 +81,11 @@ export function inDoubt(
   return new InDoubtError(`Nobody can know whether effect "${id}" happened: ${why}`, options);
 }
 
+/** An effect is called from its own run: it would wait for itself. */
+export function insideItself(id: string): HoldfastError {
+  return new HoldfastError("PERMANENT_FAILURE", `Effect "${id}" is called from inside itself`);
+}
+
 /** @returns undefined when it cannot be stored */
 export function resultJson(result: unknown): string | undefined {
   try {
@@ -89,6 +94,13 @@ export function resultJson(result: unknown): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function resultUnkept(id: string): HoldfastError {
+  return new HoldfastError(
+    "RESULT_INVALID",
+    `Effect "${id}" is done and recorded, but its result is not JSON of at most ${EFFECT_RESULT_MAX_BYTES} bytes`,
+  );
 }
 
 const faults = new WeakSet<HoldfastError>();

@@ -15,6 +15,7 @@ import {
   type EffectContext,
   type EffectOptionsInUse,
   inDoubt,
+  insideItself,
   keyOf,
 } from "./effect-run.ts";
 
@@ -53,7 +54,7 @@ class AttemptEffects implements Effects, AttemptEnd {
   readonly #delivery: number;
   #opened: EffectContext | undefined;
   /** By effect and index. */
-  readonly #underWay = new Map<string, { readonly run: object; readonly work: Promise<unknown> }>();
+  readonly #underWay = new Map<string, { readonly reservationId: string; readonly work: Promise<unknown> }>();
   /** Reports that Redis answered with an error; they are sent again. */
   readonly #refused = new Set<Promise<unknown>>();
   #blocked: HoldfastError | undefined;
@@ -76,13 +77,14 @@ class AttemptEffects implements Effects, AttemptEnd {
       const id = options.index === undefined ? name : `${name}/${options.index}`;
       const first = this.#underWay.get(id);
       if (first !== undefined) {
-        if (isInside(first.run)) throw this.#refusal(`Effect "${id}" is called from inside itself`);
+        if (isInside(first.reservationId)) throw this.#context().job.lease.own(insideItself(id));
         return (await first.work) as T | undefined;
       }
       const attempt = this.#context();
-      const effect = { id, name, reservationId: randomUUID(), declaration, options, run, attempt, end: this };
+      const reservationId = randomUUID();
+      const effect = { id, name, reservationId, declaration, options, run, attempt, end: this };
       const work = actOnce(effect);
-      this.#underWay.set(id, { run: effect, work });
+      this.#underWay.set(id, { reservationId, work });
       try {
         return (await work) as T | undefined;
       } catch (error) {

@@ -6,13 +6,15 @@ import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { hintText, outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
 import { notDone, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
+<<<<<<< HEAD
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
+=======
+>>>>>>> c677b4467 (Refuse a guard's call inside its own run, tell every call of a result that JSON cannot hold, and reject nothing unseen when Redis dies under a list of doubts)
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
 import { failpoint } from "../failpoints.ts";
 import {
-  EFFECT_RESULT_MAX_BYTES,
   type EffectContext,
   type EffectRun,
   emit,
@@ -20,6 +22,7 @@ import {
   keyOf,
   reservedEffect,
   resultJson,
+  resultUnkept,
 } from "./effect-run.ts";
 import type { RunOver } from "./ledger/ledger.ts";
 
@@ -200,12 +203,7 @@ export async function sendCommit(
   await endOfTurn();
   effect.end.onCommit?.(sent);
   if (json !== undefined) return JSON.parse(json);
-  throw effect.attempt.job.lease.own(
-    new HoldfastError(
-      "RESULT_INVALID",
-      `Effect "${effect.id}" is done and recorded, but its result is not JSON of at most ${EFFECT_RESULT_MAX_BYTES} bytes`,
-    ),
-  );
+  throw effect.attempt.job.lease.own(resultUnkept(effect.id));
 }
 
 /** Never rejects: what becomes of the report decides the end of the attempt. */

@@ -112,15 +112,11 @@ export async function listDoubts(
 ): Promise<Doubt[]> {
   const { client, keys } = store;
   const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
-  const runs = readDoubtedRuns(store, members);
-  const doubts = await Promise.all(
-    members.map(async (member, at) => {
-      const doubt = await readDoubt(store, member, jobs);
-      const run = (await runs)[at];
-      return doubt && run && { ...doubt, ...run };
-    }),
-  );
-  return doubts.filter((doubt) => doubt !== undefined);
+  const [runs, doubts] = await Promise.all([
+    readDoubtedRuns(store, members),
+    Promise.all(members.map((member) => readDoubt(store, member, jobs))),
+  ]);
+  return doubts.flatMap((doubt, at) => (doubt && runs[at] ? { ...doubt, ...runs[at] } : []));
 }
 
 async function readDoubt(

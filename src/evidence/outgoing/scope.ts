@@ -4,8 +4,8 @@ import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** Which effect the running code belongs to, and what that effect is seen to send. */
 export interface EffectScope {
-  /** Unique among the attempts of this process. */
-  readonly run: object;
+  /** Of its run. */
+  readonly reservationId: string;
   readonly record: OutgoingRecord;
   readonly outer: EffectScope | undefined;
 }
@@ -22,8 +22,12 @@ const SETTLES_MS = 20;
  *
  * The storage works only while some effect runs: on Node.js 20 and 22 it slows every promise of the process (row `work-effect`).
  */
-export async function inScope<T>(run: object, record: OutgoingRecord, work: () => Promise<T>): Promise<T> {
-  const scope = { run, record, outer: currentScope() };
+export async function inScope<T>(
+  reservationId: string,
+  record: OutgoingRecord,
+  work: () => Promise<T>,
+): Promise<T> {
+  const scope = { reservationId, record, outer: currentScope() };
   running += 1;
   try {
     return await scopes.run(scope, work);
@@ -48,10 +52,10 @@ export function currentRecord(): OutgoingRecord | undefined {
   return record?.isRunning === true ? record : undefined;
 }
 
-/** Whether the code that calls this runs inside of that effect. */
-export function isInside(run: object): boolean {
+/** Whether the code that calls this is inside of that run of an effect. */
+export function isInside(reservationId: string): boolean {
   for (let scope = currentScope(); scope !== undefined; scope = scope.outer) {
-    if (scope.run === run) return true;
+    if (scope.reservationId === reservationId) return true;
   }
   return false;
 }

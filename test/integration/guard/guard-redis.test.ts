@@ -1,7 +1,9 @@
-import { createOperator, defineConfig } from "holdfast";
-import { createGuard, defineEffect, InDoubtError } from "holdfast/guard";
+import { randomUUID } from "node:crypto";
+import { createOperator, defineConfig, HoldfastError, type Operator } from "holdfast";
+import { createGuard, defineEffect, type Guard, InDoubtError } from "holdfast/guard";
 import { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, inject, it, onTestFinished, vi } from "vitest";
+import { type CuttingProxy, startCuttingProxy } from "../../support/cutting-proxy.ts";
 import { latch } from "../../support/latch.ts";
 import { withProcesses } from "../../support/processes.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
@@ -21,6 +23,31 @@ async function openOwn() {
     return guard;
   };
   return { server, env, open };
+}
+
+interface Cut<Opened> {
+  readonly open: () => Promise<Opened>;
+  readonly use: (opened: Opened) => Promise<void>;
+}
+
+/** Cuts the connection after each of its requests in turn. */
+async function cutEverywhere<Opened extends { stop(): Promise<void> }>(
+  proxy: CuttingProxy,
+  { open, use }: Cut<Opened>,
+): Promise<void> {
+  for (let requests = 0; ; requests += 1) {
+    const opened = await open();
+    proxy.cutAfter(requests);
+    await use(opened).catch((error: unknown) => expect(error).toBeInstanceOf(HoldfastError));
+    const hasCut = proxy.hasCut();
+    await opened.stop().catch((error: unknown) => expect(error).toBeInstanceOf(HoldfastError));
+    proxy.cutAfter(Number.POSITIVE_INFINITY);
+    if (!hasCut) return expect(requests).toBeGreaterThan(3);
+  }
+}
+
+function onlyInDoubt(error: unknown): void {
+  if (!(error instanceof InDoubtError)) throw error;
 }
 
 describe("a guard whose Redis fails", withProcesses, () => {
@@ -82,6 +109,16 @@ describe("a guard whose Redis fails", withProcesses, () => {
     expect(run).not.toHaveBeenCalled();
   });
 
+  it("does not say that what JSON cannot hold is recorded where the report is lost with Redis", async () => {
+    const { server, open } = await openOwn();
+    const guard = await open();
+    const running = guard.once(act, { key: "k" }, async () => {
+      await server.kill();
+      return 5n;
+    });
+    await expect(running).rejects.toBeInstanceOf(InDoubtError);
+  });
+
   it("reports what is done when Redis comes back in time", async () => {
     const { server, env, open } = await openOwn();
     const slow = defineEffect({ name: "act", timeoutMs: 60_000, inDoubt: "hold" });
@@ -98,6 +135,34 @@ describe("a guard whose Redis fails", withProcesses, () => {
     expect(await running).toBe(1);
     const other = await open();
     expect(await other.once(act, { key: "k" }, async () => 2)).toBe(1);
+  });
+
+  it("throws nothing but errors with a code, and rejects nothing unseen, wherever its connection is cut", async () => {
+    const unseen: unknown[] = [];
+    const note = (error: unknown) => void unseen.push(error);
+    process.on("unhandledRejection", note);
+    onTestFinished(() => void process.off("unhandledRejection", note));
+    const proxy = await startCuttingProxy(inject("redisUrl"));
+    const env = testEnvironment({ REDIS_URL: proxy.url });
+    const key = { key: "done" };
+    const fail = async () => Promise.reject(new Error("socket hang up"));
+    const calls = async (guard: Guard) => {
+      for (let again = 0; again < 2; again += 1) await guard.once(act, key, async () => 1);
+      await guard.once(act, { key: randomUUID() }, fail).catch(onlyInDoubt);
+    };
+    const looks = async (operator: Operator) => {
+      for (const { id } of await operator.guardedEffects({ limit: 10 })) await operator.guardedEffect(id);
+      const [doubt] = await operator.doubts(0, 10);
+      if (doubt === undefined) return;
+      const { jobId, effect } = doubt;
+      await operator.resolve(jobId, effect, { as: "done", evidence: "x", by: "ann", confirm: true });
+    };
+    const guard = { open: () => createGuard({ effects: [act], env }), use: calls };
+    const operator = { open: () => createOperator(defineConfig({ jobs: [] }), env), use: looks };
+
+    await cutEverywhere(proxy, guard);
+    await cutEverywhere(proxy, operator);
+    expect(unseen).toEqual([]);
   });
 
   it("begins nothing once Redis has lost data, puts what runs in doubt, and goes on when that is accepted", async () => {

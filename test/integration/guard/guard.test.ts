@@ -251,6 +251,26 @@ describe("a guarded effect", () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it("returns what JSON has kept, in every call the same, without a schema too", async () => {
+    const kept: [unknown, unknown][] = [
+      [new Date(0), "1970-01-01T00:00:00.000Z"],
+      [{ a: undefined, b: -0 }, { b: 0 }],
+      [undefined, null],
+    ];
+    for (const [value, expected] of kept) {
+      const key = newKey();
+      for (const guard of [first, first, second, second])
+        expect(await guard.once(repeated, { key }, async () => value)).toEqual(expected);
+    }
+    for (const value of [new Map([[1, 2]]), 5n, Number.NaN, "x".repeat(17_000)]) {
+      const key = newKey();
+      for (const guard of [first, first, second, second])
+        await expect(guard.once(repeated, { key }, async () => value)).rejects.toMatchObject({
+          code: "RESULT_INVALID",
+        });
+    }
+  });
+
   it("checks what is stored when it is read", async () => {
     const key = newKey();
     await first.once(charge, { key }, acts());
@@ -313,6 +333,20 @@ describe("a guarded effect", () => {
       code: "INVALID_REQUEST",
     });
     expect(run).not.toHaveBeenCalled();
+  });
+
+  it("is refused inside of its own run, through other effects and other guards too, however long it may wait", async () => {
+    const refused = { code: "PERMANENT_FAILURE", message: 'Effect "repeated" is called from inside itself' };
+    const key = newKey();
+    const again = (guard: Guard) => guard.once(repeated, { key, waitMs: 60_000 }, acts());
+    const inside = [
+      () => again(first),
+      () => again(second),
+      () => second.once(repeated, { key: newKey() }, () => again(first)),
+    ];
+    for (const call of inside)
+      await expect(first.once(repeated, { key }, call)).rejects.toMatchObject(refused);
+    expect(await again(second)).toEqual({ id: expect.any(String) });
   });
 
   it("does not run again for an error of another effect inside, however long its call may wait", async () => {
