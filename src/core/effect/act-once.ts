@@ -173,12 +173,8 @@ function callEffect(effect: EffectRun, call: EffectCall, record: OutgoingRecord)
   const { id, name, reservationId, run, attempt } = effect;
   const attributes = { "holdfast.job.id": attempt.job.id, "holdfast.effect": id };
   watchOutgoing();
-  return inSpan(
-    `effect ${name}`,
-    attributes,
-    () => inScope(reservationId, record, () => run(call)),
-    attempt.scrub,
-  );
+  const inside = () => inScope(reservationId, record, () => run(call));
+  return inSpan(`effect ${name}`, attributes, inside, attempt.scrub);
 }
 
 function storedResult(effect: EffectRun, json: string | null): unknown {

@@ -6,11 +6,8 @@ import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { hintText, outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
 import { notDone, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
-<<<<<<< HEAD
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
-=======
->>>>>>> c677b4467 (Refuse a guard's call inside its own run, tell every call of a result that JSON cannot hold, and reject nothing unseen when Redis dies under a list of doubts)
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
 import { failpoint } from "../failpoints.ts";
