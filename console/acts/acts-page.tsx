@@ -1,4 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Fragment, useState } from "react";
 import { Label, ProgressBar } from "react-aria-components";
 import { useSearchParams } from "wouter";
 import { Bar } from "../parts/bar.tsx";
@@ -8,11 +9,11 @@ import { JobLink, Text, To } from "../parts/link.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
-import type { ActStatus } from "../service/answers.ts";
-import { service } from "../service/call.ts";
+import type { ActDetail, ActStatus } from "../service/answers.ts";
+import { query, service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
 import { AuditLog } from "./audit-log.tsx";
-import { actsQuery } from "./queries.ts";
+import { actQuery, actsQuery } from "./queries.ts";
 
 /** Acts on many jobs, and the audit log of everything that was done by hand. */
 export function ActsPage() {
@@ -65,6 +66,54 @@ function Acts() {
   );
 }
 
+/** What has become of the jobs that an act has retried: asked for once somebody opens it. */
+function Now({ id }: { readonly id: string }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>How they are now</summary>
+      {isOpen && <NowLine id={id} />}
+    </details>
+  );
+}
+
+function NowLine({ id }: { readonly id: string }) {
+  const act = useQuery(actQuery(id));
+  return (
+    <Loaded query={act}>
+      {({ now }) =>
+        now !== null && (
+          <p>
+            {!now.isExact && "at least "}
+            {linesOfNow(now).map(({ some, what, filter }, at) => (
+              <Fragment key={what}>
+                {at > 0 && ", "}
+                {filter === null ? (
+                  `${count(some)} ${what}`
+                ) : (
+                  <To to={`/jobs${query({ act: id, ...filter })}`}>{`${count(some)} ${what}`}</To>
+                )}
+              </Fragment>
+            ))}
+          </p>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function linesOfNow(now: NonNullable<ActDetail["now"]>) {
+  const lines = [
+    { some: now.completed, what: "completed", filter: { state: "completed" } },
+    { some: now.failed, what: "failed again", filter: { state: "failed" } },
+    { some: now.cancelled, what: "cancelled", filter: null },
+    { some: now.inDoubt, what: "in doubt", filter: null },
+    { some: now.unfinished, what: "not ended", filter: null },
+    { some: now.gone, what: "not kept any more", filter: null },
+  ];
+  return lines.filter(({ some }) => some > 0);
+}
+
 function Act({ act }: { readonly act: ActStatus }) {
   const { id, jobs, state, reason, by, rate, startedAt, skipped, error } = act;
   // Those that changed before it came to them are not its own any more.
@@ -88,6 +137,7 @@ function Act({ act }: { readonly act: ActStatus }) {
       <p>
         <Text of={reason} />
       </p>
+      {act.act === "retry" && act.endedAt !== null && act.done > 0 && <Now id={id} />}
       {error !== null && (
         <p className="bad">
           <Text of={error} />

@@ -19,6 +19,15 @@ export function actsQuery() {
   });
 }
 
+/** An act, with what has become of its jobs since. */
+export function actQuery(id: string) {
+  return queryOptions({
+    queryKey: ["acts", "one", id],
+    queryFn: () => service.act(id),
+    refetchInterval: ENDED_REFRESH_MS,
+  });
+}
+
 /** An act on all jobs of a filter, whose members are those of `GET /jobs`. Empty ones do not count. */
 export interface FilteredAct {
   readonly act: "retry" | "cancel" | "delete";

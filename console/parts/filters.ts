@@ -13,6 +13,7 @@ export const jobFields = [
   { name: "state", label: "State" },
   { name: "errorText", label: "Error contains" },
   { name: "keyPart", label: "Key contains" },
+  { name: "act", label: "Retried by the act" },
   { name: "label", label: "Label" },
   { name: "search", label: "Search" },
   { name: "tag", label: "Tag" },

@@ -12,6 +12,7 @@ export type {
   WorkerOverview,
 } from "../../src/desk/overview/overview.ts";
 export type {
+  ActDetail,
   ActPreview,
   ActStatus,
   AuditEntry,

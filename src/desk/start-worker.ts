@@ -23,6 +23,7 @@ import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running
 import { watchUnhandled } from "../platform/lib/stray-rejections.ts";
 import { createLogger } from "../platform/telemetry/create-logger.ts";
 import { type ActPayload, actOnMany } from "./acts/act-on-many.ts";
+import { sweepRetried } from "./acts/retried-jobs.ts";
 import { runAct } from "./acts/run-act.ts";
 import { measureAttempts, measureEffects } from "./job-metrics.ts";
 import { openJobLists } from "./jobs/job-lists.ts";
@@ -67,7 +68,7 @@ export async function startWorker(
   if (application.env !== undefined) readEnv(application.env, env);
   const delivery = openDelivery(application, env);
   const modules = await Promise.all(features.map((feature) => feature.inWorker?.()));
-  const inWorker = modules.flatMap((module) => module?.inWorker ?? []);
+  const inWorker = [...modules.flatMap((module) => module?.inWorker ?? []), sweepRetried];
   watchOutgoing();
   const handlers = await orStop(loaded, loadHandlers(application));
   const connecting = openSubmitPath(application, settings, features, { log, events, mode: "retrying" });

@@ -27,6 +27,7 @@ import {
   requireScope,
   type StoredAct,
 } from "./act-on-many.ts";
+import { nowSchema, readRetried } from "./retried-jobs.ts";
 
 const instant = z.iso.datetime();
 const count = (description: string) => z.int().meta({ description });
@@ -57,6 +58,14 @@ export const actStatusSchema = z.object({
   error: z.string().nullable().meta({ description: "Why it failed." }),
 });
 export type ActStatus = Readonly<z.output<typeof actStatusSchema>>;
+
+export const actDetailSchema = actStatusSchema.extend({
+  now: nowSchema.nullable().meta({
+    description:
+      "What has become since of the jobs that it has retried. Null of other acts, and until it has ended.",
+  }),
+});
+export type ActDetail = Readonly<z.output<typeof actDetailSchema>>;
 
 /** A preview, or its next part. */
 export interface ActPreviewRequest extends Pick<ActRequest, "act" | "filter" | "all"> {
@@ -90,7 +99,7 @@ export interface ActOperator {
   /** The latest acts, those that have not ended first. */
   list(limit: number): Promise<ActStatus[]>;
   /** @throws HoldfastError `JOB_NOT_FOUND` */
-  read(id: string): Promise<ActStatus>;
+  read(id: string): Promise<ActDetail>;
   /** Stops an act within moments. What it has done stays done. @param by who, for the audit log @throws HoldfastError `JOB_NOT_FOUND`, `JOB_ENDED` */
   stop(id: string, by?: string): Promise<ActStatus>;
 }
@@ -129,6 +138,12 @@ export function openActOperator(parts: ActParts): ActOperator {
     return statusOf(await find(id));
   }
 
+  async function read(id: string): Promise<ActDetail> {
+    const status = statusOf(await find(id));
+    const isCounted = status.act === "retry" && status.endedAt !== null;
+    return { ...status, now: isCounted ? await readRetried(parts.lists, id, status.done) : null };
+  }
+
   async function list(limit: number): Promise<ActStatus[]> {
     const { found } = await acts.ids(
       {},
@@ -151,7 +166,7 @@ export function openActOperator(parts: ActParts): ActOperator {
       return await inTime(start(parts, request, by, idempotencyKey));
     },
     list: (limit) => inTime(list(limit)),
-    read: async (id) => statusOf(await inTime(find(id))),
+    read: (id) => inTime(read(id)),
     stop: (id, by = LIBRARY) => inTime(stop(id, by)),
   };
 }

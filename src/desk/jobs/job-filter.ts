@@ -52,6 +52,9 @@ export function isInState(state: JobState, wanted: JobState): boolean {
   return state === wanted || (wanted === "waiting" && state === "prioritized");
 }
 
+/** What the name of an index begins with, of the jobs that an act has retried: retry-job.lua adds them. */
+export const RETRIED_BY = "retried:";
+
 /** Every member but instants. Where Redis can decide it, find-jobs.lua does so first. */
 const kinds = {
   queue: member(
@@ -145,6 +148,19 @@ const kinds = {
       "Key contains",
     ),
   ),
+  act: jobFilterMember(
+    part("The act on many jobs that has retried them.", "holdfast_01936f2e-8a4c-7d31-9b1e-3f2a11bc9d41"),
+    {
+      text: (id) => `that act ${id} has retried`,
+      index: (id) => `${RETRIED_BY}${id}`,
+      option: option(
+        "--act <id>",
+        "only jobs that this act on many has retried",
+        PART_EXPECTED,
+        "Retried by the act",
+      ),
+    },
+  ),
 };
 
 const instantsBy = (instant: typeof instantInBody | typeof instantInQuery) => ({
@@ -222,10 +238,10 @@ function indexesOf(wanted: readonly (readonly [AnyMember, unknown])[]): IndexIn[
 export function mustRead(filter: JobFilter): boolean {
   const { messagePattern, idempotencyKey } = filter;
   if ((messagePattern ?? idempotencyKey) !== undefined) return true;
-  const own = Object.entries<AnyMember>(ofFeatures).filter(
-    ([name]) => filter[name as keyof JobFilter] !== undefined,
+  if (indexesOf(wantedOf(members, filter)).length > 1) return true;
+  return Object.entries<AnyMember>(ofFeatures).some(
+    ([name, { index }]) => filter[name as keyof JobFilter] !== undefined && index === undefined,
   );
-  return own.length > 1 || own.some(([, { index }]) => index === undefined);
 }
 
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */

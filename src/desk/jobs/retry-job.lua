@@ -21,12 +21,17 @@ local call = command({
   whenFull = "is refused",
 })
 local facts = require("../../core/bullmq/job-facts")
+local names = require("../../core/bullmq/names")
 local states = require("../../core/bullmq/job-state")
 local sight = require("../../core/bullmq/as-seen")
 local acts = require("../../core/bullmq/record-act")
 local retries = require("../../core/bullmq/retry-failed-job")
 local ledgers = require("../../core/effect/ledger/ledger")
 local clock = require("../../platform/redis/now")
+local indexes = require("../../features/job-index")
+
+-- By the act on many jobs that has retried them.
+local RETRIED = { set = "retried:", all = "retries" }
 
 local prefix, id = call.prefix, call.id
 if not facts.jobExists(prefix, id) then return "missing" end
@@ -41,4 +46,9 @@ if ledger and redis.call("EXISTS", ledger) == 0 then return "forgotten" end
 retries.retryFailedJob(prefix, id)
 if ledger then ledgers.join(call.joined, ledger, id, dedupKey, clock.nowMs()) end
 acts.recordAct(prefix, id, call.act, "retried")
+local act = call.act ~= "" and cjson.decode(call.act) or {}
+if act.actId then
+  local submittedAt = redis.call("HGET", prefix .. id, names.SUBMITTED_AT)
+  indexes.addJob(RETRIED, { prefix = prefix, submittedAt = submittedAt }, id, { act.actId })
+end
 return "retried"

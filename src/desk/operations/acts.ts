@@ -3,7 +3,7 @@ import { isoTime } from "../../platform/lib/iso-time.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { countOf, matchesSchema } from "../acts/act-matches.ts";
 import { actMembers, reasonSchema } from "../acts/act-on-many.ts";
-import { actStatusSchema } from "../acts/acts.ts";
+import { actDetailSchema, actStatusSchema } from "../acts/acts.ts";
 import { change, read } from "./operation.ts";
 
 const requestSchema = z
@@ -102,7 +102,7 @@ export const actOperations = {
     path: "/jobs/acts/:id",
     summary: "Read how far an act on many jobs is",
     params,
-    answer: { text: "The act.", schema: actStatusSchema },
+    answer: { text: "The act.", schema: actDetailSchema },
     errors: ["JOB_NOT_FOUND", "STORE_UNAVAILABLE"],
     run: ({ acts }, { params: { id } }) => acts.read(id),
   }),

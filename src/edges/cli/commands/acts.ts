@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ActStatus } from "../../../desk/acts/acts.ts";
+import type { ActDetail, ActStatus } from "../../../desk/acts/acts.ts";
 import { type AuditFilter, auditFilter } from "../../../desk/audit/audit-filter.ts";
 import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
 import { exportAudit } from "../../../desk/audit/export-audit.ts";
@@ -12,8 +12,8 @@ import { requireKnown } from "../known-names.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { countSchema } from "../operation-options.ts";
 import { readFormat } from "../option-values.ts";
-import { write } from "../screen/output.ts";
-import { listOf } from "../screen/table.ts";
+import { printHint, write } from "../screen/output.ts";
+import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
 
 /** What is done to many jobs, and what was done by hand. */
 export function addActsCommands(program: Command): void {
@@ -23,8 +23,9 @@ export function addActsCommands(program: Command): void {
     describe: ({ acts }) => describeActs(acts),
   });
   addOperationCommand(acts, "show", actOperations.act, {
-    description: "print how far an act is",
-    describe: (act) => describeActs([act]),
+    description: "print how far an act is, and what has become of the jobs that it has retried",
+    describe: (act) => [...tableOf(actColumns, [act]), ...(act.now === null ? [] : [[nowText(act.now)]])],
+    after: ({ id, now }) => now && printHint(`for these jobs: holdfast jobs list --act ${id}`),
   });
   addOperationCommand(acts, "stop", actOperations.stopAct, {
     description: "stop an act; what it has done stays done",
@@ -59,14 +60,29 @@ async function exportAll({ format, ...options }: ExportOptions): Promise<void> {
   });
 }
 
-const describeActs = listOf<ActStatus>("no acts", [
+const actColumns: readonly ColumnOf<ActStatus>[] = [
   ["id", ({ id }) => id],
   ["act", ({ act, jobs }) => `${act} ${jobs}`],
   ["state", ({ state }) => state],
   ["jobs", ({ done, skipped, total }) => `${done + skipped}/${total ?? "?"}`],
   ["started", ({ startedAt }) => startedAt, 1],
   ["by", ({ by, reason }) => `${by}: ${reason}`],
-]);
+];
+const describeActs = listOf("no acts", actColumns);
+
+/** @example "now: 571 completed, 20 failed again, 9 not ended" */
+function nowText({ isExact, ...now }: NonNullable<ActDetail["now"]>): string {
+  const parts = [
+    [now.completed, "completed"],
+    [now.failed, "failed again"],
+    [now.cancelled, "cancelled"],
+    [now.inDoubt, "in doubt"],
+    [now.unfinished, "not ended"],
+    [now.gone, "not kept any more"],
+  ] as const;
+  const some = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return `now: ${isExact ? "" : "at least "}${some.join(", ") || "none"}`;
+}
 
 const describeEntries = listOf<AuditEntry>("nothing was done by hand, as far as is known", [
   ["when", ({ at }) => at],
