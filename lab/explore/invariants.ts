@@ -9,6 +9,8 @@ export interface Entry {
   readonly fence?: string | number;
   readonly at: number;
   readonly deadline?: number;
+  /** When its first run began, where it may be repeated. */
+  readonly firstAt?: number;
   /** Why it is in doubt. */
   readonly reason?: string;
   /** What its run has reported when it was in doubt already. */
@@ -41,8 +43,12 @@ export interface Moment {
   readonly mayBeCancelled: boolean;
   /** Whether later attempts do not ask for the effects. */
   readonly isForgetful: boolean;
-  /** Whether it has ended, and the retention may have passed since. */
+  /** Whether it has ended, and the retention may have passed since; or Redis has lost what it knew. */
   readonly mayBeForgotten: boolean;
+  /** Whether its process may have died, or lost its lock, so that it reports nothing. */
+  readonly mayBeAbandoned: boolean;
+  /** Whether the job says that it has asked for effects. */
+  readonly hasNotedEffects: boolean;
   /** JSON of what the job has returned: a receipt for each effect, or null where nobody knows it. */
   readonly result: string;
   /** Whether the ledger has a time to live, or there is none. */
@@ -145,6 +151,20 @@ export const always: readonly Invariant[] = [
         : undefined,
   ],
   [
+    "An attempt that ends without completing its job leaves nothing reserved, unless its process dies, or it loses its lock",
+    eachEffect(
+      (moment, effect) =>
+        stateOf(moment, effect) === "reserved" &&
+        /waiting|delayed|failed/.test(moment.job) &&
+        !moment.mayBeAbandoned,
+    ),
+  ],
+  [
+    "A job that has begun an effect says so",
+    ({ entries, isGuarded, hasNotedEffects, job }) =>
+      entries.size > 0 && !isGuarded && !hasNotedEffects && job !== "gone" ? "it does not" : undefined,
+  ],
+  [
     "The ledger counts its jobs, and a sweep looks at each",
     ({ entries, isGuarded, looks, jobsCounted }) =>
       entries.size > 0 && !isGuarded && looks !== jobsCounted
@@ -202,11 +222,14 @@ export const always: readonly Invariant[] = [
   ],
 ];
 
-/** When everything has gone on as far as it can, no fault has come, and no time has passed. */
+/** When everything has gone on as far as it can, no fault has come, and no lock was lost. */
 export const atOnce: readonly Invariant[] = [
   [
-    "Without a fault the job completes at once, unless it is cancelled",
-    (moment) => (moment.job === "completed" || isCancelled(moment) ? undefined : `it is ${moment.job}`),
+    "Without a fault the job completes at once, unless it is cancelled, or an effect's time is up",
+    (moment) =>
+      moment.job === "completed" || isCancelled(moment) || (!moment.isCalm && moment.doubts.length > 0)
+        ? undefined
+        : `it is ${moment.job}`,
   ],
 ];
 

@@ -8,7 +8,7 @@ import { Broken, type Entry, type Moment } from "./invariants.ts";
  *                          │ └────release──────────────▶ absent
  *                          └──doubt, reserve, left-open, either sweep──▶ in-doubt ──resolve──▶ done, absent
  *
- * Where the policy is to repeat, another run may reserve what is in doubt, or past its deadline.
+ * What Redis has forgotten is put in doubt by whoever runs it. Where the policy is to repeat, another run may reserve what is in doubt, or past its deadline.
  */
 type State = Entry["state"] | "absent";
 
@@ -29,6 +29,7 @@ const transitions: readonly Transition[] = [
   { from: "reserved", to: "in-doubt", by: ["doubt", "reserve", "left-open", "ledger-sweep", "sweep"] },
   { from: "in-doubt", to: "done", by: ["resolve"] },
   { from: "in-doubt", to: "absent", by: ["resolve"] },
+  { from: "absent", to: "in-doubt", by: ["doubt-forgotten"], isOther: true },
   { from: "reserved", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
   { from: "in-doubt", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
   { from: "reserved", to: "in-doubt", by: ["release"], ifRepeat: true },
@@ -63,7 +64,8 @@ const answers: readonly (readonly [answer: RegExp, state: State])[] = [
   [/^released$/, "absent"],
   [/^in-doubt$|^\["in-doubt"\]$|\[\["in-doubt"/, "in-doubt"],
   [/^\["done"\]$|\[\["done"/, "done"],
-  [/\[\["reserved"/, "reserved"],
+  [/^\[in-doubt, /, "in-doubt"],
+  [/^\[busy, |\[\["busy"|\[\["reserved"/, "reserved"],
 ];
 
 const rules: readonly Rule[] = [
@@ -99,6 +101,23 @@ const rules: readonly Rule[] = [
     "A sweep leaves nothing reserved past its time",
     ({ scripts, after, now }) =>
       scripts.includes("sweep") && after?.state === "reserved" && now >= (after.deadline ?? now),
+  ],
+  [
+    "Before its time is up, only its own run puts an effect in doubt",
+    ({ before, after, scripts, now }) =>
+      before?.state === "reserved" &&
+      after?.state === "in-doubt" &&
+      !scripts.includes("doubt") &&
+      !scripts.includes("release") &&
+      now < Number(before.deadline),
+  ],
+  [
+    "A repetition counts from the first run",
+    (step) =>
+      isNew(step) &&
+      step.before?.firstAt !== undefined &&
+      step.after?.state === "reserved" &&
+      step.before.firstAt !== step.after.firstAt,
   ],
 ];
 
@@ -136,6 +155,16 @@ const goOn: Readonly<Record<string, RegExp>> = {
   "ledger-sweep": /^EFFECT_IN_DOUBT/,
 };
 
+/** What a job must be of which it is said that this becomes of it once a doubt is resolved. */
+const fates: Readonly<Record<string, (before: Moment, after: Moment) => boolean>> = {
+  retried: (before, after) => before.job === "failed" && after.job === "waiting",
+  "in-doubt": (_, { job, open }) => job === "failed" && open > 0,
+  running: (_, { job }) => /waiting|active|delayed/.test(job),
+  cancelled: (_, { job, failure }) => job === "failed" && failure.startsWith("CANCELLED"),
+  completed: (_, { job }) => job === "completed",
+  "next-call": (_, { isGuarded }) => isGuarded,
+};
+
 /** @throws Broken where one of these scripts ran in a step, and made something else of the job */
 export function checkJobStep(
   before: Moment,
@@ -149,7 +178,12 @@ export function checkJobStep(
         `The model has no such step. But ${script} made a job that was ${before.job} ${after.job}.`,
       );
   }
-  if (/^retried$|^\[resolved, .*, retried\]$/.test(answer) && before.job !== "failed")
+  const fate = /^\[resolved, .*, (.+)\]$/.exec(answer)?.[1];
+  if (fate !== undefined && fates[fate]?.(before, after) !== true)
+    throw new Broken(
+      `What becomes of a job whose doubt is resolved is said as it is. But of one that is ${after.job} it is said: ${fate}.`,
+    );
+  if (answer === "retried" && before.job !== "failed")
     throw new Broken(
       `Only a failed job is retried. But ${scripts.join()} says so of one that was ${before.job}.`,
     );

@@ -49,6 +49,18 @@ export const LATE_REPORT = [
   ...["op0 looks at charge", "op0: resolve", STALLED, STALLED, "w2: moveToActive", "w2: reserve"],
 ];
 
+/** Another one does the effect. */
+const DONE = ["w2: reserve", "w2: the outside: charge", "w2: commit", "w2: left-open", "w2: moveToFinished"];
+
+/** Half of a lock's time passes, and the lock is renewed. */
+const RENEWED = ["7 s pass", "w1: its lock is due for renewal", "w1: extendLocks"];
+
+/** An attempt has done one effect and reserved the other, and the next one asks for neither. */
+const LEFT = [
+  ...[...ACTED, "w1: commit", "7 s pass", STALLED, "w1: reserve", "w1 dies", "7 s pass", STALLED],
+  "w2: moveToActive",
+];
+
 export const scenarios: readonly Scenario[] = [
   scenario("one-worker", [1, 1], [2, 1], { around: [] }),
   scenario("guard", [1, 0], [2, 1], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
@@ -90,7 +102,14 @@ export const scenarios: readonly Scenario[] = [
   scenario("at-once", [1, 0], [1, 1], { job: { effects: two, atOnce: true } }),
   scenario("retry", [1, 0], [1, 1], { asks: { op0: "retry" } }),
   scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: ["w1", "w2"] }),
-  scenario("operator", [1, 0], [1, 1], { asks: { op0: "look" } }),
+  scenario("operator", [0, 1], [1, 2], {
+    asks: { op0: "look" },
+    around: [],
+    after: [
+      ...["w1: moveToActive", "w1: reserve", "14 s pass", "w1: its lock is due for renewal"],
+      ...["w1: extendLocks", "w1: doubt"],
+    ],
+  }),
   scenario("operators", [1, 1], [2, 1], {
     job: { effects: { charge: hold }, mayBeCancelled: true },
     asks: { op0: "look", op1: "retry", op2: "cancel" },
@@ -104,7 +123,92 @@ export const scenarios: readonly Scenario[] = [
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
   scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),
-  scenario("sweep", [1, 0], [1, 1], { around: ["look", "sweep"] }),
+  scenario("sweep", [1, 1], [2, 2], {
+    around: ["look", "sweep"],
+    after: [...lost("14 s pass"), "w1: doubt", "w1: run-over", "w1: moveToFinished"],
+  }),
+  scenario("lost-write", [1, 0], [2, 1, HALF], {
+    job: { effects: { charge: hold }, mayLoseWrites: true },
+    around: [],
+    after: ACTED,
+  }),
+  scenario("lost-write-late", [3, 1, HALF], [4, 1, HALF], {
+    job: { effects: { charge: hold }, mayLoseWrites: true },
+    around: [],
+    after: [
+      ...ACTED,
+      "w1: commit, which Redis refuses for now",
+      "w1: moveToFinished, which Redis refuses for now",
+      "Redis comes back without its last write",
+    ],
+  }),
+  scenario("refusals", [1, 1, HALF], [2, 1, HALF], {
+    around: [],
+    after: ["w1: moveToActive", "w1: reserve"],
+  }),
+  scenario("renewed", [0, 2, HALF], [1, 2, HALF], {
+    job: { effects: two },
+    around: [],
+    after: [
+      ...[
+        "w1: moveToActive",
+        "w1: reserve",
+        ...RENEWED,
+        "w1: the outside: charge",
+        "w1: commit",
+        "w1: reserve",
+      ],
+    ],
+  }),
+  scenario("left-open", [1, 3, HALF], [2, 3, HALF], {
+    job: { effects: two, isForgetful: true },
+    workers: ["w1", "w2"],
+    around: ["look"],
+    after: LEFT,
+  }),
+  scenario("repeat-at-once", [1, 0], [2, 0], {
+    job: { effects: { charge: repeat }, retryDelayMs: 0 },
+    remembersKeys: true,
+    around: [],
+  }),
+  scenario("probe-late", [0, 1], [1, 2], {
+    job: { effects: { charge: probe } },
+    workers: ["w1", "w2"],
+    after: [...TAKEN_OVER, "w2: the outside, asked: charge", "w2: resolve", ...DONE],
+  }),
+  scenario("taken-over", [0, 2], [1, 2], {
+    workers: ["w1", "w2"],
+    after: [...TAKEN_OVER, "w2: moveToFinished", "14 s pass", STALLED, STALLED],
+  }),
+  scenario("guard-probe", [0, 1], [1, 1], {
+    ...guarded,
+    around: [],
+    job: { effects: { charge: probe }, isGuarded: true },
+    asks: { c1: "guard", c2: "guard" },
+    after: ["c1: calls", "c1: reserve", "14 s pass"],
+  }),
+  scenario("cancel-abandoned", [1, 2], [2, 2], {
+    job: { effects: { charge: hold }, mayBeCancelled: true },
+    asks: { op0: "cancel" },
+    around: ["look", "sweep"],
+    after: ["w1: moveToActive", "w1: reserve", "w1 dies", "14 s pass", STALLED, STALLED],
+  }),
+  scenario("cancel-between", [1, 1], [2, 1], {
+    job: { effects: { charge: hold }, mayBeCancelled: true },
+    asks: { op0: "cancel" },
+    around: ["sweep"],
+    after: ["w1: moveToActive", "w1: reserve", "w1: the outside: charge, which the outside refuses"],
+  }),
+  scenario("two-doubts", [2, 1], [3, 1], {
+    job: { effects: two, atOnce: true },
+    asks: { op0: "look" },
+    around: [],
+    after: [
+      ...["w1: moveToActive", "w1: reserve"],
+      ...["w1: the outside: charge, and the answer is lost", "w1: the outside: mail, and the answer is lost"],
+      ...["14 s pass", "w1: its timer of 20 ms fires"],
+    ],
+  }),
   scenario("guard-half-time", [0, 1, HALF], [1, 2, HALF], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
   scenario("retention", [0, 1], [1, 1], {
     job: { effects: two, retentionMs: 13_000 },

@@ -3,7 +3,7 @@ import { always, atLast, atOnce, Broken, check, type Entry, type Moment } from "
 import { checkJobStep, checkStep } from "../model.ts";
 import { differsAt, mutation } from "../mutants/mutation.ts";
 import type { Mutant } from "../mutants/places.ts";
-import { type Bounds, type Choice, isDone, type Laboratory, Run } from "./run.ts";
+import { type Bounds, type Choice, isDone, type Laboratory, LOSS, type Past, Run } from "./run.ts";
 import type { Seen } from "./store.ts";
 import { type Answer, realNow, world } from "./world.ts";
 
@@ -16,7 +16,7 @@ interface Taken {
 interface Reached {
   readonly path: readonly Taken[];
   readonly seen: Seen;
-  readonly wasResolvedBlind: boolean;
+  readonly past: Past;
 }
 
 /** A choice that is still to be taken; without a label the beginning, or, behind the last step, all that goes on by itself. */
@@ -89,7 +89,6 @@ export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
 /** Takes the steps with which the scenario begins. */
 async function begin(lab: Laboratory, { bounds }: Plan): Promise<Reached> {
   const { after = [] } = lab.scenario;
-  if (after.length === 0) return { path: [], seen: lab.start, wasResolvedBlind: false };
   await lab.store.restore(lab.start, world.startedAt);
   const run = await Run.begin(lab, bounds);
   run.seen = await lab.see();
@@ -98,7 +97,7 @@ async function begin(lab: Laboratory, { bounds }: Plan): Promise<Reached> {
     path.push({ label, answer: await takeStep(run, label) });
     momentOf(run, run.seen);
   }
-  return { path, seen: run.seen, wasResolvedBlind: run.wasResolvedBlind };
+  return { path, seen: run.seen, past: run.past };
 }
 
 async function brokenIn(follow: () => Promise<void>): Promise<string | undefined> {
@@ -160,8 +159,8 @@ class Exploration {
     }
   }
 
-  #reached({ seen, wasResolvedBlind }: Run): Reached {
-    return { path: this.path, seen, wasResolvedBlind };
+  #reached({ seen, past }: Run): Reached {
+    return { path: this.path, seen, past };
   }
 
   #note(run: Run, from: string, label: string | undefined, to: string): void {
@@ -184,7 +183,7 @@ class Exploration {
   /** The choices that cost nothing come first. Who submits may be later than the worker that asks for a job. */
   #isSettled(run: Run, first: Choice | undefined): boolean {
     const isQuiet = first === undefined || first.faults + first.jumps > 0;
-    return isQuiet && this.#lab.scenario.job.isSubmitted !== false && run.isCalm;
+    return isQuiet && this.#lab.scenario.job.isSubmitted !== false && run.isUndisturbed;
   }
 
   /** Finds where the code goes on otherwise with the mutant, from a state that it does not change. */
@@ -205,13 +204,13 @@ class Exploration {
     }
   }
 
-  async #resume({ path, seen, wasResolvedBlind, unchanged }: Branch): Promise<Run> {
+  async #resume({ path, seen, past, unchanged }: Branch): Promise<Run> {
     mutation.active = undefined;
     const run = await Run.begin(this.#lab, this.#plan.bounds);
     await replay(run, path.slice(0, unchanged));
     mutation.active = this.#plan.mutant;
     await replay(run, path.slice(unchanged));
-    Object.assign(run, { seen, wasResolvedBlind, entries: entriesIn(seen) });
+    Object.assign(run, { seen, past });
     this.path = path;
     await this.#lab.store.restore(seen, world.now);
     return run;
@@ -256,12 +255,14 @@ function find(run: Run, label: string): Choice {
 /** What Redis has is read right behind the step. */
 async function takeStep(run: Run, label: string): Promise<Answer | undefined> {
   const choice = find(run, label);
+  const before = run.seen;
   mutation.seen.clear();
   const taking = run.take(choice);
   // What is more than one command is awaited.
   const seeing = choice.isOneCommand ? run.lab.see() : taking.then(() => run.lab.see());
   const answer = await taking;
   run.seen = await seeing;
+  if (run.seen.digest !== before.digest) run.past = { ...run.past, before };
   return answer;
 }
 
@@ -274,6 +275,7 @@ function checkMoment(run: Run, before: Seen, answer: Answer | undefined): void {
   const { lab, seen, performed: scripts } = run;
   const [past, moment] = [momentOf(run, before), momentOf(run, seen)];
   check(always, moment);
+  if (scripts.includes(LOSS)) return;
   const said = answer !== undefined && "text" in answer ? answer.text : "";
   checkJobStep(past, moment, { scripts, answer: said });
   const { effects, isGuarded = false } = lab.scenario.job;
@@ -304,11 +306,8 @@ function entriesIn({ ledger }: Seen): Map<string, Entry> {
 
 function momentOf(run: Run, seen: Seen): Moment {
   const { lab } = run;
-  const entries = entriesIn(seen);
-  for (const [effect, { state, report }] of run.entries)
-    if (state === "in-doubt" && report !== "done" && entries.get(effect)?.state === "done")
-      run.wasResolvedBlind = true;
-  run.entries = entries;
+  run.past = pastOf(run, seen);
+  const { entries, wasResolvedBlind, hasLostLock, hasForgotten } = run.past;
   const { outside } = lab.machine;
   const effects = Object.keys(lab.scenario.job.effects);
   return {
@@ -327,11 +326,33 @@ function momentOf(run: Run, seen: Seen): Moment {
     failure: seen.failure,
     mayBeCancelled: lab.scenario.job.mayBeCancelled === true,
     isForgetful: lab.scenario.job.isForgetful === true,
-    mayBeForgotten: lab.scenario.job.retentionMs !== undefined && seen.state === "completed",
+    mayBeForgotten:
+      hasForgotten || (lab.scenario.job.retentionMs !== undefined && seen.state === "completed"),
+    mayBeAbandoned: hasLostLock || hasForgotten || run.actors.some(({ isDead }) => isDead),
+    hasNotedEffects: seen.hasNotedEffects,
     expires: seen.expires || seen.ledger.size === 0,
     isCalm: run.isCalm,
     isCertain: run.isCertain,
-    wasResolvedBlind: run.wasResolvedBlind,
+    wasResolvedBlind,
+  };
+}
+
+/** A probe knows the result. */
+function pastOf({ lab, past }: Run, seen: Seen): Past {
+  const entries = entriesIn(seen);
+  const { effects } = lab.scenario.job;
+  const isResolvedBlind = [...past.entries].some(
+    ([effect, { state, report }]) =>
+      state === "in-doubt" &&
+      report !== "done" &&
+      entries.get(effect)?.state === "done" &&
+      effects[effect]?.inDoubt !== "probe",
+  );
+  return {
+    ...past,
+    entries,
+    wasResolvedBlind: past.wasResolvedBlind || isResolvedBlind,
+    hasLostLock: past.hasLostLock || (seen.state === "active" && !seen.isLocked),
   };
 }
 

@@ -13,7 +13,12 @@ import {
   type WritableQueueStore,
 } from "../../../src/core/bullmq/store/queue-store.ts";
 import { openEffects } from "../../../src/core/effect/effects.ts";
-import { Ledger, openQueueLedgers } from "../../../src/core/effect/ledger/ledger.ts";
+import {
+  doubtUnreported,
+  Ledger,
+  openQueueLedgers,
+  type QueueLedgers,
+} from "../../../src/core/effect/ledger/ledger.ts";
 import { createEvents } from "../../../src/core/events.ts";
 import type { ConsumedPartition } from "../../../src/core/feature.ts";
 import type { Application } from "../../../src/core/job/application.ts";
@@ -44,7 +49,6 @@ import { type Actor, type Timer, world } from "./world.ts";
 const LOCK_MS = 12_000;
 export const EFFECT_MS = 12_000;
 const POLL_MS = 1_000;
-const SETTLED_MS = 300;
 
 const prefix = "explore";
 const KEY = "key-1";
@@ -85,6 +89,10 @@ export interface JobUnderTest {
   readonly isSubmitted?: boolean;
   /** How long ended jobs' effects are remembered. @default longer than an order lasts */
   readonly retentionMs?: number;
+  /** How long a failed attempt waits for the next one. @default 300 */
+  readonly retryDelayMs?: number;
+  /** Whether Redis may come back without its last write, as its configuration allows. @default false */
+  readonly mayLoseWrites?: boolean;
   /** @default each effect after the other */
   readonly atOnce?: boolean;
 }
@@ -142,8 +150,10 @@ export class Machine {
   /** A worker's process, from its start on. */
   async startWorker(actor: Actor, client: Redis, does: readonly Duty[]): Promise<Worker> {
     const { settings } = this;
-    const { store } = await this.connect(client);
-    const ledgers = openQueueLedgers(store, actor.name, settings.HOLDFAST_RETENTION_MS);
+    let ledgers: QueueLedgers | undefined;
+    const { store } = await this.connect(client, async () => ledgers && (await doubtUnreported(ledgers)));
+    const own = openQueueLedgers(store, actor.name, settings.HOLDFAST_RETENTION_MS);
+    ledgers = own;
     const handlers = new Map([[this.handler.job.type, this.handler]]);
     const events = createEvents();
     const partition: ConsumedPartition = {
@@ -158,7 +168,7 @@ export class Machine {
       handlers,
       submitter: this.#path.submitter,
       isStopping: () => false,
-      hasRunsLeft: () => ledgers.runsLeft.size > 0,
+      hasRunsLeft: () => own.runsLeft.size > 0,
     };
     const tools = { handlers, log, events, now: rightClock.now, parts: [] };
     workers.length = 0;
@@ -173,7 +183,7 @@ export class Machine {
               contract.effects,
               () => ({
                 job,
-                ledger: new Ledger(ledgers, dedupKeyOf(job.type, job.envelope.key), () => undefined),
+                ledger: new Ledger(own, dedupKeyOf(job.type, job.envelope.key), () => undefined),
                 ...attempt,
                 events,
               }),
@@ -195,7 +205,7 @@ export class Machine {
   }
 
   /** What a process has once it is connected. */
-  async connect(client: Redis): Promise<Connected> {
+  async connect(client: Redis, onLoss = async () => {}): Promise<Connected> {
     const { queue, start } = this.names;
     const durability = this.settings.HOLDFAST_DURABILITY;
     const { write } = await openWriters(client, durability);
@@ -208,9 +218,10 @@ export class Machine {
       remembered: undefined,
       countOf: () => 0,
       layout: { known: () => "", first: "", agree: async (found) => found },
-      onLoss: async () => {},
+      onLoss,
     });
-    await epoch.check();
+    // While a loss is not accepted, nothing begins.
+    await epoch.check().catch(() => {});
     const epochs = { layouts: new Layouts(), of: () => epoch, onLoss() {} };
     const fitness = { confirm: () => undefined };
     const stores = openWritableQueueStores({ client, codec: createCodec([]) }, prefix, epochs, fitness);
@@ -262,7 +273,9 @@ export class Machine {
       log,
       isClosed: () => false,
     };
-    const call = { ...nameCall(effect, KEY), content: "null", waitMs: 0, by: null, about: null, options: {} };
+    const probe = ({ fence }: EffectCall) => this.#outside.ask(effect, fence);
+    const options = declaration?.inDoubt === "probe" ? { probe } : {};
+    const call = { ...nameCall(effect, KEY), content: "null", waitMs: 0, by: null, about: null, options };
     return async () => {
       const act = ({ fence }: EffectCall) => this.#outside.act(effect, fence);
       const result = await runCall(tools, guarded, call, act);
@@ -271,10 +284,12 @@ export class Machine {
     };
   }
 
-  /** As each process with a guard does, and workers. */
-  async startGuardSweep(client: Redis): Promise<void> {
+  /** As each process with a guard does, and each worker. */
+  async startSweep(client: Redis): Promise<void> {
+    const { job, settings } = this;
     const { store } = await this.connect(client);
-    setInterval(() => void sweepPlace(store).catch(() => {}), GUARD_SWEEP_MS);
+    if (job.isGuarded === true) setInterval(() => void sweepPlace(store).catch(() => {}), GUARD_SWEEP_MS);
+    else startLedgerSweep({ store, settings, log });
   }
 
   get outside(): Outside {
@@ -358,6 +373,7 @@ export async function openMachine(url: string, job: JobUnderTest, outside: Outsi
     HOLDFAST_PREFIX: prefix,
     HOLDFAST_LOG_LEVEL: "silent",
     HOLDFAST_LOCK_MS: String(LOCK_MS),
+    ...(job.mayLoseWrites === true && { HOLDFAST_DURABILITY: "memory" }),
     ...(job.retentionMs !== undefined && { HOLDFAST_RETENTION_MS: String(job.retentionMs) }),
   };
   const settings = readSettings(env);
@@ -365,7 +381,7 @@ export async function openMachine(url: string, job: JobUnderTest, outside: Outsi
     type: TYPE,
     payload: z.strictObject({ other: z.boolean().optional() }),
     result: z.strictObject({ done: z.array(z.string().nullable()) }),
-    retry: { attempts: 8, backoff: { kind: "fixed", delayMs: SETTLED_MS } },
+    retry: { attempts: 8, backoff: { kind: "fixed", delayMs: job.retryDelayMs ?? 300 } },
     timeoutMs: 60_000,
     effects,
   });

@@ -43,6 +43,19 @@ export interface Scenario {
   readonly around: readonly Duty[];
 }
 
+/** What an order has shown so far, beside what Redis has. */
+export interface Past {
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Whether an effect in doubt was called done by somebody who did not know its result. */
+  readonly wasResolvedBlind: boolean;
+  /** Whether a running job had no lock at some moment. */
+  readonly hasLostLock: boolean;
+  /** Whether Redis came back without its last write. */
+  readonly hasForgotten: boolean;
+  /** What Redis had before its last write. */
+  readonly before: Seen;
+}
+
 /** What somebody asked, and was told. */
 export interface Told {
   readonly what: string;
@@ -138,15 +151,14 @@ export class Laboratory {
     }
   }
 
-  /** A process that has no job in any run: it looks for stalled jobs, and sweeps. */
+  /** A process that has no job in any run, and looks for stalled jobs; one that sweeps is new each time, since it remembers what was due. */
   async janitor(duty: Duty): Promise<Actor> {
     const known = this.#janitors.get(duty);
-    if (known !== undefined) return known;
+    if (known !== undefined && duty === "look") return known;
     const actor = new Actor(duty);
     const client = await this.clientOf(actor);
-    const isGuard = this.scenario.job.isGuarded === true;
     const start = () =>
-      isGuard ? this.machine.startGuardSweep(client) : this.machine.startWorker(actor, client, [duty]);
+      duty === "sweep" ? this.machine.startSweep(client) : this.machine.startWorker(actor, client, [duty]);
     await this.alone<unknown>(actor, start, true);
     this.#janitors.set(duty, actor);
     return actor;
@@ -173,10 +185,7 @@ export class Run {
   readonly #bounds: Bounds;
   faults: number;
   jumps: number;
-  /** Whether an effect in doubt was called done without its result. */
-  wasResolvedBlind = false;
-  /** What the ledger had of each effect when it was looked at last. */
-  entries: ReadonlyMap<string, Entry> = new Map();
+  past: Past;
   /** What Redis has. */
   seen: Seen;
   /** What another process may do now. It does each once after time has passed. */
@@ -196,6 +205,8 @@ export class Run {
     this.lab = lab;
     this.#scenario = lab.scenario;
     this.seen = lab.start;
+    const not = { wasResolvedBlind: false, hasLostLock: false, hasForgotten: false };
+    this.past = { ...not, entries: new Map(), before: lab.start };
     this.#asksLeft = new Map(Object.entries(lab.scenario.asks ?? {}));
     this.faults = bounds.faults;
     this.jumps = bounds.jumps;
@@ -229,6 +240,12 @@ export class Run {
     return this.faults + this.#refusals === this.#bounds.faults && this.jumps === this.#bounds.jumps;
   }
 
+  /** The same, but that time may have passed in which the lock was kept. */
+  get isUndisturbed(): boolean {
+    const isTimely = this.faults === this.#bounds.faults && !this.past.hasLostLock;
+    return this.isCalm || (isTimely && this.answers.size === 0);
+  }
+
   /** What can happen next: what goes on by itself, then faults, then time. */
   choices(): Choice[] {
     const all = this.#movable().flatMap((actor) => this.#of(actor));
@@ -240,11 +257,28 @@ export class Run {
         isOneCommand: false,
       });
     all.push(...this.#asks());
+    if (this.#mayForget())
+      all.push({
+        ...fault("Redis comes back without its last write", () => this.#forget()),
+        isOneCommand: false,
+      });
     const ms = this.#bounds.jumpMs ?? JUMP_MS;
     const label = `${ms / 1_000} s pass`;
     all.push({ label, faults: 0, jumps: 1, isOneCommand: false, take: () => this.#pass(ms) });
     const affordable = all.filter(({ faults, jumps }) => faults <= this.faults && jumps <= this.jumps);
     return affordable.sort((a, b) => a.faults + 2 * a.jumps - (b.faults + 2 * b.jumps));
+  }
+
+  #mayForget(): boolean {
+    const isPossible = this.#scenario.job.mayLoseWrites === true && !this.past.hasForgotten;
+    return isPossible && (this.isReplayed || this.past.before.digest !== this.seen.digest);
+  }
+
+  async #forget(): Promise<undefined> {
+    this.performed.push(LOSS);
+    if (!this.isReplayed) await this.lab.store.restore(this.past.before, world.now);
+    this.past = { ...this.past, hasForgotten: true };
+    return undefined;
   }
 
   /** Of workers that have done nothing yet, one is like the other. */
@@ -272,7 +306,10 @@ export class Run {
         this.jumps,
         ...this.#asksLeft.keys(),
         ...[...this.answers].map(([by, { text }]) => `${by} ${text}`),
-        this.wasResolvedBlind,
+        this.past.wasResolvedBlind,
+        this.past.hasLostLock,
+        this.past.hasForgotten,
+        this.#scenario.job.mayLoseWrites && this.past.before.digest,
         this.isCertain,
         ...this.due,
         this.lab.machine.outside.place(),
@@ -493,6 +530,8 @@ export class Run {
       see(seen, `round ${round}`);
       if (this.#isOver(seen, round)) break;
       await this.#resolveAll(seen.doubts);
+      // Locks expire, and nobody sees it.
+      this.past = { ...this.past, hasLostLock: true };
       await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : JUMP_MS);
       if (round === FORGET_ROUND) await this.#forgetDead();
     }
@@ -575,6 +614,9 @@ function isQuiet({ doubts, ledger }: Seen): boolean {
 export function isDone(answer: Told | undefined): boolean {
   return answer?.what === "guard" && answer.text.startsWith("{");
 }
+
+/** In place of a script. */
+export const LOSS = "a loss";
 
 const HOUR_MS = 3_600_000;
 

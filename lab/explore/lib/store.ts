@@ -38,6 +38,9 @@ export interface Seen {
   readonly state: string;
   readonly failure: string;
   readonly result: string;
+  readonly isLocked: boolean;
+  /** Whether it says that it has asked for effects. */
+  readonly hasNotedEffects: boolean;
   /** Whether the ledger has a time to live. */
   readonly expires: boolean;
   /** How often the sweeps have its job, or its effect without a job, among those at which they look. */
@@ -76,10 +79,12 @@ elseif redis.call("ZSCORE", start .. "failed", id) then state = "failed"
 elseif redis.call("LPOS", start .. "active", id) then state = "active"
 elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
 elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
-return { digest, redis.call("HGETALL", ledger), redis.call("ZRANGE", start .. "doubts", 0, -1), state,
-  redis.call("HGET", start .. id, "failedReason") or "", redis.call("HGET", start .. id, "returnvalue") or "",
-  redis.call("PTTL", ledger) > 0, jobs, noted, redis.call("ZCARD", start .. "ledgers") + redis.call("LLEN", start .. "ledgers:new"),
-  redis.call("HEXISTS", start .. id, "defa") }`;
+return cjson.encode({
+  digest = digest, ledger = redis.call("HGETALL", ledger), doubts = redis.call("ZRANGE", start .. "doubts", 0, -1), jobs = jobs, noted = noted,
+  state = state, failure = redis.call("HGET", start .. id, "failedReason") or "", result = redis.call("HGET", start .. id, "returnvalue") or "",
+  isLocked = redis.call("EXISTS", start .. id .. ":lock") == 1, hasNotedEffects = redis.call("HEXISTS", start .. id, "dedupKey") == 1,
+  isCancelled = redis.call("HEXISTS", start .. id, "defa") == 1, expires = redis.call("PTTL", ledger) > 0,
+  looks = redis.call("ZCARD", start .. "ledgers") + redis.call("LLEN", start .. "ledgers:new") })`;
 
 const RESTORE = `
 redis.call("FLUSHDB")
@@ -177,9 +182,18 @@ export class Store {
   async see({ start, ledger, id }: SeenKeys): Promise<Seen> {
     if (this.#loading !== undefined) await this.#loading;
     this.#loading = undefined;
-    const reply = (await this.#own(SEE, [start, ledger, id, MOMENTS])) as Reply;
-    for (const condition of reply[8]) mutation.seen.add(condition);
-    return seenOf(reply);
+    const {
+      noted,
+      ledger: fields,
+      doubts,
+      jobs,
+      ...seen
+    } = JSON.parse(String(await this.#own(SEE, [start, ledger, id, MOMENTS])));
+    for (const condition of Object.values<string>(noted)) mutation.seen.add(condition);
+    const flat = Object.values<string>(fields);
+    const pairs = flat.flatMap((field, at) => (at % 2 === 0 ? [[field, flat[at + 1] ?? ""] as const] : []));
+    // Lua writes an empty list as an object.
+    return { ...seen, ledger: new Map(pairs), doubts: Object.values(doubts), jobs: Object.values(jobs) };
   }
 
   /** Time passes: what expires meanwhile is gone. */
@@ -200,39 +214,6 @@ export interface SeenKeys {
   readonly ledger: string;
   /** Of the job; "" for the one that there is. */
   readonly id: string;
-}
-
-type Reply = [
-  string,
-  string[],
-  string[],
-  string,
-  string,
-  string,
-  1 | null,
-  string[],
-  string[],
-  number,
-  0 | 1,
-];
-
-function seenOf([
-  digest,
-  fields,
-  doubts,
-  state,
-  failure,
-  result,
-  expires,
-  jobs,
-  ,
-  looks,
-  cancelled,
-]: Reply): Seen {
-  const pairs = fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? ""] as const] : []));
-  const ledger = new Map(pairs);
-  const [hasExpiry, isCancelled] = [expires === 1, cancelled === 1];
-  return { digest, ledger, doubts, jobs, state, failure, result, expires: hasExpiry, looks, isCancelled };
 }
 
 function sha1Of(source: string): string {

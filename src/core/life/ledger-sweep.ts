@@ -2,7 +2,7 @@ import type { Running } from "../../platform/lib/running.ts";
 import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { ConsumedPartition } from "../feature.ts";
-import { startSweep } from "./start-sweep.ts";
+import { type SweptPartition, startSweep } from "./start-sweep.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for less than a millisecond. */
@@ -14,7 +14,7 @@ const script = loadScript(import.meta.url, "ledger-sweep.lua", tuple(integer, in
  * Does each second what no step of an effect can do at its job's end: a ledger expires, a doubt is listed, a job whose doubts are resolved
  * goes on.
  */
-export function startLedgerSweep(partition: ConsumedPartition): Running {
+export function startLedgerSweep(partition: SweptPartition & Pick<ConsumedPartition, "settings">): Running {
   const { store, settings, log } = partition;
   const { client, queue } = store;
   const keys = [store.keys.joinedJobs, store.keys.doubts, store.keys.newLedgers];
