@@ -40,11 +40,13 @@ export async function startMetricsServer(
   const limits = { requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS };
   const guard = isLoopback(host) ? createHostGuard(allowedHosts) : () => undefined;
   const sources = { metrics, notReady: oneAtATime(notReady) };
-  const server = createServer(limits, (request, response) =>
+  const server = createServer(limits, (request, response) => {
+    // Nobody reads its body, which would be held until its turn.
+    request.resume();
     inTurn(request, response, () => {
       void answerTo(request, sources, guard).then((answer) => send(response, answer));
-    }),
-  );
+    });
+  });
   server.listen(port, host);
   await once(server, "listening").catch((error: unknown) => {
     throw cannotListen(host, port, "HOLDFAST_METRICS_PORT", error);

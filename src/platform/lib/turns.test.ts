@@ -98,4 +98,26 @@ describe("requests of one connection", () => {
 
     expect(paths()).toEqual(["/"]);
   });
+
+  it.each([
+    [
+      "bodies of thousands of pieces wait",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "1\r\na\r\n".repeat(10_000),
+      "0\r\n\r\n",
+    ],
+    [
+      "hundreds with thousands of headers wait",
+      "GET / HTTP/1.1\r\nHost: a\r\n",
+      "a: 1\r\n".repeat(1_500),
+      "\r\n",
+    ],
+  ])("close it where %s", async (_, ...parts) => {
+    const { closed, paths, socket } = await serve("/");
+
+    socket.write(parts.join("").repeat(200));
+    await closed;
+
+    expect(paths()).toEqual(["/"]);
+  });
 });

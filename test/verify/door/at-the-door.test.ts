@@ -227,6 +227,23 @@ describe("large bodies", withProcesses, () => {
     expect(Math.round(strain.slowestMs), "liveness, in milliseconds").toBeLessThan(LITTLE.ms);
   });
 
+  it.each([
+    ["that is read", "POST /jobs/batch", 4, 500_000],
+    ["that nobody reads, of a stream", "GET /overview", 40, 70_000],
+  ])("in pieces of one byte hold little: one %s", async (_, line, connections, pieces) => {
+    const { url, port, pid } = await startApi();
+    const chunked = { ...ann, accept: "text/event-stream", "transfer-encoding": "chunked" };
+    const head = message(line, { ...chunked, "content-type": "application/json" });
+
+    const strain = await strainOf(pid, url, async () => {
+      const sent = head + "1\r\n \r\n".repeat(pieces);
+      await peer.send({ port, connections, sent, leave: "stay", forMs: 4_000 });
+    });
+
+    await peer.release();
+    expect(Math.round(strain.grownMiB), "growth of memory, in MiB").toBeLessThan(LITTLE.memory);
+  });
+
   it("that never end hold little together, and starve nobody", async () => {
     const { url, port, pid } = await startApi();
     const sent = headOf(4 * MIB) + "[".repeat(3 * MIB);

@@ -5,7 +5,11 @@ import { inTurn, onRequestBehind } from "../../../platform/lib/turns.ts";
 
 /** Begins a connection's requests one after the other, and none that its client has given up. Call it before adding other hooks. */
 export function takeTurns(server: FastifyInstance): void {
-  server.addHook("onRequest", ({ raw }, reply, done) => inTurn(raw, reply.raw, done));
+  server.addHook("onRequest", ({ raw, method }, reply, done) => {
+    // Nobody reads it, and it would be held for as long as the answer takes.
+    if (method === "GET" || method === "HEAD") raw.resume();
+    inTurn(raw, reply.raw, done);
+  });
 }
 
 /**
