@@ -106,8 +106,10 @@ export function Explanation({ name, at, timeZone }: ExplanationProps) {
   if (data === undefined) return <Loading />;
   return (
     <p>
-      <b>{datedInstant(at, timeZone)}</b> <Text of={data.text} />{" "}
-      {"jobId" in data && <JobLink id={data.jobId}>Its job</JobLink>}
+      <b>
+        {datedInstant(at, timeZone)} {timeZone}
+      </b>{" "}
+      <Text of={data.text} /> {"jobId" in data && <JobLink id={data.jobId}>Its job</JobLink>}
     </p>
   );
 }

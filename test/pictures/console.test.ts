@@ -245,8 +245,8 @@ async function operate(): Promise<void> {
   await post("queues/default/pause", { type: "partner-webhook", reason: "the partner is down" });
   await post("queues/documents/limits", { type: "invoice-pdf", concurrency: 2 }, "PUT");
   const exported = await ask<Doubts>("doubts?limit=3");
-  for (const { jobId, effect } of exported.doubts)
-    await post(`jobs/${jobId}/effects/${effect}/resolve`, { as: "done", evidence: "in the export of 12:30" });
+  const ids = exported.doubts.map(({ jobId, effect }) => ({ jobId, effect }));
+  await post("doubts/resolve", { ids, as: "done", evidence: "in the export of 12:30" });
 }
 
 interface Doubts {

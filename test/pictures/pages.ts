@@ -67,7 +67,7 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "schedule-more", path: "schedules", act: press("More of nightly-report") },
     { name: "schedule-run", path: "schedules", act: fromMenu("nightly-report", "Run now…") },
     { name: "schedule-new", path: "schedules", act: press("New schedule…") },
-    { name: "acts", path: "acts" },
+    { name: "acts", path: "acts", act: (page) => page.getByText("How they are now").first().click() },
     { name: "audit", path: "acts?view=log", act: press("send: done") },
     { name: "notices", path: "notices" },
     { name: "outbox", path: "outbox" },
@@ -111,6 +111,10 @@ async function openImport(page: Page, text: string): Promise<void> {
 
 async function chooseTick(page: Page): Promise<void> {
   const ticks = page.getByRole("listbox", { name: "Past ticks of stock-sync" });
+  // A phone shows the last ones at first.
+  await ticks.waitFor();
+  const earlier = page.getByRole("button", { name: /earlier$/ }).first();
+  if (await earlier.isVisible()) await earlier.click();
   await ticks.getByRole("option", { name: "missed" }).first().click();
   await page.getByText("no scheduler submitted it in time").waitFor();
 }
