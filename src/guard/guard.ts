@@ -62,7 +62,7 @@ export interface GuardedEffect<Result = unknown, Stored = unknown, P extends Pol
  * });
  */
 export function defineEffect<Result, Stored, const P extends Policy>(
-  definition: EffectDefinition<Result, Stored, P> & { readonly result?: SentAsJson<NoInfer<Stored>> },
+  definition: EffectDefinition<Result, Stored, P> & { readonly result?: SentAsJson<Stored> },
 ): GuardedEffect<Result, Stored, P> {
   const { name, result, rememberMs, ...declaration } = definition;
   return { name, result, rememberMs, declaration: declaration as EffectDeclaration };

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Lease } from "../core/bullmq/claim/lease.ts";
+import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { ABORT_MARGIN_MS, actOnce } from "../core/effect/act-once.ts";
 import { type EffectOptionsInUse, type EffectRun, resultUnkept } from "../core/effect/effect-run.ts";
+import type { StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../core/events.ts";
 import type { EffectCall } from "../core/job/effect.ts";
 import { InDoubtError } from "../evidence/attempt-errors.ts";
@@ -68,6 +70,8 @@ interface Outcome {
   hasBegun: boolean;
   committed?: Promise<void>;
   blocked?: HoldfastError;
+  /** Why nothing is kept of its result. */
+  unkept?: unknown;
 }
 
 /** One try of a call. Its lease is its reservation's deadline: no lock, and nothing takes over. */
@@ -82,7 +86,7 @@ async function runOnce(
   const { id, type, dedupKey, key, by, about } = call;
   const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
   const onUnkept = () => {
-    outcome.blocked = resultUnkept(name);
+    outcome.unkept = resultUnkept(name);
   };
   const said = { key, by, about, fingerprint, rememberMs, lease, onUnkept };
   const ledger = ledgers.ledgerOf({ dedupKey, name }, said);
@@ -95,7 +99,7 @@ async function runOnce(
     options: call.options,
     run: async (given) => {
       outcome.hasBegun = true;
-      return keptOf(guarded, await run(given));
+      return keptOf(guarded, await run(given), outcome);
     },
     attempt: { job, ledger, abort: lease, log: () => log, scrub: (text) => text, events },
     end: {
@@ -112,19 +116,29 @@ async function runOnce(
   };
   try {
     const made = await actOnce(effect).finally(() => outcome.committed);
-    if (outcome.blocked !== undefined) throw outcome.blocked;
+    const fault = outcome.blocked ?? outcome.unkept;
+    if (fault !== undefined) throw fault;
     return fitting(guarded, made);
   } catch (thrown) {
-    const error = outcome.blocked ?? thrown;
-    if (!(error instanceof HoldfastError)) throw error;
-    if (!outcome.hasBegun && error.code === "EFFECT_BUSY")
-      throw new EffectBusyError(`Another call may still be at effect "${name}"`, error.retryAfterMs ?? 0);
-    const isUnrecorded = outcome.hasBegun && isUnanswered(error);
-    if (!isUnrecorded && !(error instanceof InDoubtError)) throw error;
-    const unrecorded = `effect "${name}" was begun, and Redis did not record what became of it`;
-    const message = isUnrecorded ? unrecorded : error.message;
-    throw await callInDoubt(ledgers.queue.store, { dedupKey, name }, id, message, error);
+    const error = outcome.blocked ?? outcome.unkept ?? thrown;
+    throw await forCaller(error, outcome, ledgers.queue.store, { dedupKey, name, id });
   }
+}
+
+async function forCaller(
+  error: unknown,
+  { hasBegun }: Outcome,
+  store: QueueStore,
+  { id, ...effect }: StoredEffect & Pick<NamedCall, "id">,
+): Promise<unknown> {
+  const { name } = effect;
+  if (!(error instanceof HoldfastError)) return error;
+  if (!hasBegun && error.code === "EFFECT_BUSY")
+    return new EffectBusyError(`Another call may still be at effect "${name}"`, error.retryAfterMs ?? 0);
+  const isUnrecorded = hasBegun && isUnanswered(error);
+  if (!isUnrecorded && !(error instanceof InDoubtError)) return error;
+  const unrecorded = `effect "${name}" was begun, and Redis did not record what became of it`;
+  return await callInDoubt(store, effect, id, isUnrecorded ? unrecorded : error.message, error);
 }
 
 /** What is stored comes from processes of other versions, too, and from people. @throws HoldfastError `RESULT_INVALID` */
@@ -133,12 +147,16 @@ function fitting(effect: GuardedEffect, result: unknown): unknown {
   return result;
 }
 
-/** The effect is done whatever it returned: a result that does not fit is found when it is read. */
-function keptOf(effect: GuardedEffect, result: unknown): unknown {
+/** JSON holds no symbol. */
+const NOT_KEPT = Symbol("not kept");
+
+/** The effect is done whatever it returned. */
+function keptOf(effect: GuardedEffect, result: unknown, outcome: Outcome): unknown {
   try {
     return madeOf(effect, result);
-  } catch {
-    return null;
+  } catch (error) {
+    outcome.unkept = error;
+    return NOT_KEPT;
   }
 }
 
@@ -146,7 +164,7 @@ function keptOf(effect: GuardedEffect, result: unknown): unknown {
 function madeOf({ name, result: schema }: GuardedEffect, result: unknown): unknown {
   const made = schema === undefined ? { value: result } : check(schema, result);
   if (made.issues === undefined) return made.value;
-  const message = `Effect "${name}" is done, and what is kept of its result does not match its schema`;
+  const message = `Effect "${name}" is done, and its result does not match its schema`;
   throw new HoldfastError("RESULT_INVALID", message, { issues: schemaIssues(made.issues) });
 }
 

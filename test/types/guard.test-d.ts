@@ -28,6 +28,18 @@ export const isAnything: unknown = kept;
 // @ts-expect-error a date is a text by then, and nothing has checked that
 export const isDate: Date = kept;
 
+// A schema may accept one of several, and nothing.
+const found = z.object({ id: z.string() });
+const maybe = defineEffect({ name: "maybe", timeoutMs: 1_000, inDoubt: "hold", result: found.nullable() });
+const either = defineEffect({
+  name: "either",
+  timeoutMs: 1_000,
+  inDoubt: "hold",
+  result: z.union([z.string(), found]),
+});
+export const orNull: { id: string } | null = await guard.once(maybe, call, async () => null);
+export const orText: { id: string } | string = await guard.once(either, call, async () => "none");
+
 // A schema whose values JSON cannot hold would fit in no later call.
 // @ts-expect-error a date is a text in JSON
 defineEffect({ name: "at", timeoutMs: 1_000, inDoubt: "hold", result: z.object({ at: z.date() }) });

@@ -97,13 +97,13 @@ function executeOnce<Name extends string>(
   effect: GuardedEffect<unknown, unknown, "hold" | "repeat">,
   { run, occurrence, ask = "an operator", by }: ToolsOptions<Name>,
 ) {
-  return async (input: unknown, given: { readonly abortSignal?: AbortSignal } = {}): Promise<unknown> => {
+  return async (input: unknown, given?: { readonly abortSignal?: AbortSignal } | null): Promise<unknown> => {
     const key = toolKey({ run, tool: name, input, occurrence: occurrence?.(name, input) });
     const about = `tool ${name} of run ${run}`.slice(0, 500);
     const once = { key, about, ...(by !== undefined && { by }) };
     try {
       return await guard.once(effect, once, async (call) => {
-        const { abortSignal = call.signal } = given;
+        const { abortSignal = call.signal } = given ?? {};
         const options = { ...given, abortSignal: AbortSignal.any([abortSignal, call.signal]) };
         calls.set(options, call);
         return await lastOf(await tool.execute?.(input as never, options as never));

@@ -17,11 +17,11 @@ export type CanonicalJson =
  * Writes a value as JSON with sorted members (RFC 8785's order), so that equal content is equal text.
  *
  * Refuses, with a pointer to each: what JSON cannot hold (functions, dates, infinite numbers, undefined in a list), strings that are
- * not well-formed Unicode, and nesting deeper than 64.
+ * not well-formed Unicode, members whose getters throw, and nesting deeper than 64.
  */
 export function canonicalJson(value: unknown): CanonicalJson {
   const walk: Walk = { path: [], issues: [] };
-  const text = write(value, walk);
+  const text = writeReadable(value, walk);
   return walk.issues.length === 0 ? { kind: "json", text } : { kind: "refused", issues: walk.issues };
 }
 
@@ -39,6 +39,14 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 interface Walk {
   readonly path: (string | number)[];
   readonly issues: Issue[];
+}
+
+function writeReadable(value: unknown, walk: Walk): string {
+  try {
+    return write(value, walk);
+  } catch {
+    return refuse("expected a value that can be read", walk);
+  }
 }
 
 function write(value: unknown, walk: Walk): string {

@@ -30,7 +30,9 @@ export interface ForeignConnection {
  * @throws HoldfastError `CONFIG_INVALID` where no URL can say that
  */
 export function redisUrlOf(connection: ForeignConnection): string {
-  const options: ForeignOptions = connection.options;
+  const options: ForeignOptions | undefined = connection?.options;
+  // Untyped code gives anything.
+  if (typeof options !== "object") throw unclear("a connection of ioredis");
   if (connection.isCluster === true) {
     const nodes = connection.nodes?.("master").map((node): ForeignOptions => node.options) ?? [];
     if (nodes.length === 0) throw unclear("a cluster's connection that is ready, or REDIS_URL");

@@ -28,7 +28,13 @@ const repeated = defineEffect({
   downstreamRemembersMs: 60_000,
 });
 const forgotten = defineEffect({ name: "forgotten", timeoutMs: 5_000, inDoubt: "hold", rememberMs: 1_000 });
-const effects = [charge, brief, probed, repeated, forgotten];
+const optional = defineEffect({
+  name: "optional",
+  timeoutMs: 5_000,
+  inDoubt: "hold",
+  result: result.nullable(),
+});
+const effects = [optional, charge, brief, probed, repeated, forgotten];
 
 let first: Guard;
 let second: Guard;
@@ -244,7 +250,10 @@ describe("a guarded effect", () => {
     const key = newKey();
     const run = vi.fn(async () => ({ id: 5 }) as unknown as { id: string });
     const invalid = { code: "RESULT_INVALID" };
-    await expect(first.once(charge, { key }, run)).rejects.toMatchObject(invalid);
+    await expect(first.once(charge, { key }, run)).rejects.toMatchObject({
+      ...invalid,
+      issues: [{ pointer: "/id" }],
+    });
     await expect(second.once(charge, { key }, run)).rejects.toMatchObject(invalid);
     const assumedResult = () => ({ id: "assumed" });
     await expect(second.once(charge, { key }, run, { assumedResult })).rejects.toMatchObject(invalid);
@@ -269,6 +278,14 @@ describe("a guarded effect", () => {
           code: "RESULT_INVALID",
         });
     }
+  });
+
+  it("is not taken for one without a result, where its schema accepts none, when its result does not fit", async () => {
+    const key = newKey();
+    const run = vi.fn(async () => ({ id: 5 }) as unknown as { id: string });
+    for (const guard of [first, first, second])
+      await expect(guard.once(optional, { key }, run)).rejects.toMatchObject({ code: "RESULT_INVALID" });
+    expect(run).toHaveBeenCalledTimes(1);
   });
 
   it("checks what is stored when it is read", async () => {
@@ -299,6 +316,12 @@ describe("a guarded effect", () => {
     expect(await invalid({ key: newKey(), waitMs: -1 })).toBe("INVALID_REQUEST");
     expect(await invalid({ key: newKey(), about: "x".repeat(501) })).toBe("INVALID_REQUEST");
     expect(await invalid({ key: newKey(), content: 5n })).toBe("INVALID_REQUEST");
+    const unreadable = {
+      get cents() {
+        throw new Error("closed");
+      },
+    };
+    expect(await invalid({ key: newKey(), content: unreadable })).toBe("INVALID_REQUEST");
     const stray = defineEffect({ name: "stray", timeoutMs: 1, inDoubt: "hold" });
     await expect(first.once(stray, { key: newKey() }, acts())).rejects.toMatchObject({
       code: "INVALID_REQUEST",
@@ -323,6 +346,10 @@ describe("a guarded effect", () => {
     for (const effect of [undefined, null, "charge"])
       expect(await codeOf(effect, { key }, acts())).toBe("INVALID_REQUEST");
     await expect(createGuard({ env } as never)).rejects.toMatchObject({ code: "APPLICATION_INVALID" });
+    for (const connection of [null, {}, "redis://localhost"])
+      await expect(createGuard({ effects, env, connection } as never)).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+      });
     expect(await first.once(charge, { key }, acts())).toEqual({ id: expect.any(String) });
   });
 
