@@ -18,7 +18,7 @@ Does eighteen tasks of a bad night, each once in the console (in a real browser)
 messy jobs; counts the actions (a click, a key, a field filled in, a page opened, a command) and measures the machine's time for each,
 from the action to its visible result.
 
-  --jobs N    how many jobs are in Redis; 100000 by default
+  --jobs N    how many jobs are in Redis; 175000 by default
   --quick     3,000 jobs, and up to ${20_000 / 1_000} s for an action
   --markdown  prints the table for docs/night-shift.md
   --help      shows this text
@@ -26,7 +26,7 @@ from the action to its visible result.
 Exit codes: 0 each task takes at most ${ACTIONS_MAX} actions, and each action at most a second; 1 one takes more, 2 wrong usage.`;
 
 const options = {
-  jobs: { type: "string", default: "100000" },
+  jobs: { type: "string", default: "175000" },
   quick: { type: "boolean", default: false },
   markdown: { type: "boolean", default: false },
 } as const;

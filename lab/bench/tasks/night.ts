@@ -54,10 +54,11 @@ export async function startNight(redisUrl: string, jobs: number): Promise<Night>
   const call: Call = async <T>(path: string, init: RequestInit = {}) => {
     const response = await fetch(`${url}/${path}`, {
       ...init,
-      headers: { authorization: `Bearer ${key.key}` },
+      headers: { ...init.headers, authorization: `Bearer ${key.key}` },
     });
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as T;
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+    return JSON.parse(path.includes("format=ndjson") ? arrayOf(text) : text) as T;
   };
   const cast = await submitTheNight(producer, call, env);
   await fillStore(client, env.HOLDFAST_PREFIX, cast, jobs);
@@ -78,6 +79,11 @@ export async function startNight(redisUrl: string, jobs: number): Promise<Night>
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Of lines that are JSON each. */
+function arrayOf(lines: string): string {
+  return `[${lines.trim().split("\n").join(",")}]`;
 }
 
 export const NIGHT_KEY = ["--name", "ops-night", "--scope", "read+operate+submit"];

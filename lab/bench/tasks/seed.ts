@@ -14,7 +14,8 @@ const DAY_MS = 24 * HOUR_MS;
 /** Few are enough: the others are copies of them. */
 const busy: Trade = { confirmations: 40, invoices: 120, hooks: 60, videos: 40 };
 
-export const DOUBTS = 30;
+export const DOUBTS = 300;
+const SCHEDULES = 200;
 export const TO_CANCEL = 500;
 export const IMPORTS = 6;
 /** Whose imports run. */
@@ -33,7 +34,7 @@ export interface Cast {
   /** Holds the running imports until it is opened. */
   readonly gate: string;
   /** A job of each kind, to be copied. */
-  readonly samples: Readonly<Record<"sent" | "invoiced" | "noVat" | "hook" | "report", string>>;
+  readonly samples: Readonly<Record<"sent" | "invoiced" | "noVat" | "hook" | "report" | "video", string>>;
 }
 
 interface Page {
@@ -78,7 +79,11 @@ export async function submitTheNight(
     const { jobs } = await untilAnswer<Page>(call, path, (page) => page.jobs.length > 0);
     return jobs[0]?.id ?? "";
   };
-  await untilAnswer<{ doubts: unknown[] }>(call, "doubts?limit=200", ({ doubts }) => doubts.length >= DOUBTS);
+  await untilAnswer<{ doubts: unknown[] }>(
+    call,
+    `doubts?offset=${DOUBTS - 1}`,
+    ({ doubts }) => doubts.length > 0,
+  );
   await untilAnswer<{ queues: { name: string; active: number; waiting: number }[] }>(
     call,
     "queues",
@@ -87,12 +92,14 @@ export async function submitTheNight(
         name === "imports" ? active === IMPORTS : name === "media" || active + waiting === 0,
       ),
   );
-  const [sent, invoiced, noVat, hook, report] = await Promise.all([
+  await Promise.all(Array.from({ length: SCHEDULES }, (_, index) => putSchedule(call, index)));
+  const [sent, invoiced, noVat, hook, report, video] = await Promise.all([
     idOf("type=order-confirmation&state=completed"),
     idOf("type=invoice-pdf&state=completed"),
     idOf("type=invoice-pdf&state=failed"),
     idOf("type=partner-webhook&state=failed"),
     idOf("type=nightly-report&state=completed"),
+    idOf("type=video-preview&state=waiting"),
   ]);
   const three = new Date().setUTCHours(3, 0, 0, 0);
   return {
@@ -101,8 +108,22 @@ export async function submitTheNight(
     badTag,
     threeMs: three < Date.now() - HOUR_MS ? three : three - DAY_MS,
     gate,
-    samples: { sent, invoiced, noVat, hook, report },
+    samples: { sent, invoiced, noVat, hook, report, video },
   };
+}
+
+/** Each shop of a chain has its report, once a year. */
+async function putSchedule(call: Call, index: number): Promise<void> {
+  await call(`schedules/report-of-shop-${index}`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      cron: `0 4 ${1 + (index % 28)} 6 *`,
+      timeZone: "UTC",
+      type: "nightly-report",
+      payload: { night: "2026-06-01T04:00:00Z" },
+    }),
+  });
 }
 
 const TRIES_MAX = 20;
@@ -128,21 +149,38 @@ interface Kind {
 
 /** Failures differ by code and message; numbers in a message do not make another reason. */
 const kinds: readonly Kind[] = [
-  { sample: "sent", queue: "default", share: 0.4, lots: [{ share: 1, state: "completed" }] },
+  // Behind those that run and never end.
+  { sample: "video", queue: "media", share: 0.54, lots: [{ share: 1, state: "wait" }] },
+  { sample: "sent", queue: "default", share: 0.2, lots: [{ share: 1, state: "completed" }] },
   {
     sample: "hook",
     queue: "default",
-    share: 0.2,
+    share: 0.0285,
     lots: [
       { share: 8, state: "failed" },
       { share: 3, state: "failed", reason: "HANDLER_FAILED: connect ECONNREFUSED 10.0.3.7:443" },
       { share: 3, state: "failed", reason: "ATTEMPT_TIMED_OUT: the attempt took longer than 3600000 ms" },
+      { share: 3, state: "failed", reason: "HANDLER_FAILED: Request failed with status code 404" },
+      { share: 2, state: "failed", reason: "HANDLER_FAILED: Request failed with status code 429" },
+      { share: 2, state: "failed", reason: "HANDLER_FAILED: getaddrinfo ENOTFOUND hooks.partner.example" },
+      { share: 2, state: "failed", reason: "HANDLER_FAILED: certificate has expired" },
+      { share: 1, state: "failed", reason: "HANDLER_FAILED: socket hang up" },
+      {
+        share: 1,
+        state: "failed",
+        reason: "HANDLER_FAILED: Cannot read properties of undefined (reading 'total')",
+      },
+      {
+        share: 1,
+        state: "failed",
+        reason: 'HANDLER_FAILED: duplicate key value violates unique constraint "calls_order_key"',
+      },
       { share: 1, state: "failed", reason: "CANCELLED: cancelled with key ops-day: partner asked for it" },
       { share: 5, state: "delayed" },
     ],
   },
-  { sample: "invoiced", queue: "documents", share: 0.25, lots: [{ share: 1, state: "completed" }] },
-  { sample: "noVat", queue: "documents", share: 0.05, lots: [{ share: 1, state: "failed" }] },
+  { sample: "invoiced", queue: "documents", share: 0.1255, lots: [{ share: 1, state: "completed" }] },
+  { sample: "noVat", queue: "documents", share: 0.006, lots: [{ share: 1, state: "failed" }] },
   { sample: "report", queue: "documents", share: 0.1, lots: [{ share: 1, state: "completed" }] },
 ];
 

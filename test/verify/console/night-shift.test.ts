@@ -12,7 +12,7 @@ import {
 import { launchBrowser } from "../../support/browser.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 
-/** `npm run tasks` does the same among 100,000, where a second is the most. */
+/** `npm run tasks` does the same among 175,000, where a second is the most. */
 const JOBS = 1_000;
 const ACTION_MAX_MS = 20_000;
 
