@@ -43,6 +43,9 @@ export const orText: { id: string } | string = await guard.once(either, call, as
 // A schema whose values JSON cannot hold would fit in no later call.
 // @ts-expect-error a date is a text in JSON
 defineEffect({ name: "at", timeoutMs: 1_000, inDoubt: "hold", result: z.object({ at: z.date() }) });
+const eitherWay = z.union([z.object({ at: z.date() }), z.object({ id: z.string() })]);
+// @ts-expect-error a date is in one of them
+defineEffect({ name: "either", timeoutMs: 1_000, inDoubt: "hold", result: eitherWay });
 // @ts-expect-error JSON has no bigint
 defineEffect({ name: "sum", timeoutMs: 1_000, inDoubt: "hold", result: z.bigint() });
 // @ts-expect-error JSON has no map

@@ -181,6 +181,16 @@ defineJob({ ...wellFormed, payload: z.bigint() });
 // @ts-expect-error no map
 defineJob({ ...wellFormed, result: z.map(z.string(), z.string()) });
 
+const dated = z.strictObject({ kind: z.literal("dated"), at: z.date() });
+const large = z.strictObject({ kind: z.literal("large"), sum: z.bigint() });
+const plain = z.strictObject({ kind: z.literal("plain") });
+// @ts-expect-error the date is in one member of a union
+defineJob({ ...wellFormed, payload: z.discriminatedUnion("kind", [plain, dated]) });
+// @ts-expect-error a bigint is in one
+defineJob({ ...wellFormed, result: z.discriminatedUnion("kind", [plain, large]) });
+defineJob({ ...wellFormed, result: z.discriminatedUnion("kind", [plain, dated]) });
+defineJob({ ...wellFormed, payload: z.strictObject({ raw: z.json() }), result: z.json() });
+
 // An effect returns what JSON keeps of its result, in each attempt the same…
 const holding = defineJob({ ...wellFormed, effects: { act: { timeoutMs: 1, inDoubt: "hold" } } });
 interface Tree {
@@ -196,6 +206,8 @@ interface Charge {
 declare const tree: Tree;
 declare const charge: Charge;
 declare const anything: unknown;
+type Raw = z.infer<ReturnType<typeof z.json>>;
+declare const raw: Raw;
 holding.handler(async ({ effect }) => {
   (await effect("act", async () => new Date())) satisfies string | undefined;
   // @ts-expect-error a date is a text
@@ -222,6 +234,9 @@ holding.handler(async ({ effect }) => {
   await effect("act", async () => 5n);
   // @ts-expect-error no map, however deep
   await effect("act", async () => ({ found: [new Map<string, string>()] }));
+  (await effect("act", async () => ({ raw, at: new Date() }))) satisfies { raw: Raw; at: string } | undefined;
+  // @ts-expect-error toJSON gives what JSON has no form for
+  await effect("act", async () => ({ toJSON: () => 1n }));
   // @ts-expect-error no set
   await effect("act", async () => new Set([1]));
   // @ts-expect-error no symbol

@@ -116,8 +116,8 @@ export function openDefineJob(declarations: readonly Declaration[]) {
     const P extends Policies = Readonly<Record<never, never>>,
   >(
     definition: JobDefinition<Type, PayloadIn, Payload, Result, P> & {
-      readonly payload: SentAsJson<NoInfer<PayloadIn>>;
-      readonly result: ReturnedAsJson<NoInfer<Result>>;
+      readonly payload: SentAsJson<PayloadIn>;
+      readonly result: ReturnedAsJson<Result>;
     },
   ): JobContract<Type, PayloadIn, Payload, Result, PlainNameOf<P>, ProbedNameOf<P>> {
     requireValid(definition, members);

@@ -1,3 +1,12 @@
+/** What JSON gives back as it is. That a type is part of it is found without taking it to pieces, which has no end for recursive ones. */
+type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [name: string]: Json; readonly [name: symbol]: never };
+
 /** What JSON has no form for. A member that is a function is left out instead: methods are members, too. */
 type Unheld =
   | bigint
@@ -31,12 +40,12 @@ type LeftOut =
  */
 export type Jsonified<T> = unknown extends T
   ? T
-  : T extends string | number | boolean | null
+  : T extends Json
     ? T
     : T extends void
       ? null
-      : T extends { toJSON(...args: never): infer Json }
-        ? Jsonified<Json>
+      : T extends { toJSON(...args: never): infer Written }
+        ? Jsonified<Written>
         : T extends Unheld
           ? never
           : T extends readonly unknown[]
@@ -72,12 +81,14 @@ type Flat<T> = { [Name in keyof T]: T[Name] };
 /** The same type if JSON can hold its values; otherwise a type to which it is not assignable. */
 export type JsonHeld<T> = unknown extends T
   ? T
-  : T extends string | number | boolean | null
+  : T extends Json
     ? T
     : T extends void
       ? T
-      : T extends { toJSON(...args: never): unknown }
-        ? T
+      : T extends { toJSON(...args: never): infer Written }
+        ? [Written] extends [JsonHeld<Written>]
+          ? T
+          : never
         : T extends Unheld
           ? never
           : T extends object
@@ -87,7 +98,7 @@ export type JsonHeld<T> = unknown extends T
 /** The same type if a payload of it can be sent as it is: JSON, in which a date is a text. Otherwise one to which it is not assignable. */
 export type JsonSent<T> = unknown extends T
   ? T
-  : T extends string | number | boolean | null | undefined
+  : T extends Json | undefined
     ? T
     : T extends Unheld | { toJSON(...args: never): unknown }
       ? never
