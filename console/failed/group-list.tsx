@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { useSearchParams } from "wouter";
-import { count, counted, timeOfDay } from "../parts/format.ts";
+import { count, counted, instant, timeOfDay, viewersZone } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { IN_DOUBT } from "../parts/mark.tsx";
@@ -66,7 +66,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
       )}
       <div className="list-head">
         <p role="status">
-          {aboutFailures(groups, isComplete)}, as of {timeOfDay(updatedAt)}
+          {aboutFailures(groups, isComplete)}, as of {timeOfDay(updatedAt)} {viewersZone()}
         </p>
         {mayRetry && (
           <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>
@@ -179,18 +179,22 @@ function Reason({ group }: { readonly group: Group }) {
         <Text of={group.messagePattern ?? group.message} />
       </To>
       <span className="code quiet">
-        {isOfCancelled(group) ? "cancelled, not failed" : visible(group.code)}
+        {isOfCancelled(group) ? "cancelled, not failed" : visible(group.code)}{" "}
         {group.newSince !== null && <NewSince of={group.newSince} />}
       </span>
     </span>
   );
 }
 
-/** The version, and since when its workers run. */
+/** A commit is known by its beginning. */
+const VERSION_SHOWN = 12;
+
+/** The version; over it, since when its workers run. */
 function NewSince({ of: { version, at } }: { readonly of: NonNullable<Group["newSince"]> }) {
+  const shown = version.length > VERSION_SHOWN ? `${version.slice(0, VERSION_SHOWN)}…` : version;
   return (
-    <span className="tag">
-      new since <Text of={version} />, <Relative at={at} />
+    <span className="tag" title={`${version}, since ${instant(at)} ${viewersZone()}`}>
+      new since {shown}
     </span>
   );
 }

@@ -54,9 +54,22 @@ function Found({ crowd, onCurb }: { readonly crowd: Crowd; readonly onCurb: (of:
       {keys.length === 0 ? (
         <p className="quiet">No key of its jobs has a label: contracts can give them one.</p>
       ) : (
-        <Counts title="Key" rows={keys} onCurb={onCurb} />
+        <>
+          <Counts title="Key" rows={keys} onCurb={onCurb} />
+          <WithoutLabel of={crowd.withoutLabel} />
+        </>
       )}
     </>
+  );
+}
+
+/** Their keys are known to Redis alone, as hashes: nobody could say whose they are. */
+function WithoutLabel({ of: { waiting, running } }: { readonly of: Crowd["withoutLabel"] }) {
+  if (waiting + running === 0) return null;
+  return (
+    <p className="quiet">
+      {`Besides, ${count(waiting)} wait and ${count(running)} run whose key has no label, or that have none.`}
+    </p>
   );
 }
 

@@ -20,6 +20,10 @@ const keySchema = z.object({ key: z.string().meta({ description: "Its label." })
 export const crowdSchema = z.object({
   types: z.array(typeSchema),
   keys: z.array(keySchema).meta({ description: "At most 50." }),
+  withoutLabel: z.object(countsShape).meta({
+    description:
+      "Of the jobs whose key has no label, or that have no key: nothing tells them apart, and they can be paused only by type.",
+  }),
   isEstimate: z.boolean().meta({
     description: "Whether a list was so long that its numbers are computed from 400 jobs spread over it.",
   }),
@@ -53,13 +57,13 @@ export async function readCrowd(partitions: Partitions): Promise<Crowd> {
   const since = Math.floor(await redisNow(partitions[0].client)) - STARTED_MS;
   const found = (await Promise.all(partitions.map((store) => readPartition(store, since)))).flat();
   const types = summedBy(found, ({ type }) => type);
-  const keys = summedBy(
-    found.filter(({ label }) => label !== ""),
-    ({ label }) => label,
-  );
+  const byLabel = new Map(summedBy(found, ({ label }) => label));
+  const withoutLabel = byLabel.get("") ?? NONE;
+  byLabel.delete("");
   return {
     types: types.map(([type, counts]) => ({ type, ...counts })),
-    keys: keys.slice(0, KEYS_MAX).map(([key, counts]) => ({ key, ...counts })),
+    keys: [...byLabel].slice(0, KEYS_MAX).map(([key, counts]) => ({ key, ...counts })),
+    withoutLabel,
     isEstimate: found.some(({ isEstimate }) => isEstimate),
   };
 }

@@ -163,11 +163,13 @@ describe("what a queue is asked", () => {
         { key: "tenant:acme", waiting: 30 },
         { key: "tenant:small", waiting: 3 },
       ],
+      withoutLabel: { waiting: 2, running: 0 },
       isEstimate: false,
     });
     const env = { ...service.env, HOLDFAST_CONFIG };
     const { stdout } = await run(["queues", "crowd", "errands"], env);
     expect(stdout).toMatch(/^key tenant:acme +30 +0/m);
+    expect(stdout).toMatch(/^keys without a label, or none +2 +0/m);
     const paused = await run(
       ["queues", "pause", "errands", "--key", "tenant:acme", "--reason", "floods"],
       env,

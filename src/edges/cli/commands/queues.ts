@@ -159,10 +159,12 @@ function curbedBy({ type, key }: CurbOptions): CurbOf | undefined {
   return key === undefined ? undefined : { key };
 }
 
-function crowdRows({ types, keys }: Shown<Crowd>) {
+function crowdRows({ types, keys, withoutLabel }: Shown<Crowd>) {
+  const others = keys.length === 0 ? [] : [{ what: "keys without a label, or none", ...withoutLabel }];
   return [
     ...types.map(({ type, ...counts }) => ({ what: `type ${type}`, ...counts })),
     ...keys.map(({ key, ...counts }) => ({ what: `key ${key}`, ...counts })),
+    ...others.filter((counts) => counts.waiting + counts.running + counts.started + counts.failed > 0),
   ];
 }
 
