@@ -1,8 +1,8 @@
 import type { Database, Row } from "./database.ts";
 import {
-  emitsEvents,
   outliveConnection,
   outliveKyselyConnection,
+  outlivePool,
   outliveTransaction,
   refusingInDrizzle,
   refusingOnceOver,
@@ -13,7 +13,6 @@ import {
 interface PgClient {
   query(text: string, values?: string[]): Promise<{ readonly rows: Row[]; readonly command: string }>;
   on(event: "error", listener: () => void): unknown;
-  off(event: "error", listener: () => void): unknown;
   release(isBroken?: boolean): void;
 }
 
@@ -28,6 +27,7 @@ interface PgPool<Client> {
  * @example const database = fromPg(new pg.Pool());
  */
 export function fromPg<Client extends PgClient>(pool: PgPool<Client>): Database<Client> {
+  outlivePool(pool);
   return {
     transaction: (work) => inPgTransaction(pool, work),
     query: async (client, text, values) => (await client.query(text, [...values])).rows,
@@ -39,8 +39,7 @@ async function inPgTransaction<Client extends PgClient, T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect();
-  // Each query has its own error; without a listener a lost connection would end the process.
-  client.on("error", ignore);
+  outliveConnection(client); // the pool may be another that is only like that of pg
   let isCommitted = false;
   try {
     await client.query("begin");
@@ -50,13 +49,10 @@ async function inPgTransaction<Client extends PgClient, T>(
     if (!isCommitted) throw new Error("PostgreSQL rolled the transaction back: one of its statements failed");
     return result;
   } finally {
-    client.off("error", ignore);
     // The end of its connection rolls a transaction back, also one that waits for a reply.
     client.release(!isCommitted);
   }
 }
-
-function ignore(): void {}
 
 interface Begins<Tx> {
   begin<T>(work: (tx: Tx) => Promise<T>): Promise<unknown>;
@@ -106,8 +102,7 @@ export function fromDrizzle<Statement, Tx extends DrizzleTransaction<Statement>>
   db: { readonly $client?: unknown; transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> },
   sql: SqlTag<Statement>,
 ): Database<Tx> {
-  const pool: unknown = db.$client;
-  if (emitsEvents(pool) && "totalCount" in pool) pool.on("acquire", outliveConnection);
+  outlivePool(db.$client);
   return {
     transaction: (work) => outliveTransaction((run) => db.transaction(run), work, refusingInDrizzle),
     query: async (tx, text, values) => rowsOf(await tx.execute(tagged(sql, text, values))),

@@ -8,14 +8,21 @@ interface Emitter {
   emit(event: string, ...values: unknown[]): boolean;
 }
 
-export function emitsEvents(value: unknown): value is Emitter {
+function emitsEvents(value: unknown): value is Emitter {
   return typeof (value as Partial<Emitter> | null | undefined)?.on === "function";
 }
 
 const outliving = new WeakSet<object>();
 
-/** For as long as the client lives: what ends with its connection comes in several events, some after its release. */
-export function outliveConnection(client: Emitter): void {
+/**
+ * Listens to each client of a pool of `pg` for as long as it lives: what ends with its connection comes in several events, some after its
+ * release. The first can come with what connected it, before whoever awaits the client goes on.
+ */
+export function outlivePool(pool: unknown): void {
+  if (emitsEvents(pool) && "totalCount" in pool) pool.on("acquire", outliveConnection);
+}
+
+export function outliveConnection(client: { on(event: "error", listener: () => void): unknown }): void {
   if (outliving.has(client)) return;
   outliving.add(client);
   client.on("error", () => {});

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { fromPg } from "holdfast/postgres";
 import pg from "pg";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, inject, it, onTestFinished } from "vitest";
 import { startPostgres } from "../../support/postgres.ts";
 import { withProcesses } from "../../support/processes.ts";
 
@@ -57,3 +59,35 @@ it.each([
     });
   },
 );
+
+const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+/** An error of PostgreSQL: its session is ended. */
+const ENDED = Buffer.concat([Buffer.from([0x45, 0, 0, 0, 24]), Buffer.from("SFATAL\0C57P01\0Mend\0\0\0")]);
+
+/** PostgreSQL, whose sessions end in the packet in which they become ready. */
+async function startEndingProxy(url: string): Promise<string> {
+  const { port, hostname } = new URL(url);
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    client.on("error", () => {}).on("data", (bytes) => upstream.write(bytes));
+    upstream
+      .on("error", () => {})
+      .on("data", (bytes) => {
+        const isReady = bytes.subarray(-READY.length).equals(READY);
+        if (isReady) client.end(Buffer.concat([bytes, ENDED]));
+        else client.write(bytes);
+      });
+    client.on("close", () => upstream.destroy());
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void server.close());
+  return Object.assign(new URL(url), { host: `127.0.0.1:${(server.address() as AddressInfo).port}` }).href;
+}
+
+it("A session of pg that ends as it becomes ready fails its transaction, and ends no process", async () => {
+  const pool = new pg.Pool({ connectionString: await startEndingProxy(inject("postgresUrl")) });
+  pool.on("error", () => {});
+  onTestFinished(() => pool.end());
+
+  await expect(fromPg(pool).transaction(async () => {})).rejects.toThrow();
+});
