@@ -9,6 +9,8 @@ export interface Entry {
   readonly fence?: string | number;
   readonly at: number;
   readonly deadline?: number;
+  /** Which delivery of its job its attempt is. */
+  readonly delivery?: number;
   /** When its first run began, where it may be repeated. */
   readonly firstAt?: number;
   /** Why it is in doubt. */

@@ -39,7 +39,7 @@ const transitions: readonly Transition[] = [
 interface Step {
   readonly effect: string;
   readonly policy: string;
-  /** Whether its job was running, and not cancelled; without a job always. */
+  /** Whether its job was running in the attempt that has the entry now, and not cancelled; without a job always. */
   readonly mayBegin: boolean;
   readonly before: Entry | undefined;
   readonly after: Entry | undefined;
@@ -70,7 +70,7 @@ const answers: readonly (readonly [answer: RegExp, state: State])[] = [
 
 const rules: readonly Rule[] = [
   [
-    "Only a job that runs, and is not cancelled, begins an effect",
+    "Only the latest attempt of a job that runs, and is not cancelled, begins an effect",
     (step) => step.after?.state === "reserved" && isNew(step) && !step.mayBegin,
   ],
   [

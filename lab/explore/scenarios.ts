@@ -11,6 +11,9 @@ type Extent = readonly [faults: number, jumps: number, jumpMs?: number];
 /** Half a lock, and half an effect's deadline. */
 const HALF = 7_000;
 
+/** More than a lock, and less than an effect's deadline. */
+const EXPIRED = 12_500;
+
 /** @param quick in the tests @param whole in the whole exploration */
 function scenario(name: string, quick: Extent, whole: Extent, given: Partial<Scenario> = {}): Scenario {
   const bounds = ([faults, jumps, jumpMs = JUMP_MS]: Extent) => ({ faults, jumps, jumpMs });
@@ -166,6 +169,11 @@ export const scenarios: readonly Scenario[] = [
     around: ["look"],
     after: LEFT,
   }),
+  scenario("one-slot", [1, 1], [2, 2], {
+    workers: ["w1", "w2"],
+    token: "slot",
+    after: ["w1: moveToActive", "14 s pass", STALLED, STALLED, "w2: moveToActive", "w2 dies"],
+  }),
   scenario("repeat-at-once", [1, 0], [2, 0], {
     job: { effects: { charge: repeat }, retryDelayMs: 0 },
     remembersKeys: true,
@@ -187,11 +195,11 @@ export const scenarios: readonly Scenario[] = [
     asks: { c1: "guard", c2: "guard" },
     after: ["c1: calls", "c1: reserve", "14 s pass"],
   }),
-  scenario("cancel-abandoned", [1, 2], [2, 2], {
+  scenario("cancel-abandoned", [1, 2, EXPIRED], [2, 2, EXPIRED], {
     job: { effects: { charge: hold }, mayBeCancelled: true },
     asks: { op0: "cancel" },
     around: ["look", "sweep"],
-    after: ["w1: moveToActive", "w1: reserve", "w1 dies", "14 s pass", STALLED, STALLED],
+    after: ["w1: moveToActive", "w1: reserve", "w1 dies", "12.5 s pass", STALLED, STALLED],
   }),
   scenario("cancel-between", [1, 1], [2, 1], {
     job: { effects: { charge: hold }, mayBeCancelled: true },

@@ -38,6 +38,8 @@ export class Graph {
   /** By their keys; the first is the beginning. */
   readonly states = new Map<string, State>();
   readonly noted = new Set<string>();
+  /** In the steps with which the scenario begins. */
+  atBegin: ReadonlySet<string> = new Set();
 
   /** What the code's conditions were since the last step. */
   take(): ReadonlySet<string> {
@@ -78,26 +80,42 @@ export interface Plan {
 /** Follows every order within the bounds, depth first; one that comes to a known state is not followed further. */
 export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
   const startedAt = realNow();
-  const exploration = new Exploration(lab, plan, await begin(lab, plan));
-  const what = await brokenIn(() => exploration.run(startedAt + (plan.untilMs ?? Number.POSITIVE_INFINITY)));
+  let exploration: Exploration | undefined;
+  const what = await brokenIn(async () => {
+    exploration = new Exploration(lab, plan, await begin(lab, plan));
+    await exploration.run(startedAt + (plan.untilMs ?? Number.POSITIVE_INFINITY));
+  });
   mutation.active = undefined;
-  const path = exploration.path.map(({ label }) => label);
+  const path = exploration?.path.map(({ label }) => label) ?? lab.scenario.after ?? [];
   const violation = what === undefined ? undefined : { what, path };
-  return { ...exploration.counts, ms: realNow() - startedAt, violation };
+  const counts = exploration?.counts ?? { states: 1, orders: 0, ends: 0, steps: 0, isWhole: false };
+  return { ...counts, ms: realNow() - startedAt, violation };
 }
 
-/** Takes the steps with which the scenario begins. */
-async function begin(lab: Laboratory, { bounds }: Plan): Promise<Reached> {
-  const { after = [] } = lab.scenario;
+interface Begun extends Reached {
+  /** Whether the mutant was in it. */
+  readonly isOther: boolean;
+}
+
+/** Takes the steps with which the scenario begins; with a mutant that matters there as far as they are possible. */
+async function begin(lab: Laboratory, { bounds, graph, mutant }: Plan): Promise<Begun> {
+  const isOther = mutant !== undefined && graph?.atBegin.has(differsAt(mutant)) === true;
+  if (isOther) mutation.active = mutant;
   await lab.store.restore(lab.start, world.startedAt);
   const run = await Run.begin(lab, bounds);
   run.seen = await lab.see();
   const path: Taken[] = [];
-  for (const label of after) {
-    path.push({ label, answer: await takeStep(run, label) });
-    momentOf(run, run.seen);
+  for (const label of lab.scenario.after ?? []) {
+    if (isOther && !run.choices().some((one) => one.label === label)) break;
+    const before = run.seen;
+    const answer = await takeStep(run, label);
+    path.push({ label, answer });
+    checkMoment(run, before, answer);
+    if (graph !== undefined && mutant === undefined)
+      graph.atBegin = new Set([...graph.atBegin, ...graph.take()]);
   }
-  return { path, seen: run.seen, past: run.past };
+  mutation.active = undefined;
+  return { path, seen: run.seen, past: run.past, isOther };
 }
 
 async function brokenIn(follow: () => Promise<void>): Promise<string | undefined> {
@@ -119,12 +137,13 @@ class Exploration {
   /** Where it is. */
   path: readonly Taken[] = [];
 
-  constructor(lab: Laboratory, plan: Plan, begun: Reached) {
+  constructor(lab: Laboratory, plan: Plan, begun: Begun) {
     this.#lab = lab;
     this.#plan = plan;
     const [beginning = ""] = plan.graph?.states.keys() ?? [];
-    const start = { ...begun, label: undefined, from: "", unchanged: begun.path.length };
-    if (plan.mutant === undefined) this.#stack.push(start);
+    const unchanged = begun.isOther ? 0 : begun.path.length;
+    const start = { ...begun, label: undefined, from: "", unchanged };
+    if (plan.mutant === undefined || begun.isOther) this.#stack.push(start);
     else this.#goAlong(beginning);
   }
 
@@ -284,7 +303,7 @@ function checkMoment(run: Run, before: Seen, answer: Answer | undefined): void {
     checkStep({
       effect,
       policy: effects[effect]?.inDoubt ?? "",
-      mayBegin: isGuarded || (before.state === "active" && !before.isCancelled),
+      mayBegin: isGuarded || mayBegin(before, moment.entries.get(effect)),
       before: past.entries.get(effect),
       after: moment.entries.get(effect),
       fences: [fenceIn(before, 0), fenceIn(seen, Number.POSITIVE_INFINITY)],
@@ -292,6 +311,10 @@ function checkMoment(run: Run, before: Seen, answer: Answer | undefined): void {
       answer: isAlone ? said : "",
       now: world.now,
     });
+}
+
+function mayBegin({ state, isCancelled, deliveries }: Seen, entry: Entry | undefined): boolean {
+  return state === "active" && !isCancelled && entry?.delivery === deliveries;
 }
 
 /** Of a ledger that is gone nothing needs to be known. */

@@ -30,6 +30,11 @@ export interface KeptMutant {
   readonly why: string;
 }
 
+/** Of a change. */
+export function withoutLine(change: string): string {
+  return change.slice(change.indexOf(" ") + 1);
+}
+
 const fileOf = (name: string) => new URL(`../../../docs/${name}.json`, import.meta.url);
 const files = { explored: fileOf("explored"), mutants: fileOf("mutants") };
 

@@ -46,7 +46,7 @@ import { openWriters } from "../../../src/platform/redis/writers.ts";
 import type { Outside } from "./outside.ts";
 import { type Actor, type Timer, world } from "./world.ts";
 
-const LOCK_MS = 12_000;
+export const LOCK_MS = 12_000;
 export const EFFECT_MS = 12_000;
 const POLL_MS = 1_000;
 
@@ -344,10 +344,10 @@ export function timerName({ ms }: Timer): string {
 }
 
 /** One attempt after the other, as BullMQ's loop does. A worker's slot can have one token for several attempts at a job. */
-export async function work(worker: Worker, actor: Actor): Promise<void> {
+export async function work(worker: Worker, actor: Actor, token = actor.name): Promise<void> {
   for (;;) {
-    const job = await worker.getNextJob(actor.name, { block: false }).catch(() => undefined);
-    if (job) await worker.processJob(job, actor.name, () => false);
+    const job = await worker.getNextJob(token, { block: false }).catch(() => undefined);
+    if (job) await worker.processJob(job, token, () => false);
     else {
       actor.forget();
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));

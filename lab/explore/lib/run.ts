@@ -4,7 +4,16 @@ import type { QueueStore } from "../../../src/core/bullmq/store/queue-store.ts";
 import { resolveDoubt } from "../../../src/core/effect/ledger/resolve-doubt.ts";
 import type { Entry } from "../invariants.ts";
 import { Seam } from "./connection.ts";
-import { type Ask, type Duty, isPoll, type JobUnderTest, type Machine, timerName, work } from "./machine.ts";
+import {
+  type Ask,
+  type Duty,
+  isPoll,
+  type JobUnderTest,
+  LOCK_MS,
+  type Machine,
+  timerName,
+  work,
+} from "./machine.ts";
 import { isOutside, noAnswer, refusal } from "./outside.ts";
 import { scriptName } from "./scripts.ts";
 import type { Seen, Store } from "./store.ts";
@@ -33,6 +42,8 @@ export interface Scenario {
   readonly asks?: Readonly<Record<string, Asked>>;
   /** The steps with which every order begins. The bounds count what they take. */
   readonly after?: readonly string[];
+  /** With which all workers claim, as if they were one slot. @default each has its own */
+  readonly token?: string;
   /** Whether the clock of a process may be an hour off. */
   readonly wrongClocks?: boolean;
   /** How far it is followed in the tests, and in the whole exploration. */
@@ -227,7 +238,7 @@ export class Run {
     const start = () => this.lab.machine.startWorker(actor, client, does);
     const worker: Worker = await this.lab.alone(actor, start, isAtStart);
     this.actors.push(actor);
-    if (does.includes("work")) await letRun(actor, () => void work(worker, actor));
+    if (does.includes("work")) await letRun(actor, () => void work(worker, actor, this.#scenario.token));
   }
 
   /** Whether no fault has come so far, and no time has passed. */
@@ -440,7 +451,7 @@ export class Run {
     if (!this.isReplayed) await this.lab.store.pass(ms, world.now);
     // A job counts as stalled at the second look.
     const { around } = this.#scenario;
-    this.due = ms < JUMP_MS ? [...around] : [...around, ...around.filter((duty) => duty === "look")];
+    this.due = ms < LOCK_MS ? [...around] : [...around, ...around.filter((duty) => duty === "look")];
     // Asking is no step: what Redis answers is.
     for (const actor of this.actors)
       for (const timer of actor.timers)

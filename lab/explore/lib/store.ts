@@ -39,6 +39,8 @@ export interface Seen {
   readonly failure: string;
   readonly result: string;
   readonly isLocked: boolean;
+  /** How often it was delivered to a worker. */
+  readonly deliveries: number;
   /** Whether it says that it has asked for effects. */
   readonly hasNotedEffects: boolean;
   /** Whether the ledger has a time to live. */
@@ -82,6 +84,7 @@ elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
 return cjson.encode({
   digest = digest, ledger = redis.call("HGETALL", ledger), doubts = redis.call("ZRANGE", start .. "doubts", 0, -1), jobs = jobs, noted = noted,
   state = state, failure = redis.call("HGET", start .. id, "failedReason") or "", result = redis.call("HGET", start .. id, "returnvalue") or "",
+  deliveries = tonumber(redis.call("HGET", start .. id, "ats") or 0),
   isLocked = redis.call("EXISTS", start .. id .. ":lock") == 1, hasNotedEffects = redis.call("HEXISTS", start .. id, "dedupKey") == 1,
   isCancelled = redis.call("HEXISTS", start .. id, "defa") == 1, expires = redis.call("PTTL", ledger) > 0,
   looks = redis.call("ZCARD", start .. "ledgers") + redis.call("LLEN", start .. "ledgers:new") })`;

@@ -1,6 +1,6 @@
 import { markdownTable } from "../../../test/support/report.ts";
 import { breaks } from "../mutants/reasons.ts";
-import { type KeptMutant, type KeptScenario, readKept, readKeptMutants } from "./kept.ts";
+import { type KeptMutant, type KeptScenario, readKept, readKeptMutants, withoutLine } from "./kept.ts";
 
 /** For the laboratory's report. @param up the way from its page to docs/ */
 export function exploredLine(up = ""): string {
@@ -41,9 +41,10 @@ function mutantsText(mutants: readonly KeptMutant[], up: string): string {
   );
   // Some stand in two places of a file.
   const found = named.filter(([file, change]) => noticed.has(`${file} ${change}`));
+  const others = named.length - found.length;
   return [
     `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed${open === 0 ? "" : `; ${open} were not tried in all scenarios yet`} ([each](${up}mutants.json)).`,
-    `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed.`,
+    `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed${others === 0 ? "" : `, and ${others} by a test alone`}.`,
   ].join(" ");
 }
 
@@ -77,8 +78,4 @@ export function exploredSection(): string[] {
     }),
     "",
   ];
-}
-
-function withoutLine(change: string): string {
-  return change.slice(change.indexOf(" ") + 1);
 }

@@ -1,4 +1,4 @@
-import type { KeptMutant } from "../lib/kept.ts";
+import { type KeptMutant, withoutLine } from "../lib/kept.ts";
 import named from "./breaks.json" with { type: "json" };
 import reasons from "./reasons.json" with { type: "json" };
 
@@ -14,7 +14,7 @@ const { equivalent, elsewhere }: { readonly equivalent: Reasons; readonly elsewh
 /** With what is known of those that no scenario notices. */
 export function judged(row: KeptMutant): KeptMutant {
   if (row.outcome !== "survived" && row.outcome !== "unreached") return row;
-  const change = row.change.slice(row.change.indexOf(" ") + 1);
+  const change = withoutLine(row.change);
   const reasonIn = (all: Reasons) =>
     Object.entries(all).find(([, files]) => files[row.file]?.includes(change) === true)?.[0];
   const [why, missing] = [reasonIn(equivalent), reasonIn(elsewhere)];

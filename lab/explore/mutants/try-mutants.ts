@@ -1,7 +1,7 @@
 import { say } from "../../../test/support/command.ts";
 import { createRandom } from "../../../test/support/random.ts";
 import { explore, Graph, repeat } from "../lib/explorer.ts";
-import { type KeptMutant, readKeptMutants } from "../lib/kept.ts";
+import { type KeptMutant, readKeptMutants, withoutLine } from "../lib/kept.ts";
 import type { Laboratory, Scenario } from "../lib/run.ts";
 import { STORY, storiesOf } from "../stories.ts";
 import { differsAt, mutation } from "./mutation.ts";
@@ -37,16 +37,15 @@ interface Asked {
 /** Explores each scenario with each mutant, where it can matter. */
 export async function tryMutants({ scenarios, open, files, onlyLeft, keep }: Asked): Promise<KeptMutant[]> {
   const isChosen = ({ file }: Mutant) => files.length === 0 || files.some((one) => file.endsWith(one));
-  const kept = new Map(readKeptMutants().map((row) => [`${row.file} ${row.change}`, row]));
   const all = mutation.all.filter(isChosen).map((mutant) => new Tried(mutant));
-  if (onlyLeft) for (const tried of all) tried.remember(kept);
+  const kept = readKeptMutants();
+  if (onlyLeft)
+    for (const tried of all) tried.remember(kept.filter((row) => nameOf(row) === nameOf(tried.row)));
   const rounds: readonly Round[] = onlyLeft ? LEFT : ROUNDS;
+  const isLeft = ({ outcome, why }: KeptMutant) =>
+    outcome !== "killed" && outcome !== "equivalent" && !(onlyLeft && outcome === "unreached" && why !== "");
   const leftIn = (round: Round) =>
-    all.filter(
-      ({ row }) =>
-        row.outcome !== "killed" &&
-        ((round === rounds[0] && !onlyLeft) || judged(row).outcome !== "equivalent"),
-    );
+    all.filter(({ row }) => (round === ROUNDS[0] ? row.outcome !== "killed" : isLeft(judged(row))));
   for (const round of rounds)
     for (const scenario of scenarios) {
       await tryAll(await open(scenario), round, leftIn(round));
@@ -77,10 +76,12 @@ class Tried {
     this.row = rowOf(mutant, "unreached", "");
   }
 
-  remember(kept: ReadonlyMap<string, KeptMutant>): void {
-    const known = kept.get(`${this.row.file} ${this.row.change}`);
+  /** @param kept what became of this change, in whichever lines it stood then */
+  remember(kept: readonly KeptMutant[]): void {
+    const [known] = kept;
     this.#wasRun = known !== undefined;
-    if (known !== undefined && /^(killed|equivalent|survived)$/.test(known.outcome)) this.row = known;
+    const isKnown = kept.every(({ outcome }) => /^(killed|equivalent|survived)$/.test(outcome));
+    if (known !== undefined && isKnown) this.row = { ...known, change: this.row.change };
   }
 
   /** Whether some scenario comes to its condition. */
@@ -173,6 +174,10 @@ function rowOf({ file, line, was, becomes }: Mutant, outcome: Outcome, by: strin
   const change = `${line} ${was} → ${becomes}`;
   if (outcome === "killed" || outcome === "unreached") return { file, change, outcome, why: by };
   return { file, change, outcome: "survived", why: outcome === "same" ? SAME : "" };
+}
+
+function nameOf({ file, change }: KeptMutant): string {
+  return `${file} ${withoutLine(change)}`;
 }
 
 const SAME = "Redis and all answers stay the same";

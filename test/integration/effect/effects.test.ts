@@ -550,6 +550,42 @@ describe("a worker that has lost its job", () => {
   });
 });
 
+describe("an attempt whose slot has its job again, with the same token", () => {
+  it("cannot reserve an effect, so none begins", async () => {
+    const refusals: unknown[] = [];
+    let runs = 0;
+    const id = await submit("same-token", async (effect) => {
+      const jobId = await redis.get(queueKey(prefix, "default", `de:${dedupKeyOf("acting", "same-token")}`));
+      // As a claim counts it. The lock stays.
+      if (refusals.length === 0) await redis.hincrby(queueKey(prefix, "default", String(jobId)), "ats", 1);
+      const value = await effect("act", async () => ++runs).catch((error) => {
+        refusals.push(error.code);
+        throw error;
+      });
+      return value ?? 0;
+    });
+    expect(await ended(id)).toMatchObject({ state: "completed", result: { value: 1 } });
+    expect(refusals).toEqual(["LOCK_LOST"]);
+  });
+});
+
+describe("a completion", () => {
+  it("proves nothing of an effect that an earlier attempt has left reserved", async () => {
+    const id = await submit("proves", async (effect) => (await effect("act", async () => 1)) ?? 0);
+    await ended(id);
+    const dedupKey = dedupKeyOf("acting", "proves");
+    const left = { state: "reserved", at: 1, deadline: 1, reservationId: "other", fence: "1" };
+    const entry = JSON.stringify({ ...left, job: id, delivery: 0, worker: "gone" });
+    await redis.hset(ledgerOf("proves"), "e:other", entry, "open", 1);
+    await redis.rpush(queueKeys(prefix, "default").newLedgers, `1/${id}/${dedupKey}`);
+    const stateOf = async (effect: string) =>
+      JSON.parse((await redis.hget(ledgerOf("proves"), `e:${effect}`)) ?? "{}").state;
+    await vi.waitFor(async () => expect(await stateOf("other")).not.toBe("reserved"), 10_000);
+    expect(await stateOf("other")).toBe("in-doubt");
+    expect(await stateOf("act")).toBe("done");
+  });
+});
+
 describe("a worker that reports too late", () => {
   /** As if the deadline had passed while the effect ran, and another worker had noticed. */
   async function declareInDoubt(key: string): Promise<void> {
