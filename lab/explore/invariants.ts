@@ -59,6 +59,8 @@ export interface Moment {
   readonly isCalm: boolean;
   /** The same, but that the outside may have refused, and has said so. */
   readonly isCertain: boolean;
+  /** Whether no fault has come so far, and no lock was lost. */
+  readonly isTimely: boolean;
   /** Whether an effect in doubt was called done by somebody who did not know its result. */
   readonly wasResolvedBlind: boolean;
 }
@@ -76,6 +78,9 @@ const isCode = (text: string) => /^[A-Z_]+$/.test(text);
 /** Whether it has ended because somebody cancelled it, who may not have learned that. */
 const isCancelled = ({ job, failure, mayBeCancelled }: Moment) =>
   mayBeCancelled && job === "failed" && failure.startsWith("CANCELLED");
+
+/** Others wait so much longer than the attempt itself. */
+const MARGIN_MS = 1_000;
 
 /** The first effect that breaks it. */
 function eachEffect(isBroken: (moment: Moment, effect: string) => boolean): Invariant[1] {
@@ -137,6 +142,15 @@ export const always: readonly Invariant[] = [
   [
     "Without a fault, and where the outside says that it has refused, nothing is in doubt",
     eachEffect((moment, effect) => moment.isCertain && stateOf(moment, effect) === "in-doubt"),
+  ],
+  [
+    "Without a fault, and while its lock is kept, nothing is in doubt before its time is up",
+    ({ entries, isTimely }) =>
+      [...entries.values()].some(
+        ({ state, at, deadline = at }) => isTimely && state === "in-doubt" && at < deadline - MARGIN_MS,
+      )
+        ? "something is"
+        : undefined,
   ],
   [
     "A job that says in doubt has a doubt that is listed, or all are resolved",

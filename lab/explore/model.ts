@@ -74,8 +74,14 @@ const rules: readonly Rule[] = [
     (step) => step.after?.state === "reserved" && isNew(step) && !step.mayBegin,
   ],
   [
-    "Each run has a higher fence than all before",
-    (step) => isNew(step) && fenceOf(step.after) <= Math.max(fenceOf(step.before), step.fences[0]),
+    "Each run has a higher fence than all before, of a ledger that has expired too",
+    (step) =>
+      isNew(step) &&
+      step.after?.state === "reserved" &&
+      !(
+        fenceOf(step.after) > Math.max(fenceOf(step.before), step.fences[0]) &&
+        fenceOf(step.after) >= step.now
+      ),
   ],
   [
     "A fence that was given is not forgotten",

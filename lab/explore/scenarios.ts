@@ -126,8 +126,8 @@ export const scenarios: readonly Scenario[] = [
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
   scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),
-  scenario("sweep", [1, 1], [2, 2], {
-    around: ["look", "sweep"],
+  scenario("sweep", [1, 2], [2, 2], {
+    around: ["sweep"],
     after: [...lost("14 s pass"), "w1: doubt", "w1: run-over", "w1: moveToFinished"],
   }),
   scenario("lost-write", [1, 0], [2, 1, HALF], {
@@ -135,7 +135,7 @@ export const scenarios: readonly Scenario[] = [
     around: [],
     after: ACTED,
   }),
-  scenario("lost-write-late", [3, 1, HALF], [4, 1, HALF], {
+  scenario("lost-write-late", [4, 1, HALF], [5, 1, HALF], {
     job: { effects: { charge: hold }, mayLoseWrites: true },
     around: [],
     after: [
@@ -143,11 +143,40 @@ export const scenarios: readonly Scenario[] = [
       "w1: commit, which Redis refuses for now",
       "w1: moveToFinished, which Redis refuses for now",
       "Redis comes back without its last write",
+      ...["7 s pass", "w1: its timer of 20 ms fires", "w1: commit, which Redis refuses for now"],
     ],
   }),
   scenario("refusals", [1, 1, HALF], [2, 1, HALF], {
     around: [],
     after: ["w1: moveToActive", "w1: reserve"],
+  }),
+  scenario("refusals-late", [3, 2, HALF], [4, 2, HALF], {
+    job: { effects: two },
+    around: [],
+    after: [
+      ...[
+        "w1: moveToActive",
+        "w1: reserve",
+        "w1: the outside: charge",
+        "w1: commit, which Redis refuses for now",
+      ],
+      ...["w1: reserve", "w1: the outside: mail, which the outside refuses", "7 s pass"],
+      ...["w1: its timer of 20 ms fires", "w1: commit, which Redis refuses for now"],
+      ...["w1: its timer of 20 ms fires", "w1: release"],
+    ],
+  }),
+  scenario("release-late", [2, 2, HALF], [3, 2, HALF], {
+    around: [],
+    after: [
+      ...[
+        "w1: moveToActive",
+        "w1: reserve",
+        "w1: the outside: charge, which the outside refuses",
+        "7 s pass",
+      ],
+      ...["w1: its timer of 20 ms fires", "w1: its lock is due for renewal"],
+      ...["w1: release, which Redis refuses for now", "w1: extendLocks"],
+    ],
   }),
   scenario("renewed", [0, 2, HALF], [1, 2, HALF], {
     job: { effects: two },
@@ -174,10 +203,21 @@ export const scenarios: readonly Scenario[] = [
     token: "slot",
     after: ["w1: moveToActive", "14 s pass", STALLED, STALLED, "w2: moveToActive", "w2 dies"],
   }),
-  scenario("repeat-at-once", [1, 0], [2, 0], {
+  scenario("repeat-at-once", [2, 2, HALF], [3, 2, HALF], {
     job: { effects: { charge: repeat }, retryDelayMs: 0 },
     remembersKeys: true,
     around: [],
+    after: [
+      ...[
+        ...lost("7 s pass"),
+        "w1: doubt",
+        "w1: run-over",
+        "w1: retryJob",
+        "w1: moveToActive",
+        "w1: reserve",
+      ],
+      ...["w1: the outside: charge, which the outside refuses", "7 s pass"],
+    ],
   }),
   scenario("probe-late", [0, 1], [1, 2], {
     job: { effects: { charge: probe } },
@@ -195,9 +235,27 @@ export const scenarios: readonly Scenario[] = [
     asks: { c1: "guard", c2: "guard" },
     after: ["c1: calls", "c1: reserve", "14 s pass"],
   }),
+  scenario("guard-late", [0, 2], [1, 2], {
+    ...guarded,
+    around: [],
+    asks: { c1: "guard", c2: "guard", c3: "guard" },
+    after: ["c1: calls", "c1: reserve", "14 s pass", "c2: calls", "c2: reserve", "14 s pass"],
+  }),
+  scenario("busy", [1, 2, EXPIRED], [2, 2, EXPIRED], {
+    workers: ["w1", "w2"],
+    after: [
+      "w1: moveToActive",
+      "w1: reserve",
+      "w1 dies",
+      "12.5 s pass",
+      STALLED,
+      STALLED,
+      "w2: moveToActive",
+    ],
+  }),
   scenario("cancel-abandoned", [1, 2, EXPIRED], [2, 2, EXPIRED], {
     job: { effects: { charge: hold }, mayBeCancelled: true },
-    asks: { op0: "cancel" },
+    asks: { op0: "cancel", op1: "look-early" },
     around: ["look", "sweep"],
     after: ["w1: moveToActive", "w1: reserve", "w1 dies", "12.5 s pass", STALLED, STALLED],
   }),
@@ -214,7 +272,14 @@ export const scenarios: readonly Scenario[] = [
     after: [
       ...["w1: moveToActive", "w1: reserve"],
       ...["w1: the outside: charge, and the answer is lost", "w1: the outside: mail, and the answer is lost"],
-      ...["14 s pass", "w1: its timer of 20 ms fires"],
+      ...[
+        "14 s pass",
+        "w1: its timer of 20 ms fires",
+        "w1: its timer of 20 ms fires",
+        "w1: doubt",
+        "w1: doubt",
+      ],
+      ...["w1: run-over", "w1: run-over", "w1: moveToFinished"],
     ],
   }),
   scenario("guard-half-time", [0, 1, HALF], [1, 2, HALF], { ...guarded, asks: { c1: "guard", c2: "guard" } }),

@@ -202,7 +202,11 @@ class Exploration {
   /** The choices that cost nothing come first. Who submits may be later than the worker that asks for a job. */
   #isSettled(run: Run, first: Choice | undefined): boolean {
     const isQuiet = first === undefined || first.faults + first.jumps > 0;
-    return isQuiet && this.#lab.scenario.job.isSubmitted !== false && run.isUndisturbed;
+    return (
+      isQuiet &&
+      this.#lab.scenario.job.isSubmitted !== false &&
+      (run.isCalm || (run.isTimely && run.answers.size === 0))
+    );
   }
 
   /** Finds where the code goes on otherwise with the mutant, from a state that it does not change. */
@@ -356,6 +360,7 @@ function momentOf(run: Run, seen: Seen): Moment {
     expires: seen.expires || seen.ledger.size === 0,
     isCalm: run.isCalm,
     isCertain: run.isCertain,
+    isTimely: run.isTimely,
     wasResolvedBlind,
   };
 }

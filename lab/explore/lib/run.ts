@@ -252,9 +252,8 @@ export class Run {
   }
 
   /** The same, but that time may have passed in which the lock was kept. */
-  get isUndisturbed(): boolean {
-    const isTimely = this.faults === this.#bounds.faults && !this.past.hasLostLock;
-    return this.isCalm || (isTimely && this.answers.size === 0);
+  get isTimely(): boolean {
+    return this.isCalm || (this.faults === this.#bounds.faults && !this.past.hasLostLock);
   }
 
   /** What can happen next: what goes on by itself, then faults, then time. */
