@@ -569,6 +569,29 @@ describe("an attempt whose slot has its job again, with the same token", () => {
   });
 });
 
+describe("a fence", () => {
+  it("grows with each run, although Redis's clock was set back since the one before", async () => {
+    const later = Date.now() + 3_600_000;
+    await redis.hset(ledgerOf("set-back"), "open", 0, "fence", later);
+    const fences: number[] = [];
+    const id = await submit("set-back", async (effect, attempt) => {
+      if (attempt === 2) {
+        const entry = JSON.parse((await redis.hget(ledgerOf("set-back"), "e:repeated")) ?? "{}");
+        const other = JSON.stringify({ ...entry, fence: String(later + 100) });
+        await redis.hset(ledgerOf("set-back"), "e:repeated", other);
+      }
+      const run = async ({ fence }: { fence: number }) => {
+        fences.push(fence);
+        if (attempt === 1) throw unanswered();
+        return 1;
+      };
+      return (await effect("repeated", run)) ?? 0;
+    });
+    expect(await ended(id)).toMatchObject({ state: "completed" });
+    expect(fences).toEqual([later + 1, later + 101]);
+  });
+});
+
 describe("a completion", () => {
   it("proves nothing of an effect that an earlier attempt has left reserved", async () => {
     const id = await submit("proves", async (effect) => (await effect("act", async () => 1)) ?? 0);

@@ -160,16 +160,28 @@ describe("a doubt that is resolved", () => {
     expect(runs).toBe(1);
   });
 
-  it("of a job removed by retention reports that it is gone", async () => {
-    const { producer, id, resolve, redis, prefix } = await start(({ effect }) => effect("act", unanswered));
+  it("of a job removed by retention reports that it is gone, and keeps what else of it is in doubt", async () => {
+    const { producer, id, resolve, doubts, redis, prefix } = await start(({ effect }) =>
+      Promise.allSettled([effect("act", unanswered), effect("other", unanswered)]),
+    );
     await untilState(producer, id, "failed");
+    const { joinedJobs, newLedgers, ledger } = queueKeys(prefix, "default");
+    await until("the sweep has looked at it", async () => (await redis.exists(newLedgers)) === 0);
     await redis
       .multi()
       .zrem(queueKey(prefix, "default", "failed"), id)
       .del(queueKey(prefix, "default", id))
+      .zadd(joinedJobs, 0, `${id}/${dedupKeyOf("acting", "k")}`)
       .exec();
+    await until("it has left its ledger", async () => (await redis.exists(joinedJobs)) === 0);
+    const left = () => redis.pttl(ledger(dedupKeyOf("acting", "k")));
 
+    expect(await left()).toBe(-1);
     expect(await resolve("act", "not-done")).toMatchObject({ status: 200, body: { job: "gone" } });
+    expect(await left()).toBe(-1);
+    expect(await doubts()).toEqual(["other"]);
+    expect(await resolve("other", "done")).toMatchObject({ status: 200, body: { job: "gone" } });
+    expect(await left()).toBeGreaterThan(0);
   });
 
   it("keeps its job waiting for its other doubts", async () => {
