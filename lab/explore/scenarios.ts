@@ -224,7 +224,7 @@ export const scenarios: readonly Scenario[] = [
     workers: ["w1", "w2"],
     after: [...TAKEN_OVER, "w2: the outside, asked: charge", "w2: resolve", ...DONE],
   }),
-  scenario("taken-over", [0, 2], [1, 2], {
+  scenario("claimed-again", [0, 2], [1, 2], {
     workers: ["w1", "w2"],
     after: [...TAKEN_OVER, "w2: moveToFinished", "14 s pass", STALLED, STALLED],
   }),
