@@ -54,7 +54,11 @@ export async function openDesk(browser: Browser, { url, key }: Night): Promise<D
     click: (what, seen) =>
       act(
         `click ${what}`,
-        () => what.click(),
+        async () => {
+          // A person sees a row before pressing its button; a table that is pressed in the frame in which it scrolls jumps back.
+          await what.scrollIntoViewIfNeeded();
+          await what.click();
+        },
         () => seen.first().waitFor(),
       ),
     fill: (field, text) =>

@@ -1,7 +1,5 @@
 --[[
-  
-
-  Returns them as XRANGE does. The first call of all returns none: it begins behind what is there.
+  Takes the entries of an audit log that no process has logged. Atomic: of many processes, each entry goes to one.
 ]]
 local call = command({
   keys = {
@@ -15,12 +13,7 @@ local call = command({
     "most",
   },
   returns = [[
-    the entries of an audit log that no process has logged. Atomic: of many processes, each entry goes to one.
-
-    KEYS[1] audit log (stream)   KEYS[2] id of the entry that was logged last
-    ARGV[1] how many at most
-
-    Returns them as XRANGE does. The first call of all returns none: it begins behind what is there.
+    entries as XRANGE has them. The first call of all returns none: it begins behind what is there.
   ]],
   whenFull = "runs",
 })
