@@ -27,6 +27,12 @@ const guarded = {
   around: ["sweep"],
 } as const;
 
+const submitted = {
+  job: { effects: { charge: hold }, isSubmitted: false },
+  workers: [],
+  around: [],
+} as const;
+
 const STALLED = "another worker looks for stalled jobs";
 
 /** A worker sleeps while another one takes its job over. */
@@ -67,11 +73,10 @@ const LEFT = [
 export const scenarios: readonly Scenario[] = [
   scenario("one-worker", [1, 1], [2, 1], { around: [] }),
   scenario("guard", [1, 0], [2, 1], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
-  scenario("submit", [1, 0], [2, 0], {
-    job: { effects: { charge: hold }, isSubmitted: false },
+  scenario("submit", [1, 0], [2, 0], { ...submitted, asks: { c1: "submit", c2: "submit" } }),
+  scenario("submit-other", [0, 0], [2, 0], {
+    ...submitted,
     asks: { c1: "submit", c2: "submit", c3: "submit-other" },
-    workers: [],
-    around: [],
   }),
   scenario("cancel", [1, 0], [1, 1], {
     job: { effects: { charge: hold }, mayBeCancelled: true },
@@ -125,7 +130,10 @@ export const scenarios: readonly Scenario[] = [
     after: LATE_REPORT,
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
-  scenario("two-workers", [0, 1], [1, 1], { workers: ["w1", "w2"] }),
+  scenario("two-workers", [0, 1], [1, 1], {
+    workers: ["w1", "w2"],
+    after: ["w1: moveToActive", "w1: reserve"],
+  }),
   scenario("sweep", [1, 2], [2, 2], {
     around: ["sweep"],
     after: [...lost("14 s pass"), "w1: doubt", "w1: run-over", "w1: moveToFinished"],
