@@ -29,7 +29,7 @@ export interface Begun {
   readonly record: OutgoingRecord;
   /** Ends when its function does, however late. */
   readonly run: Promise<unknown>;
-  /** What its function may ask whether it goes on. */
+  /** Behind the signal that its function got. */
   readonly abort: Abort;
 }
 
@@ -48,7 +48,7 @@ export async function afterFailure(
   try {
     if (begun === undefined) return await release(effect, thrown, notDone);
     const verdict = judge(effect, thrown, begun.record);
-    // What its function has left behind, as `Promise.all` does, begins nothing more.
+    // A call that is still to come, which `Promise.all` did not wait for, is refused by its signal.
     begun.abort.abortWhenAsked(hasFailed(effect));
     return verdict.verdict === "unknown"
       ? await putInDoubt(effect, thrown, begun, verdict)

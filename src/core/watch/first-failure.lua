@@ -1,6 +1,6 @@
 --[[
-  Notes that a kind of failure was seen: since when, unless it is known already, and that it is among the latest. Atomic: what is forgotten
-  is forgotten in both keys.
+  Notes that a kind of failure was seen: the first time stays, and those seen longest ago are forgotten. Atomic: they are forgotten in both
+  keys.
 ]]
 local call = command({
   keys = {

@@ -75,7 +75,7 @@ export class Abort {
     this.#outer = undefined;
   }
 
-  /** From now on it is aborted for whoever asks. What waits for its event is left alone until somebody does. */
+  /** From now on it is aborted for whoever asks. Its event comes only then. */
   abortWhenAsked(reason: unknown): void {
     this.#dueAt = Number.NEGATIVE_INFINITY;
     this.#late = () => reason;

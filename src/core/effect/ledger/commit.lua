@@ -70,7 +70,7 @@ local function commit(dedupKey, effect, reservationId, result, seen)
     return answerLate(ledger, effect, cjson.decode(known), reservationId, result)
   end
 
-  -- Mostly it was the only one: as text, no number is converted.
+  -- Mostly one is open. Its text is written as it is: a number would be converted.
   local written = { field, doneEntry(known, reservationId, seen), "open", open == "1" and "0" or open - 1 }
   if result ~= "" then
     written[5], written[6] = "r:" .. effect, result
