@@ -114,7 +114,8 @@ describe("pg", () => {
   it("is believed where the effect's own statement is refused, beside those of others", async () => {
     const { direct } = await start();
     const url = direct.options.connectionString;
-    const pool = new pg.Pool({ connectionString: url, max: 4, idleTimeoutMillis: 5 });
+    // Each has a client of its own: one that is released before its answer has ended sends the next statement in another's name.
+    const pool = new pg.Pool({ connectionString: url, max: 20, maxUses: 1 });
     onTestFinished(() => pool.end());
     const act = async () => {
       const client = await pool.connect();
