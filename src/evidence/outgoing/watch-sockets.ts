@@ -1,3 +1,4 @@
+import { executionAsyncId } from "node:async_hooks";
 import { Socket } from "node:net";
 import { isOwnSocket } from "../../platform/redis/cluster/own-sockets.ts";
 import { Departure, dropLine, type Line, lineOf, openLine } from "./departure.ts";
@@ -71,11 +72,16 @@ function noteWrite(socket: Socket): void {
   const record = currentRecord();
   line.noteWrite(record === undefined);
   // What a client does with an answer runs in the context in which the connection was opened: it belongs to the one who asked.
-  const goesOn = record === undefined && known?.record?.isRunning === true;
+  const goesOn = known?.record?.isRunning === true && (record === undefined || isBeingRead(socket));
   const isSame = known !== undefined && !known.isRequest && known.record === record;
   const departure = goesOn || isSame ? known : use(line, record);
   departure.markWritten();
   if (line.peers.length === 0 && line.isOpen) noteUnfollowed("a socket whose peer cannot be told", record);
+}
+
+/** Whether the running code was called with what this socket has just read, in the context of whoever opened it. */
+function isBeingRead(socket: Socket & { readonly _handle?: { getAsyncId?(): number } | null }): boolean {
+  return socket._handle?.getAsyncId?.() === executionAsyncId();
 }
 
 /** Holdfast's own connections are known by their client, which has its socket only once it is made. */

@@ -132,6 +132,78 @@ describe("pg", () => {
   });
 });
 
+/** A proxy to PostgreSQL that keeps back the end of an answer which fails a transaction. */
+async function startKeepingBack(databaseUrl: string, released: Promise<unknown>) {
+  const FAILED = Buffer.from("Z\0\0\0\x05E");
+  const to = new URL(databaseUrl);
+  const server = createServer((client) => {
+    const upstream = connect(Number(to.port), to.hostname);
+    client.pipe(upstream);
+    upstream.on("data", (chunk: Buffer) => {
+      const isFailed = chunk.subarray(-FAILED.length).equals(FAILED);
+      client.write(isFailed ? chunk.subarray(0, -FAILED.length) : chunk);
+      if (isFailed) void released.then(() => client.write(FAILED));
+    });
+    for (const socket of [client, upstream]) socket.on("error", () => {});
+  });
+  onTestFinished(() => void server.close());
+  const url = new URL(databaseUrl);
+  url.port = String(await portOf(server));
+  return url.href;
+}
+
+describe("pg, whose refusal arrives before the end of its answer", () => {
+  it("takes the rollback for an act of its own transaction, not of the effect that opened the connection", async () => {
+    const url = await createDatabase(inject("postgresUrl"));
+    const direct = new pg.Pool({ connectionString: url, max: 1 });
+    onTestFinished(() => direct.end());
+    await direct.query("create table orders (run int not null check (run < 5))");
+    const rolledBack = latch();
+    const pool = new pg.Pool({
+      connectionString: await startKeepingBack(url, rolledBack.opened),
+      max: 1,
+    }).on("error", () => {});
+    onTestFinished(() => pool.end());
+    const freed = latch();
+    const ended = latch();
+    const opener = run(
+      async () => {
+        const client = await pool.connect();
+        try {
+          await client.query("insert into orders values (9)");
+        } finally {
+          client.release();
+          freed.open();
+          await ended.opened;
+        }
+      },
+      { classify: sql },
+    );
+    await freed.opened;
+    const next = await run(
+      async () => {
+        const client = await pool.connect();
+        try {
+          await client.query("begin");
+          await client.query("insert into orders values (9)");
+        } catch (error) {
+          const rollback = client.query("rollback");
+          rolledBack.open();
+          await rollback;
+          throw error;
+        } finally {
+          client.release();
+        }
+      },
+      { classify: sql },
+    );
+    ended.open();
+    expect([await opener, next]).toEqual(
+      Array.from({ length: 2 }, () => ({ state: "not-done", because: undefined })),
+    );
+  });
+});
+
 /** As data loaders do: the first key of a batch opens it, and all of them are sent together, in its context. */
 function openLoader(send: (keys: readonly string[]) => Promise<void>) {
   let batch: { readonly keys: string[]; readonly sent: Promise<void> } | undefined;
