@@ -1,27 +1,19 @@
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Member } from "../parts/filter-fields.tsx";
 import { auditFields } from "../parts/filters.ts";
-import { count, counted } from "../parts/format.ts";
-import { Icon } from "../parts/icon.tsx";
+import { count } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
-import { type AuditLine, type AuditRow, linesOf, whatOf } from "./audit-lines.ts";
-import { type AuditFilter, auditQuery, auditUrl } from "./queries.ts";
+import { AuditOpener, jobsCell, jobsText } from "./audit-line.tsx";
+import { type AuditFilter, auditUrl, PARTS_SIZE } from "./queries.ts";
+import { type AuditRow, useAudit } from "./use-audit.ts";
 
 /** Who did what, to what, and why. */
 export function AuditLog() {
   const [filter, setFilter] = useState<AuditFilter>({ by: "", from: "", to: "" });
-  const audit = useQuery(auditQuery(filter));
-  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
-  const shownOf = (rows: readonly AuditRow[]): Shown[] =>
-    linesOf(rows, opened).map((line) => ({
-      ...line,
-      isOpen: opened.has(line.id),
-      onToggle: () => setOpened(toggled(opened, line.id)),
-    }));
+  const { query: audit, rowsOf } = useAudit(filter);
   const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <>
@@ -36,7 +28,10 @@ export function AuditLog() {
         ))}
       </search>
       <div className="list-head">
-        <p role="status">The latest first; a file has all entries that match.</p>
+        <p role="status">
+          The latest first, one line for an act. A file has all entries that match; an act opens at most its
+          latest {count(PARTS_SIZE)}.
+        </p>
         {(["csv", "ndjson"] as const).map((format) => (
           <a key={format} className="button small" href={auditUrl(filter, format)} download>
             Export {format.toUpperCase()}
@@ -44,11 +39,11 @@ export function AuditLog() {
         ))}
       </div>
       <Loaded query={audit}>
-        {(rows) => (
+        {(lines) => (
           <LongTable
             label="Audit log"
             look={look}
-            rows={shownOf(rows)}
+            rows={rowsOf(lines)}
             empty={
               <Empty title={isFiltered ? "Nothing matches." : "Nothing was done by hand."}>
                 Retries, pauses, limits and the like are listed here.
@@ -61,21 +56,12 @@ export function AuditLog() {
   );
 }
 
-function toggled(ids: ReadonlySet<string>, id: string): ReadonlySet<string> {
-  return ids.has(id) ? new Set([...ids].filter((other) => other !== id)) : new Set([...ids, id]);
-}
-
-interface Shown extends AuditLine {
-  readonly isOpen: boolean;
-  readonly onToggle: () => void;
-}
-
-const look: LongTableLook<Shown> = {
+const look: LongTableLook<AuditRow> = {
   cardHeight: 132,
   columns: [
     { id: "as", title: "What", width: 190, cell: (row) => <What row={row} /> },
     { id: "on", title: "On", width: "2fr", minWidth: 200, cell: (row) => <OnWhat row={row} /> },
-    { id: "jobs", title: "Jobs", width: 84, isNumber: true, cell: (row) => jobs(row) },
+    { id: "jobs", title: "Jobs", width: 84, isNumber: true, cell: (row) => jobsCell(row) },
     { id: "why", title: "Why", width: "2fr", minWidth: 200, cell: ({ evidence }) => <Text of={evidence} /> },
     { id: "by", title: "By", width: "1fr", minWidth: 120, cell: ({ by }) => <Text of={by} /> },
     { id: "at", title: "When", width: 100, cell: ({ at }) => <Relative at={at} /> },
@@ -86,9 +72,7 @@ const look: LongTableLook<Shown> = {
         <b>
           <What row={row} />
         </b>
-        {row.count !== null && (
-          <span>{`${row.isAtLeast ? "at least " : ""}${counted(row.count, "job")}`}</span>
-        )}
+        {row.count !== null && <span>{jobsText(row)}</span>}
       </div>
       <OnWhat row={row} />
       <Text of={row.evidence} />
@@ -100,11 +84,10 @@ const look: LongTableLook<Shown> = {
   ),
 };
 
-/** An act opens its parts. */
-function What({ row }: { readonly row: Shown }) {
-  const { parts, isPart, isOpen, onToggle } = row;
-  const what = whatOf(row);
-  if (parts.length === 0)
+/** An act opens its entries. */
+function What({ row }: { readonly row: AuditRow }) {
+  const { what, parts, isPart } = row;
+  if (parts === null)
     return isPart ? (
       <span className="part">
         <Text of={what} />
@@ -112,21 +95,11 @@ function What({ row }: { readonly row: Shown }) {
     ) : (
       <Text of={what} />
     );
-  return (
-    <button type="button" className="opener" aria-expanded={isOpen} onClick={onToggle}>
-      <Icon of="open" />
-      <Text of={what} />
-    </button>
-  );
+  return <AuditOpener row={row} />;
 }
 
-function jobs({ count: some, isAtLeast }: AuditLine): string {
-  if (some === null) return "";
-  return isAtLeast ? `≥ ${count(some)}` : count(some);
-}
-
-function OnWhat({ row: { jobId, queue, schedule, parts } }: { readonly row: AuditLine }) {
-  if (new Set(parts.map((part) => part.jobId)).size > 1)
+function OnWhat({ row: { jobId, queue, schedule, parts } }: { readonly row: AuditRow }) {
+  if (jobId === "" && parts !== null)
     return <Text of={queue === "" ? "several jobs" : `several jobs of ${queue}`} />;
   if (schedule !== "") return <Text of={`schedule ${schedule}`} />;
   if (jobId === "") return <Text of={queue === "" ? "all queues" : `queue ${queue}`} />;

@@ -1,9 +1,8 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { AuditEntry, JobsQuery } from "../service/answers.ts";
+import type { JobsQuery } from "../service/answers.ts";
 import { query, service, withoutEmpty } from "../service/call.ts";
 import { newKey } from "../service/new-key.ts";
 import { routeUrl } from "../service/place.ts";
-import { AUDIT_SIZE, type AuditRow } from "./audit-lines.ts";
 
 const REFRESH_MS = 1_000;
 const ENDED_REFRESH_MS = 5_000;
@@ -66,18 +65,25 @@ export function auditUrl(filter: AuditFilter, format: "csv" | "ndjson"): string 
   return routeUrl(`audit/export${query({ ...filter, format })}`).href;
 }
 
+const AUDIT_SIZE = 200;
+/** The most that one answer has. */
+export const PARTS_SIZE = 1_000;
 const everything: AuditFilter = { by: "", from: "", to: "" };
 
-/** Who did what, the latest first. */
+/** Who did what, the latest first; one line for an act. */
 export function auditQuery(filter = everything) {
   return queryOptions({
     queryKey: ["audit", filter],
     queryFn: () => service.auditTrail(AUDIT_SIZE, withoutEmpty({ ...filter })),
     refetchInterval: ENDED_REFRESH_MS,
-    select: auditRows,
   });
 }
 
-export function auditRows(entries: readonly AuditEntry[]): AuditRow[] {
-  return entries.map((entry, index) => ({ ...entry, id: `${entry.at} ${entries.length - index}` }));
+/** The entries of an act, the latest first. */
+export function auditPartsQuery(actId: string) {
+  return queryOptions({
+    queryKey: ["audit", "parts", actId],
+    queryFn: () => service.auditTrail(PARTS_SIZE, { actId }),
+    refetchInterval: ENDED_REFRESH_MS,
+  });
 }

@@ -1,8 +1,9 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
 import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
-import type { AuditRow } from "../acts/audit-lines.ts";
+import { AuditOpener, jobsText } from "../acts/audit-line.tsx";
+import { type AuditRow, useAudit } from "../acts/use-audit.ts";
 import { counted } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
@@ -10,19 +11,14 @@ import { Mark } from "../parts/mark.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
+import type { AuditLine } from "../service/answers.ts";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
 import { DoubtFilters } from "./doubt-filters.tsx";
 import { ImportExport } from "./import-export.tsx";
 import { Asked, AskProbes } from "./probe.tsx";
-import {
-  type DoubtFilter,
-  type DoubtRow,
-  doubtFilterMembers,
-  doubtsQuery,
-  resolvedQuery,
-} from "./queries.ts";
+import { type DoubtFilter, type DoubtRow, doubtFilterMembers, doubtsQuery } from "./queries.ts";
 import { ResolveButton } from "./resolve-dialog.tsx";
 import { ResolveSelected } from "./resolve-selected.tsx";
 import { Verdicts } from "./verdicts.tsx";
@@ -139,7 +135,7 @@ const effectColumn = {
   title: "Effect and job",
   width: "2fr",
   minWidth: 200,
-  cell: (row: DoubtRow | AuditRow) => <EffectOf row={row} />,
+  cell: (row: DoubtRow) => <EffectOf row={row} />,
 } as const;
 
 const doubtLook: LongTableLook<DoubtRow> = {
@@ -183,10 +179,11 @@ const doubtLook: LongTableLook<DoubtRow> = {
   ),
 };
 
+type EffectNamed = Pick<DoubtRow, "effect" | "jobId"> & Partial<Pick<DoubtRow, "type" | "idempotencyKey">>;
+
 /** The effect and its job, by type and key where they are known. */
-function EffectOf({ row }: { readonly row: DoubtRow | AuditRow }) {
-  const { effect, jobId } = row;
-  const { type, idempotencyKey } = "type" in row ? row : { type: null, idempotencyKey: null };
+function EffectOf({ row }: { readonly row: EffectNamed }) {
+  const { effect, jobId, type = null, idempotencyKey = null } = row;
   return (
     <span className="two-lines">
       <span>
@@ -252,14 +249,14 @@ function Report({ of }: { readonly of: DoubtRow["report"] }) {
 }
 
 function Resolved() {
-  const audit = useQuery(resolvedQuery());
+  const { query, rowsOf } = useAudit();
   return (
-    <Loaded query={audit}>
-      {(rows) => (
+    <Loaded query={query}>
+      {(lines) => (
         <LongTable
           label="Resolved doubts"
           look={auditLook}
-          rows={rows}
+          rows={rowsOf(lines.filter((line) => resolvedAs(line).length > 0))}
           empty={
             <Empty title="No doubt was resolved yet.">
               The audit log shows who resolved which doubt, and on what evidence.
@@ -276,7 +273,7 @@ const auditLook: LongTableLook<AuditRow> = {
   cardHeight: 150,
   columns: [
     // As wide as a job's id.
-    { ...effectColumn, minWidth: 376 },
+    { ...effectColumn, minWidth: 376, cell: (row) => <WhatWasResolved row={row} /> },
     { id: "as", title: "Resolved as", width: 110, cell: (row) => <ResolvedAs row={row} /> },
     {
       id: "evidence",
@@ -290,7 +287,7 @@ const auditLook: LongTableLook<AuditRow> = {
   ],
   card: (row) => (
     <div className="card">
-      <EffectOf row={row} />
+      <WhatWasResolved row={row} />
       <Text of={row.evidence} />
       <div className="card-line">
         <ResolvedAs row={row} />
@@ -302,6 +299,29 @@ const auditLook: LongTableLook<AuditRow> = {
   ),
 };
 
+/** Those that were resolved together open. */
+function WhatWasResolved({ row }: { readonly row: AuditRow }) {
+  if (row.parts === null)
+    return (
+      <span className={row.isPart ? "part" : ""}>
+        <EffectOf row={row} />
+      </span>
+    );
+  return (
+    <span className="two-lines">
+      <AuditOpener row={row} />
+      <span className="quiet">{jobsText(row)}</span>
+    </span>
+  );
+}
+
+/** How a line of the audit log resolved effects, the earliest first; not at all where it is another one. */
+function resolvedAs({ as, parts }: AuditLine): string[] {
+  return (parts?.as ?? [as]).filter((each) => each === "done" || each === "not-done");
+}
+
 function ResolvedAs({ row }: { readonly row: AuditRow }) {
-  return row.as === "done" ? <Mark of="done" /> : <Mark of="none" text="not done" />;
+  return resolvedAs(row).map((as) =>
+    as === "done" ? <Mark key={as} of="done" /> : <Mark key={as} of="none" text="not done" />,
+  );
 }

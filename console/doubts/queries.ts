@@ -1,5 +1,4 @@
 import { infiniteQueryOptions, queryOptions, useInfiniteQuery } from "@tanstack/react-query";
-import { auditQuery, auditRows } from "../acts/queries.ts";
 import { doubtFields } from "../parts/filters.ts";
 import type { Doubt } from "../service/answers.ts";
 import { service, withoutEmpty } from "../service/call.ts";
@@ -68,12 +67,4 @@ function readPage(filter: DoubtFilter, offset: number): Promise<readonly Doubt[]
 function rowsOf(doubts: readonly Doubt[]): DoubtRow[] {
   const rows = doubts.map((doubt) => ({ ...doubt, id: `${doubt.jobId} ${doubt.effect}` }));
   return [...new Map(rows.map((row) => [row.id, row])).values()];
-}
-
-/** Resolved doubts, of the audit log. */
-export function resolvedQuery() {
-  return queryOptions({
-    ...auditQuery(),
-    select: (log) => auditRows(log).filter(({ as }) => as === "done" || as === "not-done"),
-  });
 }

@@ -15,7 +15,7 @@ export type {
   ActDetail,
   ActPreview,
   ActStatus,
-  AuditEntry,
+  AuditLine,
   Crowd,
   Doubt,
   DoubtGroup,

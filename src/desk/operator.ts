@@ -17,8 +17,10 @@ import { inTime } from "../platform/redis/redis-errors.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
 import { acceptLoss } from "./audit/accept-loss.ts";
+import type { AuditEntry } from "./audit/audit-entry.ts";
 import type { AuditFilter } from "./audit/audit-filter.ts";
-import { type AuditEntry, readAuditLog } from "./audit/audit-log.ts";
+import type { AuditLine } from "./audit/audit-lines.ts";
+import { readAuditLines, readAuditLog } from "./audit/audit-log.ts";
 import { diagnose, diagnoseStore } from "./doctor/doctor.ts";
 import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
 import {
@@ -96,8 +98,10 @@ export interface Operator extends JobOperator, DoubtOperator {
   readonly outbox: OutboxOperator;
   /** See who is told what, and try it. */
   readonly notices: NoticeOperator;
-  /** Who did what, the latest first. */
-  auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
+  /** Who did what, the latest first; one line for what was done together. */
+  auditTrail(limit: number, filter?: AuditFilter): Promise<AuditLine[]>;
+  /** Each entry in its own line, as a file has them. */
+  auditEntries(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
 }
 
 /** A person waits for it, and it may be a slow Redis that brought them here. */
@@ -201,6 +205,14 @@ export function openOperator(parts: OperatorParts): Operator {
   const partitions = () => stores.partitionsOf(queues);
   const own = { stores, application, settings, clock: { offsetMs: () => 0 }, failures };
   const overviews = parts.overviews ?? openOverviewReader(own);
+  const auditLogs = ({ queue, jobId }: AuditFilter) => {
+    if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
+    const internal = stores.of(INTERNAL_QUEUE);
+    if (jobId !== undefined) return [...new Set([storeOf(stores, jobId), internal])];
+    return queue === undefined
+      ? [...partitions(), internal, ...storesOfGuard(stores)]
+      : stores.partitionsOf([queue]);
+  };
   return {
     ...openJobOperator(stores, application, lists, parts.submit, failures.count, settings.HOLDFAST_TRACE_URL),
     guardedEffects: (filter) => listGuardedEffects(stores, filter),
@@ -243,15 +255,8 @@ export function openOperator(parts: OperatorParts): Operator {
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
     outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE)),
     notices: openNoticeOperator({ stores, application, submit: parts.submitNotice }),
-    async auditTrail(limit, { queue, ...filter } = {}) {
-      if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
-      const internal = stores.of(INTERNAL_QUEUE);
-      if (filter.jobId !== undefined)
-        return await readAuditLog([...new Set([storeOf(stores, filter.jobId), internal])], limit, filter);
-      const everywhere = [...partitions(), internal, ...storesOfGuard(stores)];
-      const logs = queue === undefined ? everywhere : stores.partitionsOf([queue]);
-      return await readAuditLog(logs, limit, filter);
-    },
+    auditTrail: async (limit, filter = {}) => await readAuditLines(auditLogs(filter), limit, filter),
+    auditEntries: async (limit, filter = {}) => await readAuditLog(auditLogs(filter), limit, filter),
   };
 }
 

@@ -270,11 +270,12 @@ async function runOnRecord(
   act: Act,
   request: string | undefined,
 ): Promise<Receipt> {
-  await appendToAuditLog(store, entryOf(store, schedule.name, { as: "schedule-run-started", ...act }));
+  const started = entryOf(store, schedule.name, { as: "schedule-run-started", ...act });
+  const instead = await appendToAuditLog(store, started);
   const receipt = await runNow({ submitOwn }, schedule, request);
   if (!receipt.duplicate) {
-    const entry = { as: "schedule-run", job: receipt.id, ...act };
-    await appendToAuditLog(store, entryOf(store, schedule.name, entry));
+    const entry = entryOf(store, schedule.name, { as: "schedule-run", job: receipt.id, ...act });
+    await appendToAuditLog(store, { ...entry, instead });
   }
   return receipt;
 }

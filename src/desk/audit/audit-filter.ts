@@ -19,6 +19,10 @@ const kinds = {
     schema: name("Only what was done in this queue; not with jobId."),
     option: option("--queue <name>", "only what was done in this queue", "the name of a queue"),
   },
+  actId: {
+    schema: name("Only the entries of this act, each in its own line."),
+    option: option("--act <id>", "only what was part of this act, each in its own line", "an act's id"),
+  },
   by: {
     schema: name("Only what this one did: an API key, its sessions included.", "ops-night"),
     option: option(

@@ -11,7 +11,9 @@ import { loadScript } from "../../platform/redis/script.ts";
 import type { ActPayload, ActProgress } from "../acts/act-on-many.ts";
 import { describeFilter } from "../jobs/job-filter.ts";
 import type { KeptAct } from "../jobs/job-record.ts";
+import { type AuditEntry, BY } from "./audit-entry.ts";
 import type { AuditFilter } from "./audit-filter.ts";
+import { type AuditLine, countLines, foldedLines, lineOf } from "./audit-lines.ts";
 
 export interface Act {
   readonly by: string;
@@ -21,30 +23,6 @@ export interface Act {
 
 /** The actor, when the caller names none. */
 export const LIBRARY = "createOperator()";
-
-const BY =
-  "`ops-night`: an API key; `ops-night (session)`: a session of the console; `ann@build-1`: a system user and host, of the command line or of an API that started; `API`: no keys are configured.";
-
-/** What somebody did to a job, a queue, a schedule or many jobs. What is about no single job names none, or the act. */
-export const auditEntrySchema = z.object({
-  at: z.iso.datetime(),
-  jobId: z.string(),
-  effect: z.string(),
-  queue: z.string().meta({ description: "Empty for what is about a schedule, many jobs or all queues." }),
-  schedule: z.string().meta({ description: "Empty for what is about none." }),
-  as: z.string().meta({
-    description:
-      "What was done. Jobs: retried, cancelled, cancelling, deleted, submit-again-started, submitted-again; effects: done, not-done, probe-asked; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-tick-skipped, schedule-tick-unskipped, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues, schedules and the outbox with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted; notices-tested; by Holdfast itself: notice-delivered, notice-failed, notice-sent-directly",
-  }),
-  count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
-  evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),
-  by: z.string().meta({ description: BY }),
-  actId: z.string().nullable().meta({
-    description:
-      "What it was part of: an act on many jobs, or effects that were resolved, or whose probes were asked, together. Null for what was done alone.",
-  }),
-});
-export type AuditEntry = Readonly<z.output<typeof auditEntrySchema>>;
 
 export const recordedSchema = z.object({
   at: z.iso.datetime(),
@@ -70,35 +48,74 @@ const READ_AT_ONCE = 1_000;
 export async function readAuditLog(
   queues: readonly QueueStore[],
   limit: number,
-  filter: Pick<AuditFilter, "jobId" | "by" | "from" | "to"> = {},
+  filter: AuditSearch = {},
 ): Promise<AuditEntry[]> {
-  const logs = await inTime(Promise.all(queues.map((store) => searchLog(store, limit, filter))));
-  return logs
-    .flat()
-    .sort((a, b) => b.at.localeCompare(a.at))
-    .slice(0, limit);
+  const isNarrow = [filter.jobId, filter.by, filter.actId].some((wanted) => wanted !== undefined);
+  const reading = isNarrow
+    ? { atOnce: READ_AT_ONCE, most: SEARCHED_MAX }
+    : { atOnce: limit, most: Number.POSITIVE_INFINITY };
+  const isEnough = (found: readonly AuditEntry[]) => found.length >= limit;
+  const logs = await inTime(
+    Promise.all(queues.map((store) => searchLog(store, filter, { ...reading, isEnough }))),
+  );
+  return latestOf(logs).slice(0, limit);
+}
+
+/** The same with one line for what was done together; with `actId` an act's entries, each in its own line. */
+export async function readAuditLines(
+  queues: readonly QueueStore[],
+  limit: number,
+  filter: AuditSearch = {},
+): Promise<AuditLine[]> {
+  if (filter.actId !== undefined) return (await readAuditLog(queues, limit, filter)).map(lineOf);
+  const reading = { atOnce: Math.max(limit, LINES_AT_ONCE), most: SEARCHED_MAX };
+  const isEnough = (found: readonly AuditEntry[]) => countLines(found) >= limit;
+  const logs = await inTime(
+    Promise.all(queues.map((store) => searchLog(store, filter, { ...reading, isEnough }))),
+  );
+  const unreadBefore = Math.max(...logs.map(({ unreadBefore: at }) => at));
+  return foldedLines(latestOf(logs), unreadBefore).slice(0, limit);
+}
+
+/** Some imports fit in one read, and few logs have more in a night. */
+const LINES_AT_ONCE = 500;
+
+type AuditSearch = Omit<AuditFilter, "queue">;
+
+interface Reading {
+  readonly atOnce: number;
+  readonly most: number;
+  readonly isEnough: (found: readonly AuditEntry[]) => boolean;
+}
+
+interface SearchedLog {
+  readonly entries: readonly AuditEntry[];
+  /** Milliseconds since 1970; -Infinity where all that the filter's time has was read. */
+  readonly unreadBefore: number;
+}
+
+function latestOf(logs: readonly SearchedLog[]): AuditEntry[] {
+  return logs.flatMap(({ entries }) => entries).sort((a, b) => b.at.localeCompare(a.at));
 }
 
 async function searchLog(
   store: QueueStore,
-  limit: number,
-  { jobId, by, from, to }: AuditFilter,
-): Promise<AuditEntry[]> {
-  const isNarrow = jobId !== undefined || by !== undefined;
-  const step = isNarrow ? READ_AT_ONCE : limit;
-  const most = isNarrow ? SEARCHED_MAX : Number.POSITIVE_INFINITY;
+  { from, to, ...wanted }: AuditSearch,
+  { atOnce, most, isEnough }: Reading,
+): Promise<SearchedLog> {
   const first = from === undefined ? "-" : String(Math.max(0, from));
-  const listed = listedIn(store, { jobId, by });
+  const listed = listedIn(store, wanted);
   let last = to === undefined ? "+" : `(${Math.max(1, to)}-0`;
   const found: AuditEntry[] = [];
-  for (let searched = 0; searched < most && found.length < limit; searched += step) {
-    const entries = await store.client.xrevrange(store.keys.audit, last, first, "COUNT", step);
+  for (let searched = 0; searched < most && !isEnough(found); searched += atOnce) {
+    const entries = await store.client.xrevrange(store.keys.audit, last, first, "COUNT", atOnce);
     found.push(...listed(entries));
     const oldest = entries.at(-1);
-    if (oldest === undefined || entries.length < step) break;
+    if (oldest === undefined || entries.length < atOnce)
+      return { entries: found, unreadBefore: Number.NEGATIVE_INFINITY };
     last = `(${oldest[0]}`;
   }
-  return found;
+  return { entries: found, unreadBefore: Number.parseInt(last.slice(1), 10) };
 }
 
 /** Those that match, page by page from the latest on, without those that a later one is listed instead of. */
@@ -107,16 +124,21 @@ function listedIn(store: QueueStore, filter: AuditFilter) {
   return (entries: readonly (readonly [id: string, fields: string[]])[]): AuditEntry[] =>
     entries.flatMap(([id, fields]) => {
       replaced.add(fieldOf(fields, "instead"));
-      const isWanted = isOf(filter, fieldOf(fields, "job"), fieldOf(fields, "by"));
-      return isWanted && !replaced.has(id) ? [entryOf(store, id, fields)] : [];
+      const [jobId, by, actId] = ["job", "by", "actId"].map((name) => fieldOf(fields, name));
+      return isOf(filter, { jobId, by, actId }) && !replaced.has(id) ? [entryOf(store, id, fields)] : [];
     });
 }
 
-/** @param job the entry's @param actor the entry's */
-export function isOf({ jobId, by }: AuditFilter, job: string, actor: string): boolean {
+/** Whether an entry is one of those that are wanted. */
+export function isOf(
+  wanted: Pick<AuditFilter, "jobId" | "by" | "actId">,
+  entry: Readonly<Record<"jobId" | "by" | "actId", string | null | undefined>>,
+): boolean {
+  const { jobId, by, actId } = wanted;
   return (
-    (jobId === undefined || job === jobId) &&
-    (by === undefined || actor === by || actor === `${by} (session)`)
+    (jobId === undefined || entry.jobId === jobId) &&
+    (actId === undefined || entry.actId === actId) &&
+    (by === undefined || entry.by === by || entry.by === `${by} (session)`)
   );
 }
 

@@ -1,11 +1,12 @@
 import { csvRow, type ExportFormat } from "../jobs/export-format.ts";
+import type { AuditEntry } from "./audit-entry.ts";
 import type { AuditFilter } from "./audit-filter.ts";
-import { type AuditEntry, isOf } from "./audit-log.ts";
+import { isOf } from "./audit-log.ts";
 
 const PAGE = 1_000;
 
 interface AuditReader {
-  auditTrail(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
+  auditEntries(limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
 }
 
 /**
@@ -18,13 +19,13 @@ export async function* exportAudit(
   filter: AuditFilter,
   format: ExportFormat,
 ): AsyncGenerator<string, void, undefined> {
-  const { jobId, by, ...span } = filter;
+  const { jobId, by, actId, ...span } = filter;
   // Refuses what is no job's id.
-  if (jobId !== undefined) await operator.auditTrail(1, { jobId });
+  if (jobId !== undefined) await operator.auditEntries(1, { jobId });
   if (format === "csv") yield csvRow(columns);
   for await (const page of pagesOf(operator, span))
     yield page
-      .filter((entry) => isOf({ jobId, by }, entry.jobId, entry.by))
+      .filter((entry) => isOf({ jobId, by, actId }, entry))
       .map((entry) => (format === "csv" ? csvLine(entry) : `${JSON.stringify(entry)}\n`))
       .join("");
 }
@@ -37,7 +38,7 @@ async function* pagesOf(operator: AuditReader, span: AuditFilter): AsyncGenerato
   let { to } = span;
   let size = PAGE;
   for (let isLast = false; !isLast; ) {
-    const found = await operator.auditTrail(size, { ...span, to });
+    const found = await operator.auditEntries(size, { ...span, to });
     isLast = found.length < size;
     const oldest = found.at(-1)?.at;
     const page = isLast ? found : found.filter(({ at }) => at !== oldest);

@@ -8,7 +8,8 @@ import { callTexts } from "../../guard/call.ts";
 import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
 import { isoOrNull, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { auditEntrySchema, readAuditLog } from "../audit/audit-log.ts";
+import { auditEntrySchema } from "../audit/audit-entry.ts";
+import { readAuditLog } from "../audit/audit-log.ts";
 import { type AnsweredEntry, answerIn, answerShape, answerText } from "../effect-answers.ts";
 import { containsText } from "../filter.ts";
 

@@ -51,11 +51,17 @@ async function recordAndSubmit(
   const { payload = old.payload } = request;
   if (payload !== old.payload && JSON.stringify(payload).includes(REDACTED))
     throw invalid(`payload: replace each ${REDACTED} with its value, or leave the payload out`);
-  const record = (as: string, evidence: string) =>
-    appendToAuditLog(store, { job: id, as, evidence: storedReason(store, evidence), by });
-  await record("submit-again-started", reason);
+  const record = (as: string, evidence: string, instead?: string) =>
+    appendToAuditLog(store, {
+      job: id,
+      as,
+      evidence: storedReason(store, evidence),
+      by,
+      ...(instead && { instead }),
+    });
+  const begun = await record("submit-again-started", reason);
   const receipt = await submit({ type: status.type, payload, idempotencyKey, options });
-  await record("submitted-again", `as ${receipt.id}: ${reason}`);
+  await record("submitted-again", `as ${receipt.id}: ${reason}`, begun);
   return receipt;
 }
 

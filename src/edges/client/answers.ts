@@ -6,7 +6,7 @@ import type { Returned } from "./operation-types.ts";
 export type { ResolvedJob } from "../../core/job/resolution.ts";
 export type { MatchingGroup } from "../../desk/acts/act-matches.ts";
 export type { ActDetail, ActStatus } from "../../desk/acts/acts.ts";
-export type { AuditEntry } from "../../desk/audit/audit-log.ts";
+export type { AuditLine } from "../../desk/audit/audit-lines.ts";
 export type { DoubtGroup, DoubtGroups } from "../../desk/doubts/doubt-groups.ts";
 export type { FailureGroup, FailureGroups } from "../../desk/jobs/failure-groups.ts";
 export type { JobDetail } from "../../desk/jobs/job-detail.ts";

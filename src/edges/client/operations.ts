@@ -126,7 +126,7 @@ export interface OperationCalls {
   doubtEffect(name: string, request: Body<"doubtEffect">): Promise<Returned<"doubtEffect">>;
   /**
    * List who did what.
-   * With `jobId` or `by`, the newest 20,000 entries of each queue are searched, of those between `from` and `to`.
+   * One line for what was done together, whose entries `actId` lists. The newest 20,000 entries of each queue are searched, of those between `from` and `to`.
    * @throws HoldfastError `JOB_NOT_FOUND`, `QUEUE_NOT_FOUND`
    */
   auditTrail(

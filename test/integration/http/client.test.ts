@@ -412,8 +412,7 @@ describe("the operator's calls of a client", () => {
       { jobId: doubtful, as: "done" },
       { jobId: delayed, as: "cancelled", evidence: "not wanted" },
       { jobId: failed, as: "retried" },
-      { jobId: actId, as: "delete-done" },
-      { jobId: actId, as: "delete-started" },
+      { jobId: actId, as: "delete-done", parts: { count: 2, as: ["delete-started", "delete-done"] } },
     ]);
     expect(await client.acceptLoss({ evidence: "none" })).toEqual([]);
 

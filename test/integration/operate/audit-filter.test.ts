@@ -41,7 +41,9 @@ describe("the audit log", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(entries).toEqual(await client.auditTrail(200));
+    expect(entries).toEqual(
+      (await client.auditTrail(200)).map(({ what: _what, parts: _parts, ...entry }) => entry),
+    );
     expect(await run(["audit", "export", "--format", "xml"], service.env)).toMatchObject({
       code: 2,
     });

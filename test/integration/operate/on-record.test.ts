@@ -1,7 +1,8 @@
 import { defineConfig, defineJob, PermanentError } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { auditEntrySchema } from "../../../src/desk/audit/audit-log.ts";
+import { auditEntrySchema } from "../../../src/desk/audit/audit-entry.ts";
+import type { AuditLine } from "../../../src/desk/audit/audit-lines.ts";
 import { type Operations, operations } from "../../../src/desk/operations/operations.ts";
 import { call, get } from "../../support/http.ts";
 import { run } from "../../support/run-command.ts";
@@ -25,7 +26,7 @@ const traces: Readonly<Record<ByHand, Trace>> = {
   detail: { command: "jobs show" },
   retry: { command: "jobs retry", as: ["retried"] },
   cancel: { command: "jobs cancel", as: ["cancelled"] },
-  again: { command: "jobs again", as: ["submit-again-started", "submitted-again"] },
+  again: { command: "jobs again", as: ["submitted-again"] },
   delete: { command: "jobs delete", as: ["deleted"] },
   startAct: { command: "jobs retry", as: ["cancel-started", "cancel-done"] },
   acts: { command: "acts list" },
@@ -46,7 +47,7 @@ const traces: Readonly<Record<ByHand, Trace>> = {
   explainTick: { command: "schedules explain" },
   putSchedule: { command: "schedules put", as: ["schedule-put"] },
   deleteSchedule: { command: "schedules delete", as: ["schedule-deleted"] },
-  runSchedule: { command: "schedules run", as: ["schedule-run-started", "schedule-run"] },
+  runSchedule: { command: "schedules run", as: ["schedule-run"] },
   pauseSchedule: { command: "schedules pause", as: ["schedule-paused"] },
   skipTick: { command: "schedules skip", as: ["schedule-tick-skipped"] },
   resumeSchedule: { command: "schedules resume", as: ["schedule-resumed"] },
@@ -188,8 +189,9 @@ describe("what operators can do over HTTP", () => {
 
     const wanted = all.filter(([name]) => !elsewhere.has(name)).flatMap(([, { as = [] }]) => as);
     await until("all is on record", async () => {
-      const entries = (await get(`${api.url}/audit?limit=200`)).body.entries as { as: string; by: string }[];
-      return wanted.every((kind) => entries.some(({ as, by }) => as === kind && by === "API"));
+      const entries = (await get(`${api.url}/audit?limit=200`)).body.entries as AuditLine[];
+      const done = entries.filter(({ by }) => by === "API").flatMap(({ as, parts }) => parts?.as ?? [as]);
+      return wanted.every((kind) => done.includes(kind));
     });
   });
 });

@@ -53,7 +53,6 @@ describe("a job that is submitted again while an effect is in doubt", () => {
     expect(charged).toEqual([500, 500]);
     expect(await audit()).toMatchObject([
       { as: "submitted-again", jobId: id, evidence: `as ${body.id}: customer called` },
-      { as: "submit-again-started", jobId: id, evidence: "customer called" },
     ]);
   });
 

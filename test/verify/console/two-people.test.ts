@@ -437,7 +437,7 @@ const onJobs: Act[] = [
 let toCancel = "";
 let ended = "";
 let slowAct = "";
-const ofSlowAct = async () => (await client.auditTrail(50)).filter(({ jobId }) => jobId === slowAct);
+const ofSlowAct = async () => await client.auditTrail(50, { actId: slowAct });
 
 async function failOthersAgain(): Promise<void> {
   const found = await client.list({ type: "partner-webhook", state: "failed" });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ActDetail, ActStatus } from "../../../desk/acts/acts.ts";
 import { type AuditFilter, auditFilter } from "../../../desk/audit/audit-filter.ts";
-import type { AuditEntry } from "../../../desk/audit/audit-log.ts";
+import type { AuditLine } from "../../../desk/audit/audit-lines.ts";
 import { exportAudit } from "../../../desk/audit/export-audit.ts";
 import { exportFormats } from "../../../desk/jobs/export-format.ts";
 import { actOperations } from "../../../desk/operations/acts.ts";
@@ -39,6 +39,10 @@ export function addActsCommands(program: Command): void {
     known: ["queue"],
     isForGuards: true,
     describe: ({ entries }) => describeEntries(entries),
+    after: ({ entries }) => {
+      const many = entries.find(({ parts }) => parts !== null)?.actId;
+      if (many) printHint(`what an act did to each: holdfast audit list --act ${many}`);
+    },
   });
   addFilterOptions(auditFilter, audit.command("export"))
     .description("write who did what to standard output, as a file for other programs")
@@ -84,11 +88,11 @@ function nowText({ isExact, ...now }: NonNullable<ActDetail["now"]>): string {
   return `now: ${isExact ? "" : "at least "}${some.join(", ") || "none"}`;
 }
 
-const describeEntries = listOf<AuditEntry>("nothing was done by hand, as far as is known", [
+const describeEntries = listOf<AuditLine>("nothing was done by hand, as far as is known", [
   ["when", ({ at }) => at],
-  ["what", ({ as }) => as],
+  ["what", ({ what }) => what],
   ["on", onWhat],
-  ["jobs", ({ count }) => count, 1],
+  ["jobs", jobsText, 1],
   ["by", ({ by }) => by],
   ["why", ({ evidence }) => evidence],
 ]);
@@ -99,8 +103,14 @@ function ofNoQueue(as: string): string {
   return as === "loss-accepted" ? "Holdfast's own queues" : "API keys";
 }
 
-function onWhat({ jobId, effect, queue, schedule, as }: AuditEntry): string {
+/** Of an act on many jobs, its end knows how many. */
+function jobsText({ count, actId, jobId, parts }: AuditLine): string | number | null {
+  return parts === null || parts.isExact || jobId === actId ? count : `at least ${count}`;
+}
+
+function onWhat({ jobId, queue, schedule, as, parts }: AuditLine): string {
   if (schedule !== "") return `schedule ${schedule}`;
+  if (jobId === "" && parts !== null) return queue === "" ? "several jobs" : `several jobs of ${queue}`;
   if (jobId === "") return queue === "" ? ofNoQueue(as) : `queue ${queue}`;
-  return effect === "" ? jobId : `${jobId} ${effect}`;
+  return jobId;
 }
