@@ -6,10 +6,12 @@ import { Departure, lineOf } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
 import { noteBegun, noteOver } from "./traffic.ts";
 import { askerOf, watchDispatchers } from "./undici-pools.ts";
+import { noteBody, watchBodies } from "./watch-bodies.ts";
 
 /** From the call on, also while a busy agent keeps it waiting: then its socket comes in the context of another request. */
 export function watchNodeHttp(): void {
   watchQueue();
+  watchBodies(ClientRequest.prototype, (request) => noteBody(requests.get(request)?.record));
   subscribe("http.client.request.start", (message) => {
     const { request } = message as { request: ClientRequest };
     const departure = requests.get(request);

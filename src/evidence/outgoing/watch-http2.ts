@@ -1,11 +1,19 @@
 import { subscribe } from "node:diagnostics_channel";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type Http2Session,
+  type Http2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { errorCode } from "../error-tree.ts";
-import { Departure, type Line, lineOf } from "./departure.ts";
+import { Departure, type Line, lineOf, type Sender } from "./departure.ts";
 import { currentRecord } from "./scope.ts";
-import { noteBegun, noteOver } from "./traffic.ts";
+import { noteBegun, noteOver, noteUnfollowed } from "./traffic.ts";
+import { noteBody, watchBodies } from "./watch-bodies.ts";
 
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[] | undefined;
 
@@ -16,26 +24,58 @@ export function watchHttp2(): void {
     const line = lineOf((message as { socket: Socket }).socket);
     if (line) ofUndici.add(line);
   });
-  const prototype = sessionPrototype();
-  const request = prototype?.request;
-  if (prototype === undefined || request === undefined) return;
+  const { session: prototype, stream: bodies } = prototypes() ?? {};
+  if (prototype === undefined) return;
+  const { request } = prototype;
   prototype.request = function (this: ClientHttp2Session, ...args: Parameters<typeof request>) {
-    const stream = Reflect.apply(request, this, args);
-    noteStream(this, stream, args[0] as Headers);
-    return stream;
+    isRequesting = true;
+    try {
+      const stream = Reflect.apply(request, this, args);
+      noteStream(this, stream, args[0] as Headers);
+      return stream;
+    } finally {
+      isRequesting = false;
+    }
   };
+  if (bodies !== undefined) watchBodies(bodies, noteWritten);
+}
+
+/** Without a body, a request ends its stream while it is made. */
+let isRequesting = false;
+/** Of each request's stream, the effect that began it. */
+const owners = new WeakMap<Http2Stream, Sender | undefined>();
+
+function noteWritten(stream: Http2Stream): void {
+  const { session } = stream;
+  if (isRequesting || session === undefined) return;
+  if (session.type === constants.NGHTTP2_SESSION_SERVER) {
+    const record = currentRecord();
+    if (record !== undefined) noteUnfollowed("a connection that this process accepted", record);
+  } else if (!isOfUndici(session)) noteBody(owners.get(stream));
+}
+
+function isOfUndici({ socket }: Http2Session): boolean {
+  const line = lineOf(socket);
+  return line != null && ofUndici.has(line);
 }
 
 const ofUndici = new WeakSet<Line>();
 
-/** The class is not exported: a session without a server has it. */
-function sessionPrototype(): ClientHttp2Session | undefined {
+/** The classes are not exported: a session without a server has them. */
+function prototypes():
+  | { readonly session: ClientHttp2Session; readonly stream: ClientHttp2Stream }
+  | undefined {
   try {
     const nobody = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
     const session = connect("http://localhost", { createConnection: () => nobody });
     session.on("error", () => {});
+    const stream = session.request({}).on("error", () => {});
     session.destroy();
-    return Object.getPrototypeOf(session) as ClientHttp2Session;
+    return {
+      session: Object.getPrototypeOf(session),
+      // That of both ends.
+      stream: Object.getPrototypeOf(Object.getPrototypeOf(stream)),
+    };
   } catch {
     return undefined;
   }
@@ -45,6 +85,7 @@ function noteStream(session: ClientHttp2Session, stream: ClientHttp2Stream, head
   const line = lineOf(session.socket) ?? undefined;
   if (line !== undefined && ofUndici.has(line)) return;
   const record = currentRecord();
+  owners.set(stream, record);
   const departure = new Departure(record, line, {
     kind: "request",
     protocol: session.encrypted ? "https" : "http",

@@ -8,7 +8,7 @@ import { watchUnfollowed } from "./watch-unfollowed.ts";
  * Notes what this process sends, from now on: what an effect sends in the record of the effect in whose asynchronous context it begins, and
  * everything else as what may speak against an effect. Called before the application's handlers are loaded.
  *
- * Native addons, memory that is shared, files, and the `fetch` of other runtimes are not seen.
+ * Native addons, memory that is shared, files, what is added to a body that undici streams, and the `fetch` of other runtimes are not seen.
  */
 export function watchOutgoing(): void {
   if (isWatching) return;

@@ -5,11 +5,16 @@ import { Departure, dropLine, type Line, lineOf, openLine } from "./departure.ts
 import { currentRecord } from "./scope.ts";
 import { noteClosed, noteUnfollowed } from "./traffic.ts";
 import { isOpenedByUndici } from "./undici-pools.ts";
+import { watchBodies } from "./watch-bodies.ts";
 import { withoutLookups } from "./watch-names.ts";
 
 /** The channel for sockets has neither those of TLS nor those that a pool opened before, so they are watched at their methods. */
 export function watchSockets(): void {
   const { connect, _write, _writev, _final } = Socket.prototype;
+  watchBodies(Socket.prototype, (socket) => {
+    // It is written later, in the context of whoever wrote what is in front of it.
+    if (socket.writableLength > 0 && lineOf(socket) !== null) noteWrite(socket);
+  });
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
     noteConnection(this, targetOf(args));
     return withoutLookups(() => Reflect.apply(connect, this, args));

@@ -16,6 +16,10 @@ export function watchUnfollowed(): void {
   const watchChild = (child: unknown) => wrap(child as object, "send", ofProcesses);
   wrap(ChildProcess.prototype, "spawn", ofProcesses, watchChild);
   for (const child of earlierChildren()) watchChild(child);
+  const noteSignal = note("a signal to another process");
+  // 0 asks whether the process is there.
+  wrap(process, "kill", (_self, [, signal]) => signal !== 0 && noteSignal());
+  wrap(ChildProcess.prototype, "kill", (_self, [signal]) => signal !== 0 && noteSignal());
   wrap(process, "send", note("a message to another process"));
   watchThreads(note("a message to a thread"));
   syncBuiltinESMExports();
@@ -60,7 +64,7 @@ function runsLoaders(thread: Worker): boolean {
 function wrap(
   owner: object,
   name: string,
-  note: (self: unknown, args: readonly unknown[]) => void,
+  note: (self: unknown, args: readonly unknown[]) => unknown,
   after?: (self: unknown) => void,
 ): void {
   const members = owner as Record<string, unknown>;

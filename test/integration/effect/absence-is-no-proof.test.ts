@@ -331,7 +331,7 @@ describe("what cannot be followed proves nothing", () => {
 
     expect((await run(refusedFetch)).state).toBe("not-done");
     const endsMeanwhile = async () => {
-      child.kill();
+      child.stdin.destroy();
       await once(child, "close");
       await refusedFetch();
     };
