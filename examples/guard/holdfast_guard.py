@@ -37,7 +37,7 @@ class NotDone(Exception):
 
 
 class HoldfastError(Exception):
-    """What the API says. `code` is stable. Raised alone, nothing was begun."""
+    """What the API says. `code` is stable. Raised alone, nothing was begun, but for RESULT_INVALID: it is done."""
 
     def __init__(self, code: str, detail: str, retry_after: float | None = None):
         super().__init__(f"{code}: {detail}")
@@ -165,6 +165,8 @@ class Guard:
                 yield "sleep", min(pause, left, max(busy.retry_after or pause, 0.02))
                 pause = min(2 * pause, 0.5)
         if found["state"] == "done":
+            if not found["isResultKept"]:
+                raise _unkept(effect)
             return found["result"]
         report = _Report(self, effect, found["id"], {"key": key, "fence": found["fence"]})
         call = Call(found["effectKey"], found["fence"], found["installation"], deadline)
@@ -192,8 +194,8 @@ class Guard:
             is_kept = yield from report.send("commit", {"result": kept}, may_be_refused=True)
         # Done all the same.
         if not is_kept:
-            yield from report.send("commit", {})
-            raise HoldfastError("RESULT_INVALID", f"effect {effect} is done, but its result is not JSON of at most 16 KiB that the API takes")
+            yield from report.send("commit", {"isResultKept": False})
+            raise _unkept(effect)
         return kept
 
     def _answered(self, path, body, until):
@@ -286,6 +288,10 @@ def _as_json(result):
         return json.loads(text), len(text.encode()) <= RESULT_MAX_BYTES
     except (TypeError, ValueError, RecursionError):
         return None, False
+
+
+def _unkept(effect):
+    return HoldfastError("RESULT_INVALID", f"effect {effect} is done, but its result is not JSON of at most 16 KiB that the API takes")
 
 
 def _path(effect):

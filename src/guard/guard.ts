@@ -12,6 +12,7 @@ import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import type { Running } from "../platform/lib/running.ts";
 import type { Schema } from "../platform/lib/schema.ts";
+import { textOf } from "../platform/lib/thrown.ts";
 import type { ForeignConnection } from "../platform/redis/redis-url-of.ts";
 
 type Policy = Policies[string];
@@ -52,6 +53,7 @@ export interface GuardedEffect<Result = unknown, Stored = unknown, P extends Pol
 /**
  * Declares an effect for a guard. `createGuard` checks it.
  *
+ * @throws HoldfastError `APPLICATION_INVALID` for what is no definition
  * @example
  * export const charge = defineEffect({
  *   name: "charge",
@@ -64,6 +66,11 @@ export interface GuardedEffect<Result = unknown, Stored = unknown, P extends Pol
 export function defineEffect<Result, Stored, const P extends Policy>(
   definition: EffectDefinition<Result, Stored, P> & { readonly result?: SentAsJson<Stored> },
 ): GuardedEffect<Result, Stored, P> {
+  if (typeof definition !== "object" || definition === null)
+    throw new HoldfastError(
+      "APPLICATION_INVALID",
+      `defineEffect: expected a definition, got ${textOf(definition)}`,
+    );
   const { name, result, rememberMs, ...declaration } = definition;
   return { name, result, rememberMs, declaration: declaration as EffectDeclaration };
 }

@@ -1,6 +1,6 @@
 import type { Lease } from "../core/bullmq/claim/lease.ts";
 import type { WritableQueueStore } from "../core/bullmq/store/queue-store.ts";
-import { insideItself } from "../core/effect/effect-run.ts";
+import { insideItself, resultUnkept } from "../core/effect/effect-run.ts";
 import {
   Ledger,
   openQueueLedgers,
@@ -41,8 +41,6 @@ export interface ReservedCall extends CallTexts {
   readonly lease?: Pick<Lease, "renewed">;
   /** Gets the deadline, by Redis's clock, in milliseconds: whoever has not reported by then is in doubt. */
   readonly onReserved?: (deadline: number) => void;
-  /** Called if it is done, and its result could not be kept. */
-  readonly onUnkept?: () => void;
 }
 
 interface GuardSettings {
@@ -100,7 +98,7 @@ export class GuardLedgers {
     return text === false ? undefined : decryptEffectText(this.queue.store, effect, "result", text);
   }
 
-  /** The ledger of one effect. Its `reserve` throws `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `PERMANENT_FAILURE`, too. */
+  /** The ledger of one effect. Its `reserve` throws `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `PERMANENT_FAILURE`, `RESULT_INVALID`, too. */
   ledgerOf(effect: StoredEffect, call: ReservedCall): Ledger {
     const { rememberMs, fingerprint, process = this.queue.worker, seenForMs = 0 } = call;
     const said = [String(rememberMs), fingerprint, storedTexts(this.queue.store, effect, call), seenForMs];
@@ -116,9 +114,9 @@ export class GuardLedgers {
       if (kind === "full") throw new HoldfastError("STORE_FULL", FULL, { retryAfterMs: FULL_RETRY_AFTER_MS });
       if (kind === "busy" && isInside(String(detail))) throw insideItself(effect.name);
       if (kind === "reserved") call.onReserved?.(Number(detail));
-      if (kind === "unkept") call.onUnkept?.();
+      if (kind === "unkept") throw resultUnkept(effect.name);
       this.#foundDone = kind === "done";
-      return kind === "unkept" ? { kind: "done", result: null } : reservationOf(reply, unconfirmed);
+      return reservationOf(reply, unconfirmed);
     };
     return new Ledger({ ...this.queue, worker: process, reserve }, effect.dedupKey, () => undefined);
   }

@@ -39,8 +39,9 @@ const application = {
 type Rest = [run: (call: EffectCall) => Promise<unknown>, options?: CheckedCall["options"]];
 
 /** See `createGuard`. */
-export async function openGuard({ effects, connection, env, logger }: GuardOptions): Promise<Guard> {
-  requireEffects(effects);
+export async function openGuard(options: GuardOptions): Promise<Guard> {
+  requireOptions(options);
+  const { effects, connection, env, logger } = options;
   const read = readSettings(env);
   const settings = connection === undefined ? read : { ...read, REDIS_URL: redisUrlOf(connection) };
   const queues = await connectQueues(application, settings, [], "fail-fast", logger, "guest");
@@ -105,7 +106,7 @@ function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isC
   return {
     // An effect's schema has made its result.
     once: ((effect: GuardedEffect | null | undefined, ...rest: [GuardedCall, ...Rest]) =>
-      once(effect ?? undefined, effect?.name, ...rest)) as Guard["once"],
+      once(effect ?? undefined, effect?.name ?? effect, ...rest)) as Guard["once"],
     effectsOf(call: GuardedCall) {
       const effect = (name: string, ...rest: Rest) => once(known.get(name), name, call, ...rest);
       return effect as RunEffect<string, string>;
@@ -153,23 +154,43 @@ function checkCall(
   };
 }
 
-const effectSchema = z.object({
-  name: nameSchema,
-  declaration: effectDeclarationSchema,
-  rememberMs: z.number().int().min(1_000).max(YEAR_MS).optional(),
-  result: z.unknown().superRefine((value, context) => {
-    const fault = value === undefined ? undefined : isSchema(value) ? schemaFault(value) : noSchema(value);
-    if (fault !== undefined) context.addIssue(fault);
-  }),
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;
+const effectSchema = z
+  .custom((value) => isObject(value) && "declaration" in value, "expected what defineEffect has made")
+  .pipe(
+    z.object({
+      name: nameSchema,
+      declaration: effectDeclarationSchema,
+      rememberMs: z.number().int().min(1_000).max(YEAR_MS).optional(),
+      result: z.unknown().superRefine((value, context) => {
+        const fault =
+          value === undefined ? undefined : isSchema(value) ? schemaFault(value) : noSchema(value);
+        if (fault !== undefined) context.addIssue(fault);
+      }),
+    }),
+  );
+const optionsSchema = z.strictObject({
+  effects: z.array(effectSchema),
+  // Whoever reads it says what is wrong with it.
+  connection: z.unknown().optional(),
+  env: z.custom(isObject, "expected the variables as an object").optional(),
+  logger: z
+    .custom(
+      (value) => isObject(value) && typeof value.warn === "function",
+      "expected a logger such as pino's",
+    )
+    .optional(),
 });
 
 /** @throws HoldfastError `APPLICATION_INVALID` */
-function requireEffects(effects: readonly GuardedEffect[]): void {
-  const { data, error } = z.array(effectSchema).safeParse(effects);
+function requireOptions(options: GuardOptions): void {
+  const { data, error } = optionsSchema.safeParse(options);
   const faults = data
-    ? repeated(data.map(({ name }) => name)).map((name) => `effect "${name}": declared twice`)
-    : error.issues.map(({ path: [at, ...path], message }) => {
-        const named = at === undefined ? "effects" : `effect "${effects[Number(at)]?.name ?? String(at)}"`;
+    ? repeated(data.effects.map(({ name }) => name)).map((name) => `effect "${name}": declared twice`)
+    : error.issues.map(({ path: [member = "options", at, ...path], message }) => {
+        const named =
+          at === undefined ? String(member) : `effect "${options.effects[Number(at)]?.name ?? String(at)}"`;
         return [named, ...(path.length > 0 ? [path.join(".")] : []), message].join(": ");
       });
   if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));

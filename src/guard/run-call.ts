@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { ABORT_MARGIN_MS, actOnce } from "../core/effect/act-once.ts";
-import { type EffectOptionsInUse, type EffectRun, resultUnkept } from "../core/effect/effect-run.ts";
+import type { EffectOptionsInUse, EffectRun } from "../core/effect/effect-run.ts";
 import type { StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../core/events.ts";
 import type { EffectCall } from "../core/job/effect.ts";
@@ -85,10 +85,7 @@ async function runOnce(
   const { name, declaration, rememberMs = usualMs } = guarded;
   const { id, type, dedupKey, key, by, about } = call;
   const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
-  const onUnkept = () => {
-    outcome.unkept = resultUnkept(name);
-  };
-  const said = { key, by, about, fingerprint, rememberMs, lease, onUnkept };
+  const said = { key, by, about, fingerprint, rememberMs, lease };
   const ledger = ledgers.ledgerOf({ dedupKey, name }, said);
   const job = { id, type, lockToken: "", delivery: 0, lease };
   const effect: EffectRun = {

@@ -66,6 +66,9 @@ const runShape = {
 export const commitSchema = z.strictObject({
   ...runShape,
   result: z.unknown().optional().meta({ description: "What later calls get, at most 16 KiB as JSON." }),
+  isResultKept: z.boolean().optional().meta({
+    description: "False where the run has a result that is not JSON: later calls learn that it is not kept.",
+  }),
 });
 export const releaseSchema = z.strictObject({
   ...runShape,
@@ -97,7 +100,12 @@ export const reservedSchema = z.object({
 export const doneBeforeSchema = z.object({
   state: z.literal("done"),
   ...callShape,
-  result: z.unknown().meta({ description: "Null where none is kept." }),
+  result: z.unknown().meta({
+    description: "Null where none is kept, and where a person resolved a doubt as done without one.",
+  }),
+  isResultKept: z.boolean().meta({
+    description: "False where its run had a result that could not be kept: nobody can have it any more.",
+  }),
 });
 export const committedSchema = z.object({
   state: z.literal("done"),

@@ -72,7 +72,10 @@ export function openRunsElsewhere(
 
 type ReservedRun = Extract<Reservation, { readonly kind: "reserved" }>;
 /** @param deadline by Redis's clock, in milliseconds */
-type Answer = Exclude<Reservation, ReservedRun> | (ReservedRun & { readonly deadline: number });
+type Answer = Exclude<Reservation, ReservedRun> | (ReservedRun & { readonly deadline: number }) | Unkept;
+interface Unkept {
+  readonly kind: "unkept";
+}
 
 class Runs implements RunsElsewhere, Running {
   readonly #queues: Connected;
@@ -111,7 +114,7 @@ class Runs implements RunsElsewhere, Running {
       };
       const ledger = ledgers.ledgerOf({ dedupKey, name }, { ...call, onReserved });
       const run = { effect: name, reservationId, jobId: id, lockToken: "", delivery: 0 };
-      const reservation = await ledger.reserve(run, { deadlineMs, repeatMs });
+      const reservation = await ledger.reserve(run, { deadlineMs, repeatMs }).catch(unkeptOrFault);
       if (reservation.kind !== "reserved") return reservation;
       const { unreported } = ledgers.queue;
       setTimeout(() => unreported.delete(reservationId), deadlineMs + REMEMBERED_AFTER_MS).unref();
@@ -134,7 +137,14 @@ class Runs implements RunsElsewhere, Running {
         return { state: "reserved", ...call, fence, deadline: isoTime(deadline - ABORT_MARGIN_MS) };
       }
       case "done":
-        return { state: "done", ...call, result: JSON.parse(reservation.result ?? "null") };
+        return {
+          state: "done",
+          ...call,
+          result: JSON.parse(reservation.result ?? "null"),
+          isResultKept: true,
+        };
+      case "unkept":
+        return { state: "done", ...call, result: null, isResultKept: false };
       case "busy":
         throw new HoldfastError("EFFECT_BUSY", `Another run may still be at effect "${effect.name}"`, {
           retryAfterMs: reservation.ms,
@@ -150,7 +160,7 @@ class Runs implements RunsElsewhere, Running {
   }
 
   async commit(effect: string, report: z.output<typeof commitSchema>): Promise<Committed> {
-    const json = resultJson(report.result);
+    const json = report.isResultKept === false ? undefined : resultJson(report.result);
     await this.#report(effect, report, (ledger, { reservationId, id }) =>
       ledger.commit({ effect, reservationId, jobId: id, lockToken: "", delivery: 0 }, json ?? ""),
     );
@@ -252,6 +262,11 @@ interface Entry {
   readonly reservationId: string;
   readonly fence: string;
   readonly deadline: number;
+}
+
+function unkeptOrFault(error: unknown): Unkept {
+  if (error instanceof HoldfastError && error.code === "RESULT_INVALID") return { kind: "unkept" };
+  throw error;
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;

@@ -11,6 +11,7 @@ import {
   type OnceOptions,
 } from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { expectUse } from "./wrong-use.ts";
 
 type Policy = Policies[string];
 
@@ -50,13 +51,21 @@ export interface GuardedJob {
  * Guards effects of a BullMQ worker's job.
  *
  * @param token as the processor gets it
+ * @throws HoldfastError `USAGE` for what is no guard or no job of BullMQ's
  * @example
  * new Worker("orders", async (job, token) => {
  *   await guardJob(guard, job, token).once(charge, {}, ({ key, signal }) => bank.charge(job.data.cents, { key, signal }));
  * });
  */
 export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: string | undefined): GuardedJob {
+  expectUse("guardJob: guard", guard, "a guard");
+  expectUse("guardJob: job", job, "an object");
+  // Without one of them other jobs would have the same key.
+  expectUse("guardJob: job.id", job.id, "a text that is not empty");
+  expectUse("guardJob: job.timestamp", job.timestamp, "a number");
   const queue = job.queueQualifiedName ?? job.queueName;
+  expectUse("guardJob: job.queueName", queue, "a text that is not empty");
+  expectUse("guardJob: job.moveToDelayed", job.moveToDelayed, "a function");
   return {
     async once<Result, Stored, P extends Policy>(
       effect: GuardedEffect<Result, Stored, P>,
@@ -64,10 +73,11 @@ export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: stri
       run: (call: EffectCall) => Promise<Result>,
       ...options: OnceOptions<Stored, P>
     ) {
+      expectUse("guardJob: call", call, "an object");
       // An id may come again, when its job was removed or its queue emptied.
-      const named = `${queue} ${job.id ?? ""} ${job.timestamp}`;
+      const named = `${queue} ${job.id} ${job.timestamp}`;
       const key = keyFault(named) === undefined ? named : `job ${hash("sha256", named, "base64url")}`;
-      const about = `job ${job.id ?? ""} (${job.name}) of ${queue}`.slice(0, ABOUT_MAX);
+      const about = `job ${job.id} (${job.name}) of ${queue}`.slice(0, ABOUT_MAX);
       try {
         return await guard.once<Result, Stored, P>(effect, { about, key, ...call }, run, ...options);
       } catch (error) {

@@ -2,6 +2,7 @@ import type { EffectCall, Policies } from "../../core/job/effect.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
 import type { Guard, GuardedCall, GuardedEffect, OnceOptions } from "../../guard/guard.ts";
 import { HoldfastError, type Problem } from "../../platform/errors/holdfast-error.ts";
+import { expectUse } from "./wrong-use.ts";
 
 type Policy = Policies[string];
 
@@ -28,6 +29,7 @@ export interface RouteAnswer<Body> {
  * @param call what the request means: its key and what is compared, such as its body
  * @returns 200 with the result, or a problem of RFC 9457
  * @throws what `run` throws, if it is proved that nothing happened: the same key may be sent again
+ * @throws HoldfastError `USAGE`, `INVALID_REQUEST` for what the route itself gets wrong: its caller could not mend that
  * @example
  * const { status, headers, body } = await guardRoute(guard, charge, { key: request.get("idempotency-key"), content: request.body }, run);
  * response.status(status).set(headers).send(body);
@@ -39,6 +41,12 @@ export async function guardRoute<Result, Stored, P extends Policy>(
   run: (call: EffectCall) => Promise<NoInfer<Result>>,
   ...options: NoInfer<OnceOptions<Stored, P>>
 ): Promise<RouteAnswer<Jsonified<Stored>>> {
+  expectUse("guardRoute: guard", guard, "a guard");
+  expectUse("guardRoute: effect", effect, "an effect of defineEffect");
+  expectUse("guardRoute: call", call, "an object");
+  expectUse("guardRoute: run", run, "a function");
+  // An account that is missing by mistake would share the keys of everybody.
+  if ("scope" in call) expectUse("guardRoute: call.scope", call.scope, "a text that is not empty");
   const { key: sent, scope, ...others } = call;
   let hasRun = false;
   try {
@@ -63,14 +71,17 @@ export async function guardRoute<Result, Stored, P extends Policy>(
   }
 }
 
-/** What says about the key, and not about what the effect does. */
+/** What says about the request, and not about what the effect does, nor about how the route calls it. */
 function isAnswer(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && (error.statusCode < 500 || error.code.startsWith("STORE_"));
+  if (!(error instanceof HoldfastError)) return false;
+  if (error.code === "INVALID_REQUEST")
+    return error.issues.every(({ pointer }) => pointer.startsWith("/content"));
+  return error.statusCode < 500 || error.code.startsWith("STORE_");
 }
 
 /** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID` */
 function keyOf(sent: string | readonly string[] | null | undefined, scope: string | undefined): string {
-  if (typeof sent === "object" && sent !== null)
+  if (sent != null && typeof sent !== "string")
     throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", "expected one Idempotency-Key header");
   const key = /^"(.*)"$/.exec(sent ?? "")?.[1] ?? sent ?? "";
   if (key === "") throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", "expected an Idempotency-Key header");

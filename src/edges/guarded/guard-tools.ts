@@ -4,6 +4,7 @@ import { InDoubtError } from "../../evidence/attempt-errors.ts";
 import { EffectBusyError, type Guard, type GuardedEffect } from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
+import { expectUse } from "./wrong-use.ts";
 
 /** A tool as the AI SDK has it, and anything else with such a function. */
 export interface Tool {
@@ -50,7 +51,7 @@ export function effectOf(options: object): EffectCall {
 /**
  * The key of a tool's call: the same for the same run, tool, occurrence and arguments, in whatever order their members are.
  *
- * @throws HoldfastError `INVALID_REQUEST` for arguments that JSON cannot hold
+ * @throws HoldfastError `INVALID_REQUEST` for no run, and for arguments that JSON cannot hold; `USAGE` for no tool
  */
 export function toolKey(call: {
   readonly run: string;
@@ -58,7 +59,9 @@ export function toolKey(call: {
   readonly input: unknown;
   readonly occurrence?: string | undefined;
 }): string {
+  expectUse("toolKey: call", call, "an object");
   const { run, tool, input, occurrence = "" } = call;
+  expectUse("toolKey: tool", tool, "a text");
   // An empty one would be the run of everybody.
   if (typeof run !== "string" || run === "")
     throw new HoldfastError("INVALID_REQUEST", `Tool "${tool}": run: expected a text that is not empty`);
@@ -74,6 +77,7 @@ export function toolKey(call: {
  * Guards an agent's tools: each acts at most once for its arguments in a run, however often a model calls it, and whatever dies in between. A
  * doubt reaches the model as a result that says not to try again.
  *
+ * @throws HoldfastError `USAGE`, also for an effect of a tool that is not there or that nothing executes here: it would not be guarded
  * @example tools: guardTools(guard, { charge, lookUp }, { run: conversation.id, effects: { charge: chargeEffect } })
  */
 export function guardTools<Tools extends Readonly<Record<string, Tool>>>(
@@ -81,32 +85,45 @@ export function guardTools<Tools extends Readonly<Record<string, Tool>>>(
   tools: Tools,
   options: ToolsOptions<Extract<keyof Tools, string>>,
 ): Tools {
-  const guarded = Object.entries(tools).map(([key, tool]) => {
+  expectUse("guardTools: guard", guard, "a guard");
+  expectUse("guardTools: tools", tools, "an object");
+  expectUse("guardTools: options", options, "an object");
+  expectUse("guardTools: options.effects", options.effects, "an object");
+  if (options.occurrence !== undefined)
+    expectUse("guardTools: options.occurrence", options.occurrence, "a function");
+  const guarded = Object.entries(options.effects).map(([key, effect]) => {
     const name = key as Extract<keyof Tools, string>;
-    const effect = Object.hasOwn(options.effects, name) ? options.effects[name] : undefined;
-    if (effect === undefined || tool.execute === undefined) return [name, tool];
-    return [name, { ...tool, execute: executeOnce(guard, name, tool, effect, options) }];
+    const declared = expectUse(`guardTools: options.effects.${name}`, effect, "an effect of defineEffect");
+    const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
+    const execute = expectUse(`guardTools: tools.${name}.execute`, tool?.execute, "a function");
+    return [
+      name,
+      { ...tool, execute: executeOnce(guard, { name, execute: execute.bind(tool) }, declared, options) },
+    ];
   });
-  return Object.fromEntries(guarded) as Tools;
+  return { ...tools, ...Object.fromEntries(guarded) };
 }
 
 function executeOnce<Name extends string>(
   guard: Pick<Guard, "once">,
-  name: Name,
-  tool: Tool,
+  { name, execute }: Required<Tool> & { readonly name: Name },
   effect: GuardedEffect<unknown, unknown, "hold" | "repeat">,
   { run, occurrence, ask = "an operator", by }: ToolsOptions<Name>,
 ) {
   return async (input: unknown, given?: { readonly abortSignal?: AbortSignal } | null): Promise<unknown> => {
+    if (given?.abortSignal != null)
+      expectUse(`tool ${name}: options.abortSignal`, given.abortSignal, "an AbortSignal");
     const key = toolKey({ run, tool: name, input, occurrence: occurrence?.(name, input) });
     const about = `tool ${name} of run ${run}`.slice(0, 500);
     const once = { key, about, ...(by !== undefined && { by }) };
     try {
       return await guard.once(effect, once, async (call) => {
-        const { abortSignal = call.signal } = given ?? {};
-        const options = { ...given, abortSignal: AbortSignal.any([abortSignal, call.signal]) };
+        const abortSignal = AbortSignal.any(
+          given?.abortSignal ? [given.abortSignal, call.signal] : [call.signal],
+        );
+        const options = { ...given, abortSignal };
         calls.set(options, call);
-        return await lastOf(await tool.execute?.(input as never, options as never));
+        return await lastOf(await execute?.(input as never, options as never));
       });
     } catch (error) {
       const notice = noticeOf(error, name, ask);

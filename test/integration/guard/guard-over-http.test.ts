@@ -188,7 +188,11 @@ describe("an effect that a program runs over HTTP", () => {
       status: 200,
       body: { isResultKept: false },
     });
-    expect((await service.reserve()).body).toMatchObject({ state: "done", result: null });
+    expect((await service.reserve()).body).toMatchObject({
+      state: "done",
+      result: null,
+      isResultKept: false,
+    });
   });
 
   it("is forgotten after its own time", async () => {

@@ -106,8 +106,12 @@ describe.concurrent("the client for Python", { timeout: 60_000 }, () => {
     const key = `python-${++keys}`;
     const [told] = await python(key, `returns ${json}`);
     expect(told?.error).not.toBe("IN_DOUBT");
-    const list = await guard.once(charge, { key, content: { cents: 5 } }, async () => "again");
-    expect(list).not.toBe("again");
+    // A result that was not kept is never told as none.
+    expect(await python(key, "nowhere")).toEqual([told]);
+    const found = await guard
+      .once(charge, { key, content: { cents: 5 } }, async () => "again")
+      .catch(({ code }) => ({ error: code }));
+    expect(found).toEqual(told?.error === undefined ? told?.result : told);
   });
 
   it.for(["threads", "asyncio"])("runs it once for many calls of %s at once", async (how) => {
