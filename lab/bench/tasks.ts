@@ -1,9 +1,10 @@
 import { loadavg } from "node:os";
 import { launchBrowser } from "../../test/support/browser.ts";
 import { runCommand, say, wholeNumber } from "../../test/support/command.ts";
+import { startPostgres } from "../../test/support/postgres.ts";
 import { startRedisServer } from "../../test/support/redis-server.ts";
 import { markdownTable, plainTable } from "../../test/support/report.ts";
-import { startNight } from "./tasks/night.ts";
+import { type Servers, startNight } from "./tasks/night.ts";
 import {
   ACTIONS_MAX,
   type Performance,
@@ -35,11 +36,15 @@ const ACTION_MAX_MS = 1_000;
 
 await runCommand(usage, options, async ({ jobs, quick, markdown }) => {
   const count = quick ? 3_000 : wholeNumber("--jobs", String(jobs), 1_000, 10_000_000);
-  const server = await startRedisServer({ args: ["--appendonly", "no"] });
+  const [server, database] = await Promise.all([
+    startRedisServer({ args: ["--appendonly", "no"] }),
+    startPostgres(),
+  ]);
+  const servers = { redisUrl: server.url, postgresUrl: database.url };
   const browser = await launchBrowser();
   try {
-    const inConsole = await during(server.url, count, (night) => performInConsole(browser, night));
-    const inTerminal = await during(server.url, count, performInTerminal);
+    const inConsole = await during(servers, count, (night) => performInConsole(browser, night));
+    const inTerminal = await during(servers, count, performInTerminal);
     const head = [
       "task",
       "console, actions",
@@ -63,16 +68,16 @@ await runCommand(usage, options, async ({ jobs, quick, markdown }) => {
     return faults.length === 0 ? 0 : 1;
   } finally {
     await browser.close();
-    await server.stop();
+    await Promise.all([server.stop(), database.stop()]);
   }
 });
 
 async function during<T>(
-  redisUrl: string,
+  servers: Servers,
   jobs: number,
   use: (night: Awaited<ReturnType<typeof startNight>>) => Promise<T>,
 ): Promise<T> {
-  const night = await startNight(redisUrl, jobs);
+  const night = await startNight(servers, jobs);
   try {
     return await use(night);
   } finally {

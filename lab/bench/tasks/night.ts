@@ -8,6 +8,7 @@ import { Redis } from "ioredis";
 import { type Started, startHoldfast } from "../../lib/processes.ts";
 import type { Call } from "./answers.ts";
 import { shopAtNight } from "./application.ts";
+import { createOutbox, parkRows } from "./parked.ts";
 import { type Cast, fillStore, submitTheNight } from "./seed.ts";
 import { runCli } from "./terminal.ts";
 
@@ -34,11 +35,19 @@ export interface Night {
   stop(): Promise<void>;
 }
 
+/** The servers of a night. */
+export interface Servers {
+  readonly redisUrl: string;
+  /** Each night has a database of its own there. */
+  readonly postgresUrl: string;
+}
+
 /** @param jobs how many there are in Redis, about */
-export async function startNight(redisUrl: string, jobs: number): Promise<Night> {
+export async function startNight({ redisUrl, postgresUrl }: Servers, jobs: number): Promise<Night> {
   const dataDir = await mkdtemp(join(tmpdir(), "holdfast-tasks-"));
   const env = {
     REDIS_URL: redisUrl,
+    DATABASE_URL: await createOutbox(postgresUrl),
     HOLDFAST_PREFIX: `night-${randomUUID()}`,
     HOLDFAST_DURABILITY: "memory",
     HOLDFAST_LOG_LEVEL: "warn",
@@ -61,6 +70,7 @@ export async function startNight(redisUrl: string, jobs: number): Promise<Night>
     return JSON.parse(path.includes("format=ndjson") ? arrayOf(text) : text) as T;
   };
   const cast = await submitTheNight(producer, call, env);
+  await parkRows(env, call);
   await fillStore(client, env.HOLDFAST_PREFIX, cast, jobs);
   return {
     url,

@@ -114,7 +114,7 @@ export async function submitTheNight(
 
 /** Each shop of a chain has its report, once a year. */
 async function putSchedule(call: Call, index: number): Promise<void> {
-  await call(`schedules/report-of-shop-${index}`, {
+  await untilAnswer(call, `schedules/report-of-shop-${index}`, () => true, {
     method: "PUT",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({

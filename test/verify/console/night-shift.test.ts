@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, inject, it } from "vitest";
 import { type Night, startNight } from "../../../lab/bench/tasks/night.ts";
 import {
   ACTIONS_MAX,
@@ -34,7 +34,7 @@ beforeAll(async () => {
 }, 300_000);
 
 async function during<T>(redisUrl: string, use: (night: Night) => Promise<T>): Promise<T> {
-  const night = await startNight(redisUrl, JOBS);
+  const night = await startNight({ redisUrl, postgresUrl: inject("postgresUrl") }, JOBS);
   try {
     return await use(night);
   } finally {
