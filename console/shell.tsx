@@ -4,10 +4,11 @@ import { useLocation, useSearch } from "wouter";
 import { Keys } from "./keys.tsx";
 import { outboxQuery } from "./outbox/queries.ts";
 import { useHasWindow } from "./parts/dialog.tsx";
-import { count, counted, timeOfDay, viewersZone } from "./parts/format.ts";
+import { count, counted, timeOfDay } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
 import { Page } from "./parts/page.tsx";
 import { SIGN_IN_LEAD, SignInForm } from "./parts/sign-in-form.tsx";
+import { TimeOfDay } from "./parts/time.tsx";
 import type { Place } from "./search/palette.tsx";
 import { SearchBox } from "./search/search-box.tsx";
 import { type Live, refusesWork, useLive, useNeedsPerson } from "./service/live.tsx";
@@ -140,7 +141,13 @@ function AwayNote() {
         <p>
           <b>
             {away === "API" ? "The API" : "Redis"}{" "}
-            {overview === null ? "is away" : `has been away since ${timeOfDay(overview.at)} ${viewersZone()}`}
+            {overview === null ? (
+              "is away"
+            ) : (
+              <>
+                has been away since <TimeOfDay at={overview.at} />
+              </>
+            )}
             .
           </b>{" "}
           {awayTexts[away]} {overview !== null && "What you see are the last known values."}

@@ -2,13 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { useSearchParams } from "wouter";
-import { count, counted, instant, timeOfDay, viewersZone } from "../parts/format.ts";
+import { count, counted, instant, viewersZone } from "../parts/format.ts";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { IN_DOUBT } from "../parts/mark.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
-import { Relative } from "../parts/time.tsx";
+import { Relative, TimeOfDay } from "../parts/time.tsx";
 import { Trend } from "../parts/trend.tsx";
 import { visible } from "../parts/visible.ts";
 import { useNeedsPerson } from "../service/live.tsx";
@@ -66,7 +66,7 @@ function Found({ data, updatedAt }: { readonly data: Groups; readonly updatedAt:
       )}
       <div className="list-head">
         <p role="status">
-          {aboutFailures(groups, isComplete)}, as of {timeOfDay(updatedAt)} {viewersZone()}
+          {aboutFailures(groups, isComplete)}, as of <TimeOfDay at={updatedAt} />
         </p>
         {mayRetry && (
           <Button className="button" isDisabled={jobs === 0} onPress={() => retry(plan)}>

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { Fold } from "../parts/fold.tsx";
-import { counted, duration, instant, timeOfDay } from "../parts/format.ts";
+import { counted, duration, instant, timeOfDay, viewersZone } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Scroller } from "../parts/page.tsx";
 import { visible } from "../parts/visible.ts";
@@ -97,7 +97,7 @@ function Choice({ label, of: attempts, chosen, onChoose }: ChoiceProps) {
     <select aria-label={label} value={chosen} onChange={({ target }) => onChoose(Number(target.value))}>
       {attempts.map(({ attempt, startedAt }, index) => (
         <option key={startedAt} value={index}>
-          Attempt {attempt}, {timeOfDay(startedAt)}
+          Attempt {attempt}, {timeOfDay(startedAt)} {viewersZone()}
         </option>
       ))}
     </select>

@@ -3,10 +3,11 @@ import { useSearchParams } from "wouter";
 import { ActOnFilter } from "../acts/act-on-filter.tsx";
 import type { FilteredAct } from "../acts/queries.ts";
 import { jobFields } from "../parts/filters.ts";
-import { count, timeOfDay } from "../parts/format.ts";
+import { count } from "../parts/format.ts";
 import { LongTable } from "../parts/long-table.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
+import { TimeOfDay } from "../parts/time.tsx";
 import type { JobPage } from "../service/answers.ts";
 import { jobLook } from "./job-columns.tsx";
 import { JobFilters } from "./job-filters.tsx";
@@ -29,8 +30,11 @@ export function JobsPage() {
       <JobFilters filter={filter} onChange={change} />
       <div className="list-head">
         <p role="status">
-          {list.data !== undefined &&
-            `${foundText(jobs.length, scanned, list.hasNextPage)}, as of ${timeOfDay(list.dataUpdatedAt)}`}
+          {list.data !== undefined && (
+            <>
+              {foundText(jobs.length, scanned, list.hasNextPage)}, as of <TimeOfDay at={list.dataUpdatedAt} />
+            </>
+          )}
           {kindsText(list.data?.kinds)}
           {list.data?.mayMiss && "; jobs that moved meanwhile may be missing: refresh"}
         </p>

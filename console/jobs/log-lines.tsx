@@ -1,5 +1,6 @@
-import { instant, timeOfDay, viewersZone } from "../parts/format.ts";
+import { timeOfDay, viewersZone } from "../parts/format.ts";
 import { Empty } from "../parts/states.tsx";
+import { exactly } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 
@@ -38,9 +39,13 @@ export function LogLines({ job }: { readonly job: JobDetail }) {
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added at the end
           <li key={index} className={line.level}>
-            {isFirst && line.at !== null && <p className="log-attempt">Attempt {attempt}</p>}
+            {isFirst && line.at !== null && (
+              <p className="log-attempt">
+                Attempt {attempt}, times in {viewersZone()}
+              </p>
+            )}
             {line.at !== null && (
-              <time dateTime={line.at} title={`${instant(line.at)} ${viewersZone()} (${line.at})`}>
+              <time dateTime={line.at} title={exactly(line.at)}>
                 {timeOfDay(line.at)}
               </time>
             )}{" "}

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "wouter";
-import { nearInstant } from "../parts/format.ts";
 import { Text } from "../parts/link.tsx";
 import { Section } from "../parts/page.tsx";
 import { Loaded } from "../parts/states.tsx";
+import { DatedInstant } from "../parts/time.tsx";
 import type { HistoryMark, SamplePoint } from "../service/answers.ts";
 import { addressOf, historyQuery, type Range, rangeOf, ranges, ratesOf } from "./ranges.ts";
 import { ThroughputChart } from "./throughput-chart.tsx";
@@ -73,10 +73,7 @@ function Marks({ marks }: { readonly marks: readonly HistoryMark[] }) {
       <ul>
         {marks.toReversed().map(({ at, queue, kind, text, by }) => (
           <li key={`${at} ${queue} ${kind}`}>
-            <time dateTime={at} title={at}>
-              {nearInstant(at)}
-            </time>{" "}
-            {words[kind]} <Text of={queue} />
+            <DatedInstant at={at} /> {words[kind]} <Text of={queue} />
             {text !== "" && kind !== "started" && (
               <>
                 : <Text of={text} />

@@ -1,8 +1,8 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { asProblem } from "../service/problem.ts";
-import { timeOfDay } from "./format.ts";
 import { Text } from "./link.tsx";
+import { TimeOfDay } from "./time.tsx";
 
 /** An empty state, with an explanation. */
 export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
@@ -55,7 +55,9 @@ export function Loaded<T>(props: {
     <>
       {error !== null && (
         <ProblemNote thrown={error}>
-          <p>What you see is from {timeOfDay(dataUpdatedAt)}.</p>
+          <p>
+            What you see is from <TimeOfDay at={dataUpdatedAt} />.
+          </p>
         </ProblemNote>
       )}
       {props.children(data)}

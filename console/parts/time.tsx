@@ -1,5 +1,5 @@
 import { useNow } from "../service/clock.ts";
-import { age, instant, relative, viewersZone } from "./format.ts";
+import { age, datedInstant, instant, relative, timeOfDay, viewersZone } from "./format.ts";
 
 interface At {
   /** ISO 8601. */
@@ -35,6 +35,26 @@ export function Instant({ at }: At) {
   );
 }
 
-function exactly(at: string): string {
+/** The time of day of a near instant, in the viewer's time zone. */
+export function TimeOfDay({ at }: { readonly at: string | number }) {
+  const iso = new Date(at).toISOString();
+  return (
+    <time dateTime={iso} title={exactly(iso)}>
+      {timeOfDay(at)} {viewersZone()}
+    </time>
+  );
+}
+
+/** An instant without seconds, in a time zone; by default the viewer's. */
+export function DatedInstant({ at, timeZone = viewersZone() }: At & { readonly timeZone?: string }) {
+  return (
+    <time dateTime={at} title={exactly(at)}>
+      {datedInstant(at, timeZone)} {timeZone}
+    </time>
+  );
+}
+
+/** With the viewer's time zone, and in UTC. */
+export function exactly(at: string): string {
   return `${instant(at)} ${viewersZone()} (${at})`;
 }

@@ -4,7 +4,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Text } from "../parts/link.tsx";
 import { Scroller } from "../parts/page.tsx";
 import { PauseNote } from "../parts/pause.tsx";
-import { Relative } from "../parts/time.tsx";
+import { DatedInstant, Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { ScheduleStatus } from "../service/answers.ts";
 import { ScheduleHand } from "./schedule-hand.tsx";
@@ -81,7 +81,7 @@ function ScheduleRow({ schedule }: { readonly schedule: ScheduleStatus }) {
           <Next at={next[0]} timeZone={timeZone} isServed={schedulers > 0} />
           {skips[0] !== undefined && (
             <span className="pause-note">
-              <span className="tag">skips</span> {datedInstant(skips[0].at, timeZone)}:{" "}
+              <span className="tag">skips</span> <DatedInstant at={skips[0].at} timeZone={timeZone} />:{" "}
               <Text of={skips[0].reason} /> (
               <Text of={skips[0].by} />)
             </span>
@@ -116,7 +116,7 @@ function Next({ at, timeZone, isServed }: NextProps) {
     <>
       <Relative at={at} />
       <span className="pause-note">
-        {datedInstant(at, timeZone)} {timeZone}
+        <DatedInstant at={at} timeZone={timeZone} />
       </span>
     </>
   );

@@ -5,6 +5,7 @@ import { count, datedInstant } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
 import { Glyph, Mark, type MarkName, toneOf, wordOf } from "../parts/mark.tsx";
 import { Loading, ProblemNote } from "../parts/states.tsx";
+import { DatedInstant } from "../parts/time.tsx";
 import { NARROW, useMedia } from "../parts/use-media.ts";
 import type { PastTick } from "../service/answers.ts";
 import { explanationQuery } from "./queries.ts";
@@ -107,7 +108,7 @@ export function Explanation({ name, at, timeZone }: ExplanationProps) {
   return (
     <p>
       <b>
-        {datedInstant(at, timeZone)} {timeZone}
+        <DatedInstant at={at} timeZone={timeZone} />
       </b>{" "}
       <Text of={data.text} /> {"jobId" in data && <JobLink id={data.jobId}>Its job</JobLink>}
     </p>

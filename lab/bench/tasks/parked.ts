@@ -25,7 +25,7 @@ export async function parkRows(env: Readonly<Record<string, string>>, call: Call
       FROM generate_series(1, ${PARKED}) n`,
   );
   await database.end();
-  const relay = await startRelay(shopAtNight(), env);
+  const relay = await startRelay(shopAtNight(), { ...env, HOLDFAST_LOG_LEVEL: "silent" });
   try {
     await untilAnswer<{ readonly parked: number }>(call, "outbox", ({ parked }) => parked === PARKED);
   } finally {
