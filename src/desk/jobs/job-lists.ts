@@ -50,7 +50,7 @@ export interface JobLists {
   /** The queues whose failed jobs alone are meant; undefined for any other filter. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
   failedOf(filter: JobFilter): QueueStore[] | undefined;
   /** Counts jobs that match, as far as one call may read. @throws HoldfastError `INVALID_REQUEST` for an unknown queue */
-  count(filter: JobFilter, states?: readonly JobState[]): Promise<JobTotal>;
+  count(filter: JobFilter, states?: readonly JobState[]): Promise<JobCount>;
 }
 
 export const jobTotalSchema = z.object({
@@ -63,6 +63,11 @@ export const jobTotalSchema = z.object({
 });
 /** One call does not read more than so many jobs. */
 export type JobTotal = Readonly<z.output<typeof jobTotalSchema>>;
+
+export interface JobCount extends JobTotal {
+  /** How many jobs were read, in the order of the list. */
+  readonly scanned: number;
+}
 
 export interface Walk {
   /** How many jobs at most. */
@@ -122,15 +127,19 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
     return { found: [...(await matching(ids, {}))], nextCursor: null, scanned: keyed.length, mayMiss: false };
   }
 
-  async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobTotal> {
+  async function count(filter: JobFilter, states: readonly JobState[] = jobStates): Promise<JobCount> {
     if (!isByStateAlone(filter)) {
-      const { found, nextCursor } = await walk(filter, { limit: Infinity, states }, idsMatching);
-      return { count: found.length, isExact: nextCursor === null };
+      const { found, nextCursor, scanned } = await walk(filter, { limit: Infinity, states }, idsMatching);
+      return { count: found.length, isExact: nextCursor === null, scanned };
     }
     requireQueue(application, filter);
     const lists = await listsOf(stores, application, filter, states);
     const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
-    return { count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0), isExact: true };
+    return {
+      count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0),
+      isExact: true,
+      scanned: 0,
+    };
   }
 
   return {

@@ -127,7 +127,7 @@ export function openJobOperator(
     list: (query) => inTime(listJobs(lists, countFailed, query)),
     status: (id) => inTime(readStatus(id)),
     detail: (id) => readDetail(stores, jobs, readStatus, id, traceUrl),
-    countEnded: (filter) => inTime(lists.count(filter, endedStates)),
+    countEnded: async (filter) => totalOf(await inTime(lists.count(filter, endedStates))),
     async retry(id, act = { by: LIBRARY }, seen) {
       const store = storeOf(stores, id);
       const outcome = await inTime(retryJob(store, id, { act: storedAct(store, act), seen }));
@@ -165,8 +165,12 @@ async function listJobs(
     isCounted ? lists.count(filter) : undefined,
     failed && countFailed(failed),
   ]);
-  const total = counted && { ...counted, ...(kinds && { kinds }) };
+  const total = counted && { ...totalOf(counted), ...(kinds && { kinds }) };
   return { jobs: found, nextCursor, scanned, ...(mayMiss && { mayMiss }), ...(total && { total }) };
+}
+
+function totalOf({ count, isExact }: JobTotal): JobTotal {
+  return { count, isExact };
 }
 
 const refusals = {

@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob } from "../../support/application.ts";
 import { get } from "../../support/http.ts";
+import { addFailedCopies } from "../../support/job-copies.ts";
 import { applicationOf, createService } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
+
+/** One call reads at most 50,000. */
+const MANY = 60_000;
 
 const order = anyJob({ type: "order", retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } } });
 
@@ -61,5 +66,29 @@ describe("a retry of many jobs", () => {
     await until("they complete", async () => (await operator.acts.read(again)).now?.completed === 2);
     expect((await operator.acts.read(id)).now).toEqual({ ...now, completed: 5, failed: 0 });
     await worker.stop();
+  });
+
+  it("says at least for an act of more jobs than one call reads", async () => {
+    const { application } = shop();
+    const service = createService(application);
+    const [producer, operator] = await Promise.all([service.createProducer(), service.createOperator()]);
+    const worker = await service.startWorker();
+    const { id } = await producer.submit(order, "gin", { idempotencyKey: "first" });
+    await until("it has failed", async () => (await operator.detail(id))?.state === "failed");
+    const act = await operator.acts.start({ act: "retry", filter: { type: "order" }, reason: "gin" }, "ann");
+    await until("the act has ended", async () => (await operator.acts.read(act.id)).endedAt !== null);
+    await until("it has failed again", async () => (await operator.detail(id))?.state === "failed");
+    await worker.stop();
+    const redis = service.connect();
+    const { start } = queueKeys(service.env.HOLDFAST_PREFIX, "default");
+    await addFailedCopies(redis, start, id, { count: MANY, every: 4, reason: "CANCELLED: not wanted" });
+    const [index = ""] = await redis.keys(`*retried:${act.id}`);
+    await redis.zunionstore(index, 2, index, `${start}failed`);
+
+    const now = await until("it is counted", async () => (await operator.acts.read(act.id)).now);
+    expect(now).toMatchObject({ isExact: false, gone: 0, unfinished: 0, completed: 0, inDoubt: 0 });
+    expect(now.cancelled).toBeLessThanOrEqual(MANY / 4);
+    expect(now.failed).toBeLessThanOrEqual(MANY - MANY / 4 + 1);
+    expect(now.failed + now.cancelled).toBeGreaterThan(0);
   });
 });
