@@ -295,7 +295,7 @@ interface ErrorProps {
 function JobError({ type, error: { code, message, retryable }, isCancelled: isCalm, trace }: ErrorProps) {
   return (
     <section
-      className={`problem job-error ${isCalm ? "calm" : ""}`}
+      className={`problem job-error ${isCalm ? "calm" : ""} ${code === IN_DOUBT ? "in-doubt" : ""}`}
       aria-label={isCalm ? "Cancelled" : "Error"}
     >
       <div>
