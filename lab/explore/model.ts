@@ -12,139 +12,133 @@ import { Broken, type Entry, type Moment } from "./invariants.ts";
  */
 type State = Entry["state"] | "absent";
 
-interface Transition {
-  readonly from: State;
-  readonly to: State;
-  readonly by: readonly string[];
-  /** Whether it is another run's reservation afterwards. */
-  readonly isOther?: boolean;
-  /** Whether only the policy `repeat` allows it. */
-  readonly ifRepeat?: boolean;
-}
+/** From one state to another, and the scripts that do it. */
+type Transition = readonly [from: State, to: State, by: RegExp];
 
 const transitions: readonly Transition[] = [
-  { from: "absent", to: "reserved", by: ["reserve"], isOther: true },
-  { from: "reserved", to: "done", by: ["commit", "ledger-sweep"] },
-  { from: "reserved", to: "absent", by: ["release"] },
-  { from: "reserved", to: "in-doubt", by: ["doubt", "reserve", "left-open", "ledger-sweep", "sweep"] },
-  { from: "in-doubt", to: "done", by: ["resolve"] },
-  { from: "in-doubt", to: "absent", by: ["resolve"] },
-  { from: "absent", to: "in-doubt", by: ["doubt-forgotten"], isOther: true },
-  { from: "reserved", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
-  { from: "in-doubt", to: "reserved", by: ["reserve"], isOther: true, ifRepeat: true },
-  { from: "reserved", to: "in-doubt", by: ["release"], ifRepeat: true },
+  ["reserved", "done", /^(commit|ledger-sweep)$/],
+  ["reserved", "absent", /^release$/],
+  ["reserved", "in-doubt", /^(doubt|reserve|left-open|ledger-sweep|sweep)$/],
+  ["in-doubt", "done", /^resolve$/],
+  ["in-doubt", "absent", /^resolve$/],
+];
+
+/** For another run. */
+const begun: readonly Transition[] = [
+  ["absent", "reserved", /^reserve$/],
+  ["absent", "in-doubt", /^doubt-forgotten$/],
+];
+
+/** Where the policy is to repeat, also these. */
+const repeated: readonly Transition[] = [["reserved", "in-doubt", /^release$/]];
+const begunAgain: readonly Transition[] = [
+  ["reserved", "reserved", /^reserve$/],
+  ["in-doubt", "reserved", /^reserve$/],
 ];
 
 /** What was so before a step, and what happened in it. */
-interface Step {
-  readonly effect: string;
-  readonly policy: string;
-  /** Whether its job was running in the attempt that has the entry now, and not cancelled; without a job always. */
-  readonly mayBegin: boolean;
-  readonly before: Entry | undefined;
-  readonly after: Entry | undefined;
-  /** The highest fence that the ledger has of removed entries, before and after. */
-  readonly fences: readonly [number, number];
+export interface Step {
+  readonly before: Moment;
+  readonly after: Moment;
   /** Those that Redis ran. */
   readonly scripts: readonly string[];
-  /** What the last of them answered, where it is about this effect alone. */
+  /** What the last of them answered. */
   readonly answer: string;
   readonly now: number;
 }
 
-type Rule = readonly [sentence: string, isBroken: (step: Step) => boolean];
+/** The same for one effect. */
+interface EffectStep extends Pick<Step, "scripts" | "answer" | "now"> {
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+  /** Whether it is another run's entry afterwards, and whether that one has just begun. */
+  readonly isOther: boolean;
+  readonly begins: boolean;
+  /** Whether its job was running in the attempt that has the entry now, and not cancelled; without a job always. */
+  readonly mayBegin: boolean;
+  /** The highest fence that the ledger has of removed entries, before and after. Of one that is gone nothing needs to be known. */
+  readonly fences: readonly [number, number];
+}
 
-const isNew = ({ before, after }: Step) =>
-  after !== undefined && before?.reservationId !== after.reservationId;
-const stays = ({ before, after }: Step, state: State) => before?.state === state && after?.state === state;
+const stays = ({ before, after }: EffectStep, state: State) =>
+  before?.state === state && after?.state === state;
 const fenceOf = (entry: Entry | undefined) => Number(entry?.fence ?? 0);
 
 /** What a script may answer only if it is so afterwards. */
 const answers: readonly (readonly [answer: RegExp, state: State])[] = [
   [/^released$/, "absent"],
-  [/^in-doubt$|^\["in-doubt"\]$|\[\["in-doubt"/, "in-doubt"],
+  [/^in-doubt$|^\["in-doubt"\]$|\[\["in-doubt"|^\[in-doubt, /, "in-doubt"],
   [/^\["done"\]$|\[\["done"/, "done"],
-  [/^\[in-doubt, /, "in-doubt"],
   [/^\[busy, |\[\["busy"|\[\["reserved"/, "reserved"],
 ];
 
-const rules: readonly Rule[] = [
-  [
-    "Only the latest attempt of a job that runs, and is not cancelled, begins an effect",
-    (step) => step.after?.state === "reserved" && isNew(step) && !step.mayBegin,
-  ],
-  [
-    "Each run has a higher fence than all before, of a ledger that has expired too",
-    (step) =>
-      isNew(step) &&
-      step.after?.state === "reserved" &&
-      !(
-        fenceOf(step.after) > Math.max(fenceOf(step.before), step.fences[0]) &&
-        fenceOf(step.after) >= step.now
-      ),
-  ],
-  [
-    "A fence that was given is not forgotten",
-    ({ before, after, fences: [was, is] }) =>
-      before !== undefined && after === undefined && is < Math.max(was, fenceOf(before)),
-  ],
-  [
-    "What is done stays as it is",
-    (step) => stays(step, "done") && JSON.stringify(step.before) !== JSON.stringify(step.after),
-  ],
-  [
-    "A doubt is as old as when it began, and says why",
-    (step) =>
-      (step.after?.state === "in-doubt" && step.after.reason === undefined) ||
-      (stays(step, "in-doubt") && !isNew(step) && step.before?.at !== step.after?.at),
-  ],
-  [
-    "What Redis answers is so",
-    ({ answer, after }) =>
-      answers.some(([text, state]) => text.test(answer) && state !== (after?.state ?? "absent")),
-  ],
-  [
-    "A sweep leaves nothing reserved past its time",
-    ({ scripts, after, now }) =>
-      scripts.includes("sweep") && after?.state === "reserved" && now >= (after.deadline ?? now),
-  ],
-  [
-    "Before its time is up, only its own run puts an effect in doubt",
-    ({ before, after, scripts, now }) =>
-      before?.state === "reserved" &&
-      after?.state === "in-doubt" &&
-      !scripts.includes("doubt") &&
-      !scripts.includes("release") &&
-      now < Number(before.deadline),
-  ],
-  [
-    "A repetition counts from the first run",
-    (step) =>
-      isNew(step) &&
-      step.before?.firstAt !== undefined &&
-      step.after?.state === "reserved" &&
-      step.before.firstAt !== step.after.firstAt,
-  ],
-];
+/** What each step keeps, and whether one breaks it. */
+const rules: Readonly<Record<string, (step: EffectStep) => boolean>> = {
+  "Only the latest attempt of a job that runs, and is not cancelled, begins an effect": (step) =>
+    step.begins && !step.mayBegin,
+  "Each run has a higher fence than all before, of a ledger that has expired too": ({ begins, ...step }) => {
+    const [fence, highest] = [fenceOf(step.after), Math.max(fenceOf(step.before), step.fences[0])];
+    return begins && !(fence > highest && fence >= step.now);
+  },
+  "A fence that was given is not forgotten": ({ before, after, fences: [was, is] }) =>
+    before !== undefined && after === undefined && is < Math.max(was, fenceOf(before)),
+  "What is done stays as it is": (step) =>
+    stays(step, "done") && JSON.stringify(step.before) !== JSON.stringify(step.after),
+  "A doubt is as old as when it began, and says why": (step) =>
+    (step.after?.state === "in-doubt" && step.after.reason === undefined) ||
+    (stays(step, "in-doubt") && !step.isOther && step.before?.at !== step.after?.at),
+  "What Redis answers is so": ({ answer, after }) =>
+    answers.some(([text, state]) => text.test(answer) && state !== (after?.state ?? "absent")),
+  "A sweep leaves nothing reserved past its time": ({ scripts, after, now }) =>
+    scripts.includes("sweep") && after?.state === "reserved" && now >= (after.deadline ?? now),
+  "Before its time is up, only its own run puts an effect in doubt": ({ before, after, scripts, now }) =>
+    before?.state === "reserved" &&
+    after?.state === "in-doubt" &&
+    !scripts.some((script) => /^(doubt|release)$/.test(script)) &&
+    now < Number(before.deadline),
+  "A repetition counts from the first run": ({ begins, before, after }) =>
+    begins && before?.firstAt !== undefined && before.firstAt !== after?.firstAt,
+};
 
-/** @throws Broken where a rule is broken, or no transition leads from one entry to the other */
+/** @throws Broken where a rule is broken, or no transition leads from one moment to the other */
 export function checkStep(step: Step): void {
-  const { effect, policy, before, after, scripts } = step;
-  const [from, to] = [before?.state ?? "absent", after?.state ?? "absent"];
-  const isOther = isNew(step);
+  checkJobStep(step);
+  for (const effect of step.after.effects) checkEffectStep(effect, step);
+}
+
+function checkEffectStep(effect: string, { before, after, answer, scripts, now }: Step): void {
+  const { given, effects } = after;
+  const [was, is] = [before.entries.get(effect), after.entries.get(effect)];
+  const [from, to]: [State, State] = [was?.state ?? "absent", is?.state ?? "absent"];
+  const isOther = is !== undefined && was?.reservationId !== is.reservationId;
+  const runs = before.job === "active" && !before.isCancelled && is?.delivery === before.deliveries;
+  const step: EffectStep = {
+    ...{ before: was, after: is, scripts, now, isOther },
+    begins: isOther && to === "reserved",
+    mayBegin: given.isGuarded === true || runs,
+    fences: [before.fence ?? 0, after.fence ?? Number.POSITIVE_INFINITY],
+    // Of several effects it does not say which.
+    answer: effects.length === 1 ? answer : "",
+  };
   const what = `${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}`;
-  const broken = rules.find(([, isBroken]) => isBroken(step));
+  const broken = Object.entries(rules).find(([, isBroken]) => isBroken(step));
   if (broken !== undefined) throw new Broken(`${broken[0]}. But ${what}.`);
   if (from === to && !isOther) return;
-  const allowed = transitions.some(
-    (one) =>
-      one.from === from &&
-      one.to === to &&
-      (one.isOther ?? false) === isOther &&
-      (one.ifRepeat !== true || policy === "repeat") &&
-      one.by.some((script) => scripts.includes(script)),
+  if (!isTransition([from, to], isOther, given.effects[effect]?.inDoubt === "repeat", scripts))
+    throw new Broken(`The model has no such step. But ${what}.`);
+}
+
+function isTransition(
+  [from, to]: readonly [State, State],
+  isOther: boolean,
+  mayRepeat: boolean,
+  scripts: readonly string[],
+): boolean {
+  const always = isOther ? begun : transitions;
+  const again = isOther ? begunAgain : repeated;
+  return [...always, ...(mayRepeat ? again : [])].some(
+    (one) => one[0] === from && one[1] === to && scripts.some((script) => one[2].test(script)),
   );
-  if (!allowed) throw new Broken(`The model has no such step. But ${what}.`);
 }
 
 type Job = Moment["job"];
@@ -168,15 +162,10 @@ const fates: Readonly<Record<string, (before: Moment, after: Moment) => boolean>
   running: (_, { job }) => /waiting|active|delayed/.test(job),
   cancelled: (_, { job, failure }) => job === "failed" && failure.startsWith("CANCELLED"),
   completed: (_, { job }) => job === "completed",
-  "next-call": (_, { isGuarded }) => isGuarded,
+  "next-call": (_, { given }) => given.isGuarded === true,
 };
 
-/** @throws Broken where one of these scripts ran in a step, and made something else of the job */
-export function checkJobStep(
-  before: Moment,
-  after: Moment,
-  { scripts, answer }: Pick<Step, "scripts" | "answer">,
-): void {
+function checkJobStep({ before, after, scripts, answer }: Step): void {
   for (const script of scripts) {
     const expected = jobs[script]?.[before.job] ?? before.job;
     if (script in jobs && after.job !== expected)
@@ -186,13 +175,9 @@ export function checkJobStep(
   }
   const fate = /^\[resolved, .*, (.+)\]$/.exec(answer)?.[1];
   if (fate !== undefined && fates[fate]?.(before, after) !== true)
-    throw new Broken(
-      `What becomes of a job whose doubt is resolved is said as it is. But of one that is ${after.job} it is said: ${fate}.`,
-    );
+    throw new Broken(`What becomes of a job is said as it is. But of one that is ${after.job}: ${fate}.`);
   if (answer === "retried" && before.job !== "failed")
-    throw new Broken(
-      `Only a failed job is retried. But ${scripts.join()} says so of one that was ${before.job}.`,
-    );
+    throw new Broken(`Only a failed job is retried. But one is that was ${before.job}.`);
   const [by = ""] = scripts.filter((script) => script in goOn);
   if (by === "" || before.job !== "failed" || after.job === "failed") return;
   if (goOn[by]?.test(before.failure) !== true || after.open > 0)

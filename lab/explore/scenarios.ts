@@ -4,6 +4,7 @@ import { JUMP_MS, type Scenario } from "./lib/run.ts";
 const hold = { timeoutMs: EFFECT_MS, inDoubt: "hold" } as const;
 const repeat = { timeoutMs: EFFECT_MS, inDoubt: "repeat", downstreamRemembersMs: 86_400_000 } as const;
 const probe = { timeoutMs: EFFECT_MS, inDoubt: "probe" } as const;
+const charge = { charge: hold };
 const two = { charge: hold, mail: hold };
 
 /** How many faults come at a time, how often time passes, and how much. */
@@ -14,61 +15,49 @@ const HALF = 7_000;
 /** More than a lock, and less than an effect's deadline. */
 const EXPIRED = 12_500;
 
+/** Steps, one behind the other. */
+export function steps(...texts: readonly string[]): readonly string[] {
+  return texts.flatMap((text) => text.split("; "));
+}
+
 /** @param quick in the tests @param whole in the whole exploration */
 function scenario(name: string, quick: Extent, whole: Extent, given: Partial<Scenario> = {}): Scenario {
   const bounds = ([faults, jumps, jumpMs = JUMP_MS]: Extent) => ({ faults, jumps, jumpMs });
-  const usual = { job: { effects: { charge: hold } }, workers: ["w1"], around: ["look"] as const };
+  const usual = { job: { effects: charge }, workers: ["w1"], around: ["look"] as const };
   return { name, quick: bounds(quick), whole: bounds(whole), ...usual, ...given };
 }
 
-const guarded = {
-  job: { effects: { charge: hold }, isGuarded: true },
-  workers: [],
-  around: ["sweep"],
-} as const;
-
-const submitted = {
-  job: { effects: { charge: hold }, isSubmitted: false },
-  workers: [],
-  around: [],
-} as const;
+const guarded = { job: { effects: charge, isGuarded: true }, workers: [], around: ["sweep"] } as const;
+const submitted = { job: { effects: charge, isSubmitted: false }, workers: [], around: [] } as const;
+const cancelled = { effects: charge, mayBeCancelled: true };
+const pair = ["w1", "w2"];
 
 const STALLED = "another worker looks for stalled jobs";
+const STALLED_TWICE = `${STALLED}; ${STALLED}`;
+const BEGUN = "w1: moveToActive; w1: reserve";
+/** An effect has happened, and nobody was told so far. */
+const ACTED = `${BEGUN}; w1: the outside: charge`;
+const RETRIED = "w1: its timer of 20 ms fires";
 
 /** A worker sleeps while another one takes its job over. */
-const TAKEN_OVER = [
-  ...["w1: moveToActive", "w1: reserve", "14 s pass", STALLED, STALLED],
-  ...["w2: moveToActive", "w2: reserve"],
-];
+const TAKEN_OVER = `${BEGUN}; 14 s pass; ${STALLED_TWICE}; w2: moveToActive; w2: reserve`;
 
 /** An effect has happened, and its run does not know that. */
-const lost = (meanwhile: string) => [
-  ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the answer is lost"],
-  ...[meanwhile, "w1: its timer of 20 ms fires"],
-];
-
-/** An effect has happened, and nobody was told so far. */
-const ACTED = ["w1: moveToActive", "w1: reserve", "w1: the outside: charge"];
+const lost = (meanwhile: string) => `${ACTED}, and the answer is lost; ${meanwhile}; ${RETRIED}`;
+const DOUBTED = `${lost("14 s pass")}; w1: doubt; w1: run-over; w1: moveToFinished`;
 
 /** A run is over, its doubt is resolved and its job runs again, before Redis gets the same report a second time. */
-export const LATE_REPORT = [
-  ...["w1: moveToActive", "w1: reserve", "w1: the outside: charge, and the request is lost"],
-  ...["14 s pass", "w1: its timer of 20 ms fires", "w1: doubt"],
+export const LATE_REPORT = steps(
+  `${ACTED}, and the request is lost; 14 s pass; ${RETRIED}; w1: doubt`,
   "w1: run-over, and its connection breaks before the reply: it is sent again",
-  ...["op0 looks at charge", "op0: resolve", STALLED, STALLED, "w2: moveToActive", "w2: reserve"],
-];
+  `op0 looks at charge; op0: resolve; ${STALLED_TWICE}; w2: moveToActive; w2: reserve`,
+);
 
 /** Another one does the effect. */
-const DONE = ["w2: reserve", "w2: the outside: charge", "w2: commit", "w2: left-open", "w2: moveToFinished"];
+const DONE = "w2: reserve; w2: the outside: charge; w2: commit; w2: left-open; w2: moveToFinished";
 
 /** Half of a lock's time passes, and the lock is renewed. */
-const RENEWED = ["7 s pass", "w1: its lock is due for renewal", "w1: extendLocks"];
-
-/** An attempt has done one effect and reserved the other, and the next one asks for neither. */
-const LEFT = [
-  ...[...ACTED, "w1: commit", "7 s pass", STALLED, "w1: reserve", "w1 dies", "7 s pass", STALLED],
-  "w2: moveToActive",
-];
+const RENEWED = "7 s pass; w1: its lock is due for renewal; w1: extendLocks";
 
 export const scenarios: readonly Scenario[] = [
   scenario("one-worker", [1, 1], [2, 1], { around: [] }),
@@ -78,217 +67,158 @@ export const scenarios: readonly Scenario[] = [
     ...submitted,
     asks: { c1: "submit", c2: "submit", c3: "submit-other" },
   }),
-  scenario("cancel", [1, 0], [1, 1], {
-    job: { effects: { charge: hold }, mayBeCancelled: true },
-    asks: { op0: "cancel" },
-  }),
+  scenario("cancel", [1, 0], [1, 1], { job: cancelled, asks: { op0: "cancel" } }),
   scenario("early-look", [1, 0], [1, 1], { asks: { op0: "look-early" } }),
   scenario("unsaid-look", [0, 1], [0, 2], {
     asks: { op0: "look-unsaid" },
     around: [],
-    after: ["w1: moveToActive", "w1: reserve", "14 s pass"],
+    after: steps(BEGUN, "14 s pass"),
   }),
   scenario("probe", [0, 1], [1, 1], { job: { effects: { charge: probe } } }),
   scenario("repeat", [0, 1], [1, 2], {
     job: { effects: { charge: repeat } },
     remembersKeys: true,
-    workers: ["w1", "w2"],
-    after: [...TAKEN_OVER, "w2: the outside: charge"],
+    workers: pair,
+    after: steps(TAKEN_OVER, "w2: the outside: charge"),
   }),
   scenario("repeat-alone", [2, 1, HALF], [3, 2, HALF], {
     job: { effects: { charge: repeat }, swallows: true },
     remembersKeys: true,
-    after: lost("7 s pass"),
+    after: steps(lost("7 s pass")),
   }),
   scenario("swallow", [2, 1, HALF], [3, 2, HALF], {
-    job: { effects: { charge: hold }, swallows: true },
-    after: lost("7 s pass"),
+    job: { effects: charge, swallows: true },
+    after: steps(lost("7 s pass")),
   }),
-  scenario("late-end", [2, 0], [3, 1], { after: ACTED, around: [] }),
+  scenario("late-end", [2, 0], [3, 1], { after: steps(ACTED), around: [] }),
   scenario("forgetful", [1, 0], [2, 1], { job: { effects: two, isForgetful: true } }),
   scenario("two-effects", [1, 0], [1, 1], { job: { effects: two } }),
   scenario("at-once", [1, 0], [1, 1], { job: { effects: two, atOnce: true } }),
   scenario("retry", [1, 0], [1, 1], { asks: { op0: "retry" } }),
-  scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: ["w1", "w2"] }),
+  scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: pair }),
   scenario("operator", [0, 1], [1, 2], {
     asks: { op0: "look" },
     around: [],
-    after: [
-      ...["w1: moveToActive", "w1: reserve", "14 s pass", "w1: its lock is due for renewal"],
-      ...["w1: extendLocks", "w1: doubt"],
-    ],
+    after: steps(BEGUN, "14 s pass; w1: its lock is due for renewal; w1: extendLocks; w1: doubt"),
   }),
   scenario("operators", [1, 1], [2, 1], {
-    job: { effects: { charge: hold }, mayBeCancelled: true },
+    job: cancelled,
     asks: { op0: "look", op1: "retry", op2: "cancel" },
     around: [],
-    after: [...lost("14 s pass"), "w1: doubt", "w1: run-over", "w1: moveToFinished"],
+    after: steps(DOUBTED),
   }),
   scenario("late-report", [2, 1], [2, 2], {
     asks: { op0: "look", op1: "look" },
-    workers: ["w1", "w2"],
+    workers: pair,
     after: LATE_REPORT,
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
-  scenario("two-workers", [0, 1], [1, 1], {
-    workers: ["w1", "w2"],
-    after: ["w1: moveToActive", "w1: reserve"],
-  }),
-  scenario("sweep", [1, 2], [2, 2], {
-    around: ["sweep"],
-    after: [...lost("14 s pass"), "w1: doubt", "w1: run-over", "w1: moveToFinished"],
-  }),
+  scenario("two-workers", [0, 1], [1, 1], { workers: pair, after: steps(BEGUN) }),
+  scenario("sweep", [1, 2], [2, 2], { around: ["sweep"], after: steps(DOUBTED) }),
   scenario("lost-write", [1, 0], [2, 1, HALF], {
-    job: { effects: { charge: hold }, mayLoseWrites: true },
+    job: { effects: charge, mayLoseWrites: true },
     around: [],
-    after: ACTED,
+    after: steps(ACTED),
   }),
   scenario("lost-write-late", [4, 1, HALF], [5, 1, HALF], {
-    job: { effects: { charge: hold }, mayLoseWrites: true },
+    job: { effects: charge, mayLoseWrites: true },
     around: [],
-    after: [
-      ...ACTED,
-      "w1: commit, which Redis refuses for now",
-      "w1: moveToFinished, which Redis refuses for now",
-      "Redis comes back without its last write",
-      ...["7 s pass", "w1: its timer of 20 ms fires", "w1: commit, which Redis refuses for now"],
-    ],
+    after: steps(
+      `${ACTED}; w1: commit, which Redis refuses for now; w1: moveToFinished, which Redis refuses for now`,
+      `Redis comes back without its last write; 7 s pass; ${RETRIED}; w1: commit, which Redis refuses for now`,
+    ),
   }),
-  scenario("refusals", [1, 1, HALF], [2, 1, HALF], {
-    around: [],
-    after: ["w1: moveToActive", "w1: reserve"],
-  }),
+  scenario("refusals", [1, 1, HALF], [2, 1, HALF], { around: [], after: steps(BEGUN) }),
   scenario("refusals-late", [3, 2, HALF], [4, 2, HALF], {
     job: { effects: two },
     around: [],
-    after: [
-      ...[
-        "w1: moveToActive",
-        "w1: reserve",
-        "w1: the outside: charge",
-        "w1: commit, which Redis refuses for now",
-      ],
-      ...["w1: reserve", "w1: the outside: mail, which the outside refuses", "7 s pass"],
-      ...["w1: its timer of 20 ms fires", "w1: commit, which Redis refuses for now"],
-      ...["w1: its timer of 20 ms fires", "w1: release"],
-    ],
+    after: steps(
+      `${ACTED}; w1: commit, which Redis refuses for now; w1: reserve`,
+      `w1: the outside: mail, which the outside refuses; 7 s pass`,
+      `${RETRIED}; w1: commit, which Redis refuses for now; ${RETRIED}; w1: release`,
+    ),
   }),
   scenario("release-late", [2, 2, HALF], [3, 2, HALF], {
     around: [],
-    after: [
-      ...[
-        "w1: moveToActive",
-        "w1: reserve",
-        "w1: the outside: charge, which the outside refuses",
-        "7 s pass",
-      ],
-      ...["w1: its timer of 20 ms fires", "w1: its lock is due for renewal"],
-      ...["w1: release, which Redis refuses for now", "w1: extendLocks"],
-    ],
+    after: steps(
+      `${ACTED}, which the outside refuses; 7 s pass; ${RETRIED}; w1: its lock is due for renewal`,
+      "w1: release, which Redis refuses for now; w1: extendLocks",
+    ),
   }),
   scenario("renewed", [0, 2, HALF], [1, 2, HALF], {
     job: { effects: two },
     around: [],
-    after: [
-      ...[
-        "w1: moveToActive",
-        "w1: reserve",
-        ...RENEWED,
-        "w1: the outside: charge",
-        "w1: commit",
-        "w1: reserve",
-      ],
-    ],
+    after: steps(BEGUN, RENEWED, "w1: the outside: charge; w1: commit; w1: reserve"),
   }),
+  // An attempt has done one effect and reserved the other, and the next one asks for neither.
   scenario("left-open", [1, 3, HALF], [2, 3, HALF], {
     job: { effects: two, isForgetful: true },
-    workers: ["w1", "w2"],
-    around: ["look"],
-    after: LEFT,
+    workers: pair,
+    after: steps(
+      `${ACTED}; w1: commit; 7 s pass; ${STALLED}; w1: reserve; w1 dies; 7 s pass; ${STALLED}`,
+      "w2: moveToActive",
+    ),
   }),
   scenario("one-slot", [1, 1], [2, 2], {
-    workers: ["w1", "w2"],
+    workers: pair,
     token: "slot",
-    after: ["w1: moveToActive", "14 s pass", STALLED, STALLED, "w2: moveToActive", "w2 dies"],
+    after: steps(`w1: moveToActive; 14 s pass; ${STALLED_TWICE}; w2: moveToActive; w2 dies`),
   }),
   scenario("repeat-at-once", [2, 2, HALF], [3, 2, HALF], {
     job: { effects: { charge: repeat }, retryDelayMs: 0 },
     remembersKeys: true,
     around: [],
-    after: [
-      ...[
-        ...lost("7 s pass"),
-        "w1: doubt",
-        "w1: run-over",
-        "w1: retryJob",
-        "w1: moveToActive",
-        "w1: reserve",
-      ],
-      ...["w1: the outside: charge, which the outside refuses", "7 s pass"],
-    ],
+    after: steps(
+      `${lost("7 s pass")}; w1: doubt; w1: run-over; w1: retryJob`,
+      `${ACTED}, which the outside refuses; 7 s pass`,
+    ),
   }),
   scenario("probe-late", [0, 1], [1, 2], {
     job: { effects: { charge: probe } },
-    workers: ["w1", "w2"],
-    after: [...TAKEN_OVER, "w2: the outside, asked: charge", "w2: resolve", ...DONE],
+    workers: pair,
+    after: steps(`${TAKEN_OVER}; w2: the outside, asked: charge; w2: resolve; ${DONE}`),
   }),
   scenario("claimed-again", [0, 2], [1, 2], {
-    workers: ["w1", "w2"],
-    after: [...TAKEN_OVER, "w2: moveToFinished", "14 s pass", STALLED, STALLED],
+    workers: pair,
+    after: steps(`${TAKEN_OVER}; w2: moveToFinished; 14 s pass; ${STALLED_TWICE}`),
   }),
   scenario("guard-probe", [0, 1], [1, 1], {
     ...guarded,
     around: [],
     job: { effects: { charge: probe }, isGuarded: true },
     asks: { c1: "guard", c2: "guard" },
-    after: ["c1: calls", "c1: reserve", "14 s pass"],
+    after: steps("c1: calls; c1: reserve; 14 s pass"),
   }),
   scenario("guard-late", [0, 2], [1, 2], {
     ...guarded,
     around: [],
     asks: { c1: "guard", c2: "guard", c3: "guard" },
-    after: ["c1: calls", "c1: reserve", "14 s pass", "c2: calls", "c2: reserve", "14 s pass"],
+    after: steps("c1: calls; c1: reserve; 14 s pass; c2: calls; c2: reserve; 14 s pass"),
   }),
   scenario("busy", [1, 2, EXPIRED], [2, 2, EXPIRED], {
-    workers: ["w1", "w2"],
-    after: [
-      "w1: moveToActive",
-      "w1: reserve",
-      "w1 dies",
-      "12.5 s pass",
-      STALLED,
-      STALLED,
-      "w2: moveToActive",
-    ],
+    workers: pair,
+    after: steps(`${BEGUN}; w1 dies; 12.5 s pass; ${STALLED_TWICE}; w2: moveToActive`),
   }),
   scenario("cancel-abandoned", [1, 2, EXPIRED], [2, 2, EXPIRED], {
-    job: { effects: { charge: hold }, mayBeCancelled: true },
+    job: cancelled,
     asks: { op0: "cancel", op1: "look-early" },
     around: ["look", "sweep"],
-    after: ["w1: moveToActive", "w1: reserve", "w1 dies", "12.5 s pass", STALLED, STALLED],
+    after: steps(`${BEGUN}; w1 dies; 12.5 s pass; ${STALLED_TWICE}`),
   }),
   scenario("cancel-between", [1, 1], [2, 1], {
-    job: { effects: { charge: hold }, mayBeCancelled: true },
+    job: cancelled,
     asks: { op0: "cancel" },
     around: ["sweep"],
-    after: ["w1: moveToActive", "w1: reserve", "w1: the outside: charge, which the outside refuses"],
+    after: steps(`${ACTED}, which the outside refuses`),
   }),
   scenario("two-doubts", [2, 1], [3, 1], {
     job: { effects: two, atOnce: true },
     asks: { op0: "look" },
     around: [],
-    after: [
-      ...["w1: moveToActive", "w1: reserve"],
-      ...["w1: the outside: charge, and the answer is lost", "w1: the outside: mail, and the answer is lost"],
-      ...[
-        "14 s pass",
-        "w1: its timer of 20 ms fires",
-        "w1: its timer of 20 ms fires",
-        "w1: doubt",
-        "w1: doubt",
-      ],
-      ...["w1: run-over", "w1: run-over", "w1: moveToFinished"],
-    ],
+    after: steps(
+      `${ACTED}, and the answer is lost; w1: the outside: mail, and the answer is lost; 14 s pass`,
+      `${RETRIED}; ${RETRIED}; w1: doubt; w1: doubt; w1: run-over; w1: run-over; w1: moveToFinished`,
+    ),
   }),
   scenario("guard-half-time", [0, 1, HALF], [1, 2, HALF], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
   scenario("retention", [0, 1], [1, 1], {

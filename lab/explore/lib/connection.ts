@@ -1,6 +1,7 @@
 import { type Command, Redis } from "ioredis";
+import { scriptName } from "./scripts.ts";
 import type { Store } from "./store.ts";
-import type { Actor, Answer, Request } from "./world.ts";
+import type { Actor, Answer } from "./world.ts";
 
 /**
  * The connection that the code under exploration is given: a client of ioredis whose commands go to the explorer in place of a socket.
@@ -9,77 +10,65 @@ import type { Actor, Answer, Request } from "./world.ts";
 export class Seam {
   readonly #client: Redis;
   readonly #store: Store;
-  readonly #nameOf: (source: string) => string | undefined;
-  /** With BullMQ's scripts defined, once for all runs. */
-  get bare(): Redis {
-    return this.#client;
-  }
+  /** To which it belongs in this run. */
+  #actor: Actor | undefined;
 
-  /** The actor that it belongs to in this run. */
-  actor: Actor | undefined;
-
-  constructor(store: Store, nameOf: (source: string) => string | undefined) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#nameOf = nameOf;
     this.#client = this.#open();
   }
 
   /** As a process sees it that has just started: what modules remember of a connection is another process's. */
-  get client(): Redis {
+  clientFor(actor: Actor): Redis {
+    this.#actor = actor;
     const client: Redis = Object.create(this.#client);
     // Nothing of it is kept when the run is over.
-    Object.assign(client, deaf(client));
-    return client;
+    return Object.assign(client, deaf(client));
   }
 
   #open(): Redis {
     const client = new Redis({ lazyConnect: true, maxRetriesPerRequest: null, enableReadyCheck: false });
-    client.status = "ready";
-    Object.assign(client, deaf(client));
-    client.sendCommand = ((command: Command) => {
+    let other: Redis | undefined;
+    const define = client.defineCommand.bind(client);
+    const sendCommand = (command: Command) => {
       this.#ask(command, client);
       return command.promise;
-    }) as Redis["sendCommand"];
-    let other: Redis | undefined;
-    client.duplicate = () => {
+    };
+    const duplicate = () => {
       other ??= this.#open();
       return other;
     };
-    client.connect = async () => {};
-    client.disconnect = () => {};
-    const define = client.defineCommand.bind(client);
-    client.defineCommand = (name, definition) => {
-      this.#store.learn(definition.lua);
-      bullmqNames.set(definition.lua, name.split(":")[0] ?? name);
+    const defineCommand: Redis["defineCommand"] = (name, definition) => {
+      bullmqNames.set(this.#store.learn(definition.lua), name.split(":")[0] ?? name);
       define(name, definition);
     };
-    return client;
+    const noConnection = { status: "ready", connect: async () => {}, disconnect() {} };
+    return Object.assign(client, deaf(client), noConnection, { sendCommand, duplicate, defineCommand });
   }
 
   #ask(command: Command, line: object): void {
-    const { actor } = this;
+    const actor = this.#actor;
     // Of a process that an earlier run has left behind.
     if (actor === undefined || actor.isDead) return;
     // No message ever comes: each may be lost.
     if (command.name === "ssubscribe") return;
     const args = command.args as (string | Buffer)[];
     const name = command.name.toLowerCase();
-    const request: Request = {
+    actor.requests.push({
       actor,
       line,
       what: this.#what(name, args),
       perform: () => this.#store.perform(name, args),
       settle: (answer) => settle(command, answer),
-    };
-    actor.requests.push(request);
+    });
   }
 
-  #what(name: string, args: readonly (string | Buffer)[]): string {
-    if (name !== "eval" && name !== "evalsha") return `${name.toUpperCase()} ${String(args[0] ?? "")}`;
+  #what(name: string, [first]: readonly (string | Buffer)[]): string {
+    if (!name.startsWith("eval")) return `${name.toUpperCase()} ${String(first ?? "")}`;
     // The next one may be sent by its digest before Redis has this one.
-    if (name === "eval") this.#store.learn(String(args[0]));
-    const source = name === "eval" ? String(args[0]) : (this.#store.sourceOf(String(args[0])) ?? "");
-    return this.#nameOf(source) ?? bullmqNames.get(source) ?? "a script";
+    const source =
+      name === "eval" ? this.#store.learn(String(first)) : (this.#store.sourceOf(String(first)) ?? "");
+    return scriptName(source) ?? bullmqNames.get(source) ?? "a script";
   }
 }
 

@@ -21,12 +21,12 @@ interface Kept {
   readonly walks: { readonly walks: number; readonly steps: number; readonly violations: number };
 }
 
-/** What became of a changed condition: its outcome, and what it breaks, or why it need not be noticed. Open: not tried in all scenarios. */
+/** What became of a changed condition: its outcome, and what it breaks, or why it need not be noticed. */
 export interface KeptMutant {
   readonly file: string;
   /** Its line, and what it was and became. */
   readonly change: string;
-  readonly outcome: "killed" | "equivalent" | "survived" | "unreached" | "open";
+  readonly outcome: "killed" | "equivalent" | "survived" | "unreached";
   readonly why: string;
 }
 

@@ -27,7 +27,7 @@ import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
 import type { EffectCall, EffectDeclaration } from "../../../src/core/job/effect.ts";
 import { watchCancellations } from "../../../src/core/life/cancellations.ts";
 import { startLedgerSweep } from "../../../src/core/life/ledger-sweep.ts";
-import { runAttempt } from "../../../src/core/run/run-attempt.ts";
+import { type AttemptTools, runAttempt } from "../../../src/core/run/run-attempt.ts";
 import { openSubmitPath, type SubmitPath } from "../../../src/core/submit/submit-path.ts";
 import { createSubmitter } from "../../../src/core/submit/submitter.ts";
 import { retryJob } from "../../../src/desk/jobs/retry-job.ts";
@@ -43,7 +43,8 @@ import type { Logger } from "../../../src/platform/lib/logger.ts";
 import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
 import { createEpoch, epochComparison } from "../../../src/platform/redis/fitness/epoch.ts";
 import { openWriters } from "../../../src/platform/redis/writers.ts";
-import type { Outside } from "./outside.ts";
+import { Outside } from "./outside.ts";
+import type { Scenario } from "./run.ts";
 import { type Actor, type Timer, world } from "./world.ts";
 
 export const LOCK_MS = 12_000;
@@ -56,22 +57,17 @@ const TYPE = "job";
 
 /** Where Redis has what a scenario is about. */
 export interface Names {
-  readonly queue: string;
   readonly dedupKey: string;
+  /** Of the names of its queue's keys. */
   readonly start: string;
   readonly ledger: string;
 }
 
-function namesOf(queue: string, dedupKey: string): Names {
-  const start = `${prefix}:{${queue}}:`;
-  return { queue, dedupKey, start, ledger: `${start}ledger:${dedupKey}` };
-}
-
-const jobNames = namesOf("default", dedupKeyOf(TYPE, KEY));
-
-function guardNames(effect: string): Names {
-  const dedupKey = dedupKeyOf(`guard.${effect}`, KEY);
-  return namesOf(placeOf(dedupKey), dedupKey);
+/** @param effect that a guard runs, without a job */
+function namesOf(effect: string | undefined): Names {
+  const dedupKey = dedupKeyOf(effect === undefined ? TYPE : `guard.${effect}`, KEY);
+  const start = `${prefix}:{${effect === undefined ? "default" : placeOf(dedupKey)}}:`;
+  return { dedupKey, start, ledger: `${start}ledger:${dedupKey}` };
 }
 
 /** The job of a scenario, or its effect without a job. */
@@ -117,7 +113,8 @@ Worker.prototype.run = async function run(this: Worker) {
   workers.push(this);
 };
 
-interface MachineParts {
+/** What all processes of a scenario share. */
+interface Parts {
   readonly job: JobUnderTest;
   readonly settings: Settings;
   readonly application: Application;
@@ -126,25 +123,21 @@ interface MachineParts {
   readonly path: SubmitPath;
 }
 
-/** What all processes of a scenario share: the application and its settings. */
+/** The application of a scenario, and its processes. */
 export class Machine {
-  readonly settings: Settings;
   readonly job: JobUnderTest;
+  readonly settings: Settings;
+  readonly outside: Outside;
   readonly names: Names;
-  readonly handler: JobHandler;
-  readonly #application: Application;
-  readonly #outside: Outside;
-  readonly #path: SubmitPath;
+  readonly #parts: Parts;
 
-  constructor({ job, settings, application, handler, outside, path }: MachineParts) {
-    this.job = job;
-    this.settings = settings;
-    const [effect = ""] = Object.keys(job.effects);
-    this.names = job.isGuarded === true ? guardNames(effect) : jobNames;
-    this.handler = handler;
-    this.#application = application;
-    this.#outside = outside;
-    this.#path = path;
+  constructor(parts: Parts) {
+    this.job = parts.job;
+    this.settings = parts.settings;
+    this.outside = parts.outside;
+    const [effect = ""] = Object.keys(parts.job.effects);
+    this.names = namesOf(parts.job.isGuarded === true ? effect : undefined);
+    this.#parts = parts;
   }
 
   /** A worker's process, from its start on. */
@@ -154,133 +147,93 @@ export class Machine {
     const { store } = await this.connect(client, async () => ledgers && (await doubtUnreported(ledgers)));
     const own = openQueueLedgers(store, actor.name, settings.HOLDFAST_RETENTION_MS);
     ledgers = own;
-    const handlers = new Map([[this.handler.job.type, this.handler]]);
+    const handlers = new Map([[TYPE, this.#parts.handler]]);
     const events = createEvents();
     const partition: ConsumedPartition = {
-      store,
-      workerName: actor.name,
-      settings,
+      ...{ store, settings, log, handlers, clock: rightClock, workerName: actor.name },
       slots: new Slots(1),
       leases: new Leases(LOCK_MS),
-      clock: rightClock,
       keysInUse: { fault: () => undefined, assertFit() {}, onChange() {}, stop: async () => {} },
-      log,
-      handlers,
-      submitter: this.#path.submitter,
+      submitter: this.#parts.path.submitter,
       isStopping: () => false,
       hasRunsLeft: () => own.runsLeft.size > 0,
     };
     const tools = { handlers, log, events, now: rightClock.now, parts: [] };
-    workers.length = 0;
     // More requests at each renewal, so only where there is something to find.
     const parts = this.job.mayBeCancelled === true ? [watchCancellations(partition)] : [];
-    startConsumer(partition, parts, (job) =>
-      runAttempt(
-        {
-          ...tools,
-          openEffects: (_job, contract, attempt) =>
-            openEffects(
-              contract.effects,
-              () => ({
-                job,
-                ledger: new Ledger(own, dedupKeyOf(job.type, job.envelope.key), () => undefined),
-                ...attempt,
-                events,
-              }),
-              job.delivery,
-            ),
-        },
-        job,
-      ),
-    );
+    startConsumer(partition, parts, (job) => {
+      const ledger = () => new Ledger(own, dedupKeyOf(job.type, job.envelope.key), () => undefined);
+      const open: AttemptTools["openEffects"] = (_job, { effects }, attempt) =>
+        openEffects(effects, () => ({ job, ledger: ledger(), ...attempt, events }), job.delivery);
+      return runAttempt({ ...tools, openEffects: open }, job);
+    });
     if (does.includes("sweep")) startLedgerSweep(partition);
-    const [worker] = workers;
-    if (worker === undefined) throw new Error("no worker");
-    await worker.waitUntilReady();
-    const locks: { start(): void; getActiveJobCount(): number } = Reflect.get(worker, "lockManager");
-    if (does.includes("work")) locks.start();
-    if (!does.includes("look")) dropTimers(actor, timers.stalled);
-    actor.isIdle = ({ ms }) => ms === timers.renewal && locks.getActiveJobCount() === 0;
-    return worker;
+    return await readyWorker(actor, does);
   }
 
   /** What a process has once it is connected. */
   async connect(client: Redis, onLoss = async () => {}): Promise<Connected> {
-    const { queue, start } = this.names;
+    const { start } = this.names;
     const durability = this.settings.HOLDFAST_DURABILITY;
     const { write } = await openWriters(client, durability);
-    const compare = epochComparison(client, durability);
     const epoch = createEpoch({
-      compare,
-      key: `${start}epoch`,
-      durability,
-      write,
-      remembered: undefined,
-      countOf: () => 0,
+      ...{ durability, write, onLoss, key: `${start}epoch`, remembered: undefined, countOf: () => 0 },
+      compare: epochComparison(client, durability),
       layout: { known: () => "", first: "", agree: async (found) => found },
-      onLoss,
     });
     // While a loss is not accepted, nothing begins.
     await epoch.check().catch(() => {});
     const epochs = { layouts: new Layouts(), of: () => epoch, onLoss() {} };
-    const fitness = { confirm: () => undefined };
     const stores = openWritableQueueStores({ client, codec: createCodec([]) }, prefix, epochs, fitness);
-    return { stores, store: stores.of(queue), epochs };
+    return { stores, store: stores.of(start.slice(prefix.length + 2, -2)), epochs };
   }
 
   /** A process that asks something of Holdfast. @returns asks it, and says what it was told: the code of an error */
   async openCaller(what: Ask, client: Redis, name: string): Promise<(id: string) => Promise<string>> {
     const connected = await this.connect(client);
     const { store } = connected;
-    const answered = (ask: (id: string) => Promise<string>) => (id: string) => ask(id).catch(codeOf);
-    switch (what) {
-      case "cancel":
-        return answered((id) => cancelJob(store, id, { by: "op" }));
-      case "retry":
-        return answered((id) => retryJob(store, id, { act: { by: "op" } }));
-      case "guard":
-        return answered(this.#guardOf(store, name));
-      case "submit":
-      case "submit-other":
-        return answered(await this.#submitterOf(connected, what === "submit" ? {} : { other: true }));
-    }
+    const asks: Readonly<Record<Ask, () => MaybeAsync<(id: string) => Promise<string>>>> = {
+      cancel: () => (id) => cancelJob(store, id, { by: "op" }),
+      retry: () => (id) => retryJob(store, id, { act: { by: "op" } }),
+      guard: () => this.#guardOf(store, name),
+      submit: () => this.#submitterOf(connected, {}),
+      "submit-other": () => this.#submitterOf(connected, { other: true }),
+    };
+    const ask = await asks[what]();
+    return (id) => ask(id).catch(codeOf);
   }
 
   async #submitterOf({ stores, epochs }: Connected, payload: object): Promise<() => Promise<string>> {
-    const { client, codec } = stores;
-    const keysInUse = { assertFit() {} };
-    const rest = { clock: rightClock, fitness: { confirm: () => undefined }, keysInUse };
-    const queues = { client, codec, stores, epochs, ...rest } as unknown as ConnectedQueues;
-    const submitter = createSubmitter(this.#application, queues, this.settings, createEvents(), []);
-    await submitter.steps.prepare(this.handler.job);
+    const { path, application, handler } = this.#parts;
+    const own = { client: stores.client, stores, epochs, fitness, clock: rightClock };
+    const queues = { ...path, ...own, keysInUse: { assertFit() {} } } as unknown as ConnectedQueues;
+    const submitter = createSubmitter(application, queues, this.settings, createEvents(), []);
+    await submitter.steps.prepare(handler.job);
     const submit = async () => (await submitter.submit({ type: TYPE, payload, idempotencyKey: KEY })).id;
     // The same key is safe to send again.
     return () =>
-      submit().catch((error: unknown) =>
-        codeOf(error) === "STORE_UNAVAILABLE" ? submit() : Promise.reject(error),
-      );
+      submit().catch((error) => (codeOf(error) === "STORE_UNAVAILABLE" ? submit() : Promise.reject(error)));
   }
 
   #guardOf(store: WritableQueueStore, name: string): () => Promise<string> {
+    const { outside, settings } = this;
+    const rememberMs = settings.HOLDFAST_RETENTION_MS;
     const [[effect = "", declaration] = []] = Object.entries(this.job.effects);
     const guarded = { name: effect, declaration, result: undefined, rememberMs: undefined } as GuardedEffect;
     const secret = { known: () => "secret", get: async () => "secret" };
-    const ledgers = new GuardLedgers(store, name, this.settings, secret);
+    const ledgers = new GuardLedgers(store, name, settings, secret);
     const tools = {
       ledgersOf: () => ledgers,
-      rememberMs: this.settings.HOLDFAST_RETENTION_MS,
+      rememberMs,
       events: createEvents(),
       log,
       isClosed: () => false,
     };
-    const probe = ({ fence }: EffectCall) => this.#outside.ask(effect, fence);
-    const options = declaration?.inDoubt === "probe" ? { probe } : {};
+    const options = probing(outside, effect, declaration);
     const call = { ...nameCall(effect, KEY), content: "null", waitMs: 0, by: null, about: null, options };
     return async () => {
-      const act = ({ fence }: EffectCall) => this.#outside.act(effect, fence);
-      const result = await runCall(tools, guarded, call, act);
-      const { receipt = null } = (result ?? {}) as { receipt?: string };
-      return JSON.stringify({ done: [receipt] });
+      const result = await runCall(tools, guarded, call, ({ fence }) => outside.act(effect, fence));
+      return JSON.stringify({ done: [receiptIn(result)] });
     };
   }
 
@@ -292,19 +245,16 @@ export class Machine {
     else startLedgerSweep({ store, settings, log });
   }
 
-  get outside(): Outside {
-    return this.#outside;
-  }
-
-  stop(): Promise<void> {
-    return this.#path.stop();
-  }
-
+  /** By the connection with which it was opened, which it closes. */
   async submit(): Promise<string> {
-    const { id } = await this.#path.submitter.submit({ type: TYPE, payload: {}, idempotencyKey: KEY });
+    const { submitter, stop } = this.#parts.path;
+    const { id } = await submitter.submit({ type: TYPE, payload: {}, idempotencyKey: KEY });
+    await stop();
     return id;
   }
 }
+
+type MaybeAsync<T> = T | Promise<T>;
 
 interface Connected {
   readonly stores: QueueStores<WritableQueueStore>;
@@ -327,8 +277,17 @@ export type Duty = "work" | "look" | "sweep";
 /** Timers by their milliseconds. */
 const timers = { renewal: LOCK_MS / 4, stalled: Math.ceil(LOCK_MS / 3) };
 
-function dropTimers(actor: Actor, ms: number): void {
-  for (const timer of actor.timers) if (timer.ms === ms) actor.timers.delete(timer);
+/** The worker that was started last, once it is ready for what it does. */
+async function readyWorker(actor: Actor, does: readonly Duty[]): Promise<Worker> {
+  const worker = workers.pop();
+  if (worker === undefined) throw new Error("no worker");
+  await worker.waitUntilReady();
+  const locks: { start(): void; getActiveJobCount(): number } = Reflect.get(worker, "lockManager");
+  if (does.includes("work")) locks.start();
+  if (!does.includes("look"))
+    for (const timer of actor.timers) if (timer.ms === timers.stalled) actor.timers.delete(timer);
+  actor.isIdle = ({ ms }) => ms === timers.renewal && locks.getActiveJobCount() === 0;
+  return worker;
 }
 
 export function isPoll({ ms, everyMs }: Timer): boolean {
@@ -355,6 +314,8 @@ export async function work(worker: Worker, actor: Actor, token = actor.name): Pr
   }
 }
 
+const fitness = { confirm: () => undefined };
+
 const rightClock = {
   now: () => world.now,
   offsetMs: () => 0,
@@ -365,18 +326,36 @@ const rightClock = {
   stop: async () => {},
 };
 
+/** Where an effect's policy is to ask: how. */
+function probing(outside: Outside, effect: string, declaration: EffectDeclaration | undefined) {
+  const probe = ({ fence }: EffectCall) => outside.ask(effect, fence);
+  return declaration?.inDoubt === "probe" ? { probe } : {};
+}
+
+function receiptIn(result: unknown): string | null {
+  return (result as { receipt?: string } | undefined)?.receipt ?? null;
+}
+
 /** Opens the real submit path; its connection is real, too. */
-export async function openMachine(url: string, job: JobUnderTest, outside: Outside) {
-  const { effects, atOnce = false } = job;
-  const env = {
+export async function openMachine(url: string, { job, remembersKeys }: Scenario): Promise<Machine> {
+  const outside = new Outside(remembersKeys);
+  const settings = readSettings({
     REDIS_URL: url,
     HOLDFAST_PREFIX: prefix,
     HOLDFAST_LOG_LEVEL: "silent",
     HOLDFAST_LOCK_MS: String(LOCK_MS),
     ...(job.mayLoseWrites === true && { HOLDFAST_DURABILITY: "memory" }),
     ...(job.retentionMs !== undefined && { HOLDFAST_RETENTION_MS: String(job.retentionMs) }),
-  };
-  const settings = readSettings(env);
+  });
+  const handler = handlerOf(job, outside);
+  const application = defineConfig({ jobs: [handler.job], handlers: async () => [handler] });
+  const path = await openSubmitPath(application, settings, []);
+  return new Machine({ job, settings, application, handler, outside, path });
+}
+
+/** Asks for its effects, one after the other or all at once, and returns their receipts. */
+function handlerOf(job: JobUnderTest, outside: Outside): JobHandler {
+  const { effects, atOnce = false } = job;
   const contract = defineJob({
     type: TYPE,
     payload: z.strictObject({ other: z.boolean().optional() }),
@@ -386,14 +365,13 @@ export async function openMachine(url: string, job: JobUnderTest, outside: Outsi
     effects,
   });
   const names = Object.keys(effects);
-  const handler = contract.handler(async ({ effect }) => {
+  return contract.handler(async ({ effect }) => {
     if (job.isForgetful === true && outside.hasBegun) return { done: [] };
-    if (job.isForgetful === true) outside.hasBegun = true;
+    outside.hasBegun = job.isForgetful === true;
     const run = (name: string) => {
-      const probe = ({ fence }: EffectCall) => outside.ask(name, fence);
-      const options = effects[name]?.inDoubt === "probe" ? { probe } : {};
-      const acted = effect(name as never, ({ fence }) => outside.act(name, fence), options as never);
-      const receipt = acted.then((result) => (result as { receipt?: string } | undefined)?.receipt ?? null);
+      const options = probing(outside, name, effects[name]) as never;
+      const acted = effect(name as never, ({ fence }) => outside.act(name, fence), options);
+      const receipt = acted.then(receiptIn);
       if (job.swallows !== true) return receipt;
       return receipt.catch((error) => (error instanceof NotDoneError ? Promise.reject(error) : null));
     };
@@ -402,7 +380,4 @@ export async function openMachine(url: string, job: JobUnderTest, outside: Outsi
     for (const name of names) done.push(await run(name));
     return { done };
   }) as JobHandler;
-  const application = defineConfig({ jobs: [contract], handlers: async () => [handler] });
-  const path = await openSubmitPath(application, settings, []);
-  return new Machine({ job, settings, application, handler, outside, path });
 }

@@ -1,12 +1,5 @@
 import { InDoubtError, NotDoneError } from "../../../src/evidence/attempt-errors.ts";
-import type { Answer, Request } from "./world.ts";
-import { world } from "./world.ts";
-
-/** One thing that the outside has done. */
-export interface Act {
-  readonly key: string;
-  readonly by: string;
-}
+import { type Answer, type Request, world } from "./world.ts";
 
 /**
  * What the effects act on: it counts what was done. By default it knows no keys, so whatever comes twice is done twice.
@@ -14,25 +7,25 @@ export interface Act {
 export class Outside {
   /** Whether it does nothing for a key that it knows. */
   readonly #remembersKeys: boolean;
-  acts: Act[] = [];
+  #acts = new Map<string, number>();
   /** Whether a handler that asks only once has been called. */
   hasBegun = false;
   /** It refuses fences below the one with which it was asked last. */
   #fence = 0;
 
-  constructor({ remembersKeys = false } = {}) {
+  constructor(remembersKeys = false) {
     this.#remembersKeys = remembersKeys;
   }
 
   begin(): void {
-    this.acts = [];
+    this.#acts.clear();
     this.hasBegun = false;
     this.#fence = 0;
   }
 
   /** Called by an effect's function. */
   act(key: string, fence: number): Promise<unknown> {
-    return this.#request(`the outside: ${key}`, (by) => this.#done({ key, by }, fence));
+    return this.#request(`the outside: ${key}`, () => this.#done(key, fence));
   }
 
   /** Called by an effect's probe. */
@@ -44,34 +37,29 @@ export class Outside {
     }) as Promise<"not-done" | { done: unknown }>;
   }
 
-  #request(what: string, answer: (by: string) => Answer): Promise<unknown> {
+  #request(what: string, answer: () => Answer): Promise<unknown> {
     const actor = world.current;
     if (actor === undefined) throw new Error("an effect of nobody");
     return new Promise((resolve, reject) => {
-      const request: Request = {
-        actor,
-        line: {},
-        what,
-        perform: async () => answer(actor.name),
-        settle: (given) => ("error" in given ? reject(given.error) : resolve(given.reply)),
-      };
-      actor.requests.push(request);
+      const settle = (given: Answer) => ("error" in given ? reject(given.error) : resolve(given.reply));
+      actor.requests.push({ actor, line: {}, what, perform: async () => answer(), settle });
     });
   }
 
-  #done(act: Act, fence: number): Answer {
+  #done(key: string, fence: number): Answer {
     if (fence < this.#fence) return refusal();
-    if (!this.#remembersKeys || this.timesOf(act.key) === 0) this.acts.push(act);
-    return { reply: { receipt: act.key }, text: "done" };
+    const times = this.timesOf(key);
+    if (!this.#remembersKeys || times === 0) this.#acts.set(key, times + 1);
+    return { reply: { receipt: key }, text: "done" };
   }
 
   /** For a state's key. */
   place(): string {
-    return [this.#fence, this.hasBegun, ...this.acts.map(({ key }) => key).sort()].join(" ");
+    return JSON.stringify([this.#fence, this.hasBegun, [...this.#acts].sort()]);
   }
 
   timesOf(key: string): number {
-    return this.acts.filter((act) => act.key === key).length;
+    return this.#acts.get(key) ?? 0;
   }
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { Command, Redis } from "ioredis";
+import type { Entry, Seen } from "../invariants.ts";
 import { mutation } from "../mutants/mutation.ts";
+import type { Names } from "./machine.ts";
 import type { Answer } from "./world.ts";
 
 /** Redis's clock, for the scripts; the mutant in which they run, and what their conditions were. Nothing of it is Redis's in what is seen. */
@@ -25,35 +27,10 @@ const PRELUDE = `local redis = (function(real)
   return setmetatable({ call = timed, noted = noted }, { __index = real })
 end)(redis) `;
 
-/** What the invariants ask of Redis. */
-export interface Seen {
-  /** Of all that Redis has. By it Redis is brought back to this moment. */
-  readonly digest: string;
-  /** By field. */
-  readonly ledger: ReadonlyMap<string, string>;
-  readonly doubts: readonly string[];
-  /** Ids of all jobs. */
-  readonly jobs: readonly string[];
-  /** Of the job. */
-  readonly state: string;
-  readonly failure: string;
-  readonly result: string;
-  readonly isLocked: boolean;
-  /** How often it was delivered to a worker. */
-  readonly deliveries: number;
-  /** Whether it says that it has asked for effects. */
-  readonly hasNotedEffects: boolean;
-  /** Whether the ledger has a time to live. */
-  readonly expires: boolean;
-  /** How often the sweeps have its job, or its effect without a job, among those at which they look. */
-  readonly looks: number;
-  readonly isCancelled: boolean;
-}
-
 /** The database that keeps what Redis had at a moment. */
 const MOMENTS = 1;
 
-/** In whole seconds: real time passes, too. BullMQ's stream of events has Redis's real time, and nothing reads it. */
+/** Real time passes, too: what it has taken of a key's time since the last step, less than half a second, is given back. BullMQ's stream of events has Redis's real time, and nothing reads it. */
 const SEE = `
 local start, ledger, id, own = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local noted = redis.call("SMEMBERS", "${NOTED}")
@@ -63,7 +40,9 @@ table.sort(keys)
 for _, key in ipairs(keys) do
   if string.sub(key, -7) ~= ":events" and string.sub(key, 1, 4) ~= "own:" then
     local ttl = redis.call("PTTL", key)
-    all[#all + 1] = ttl > 0 and math.floor((ttl + 500) / 1000) * 1000 or 0
+    local left = ttl > 0 and math.ceil(ttl / 500) * 500 or 0
+    if ttl > 0 then redis.call("PEXPIRE", key, left) end
+    all[#all + 1] = left
     all[#all + 1] = key
     all[#all + 1] = redis.call("DUMP", key)
   end
@@ -75,7 +54,7 @@ redis.call("SELECT", own)
 if redis.call("EXISTS", digest) == 0 then redis.call("RPUSH", digest, unpack(all)) end
 redis.call("SELECT", 0)
 if id == "" then id = jobs[1] or "none" end
-local state = "gone"
+local state = id == "none" and "none" or "gone"
 if redis.call("ZSCORE", start .. "completed", id) then state = "completed"
 elseif redis.call("ZSCORE", start .. "failed", id) then state = "failed"
 elseif redis.call("LPOS", start .. "active", id) then state = "active"
@@ -83,7 +62,7 @@ elseif redis.call("ZSCORE", start .. "delayed", id) then state = "delayed"
 elseif redis.call("EXISTS", start .. id) == 1 then state = "waiting" end
 return cjson.encode({
   digest = digest, ledger = redis.call("HGETALL", ledger), doubts = redis.call("ZRANGE", start .. "doubts", 0, -1), jobs = jobs, noted = noted,
-  state = state, failure = redis.call("HGET", start .. id, "failedReason") or "", result = redis.call("HGET", start .. id, "returnvalue") or "",
+  job = state, failure = redis.call("HGET", start .. id, "failedReason") or "", result = redis.call("HGET", start .. id, "returnvalue") or "",
   deliveries = tonumber(redis.call("HGET", start .. id, "ats") or 0),
   isLocked = redis.call("EXISTS", start .. id .. ":lock") == 1, hasNotedEffects = redis.call("HEXISTS", start .. id, "dedupKey") == 1,
   isCancelled = redis.call("HEXISTS", start .. id, "defa") == 1, expires = redis.call("PTTL", ledger) > 0,
@@ -108,28 +87,24 @@ for _, key in ipairs(redis.call("KEYS", "*")) do
 end
 redis.call("SET", "${CLOCK}", ARGV[2])`;
 
+type Given = string | Buffer | number;
+
 /** One real Redis, which is brought back to where a run begins. */
 export class Store {
   readonly redis: Redis;
-  readonly #sent = new Map<string, string>();
-  readonly #ownDigests = new Map<string, string>();
-  readonly #digests = new Map<string, string>();
+  /** Digests under which Redis has scripts, by their texts. */
+  readonly #loaded = new Map<string, string>();
+  /** Texts of scripts, by the digests that the code under exploration computes. */
   readonly #sources = new Map<string, string>();
-  /** A script that Redis does not know yet is behind its own text. */
-  #loading: Promise<string> | undefined;
 
-  constructor(url: string) {
-    this.redis = new Redis(url, { enableAutoPipelining: false });
+  constructor(socket: string) {
+    this.redis = new Redis(socket, { enableAutoPipelining: false });
   }
 
-  /** Learns the text of a script that is called by its digest. */
+  /** What is sent by its text first is called by its digest later. */
   learn(source: string): string {
-    const known = this.#digests.get(source);
-    if (known !== undefined) return known;
-    const sha1 = sha1Of(source);
-    this.#digests.set(source, sha1);
-    this.#sources.set(sha1, source);
-    return sha1;
+    this.#sources.set(sha1Of(source), source);
+    return source;
   }
 
   sourceOf(sha1: string): string | undefined {
@@ -137,86 +112,75 @@ export class Store {
   }
 
   /** Does one command as an actor has sent it. */
-  async perform(name: string, args: readonly (string | Buffer | number)[]): Promise<Answer> {
+  async perform(name: string, args: readonly Given[]): Promise<Answer> {
     try {
-      const reply =
-        name === "eval" || name === "evalsha" ? await this.#run(name, args) : await this.#send(name, args);
+      const reply = await (/^eval/.test(name) ? this.#run(name, args) : this.#send(name, args));
       return { reply, text: textOf(reply) };
     } catch (error) {
       return { error: error as Error };
     }
   }
 
-  async #run(name: string, [script, ...args]: readonly (string | Buffer | number)[]): Promise<unknown> {
-    const source = name === "eval" ? String(script) : this.#sources.get(String(script));
+  #run(name: string, [script, ...args]: readonly Given[]): Promise<unknown> {
+    const source = name === "eval" ? String(script) : this.sourceOf(String(script));
     if (source === undefined) throw new Error(`NOSCRIPT ${String(script)}`);
-    if (name === "eval") this.learn(source);
-    // At once where it can be: what is read next must come after it.
-    const known = this.#sent.get(source);
-    if (known !== undefined) return await this.#send("evalsha", [known, ...args]);
-    this.#loading = this.#load(source);
-    return await this.#send("evalsha", [await this.#loading, ...args]);
+    return this.#send("evalsha", [this.#load(source, PRELUDE), ...args]);
   }
 
-  async #load(source: string): Promise<string> {
+  /** Sends a script in front of its first call. */
+  #load(source: string, prelude = ""): string {
+    const known = this.#loaded.get(source);
+    if (known !== undefined) return known;
     const shebang = /^#!.*\n/.exec(source)?.[0] ?? "";
-    const sha1 = String(
-      await this.#send("script", ["LOAD", shebang + PRELUDE + source.slice(shebang.length)]),
-    );
-    this.#sent.set(source, sha1);
-    return sha1;
+    const text = shebang + prelude + source.slice(shebang.length);
+    void this.redis.script("LOAD", text);
+    this.#loaded.set(source, sha1Of(text));
+    return sha1Of(text);
   }
 
-  #send(name: string, args: readonly (string | Buffer | number)[]): Promise<unknown> {
+  #send(name: string, args: readonly Given[]): Promise<unknown> {
     const command = new Command(name, [...args], { replyEncoding: null });
     return this.redis.sendCommand(command) as Promise<unknown>;
   }
 
-  /** The explorer's own scripts have no prelude. */
-  async #own(source: string, args: readonly (string | number)[]): Promise<unknown> {
-    let sha1 = this.#ownDigests.get(source);
-    if (sha1 === undefined) {
-      sha1 = String(await this.redis.script("LOAD", source));
-      this.#ownDigests.set(source, sha1);
-    }
-    return await this.redis.evalsha(sha1, 0, ...args);
+  #own(source: string, ...args: Given[]): Promise<unknown> {
+    return this.redis.evalsha(this.#load(source), 0, ...args);
   }
 
-  async see({ start, ledger, id }: SeenKeys): Promise<Seen> {
-    if (this.#loading !== undefined) await this.#loading;
-    this.#loading = undefined;
-    const {
-      noted,
-      ledger: fields,
-      doubts,
-      jobs,
-      ...seen
-    } = JSON.parse(String(await this.#own(SEE, [start, ledger, id, MOMENTS])));
-    for (const condition of Object.values<string>(noted)) mutation.seen.add(condition);
-    const flat = Object.values<string>(fields);
-    const pairs = flat.flatMap((field, at) => (at % 2 === 0 ? [[field, flat[at + 1] ?? ""] as const] : []));
+  /** @param id of the job; "" for the one that there is */
+  async see({ start, ledger }: Names, id: string): Promise<Seen> {
+    const found = JSON.parse(String(await this.#own(SEE, start, ledger, id, MOMENTS)));
+    for (const condition of Object.values<string>(found.noted)) mutation.seen.add(condition);
     // Lua writes an empty list as an object.
-    return { ...seen, ledger: new Map(pairs), doubts: Object.values(doubts), jobs: Object.values(jobs) };
+    const flat = Object.values<string>(found.ledger);
+    const fields = new Map(
+      flat.flatMap((field, at) => (at % 2 === 0 ? [[field, flat[at + 1] ?? ""] as const] : [])),
+    );
+    const entries = [...fields].filter(([field]) => field.startsWith("e:"));
+    const doubts = Object.values<string>(found.doubts);
+    return {
+      ...found,
+      entries: new Map(entries.map(([field, json]) => [field.slice(2), JSON.parse(json) as Entry])),
+      open: Number(fields.get("open") ?? 0),
+      // Without the field it is one, or none where the ledger expires.
+      jobsCounted: Number(fields.get("jobs") ?? (found.expires ? 0 : 1)),
+      fence: fields.size === 0 ? undefined : Number(fields.get("fence") ?? 0),
+      expires: found.expires || fields.size === 0,
+      doubts: doubts.map((member) => member.slice(member.indexOf("/") + 1)),
+      jobs: Object.values(found.jobs),
+    };
   }
 
   /** Time passes: what expires meanwhile is gone. */
   async pass(ms: number, now: number): Promise<void> {
-    await this.#own(PASS, [ms, now]);
+    await this.#own(PASS, ms, now);
   }
 
   /** Brings all of Redis back to a moment that was seen. */
   async restore({ digest }: Seen, now: number): Promise<void> {
     const { id, becomes } = mutation.active ?? {};
-    await this.#own(RESTORE, [now, digest, MOMENTS, id === undefined ? "" : `${id} ${becomes}`]);
+    await this.#own(RESTORE, now, digest, MOMENTS, id === undefined ? "" : `${id} ${becomes}`);
   }
-}
-
-/** Which keys the invariants ask for. */
-export interface SeenKeys {
-  readonly start: string;
-  readonly ledger: string;
-  /** Of the job; "" for the one that there is. */
-  readonly id: string;
 }
 
 function sha1Of(source: string): string {
@@ -224,7 +188,6 @@ function sha1Of(source: string): string {
 }
 
 function textOf(reply: unknown): string {
-  if (Buffer.isBuffer(reply)) return reply.toString();
   if (Array.isArray(reply)) return `[${reply.map(textOf).join(", ")}]`;
   return String(reply);
 }

@@ -30,8 +30,6 @@ export interface Timer {
 export class Actor {
   readonly name: string;
   isDead = false;
-  /** Whether its requests are answered at once, and are no step. */
-  isStarting = true;
   requests: Request[] = [];
   /** Answers of requests that were done, and that it has not got yet. */
   readonly late = new Map<Request, Answer>();
@@ -78,6 +76,22 @@ export class Actor {
     if (this.requests.length === 0) this.history = "";
   }
 
+  /** Of its requests those remain that it has sent. */
+  die(): void {
+    this.isDead = true;
+    this.timers.clear();
+    this.requests = this.requests.filter((request) => !this.late.has(request));
+  }
+
+  skew(ms: number): void {
+    this.skewMs = ms;
+  }
+
+  drop(request: Request): void {
+    this.requests = this.requests.filter((other) => other !== request);
+    this.late.delete(request);
+  }
+
   fire(timer: Timer): void {
     if (timer.everyMs === undefined) this.timers.delete(timer);
     else timer.dueAt = world.now + timer.everyMs;
@@ -93,7 +107,6 @@ const real = {
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
   setInterval: globalThis.setInterval,
-  clearInterval: globalThis.clearInterval,
   setImmediate: globalThis.setImmediate,
   dateNow: Date.now,
   performanceNow: performance.now.bind(performance),
@@ -129,88 +142,75 @@ export async function letRun(actor: Actor, step: () => void): Promise<void> {
 /** Timers that BullMQ and promises use only to go on in another turn. */
 const NEXT_TURN_MS = 1;
 
-let isTaken = false;
+/** Mine for the code under exploration, theirs for everybody else. */
+function either<Given extends unknown[]>(
+  mine: (actor: Actor, ...given: Given) => unknown,
+  theirs: (...given: Given) => unknown,
+): (...given: Given) => unknown {
+  return (...given) => (world.current === undefined ? theirs(...given) : mine(world.current, ...given));
+}
+
+type Run = (...args: unknown[]) => void;
+type SetTimer = (run: Run, ms?: number, ...args: unknown[]) => unknown;
 
 /** From now on the time, the timers and the chance of the code under exploration are the world's. */
 export function takeOver(): void {
-  if (isTaken) return;
-  isTaken = true;
-  const setTimer = (run: (...args: unknown[]) => void, ms = 0, isInterval = false, args: unknown[] = []) => {
-    const actor = world.current;
-    if (actor === undefined) throw new Error("a timer of nobody");
-    if (ms <= NEXT_TURN_MS && !isInterval) return nextTurn(() => run(...args));
-    const timer: Timer = {
-      actor,
-      ms,
-      everyMs: isInterval ? ms : undefined,
-      run: () => run(...args),
-      dueAt: world.now + ms,
-    };
-    actor.timers.add(timer);
-    return handleOf(timer);
-  };
+  if (Math.random !== real.random) return;
+  const setTimeout = (actor: Actor, run: Run, ms = 0, ...args: unknown[]) =>
+    ms <= NEXT_TURN_MS ? nextTurn(() => run(...args)) : setTimer(actor, () => run(...args), ms);
+  const setInterval = (actor: Actor, run: Run, ms = 0, ...args: unknown[]) =>
+    setTimer(actor, () => run(...args), ms, ms);
   Object.assign(globalThis, {
-    setTimeout: (run: () => void, ms?: number, ...args: unknown[]) =>
-      world.current
-        ? setTimer(run, ms, false, args)
-        : real.setTimeout(() => Reflect.apply(run, undefined, args), ms),
-    setInterval: (run: () => void, ms?: number, ...args: unknown[]) =>
-      world.current
-        ? setTimer(run, ms, true, args)
-        : real.setInterval(() => Reflect.apply(run, undefined, args), ms),
+    setTimeout: either(setTimeout, real.setTimeout as SetTimer),
+    setInterval: either(setInterval, real.setInterval as SetTimer),
     clearTimeout: clear,
     clearInterval: clear,
-    setImmediate: (run: (...args: unknown[]) => void, ...args: unknown[]) =>
-      world.current ? nextTurn(() => run(...args)) : real.setImmediate(() => run(...args)),
+    setImmediate: either((_, run: Run, ...args) => nextTurn(() => run(...args)), real.setImmediate),
   });
+  const pause = (actor: Actor, ms?: number, value?: unknown) =>
+    new Promise((resolve) => void setTimeout(actor, resolve, ms, value));
   Object.assign(timersPromises, {
-    setTimeout: (ms: number, value?: unknown, options?: object) =>
-      world.current
-        ? new Promise((resolve) => setTimer(() => resolve(value), ms))
-        : real.pause(ms, value, options),
-    setImmediate: (value?: unknown) =>
-      world.current ? new Promise((resolve) => nextTurn(() => resolve(value))) : real.endOfTurn(value),
+    setTimeout: either(pause, real.pause as (ms?: number, value?: unknown) => unknown),
+    setImmediate: either(
+      (_, value?: unknown) => new Promise((resolve) => nextTurn(() => resolve(value))),
+      real.endOfTurn,
+    ),
   });
-  Date.now = () => (world.current ? world.now + world.current.skewMs : real.dateNow());
-  performance.now = () => (world.current ? world.now - world.startedAt : real.performanceNow());
-  Math.random = () => (world.current ? 0.5 : real.random());
-  Object.assign(crypto, { randomUUID: () => (world.current ? nextId(world.current) : real.randomUUID()) });
+  Object.assign(Date, { now: either((actor) => world.now + actor.skewMs, real.dateNow) });
+  Object.assign(performance, { now: either(() => world.now - world.startedAt, real.performanceNow) });
+  Object.assign(Math, { random: either(() => 0.5, real.random) });
+  Object.assign(crypto, { randomUUID: either(nextId, real.randomUUID) });
   syncBuiltinESMExports();
+}
+
+function setTimer(actor: Actor, run: () => void, ms: number, everyMs?: number): object {
+  const timer: Timer = { actor, ms, everyMs, run, dueAt: world.now + ms };
+  actor.timers.add(timer);
+  return { ...handle, clear: () => actor.timers.delete(timer) };
 }
 
 function nextTurn(run: () => void): object {
   world.turns += 1;
-  let isCleared = false;
+  let next: (() => void) | undefined = run;
   real.setImmediate(() => {
     world.turns -= 1;
-    if (!isCleared) run();
+    next?.();
   });
   return {
     ...handle,
     clear: () => {
-      isCleared = true;
+      next = undefined;
     },
   };
 }
 
-function nextId({ name, ids }: Actor): string {
-  const actor = world.current as Actor;
-  actor.ids = ids + 1;
-  return `00000000-0000-4000-8000-${Buffer.from(`${name}${String(ids).padStart(4, "0")}`)
-    .toString("hex")
-    .padStart(12, "0")
-    .slice(-12)}`;
+function nextId(actor: Actor): string {
+  const text = `${actor.name}${String(actor.ids).padStart(4, "0")}`;
+  actor.ids += 1;
+  return `00000000-0000-4000-8000-${Buffer.from(text).toString("hex").padStart(12, "0").slice(-12)}`;
 }
 
-const handle = {
-  ref: () => handle,
-  unref: () => handle,
-  hasRef: () => true,
-};
-
-function handleOf(timer: Timer): object {
-  return { ...handle, clear: () => timer.actor.timers.delete(timer) };
-}
+const handle = { ref: () => handle, unref: () => handle, hasRef: () => true };
 
 function clear(given: unknown): void {
   if (typeof given === "object" && given !== null && "clear" in given) (given as { clear(): void }).clear();

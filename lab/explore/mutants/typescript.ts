@@ -28,6 +28,13 @@ function changed(node: ts.Node): [ts.Node, string][] {
   )
     return both(node.initializer.body);
   if (ts.isExpressionStatement(node) && CALL.test(node.getText())) return [[node.expression, "nothing"]];
+  if (ts.isCallExpression(node) && /\.finally$/.test(node.expression.getText())) {
+    const [given] = node.arguments;
+    // What must be over before its caller goes on.
+    return given !== undefined && ts.isArrowFunction(given) && !ts.isBlock(given.body)
+      ? [[given.body, "nothing"]]
+      : [];
+  }
   if (!ts.isBinaryExpression(node)) return [];
   const becomes = others[node.operatorToken.kind];
   return becomes === undefined

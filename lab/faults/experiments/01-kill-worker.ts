@@ -3,9 +3,8 @@ import { groupBy } from "../../lib/group-by.ts";
 import { inLanes, until } from "../../lib/waiting.ts";
 import { actJobs, repeated } from "../lib/act-jobs.ts";
 import { check, injectionsIn, isGivenUp, type JobRecord, type Verdict } from "../lib/checker.ts";
-import { brokenBy, type Context, type Control, type Experiment, untilCaught } from "../lib/experiment.ts";
+import { brokenBy, type Context, type Experiment } from "../lib/experiment.ts";
 import { type InjectionPoint, injectionPoints } from "../lib/inside/points.ts";
-import { withoutReservation } from "../lib/mutations.ts";
 import { type Testbed, type TestbedOptions, untilEnded, withTestbed } from "../lib/testbed.ts";
 import type { Step } from "../lib/trace-reader.ts";
 
@@ -18,24 +17,16 @@ export const killWorker: Experiment = {
     const size = context.isQuick
       ? { perPoint: 1, plain: 1, workers: 3 }
       : { perPoint: 24, plain: 4, workers: 6 };
-    const [{ verdict, dead }, control] = await Promise.all([
-      killAtEachPoint(context, size, {}),
-      reservationControl(context, {}),
-    ]);
+    const { verdict, dead } = await killAtEachPoint(context, size, {});
     return {
       counts: verdict.counts,
       table: perPoint(verdict.jobs, dead),
       measured: [],
       broken: [...brokenBy(verdict), ...wrongAtPoints(verdict.jobs, dead)],
-      controls: [control],
+      controls: [],
     };
   },
 };
-
-/** Without a reservation some jobs never end. Their effects are repeated much sooner. */
-const CONTROL_MS = 5_000;
-const CONTROL_TRIES = 3;
-const REPEATED_WITHIN_MS = 30_000;
 
 interface Size {
   readonly perPoint: number;
@@ -67,13 +58,11 @@ export async function killAtEachPoint(
       context.say(
         `${testbed.client.acknowledged.length} of ${jobs.length} jobs, ${testbed.deaths.length} kills`,
       );
-      if (!(testbed.isControl && hasRepeats(testbed)))
-        await untilEnded(testbed, accepted?.id, testbed.isControl ? CONTROL_MS : undefined);
+      await untilEnded(testbed, accepted?.id);
     });
-    if (testbed.isControl) await until(() => hasRepeats(testbed), { withinMs: REPEATED_WITHIN_MS });
-    const verdict = await check(testbed, testbed.isControl ? 0 : 120_000);
+    const verdict = await check(testbed, 120_000);
     verdict.counts.faults = testbed.deaths.length;
-    const openParents = testbed.isControl ? [] : await parentsNotCompleted(testbed, 60_000);
+    const openParents = await parentsNotCompleted(testbed, 60_000);
     return {
       verdict,
       openParents,
@@ -81,12 +70,6 @@ export async function killAtEachPoint(
       dead: new Set(testbed.deaths.map(({ life }) => life)),
     };
   });
-}
-
-/** What a control without reservations is to show. */
-function hasRepeats(testbed: Testbed): boolean {
-  const keys = testbed.witnessed().map(({ key }) => key);
-  return new Set(keys).size < keys.length;
 }
 
 /** A parent runs when its children have ended, whatever became of them. */
@@ -100,26 +83,6 @@ async function parentsNotCompleted({ client }: Testbed, withinMs: number): Promi
   };
   await until(look, { withinMs, everyMs: 100 });
   return [...open];
-}
-
-/** Its testbed is its own, so it can run beside the experiment. */
-export async function reservationControl(
-  context: Context,
-  options: Partial<TestbedOptions>,
-): Promise<Control> {
-  const size = { perPoint: 1, plain: 0, workers: 3 };
-  return await untilCaught(CONTROL_TRIES, async (time) => {
-    const random = context.random.fork(`control ${time}`);
-    const { verdict } = await killAtEachPoint({ ...context, random, say: () => {} }, size, {
-      ...options,
-      mutation: withoutReservation,
-    });
-    return {
-      protection: "reservation",
-      isCaught: verdict.counts.repeated > 0,
-      seen: `${verdict.counts.repeated} effects repeated in ${verdict.counts.acknowledged} jobs`,
-    };
-  });
 }
 
 /** Outcomes per point, of jobs that no other death hit. */

@@ -1,5 +1,5 @@
 import { brokenBy, type Experiment } from "../lib/experiment.ts";
-import { killAtEachPoint, perPoint, reservationControl, wrongAtPoints } from "./01-kill-worker.ts";
+import { killAtEachPoint, perPoint, wrongAtPoints } from "./01-kill-worker.ts";
 
 const options = { flowControl: true };
 
@@ -14,10 +14,7 @@ export const flowControl: Experiment = {
     const size = context.isQuick
       ? { perPoint: 1, plain: 1, workers: 3 }
       : { perPoint: 12, plain: 4, workers: 6 };
-    const [{ verdict, dead, flows, openParents }, control] = await Promise.all([
-      killAtEachPoint(context, size, options),
-      reservationControl(context, options),
-    ]);
+    const { verdict, dead, flows, openParents } = await killAtEachPoint(context, size, options);
     return {
       counts: verdict.counts,
       table: perPoint(verdict.jobs, dead),
@@ -27,7 +24,7 @@ export const flowControl: Experiment = {
         ...wrongAtPoints(verdict.jobs, dead),
         ...openParents.map((id) => `the parent ${id} has not completed`),
       ],
-      controls: [control],
+      controls: [],
     };
   },
 };

@@ -9,7 +9,6 @@ import { outage } from "./08-outage.ts";
 import { fullMemory } from "./09-full-memory.ts";
 import { fullDisk } from "./10-full-disk.ts";
 import { forgetfulStore } from "./11-forgetful-store.ts";
-import { oneKey } from "./12-one-key.ts";
 import { time } from "./13-time.ts";
 import { rollingRestart } from "./15-rolling-restart.ts";
 import { poisonJob } from "./16-poison-job.ts";
@@ -56,7 +55,6 @@ export const experiments: readonly Experiment[] = [
   fullMemory,
   fullDisk,
   forgetfulStore,
-  oneKey,
   time,
   rollingRestart,
   poisonJob,
@@ -95,6 +93,7 @@ export const experiments: readonly Experiment[] = [
 /** Numbers of experiments that are gone, and what has every order of their steps. */
 export const removed: Readonly<Record<number, string>> = {
   3: "the exploration's scenario submit loses each command and each reply of a submission",
+  12: "the exploration's scenarios submit and submit-other have each order of submissions of one key, and a test sends 200 at once from every edge",
   14: "a key outlives its job, which a test shows: no order of steps is in it",
   19: "the exploration's scenario retention lets it pass between any two steps",
   22: "the exploration's scenario cancel cancels between any two steps",

@@ -5,13 +5,6 @@ function mutation(name: string, ...edits: readonly Edit[]): Mutation {
   return { name, edits };
 }
 
-/** Grants every reservation. */
-export const withoutReservation = mutation("reservation", [
-  "core/effect/ledger/reserve.lua",
-  "if not isLeased then",
-  'do return { "reserved" } end\n  if not isLeased then',
-]);
-
 /** Treats an error reply to a commit as success. */
 const acceptsErrors: Edit = [
   "core/effect/report-effect.js",
