@@ -1,7 +1,9 @@
 import { defineJob, PermanentError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob, echo } from "../../support/application.ts";
+import { pauseWorkerOf } from "../../support/doubts.ts";
 import { START_MS, withProcesses } from "../../support/processes.ts";
 import { run } from "../../support/run-command.ts";
 import { applicationOf, createService, untilState } from "../../support/service.ts";
@@ -149,6 +151,38 @@ describe("an act on many jobs that asks first", withProcesses, () => {
     expect(await asking.ended).toBe(0);
     expect(await producer.status(seen)).toBeUndefined();
     expect(await producer.status(later)).toMatchObject({ state: "failed" });
+  });
+});
+
+describe("a doubt that asks again", withProcesses, () => {
+  const MANY = 5_000;
+
+  it("is the one that was shown, also behind 5,000 others, and not one that came while it asked", async () => {
+    const own = createService(applicationOf(handler));
+    const producer = await own.createProducer();
+    await own.startWorker();
+    const { id } = await producer.submit(job, "doubt", { idempotencyKey: "mine" });
+    await untilState(producer, id, "failed");
+    const redis = own.connect();
+    const keys = queueKeys(own.env.HOLDFAST_PREFIX, "default");
+    await pauseWorkerOf(redis, keys, id);
+    const before = redis.pipeline();
+    const entry = JSON.stringify({ at: 1, job: "another", reason: "lost", delivery: 1, worker: "gone" });
+    for (const name of Array.from({ length: MANY }, (_, number) => `other-${number}`))
+      before.hset(keys.ledger(name), "e:send", entry).zadd(keys.doubts, 1, `${name}/send`);
+    await before.exec();
+    const args = ["doubts", "resolve", id, "send", "--as", "not-done", "--evidence", "the log"];
+    const asking = launchInTerminal(args, own.env, { columns: 200, rows: 20 });
+    await until("it asks", () => asking.shown.includes("Resolve it as not done?"), START_MS);
+    const [mine = ""] = await redis.zrange(keys.doubts, "-1", "-1");
+    const ledger = keys.ledger(mine.slice(0, mine.indexOf("/")));
+    const seen = JSON.parse((await redis.hget(ledger, "e:send")) ?? "{}");
+    await redis.hset(ledger, "e:send", JSON.stringify({ ...seen, at: seen.at + 1_000 }));
+
+    asking.type("y");
+
+    expect(await asking.ended).toBe(1);
+    expect(asking.shown).toContain("is in doubt anew since you looked");
   });
 });
 

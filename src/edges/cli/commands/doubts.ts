@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
-import { doubtFilter } from "../../../desk/doubts/doubt-filter.ts";
+import { doubtFilter, SEARCHED_MAX } from "../../../desk/doubts/doubt-filter.ts";
 import type { DoubtGroup } from "../../../desk/doubts/doubt-groups.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
 import type { GuardedEffectDetail, GuardedEffectView } from "../../../desk/guarded/guarded-effects.ts";
@@ -203,11 +203,11 @@ async function resolveOrAsk(
     return await operator.resolve(id, effect, resolution);
   } catch (error) {
     if (!(error instanceof HoldfastError) || !ASKED_AGAIN.has(error.code)) throw error;
-    if (!canAsk())
-      throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
     // What is asked is about this doubt, not about one that the effect's next run may leave meanwhile.
-    const doubts = await operator.doubts(0, LISTED_MAX);
+    const doubts = canAsk() ? await operator.doubts(0, SEARCHED_MAX, { effect }) : [];
     const since = doubts.find((doubt) => doubt.jobId === id && doubt.effect === effect)?.since;
+    if (since === undefined)
+      throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
     if (await isConfirmed(`${error.message}. Resolve it as not done?`, LEFT_IN_DOUBT))
       return await operator.resolve(id, effect, { ...resolution, confirm: true, since });
     return undefined;
