@@ -2,7 +2,9 @@ import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { ConfirmButton } from "../parts/dialog.tsx";
+import { Line } from "../parts/form-fields.tsx";
 import { counted } from "../parts/format.ts";
+import { Json } from "../parts/json.tsx";
 import { JsonField, parseJson } from "../parts/json-field.tsx";
 import { Text, To } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
@@ -28,23 +30,16 @@ export function ParkedRows({ parked }: { readonly parked: number }) {
       {(found) => (
         <>
           <div className="list-head">
-            <p role="status">{counted(found.length, "parked row")} shown, the oldest first</p>
-            {[...new Set(found.map(({ problem }) => problem.code))].map((code) => (
-              <ReleaseAll key={code} code={code} />
-            ))}
+            <p role="status">{counted(found.length, "parked row")} shown, by problem, the oldest first</p>
           </div>
           {found.length === 0 ? (
             <Empty title="Nothing is parked.">
               Rows that cannot be accepted, such as those with a wrong payload, are listed here.
             </Empty>
           ) : (
-            <ul className="acts" aria-label="Parked rows">
-              {found.map((row) => (
-                <li key={row.id} className="section">
-                  <Row row={row} />
-                </li>
-              ))}
-            </ul>
+            [...new Set(found.map(({ problem }) => problem.code))].map((code) => (
+              <Group key={code} code={code} rows={found.filter(({ problem }) => problem.code === code)} />
+            ))
           )}
           {hasNextPage && (
             <Button className="button" isDisabled={isFetchingNextPage} onPress={() => void fetchNextPage()}>
@@ -57,8 +52,29 @@ export function ParkedRows({ parked }: { readonly parked: number }) {
   );
 }
 
+/** Rows with one problem, which one cause may have. */
+function Group({ code, rows }: { readonly code: string; readonly rows: readonly ParkedRow[] }) {
+  return (
+    <>
+      <div className="list-head">
+        <p>
+          <Text of={code} isCode /> · {counted(rows.length, "row")}
+        </p>
+        <ReleaseAll code={code} />
+      </div>
+      <ul className="acts" aria-label={`Rows parked with ${code}`}>
+        {rows.map((row) => (
+          <li key={row.id} className="section">
+            <Row row={row} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
 function Row({ row }: { readonly row: ParkedRow }) {
-  const { id, type, idempotencyKey, orderingKey, createdAt, parkedAt, problem, behind } = row;
+  const { id, type, idempotencyKey, orderingKey, createdAt, parkedAt, problem, payload, behind } = row;
   return (
     <>
       <div className="section-head">
@@ -71,7 +87,7 @@ function Row({ row }: { readonly row: ParkedRow }) {
         </div>
       </div>
       <p>
-        <Text of={problem.code} isCode /> · <Text of={type} /> · <Text of={idempotencyKey} />
+        <Text of={type} /> · <Text of={idempotencyKey} />
       </p>
       {problem.issues !== undefined && problem.issues.length > 1 && (
         <ul>
@@ -82,6 +98,7 @@ function Row({ row }: { readonly row: ParkedRow }) {
           ))}
         </ul>
       )}
+      {payload !== undefined && <Json value={payload} label={`Payload of row ${id}`} />}
       <p className="quiet">
         Row <Text of={id} /> · added <Relative at={createdAt} /> · parked <Relative at={parkedAt} />
         {orderingKey !== null && (
@@ -112,15 +129,20 @@ function useAct() {
 function Release({ row: { id, idempotencyKey, parkedAt, problem } }: { readonly row: ParkedRow }) {
   const { act, why, field } = useAct();
   const [payload, setPayload] = useState("");
+  const [type, setType] = useState("");
   const mended = payload.trim() === "" ? {} : parseJson(payload);
   const [isOpen, setOpen] = useState(false);
   const seen = useSeen(parkedAt, isOpen);
   if (!useMay("operate")) return null;
 
   async function release(): Promise<string> {
-    const mending = mended && "value" in mended ? { payload: mended.value } : {};
+    const mending = {
+      ...(mended && "value" in mended && { payload: mended.value }),
+      ...(type.trim() !== "" && { type: type.trim() }),
+    };
     await service.releaseRow(id, { ...mending, ...why, parkedAt: seen });
     setPayload("");
+    setType("");
     return "The row waits for a relay.";
   }
 
@@ -140,6 +162,7 @@ function Release({ row: { id, idempotencyKey, parkedAt, problem } }: { readonly 
           <To to={`/jobs${query({ idempotencyKey })}`}>Look for its key first</To>
         </p>
       )}
+      <Line label="Another type (optional)" value={type} onChange={setType} />
       <JsonField
         label="Another payload, as JSON (optional)"
         text={payload}

@@ -253,7 +253,7 @@ export function openOperator(parts: OperatorParts): Operator {
     acts: openActOperator({ stores, lists, submit: parts.submitAct }),
     queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX, failures.count),
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
-    outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE)),
+    outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE), application.jobs),
     notices: openNoticeOperator({ stores, application, submit: parts.submitNotice }),
     auditTrail: async (limit, filter = {}) => await readAuditLines(auditLogs(filter), limit, filter),
     auditEntries: async (limit, filter = {}) => await readAuditLog(auditLogs(filter), limit, filter),

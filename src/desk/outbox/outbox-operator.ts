@@ -1,15 +1,17 @@
 import { z } from "zod";
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
+import { type Redaction, replaceAt, stepsOf } from "../../core/job/redaction.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-json.ts";
 import type { Database } from "../../roles/outbox/database.ts";
 import { CODE_OF_PROBLEM } from "../../roles/outbox/problem.ts";
 import { NAMES_BYTES_MAX, TABLE } from "../../roles/outbox/table.ts";
 import { type Act, onRecord, storedReason } from "../audit/audit-log.ts";
+import { redact } from "../jobs/redact.ts";
 import { inOutbox, type OutboxDepth, readDepth, readInOutbox } from "./read-outbox.ts";
 
-/** A row that cannot be accepted as it is. Its payload stays in the database. */
+/** A row that cannot be accepted as it is. */
 export const parkedRowSchema = z.object({
   id: z.string(),
   type: z.string(),
@@ -21,6 +23,10 @@ export const parkedRowSchema = z.object({
     code: z.string(),
     message: z.string(),
     issues: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
+  }),
+  payload: z.unknown().optional().meta({
+    description:
+      "Without what its type redacts. Absent for an unknown type, above 16 KiB, where something to redact is not in its place, and where there is none.",
   }),
   behind: z.int().meta({ description: "Rows of its ordering key that wait behind it; counted up to 1,000." }),
 });
@@ -101,8 +107,14 @@ const PROBLEM_BYTES_MAX = 65_536;
 const problem = `CASE WHEN octet_length(problem::text) <= ${PROBLEM_BYTES_MAX} THEN problem ELSE
     json_build_object('code', ${CODE_OF_PROBLEM}, 'message', left(problem::text, 1000)) END`;
 
+const PAYLOAD_BYTES_MAX = 16_384;
+/** What PostgreSQL cannot give is not read, nor what is large before it is read. */
+const payload = `CASE WHEN ${CODE_OF_PROBLEM} NOT IN ('OUTBOX_ROW_UNREADABLE', 'OUTBOX_ROW_TOO_LARGE') THEN
+    CASE WHEN pg_column_size(payload) <= ${PAYLOAD_BYTES_MAX} THEN
+      CASE WHEN octet_length(payload::text) <= ${PAYLOAD_BYTES_MAX} THEN payload::text END END END`;
+
 const parkedRows = `SELECT id::text, ${shown("type")} AS type, ${shown("idempotency_key")} AS "idempotencyKey", ${shown("ordering_key")} AS "orderingKey",
-    ${iso("created_at")} AS "createdAt", ${iso("changed_at")} AS "parkedAt", ${problem} AS problem,
+    ${iso("created_at")} AS "createdAt", ${iso("changed_at")} AS "parkedAt", ${problem} AS problem, ${payload} AS payload,
     (SELECT count(*)::int FROM (SELECT 1 FROM ${TABLE} next WHERE next.state = 'waiting'
       AND next.ordering_key = parked.ordering_key AND next.id > parked.id LIMIT 1000) counted) AS behind
   FROM ${TABLE} parked
@@ -130,8 +142,31 @@ const releaseNext = `WITH next AS (SELECT id FROM ${TABLE} WHERE state = 'parked
 
 const ID = /^\d{1,18}$/;
 
-/** @param audit where acts are recorded */
-export function openOutboxOperator(url: string | undefined, audit: QueueStore): OutboxOperator {
+type StoredRow = Omit<ParkedRow, "payload"> & { readonly payload: string | null };
+
+/** A payload that does not fit may have its secrets elsewhere: where one is not in its place, nothing is shown. */
+function asShown({ payload: json, ...row }: StoredRow, redaction: Redaction | undefined): ParkedRow {
+  if (json === null || redaction === undefined) return row;
+  const payload: unknown = JSON.parse(json);
+  if (!redaction.payload.every((pointer) => isAt(payload, pointer))) return row;
+  return { ...row, payload: redact(payload, redaction.payload) };
+}
+
+function isAt(value: unknown, pointer: string): boolean {
+  let isFound = false;
+  replaceAt(value, stepsOf(pointer), (found) => {
+    isFound = true;
+    return found;
+  });
+  return isFound;
+}
+
+/** @param audit where acts are recorded @param redactions of each known type */
+export function openOutboxOperator(
+  url: string | undefined,
+  audit: QueueStore,
+  redactions: ReadonlyMap<string, { readonly redact: Redaction }>,
+): OutboxOperator {
   const recorded = <T>(as: string, what: string, { by, reason }: Act, act: () => Promise<T>) => {
     const evidence = storedReason(audit, reason === undefined ? what : `${what}: ${reason}`);
     return onRecord(audit, { as, evidence, by }, act);
@@ -164,7 +199,8 @@ export function openOutboxOperator(url: string | undefined, audit: QueueStore): 
     async parked({ limit, ...query }) {
       const { after = "0", code, type } = parseInput(parkedQuerySchema.omit({ limit: true }), query);
       const values = [after, code ?? null, type ?? null, limit];
-      return [...(await readInOutbox(url, (database) => database.query<ParkedRow>(parkedRows, values)))];
+      const rows = await readInOutbox(url, (database) => database.query<StoredRow>(parkedRows, values));
+      return rows.map((row) => asShown(row, redactions.get(row.type)?.redact));
     },
     async release(id, mending, act) {
       const { type, payload, idempotencyKey, options } = parseInput(mendingSchema, mending);

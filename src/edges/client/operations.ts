@@ -235,7 +235,7 @@ export interface OperationCalls {
   outbox(): Promise<Returned<"outbox">>;
   /**
    * List parked rows of the outbox.
-   * Rows that cannot be accepted as they are, each with its problem. Payloads are not shown.
+   * Rows that cannot be accepted as they are, each with its problem, and its payload without what its type redacts.
    * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`
    */
   parkedRows(query?: Query<"parkedRows">): Promise<Returned<"parkedRows">>;

@@ -1,11 +1,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createOperator, defineConfig } from "holdfast";
+import { createOperator, defineConfig, defineJob } from "holdfast";
 import { createClient } from "holdfast/client";
 import { outbox } from "holdfast/postgres";
 import pg from "pg";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { z } from "zod";
 import { migrate } from "../../../src/roles/outbox/database.ts";
 import { anyJob, greeting, application as testApplication } from "../../support/application.ts";
 import { call, get } from "../../support/http.ts";
@@ -109,7 +110,7 @@ describe("parked rows", withProcesses, () => {
         .split("\n")
         .map((line) => JSON.parse(line)),
     ).toMatchObject([
-      { idempotencyKey: "a", problem: { code: "INVALID_PAYLOAD" } },
+      { idempotencyKey: "a", problem: { code: "INVALID_PAYLOAD" }, payload: {} },
       { idempotencyKey: "b" },
       { idempotencyKey: "c" },
     ]);
@@ -179,6 +180,44 @@ describe("parked rows", withProcesses, () => {
       const { code, stderr } = await run(["outbox", "release", ...args], env, "{}");
       expect([code, stderr]).toEqual([2, expect.stringMatching(/--(payload|options).*: /)]);
     }
+  });
+
+  it("show their payload without what their type redacts, and not where nobody knows what to redact", async () => {
+    const charge = defineJob({
+      type: "charge",
+      payload: z.strictObject({ amount: z.number(), card: z.strictObject({ number: z.string() }) }),
+      result: z.unknown(),
+      redact: { payload: ["/card/number"] },
+      timeoutMs: 1_000,
+      retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+    });
+    const service = await createOutboxService(defineConfig({ jobs: [charge], handlers: async () => [] }));
+    const rows = [
+      ["charge", { amount: "5", card: { number: "4111" } }],
+      ["charge", { amount: 5, card: "4111" }],
+      ["charge", { amount: 5, kard: { number: "4111" } }],
+      ["refund", { card: { number: "4111" } }],
+      ["charge", { note: "x".repeat(20_000), card: { number: "4111" } }],
+      ["charge", { amount: "5", card: { number: "4111" } }],
+    ] as const;
+    for (const [index, [type, payload]] of rows.entries())
+      await service.pool.query(
+        `INSERT INTO holdfast_outbox (type, payload, idempotency_key, state, problem)
+          VALUES ($1, $2, $3, 'parked', '{"code": "INVALID_PAYLOAD", "message": "?"}')`,
+        [type, JSON.stringify(payload), `row-${index}`],
+      );
+    await service.pool.query(
+      `UPDATE holdfast_outbox SET problem = '{"code": "OUTBOX_ROW_UNREADABLE", "message": "?"}' WHERE idempotency_key = 'row-5'`,
+    );
+    const operator = await service.createOperator();
+
+    const shown = await operator.outbox.parked({ limit: 50 });
+
+    expect(JSON.stringify(shown)).not.toContain("4111");
+    expect(shown.map((row) => row.payload)).toEqual([
+      { amount: "5", card: { number: "[redacted]" } },
+      ...Array(5).fill(undefined),
+    ]);
   });
 
   it("are listed, mended, released and discarded over HTTP, on record", async () => {
