@@ -41,8 +41,10 @@ export async function startMetricsServer(
   const guard = isLoopback(host) ? createHostGuard(allowedHosts) : () => undefined;
   const sources = { metrics, notReady: oneAtATime(notReady) };
   const server = createServer(limits, (request, response) => {
-    // Nobody reads its body, which would be held until its turn.
-    request.resume();
+    if (hasBody(request)) {
+      refuseBody(request, response);
+      return;
+    }
     inTurn(request, response, () => {
       void answerTo(request, sources, guard).then((answer) => send(response, answer));
     });
@@ -62,6 +64,17 @@ export async function startMetricsServer(
       await closed;
     }),
   };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+}
+
+/** Nobody reads it, and to throw it away takes memory: 15 kB with each request, on fifty connections, took 77 MiB. */
+function refuseBody({ socket }: IncomingMessage, response: ServerResponse): void {
+  // Others are answered before it.
+  if (response.socket === null) socket.destroy();
+  else send(response.setHeader("connection", "close"), plain(400, "Expected no body\n"));
 }
 
 interface Answer {

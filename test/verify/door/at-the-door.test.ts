@@ -154,6 +154,49 @@ describe("one connection with thousands of requests", withProcesses, () => {
 
     expectLittle(strain);
   });
+
+  it("for metrics harms no worker with bodies that nobody reads", async () => {
+    const metrics = { HOLDFAST_METRICS_HOST: peer.host, HOLDFAST_METRICS_PORT: "0" };
+    const worker = await launchRole("worker", { ...closed.env, ...metrics });
+    const port = Number(/"metricsUrl":"[^"]+:(\d+)\//.exec(worker.stderr)?.[1]);
+    const url = `http://${peer.host}:${port}`;
+    const sent = message("GET /metrics", {}, "x".repeat(15_000));
+
+    const [one] = await peer.send({ port, sent, readBytes: 20, forMs: 5_000 });
+    const strain = await strainOf(worker.pid, url, () =>
+      peer.send({ port, connections: 50, sent, times: 300, forMs: 5_000 }),
+    );
+
+    expect(one?.received).toMatch(/^HTTP\/1\.1 400 /);
+    expectLittle(strain);
+    expect(Math.round(strain.grownMiB), "growth of memory, in MiB").toBeLessThan(LITTLE.memory / 2);
+  });
+});
+
+describe("what stays open", withProcesses, () => {
+  it.each([
+    ["streams", { accept: "text/event-stream" }],
+    ["waits", { prefer: "wait=60" }],
+  ])("holds no thousand headers: %s", async (name, kind) => {
+    const { url, port, pid } = await startApi();
+    const later = {
+      type: "echo",
+      payload: 1,
+      idempotencyKey: `open-${name}`,
+      options: { delayMs: 3_600_000 },
+    };
+    const { id } = (await post(`${url}/jobs`, later, ann)).body;
+    const many = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`a${index}`, "12345678"]));
+    const sent = message(`GET /jobs/${id}/status`, { ...ann, ...kind, ...many });
+
+    const strain = await strainOf(pid, url, async () => {
+      for (let round = 0; round < 20; round++)
+        await peer.send({ port, connections: 50, sent, leave: "stay", forMs: 200 });
+    });
+    await peer.release();
+
+    expect(Math.round(strain.grownMiB), "growth of memory, in MiB").toBeLessThan(LITTLE.memory);
+  });
 });
 
 describe("streams of events, pipelined", withProcesses, () => {
@@ -243,6 +286,28 @@ describe("large bodies", withProcesses, () => {
     await peer.release();
     expect(Math.round(strain.grownMiB), "growth of memory, in MiB").toBeLessThan(LITTLE.memory);
   });
+
+  it.each([
+    ["that is read", "POST /jobs/batch", ann],
+    ["that nobody may send", "POST /jobs/batch", {}],
+    ["that nobody reads, of a stream", "GET /overview", { ...ann, accept: "text/event-stream" }],
+  ])(
+    "in pieces of one byte, on fifty connections, let others have their turn: one %s",
+    async (_, line, headers) => {
+      const { url, port, pid } = await startApi();
+      const chunked = { ...headers, "transfer-encoding": "chunked", "content-type": "application/json" };
+
+      const strain = await strainOf(pid, url, async () => {
+        const sent = message(line, chunked) + "1\r\n \r\n".repeat(200_000);
+        await peer.send({ port, connections: 50, sent, leave: "stay", forMs: 6_000 });
+      });
+
+      await peer.release();
+      // What fifty new connections sent first is parsed before others: 0.5 s of a busy machine. All of it would take 6 to 60 s.
+      expect(Math.round(strain.slowestMs), "liveness, in milliseconds").toBeLessThan(2 * LITTLE.ms);
+      expect(Math.round(strain.grownMiB), "growth of memory, in MiB").toBeLessThan(LITTLE.memory);
+    },
+  );
 
   it("that never end hold little together, and starve nobody", async () => {
     const { url, port, pid } = await startApi();

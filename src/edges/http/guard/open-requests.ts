@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Running, stopOnce } from "../../../platform/lib/running.ts";
 
 /** Requests that wait or stream. `stop` ends them, so that none delays the server's stop. */
@@ -16,6 +16,8 @@ export interface OpenRequests extends Running {
 }
 
 const STOP_MS = 500;
+/** Names and values. What no ordinary request has, and its application's log can do without. */
+const HEADERS_KEPT = 128;
 
 /** @param stopMs a client that has not read its answer so many milliseconds after the stop is disconnected */
 export function createOpenRequests(stopMs = STOP_MS): OpenRequests {
@@ -36,6 +38,7 @@ export function createOpenRequests(stopMs = STOP_MS): OpenRequests {
     wasEnded: (response) => ended.has(response),
     keepOpen(response, finish) {
       if (response.destroyed) return finish();
+      forgetHeaders(response.req);
       open.set(response, finish);
       response.on("close", () => {
         open.delete(response);
@@ -58,4 +61,12 @@ export function createOpenRequests(stopMs = STOP_MS): OpenRequests {
       for (const response of open.keys()) response.destroy();
     }),
   };
+}
+
+/** A thousand short ones take 100 KiB, and would take them for as long as the request is open. */
+function forgetHeaders(request: IncomingMessage): void {
+  if (request.rawHeaders.length <= HEADERS_KEPT) return;
+  request.rawHeaders = [];
+  request.headers = {};
+  request.headersDistinct = {};
 }
