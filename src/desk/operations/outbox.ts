@@ -36,7 +36,8 @@ export const outboxOperations = {
     id: "listParkedRows",
     path: "/outbox/parked",
     summary: "List parked rows of the outbox",
-    description: "Rows that cannot be accepted as they are, each with its problem, and its payload without what its type redacts.",
+    description:
+      "Rows that cannot be accepted as they are, each with its problem, and its payload without what its type redacts.",
     input: parkedQuerySchema,
     answer: z.object({ rows: z.array(parkedRowSchema) }).describe("The oldest first."),
     errors,
