@@ -2,7 +2,7 @@
 
 One file, the standard library alone: copy it. It needs Python 3.8 and an API key with the scope `act`.
 
-    guard = Guard("https://jobs.example.com", os.environ["HOLDFAST_KEY"])
+    guard = Guard("https://jobs.example.com", os.environ["GUARD_KEY"])
     charge = guard.once("charge", f"order-{order.id}", lambda call: bank.charge(cents, key=call.key), content={"cents": cents})
 
 The first call runs the function. Every later one, from any process in any language, gets its result. What is not proved is unknown: an

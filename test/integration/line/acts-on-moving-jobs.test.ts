@@ -55,6 +55,7 @@ describe("an act that cancels all jobs", withProcesses, () => {
     "fail and are retried": async () => Promise.reject(new Error("again")),
     "are snoozed": async () => Promise.reject(new SnoozeError(1)),
     "fail after a while": async () => {
+      // The fault's own rhythm: the act meets some of them in the middle of an attempt.
       await wait(3);
       throw new Error("again");
     },

@@ -53,7 +53,7 @@ describe("a rolling deploy", () => {
       /** Repeatedly submits a job and reads an earlier one. */
       async function use() {
         while (!load.signal.aborted) {
-          await sleep(50);
+          await sleep(50); // the pace of the load
           const url = urls[Math.floor(Math.random() * urls.length)] ?? "";
           const number = ids.push("") - 1;
           const submission = { type: "charge", payload: { cards }, idempotencyKey: `order ${number}` };

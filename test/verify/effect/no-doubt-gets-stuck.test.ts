@@ -224,6 +224,7 @@ describe("a Redis that replies with errors", () => {
     const { api, producer, refusals, redis, prefix } = await startOnOwnStore(async ({ effect }) => {
       return await effect("act", async () => 1);
     });
+    // The fault's own rhythm: shorter than an attempt, so that each meets it at several steps.
     const isOverAt = performance.now() + 8_000;
     const flips = (async () => {
       while (performance.now() < isOverAt) {
