@@ -10,7 +10,7 @@ import { Text, To } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
-import { Relative } from "../parts/time.tsx";
+import { Relative, TimeOfDay } from "../parts/time.tsx";
 import { useSeen } from "../parts/use-seen.ts";
 import { query, service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
@@ -61,6 +61,7 @@ function Group({ code, rows }: { readonly code: string; readonly rows: readonly 
           <Text of={code} isCode /> · {counted(rows.length, "row")}
         </p>
         <ReleaseAll code={code} />
+        <DiscardAll code={code} rows={rows} />
       </div>
       <ul className="acts" aria-label={`Rows parked with ${code}`}>
         {rows.map((row) => (
@@ -113,17 +114,17 @@ function Row({ row }: { readonly row: ParkedRow }) {
 }
 
 /** What was typed for an act, the act, and what follows it. */
-function useAct() {
+function useAct(isOptional = true) {
   const client = useQueryClient();
   const notice = useNotice();
   const [reason, setReason] = useState("");
-  const why = reason.trim() === "" ? {} : { reason: reason.trim() };
+  const why: { readonly reason?: string } = reason.trim() === "" ? {} : { reason: reason.trim() };
   async function act(run: () => Promise<string>) {
     const done = await run().finally(() => client.invalidateQueries({ queryKey: ["outbox"] }));
     setReason("");
     notice(done);
   }
-  return { act, why, field: <Reason text={reason} onChange={setReason} isOptional /> };
+  return { act, why, field: <Reason text={reason} onChange={setReason} isOptional={isOptional} /> };
 }
 
 function Release({ row: { id, idempotencyKey, parkedAt, problem } }: { readonly row: ParkedRow }) {
@@ -190,6 +191,37 @@ function ReleaseAll({ code }: { readonly code: string }) {
     >
       <p>A relay submits them as if they were new. Those for which nothing has changed are parked again.</p>
       {code === TOO_OLD && <p className="bad">Some may have become jobs already.</p>}
+      {field}
+    </ConfirmButton>
+  );
+}
+
+function DiscardAll({ code, rows }: { readonly code: string; readonly rows: readonly ParkedRow[] }) {
+  const { act, why, field } = useAct(false);
+  const [isOpen, setOpen] = useState(false);
+  const latest = rows.map(({ parkedAt }) => parkedAt).sort();
+  const parkedUntil = useSeen(latest.at(-1) ?? "", isOpen);
+  if (!useMay("operate")) return null;
+  return (
+    <ConfirmButton
+      onOpenChange={setOpen}
+      label={`Discard all ${code}…`}
+      title={`Discard all rows that were parked with ${code}?`}
+      action="Discard all"
+      isSmall
+      isDangerous
+      isReady={why.reason !== undefined}
+      onConfirm={() =>
+        act(async () => {
+          const discarded = await service.discardRows({ code, reason: why.reason ?? "", parkedUntil });
+          return `${counted(discarded, "row")} deleted.`;
+        })
+      }
+    >
+      <p>
+        Those that were parked until <TimeOfDay at={parkedUntil} /> are deleted, also those that are not shown
+        yet. Their jobs will never exist.
+      </p>
       {field}
     </ConfirmButton>
   );

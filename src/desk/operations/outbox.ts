@@ -18,6 +18,11 @@ const parkedAt = z.iso.datetime().optional().meta({
     "When the row was parked, as you have seen it. If it was parked anew, nothing is done: 409 `CHANGED_MEANWHILE`.",
 });
 
+const parkedUntil = z.iso.datetime({ precision: 3 }).optional().meta({
+  description:
+    "Only rows that were parked until then, such as the latest that you have seen, with milliseconds.",
+});
+
 const releaseSchema = mendingSchema
   .extend({ reason, parkedAt })
   .optional()
@@ -73,6 +78,22 @@ export const outboxOperations = {
     returns: "released",
     run: async ({ outbox }, { input: { code, reason }, by }) => ({
       released: await outbox.releaseAll(code, { by, reason }),
+    }),
+  }),
+  discardRows: change({
+    id: "discardRows",
+    method: "POST",
+    path: "/outbox/discard",
+    summary: "Delete all rows that were parked with a code",
+    description: "Their jobs will not exist. Rows of their ordering keys that wait behind them go on.",
+    input: z
+      .strictObject({ code: codeSchema, reason: reason.unwrap(), parkedUntil })
+      .meta({ examples: [{ code: "INVALID_PAYLOAD", reason: "a test of the import" }] }),
+    answer: z.object({ discarded: z.int() }).describe("They are deleted."),
+    errors,
+    returns: "discarded",
+    run: async ({ outbox }, { input: { code, ...act }, by }) => ({
+      discarded: await outbox.discardAll(code, { by, ...act }),
     }),
   }),
   discardRow: change({

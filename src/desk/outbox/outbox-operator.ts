@@ -67,6 +67,11 @@ export const mendingSchema = z.strictObject({
 /** What replaces a member of a row before it is released. */
 export type Mending = Readonly<z.output<typeof mendingSchema>>;
 
+interface RowsAct extends Act {
+  /** Only rows that were parked until then, as somebody has seen them, ISO 8601. @default all */
+  readonly parkedUntil?: string | undefined;
+}
+
 interface RowAct extends Act {
   /** When it was parked, as somebody has seen it, ISO 8601: if it was parked anew, nothing happens. @default whenever */
   readonly parkedAt?: string | undefined;
@@ -90,6 +95,8 @@ export interface OutboxOperator {
   releaseAll(code: string, act: Act): Promise<number>;
   /** Deletes a parked row: its job will not exist, and the rows behind it go on. @throws HoldfastError `OUTBOX_ROW_NOT_FOUND`, `CHANGED_MEANWHILE` */
   discard(id: string, act: RowAct): Promise<void>;
+  /** Deletes all rows that were parked with a code, 50,000 at a time: after a failure, call it again. @returns how many */
+  discardAll(code: string, act: RowsAct): Promise<number>;
 }
 
 const waiting = "state = 'waiting', changed_at = clock_timestamp(), problem = NULL";
@@ -139,6 +146,12 @@ const releaseNext = `WITH next AS (SELECT id FROM ${TABLE} WHERE state = 'parked
     ORDER BY id LIMIT ${AT_ONCE} FOR UPDATE SKIP LOCKED),
   released AS (UPDATE ${TABLE} parked SET ${waiting} FROM next WHERE parked.id = next.id AND state = 'parked' RETURNING 1)
   SELECT (SELECT count(*)::int FROM released) AS count, (SELECT max(id)::text FROM next) AS last`;
+
+const discardNext = `WITH next AS (SELECT id FROM ${TABLE} WHERE state = 'parked' AND id > $1::bigint AND ${CODE_OF_PROBLEM} = $2
+      AND ($3::text IS NULL OR ${iso("changed_at")} <= $3)
+    ORDER BY id LIMIT ${AT_ONCE} FOR UPDATE SKIP LOCKED),
+  discarded AS (DELETE FROM ${TABLE} parked USING next WHERE parked.id = next.id AND state = 'parked' RETURNING 1)
+  SELECT (SELECT count(*)::int FROM discarded) AS count, (SELECT max(id)::text FROM next) AS last`;
 
 const ID = /^\d{1,18}$/;
 
@@ -210,26 +223,34 @@ export function openOutboxOperator(
     },
     async releaseAll(code, act) {
       parseInput(codeSchema, code);
-      const release = () => inOutbox(url, (database) => releaseParkedWith(database, code));
+      const release = () => inOutbox(url, (database) => changeAll(database, releaseNext, [code]));
       return await recorded("outbox-released", `all rows parked with ${code}`, act, release);
     },
     discard: (id, act) => changeOne("outbox-discarded", id, act, discardRow),
+    async discardAll(code, act) {
+      parseInput(codeSchema, code);
+      const { parkedUntil = null } = act;
+      const discard = () =>
+        inOutbox(url, (database) => changeAll(database, discardNext, [code, parkedUntil]));
+      const until = parkedUntil === null ? "" : ` until ${parkedUntil}`;
+      return await recorded("outbox-discarded", `all rows parked with ${code}${until}`, act, discard);
+    },
   };
 }
 
-async function releaseParkedWith(database: Database, code: string): Promise<number> {
-  let released = 0;
+async function changeAll(database: Database, next: string, values: readonly unknown[]): Promise<number> {
+  let changed = 0;
   let after: string | null = "0";
   while (after !== null) {
     const batches: readonly { readonly count: number; readonly last: string | null }[] = await database.query(
-      releaseNext,
-      [after, code],
+      next,
+      [after, ...values],
     );
     await woken(database, batches);
-    released += batches[0]?.count ?? 0;
+    changed += batches[0]?.count ?? 0;
     after = batches[0]?.last ?? null;
   }
-  return released;
+  return changed;
 }
 
 async function woken<Rows>(database: Database, changed: Rows): Promise<Rows> {

@@ -251,6 +251,12 @@ export interface OperationCalls {
    */
   releaseRows(request: Body<"releaseRows">): Promise<Returned<"releaseRows">>;
   /**
+   * Delete all rows that were parked with a code.
+   * Their jobs will not exist. Rows of their ordering keys that wait behind them go on.
+   * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`
+   */
+  discardRows(request: Body<"discardRows">): Promise<Returned<"discardRows">>;
+  /**
    * Delete a parked row.
    * Its job will not exist. Rows of its ordering key that wait behind it go on.
    * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`, `OUTBOX_ROW_NOT_FOUND`, `CHANGED_MEANWHILE`
@@ -311,6 +317,7 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   parkedRows: { method: "GET", path: "/outbox/parked", returns: "rows" },
   releaseRow: { method: "POST", path: "/outbox/parked/:id/release" },
   releaseRows: { method: "POST", path: "/outbox/release", returns: "released" },
+  discardRows: { method: "POST", path: "/outbox/discard", returns: "discarded" },
   discardRow: { method: "DELETE", path: "/outbox/parked/:id" },
   notices: { method: "GET", path: "/notices", positional: ["limit"] },
   testNotices: { method: "POST", path: "/notices/test", returns: "sent" },

@@ -63,6 +63,7 @@ const traces: Readonly<Record<ByHand, Trace>> = {
   parkedRows: { command: "outbox parked" },
   releaseRow: { command: "outbox release", as: ["outbox-released"] },
   releaseRows: { command: "outbox release", as: ["outbox-released"] },
+  discardRows: { command: "outbox discard", as: ["outbox-discarded"] },
   discardRow: { command: "outbox discard", as: ["outbox-discarded"] },
   notices: { command: "notices list" },
   testNotices: { command: "notices test", as: ["notices-tested"] },
@@ -74,6 +75,7 @@ const elsewhere: ReadonlySet<ByHand> = new Set([
   "releaseRow",
   "releaseRows",
   "discardRow",
+  "discardRows",
   "acceptLoss",
   "askProbes",
 ]);

@@ -594,6 +594,21 @@ function callSites(): string[] {
   return [...new Set(found)].sort();
 }
 
+onOutbox.push({
+  name: "discard all rows of a code",
+  calls: ["outbox/parked-rows.tsx discardRows"],
+  before: park,
+  path: () => "outbox",
+  async ask(page) {
+    await page.getByRole("button", { name: "Discard all UNKNOWN_JOB_TYPE…" }).click();
+    await fillReason(page);
+  },
+  meanwhile: parkAnew,
+  confirm: "Discard all",
+  result: rowsNow,
+  says: text("0 rows deleted."),
+});
+
 const acts = [...onQueues, ...onSchedules, ...onJobs, ...onDoubts, ...onOutbox];
 
 it("knows every act of the console", () => {

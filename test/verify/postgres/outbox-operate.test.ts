@@ -182,6 +182,29 @@ describe("parked rows", withProcesses, () => {
     }
   });
 
+  it("are all discarded for a reason, without those that were parked after somebody looked", async () => {
+    const service = await createOutboxService(application);
+    await service.pool.query(`INSERT INTO holdfast_outbox (type, idempotency_key, state, problem, changed_at)
+      SELECT 'note', n, 'parked', json_build_object('code', CASE WHEN n = 1 THEN 'OTHER' ELSE 'MANY' END),
+        '2026-12-01T03:00:00.000Z'::timestamptz + n * interval '1 s'
+      FROM generate_series(1, 10) n`);
+    const client = createClient({ url: (await service.startApi()).url });
+    const [, second] = await client.parkedRows({});
+    const discarding = { code: "MANY", reason: "a test" };
+    const cli = (...args: readonly string[]) =>
+      run(["outbox", "discard", "--code", "MANY", ...args], service.env);
+
+    expect(await client.discardRows({ ...discarding, parkedUntil: second?.parkedAt })).toBe(1);
+    expect(await cli("--yes")).toMatchObject({ code: 2, stderr: expect.stringContaining("--reason") });
+    expect(await cli("--reason", "a test")).toMatchObject({ code: 2 });
+    expect((await cli("--reason", "a test", "--yes")).stdout).toBe("deleted 8 rows\n");
+    expect((await service.rows()).map((row) => row.problem?.code)).toEqual(["OTHER"]);
+    expect((await client.auditTrail(2)).map(({ as, evidence }) => `${as} ${evidence}`)).toEqual([
+      "outbox-discarded all rows parked with MANY: a test",
+      `outbox-discarded all rows parked with MANY until ${second?.parkedAt}: a test`,
+    ]);
+  });
+
   it("show their payload without what their type redacts, and not where nobody knows what to redact", async () => {
     const charge = defineJob({
       type: "charge",

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { counted } from "../../../desk/counted.ts";
 import type { Shown } from "../../../desk/operations/operation.ts";
 import { outboxOperations } from "../../../desk/operations/outbox.ts";
 import type { Mending, OutboxOperator, ParkedRow } from "../../../desk/outbox/outbox-operator.ts";
@@ -10,7 +11,8 @@ import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { readJson, readSource } from "../option-values.ts";
-import { print } from "../screen/output.ts";
+import { type ConsentOptions, isConfirmed, requireConsent } from "../screen/confirm.ts";
+import { print, printOutcome } from "../screen/output.ts";
 import { listOf } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
@@ -58,10 +60,15 @@ Examples:
   holdfast outbox release --code UNKNOWN_JOB_TYPE   # after the relays were deployed`,
     )
     .action(release);
-  addOperationCommand(outbox, "discard", outboxOperations.discardRow, {
-    description: "delete a parked row: its job will not exist",
-    describe: ({ id }) => `deleted row ${id}`,
-  });
+  outbox
+    .command("discard")
+    .description("delete parked rows: their jobs will not exist")
+    .argument("[id]", "the row")
+    .option("--code <code>", "instead of an id: all rows that were parked with this code; asks first")
+    .option("--reason <text>", "kept in the audit log; needed for many")
+    .option("--yes", "do not ask")
+    .option("--json", "print the answer as JSON")
+    .action(discard);
 }
 
 async function withOutbox<T>(use: (outbox: OutboxOperator) => Promise<T>): Promise<T> {
@@ -107,6 +114,29 @@ interface ReleaseOptions {
   readonly key?: string;
   readonly options?: string;
   readonly reason?: string;
+}
+
+interface DiscardOptions extends ConsentOptions {
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+async function discard(id: string | undefined, options: DiscardOptions): Promise<void> {
+  const { code, reason, yes, json } = options;
+  if ((id === undefined) === (code === undefined)) throw usage("expected either an id or --code");
+  const act = { by: username(), reason };
+  if (id !== undefined) {
+    await withOutbox((calls) => calls.discard(id, act));
+    printOutcome(json, { id }, `deleted row ${id}`);
+    return;
+  }
+  if (code === undefined) return;
+  if (reason === undefined) throw usage("--reason: expected why, for many rows");
+  requireConsent(options);
+  const question = `Delete all rows that were parked with ${code}? Their jobs will never exist.`;
+  if (!yes && !(await isConfirmed(question, "nothing was changed"))) return;
+  const discarded = await withOutbox((calls) => calls.discardAll(code, act));
+  printOutcome(json, { discarded }, `deleted ${counted(discarded, "row")}`);
 }
 
 const MENDING = ["payload", "type", "key", "options"] as const;
