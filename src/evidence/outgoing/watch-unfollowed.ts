@@ -15,21 +15,25 @@ export function watchUnfollowed(): void {
   for (const name of ["spawnSync", "execSync", "execFileSync"]) wrap(childProcess, name, ofProcesses);
   const watchChild = (child: unknown) => wrap(child as object, "send", ofProcesses);
   wrap(ChildProcess.prototype, "spawn", ofProcesses, watchChild);
-  for (const child of earlierChildren()) watchChild(child);
-  const noteSignal = note("a signal to another process");
-  // 0 asks whether the process is there.
-  wrap(process, "kill", (_self, [, signal]) => signal !== 0 && noteSignal());
-  wrap(ChildProcess.prototype, "kill", (_self, [signal]) => signal !== 0 && noteSignal());
+  const handles = activeHandles();
+  for (const handle of handles) if (handle instanceof ChildProcess) watchChild(handle);
+  for (const pipe of handles.filter(isToChild)) wrap(pipe, "writeUtf8String", ofProcesses);
   wrap(process, "send", note("a message to another process"));
   watchThreads(note("a message to a thread"));
   syncBuiltinESMExports();
 }
 
-/** Each process that was begun before has a method of its own to be told something. */
-function earlierChildren(): ChildProcess[] {
-  const { _getActiveHandles: activeHandles }: { readonly _getActiveHandles?: () => readonly unknown[] } =
+/** What keeps this process alive. Each process that was begun before has a method of its own to be told something. */
+function activeHandles(): readonly object[] {
+  const { _getActiveHandles: handles }: { readonly _getActiveHandles?: () => readonly object[] } =
     process as object;
-  return (activeHandles?.call(process) ?? []).filter((handle) => handle instanceof ChildProcess);
+  return handles?.call(process) ?? [];
+}
+
+/** Whether it is the channel to a process: of one that this process does not wait for (`unref`), only that is active. This process has one to its parent. */
+function isToChild(handle: object): boolean {
+  const isOwn = Object.getOwnPropertySymbols(process).some((key) => Reflect.get(process, key) === handle);
+  return handle.constructor.name === "Pipe" && !isOwn;
 }
 
 /**

@@ -288,11 +288,11 @@ describe("the word of another effect releases nothing", () => {
 
 describe("what cannot be followed proves nothing", () => {
   /** Of a program whose effect then calls where nobody listens. */
-  async function effectsOf(program: string): Promise<unknown> {
+  async function effectsOf(program: string, ...args: readonly string[]): Promise<unknown> {
     const path = fileURLToPath(new URL(`../../support/fixtures/${program}`, import.meta.url));
     const options = ["--conditions", "holdfast-source", "--import", "tsx"];
     const url = `http://127.0.0.1:${await closedPort()}`;
-    const { stdout } = await promisify(execFile)(process.execPath, [...options, path, url]);
+    const { stdout } = await promisify(execFile)(process.execPath, [...options, path, url, ...args]);
     return JSON.parse(stdout);
   }
 
@@ -315,8 +315,8 @@ describe("what cannot be followed proves nothing", () => {
     expect(await effectsOf("importing-effect.ts")).toMatchObject([{ state: "not-done" }]);
   });
 
-  it("a message to a process that was begun before the worker", async () => {
-    expect(await effectsOf("telling-effect.ts")).toMatchObject([{ state: "in-doubt" }]);
+  it.each([[], ["unref"]])("a message to a process that was begun before the worker: %s", async (...args) => {
+    expect(await effectsOf("telling-effect.ts", ...args)).toMatchObject([{ state: "in-doubt" }]);
   });
 
   it("but what was written to a program's standard input before the effect began was none of it", async () => {
