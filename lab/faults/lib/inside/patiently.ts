@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const AGAIN_MS = 100;
-const GIVE_UP_MS = 60_000;
+/** A busy machine takes long. */
+const GIVE_UP_MS = 180_000;
 
 /** Repeats a call of the laboratory's own while Redis is too slow to answer it: only an experiment's faults may decide it. */
 export async function patiently<T>(call: () => Promise<T>): Promise<T> {
