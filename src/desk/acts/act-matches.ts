@@ -28,7 +28,7 @@ export const matchesSchema = z.object({
     .meta({ description: "The same by type and code, most frequent first." }),
   leftAlone: z.int().meta({
     description:
-      "Jobs that were cancelled or are in doubt. A retry leaves them as they are, unless their code is given.",
+      "Jobs in doubt, and of a retry also those that were cancelled: unless their code is given, they stay as they are. A job in doubt is never deleted.",
   }),
   nextCursor: z.string().nullable().meta({ description: "Null if all were counted." }),
 });
@@ -38,11 +38,17 @@ const SLICE = 500;
 const TIME_MAX_MS = 800;
 const EXAMPLES_MAX = 3;
 
-/** Somebody wanted the cancelled ones not to run, and a retry alone does not help the ones in doubt. */
-const onlyByCode: ReadonlySet<ErrorCode | null> = new Set<ErrorCode>(["CANCELLED", "EFFECT_IN_DOUBT"]);
+/**
+ * Somebody wanted the cancelled ones not to run, and a retry alone does not help the ones in doubt; those are not deleted, either, and
+ * nobody should confirm a number that has them.
+ */
+const onlyByCode: Readonly<Partial<Record<ActName, readonly (ErrorCode | null)[]>>> = {
+  retry: ["CANCELLED", "EFFECT_IN_DOUBT"],
+  delete: ["EFFECT_IN_DOUBT"],
+};
 
 function isLeftAlone(act: ActName, filter: JobFilter, { code }: Pick<MatchingJob, "code">): boolean {
-  return act === "retry" && onlyByCode.has(code) && filter.code !== code;
+  return onlyByCode[act]?.includes(code) === true && filter.code !== code;
 }
 
 /** The jobs that an act is done with: not those that it leaves alone, nor, for a cancellation, those that are cancelled already. */

@@ -101,7 +101,10 @@ const columns: readonly ColumnOf<MatchingGroup>[] = [
 ];
 
 function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName): Lines {
-  const left = `(${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`;
+  const left =
+    act === "retry"
+      ? `(${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`
+      : `(${counted(leftAlone, "job")} in doubt stay: resolve them first)`;
   return [
     ...(total === 0 ? [] : tableOf(columns, groups)),
     [`${hasMore ? "at least " : ""}${counted(total, "job")} to ${act}`],

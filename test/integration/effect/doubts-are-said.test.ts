@@ -74,6 +74,8 @@ describe("a job that fails for good while one of its effects is in doubt", () =>
     expect((await listed()).sort()).toEqual([...ids].sort());
     const dryRun = { act: "retry", all: true, dryRun: true };
     expect((await post(`${url}/jobs/acts`, dryRun)).body).toMatchObject({ count: 0, leftAlone: 2 });
+    const deletion = { ...dryRun, act: "delete" };
+    expect((await post(`${url}/jobs/acts`, deletion)).body).toMatchObject({ count: 0, leftAlone: 2 });
     isResolved = true;
     for (const [at, effect] of ["probed", "repeated"].entries()) {
       const path = `${url}/jobs/${ids[at]}/effects/${effect}/resolve`;
