@@ -18,6 +18,7 @@ export {
 } from "./edges/guarded/guard-tools.ts";
 export type { DoubtOfCall } from "./evidence/attempt-errors.ts";
 export {
+  EffectBusyError,
   InDoubtError,
   NotDoneError,
   PermanentError,
@@ -27,7 +28,6 @@ export {
 export { createGuard } from "./guard/create-guard.ts";
 export {
   defineEffect,
-  EffectBusyError,
   type EffectDefinition,
   type Guard,
   type GuardedCall,

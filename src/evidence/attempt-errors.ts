@@ -129,3 +129,13 @@ export class InDoubtError extends HoldfastError {
     this.doubt = doubt;
   }
 }
+
+/** Another process runs the effect now. Only a guard throws it. */
+export class EffectBusyError extends HoldfastError {
+  override readonly name = "EffectBusyError";
+
+  /** @param retryAfterMs milliseconds until the other one's time is over: then the effect is done, or in doubt */
+  constructor(message: string, retryAfterMs: number) {
+    super("EFFECT_BUSY", message, { retryAfterMs });
+  }
+}

@@ -57,26 +57,6 @@ export function storedTexts(store: QueueStore, effect: StoredEffect, { key, by, 
   return encryptEffectText(store, effect, "call", JSON.stringify([key, by, about]));
 }
 
-/** As people see a call that is stored; what cannot be decrypted is null. */
-export function callTexts(
-  store: QueueStore,
-  effect: StoredEffect,
-  text: string,
-): Record<"idempotencyKey" | "by" | "about", string | null> & { readonly type: null } {
-  try {
-    const texts: unknown[] = JSON.parse(decryptEffectText(store, effect, "call", text));
-    const [idempotencyKey = null, by = null, about = null] = texts.map(textOrNull);
-    return { type: null, idempotencyKey, by, about };
-  } catch {
-    return { type: null, idempotencyKey: null, by: null, about: null };
-  }
-}
-
-/** Anything may be stored. */
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
-}
-
 /** The error for whoever asks for an effect in doubt, with what is known of it. Where Redis does not say, that is the message. */
 export async function callInDoubt(
   store: QueueStore,

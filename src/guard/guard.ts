@@ -156,13 +156,3 @@ export interface Guard extends Running, AsyncDisposable {
    */
   effectsOf(call: GuardedCall): RunEffect<string, string>;
 }
-
-/** Another process runs the effect now. */
-export class EffectBusyError extends HoldfastError {
-  override readonly name = "EffectBusyError";
-
-  /** @param retryAfterMs milliseconds until the other one's time is over: then the effect is done, or in doubt */
-  constructor(message: string, retryAfterMs: number) {
-    super("EFFECT_BUSY", message, { retryAfterMs });
-  }
-}

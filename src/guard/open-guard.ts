@@ -97,7 +97,7 @@ function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isC
     try {
       return await work;
     } catch (error) {
-      leavesEffect(error, effectKeyOf(checked.dedupKey, effect.name));
+      leavesEffect(error, effectKeyOf(checked.named.dedupKey, effect.name));
       throw error;
     } finally {
       running.delete(work);
@@ -134,24 +134,12 @@ function checkCall(
   options: CheckedCall["options"] = {},
 ): CheckedCall {
   const { key, content, waitMs, by, about } = parseInput(callSchema, call);
-  const { type, dedupKey, place, id, key: named } = nameCall(name, key);
+  const named = nameCall(name, key);
   const fault = callFault(declaration, run, options);
   if (fault !== undefined) throw malformed([{ pointer: "", message: fault }]);
   if (options.index !== undefined)
     throw malformed([{ pointer: "/options/index", message: "expected none: put it into the key" }]);
-  // Member by member: an object that is spread costs a microsecond (row `guard-once`).
-  return {
-    type,
-    dedupKey,
-    place,
-    id,
-    key: named,
-    waitMs,
-    by,
-    about,
-    content: canonicalContent(content),
-    options,
-  };
+  return { named, by, about, content: canonicalContent(content), waitMs, options };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -7,13 +7,13 @@ import type { EffectOptionsInUse, EffectRun } from "../core/effect/effect-run.ts
 import type { StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../core/events.ts";
 import type { EffectCall } from "../core/job/effect.ts";
-import { InDoubtError } from "../evidence/attempt-errors.ts";
+import { EffectBusyError, InDoubtError } from "../evidence/attempt-errors.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import { check, schemaIssues } from "../platform/lib/schema.ts";
 import { isUnanswered, redisFault } from "../platform/redis/redis-errors.ts";
 import { type CallTexts, callInDoubt, type NamedCall } from "./call.ts";
-import { EffectBusyError, type GuardedEffect } from "./guard.ts";
+import type { GuardedEffect } from "./guard.ts";
 import type { GuardLedgers } from "./guarded-ledger.ts";
 
 /** What all calls of a guard share. */
@@ -27,7 +27,8 @@ export interface CallTools {
 }
 
 /** A call, checked. */
-export interface CheckedCall extends NamedCall, CallTexts {
+export interface CheckedCall extends Omit<CallTexts, "key"> {
+  readonly named: NamedCall;
   /** Canonical JSON. */
   readonly content: string;
   readonly waitMs: number;
@@ -46,7 +47,7 @@ export async function runCall(
   run: (call: EffectCall) => Promise<unknown>,
 ): Promise<unknown> {
   const giveUpAt = performance.now() + call.waitMs;
-  const { dedupKey, place } = call;
+  const { dedupKey, place } = call.named;
   const ledgers = tools.ledgersOf(place);
   const fingerprint = await ledgers.fingerprintOf(dedupKey, call.content);
   const done = await ledgers.readDone({ dedupKey, name: effect.name }, fingerprint);
@@ -83,9 +84,9 @@ async function runOnce(
   run: (call: EffectCall) => Promise<unknown>,
 ): Promise<unknown> {
   const { name, declaration, rememberMs = usualMs } = guarded;
-  const { id, type, dedupKey, key, by, about } = call;
+  const { id, type, dedupKey, key } = call.named;
   const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
-  const said = { key, by, about, fingerprint, rememberMs, lease };
+  const said = { key, by: call.by, about: call.about, fingerprint, rememberMs, lease };
   const ledger = ledgers.ledgerOf({ dedupKey, name }, said);
   const job = { id, type, lockToken: "", delivery: 0, lease };
   const effect: EffectRun = {

@@ -230,7 +230,8 @@ export class Machine {
       isClosed: () => false,
     };
     const options = probing(outside, effect, declaration);
-    const call = { ...nameCall(effect, KEY), content: "null", waitMs: 0, by: null, about: null, options };
+    const named = nameCall(effect, KEY);
+    const call = { named, content: "null", waitMs: 0, by: null, about: null, options };
     return async () => {
       const result = await runCall(tools, guarded, call, ({ fence }) => outside.act(effect, fence));
       return JSON.stringify({ done: [receiptIn(result)] });

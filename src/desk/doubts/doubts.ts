@@ -19,10 +19,10 @@ import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { readKey } from "../../core/status/read-keys.ts";
 import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { verdictOf } from "../../evidence/outgoing/outgoing-text.ts";
-import { callTexts } from "../../guard/call.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
+import { callTexts } from "../guarded/guarded-effects.ts";
 import { readIdentity, readKinds, readType } from "../jobs/job-record.ts";
 import { type DoubtedRun, doubtedRunShape, readDoubtedRuns } from "./doubted-runs.ts";
 

@@ -4,7 +4,6 @@ import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-stor
 import { decryptEffectText, type StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { callId, parseCallId } from "../../core/job/job-id.ts";
-import { callTexts } from "../../guard/call.ts";
 import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
 import { isoOrNull, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
@@ -118,6 +117,26 @@ function viewOf(
     state,
     since: nearestTime(at),
   };
+}
+
+/** As people see a call that is stored; what cannot be decrypted is null. */
+export function callTexts(
+  store: QueueStore,
+  effect: StoredEffect,
+  text: string,
+): Record<"idempotencyKey" | "by" | "about", string | null> & { readonly type: null } {
+  try {
+    const texts: unknown[] = JSON.parse(decryptEffectText(store, effect, "call", text));
+    const [idempotencyKey = null, by = null, about = null] = texts.map(textOrNull);
+    return { type: null, idempotencyKey, by, about };
+  } catch {
+    return { type: null, idempotencyKey: null, by: null, about: null };
+  }
+}
+
+/** Anything may be stored. */
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 const ACTS_MAX = 20;

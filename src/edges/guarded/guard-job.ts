@@ -2,14 +2,8 @@ import { hash } from "node:crypto";
 import type { EffectCall, Policies } from "../../core/job/effect.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
-import { InDoubtError } from "../../evidence/attempt-errors.ts";
-import {
-  EffectBusyError,
-  type Guard,
-  type GuardedCall,
-  type GuardedEffect,
-  type OnceOptions,
-} from "../../guard/guard.ts";
+import { EffectBusyError, InDoubtError } from "../../evidence/attempt-errors.ts";
+import type { Guard, GuardedCall, GuardedEffect, OnceOptions } from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { expectUse } from "./wrong-use.ts";
 

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { EffectCall } from "../../core/job/effect.ts";
-import { InDoubtError } from "../../evidence/attempt-errors.ts";
-import { EffectBusyError, type Guard, type GuardedEffect } from "../../guard/guard.ts";
+import { EffectBusyError, InDoubtError } from "../../evidence/attempt-errors.ts";
+import type { Guard, GuardedEffect } from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
 import { expectUse } from "./wrong-use.ts";
