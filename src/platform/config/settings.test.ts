@@ -169,6 +169,18 @@ describe("a bad value", () => {
   });
 
   it.each([
+    ["redis://:hunter2@store.example:99999", "a host and a port, such as store.example:6379"],
+    ["redis://:hunter2@store.example:port", "a host and a port, such as store.example:6379"],
+    ["redis://:hunter2@", "a host and a port, such as store.example:6379"],
+    ["redis://a.example:1,b.example:99999", "a host and a port, such as store.example:6379"],
+    ["redis://:hunter2@store.example/x", "no path but the number of a database"],
+  ])("of REDIS_URL names a place: %s", (url, expected) => {
+    expect(refusalOf({ REDIS_URL: url }).message).toBe(`REDIS_URL: expected ${expected}, got (hidden)`);
+  });
+
+  it.each([
+    "redis://[::1]:6379",
+    "rediss://store.example/?family=6",
     "redis://:p%23%2F%25%40@store.example:6379/0",
     "redis://a.example:1,b.example:2",
     "redis://:x@a.example:1,redis://:x@b.example:2",

@@ -3,7 +3,7 @@ import { allowedHosts } from "../lib/hosts.ts";
 import { apiKeys } from "./api-keys.ts";
 import { encryptionKeysSchema } from "./encryption-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
-import { passwordFault } from "./redis-password.ts";
+import { redisUrlFault } from "./redis-url-fault.ts";
 
 /** Settings of Redis that an operator states, by name. */
 export type StatedSettings = ReadonlyMap<string, string>;
@@ -123,7 +123,7 @@ const concurrency = z
 export const variables = {
   REDIS_URL: variable({
     schema: optionalUrl(/^(rediss?|unix|sentinel):\/\/./).superRefine((url, { addIssue }) => {
-      const expected = url === undefined ? undefined : passwordFault(url);
+      const expected = url === undefined ? undefined : redisUrlFault(url);
       if (expected !== undefined) addIssue({ code: "custom", params: { expected } });
     }),
     expected: "redis://, rediss://, unix:// or sentinel:// (several nodes comma-separated)",

@@ -2,7 +2,7 @@ import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { BullmqQueue, Counts } from "../../../desk/import/bullmq-queue.ts";
 import type { ImportIssue, ImportReport, ImportRequest } from "../../../desk/import/import-parts.ts";
-import { passwordFault } from "../../../platform/config/redis-password.ts";
+import { redisUrlFault } from "../../../platform/config/redis-url-fault.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { username } from "../../username.ts";
 import { withSubmitPath } from "../connections.ts";
@@ -49,7 +49,7 @@ async function importBullmq(queueName: string, options: ImportOptions): Promise<
     import("../../../desk/import/import-queue.ts"),
     import("../../../platform/redis/connect.ts"),
   ]);
-  const fault = fromRedis === undefined ? undefined : passwordFault(fromRedis);
+  const fault = fromRedis === undefined ? undefined : redisUrlFault(fromRedis);
   if (fault !== undefined) throw usage(`--from-redis: expected ${fault}`);
   const start = `${prefix}:${queueName}:`;
   await withSubmitPath(async (path, application) => {

@@ -7,14 +7,18 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Which character of the user or the password of a Redis URL must be escaped: read as it is, the URL would name another host, or none.
+ * What is wrong with a Redis URL that its client would read as another place, or throw with the password in its message: a character of the
+ * user or the password that must be escaped, a port that is none, a database that is no number.
  *
  * @returns completes "expected …", without the password; undefined where nothing is wrong
  */
-export function passwordFault(url: string): string | undefined {
+export function redisUrlFault(url: string): string | undefined {
   // A path may contain what a password may not.
   if (url.startsWith("unix://")) return faultIn(/^unix:\/\/([^/@]*)@/.exec(url)?.[1] ?? "");
-  return nodesOf(url).map(faultOfNode).find(Boolean);
+  const ofPlace = url.startsWith("sentinel://") ? () => undefined : faultOfPlace;
+  return nodesOf(url)
+    .map((node) => faultOfNode(node) ?? ofPlace(node))
+    .find(Boolean);
 }
 
 /** Of a cluster, each; a comma in a password does not begin one. */
@@ -25,6 +29,12 @@ function nodesOf(url: string): string[] {
 function faultOfNode(node: string): string | undefined {
   const rest = node.replace(/^[a-z]+:\/\//, "");
   return faultIn(rest.slice(0, Math.max(0, rest.lastIndexOf("@"))));
+}
+
+function faultOfPlace(node: string): string | undefined {
+  const url = `redis://${node.replace(/^[a-z]+:\/\//, "")}`;
+  if (!URL.canParse(url)) return "a host and a port, such as store.example:6379";
+  return /^(\/\d*)?$/.test(new URL(url).pathname) ? undefined : "no path but the number of a database";
 }
 
 function faultIn(userInfo: string): string | undefined {
