@@ -8,7 +8,7 @@ import { Broken, type Entry, type Moment } from "./invariants.ts";
  *                          │ └────release──────────────▶ absent
  *                          └──doubt, reserve, left-open, either sweep──▶ in-doubt ──resolve──▶ done, absent
  *
- * What Redis has forgotten is put in doubt by whoever runs it. Where the policy is to repeat, another run may reserve what is in doubt, or past its deadline.
+ * What Redis has forgotten is put in doubt by whoever runs it, or is done where its job has completed. Where the policy is to repeat, another run may reserve what is in doubt, or past its deadline.
  */
 type State = Entry["state"] | "absent";
 
@@ -27,6 +27,7 @@ const transitions: readonly Transition[] = [
 const begun: readonly Transition[] = [
   ["absent", "reserved", /^reserve$/],
   ["absent", "in-doubt", /^doubt-forgotten$/],
+  ["absent", "done", /^doubt-forgotten$/],
 ];
 
 /** Where the policy is to repeat, also these. */
@@ -176,6 +177,9 @@ function checkJobStep({ before, after, scripts, answer }: Step): void {
   const fate = /^\[resolved, .*, (.+)\]$/.exec(answer)?.[1];
   if (fate !== undefined && fates[fate]?.(before, after) !== true)
     throw new Broken(`What becomes of a job is said as it is. But of one that is ${after.job}: ${fate}.`);
+  const waitMs = /^\[busy, .+, (-?\d+), \d+\]$|\["busy",(-?\d+)/.exec(answer)?.slice(1).join("");
+  if (waitMs !== undefined && Number(waitMs) <= 0)
+    throw new Broken(`Whoever has to wait is told for how long. But ${scripts.join()} says ${waitMs} ms.`);
   if (answer === "retried" && before.job !== "failed")
     throw new Broken(`Only a failed job is retried. But one is that was ${before.job}.`);
   const [by = ""] = scripts.filter((script) => script in goOn);

@@ -220,6 +220,34 @@ export const scenarios: readonly Scenario[] = [
       `${RETRIED}; ${RETRIED}; w1: doubt; w1: doubt; w1: run-over; w1: run-over; w1: moveToFinished`,
     ),
   }),
+  // The lock is kept, so that the job fails.
+  scenario("one-of-two", [2, 1, HALF], [3, 1, HALF], {
+    job: { effects: two, atOnce: true },
+    asks: { op0: "look" },
+    around: [],
+    after: steps(
+      `${ACTED}, and the answer is lost; w1: the outside: mail, and the answer is lost; 7 s pass`,
+      `${RETRIED}; ${RETRIED}; w1: doubt; w1: doubt; w1: run-over; w1: run-over; w1: moveToFinished`,
+    ),
+  }),
+  // Whoever comes later than the doubt leaves it as old as it is.
+  scenario("doubted-before", [1, 2, HALF], [2, 3, HALF], {
+    asks: { op1: "retry" },
+    around: ["sweep"],
+    after: steps(
+      `${lost("7 s pass")}; w1: doubt; w1: run-over; w1: moveToFinished`,
+      "7 s pass; a sweep; op1: retries by hand; op1: retry-job; w1: moveToActive",
+    ),
+  }),
+  scenario("cancel-resolved", [1, 3, EXPIRED], [2, 3, EXPIRED], {
+    job: cancelled,
+    asks: { op0: "cancel", op1: "look-early" },
+    around: ["look", "sweep"],
+    after: steps(
+      `${ACTED}; w1 dies; 12.5 s pass; ${STALLED_TWICE}; op0: cancels; op0: cancel; 12.5 s pass; a sweep`,
+      "op1 looks at charge; op1: resolve",
+    ),
+  }),
   scenario("guard-half-time", [0, 1, HALF], [1, 2, HALF], { ...guarded, asks: { c1: "guard", c2: "guard" } }),
   scenario("retention", [0, 1], [1, 1], {
     job: { effects: two, retentionMs: 13_000 },

@@ -42,18 +42,6 @@ export interface Violation {
   readonly path: readonly string[];
 }
 
-export interface Explored {
-  readonly states: number;
-  /** Orders that were followed to their end, or to a state that was known. */
-  readonly orders: number;
-  /** Ends after which everything went on until the job had ended. */
-  readonly ends: number;
-  readonly steps: number;
-  readonly ms: number;
-  readonly isWhole: boolean;
-  readonly violation: Violation | undefined;
-}
-
 export interface Plan {
   readonly bounds: Bounds;
   /** Ends the exploration. */
@@ -66,7 +54,7 @@ export interface Plan {
 }
 
 /** Follows every order within the bounds, depth first; one that comes to a known state is not followed further. */
-export async function explore(lab: Laboratory, plan: Plan): Promise<Explored> {
+export async function explore(lab: Laboratory, plan: Plan) {
   const startedAt = realNow();
   const exploration = new Exploration(lab, plan);
   const until = startedAt + (plan.untilMs ?? Number.POSITIVE_INFINITY);
@@ -97,6 +85,7 @@ class Exploration {
   readonly #filled: Graph | undefined;
   readonly #known = new Set<string>();
   readonly #stack: Branch[] = [];
+  /** Orders were followed to their end, or to a state that was known; ends until the job had ended. */
   readonly counts = { states: 0, orders: 0, ends: 0, steps: 0, isWhole: false };
   /** Where it is. */
   at: Run | undefined;

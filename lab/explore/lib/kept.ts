@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** What one scenario showed when it was last followed within these bounds. */
 export interface KeptScenario {
@@ -39,15 +39,11 @@ const fileOf = (name: string) => new URL(`../../../docs/${name}.json`, import.me
 const files = { explored: fileOf("explored"), mutants: fileOf("mutants") };
 
 export function readKept(): Kept {
-  return read(files.explored, { date: "", scenarios: [], walks: { walks: 0, steps: 0, violations: 0 } });
+  return JSON.parse(readFileSync(files.explored, "utf8"));
 }
 
 export function readKeptMutants(): readonly KeptMutant[] {
-  return read(files.mutants, []);
-}
-
-function read<T>(file: URL, otherwise: T): T {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : otherwise;
+  return JSON.parse(readFileSync(files.mutants, "utf8"));
 }
 
 /** Keeps what was not run this time. */

@@ -73,13 +73,13 @@ function namesOf(effect: string | undefined): Names {
 /** The job of a scenario, or its effect without a job. */
 export interface JobUnderTest {
   readonly effects: Readonly<Record<string, EffectDeclaration>>;
-  /** Whether only the first attempt asks for its effects, as where a deploy has removed them. @default false */
+  /** Whether only the first attempt asks for its effects, as where a deploy has removed them. */
   readonly isForgetful?: boolean;
-  /** Whether its handler goes on without an effect that has failed, unless it surely did not happen. @default false */
+  /** Whether its handler goes on without an effect that has failed, unless it surely did not happen. */
   readonly swallows?: boolean;
-  /** Whether a guard runs its one effect. @default false */
+  /** Whether a guard runs its one effect. */
   readonly isGuarded?: boolean;
-  /** Whether somebody may cancel it. @default false */
+  /** Whether somebody may cancel it. */
   readonly mayBeCancelled?: boolean;
   /** Whether it is submitted before anything else happens. @default true */
   readonly isSubmitted?: boolean;
@@ -87,7 +87,7 @@ export interface JobUnderTest {
   readonly retentionMs?: number;
   /** How long a failed attempt waits for the next one. @default 300 */
   readonly retryDelayMs?: number;
-  /** Whether Redis may come back without its last write, as its configuration allows. @default false */
+  /** Whether Redis may come back without its last write, as its configuration allows. */
   readonly mayLoseWrites?: boolean;
   /** @default each effect after the other */
   readonly atOnce?: boolean;
@@ -125,42 +125,36 @@ interface Parts {
 
 /** The application of a scenario, and its processes. */
 export class Machine {
-  readonly job: JobUnderTest;
-  readonly settings: Settings;
-  readonly outside: Outside;
+  readonly has: Parts;
   readonly names: Names;
-  readonly #parts: Parts;
 
-  constructor(parts: Parts) {
-    this.job = parts.job;
-    this.settings = parts.settings;
-    this.outside = parts.outside;
-    const [effect = ""] = Object.keys(parts.job.effects);
-    this.names = namesOf(parts.job.isGuarded === true ? effect : undefined);
-    this.#parts = parts;
+  constructor(has: Parts) {
+    const [effect = ""] = Object.keys(has.job.effects);
+    this.names = namesOf(has.job.isGuarded === true ? effect : undefined);
+    this.has = has;
   }
 
   /** A worker's process, from its start on. */
   async startWorker(actor: Actor, client: Redis, does: readonly Duty[]): Promise<Worker> {
-    const { settings } = this;
+    const { settings, job, handler, path } = this.has;
     let ledgers: QueueLedgers | undefined;
     const { store } = await this.connect(client, async () => ledgers && (await doubtUnreported(ledgers)));
     const own = openQueueLedgers(store, actor.name, settings.HOLDFAST_RETENTION_MS);
     ledgers = own;
-    const handlers = new Map([[TYPE, this.#parts.handler]]);
+    const handlers = new Map([[TYPE, handler]]);
     const events = createEvents();
     const partition: ConsumedPartition = {
       ...{ store, settings, log, handlers, clock: rightClock, workerName: actor.name },
       slots: new Slots(1),
       leases: new Leases(LOCK_MS),
       keysInUse: { fault: () => undefined, assertFit() {}, onChange() {}, stop: async () => {} },
-      submitter: this.#parts.path.submitter,
+      submitter: path.submitter,
       isStopping: () => false,
       hasRunsLeft: () => own.runsLeft.size > 0,
     };
     const tools = { handlers, log, events, now: rightClock.now, parts: [] };
     // More requests at each renewal, so only where there is something to find.
-    const parts = this.job.mayBeCancelled === true ? [watchCancellations(partition)] : [];
+    const parts = job.mayBeCancelled === true ? [watchCancellations(partition)] : [];
     startConsumer(partition, parts, (job) => {
       const ledger = () => new Ledger(own, dedupKeyOf(job.type, job.envelope.key), () => undefined);
       const open: AttemptTools["openEffects"] = (_job, { effects }, attempt) =>
@@ -174,7 +168,7 @@ export class Machine {
   /** What a process has once it is connected. */
   async connect(client: Redis, onLoss = async () => {}): Promise<Connected> {
     const { start } = this.names;
-    const durability = this.settings.HOLDFAST_DURABILITY;
+    const durability = this.has.settings.HOLDFAST_DURABILITY;
     const { write } = await openWriters(client, durability);
     const epoch = createEpoch({
       ...{ durability, write, onLoss, key: `${start}epoch`, remembered: undefined, countOf: () => 0 },
@@ -204,10 +198,10 @@ export class Machine {
   }
 
   async #submitterOf({ stores, epochs }: Connected, payload: object): Promise<() => Promise<string>> {
-    const { path, application, handler } = this.#parts;
+    const { path, application, handler, settings } = this.has;
     const own = { client: stores.client, stores, epochs, fitness, clock: rightClock };
     const queues = { ...path, ...own, keysInUse: { assertFit() {} } } as unknown as ConnectedQueues;
-    const submitter = createSubmitter(application, queues, this.settings, createEvents(), []);
+    const submitter = createSubmitter(application, queues, settings, createEvents(), []);
     await submitter.steps.prepare(handler.job);
     const submit = async () => (await submitter.submit({ type: TYPE, payload, idempotencyKey: KEY })).id;
     // The same key is safe to send again.
@@ -216,9 +210,9 @@ export class Machine {
   }
 
   #guardOf(store: WritableQueueStore, name: string): () => Promise<string> {
-    const { outside, settings } = this;
+    const { outside, settings, job } = this.has;
     const rememberMs = settings.HOLDFAST_RETENTION_MS;
-    const [[effect = "", declaration] = []] = Object.entries(this.job.effects);
+    const [[effect = "", declaration] = []] = Object.entries(job.effects);
     const guarded = { name: effect, declaration, result: undefined, rememberMs: undefined } as GuardedEffect;
     const secret = { known: () => "secret", get: async () => "secret" };
     const ledgers = new GuardLedgers(store, name, settings, secret);
@@ -240,7 +234,7 @@ export class Machine {
 
   /** As each process with a guard does, and each worker. */
   async startSweep(client: Redis): Promise<void> {
-    const { job, settings } = this;
+    const { job, settings } = this.has;
     const { store } = await this.connect(client);
     if (job.isGuarded === true) setInterval(() => void sweepPlace(store).catch(() => {}), GUARD_SWEEP_MS);
     else startLedgerSweep({ store, settings, log });
@@ -248,7 +242,7 @@ export class Machine {
 
   /** By the connection with which it was opened, which it closes. */
   async submit(): Promise<string> {
-    const { submitter, stop } = this.#parts.path;
+    const { submitter, stop } = this.has.path;
     const { id } = await submitter.submit({ type: TYPE, payload: {}, idempotencyKey: KEY });
     await stop();
     return id;

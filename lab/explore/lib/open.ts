@@ -40,7 +40,8 @@ async function openScenario(scenario: Scenario, store: Store, url: string): Prom
   await redis.config("SET", "appendonly", "yes");
   while (!(await redis.info("persistence")).includes("aof_rewrite_in_progress:0")) await pause(10);
   const machine = await openMachine(url, scenario);
-  const { names, job } = machine;
+  const { names } = machine;
+  const { job } = scenario;
   // The queue's secret and its epoch are there in any case.
   const submitted = await machine.submit();
   const id = job.isSubmitted === false || job.isGuarded === true ? "" : submitted;

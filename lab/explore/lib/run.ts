@@ -106,7 +106,7 @@ export class Run implements Reached {
   static async begin(lab: Laboratory, bounds: Bounds): Promise<Run> {
     const run = new Run(lab, bounds);
     world.now = world.startedAt;
-    lab.machine.outside.begin();
+    lab.machine.has.outside.begin();
     for (const duty of lab.scenario.around) await lab.janitor(duty);
     for (const name of lab.scenario.workers) await run.#start(name, ["work"], true);
     return run;
@@ -143,7 +143,7 @@ export class Run implements Reached {
   moment(): Moment {
     const { isCalm, isCertain, isTimely, seen } = this;
     const { job: given } = this.#scenario;
-    const { outside } = this.#lab.machine;
+    const { outside } = this.#lab.machine.has;
     const effects = Object.keys(given.effects);
     const answers = [...this.answers.values()];
     // Who calls a guard gets what a job would return.
@@ -219,14 +219,16 @@ export class Run implements Reached {
         this.#scenario.job.mayLoseWrites && this.before.digest,
         this.isCertain,
         ...this.due,
-        this.#lab.machine.outside.place(),
+        this.#lab.machine.has.outside.place(),
         ...this.actors.map((actor) => actor.place()),
       ].join("\n"),
     );
   }
 
+  /** Only processes that remember more can notice that: they live. */
   #mayForget(): boolean {
-    const isPossible = this.#scenario.job.mayLoseWrites === true && !this.past.hasForgotten;
+    const isRemembered = this.actors.every(({ isDead }) => !isDead);
+    const isPossible = this.#scenario.job.mayLoseWrites === true && isRemembered && !this.past.hasForgotten;
     return isPossible && (this.isReplayed || this.before.digest !== this.seen.digest);
   }
 
@@ -257,7 +259,8 @@ export class Run implements Reached {
         fault(`${name}'s clock is an hour ahead`, skew(HOUR_MS)),
         fault(`${name}'s clock is an hour behind`, skew(-HOUR_MS)),
       );
-    if (heads.length > 0) choices.push(fault(`${name} dies`, async () => actor.die()));
+    if (heads.length > 0 && !this.past.hasForgotten)
+      choices.push(fault(`${name} dies`, async () => actor.die()));
     return choices;
   }
 
@@ -352,7 +355,7 @@ export class Run implements Reached {
     const { machine } = this.#lab;
     const client = this.#lab.clientOf(actor);
     const { store } = await this.#lab.alone(actor, () => machine.connect(client), isAtStart);
-    const { HOLDFAST_RETENTION_MS: retentionMs } = machine.settings;
+    const { HOLDFAST_RETENTION_MS: retentionMs } = machine.has.settings;
     const at = { dedupKey: machine.names.dedupKey, effect };
     return async () => {
       const as = this.#truthOf(effect);
@@ -361,7 +364,7 @@ export class Run implements Reached {
   }
 
   #truthOf(effect: string): "done" | "not-done" {
-    return this.#lab.machine.outside.timesOf(effect) > 0 ? "done" : "not-done";
+    return this.#lab.machine.has.outside.timesOf(effect) > 0 ? "done" : "not-done";
   }
 
   async #ask(name: string, what: Ask): Promise<void> {
@@ -530,5 +533,8 @@ const ofRetrying: readonly Fault[] = [
 
 function faultsOf(request: Request): readonly Fault[] {
   if (isOutside(request)) return ofOutside;
-  return request.actor.failsFast ? ofFailFast : ofRetrying;
+  const faults = request.actor.failsFast ? ofFailFast : ofRetrying;
+  // A process looks for losses every two seconds, and reports again what was refused. Here it looks once.
+  const isRepeated = /^(check-epoch|doubt-forgotten)$/.test(request.what);
+  return isRepeated ? faults.filter((one) => one !== refused) : faults;
 }

@@ -29,18 +29,14 @@ function countsOf(mutants: readonly KeptMutant[]): readonly number[] {
 }
 
 function mutantsText(mutants: readonly KeptMutant[], up: string): string {
-  if (mutants.length === 0) return "";
   const [killed, equivalent, unreached, survived] = countsOf(mutants);
   const named = Object.entries(breaks).flatMap(([file, changes]) =>
-    Object.keys(changes).map((change) => [file, change]),
+    Object.keys(changes).map((change) => `${file} ${change}`),
   );
-  const noticed = new Set(
-    mutants.flatMap(({ file, change, outcome }) =>
-      outcome === "killed" ? [`${file} ${withoutLine(change)}`] : [],
-    ),
-  );
+  const killedOnes = mutants.filter(({ outcome }) => outcome === "killed");
+  const noticed = new Set(killedOnes.map(({ file, change }) => `${file} ${withoutLine(change)}`));
   // Some stand in two places of a file.
-  const found = named.filter(([file, change]) => noticed.has(`${file} ${change}`));
+  const found = named.filter((change) => noticed.has(change));
   const others = named.length - found.length;
   return [
     `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed ([each](${up}mutants.json)).`,

@@ -24,8 +24,8 @@ export function* conditionsOfLua(file: string, source: string): Iterable<readonl
     if (text !== "and" && text !== "or") continue;
     const becomes = text === "and" ? "true" : "false";
     for (const [first, last] of [
-      [startOfSide(tokens, at), at - 1],
-      [at + 1, endOfSide(tokens, at)],
+      [endOfSide(tokens, at, -1), at - 1],
+      [at + 1, endOfSide(tokens, at, 1)],
     ] as const)
       if (!isValue(tokens.slice(first, last + 1).map((token) => token.text)))
         yield [span(first, last), becomes];
@@ -43,35 +43,16 @@ function isOtherSide(operator: string, text: string): boolean {
   return text === "or" || (text === "and" && operator === "and");
 }
 
-function startOfSide(tokens: readonly Token[], operator: number): number {
+/** The first or the last token of what stands beside an operator: before it with a step of -1, behind it with 1. */
+function endOfSide(tokens: readonly Token[], operator: number, step: 1 | -1): number {
   const own = tokens[operator]?.text ?? "";
-  for (let at = operator - 1; ; ) {
-    const first = matching(tokens, at, -1);
-    const before = tokens[first - 1]?.text ?? ";";
-    if (
-      isOtherSide(own, before) ||
-      ENDS.has(before) ||
-      "([{".includes(before) ||
-      isNewStatement(tokens, first)
-    )
-      return first;
-    at = first - 1;
-  }
-}
-
-function endOfSide(tokens: readonly Token[], operator: number): number {
-  const own = tokens[operator]?.text ?? "";
-  for (let at = operator + 1; ; ) {
-    const last = matching(tokens, at, 1);
-    const behind = tokens[last + 1]?.text ?? ";";
-    if (
-      isOtherSide(own, behind) ||
-      ENDS.has(behind) ||
-      ")]}".includes(behind) ||
-      isNewStatement(tokens, last + 1)
-    )
-      return last;
-    at = last + 1;
+  const closes = step === 1 ? ")]}" : "([{";
+  for (let at = operator + step; ; ) {
+    const end = matching(tokens, at, step);
+    const beyond = tokens[end + step]?.text ?? ";";
+    const isEnd = isOtherSide(own, beyond) || ENDS.has(beyond) || closes.includes(beyond);
+    if (isEnd || isNewStatement(tokens, step === 1 ? end + 1 : end)) return end;
+    at = end + step;
   }
 }
 

@@ -1,5 +1,6 @@
 --[[
-  Puts an effect in doubt whose reservation Redis has lost while its worker was in the middle of it, or had just finished.
+  Puts an effect in doubt whose reservation Redis has lost while its worker was in the middle of it, or had just finished. Where its
+  attempt has completed the job, the effect is done: an attempt with any other outcome cannot complete.
   Atomic: no other attempt begins it between the look and the write. Allowed when Redis is full: nobody else knows of it.
 ]]
 local call = command({
@@ -18,12 +19,14 @@ local call = command({
     -- The run's fence.
     "fence",
   },
-  returns = [["in-doubt", or "known" where the ledger knows more]],
+  returns = [["in-doubt", or "known" where the ledger knows more, or the job's completion says that it is done]],
   whenFull = "runs",
 })
 local clock = require("../../../platform/redis/now")
+local claimed = require("../../bullmq/claim/deliveries")
 local leases = require("../../bullmq/claim/lease")
 local facts = require("../../bullmq/job-facts")
+local states = require("../../bullmq/job-state")
 local entries = require("./entries")
 local ledgers = require("./ledger")
 
@@ -33,18 +36,19 @@ if known and not (known.state == "reserved" and known.reservationId == call.rese
 
 ledgers.keep(call.ledger)
 local now = clock.nowMs()
-local entry = {
-  reservationId = call.reservationId,
-  firstAt = known and known.firstAt or now,
-  job = id,
-  delivery = tonumber(call.delivery),
-  worker = call.worker,
-  fence = call.fence,
-}
-entries.putInDoubt(call.doubts, call.ledger, dedupKey, effect, entry, call.reason)
-if not known then redis.call("HINCRBY", call.ledger, "open", 1) end
+local delivery = tonumber(call.delivery)
+local isDone = states.hasCompleted(prefix, id) and claimed.deliveryCount(prefix, id) == delivery
+local entry = { reservationId = call.reservationId, fence = call.fence, job = id, delivery = delivery, worker = call.worker }
+if isDone then
+  entry.state, entry.at = "done", now
+  entries.writeEntry(call.ledger, effect, entry)
+else
+  entry.firstAt = known and known.firstAt or now
+  entries.putInDoubt(call.doubts, call.ledger, dedupKey, effect, entry, call.reason)
+end
+redis.call("HINCRBY", call.ledger, "open", (isDone and 0 or 1) - (known and 1 or 0))
 if facts.jobExists(prefix, id) then
   leases.setDedupKey(prefix, id, dedupKey)
   ledgers.join(call.joined, call.ledger, id, dedupKey, now)
 end
-return "in-doubt"
+return isDone and "known" or "in-doubt"
