@@ -205,14 +205,7 @@ export function openOperator(parts: OperatorParts): Operator {
   const partitions = () => stores.partitionsOf(queues);
   const own = { stores, application, settings, clock: { offsetMs: () => 0 }, failures };
   const overviews = parts.overviews ?? openOverviewReader(own);
-  const auditLogs = ({ queue, jobId }: AuditFilter) => {
-    if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
-    const internal = stores.of(INTERNAL_QUEUE);
-    if (jobId !== undefined) return [...new Set([storeOf(stores, jobId), internal])];
-    return queue === undefined
-      ? [...partitions(), internal, ...storesOfGuard(stores)]
-      : stores.partitionsOf([queue]);
-  };
+  const auditLogs = (filter: AuditFilter) => auditLogsOf(stores, queues, filter);
   return {
     ...openJobOperator(stores, application, lists, parts.submit, failures.count, settings.HOLDFAST_TRACE_URL),
     guardedEffects: (filter) => listGuardedEffects(stores, filter),
@@ -258,6 +251,20 @@ export function openOperator(parts: OperatorParts): Operator {
     auditTrail: async (limit, filter = {}) => await readAuditLines(auditLogs(filter), limit, filter),
     auditEntries: async (limit, filter = {}) => await readAuditLog(auditLogs(filter), limit, filter),
   };
+}
+
+/** Where entries that match can be. */
+function auditLogsOf(
+  stores: QueueStores,
+  queues: readonly string[],
+  { queue, jobId }: AuditFilter,
+): QueueStore[] {
+  if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
+  const internal = stores.of(INTERNAL_QUEUE);
+  if (jobId !== undefined) return [...new Set([storeOf(stores, jobId), internal])];
+  return queue === undefined
+    ? [...stores.partitionsOf(queues), internal, ...storesOfGuard(stores)]
+    : [...stores.partitionsOf([queue])];
 }
 
 /**

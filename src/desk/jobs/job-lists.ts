@@ -132,14 +132,7 @@ export function openJobLists(stores: QueueStores, application: ListedApplication
       const { found, nextCursor, scanned } = await walk(filter, { limit: Infinity, states }, idsMatching);
       return { count: found.length, isExact: nextCursor === null, scanned };
     }
-    requireQueue(application, filter);
-    const lists = await listsOf(stores, application, filter, states);
-    const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
-    return {
-      count: (await Promise.all(counts)).reduce((sum, some) => sum + some, 0),
-      isExact: true,
-      scanned: 0,
-    };
+    return await countByState(stores, application, filter, states);
   }
 
   return {
@@ -263,6 +256,19 @@ async function walkLists<Item>(
     scanned,
     mayMiss,
   };
+}
+
+async function countByState(
+  stores: QueueStores,
+  application: ListedApplication,
+  filter: JobFilter,
+  states: readonly JobState[],
+): Promise<JobCount> {
+  requireQueue(application, filter);
+  const lists = await listsOf(stores, application, filter, states);
+  const counts = lists.map(({ queue, of }) => ("list" in of ? countJobs(stores.of(queue), of.list) : 0));
+  const count = (await Promise.all(counts)).reduce((sum, some) => sum + some, 0);
+  return { count, isExact: true, scanned: 0 };
 }
 
 function isByStateAlone({ queue: _, state: __, ...others }: JobFilter): boolean {

@@ -216,10 +216,7 @@ export function openOutboxOperator(
       return rows.map((row) => asShown(row, redactions.get(row.type)?.redact));
     },
     async release(id, mending, act) {
-      const { type, payload, idempotencyKey, options } = parseInput(mendingSchema, mending);
-      const json = [payload, options].map((value) => (value === undefined ? null : JSON.stringify(value)));
-      const values = [type ?? null, json[0], idempotencyKey ?? null, json[1]];
-      await changeOne("outbox-released", id, act, releaseRow, values);
+      await changeOne("outbox-released", id, act, releaseRow, mendedValues(mending));
     },
     async releaseAll(code, act) {
       parseInput(codeSchema, code);
@@ -232,10 +229,16 @@ export function openOutboxOperator(
       const { parkedUntil = null } = act;
       const discard = () =>
         inOutbox(url, (database) => changeAll(database, discardNext, [code, parkedUntil]));
-      const until = parkedUntil === null ? "" : ` until ${parkedUntil}`;
-      return await recorded("outbox-discarded", `all rows parked with ${code}${until}`, act, discard);
+      const what = `all rows parked with ${code}${parkedUntil === null ? "" : ` until ${parkedUntil}`}`;
+      return await recorded("outbox-discarded", what, act, discard);
     },
   };
+}
+
+function mendedValues(mending: Mending): unknown[] {
+  const { type, payload, idempotencyKey, options } = parseInput(mendingSchema, mending);
+  const json = [payload, options].map((value) => (value === undefined ? null : JSON.stringify(value)));
+  return [type ?? null, json[0], idempotencyKey ?? null, json[1]];
 }
 
 async function changeAll(database: Database, next: string, values: readonly unknown[]): Promise<number> {
