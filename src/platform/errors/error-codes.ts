@@ -102,7 +102,7 @@ export const errorCodes = {
   FAILOVER_FAILED: retryable(503, "The planned failover did not happen"),
   WORKER_STUCK: retryable(500, "Jobs wait, and the worker claims none"),
   EVENT_LOOP_BLOCKED: retryable(500, "The process's event loop was blocked"),
-  USAGE: final(500, "Wrong usage of the command or of a function"),
+  USAGE: final(500, "Wrong usage"),
 } satisfies Record<string, Kind>;
 
 /** A stable name of one kind of failure. */
