@@ -53,7 +53,7 @@ async function clean(options: CleanOptions): Promise<void> {
     const wanted = { ...filter, endedTo: Math.min(endedTo, now - ageMs) };
     const { count, isExact } = await operator.countEnded(wanted);
     const amount = `${isExact ? "" : "at least "}${count} of the ${describeFilter(wanted)}`;
-    const lines = `${amount} ${dryRun ? "would be deleted" : "will be deleted"}; jobs in doubt stay`;
+    const lines = `${amount} ${dryRun ? "would be deleted" : "will be deleted"}, but for those in doubt`;
     const value = { count, isExact };
     const isEmpty = isExact && count === 0;
     if (!(await isWanted(options, { lines, value, isEmpty, question: "Delete them?" }))) return;
