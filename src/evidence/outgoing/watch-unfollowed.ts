@@ -18,6 +18,10 @@ export function watchUnfollowed(): void {
   const handles = activeHandles();
   for (const handle of handles) if (handle instanceof ChildProcess) watchChild(handle);
   for (const pipe of handles.filter(isToChild)) wrap(pipe, "writeUtf8String", ofProcesses);
+  const noteSignal = note("a signal to another process");
+  // 0 asks whether the process is there.
+  wrap(process, "kill", (_self, [, signal]) => signal !== 0 && noteSignal());
+  wrap(ChildProcess.prototype, "kill", (_self, [signal]) => signal !== 0 && noteSignal());
   wrap(process, "send", note("a message to another process"));
   watchThreads(note("a message to a thread"));
   syncBuiltinESMExports();
