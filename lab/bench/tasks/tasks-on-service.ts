@@ -314,7 +314,7 @@ const atThree: Task = {
   async inConsole({ page, act, click }, { cast }) {
     const region = page.getByRole("region", { name: "Throughput" });
     await click(region.getByRole("button", { name: "24 h" }), region.getByText(/^\d+ marks/));
-    await click(region.getByText(/^\d+ marks/), region.getByText(/03:00 Paused/));
+    await click(region.getByText(/^\d+ marks/), region.getByText(/03:00 UTC Paused/));
     const label = region.locator("figcaption").getByText(/0[23]:[0-5]0 UTC$/);
     await act(
       "point at 03:00",
