@@ -67,7 +67,7 @@ function watchDispatch(dispatcher: unknown): void {
     if (typeof handler !== "object" || handler === null || isAsked)
       return dispatch.call(this, options, handler);
     made.delete(handler);
-    const record = currentRecord();
+    const record = callerOf(handler);
     askers.set(handler, record);
     newest = handler;
     const isQueued = dispatch.call(this, options, handler);
@@ -106,7 +106,11 @@ export function askerOf(request: object): OutgoingRecord | undefined {
   made.add(handler);
   waiting.get(handler)?.();
   if (asker !== undefined || askers.has(handler)) return asker?.isRunning === true ? asker : undefined;
-  // As `request`, `stream` and `pipeline` of undici make one.
+  return callerOf(handler);
+}
+
+/** The effect for which a handler was made: `request`, `stream` and `pipeline` of undici make one that keeps its caller's context. */
+function callerOf(handler: object): OutgoingRecord | undefined {
   return handler instanceof AsyncResource ? handler.runInAsyncScope(currentRecord) : currentRecord();
 }
 
