@@ -106,7 +106,7 @@ export function guardTools<Tools extends Readonly<Record<string, Tool>>>(
 
 function executeOnce<Name extends string>(
   guard: Pick<Guard, "once">,
-  { name, execute }: Required<Tool> & { readonly name: Name },
+  { name, execute }: { readonly name: Name; readonly execute: NonNullable<Tool["execute"]> },
   effect: GuardedEffect<unknown, unknown, "hold" | "repeat">,
   { run, occurrence, ask = "an operator", by }: ToolsOptions<Name>,
 ) {
@@ -123,7 +123,7 @@ function executeOnce<Name extends string>(
         );
         const options = { ...given, abortSignal };
         calls.set(options, call);
-        return await lastOf(await execute?.(input as never, options as never));
+        return await lastOf(await execute(input as never, options as never));
       });
     } catch (error) {
       const notice = noticeOf(error, name, ask);

@@ -1,29 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { defineJob } from "holdfast";
 import { http } from "holdfast/evidence";
-import { runHandler } from "holdfast/testing";
 import { expect, it, onTestFinished } from "vitest";
-import { z } from "zod";
-
-const job = defineJob({
-  type: "charge",
-  payload: z.null(),
-  result: z.null(),
-  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 20_000,
-  effects: { act: { timeoutMs: 10_000, inDoubt: "hold", classify: http } },
-});
-
-async function run(act: () => Promise<unknown>) {
-  const handler = job.handler(async ({ effect }) => {
-    await effect("act", act);
-    return null;
-  });
-  const { effects } = await runHandler(handler, null);
-  return effects[0]?.state;
-}
+import { runEffect } from "../../support/run-effect.ts";
 
 async function startRefusing() {
   const server = createServer((_, response) => void response.writeHead(429).end());
@@ -49,7 +29,7 @@ it("requests that wait for a pool's first connection are of the effects that ask
     await body.dump();
     throw Object.assign(new Error("refused"), { statusCode });
   };
-  const states = await Promise.all(Array.from({ length: 20 }, () => run(post)));
+  const states = await Promise.all(Array.from({ length: 20 }, () => runEffect(post, { classify: http })));
 
-  expect(states).toEqual(states.map(() => "not-done"));
+  expect(states.map(({ state }) => state)).toEqual(states.map(() => "not-done"));
 });

@@ -8,11 +8,9 @@ import {
   createServer as createHttp2Server,
 } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
-import { defineJob } from "holdfast";
 import { connection } from "holdfast/evidence";
-import { runHandler } from "holdfast/testing";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { z } from "zod";
+import { runEffect } from "../../support/run-effect.ts";
 
 async function portOf(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
@@ -28,28 +26,15 @@ async function refusedFetch() {
   await fetch(`http://127.0.0.1:${port}/`, { method: "POST" });
 }
 
-const job = defineJob({
-  type: "charge",
-  payload: z.null(),
-  result: z.null(),
-  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 20_000,
-  effects: { act: { timeoutMs: 10_000, inDoubt: "hold", classify: connection } },
-});
-
 /** Runs an effect that does this, and then calls where nobody listens. */
-async function run(act: () => unknown) {
-  const handler = job.handler(async ({ effect }) => {
-    await effect("act", async () => {
+const run = (act: () => unknown) =>
+  runEffect(
+    async () => {
       await act();
       await refusedFetch();
-    });
-    return null;
-  });
-  const { effects, logs } = await runHandler(handler, null);
-  const warned = logs.find(({ message }) => message === "effect in doubt")?.fields;
-  return { state: effects[0]?.state, because: warned?.because };
-}
+    },
+    { classify: connection },
+  );
 
 const unfollowed = (way: string) => ({
   state: "in-doubt",
