@@ -58,7 +58,7 @@ export interface Seen {
 export interface Past {
   /** Whether an effect in doubt was called done by somebody who did not know its result. */
   readonly wasResolvedBlind: boolean;
-  /** Whether a running job had no lock at some moment. */
+  /** Whether a running job had no lock at some moment, or its worker was not told in time that it has it. */
   readonly hasLostLock: boolean;
   /** Whether Redis came back without its last write. */
   readonly hasForgotten: boolean;

@@ -318,6 +318,9 @@ export class Run implements Reached {
 
   async #pass(ms: number): Promise<void> {
     world.now += ms;
+    // Redis may have the lock still, and its worker gives the job up.
+    const isUntold = this.actors.some(({ requests }) => requests.some(isRenewal));
+    this.past = { ...this.past, hasLostLock: this.past.hasLostLock || isUntold };
     if (!this.isReplayed) await this.#lab.store.pass(ms, world.now);
     // A job counts as stalled at the second look.
     const { around } = this.#scenario;
@@ -465,6 +468,10 @@ export const LOSS = "a loss";
 function isRunOver({ entries }: Seen, effect: string): boolean {
   const { state, isOver, report } = entries.get(effect) ?? {};
   return state === "in-doubt" && (isOver === true || report !== undefined);
+}
+
+function isRenewal({ what }: Request): boolean {
+  return what.startsWith("extendLock");
 }
 
 /** Whether a call of a guard has got the effect's result. */

@@ -8,9 +8,14 @@ import type { Answer } from "./world.ts";
 /** Redis's clock, for the scripts; the mutant in which they run, and what their conditions were. Nothing of it is Redis's in what is seen. */
 const [CLOCK, MUTANT, NOTED] = ["own:now", "own:mutant", "own:noted"];
 
-/** Stands before each script: its TIME is the world's. The rest of the script is as it ships, but for its conditions where those are noted. */
+/** Real time passes, too: what it has taken of a key's time since the last step, less than half a second, is given back. */
+const LEFT = "local function left(ttl) return ttl > 0 and math.ceil(ttl / 500) * 500 or ttl end";
+
+/** Stands before each script: its time is the world's. The rest of the script is as it ships, but for its conditions where those are noted. */
 const PRELUDE = `local redis = (function(real)
+  ${LEFT}
   local function timed(name, ...)
+    if name == "PTTL" then return left(real.call(name, ...)) end
     if name ~= "TIME" then return real.call(name, ...) end
     local now = real.call("GET", "${CLOCK}")
     return { string.sub(now, 1, -4), string.sub(now, -3) .. "000" }
@@ -30,8 +35,9 @@ end)(redis) `;
 /** The database that keeps what Redis had at a moment. */
 const MOMENTS = 1;
 
-/** Real time passes, too: what it has taken of a key's time since the last step, less than half a second, is given back. BullMQ's stream of events has Redis's real time, and nothing reads it. */
+/** BullMQ's stream of events has Redis's real time, and nothing reads it. */
 const SEE = `
+${LEFT}
 local start, ledger, id, own = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local noted = redis.call("SMEMBERS", "${NOTED}")
 redis.call("DEL", "${NOTED}")
@@ -39,10 +45,9 @@ local keys, all, jobs = redis.call("KEYS", "*"), {}, {}
 table.sort(keys)
 for _, key in ipairs(keys) do
   if string.sub(key, -7) ~= ":events" and string.sub(key, 1, 4) ~= "own:" then
-    local ttl = redis.call("PTTL", key)
-    local left = ttl > 0 and math.ceil(ttl / 500) * 500 or 0
-    if ttl > 0 then redis.call("PEXPIRE", key, left) end
-    all[#all + 1] = left
+    local ttl = left(redis.call("PTTL", key))
+    if ttl > 0 then redis.call("PEXPIRE", key, ttl) end
+    all[#all + 1] = math.max(ttl, 0)
     all[#all + 1] = key
     all[#all + 1] = redis.call("DUMP", key)
   end
