@@ -73,6 +73,8 @@ export interface ActPreviewRequest extends Pick<ActRequest, "act" | "filter" | "
   readonly before?: number | undefined;
   /** `nextCursor` of an earlier part. */
   readonly cursor?: string | undefined;
+  /** Ends as soon as some are found: where nobody is asked, their number need not be known. @default false */
+  readonly isBrief?: boolean;
 }
 
 export interface ActPreview extends Matches {
@@ -172,10 +174,10 @@ export function openActOperator(parts: ActParts): ActOperator {
 }
 
 async function preview({ lists, stores }: ActParts, request: ActPreviewRequest): Promise<ActPreview> {
-  const { act, filter, before: limit, cursor } = request;
+  const { act, filter, before: limit, cursor, isBrief = false } = request;
   const now = Math.floor(await redisNow(stores.client));
   const before = Math.min(limit ?? now, now);
-  const query = { act, filter: boundedFilter(act, filter, before), cursor };
+  const query = { act, filter: boundedFilter(act, filter, before), cursor, isBrief };
   return { ...(await countMatches({ lists, stores }, query)), before };
 }
 

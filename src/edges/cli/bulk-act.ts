@@ -50,7 +50,7 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
   requireConsent(options, `jobs ${act}: `);
   await withOperator(async (operator) => {
     const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
-    // Without a question or --wait, the first part of the count is enough; the act counts all.
+    // Without a question or --wait, it is enough that there are some; the act counts all.
     const preview = await previewOf(operator, scope, dryRun || !yes || wait);
     const { groups: matching, total: count, leftAlone, hasMore, before } = preview;
     const isAgreed = await isWanted(options, {
@@ -81,7 +81,7 @@ async function previewOf(operator: Operator, scope: Scope, isWhole: boolean) {
   let seenAt: number | undefined;
   let part: { before?: number; cursor?: string | undefined } | undefined = {};
   while (part !== undefined) {
-    const preview: ActPreview = await operator.acts.preview({ ...scope, ...part });
+    const preview: ActPreview = await operator.acts.preview({ ...scope, ...part, isBrief: !isWhole });
     found.push(...preview.matching);
     leftAlone += preview.leftAlone;
     const { before, nextCursor: cursor } = preview;
@@ -101,13 +101,14 @@ const columns: readonly ColumnOf<MatchingGroup>[] = [
 ];
 
 function describe({ groups, total, leftAlone, hasMore }: Preview, act: ActName): Lines {
+  const least = hasMore ? "at least " : "";
   const left =
     act === "retry"
-      ? `(${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`
-      : `(${counted(leftAlone, "job")} in doubt stay: resolve them first)`;
+      ? `(${least}${counted(leftAlone, "job")} that were cancelled or are in doubt stay as they are: --code CANCELLED or --code EFFECT_IN_DOUBT)`
+      : `(${least}${counted(leftAlone, "job")} in doubt stay: resolve them first)`;
   return [
     ...(total === 0 ? [] : tableOf(columns, groups)),
-    [`${hasMore ? "at least " : ""}${counted(total, "job")} to ${act}`],
+    [`${least}${counted(total, "job")} to ${act}`],
     ...(leftAlone > 0 ? [[left]] : []),
   ];
 }

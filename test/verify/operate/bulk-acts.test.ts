@@ -382,6 +382,21 @@ function keys(count: number): string[] {
   return Array.from({ length: count }, (_, at) => `key-${at}`);
 }
 
+describe("a preview", () => {
+  it("counts all jobs, or ends with the first that it finds where that is enough", async () => {
+    const { operator, fail } = await failures();
+    await fail(600, "HANDLER_FAILED: the shop is away");
+    const scope = { act: "retry", filter: { code: "HANDLER_FAILED" } } as const;
+
+    const whole = await operator.acts.preview(scope);
+    const brief = await operator.acts.preview({ ...scope, isBrief: true });
+
+    expect([whole.matching[0]?.count, whole.nextCursor]).toEqual([FAILED + 600, null]);
+    expect(brief.matching[0]?.count).toBeLessThanOrEqual(500);
+    expect(brief.nextCursor).not.toBeNull();
+  });
+});
+
 it("refuses an application with a queue of the name that its own jobs have", () => {
   const job = anyJob({ type: "mine", queue: "holdfast" });
   expect(() => defineConfig({ jobs: [job] })).toThrow(/queue "holdfast": Holdfast has that name for itself/);
