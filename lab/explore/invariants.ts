@@ -100,12 +100,15 @@ const told = ({ answers }: Moment, what: string) =>
   answers.filter((answer) => answer.what === what).map(({ text }) => text);
 const idsTold = (moment: Moment, what: string) =>
   told(moment, what).filter((text) => text.includes("_") && !/^[A-Z_]+$/.test(text));
-/** Whether it has ended because somebody cancelled it, who may not have learned that. */
-const endedCancelled = ({ job, failure, given }: Moment) =>
-  given.mayBeCancelled === true && job === "failed" && failure.startsWith("CANCELLED");
-/** Whether it has ended, and the retention may have passed since; or Redis has lost what it knew. */
-const mayBeForgotten = ({ hasForgotten, given, job }: Moment) =>
-  hasForgotten || (given.retentionMs !== undefined && job === "completed");
+/** Whether it has failed because somebody cancelled it, who may not have learned that, or as its handler does. */
+const failedRightly = ({ job, failure, given }: Moment) =>
+  job === "failed" &&
+  ((given.mayBeCancelled === true && failure.startsWith("CANCELLED")) ||
+    (given.failsOnce === true && failure.startsWith("PERMANENT_FAILURE")));
+/** Whether it has ended, and the retention may have passed since. */
+const isPast = ({ given, job }: Moment) => given.retentionMs !== undefined && /completed|gone/.test(job);
+/** Or Redis has lost what it knew. */
+const mayBeForgotten = (moment: Moment) => moment.hasForgotten || isPast(moment);
 
 /** Others wait so much longer than the attempt itself. */
 const MARGIN_MS = 1_000;
@@ -199,7 +202,7 @@ export const always: Invariants = {
     (moment, effect) =>
       moment.given.isGuarded === true && stateOf(moment, effect) === "reserved" && moment.looks === 0,
   ),
-  "An acknowledged job is not lost": ({ job }) => job === "gone" && "it is gone",
+  "An acknowledged job is not lost": (moment) => moment.job === "gone" && !isPast(moment) && "it is gone",
   "A key makes one job": ({ jobs }) => jobs.length > 1 && `there are ${jobs.join(", ")}`,
   "Whoever submits is told the job that there is": (moment) =>
     submissions.flatMap((what) => idsTold(moment, what)).find((id) => !moment.jobs.includes(id)),
@@ -217,28 +220,34 @@ export const always: Invariants = {
 
 /** When everything has gone on as far as it can, no fault has come, and no lock was lost. */
 export const atOnce: Invariants = {
-  "Without a fault the job completes at once, unless it is cancelled, or an effect's time is up": (
-    moment,
-  ) => {
-    const isLate = !moment.isCalm && moment.doubts.length > 0;
-    return moment.job !== "completed" && !endedCancelled(moment) && !isLate && `it is ${moment.job}`;
-  },
+  "Without a fault the job completes at once, unless it is cancelled, its handler fails, or an effect's time is up":
+    (moment) => {
+      const isLate = !moment.isCalm && moment.doubts.length > 0;
+      // Who retries it may be later than the worker that asks for a job.
+      const waits = moment.job === "waiting" && told(moment, "retry").includes("retried");
+      const isElse = failedRightly(moment) || isPast(moment) || isLate || waits;
+      return moment.job !== "completed" && !isElse && `it is ${moment.job}`;
+    },
 };
 
 /** When no fault comes any more, a worker runs, and an operator has said the truth of each doubt. */
 export const atLast: Invariants = {
-  "The job completes, unless it is cancelled": (moment) =>
-    moment.job !== "completed" && !endedCancelled(moment) && `it is ${moment.job}: ${moment.failure}`,
+  "The job completes, unless it is cancelled, or its handler fails": (moment) =>
+    moment.job !== "completed" &&
+    !failedRightly(moment) &&
+    !isPast(moment) &&
+    `it is ${moment.job}: ${moment.failure}`,
   "Each effect has happened once": eachEffect(
-    (moment, effect) => times(moment, effect) !== 1 && !endedCancelled(moment) && !moment.given.isForgetful,
+    (moment, effect) => times(moment, effect) !== 1 && !failedRightly(moment) && !moment.given.isForgetful,
   ),
   "What an effect has returned is not lost": (moment) => {
-    const isKnown = !moment.wasResolvedBlind && !endedCancelled(moment) && !moment.given.isForgetful;
+    const isKnown =
+      !moment.wasResolvedBlind && !failedRightly(moment) && !isPast(moment) && !moment.given.isForgetful;
     const isKept = moment.result === JSON.stringify({ done: moment.effects });
     return isKnown && !isKept && `the job has returned ${moment.result}`;
   },
   "A ledger that nobody needs expires": (moment) =>
-    !moment.expires && !endedCancelled(moment) && "it has no time to live",
+    !moment.expires && !failedRightly(moment) && "it has no time to live",
   "Nothing stays open": ({ open }) => open > 0 && `${open} effects are open`,
 };
 

@@ -124,8 +124,9 @@ function checkEffectStep(effect: string, { before, after, answer, scripts, now }
   const what = `${scripts.join(", ") || "nothing"} made ${effect} ${to}${isOther ? " for another run" : ""}, which was ${from}`;
   const broken = Object.entries(rules).find(([, isBroken]) => isBroken(step));
   if (broken !== undefined) throw new Broken(`${broken[0]}. But ${what}.`);
-  if (from === to && !isOther) return;
-  if (!isTransition([from, to], isOther, given.effects[effect]?.inDoubt === "repeat", scripts))
+  const hasExpired = before.expires && from === "done" && to === "absent";
+  const mayRepeat = given.effects[effect]?.inDoubt === "repeat";
+  if (!(hasExpired || isTransition([from, to], isOther, mayRepeat, scripts)))
     throw new Broken(`The model has no such step. But ${what}.`);
 }
 
@@ -135,6 +136,7 @@ function isTransition(
   mayRepeat: boolean,
   scripts: readonly string[],
 ): boolean {
+  if (from === to && !isOther) return true;
   const always = isOther ? begun : transitions;
   const again = isOther ? begunAgain : repeated;
   return [...always, ...(mayRepeat ? again : [])].some(
@@ -166,26 +168,32 @@ const fates: Readonly<Record<string, (before: Moment, after: Moment) => boolean>
   "next-call": (_, { given }) => given.isGuarded === true,
 };
 
-function checkJobStep({ before, after, scripts, answer }: Step): void {
-  for (const script of scripts) {
-    const expected = jobs[script]?.[before.job] ?? before.job;
-    if (script in jobs && after.job !== expected)
-      throw new Broken(
-        `The model has no such step. But ${script} made a job that was ${before.job} ${after.job}.`,
-      );
-  }
-  const fate = /^\[resolved, .*, (.+)\]$/.exec(answer)?.[1];
-  if (fate !== undefined && fates[fate]?.(before, after) !== true)
-    throw new Broken(`What becomes of a job is said as it is. But of one that is ${after.job}: ${fate}.`);
-  const waitMs = /^\[busy, .+, (-?\d+), \d+\]$|\["busy",(-?\d+)/.exec(answer)?.slice(1).join("");
-  if (waitMs !== undefined && Number(waitMs) <= 0)
-    throw new Broken(`Whoever has to wait is told for how long. But ${scripts.join()} says ${waitMs} ms.`);
-  if (answer === "retried" && before.job !== "failed")
-    throw new Broken(`Only a failed job is retried. But one is that was ${before.job}.`);
-  const [by = ""] = scripts.filter((script) => script in goOn);
-  if (by === "" || before.job !== "failed" || after.job === "failed") return;
-  if (goOn[by]?.test(before.failure) !== true || after.open > 0)
+/** What each step keeps of the job, and whether one breaks it. */
+const jobRules: Readonly<Record<string, (step: Step) => boolean>> = {
+  "The model has no such step": ({ before, after, scripts }) =>
+    scripts.some((script) => script in jobs && after.job !== (jobs[script]?.[before.job] ?? before.job)),
+  "Only a job that has ended goes, and none in doubt": ({ before, after }) =>
+    after.job === "gone" &&
+    before.job !== "gone" &&
+    (before.open > 0 || !/completed|failed/.test(before.job)),
+  "What becomes of a job is said as it is": ({ before, after, answer }) => {
+    const fate = /^\[resolved, .*, (.+)\]$/.exec(answer)?.[1];
+    return fate !== undefined && fates[fate]?.(before, after) !== true;
+  },
+  "Whoever has to wait is told for how long": ({ answer }) =>
+    /^\[busy, .+, (0|-\d+), \d+\]$|\["busy",(0|-)/.test(answer),
+  "Only a failed job is retried": ({ before, answer }) => answer === "retried" && before.job !== "failed",
+  "A job goes on that was not cancelled, once nothing of it is open": ({ before, after, scripts }) =>
+    before.job === "failed" &&
+    !/failed|gone/.test(after.job) &&
+    scripts.some((by) => by in goOn && (goOn[by]?.test(before.failure) !== true || after.open > 0)),
+};
+
+function checkJobStep(step: Step): void {
+  const { before, after, scripts, answer } = step;
+  const broken = Object.entries(jobRules).find(([, isBroken]) => isBroken(step));
+  if (broken !== undefined)
     throw new Broken(
-      `A job goes on that was not cancelled, once nothing of it is open. But ${by} let one go on that said ${before.failure}, and ${after.open} effects are open.`,
+      `${broken[0]}. But ${scripts.join(", ")} answered ${answer}, and a job is ${after.job} that was ${before.job} ${before.failure}, with ${after.open} open effects.`,
     );
 }

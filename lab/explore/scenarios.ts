@@ -253,4 +253,19 @@ export const scenarios: readonly Scenario[] = [
     job: { effects: two, retentionMs: 13_000 },
     around: ["sweep"],
   }),
+  scenario("spent", [0, 1], [1, 2, HALF], {
+    job: { effects: charge, failsOnce: true, retentionMs: 13_000 },
+    asks: { op0: "retry" },
+    around: ["sweep"],
+    after: steps(`${ACTED}; w1: commit; w1: moveToFinished`),
+  }),
+  // Two refused reports, and the end of the attempt behind them.
+  scenario("spent-late", [3, 2, HALF], [4, 2, HALF], {
+    job: { effects: charge, failsOnce: true },
+    around: [],
+    after: steps(
+      `${ACTED}; w1: commit, which Redis refuses for now; w1: moveToFinished, which Redis refuses for now; 7 s pass`,
+      `${RETRIED}; w1: commit, which Redis refuses for now; ${RETRIED}`,
+    ),
+  }),
 ];

@@ -26,6 +26,7 @@ import type { JobHandler } from "../../../src/core/job/contract.ts";
 import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
 import type { EffectCall, EffectDeclaration } from "../../../src/core/job/effect.ts";
 import { watchCancellations } from "../../../src/core/life/cancellations.ts";
+import { startExpirySweep } from "../../../src/core/life/expiry-sweep.ts";
 import { startLedgerSweep } from "../../../src/core/life/ledger-sweep.ts";
 import { type AttemptTools, runAttempt } from "../../../src/core/run/run-attempt.ts";
 import { openSubmitPath, type SubmitPath } from "../../../src/core/submit/submit-path.ts";
@@ -36,7 +37,7 @@ import type { GuardedEffect } from "../../../src/guard/guard.ts";
 import { GuardLedgers } from "../../../src/guard/guarded-ledger.ts";
 import { placeOf, sweepPlace } from "../../../src/guard/places.ts";
 import { runCall } from "../../../src/guard/run-call.ts";
-import { defineConfig, defineJob, NotDoneError } from "../../../src/index.ts";
+import { defineConfig, defineJob, NotDoneError, PermanentError } from "../../../src/index.ts";
 import { readSettings, type Settings } from "../../../src/platform/config/settings.ts";
 import { HoldfastError } from "../../../src/platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../src/platform/lib/logger.ts";
@@ -75,6 +76,8 @@ export interface JobUnderTest {
   readonly effects: Readonly<Record<string, EffectDeclaration>>;
   /** Whether only the first attempt asks for its effects, as where a deploy has removed them. */
   readonly isForgetful?: boolean;
+  /** Whether the first attempt that has done its effects fails for good all the same. */
+  readonly failsOnce?: boolean;
   /** Whether its handler goes on without an effect that has failed, unless it surely did not happen. */
   readonly swallows?: boolean;
   /** Whether a guard runs its one effect. */
@@ -161,7 +164,7 @@ export class Machine {
         openEffects(effects, () => ({ job, ledger: ledger(), ...attempt, events }), job.delivery);
       return runAttempt({ ...tools, openEffects: open }, job);
     });
-    if (does.includes("sweep")) startLedgerSweep(partition);
+    if (does.includes("sweep")) startSweeps(partition);
     return await readyWorker(actor, does);
   }
 
@@ -237,7 +240,7 @@ export class Machine {
     const { job, settings } = this.has;
     const { store } = await this.connect(client);
     if (job.isGuarded === true) setInterval(() => void sweepPlace(store).catch(() => {}), GUARD_SWEEP_MS);
-    else startLedgerSweep({ store, settings, log });
+    else startSweeps({ store, settings, log });
   }
 
   /** By the connection with which it was opened, which it closes. */
@@ -265,6 +268,11 @@ function codeOf(error: unknown): string {
 }
 
 const GUARD_SWEEP_MS = 5_000;
+
+function startSweeps(partition: Parameters<typeof startLedgerSweep>[0]): void {
+  startLedgerSweep(partition);
+  startExpirySweep(partition);
+}
 
 /** What a process does. Looking for stalled jobs and sweeping touch nothing but Redis, so one process does it for all. */
 export type Duty = "work" | "look" | "sweep";
@@ -370,9 +378,12 @@ function handlerOf(job: JobUnderTest, outside: Outside): JobHandler {
       if (job.swallows !== true) return receipt;
       return receipt.catch((error) => (error instanceof NotDoneError ? Promise.reject(error) : null));
     };
-    if (atOnce) return { done: await Promise.all(names.map(run)) };
-    const done: (string | null)[] = [];
-    for (const name of names) done.push(await run(name));
+    const done: (string | null)[] = atOnce ? await Promise.all(names.map(run)) : [];
+    if (!atOnce) for (const name of names) done.push(await run(name));
+    if (job.failsOnce === true && !outside.hasBegun) {
+      outside.hasBegun = true;
+      throw new PermanentError("for good");
+    }
     return { done };
   }) as JobHandler;
 }

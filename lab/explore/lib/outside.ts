@@ -8,7 +8,7 @@ export class Outside {
   /** Whether it does nothing for a key that it knows. */
   readonly #remembersKeys: boolean;
   #acts = new Map<string, number>();
-  /** Whether a handler that asks only once has been called. */
+  /** Whether a handler has done what it does only once. */
   hasBegun = false;
   /** It refuses fences below the one with which it was asked last. */
   #fence = 0;

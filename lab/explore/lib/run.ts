@@ -384,8 +384,8 @@ export class Run implements Reached {
     if (this.isReplayed) return;
     // Those that look keep apart from each other by a third of a lock, of which nothing is left when one is due.
     await this.#lab.store.redis.del(`${this.#lab.machine.names.start}stalled-check`);
-    const sweep = this.#scenario.job.isGuarded === true ? "sweep" : "ledger-sweep";
-    this.performed.push(duty === "look" ? "moveStalledJobsToWait" : sweep);
+    const sweeps = this.#scenario.job.isGuarded === true ? ["sweep"] : ["ledger-sweep", "trim-expired"];
+    this.performed.push(...(duty === "look" ? ["moveStalledJobsToWait"] : sweeps));
     await this.#lab.fireAll(await this.#lab.janitor(duty));
   }
 
@@ -421,7 +421,8 @@ export class Run implements Reached {
 
   #isOver(round: number): boolean {
     const { job, failure, expires, doubts, open } = this.seen;
-    const isEnded = (expires && job === "completed") || (job === "failed" && failure.startsWith("CANCELLED"));
+    const hasFailed = job === "failed" && !failure.startsWith("EFFECT_IN_DOUBT");
+    const isEnded = (expires && job === "completed") || hasFailed || job === "gone";
     const has = this.#scenario.job.isGuarded === true ? isDone(this.answers.get(`h${round}`)) : isEnded;
     return has && doubts.length === 0 && open === 0;
   }

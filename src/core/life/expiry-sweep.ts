@@ -3,7 +3,7 @@ import { integer, tuple } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { ConsumedPartition } from "../feature.ts";
 import { endedStates } from "../job/job-state.ts";
-import { startSweep } from "./start-sweep.ts";
+import { type SweptPartition, startSweep } from "./start-sweep.ts";
 
 const SWEEP_EVERY_MS = 1_000;
 /** Occupies Redis for about a millisecond. */
@@ -15,7 +15,7 @@ const script = loadScript(import.meta.url, "trim-expired.lua", tuple(integer, in
  * Deletes ended jobs of a queue whose retention is over, each second. BullMQ would do that only when another job ends, and to jobs in
  * doubt as well.
  */
-export function startExpirySweep(partition: ConsumedPartition): Running {
+export function startExpirySweep(partition: SweptPartition & Pick<ConsumedPartition, "settings">): Running {
   const { store } = partition;
   const retentionMs = partition.settings.HOLDFAST_RETENTION_MS;
   const { client, keys } = store;
