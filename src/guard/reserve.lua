@@ -16,10 +16,14 @@ local call = command({
     "prefix",
     -- How many bytes of memory keys may take here (0: no limit).
     "keepBytes",
+    -- How the ids of calls begin here.
+    "idStart",
+    "process",
     "epochId",
     "epochCount",
-    -- JSON, for each call: [what core's reserve.lua gets, without another queue's entry; milliseconds to remember it as text, fingerprint of its
-    -- content, whose call it is as stored, milliseconds for which its process counts as seen without another heartbeat].
+    -- JSON, for each call: [deduplication key, effect, reservation id, milliseconds until its caller gives up, milliseconds for which it may be
+    -- repeated (0: never), milliseconds to remember it as text, fingerprint of its content, whose call it is as stored; and where another process
+    -- runs it: which, and milliseconds for which that counts as seen without another heartbeat].
     "requests",
   },
   returns = [["other-epoch" where nothing was done, or JSON: [the epoch's count, for each
@@ -72,8 +76,8 @@ local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeat
 end
 
 local function reserve(request)
-  local dedupKey, effect, reservationId, _, delivery, deadlineMs, repeatMs, id, process = unpack(request)
-  local keepMs, content, origin, seenMs = unpack(request, 12)
+  local dedupKey, effect, reservationId, deadlineMs, repeatMs, keepMs, content, origin, elsewhere, seenMs = unpack(request)
+  local process = elsewhere or call.process
   local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, knownContent, fence = unpack(redis.call("HMGET", ledger, field, "content", "fence"))
   local entry = known and cjson.decode(known)
@@ -92,11 +96,12 @@ local function reserve(request)
   local worker = processes[process] or cjson.encode(process)
   processes[process] = worker
   -- The id of a call needs no escapes.
-  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, '"' .. id .. '"', delivery, worker, firstAt, entry)
+  local id = '"' .. call.idStart .. dedupKey .. '"'
+  local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, id, "0", worker, firstAt, entry)
   -- The fence by itself, too: an effect that is done has none, and its run may report that again.
   redis.call("HSET", ledger, field, reservation, "open", "1", "jobs", "0", "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
   looks[#looks + 1], looks[#looks + 2] = deadline, dedupKey .. "/" .. effect
-  seen[process] = math.max(seen[process] or 0, now + seenMs)
+  seen[process] = math.max(seen[process] or 0, now + (seenMs or 0))
   return { "reserved", fence, deadline }
 end
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { ABORT_MARGIN_MS, actOnce } from "../core/effect/act-once.ts";
-import type { EffectOptionsInUse, EffectRun } from "../core/effect/effect-run.ts";
+import type { AttemptEnd, EffectOptionsInUse, EffectRun } from "../core/effect/effect-run.ts";
 import type { StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../core/events.ts";
 import type { EffectCall } from "../core/job/effect.ts";
@@ -14,7 +14,7 @@ import { check, schemaIssues } from "../platform/lib/schema.ts";
 import { isUnanswered, redisFault } from "../platform/redis/redis-errors.ts";
 import { type CallTexts, callInDoubt, type NamedCall } from "./call.ts";
 import type { GuardedEffect } from "./guard.ts";
-import type { GuardLedgers } from "./guarded-ledger.ts";
+import { GuardedLedger, type GuardLedgers } from "./guarded-ledger.ts";
 
 /** What all calls of a guard share. */
 export interface CallTools {
@@ -39,55 +39,83 @@ export interface CheckedCall extends Omit<CallTexts, "key"> {
 const ASK_FIRST_MS = 20;
 const ASK_MAX_MS = 500;
 
+type Run = (call: EffectCall) => Promise<unknown>;
+
 /** Runs an effect for a call, or finds its result; waits while another call runs it. */
 export async function runCall(
   tools: CallTools,
   effect: GuardedEffect,
   call: CheckedCall,
-  run: (call: EffectCall) => Promise<unknown>,
+  run: Run,
 ): Promise<unknown> {
   const giveUpAt = performance.now() + call.waitMs;
   const { dedupKey, place } = call.named;
   const ledgers = tools.ledgersOf(place);
-  const fingerprint = await ledgers.fingerprintOf(dedupKey, call.content);
-  const done = await ledgers.readDone({ dedupKey, name: effect.name }, fingerprint);
-  if (done !== undefined) return fitting(effect, JSON.parse(done));
+  const hashed = ledgers.fingerprintOf(dedupKey, call.content);
+  const fingerprint = typeof hashed === "string" ? hashed : await hashed;
+  const done = ledgers.foundDone && (await ledgers.readDone({ dedupKey, name: effect.name }, fingerprint));
+  if (done) return fitting(effect, JSON.parse(done));
   for (let pauseMs = ASK_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, ASK_MAX_MS)) {
-    const outcome: Outcome = { hasBegun: false };
+    const tried = new Try();
     try {
-      return await runOnce(tools, effect, call, { fingerprint, ledgers, outcome }, run);
+      return await runOnce(tools, effect, call, { fingerprint, ledgers, tried }, run);
     } catch (error) {
       const leftMs = giveUpAt - performance.now();
       // Once it has begun, that is what another effect inside of it says.
-      if (outcome.hasBegun || !(error instanceof EffectBusyError) || leftMs <= 0) throw error;
+      if (tried.hasBegun || !(error instanceof EffectBusyError) || leftMs <= 0) throw error;
       await sleep(Math.min(pauseMs, leftMs, error.retryAfterMs ?? pauseMs));
       if (tools.isClosed()) throw error;
     }
   }
 }
 
-/** What became of one try. */
-interface Outcome {
-  hasBegun: boolean;
-  committed?: Promise<void>;
-  blocked?: HoldfastError;
-  /** Why nothing is kept of its result. */
-  unkept?: unknown;
+/** One try of a call, and what became of it. */
+class Try implements AttemptEnd {
+  readonly isOfJob = false;
+  hasBegun = false;
+  #blocked: HoldfastError | undefined;
+  #unkept: unknown;
+
+  /** Runs the effect, which is done whatever it returns. */
+  async run(effect: GuardedEffect, run: Run, given: EffectCall): Promise<unknown> {
+    this.hasBegun = true;
+    const result = await run(given);
+    try {
+      return madeOf(effect, result);
+    } catch (error) {
+      this.#unkept = error;
+      return NOT_KEPT;
+    }
+  }
+
+  /** Why it fails, whatever its effect returned. */
+  get fault(): unknown {
+    return this.#blocked ?? this.#unkept;
+  }
+
+  block(error: unknown): void {
+    this.#blocked ??= redisFault(error);
+  }
+
+  // A doubt may stay: the next call finds it.
+  leaveOpen(): void {}
+
+  waitFor(): void {}
 }
 
-/** One try of a call. Its lease is its reservation's deadline: no lock, and nothing takes over. */
+/** Its lease is its reservation's deadline: no lock, and nothing takes over. */
 async function runOnce(
   { events, log, rememberMs: usualMs }: CallTools,
   guarded: GuardedEffect,
   call: CheckedCall,
-  { fingerprint, ledgers, outcome }: { fingerprint: string; ledgers: GuardLedgers; outcome: Outcome },
-  run: (call: EffectCall) => Promise<unknown>,
+  { fingerprint, ledgers, tried }: { fingerprint: string; ledgers: GuardLedgers; tried: Try },
+  run: Run,
 ): Promise<unknown> {
   const { name, declaration, rememberMs = usualMs } = guarded;
   const { id, type, dedupKey, key } = call.named;
   const lease = new Lease(declaration.timeoutMs + ABORT_MARGIN_MS, timeIsOver);
   const said = { key, by: call.by, about: call.about, fingerprint, rememberMs, lease };
-  const ledger = ledgers.ledgerOf({ dedupKey, name }, said);
+  const ledger = new GuardedLedger(ledgers, dedupKey, said);
   const job = { id, type, lockToken: "", delivery: 0, lease };
   const effect: EffectRun = {
     id: name,
@@ -95,37 +123,22 @@ async function runOnce(
     reservationId: randomUUID(),
     declaration,
     options: call.options,
-    run: async (given) => {
-      outcome.hasBegun = true;
-      return keptOf(guarded, await run(given), outcome);
-    },
+    run: (given) => tried.run(guarded, run, given),
     attempt: { job, ledger, abort: lease, log: () => log, scrub: (text) => text, events },
-    end: {
-      block(error) {
-        outcome.blocked ??= redisFault(error);
-      },
-      // A doubt may stay: the next call finds it.
-      leaveOpen() {},
-      waitFor() {},
-      onCommit(reported) {
-        outcome.committed = reported;
-      },
-    },
+    end: tried,
   };
   try {
-    const made = await actOnce(effect).finally(() => outcome.committed);
-    const fault = outcome.blocked ?? outcome.unkept;
-    if (fault !== undefined) throw fault;
+    const made = await actOnce(effect);
+    if (tried.fault !== undefined) throw tried.fault;
     return fitting(guarded, made);
   } catch (thrown) {
-    const error = outcome.blocked ?? outcome.unkept ?? thrown;
-    throw await forCaller(error, outcome, ledgers.queue.store, { dedupKey, name, id });
+    throw await forCaller(tried.fault ?? thrown, tried, ledgers.queue.store, { dedupKey, name, id });
   }
 }
 
 async function forCaller(
   error: unknown,
-  { hasBegun }: Outcome,
+  { hasBegun }: Try,
   store: QueueStore,
   { id, ...effect }: StoredEffect & Pick<NamedCall, "id">,
 ): Promise<unknown> {
@@ -147,16 +160,6 @@ function fitting(effect: GuardedEffect, result: unknown): unknown {
 
 /** JSON holds no symbol. */
 const NOT_KEPT = Symbol("not kept");
-
-/** The effect is done whatever it returned. */
-function keptOf(effect: GuardedEffect, result: unknown, outcome: Outcome): unknown {
-  try {
-    return madeOf(effect, result);
-  } catch (error) {
-    outcome.unkept = error;
-    return NOT_KEPT;
-  }
-}
 
 /** What the schema makes of a result. */
 function madeOf({ name, result: schema }: GuardedEffect, result: unknown): unknown {

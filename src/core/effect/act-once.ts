@@ -20,7 +20,6 @@ import {
   type EffectRun,
   emit,
   inDoubt,
-  isOfJob,
   keyOf,
   notReserved,
   reservedEffect,
@@ -90,7 +89,7 @@ async function reserve(effect: EffectRun): Promise<Reservation> {
     const fault = blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
     const given = isUnanswered(error) ? giveBack(effect) : undefined;
     // What follows may be the end of the job.
-    if (isOfJob(effect)) await given;
+    if (effect.end.isOfJob) await given;
     throw fault;
   }
 }

@@ -37,8 +37,8 @@ export interface AttemptEnd {
   leaveOpen(): void;
   /** Redis answered this report with an error: the attempt may not end before it is answered otherwise. */
   waitFor(report: Promise<unknown>): void;
-  /** Gets what becomes of a commit, which never rejects. Absent where the end of a job follows on the same connection. */
-  onCommit?(reported: Promise<void>): void;
+  /** Whether the end of a job follows on the same connection. Otherwise the caller is answered at once, so it waits for its commit. */
+  readonly isOfJob: boolean;
 }
 
 /** One effect of one attempt, on its way through reserve → run → commit. */
@@ -53,11 +53,6 @@ export interface EffectRun {
   readonly run: (call: EffectCall) => Promise<unknown>;
   readonly attempt: EffectContext;
   readonly end: AttemptEnd;
-}
-
-/** Otherwise its caller is answered at once, and no end of a job follows on the same connection. */
-export function isOfJob({ end }: EffectRun): boolean {
-  return end.onCommit === undefined;
 }
 
 export function reservedEffect({ id, reservationId, attempt: { job } }: EffectRun): ReservedEffect {

@@ -49,6 +49,7 @@ export function openEffects(
 }
 
 class AttemptEffects implements Effects, AttemptEnd {
+  readonly isOfJob = true;
   readonly #declarations: EffectDeclarations;
   readonly #open: () => EffectContext;
   readonly #delivery: number;

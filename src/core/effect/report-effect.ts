@@ -197,8 +197,7 @@ export async function sendCommit(
   const seen = record === undefined || record.isEmpty ? [] : evidenceIn(record, effect.attempt.scrub);
   const sent = commitUntilAnswered(effect, json ?? "", seen);
   // The ledger sends its batch at the end of this turn of the event loop.
-  await endOfTurn();
-  effect.end.onCommit?.(sent);
+  await (effect.end.isOfJob ? endOfTurn() : sent);
   if (json !== undefined) return JSON.parse(json);
   throw effect.attempt.job.lease.own(resultUnkept(effect.id));
 }

@@ -11,7 +11,7 @@ import { doubtUnreported, Ledger, type Reservation } from "../../core/effect/led
 import type { StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { callInDoubt, canonicalContent, nameCall } from "../../guard/call.ts";
-import { GuardLedgers } from "../../guard/guarded-ledger.ts";
+import { GuardedLedger, GuardLedgers } from "../../guard/guarded-ledger.ts";
 import { guardPlaces, startGuardSweep, sweepPlace } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -107,12 +107,13 @@ class Runs implements RunsElsewhere, Running {
         by: request.by === undefined ? by : `${by}: ${request.by}`,
         about: request.about ?? null,
       };
-      const call = { ...texts, fingerprint, rememberMs, process, seenForMs: deadlineMs };
+      const elsewhere = [process, deadlineMs] as const;
       let deadline = 0;
       const onReserved = (at: number) => {
         deadline = at;
       };
-      const ledger = ledgers.ledgerOf({ dedupKey, name }, { ...call, onReserved });
+      const call = { ...texts, fingerprint, rememberMs, elsewhere, onReserved };
+      const ledger = new GuardedLedger(ledgers, dedupKey, call);
       const run = { effect: name, reservationId, jobId: id, lockToken: "", delivery: 0 };
       const reservation = await ledger.reserve(run, { deadlineMs, repeatMs }).catch(unkeptOrFault);
       if (reservation.kind !== "reserved") return reservation;

@@ -100,10 +100,12 @@ export interface RunOver {
 /** Batch size. 4 and 8 measured fastest at concurrency 50. */
 const TOGETHER_MAX = 8;
 
+/** @param itemsMax how many reports travel together */
 export function openQueueLedgers(
   store: WritableQueueStore,
   worker: string,
   retentionMs: number,
+  itemsMax = TOGETHER_MAX,
 ): QueueLedgers {
   return {
     store,
@@ -114,7 +116,7 @@ export function openQueueLedgers(
       run: (requests: readonly StepArgs[]) => reserveAll(store, requests),
     }),
     commit: batchByTurn({
-      itemsMax: TOGETHER_MAX,
+      itemsMax,
       run: (reports: readonly StepArgs[]) => commitAll(store, retentionMs, reports),
     }),
     unreported: new Map(),
@@ -199,12 +201,13 @@ export class Ledger {
   }
 
   async #reserveHere(
-    { effect, reservationId, jobId, lockToken, delivery }: ReservedEffect,
+    run: ReservedEffect,
     { deadlineMs, repeatMs }: ReservationTimes,
     former: FormerEntry | undefined,
   ): Promise<Reservation> {
+    const { effect, reservationId, jobId, lockToken, delivery } = run;
     const { dedupKey } = this;
-    const { store, worker, unreported } = this.#queue;
+    const { store, worker } = this.#queue;
     if (effect.includes("/")) this.#names.set(effect, await findStoredName(store, dedupKey, effect));
     const inherited = former === undefined ? [] : await this.#inherit(effect, former);
     const name = this.#nameOf(effect);
@@ -212,7 +215,18 @@ export class Ledger {
     const keyIds = effect.includes("/")
       ? [` ${store.codec.keyIds.join(" ")} `, keyIdOfName(name, effect)]
       : ["-", ""];
-    const reservation = await this.#queue.reserve([...args, jobId, worker, ...keyIds, ...inherited]);
+    return this.noted(await this.#queue.reserve([...args, jobId, worker, ...keyIds, ...inherited]), run);
+  }
+
+  /** What an attempt gets of the ledger's answer. From a reservation on, this process knows that it is not reported. */
+  protected noted(
+    reservation: Reservation,
+    { effect, reservationId, jobId, delivery }: ReservedEffect,
+    worker = this.#queue.worker,
+  ): Reservation {
+    const { dedupKey } = this;
+    const { store, unreported } = this.#queue;
+    const name = this.#nameOf(effect);
     if (reservation.kind === "reserved") {
       const { fence } = reservation;
       unreported.set(reservationId, { dedupKey, name, reservationId, jobId, delivery, fence, worker });
@@ -360,7 +374,7 @@ async function reserveAll(store: WritableQueueStore, requests: readonly StepArgs
   const used = [keys.joinedJobs, keys.newLedgers];
   const args = [keys.ledgerStart, keys.start];
   const replies = await reserveTogether(store, reserveScript, used, args, requests);
-  return replies.map(({ reply, unconfirmed }) => reservationOf(reply, unconfirmed));
+  return replies.map(reservationOf);
 }
 
 /** What a script replies to one of the requests that it was given. */
@@ -405,7 +419,7 @@ async function commitAll(
 }
 
 /** What a script's reply to one request means. */
-export function reservationOf(reply: unknown, unconfirmed: HoldfastError | undefined): Reservation {
+export function reservationOf({ reply, unconfirmed }: ReservationReply): Reservation {
   const [kind, detail, times] = reply as [Reservation["kind"], (string | number | null)?, number?];
   switch (kind) {
     case "done":
