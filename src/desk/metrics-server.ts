@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { inTurn, readInPieces } from "../platform/lib/connections/turns.ts";
 import { cannotListen, createHostGuard, type HostGuard, isLoopback, urlOf } from "../platform/lib/hosts.ts";
 import { oneAtATime } from "../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../platform/lib/running.ts";
-import { inTurn } from "../platform/lib/turns.ts";
 import { METRICS_TYPE, type Metrics } from "../platform/telemetry/metrics.ts";
 
 /** Serves a role's metrics and health to what watches it. */
@@ -49,6 +49,7 @@ export async function startMetricsServer(
       void answerTo(request, sources, guard).then((answer) => send(response, answer));
     });
   });
+  server.on("connection", readInPieces);
   server.listen(port, host);
   await once(server, "listening").catch((error: unknown) => {
     throw cannotListen(host, port, "HOLDFAST_METRICS_PORT", error);

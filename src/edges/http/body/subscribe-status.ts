@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { hasEnded, type JobStatus } from "../../../core/job/job-status.ts";
-import { onRequestBehind } from "../../../platform/lib/turns.ts";
+import { onRequestBehind } from "../../../platform/lib/connections/turns.ts";
 import type { OpenRequests } from "../guard/open-requests.ts";
 import { discardRequestsBehind } from "../guard/turns.ts";
 import type { Subscribers } from "../subscribers.ts";

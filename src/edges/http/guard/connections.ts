@@ -2,6 +2,7 @@ import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
+import { readInPieces } from "../../../platform/lib/connections/turns.ts";
 import { headerValues } from "../../../platform/lib/hosts.ts";
 import { PROBLEM_TYPE } from "../body/problem.ts";
 
@@ -56,6 +57,7 @@ export function createConnections(waitingMax = WAITING_MAX): Connections {
     },
     watch(server) {
       server.server.on("connection", (socket: Socket) => {
+        readInPieces(socket);
         answersOn(socket);
         wait(socket);
       });

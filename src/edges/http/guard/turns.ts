@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
-import { inTurn, onRequestBehind } from "../../../platform/lib/turns.ts";
+import { discardUnparsed, inTurn, onRequestBehind } from "../../../platform/lib/connections/turns.ts";
 
 /** Begins a connection's requests one after the other, and none that its client has given up. Call it before adding other hooks. */
 export function takeTurns(server: FastifyInstance): void {
@@ -13,11 +13,12 @@ export function takeTurns(server: FastifyInstance): void {
 }
 
 /**
- * For a stream, which ends its connection: no request behind it is ever answered. Their bodies are read all the same, because a client that
+ * For a stream, which ends its connection: no request behind it is ever answered. They are read all the same, because a client that
  * leaves is noticed only so.
  */
 export function discardRequestsBehind(request: IncomingMessage): void {
   onRequestBehind(request, (behind) => behind.resume());
+  discardUnparsed(request.socket);
 }
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);

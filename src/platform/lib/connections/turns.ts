@@ -1,27 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import { Pieces } from "./pieces.ts";
 
-/** Beyond these, a connection is closed: on one connection some 2,000 requests may wait, and on all together three times as many. */
-const MAX_BYTES = { ofOne: 10 * 1024 * 1024, ofAll: 32 * 1024 * 1024 };
+/** What waiting requests may hold, on all connections together. Beyond it, the connection with most of them is closed. */
+const MAX_BYTES = 32 * 1024 * 1024;
 /** What Node and Fastify hold for a request, besides its text: measured at 3 to 5 KiB. */
 const REQUEST_BYTES = 4 * 1024;
-/** What Node holds for each name or value of a header, and for each piece of a body, besides its text: measured at 43 and 187. */
+/** What Node holds for each name or value of a header, besides its text: measured at 43. */
 const HEADER_BYTES = 48;
-const PIECE_BYTES = 192;
-/** What a request costs the event loop until it waits, in microseconds. */
-const REQUEST_COST = 32;
 const JOINED = { pieces: 256, bytes: 4_096 };
-
-/** What connections may cost in one turn of the event loop, in about microseconds. */
-const MOST_OF_A_TURN = 4_096;
-/** From so much on, a connection is one of the costly, which wait for each other. */
-const COSTLY_FROM = 512;
 
 /** The requests of one connection that wait for those in front of them. */
 interface Queue {
   /** With what each holds, in bytes. */
   readonly requests: Map<IncomingMessage, number>;
   bytes: number;
+  /** What is not parsed yet. Undefined where the connection has no network. */
+  readonly unparsed: Pieces | undefined;
   onRequestBehind: ((behind: IncomingMessage) => void) | undefined;
 }
 
@@ -30,25 +25,34 @@ const queues = new WeakMap<Socket, Queue>();
 const waiting = new Map<Socket, Queue>();
 let waitingBytes = 0;
 
+/** Reads a connection in small pieces. Call it before anything is read; a request does it for the rest of its connection. */
+export function readInPieces(socket: Socket): void {
+  queueOf(socket);
+}
+
+/** Throws away what a connection has sent and sends behind the requests that were parsed. */
+export function discardUnparsed(socket: Socket): void {
+  queueOf(socket).unparsed?.discard();
+}
+
 /**
  * Begins a request when all before it on its connection are answered: clients may pipeline thousands. A request whose client has left by
  * then is never begun.
  *
- * The connection is read meanwhile, because a client that leaves is noticed only so.
+ * A little of the connection is read meanwhile, because a client that leaves is noticed only so.
  */
 export function inTurn(request: IncomingMessage, response: ServerResponse, begin: () => void): void {
+  const { socket } = request;
+  const queue = queueOf(socket);
   // Node gives a response its socket when it is the next.
   if (response.socket !== null) {
     joinPieces(request, response);
     begin();
     return;
   }
-  const { socket } = request;
-  const queue = queueOf(socket);
   // What is parsed after the connection was closed is dropped with it.
   if (!socket.destroyed) enqueue(socket, queue, request);
   joinPieces(request, response);
-  spendTurn(socket, REQUEST_COST);
   response.once("socket", () => {
     dequeue(socket, queue, request);
     // Each in a turn of the event loop of its own: thousands of quick answers would keep it from everybody else.
@@ -79,7 +83,9 @@ export function onRequestBehind(
 function queueOf(socket: Socket): Queue {
   const known = queues.get(socket);
   if (known !== undefined) return known;
-  const queue: Queue = { requests: new Map(), bytes: 0, onRequestBehind: undefined };
+  const requests = new Map<IncomingMessage, number>();
+  const unparsed = socket instanceof Socket ? new Pieces(socket, () => requests.size > 0) : undefined;
+  const queue: Queue = { requests, bytes: 0, unparsed, onRequestBehind: undefined };
   queues.set(socket, queue);
   abortWithoutStacks(socket);
   socket.once("close", () => drop(socket, queue));
@@ -106,20 +112,12 @@ function abortWithoutStacks(socket: Socket): void {
 }
 
 function enqueue(socket: Socket, queue: Queue, request: IncomingMessage): void {
-  queue.requests.set(request, 0);
+  const bytes = bytesOf(request);
+  queue.requests.set(request, bytes);
+  queue.bytes += bytes;
   waiting.set(socket, queue);
-  const count = (bytes: number) => charge(socket, queue, request, bytes);
-  countBody(request, count);
-  count(bytesOf(request));
-}
-
-/** Nothing else tells how many pieces of a body wait: a client may send it byte by byte. */
-function countBody(request: IncomingMessage, count: (bytes: number) => void): void {
-  const { push } = request;
-  request.push = (piece: Buffer | null) => {
-    if (piece !== null && request.readableFlowing !== true) count(PIECE_BYTES + piece.length);
-    return push.call(request, piece);
-  };
+  waitingBytes += bytes;
+  if (waitingBytes > MAX_BYTES) closeLongest();
 }
 
 /**
@@ -133,7 +131,6 @@ function joinPieces(request: IncomingMessage, response: ServerResponse): void {
   let bytes = 0;
   const flush = (): boolean => {
     const joined = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, bytes);
-    spendTurn(socket, pieces.length);
     pieces = [];
     bytes = 0;
     return push.call(request, joined);
@@ -155,24 +152,15 @@ function joinPieces(request: IncomingMessage, response: ServerResponse): void {
   response.once("finish", () => request.resume());
 }
 
-/** Counts nothing for a request that no longer waits. */
-function charge(socket: Socket, queue: Queue, request: IncomingMessage, bytes: number): void {
-  const counted = queue.requests.get(request);
-  if (counted === undefined) return;
-  queue.requests.set(request, counted + bytes);
-  queue.bytes += bytes;
-  waitingBytes += bytes;
-  if (queue.bytes > MAX_BYTES.ofOne) close(socket, queue);
-  else if (waitingBytes > MAX_BYTES.ofAll) closeLongest();
-}
-
 function dequeue(socket: Socket, queue: Queue, request: IncomingMessage): void {
   const counted = queue.requests.get(request);
   if (counted === undefined) return;
   queue.requests.delete(request);
   queue.bytes -= counted;
   waitingBytes -= counted;
-  if (queue.requests.size === 0) waiting.delete(socket);
+  if (queue.requests.size > 0) return;
+  waiting.delete(socket);
+  queue.unparsed?.feed();
 }
 
 function drop(socket: Socket, queue: Queue): void {
@@ -185,97 +173,12 @@ function drop(socket: Socket, queue: Queue): void {
 
 function closeLongest(): void {
   const [longest] = [...waiting].sort(([, a], [, b]) => b.bytes - a.bytes);
-  if (longest !== undefined) close(...longest);
-}
-
-function close(socket: Socket, queue: Queue): void {
+  if (longest === undefined) return;
+  const [socket, queue] = longest;
   drop(socket, queue);
   socket.destroy();
 }
 
 function bytesOf({ url = "", rawHeaders }: IncomingMessage): number {
   return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length);
-}
-
-interface Reading {
-  cost: number;
-  pause(): void;
-  resume(): void;
-}
-
-const readings = new WeakMap<Socket, Reading>();
-const costly = new Set<Reading>();
-/** The next to be read first. */
-const paused = new Set<Reading>();
-let costOfTurn = 0;
-let isScheduled = false;
-
-/**
- * Counts what a connection costs the event loop by thousands of small things in one read: pieces of a body, requests behind others. When
- * a turn has cost too much, the costly connections wait: one of them is read in each turn, so that all others are answered meanwhile.
- *
- * @param cost in about microseconds
- */
-function spendTurn(socket: Socket, cost: number): void {
-  const reading = readings.get(socket) ?? readingOf(socket);
-  reading.cost += cost;
-  costOfTurn += cost;
-  scheduleTurn();
-  if (reading.cost < COSTLY_FROM || socket.destroyed) return;
-  costly.add(reading);
-  if (costOfTurn < MOST_OF_A_TURN || paused.has(reading)) return;
-  for (const one of costly) pause(one);
-}
-
-function scheduleTurn(): void {
-  if (isScheduled) return;
-  isScheduled = true;
-  setImmediate(() => {
-    isScheduled = false;
-    costOfTurn = 0;
-    const [next] = paused;
-    if (next === undefined) return;
-    paused.delete(next);
-    next.resume();
-    scheduleTurn();
-  });
-}
-
-function pause(reading: Reading): void {
-  if (paused.has(reading)) return;
-  paused.add(reading);
-  reading.pause();
-}
-
-/** Node itself pauses and resumes a connection's socket. Meanwhile that is remembered. */
-function readingOf(socket: Socket): Reading {
-  const { pause, resume } = socket;
-  let isPaused = false;
-  let isWanted = true;
-  const reading: Reading = {
-    cost: 0,
-    pause() {
-      isWanted = !socket.isPaused();
-      isPaused = true;
-      pause.call(socket);
-    },
-    resume() {
-      isPaused = false;
-      if (isWanted) resume.call(socket);
-    },
-  };
-  socket.pause = () => {
-    isWanted = false;
-    return pause.call(socket);
-  };
-  socket.resume = () => {
-    isWanted = true;
-    return isPaused ? socket : resume.call(socket);
-  };
-  socket.once("close", () => {
-    costly.delete(reading);
-    paused.delete(reading);
-  });
-  readings.set(socket, reading);
-  return reading;
 }
