@@ -4,12 +4,14 @@ import { ActsPage } from "./acts/acts-page.tsx";
 import { DoubtsPage } from "./doubts/doubts-page.tsx";
 import { ResolveProvider } from "./doubts/resolve-dialog.tsx";
 import { FailedPage } from "./failed/failed-page.tsx";
+import { GuardedPage } from "./guarded/guarded-page.tsx";
+import { OneGuarded } from "./guarded/one-guarded.tsx";
 import { JobPage } from "./jobs/job-page.tsx";
 import { JobsPage } from "./jobs/jobs-page.tsx";
 import { NoticesPage } from "./notices/notices-page.tsx";
 import { OutboxPage } from "./outbox/outbox-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
-import { To } from "./parts/link.tsx";
+import { isCall, jobPath, To } from "./parts/link.tsx";
 import { NoticeProvider } from "./parts/notice.tsx";
 import { Page } from "./parts/page.tsx";
 import { Empty } from "./parts/states.tsx";
@@ -52,7 +54,9 @@ function Pages() {
     <Switch>
       <Route path="/" component={OverviewPage} />
       <Route path="/jobs" component={JobsPage} />
-      <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={decodeURIComponent(id)} />}</Route>
+      <Route path="/jobs/:id">{({ id }) => <AnyJob key={id} id={decodeURIComponent(id)} />}</Route>
+      <Route path="/guarded" component={GuardedPage} />
+      <Route path="/guarded/:id">{({ id }) => <OneGuarded key={id} id={decodeURIComponent(id)} />}</Route>
       <Route path="/search" component={SearchPage} />
       <Route path="/failed" component={FailedPage} />
       <Route path="/doubts" component={DoubtsPage} />
@@ -68,6 +72,11 @@ function Pages() {
       </Route>
     </Switch>
   );
+}
+
+/** Wherever a job has an id, a call of a guard can have one. */
+function AnyJob({ id }: { readonly id: string }) {
+  return isCall(id) ? <Redirect to={jobPath(id)} replace /> : <JobPage id={id} />;
 }
 
 function NotFound() {

@@ -4,7 +4,7 @@ import { useLocation, useSearch } from "wouter";
 import { Keys } from "./keys.tsx";
 import { outboxQuery } from "./outbox/queries.ts";
 import { useHasWindow } from "./parts/dialog.tsx";
-import { count, counted, timeOfDay } from "./parts/format.ts";
+import { count, counted, timeOfDay, viewersZone } from "./parts/format.ts";
 import { To } from "./parts/link.tsx";
 import { Page } from "./parts/page.tsx";
 import { SIGN_IN_LEAD, SignInForm } from "./parts/sign-in-form.tsx";
@@ -81,6 +81,7 @@ function useItems(): Item[] {
     { to: "/jobs", text: "Jobs" },
     { to: "/failed", text: "Failed", badge: failed, of: "failed job" },
     { to: "/doubts", text: "In doubt", badge: inDoubt, of: "effect in doubt", ofMany: "effects in doubt" },
+    { to: "/guarded", text: "Guarded" },
     { to: "/schedules", text: "Schedules" },
     { to: "/acts", text: "Acts" },
     { to: "/notices", text: "Notices" },
@@ -208,7 +209,7 @@ function ProblemsMark() {
 function describeLive({ overview, connection, refused, isStale }: Live): { tone: string; text: string } {
   if (refused !== null) return { tone: "off", text: "Not live" };
   if (overview === null) return { tone: "waiting", text: "Connecting" };
-  if (isStale) return { tone: "off", text: `Stale since ${timeOfDay(overview.at)}` };
+  if (isStale) return { tone: "off", text: `Stale since ${timeOfDay(overview.at)} ${viewersZone()}` };
   if (overview.problems.some(refusesWork)) return { tone: "off", text: "Work is refused" };
   return connection === "live" ? { tone: "on", text: "Live" } : { tone: "waiting", text: "Reconnecting" };
 }

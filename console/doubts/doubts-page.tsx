@@ -5,7 +5,7 @@ import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-tex
 import { AuditOpener, jobsText } from "../acts/audit-line.tsx";
 import { type AuditRow, useAudit } from "../acts/use-audit.ts";
 import { counted } from "../parts/format.ts";
-import { JobLink, Text, To } from "../parts/link.tsx";
+import { isCall, JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Mark } from "../parts/mark.tsx";
 import { Page } from "../parts/page.tsx";
@@ -179,11 +179,12 @@ const doubtLook: LongTableLook<DoubtRow> = {
   ),
 };
 
-type EffectNamed = Pick<DoubtRow, "effect" | "jobId"> & Partial<Pick<DoubtRow, "type" | "idempotencyKey">>;
+type EffectNamed = Pick<DoubtRow, "effect" | "jobId"> &
+  Partial<Pick<DoubtRow, "type" | "idempotencyKey" | "about">>;
 
 /** The effect and its job, by type and key where they are known. */
 function EffectOf({ row }: { readonly row: EffectNamed }) {
-  const { effect, jobId, type = null, idempotencyKey = null } = row;
+  const { effect, jobId, type = null, idempotencyKey = null, about = null } = row;
   return (
     <span className="two-lines">
       <span>
@@ -194,6 +195,12 @@ function EffectOf({ row }: { readonly row: EffectNamed }) {
           <span className="quiet">
             {" of "}
             <Text of={type} />
+          </span>
+        )}
+        {about !== null && (
+          <span className="quiet">
+            {" about "}
+            <Text of={about} />
           </span>
         )}
       </span>
@@ -222,7 +229,7 @@ function Why({ row }: { readonly row: DoubtRow }) {
   );
 }
 
-function WhoRan({ row: { worker, start, mayStillRun, workerSeenAt } }: { readonly row: DoubtRow }) {
+function WhoRan({ row: { jobId, worker, start, mayStillRun, workerSeenAt } }: { readonly row: DoubtRow }) {
   return (
     <span className="two-lines">
       <Text of={worker} isCode />
@@ -236,7 +243,7 @@ function WhoRan({ row: { worker, start, mayStillRun, workerSeenAt } }: { readonl
           )}
         </span>
       ) : (
-        <span className="quiet">start {start} of the job</span>
+        <span className="quiet">{isCall(jobId) ? "for a guard" : `start ${start} of the job`}</span>
       )}
     </span>
   );

@@ -43,7 +43,7 @@ export async function resolveAll(doubts: readonly Doubt[], resolution: Resolutio
   return { resolved, actId };
 }
 
-const touched = ["doubts", "audit", "job", "jobs", "failures"];
+const touched = ["doubts", "guarded", "audit", "job", "jobs", "failures"];
 
 /** Reads again what a resolved doubt changes. */
 export function useRefreshDoubts(): () => Promise<unknown> {

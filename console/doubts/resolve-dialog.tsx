@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { createContext, type ReactNode, useContext, useState } from "react";
+import { createContext, Fragment, type ReactNode, useContext, useState } from "react";
 import { Button } from "react-aria-components";
 import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { jobQuery } from "../jobs/queries.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Json } from "../parts/json.tsx";
-import { Text } from "../parts/link.tsx";
+import { isCall, Text } from "../parts/link.tsx";
 import { Instant, Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { Doubt } from "../service/answers.ts";
@@ -54,14 +54,15 @@ export function ResolveButton({
 
 /** What is known about it. */
 function Known({ jobId, effect, doubt, onAsked }: DoubtToResolve & { readonly onAsked: () => void }) {
-  const job = useQuery(jobQuery(jobId));
+  const job = useQuery({ ...jobQuery(jobId), enabled: !isCall(jobId) });
   const found = useDoubt({ jobId, effect, ...(doubt && { doubt }) });
   return (
     <dl className="facts known">
-      <dt>Job</dt>
+      <dt>{isCall(jobId) ? "Call" : "Job"}</dt>
       <dd>
         <Text of={jobId} isCode />
       </dd>
+      {isCall(jobId) && found !== undefined && <OfTheCall doubt={found} />}
       {job.data !== undefined && (
         <>
           <dt>Type and key</dt>
@@ -84,6 +85,25 @@ function Known({ jobId, effect, doubt, onAsked }: DoubtToResolve & { readonly on
   );
 }
 
+/** What its caller said of it. */
+function OfTheCall({ doubt: { idempotencyKey, by, about } }: { readonly doubt: Doubt }) {
+  const facts = [
+    ["Key", idempotencyKey],
+    ["About", about],
+    ["Asked by", by],
+  ] as const;
+  return facts.map(([name, text]) =>
+    text == null ? null : (
+      <Fragment key={name}>
+        <dt>{name}</dt>
+        <dd>
+          <Text of={text} />
+        </dd>
+      </Fragment>
+    ),
+  );
+}
+
 /** Somebody need not look where the effect's own probe can. */
 function Probe({ doubt, onAsked }: { readonly doubt: Doubt; readonly onAsked: () => void }) {
   if (!doubt.mayAskProbe) return null;
@@ -102,8 +122,19 @@ function Probe({ doubt, onAsked }: { readonly doubt: Doubt; readonly onAsked: ()
 }
 
 function FromTheList({ doubt }: { readonly doubt: Doubt }) {
-  const { effectKey, since, reason, worker, start, report, evidence, hint, mayStillRun, workerSeenAt } =
-    doubt;
+  const {
+    jobId,
+    effectKey,
+    since,
+    reason,
+    worker,
+    start,
+    report,
+    evidence,
+    hint,
+    mayStillRun,
+    workerSeenAt,
+  } = doubt;
   return (
     <>
       <dt>Key downstream</dt>
@@ -132,7 +163,8 @@ function FromTheList({ doubt }: { readonly doubt: Doubt }) {
       )}
       <dt>Who ran it</dt>
       <dd>
-        <Text of={worker} isCode />, at start {start} of the job
+        <Text of={worker} isCode />
+        {!isCall(jobId) && `, at start ${start} of the job`}
       </dd>
       {mayStillRun && (
         <>

@@ -11,6 +11,7 @@ import {
   TextField,
 } from "react-aria-components";
 import { count } from "../parts/format.ts";
+import { isCall } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
 import { useSeen } from "../parts/use-seen.ts";
@@ -53,7 +54,7 @@ export function ResolveForm({ onClose, onHeld, ...of }: Props) {
   return (
     <form onSubmit={submit} className="resolve-form">
       <div className="resolve-form" inert={isHeld}>
-        <Choice as={as} onChange={setAs} />
+        <Choice as={as} onChange={setAs} isOfCall={isCall(of.jobId)} />
         <Evidence text={evidence} onChange={setEvidence} />
         {as === "done" && <Result text={result} isInvalid={parsed === "invalid"} onChange={setResult} />}
       </div>
@@ -90,7 +91,14 @@ export function HeldNote({ left }: { readonly left: number | undefined }) {
   );
 }
 
-export function Choice({ as, onChange }: { readonly as: As | null; readonly onChange: (as: As) => void }) {
+interface ChoiceProps {
+  readonly as: As | null;
+  readonly onChange: (as: As) => void;
+  /** Whether no job runs the effect. @default false */
+  readonly isOfCall?: boolean;
+}
+
+export function Choice({ as, onChange, isOfCall = false }: ChoiceProps) {
   return (
     <RadioGroup
       validationBehavior="aria"
@@ -101,10 +109,11 @@ export function Choice({ as, onChange }: { readonly as: As | null; readonly onCh
     >
       <Label>What happened?</Label>
       <Radio value="done" className="choice">
-        <b>Done</b> It happened. It is not run again, and the job continues.
+        <b>Done</b> It happened. It is not run again{isOfCall ? "." : ", and the job continues."}
       </Radio>
       <Radio value="not-done" className="choice">
-        <b>Not done</b> It did not happen. The job continues and runs it again.
+        <b>Not done</b> It did not happen. {isOfCall ? "The next call" : "The job continues and"} runs it
+        again.
       </Radio>
     </RadioGroup>
   );
@@ -165,7 +174,9 @@ function useResolve({ onClose, ...of }: Omit<Props, "onHeld">) {
       }),
     onSuccess: async (_answer, { as }) => {
       onClose();
-      notice(`“${effect}” is resolved as ${textOf(as)}. The job is in line again.`);
+      notice(
+        `“${effect}” is resolved as ${textOf(as)}. ${isCall(jobId) ? "The next call goes on." : "The job is in line again."}`,
+      );
       await refresh();
     },
   });

@@ -18,7 +18,7 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { title: "Started", text: ({ startedAt }) => instant(startedAt), isOwn: true },
+  { title: "Started", text: ({ startedAt }) => `${instant(startedAt)} ${viewersZone()}`, isOwn: true },
   { title: "Ran for", text: ranFor, isOwn: true },
   { title: "Worker", text: ({ worker }) => worker },
   { title: "Code", text: ({ code }) => code },

@@ -15,10 +15,11 @@ import { codeOf } from "../service/problem.ts";
 import { CompareAttempts } from "./compare-attempts.tsx";
 import { JobOperations } from "./job-operations.tsx";
 import { JobSpans } from "./job-spans.tsx";
-import { JobTimeline } from "./job-timeline.tsx";
+import { Timeline } from "./life.tsx";
 import { LogLines } from "./log-lines.tsx";
 import { jobQuery } from "./queries.ts";
 import { Again, SubmitAgain } from "./submit-again.tsx";
+import { lifeOf } from "./timeline.ts";
 import { causesOf, Trace } from "./trace.tsx";
 import { useLiveJob } from "./use-live-job.ts";
 import "./jobs.css";
@@ -156,7 +157,10 @@ function Job({ job }: { readonly job: JobDetail }) {
       )}
       <Section title="Life" className="life">
         <JobSpans job={job} />
-        <JobTimeline job={job} resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />} />
+        <Timeline
+          moments={lifeOf(job)}
+          resolve={(effect) => <ResolveButton jobId={job.id} effect={effect} />}
+        />
       </Section>
       <div className="job-data">
         {job.childJobs !== undefined && job.childJobs.length > 0 && <Children of={job.childJobs} job={job} />}

@@ -101,7 +101,8 @@ function Row({ row }: { readonly row: ParkedRow }) {
       )}
       {payload !== undefined && <Json value={payload} label={`Payload of row ${id}`} />}
       <p className="quiet">
-        Row <Text of={id} /> · added <Relative at={createdAt} /> · parked <Relative at={parkedAt} />
+        Row <Text of={id} /> · added <Relative at={createdAt} /> ·{" "}
+        {problem.isAgain ? "released, and parked again" : "parked"} <Relative at={parkedAt} />
         {orderingKey !== null && (
           <>
             {" · "}

@@ -29,6 +29,12 @@ export const doubtFields = [
   { name: "reasonText", label: "Reason contains" },
 ] as const satisfies readonly FilterField[];
 
+export const guardedFields = [
+  { name: "effect", label: "Effect" },
+  { name: "state", label: "State" },
+  { name: "keyText", label: "Key contains" },
+] as const satisfies readonly FilterField[];
+
 export const auditFields = [
   { name: "by", label: "By" },
   { name: "from", label: "From", isInstant: true },

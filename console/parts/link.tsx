@@ -25,11 +25,17 @@ export function To({ to, className = "", current = false, label, children }: Pro
   );
 }
 
-export function jobPath(id: string): string {
-  return `/jobs/${encodeURIComponent(id)}`;
+/** A call of a guard, which no job runs: no queue of an application has this name. */
+export function isCall(id: string): boolean {
+  return /^holdfast-guard[._]/.test(id);
 }
 
-/** A link to a job. */
+/** The page of a job, or of a guarded effect. */
+export function jobPath(id: string): string {
+  return `/${isCall(id) ? "guarded" : "jobs"}/${encodeURIComponent(id)}`;
+}
+
+/** A link to a job, or to a guarded effect. */
 export function JobLink({ id, children }: { readonly id: string; readonly children?: ReactNode }) {
   return <To to={jobPath(id)}>{children ?? <Text of={id} isCode />}</To>;
 }

@@ -77,7 +77,7 @@ function meaningOf(tick: PastTick): string {
 
 function TickMark({ tick, timeZone }: { readonly tick: PastTick; readonly timeZone: string }) {
   const mark = markOf(tick);
-  const text = `${datedInstant(tick.at, timeZone)}: ${meaningOf(tick)}`;
+  const text = `${datedInstant(tick.at, timeZone)} ${timeZone}: ${meaningOf(tick)}`;
   return (
     <ListBoxItem id={tick.at} textValue={text} aria-label={text} className={`tick ${toneOf(mark)}`}>
       <Glyph of={mark} />

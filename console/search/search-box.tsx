@@ -1,13 +1,13 @@
 import { type FormEvent, useEffect, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
-import { jobPath } from "../parts/link.tsx";
+import { isCall, jobPath } from "../parts/link.tsx";
 
 /** A queue's name, and a UUIDv7. */
 export const JOB_ID = /^.+_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The page of the job with this id, or of a search. */
+/** The page of the job or guarded effect with this id, or of a search. */
 export function placeOf(wanted: string): string {
-  return JOB_ID.test(wanted) ? jobPath(wanted) : `/search?q=${encodeURIComponent(wanted)}`;
+  return JOB_ID.test(wanted) || isCall(wanted) ? jobPath(wanted) : `/search?q=${encodeURIComponent(wanted)}`;
 }
 
 /** Finds jobs from any page: an id opens its job, anything else is searched. */

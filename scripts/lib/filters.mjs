@@ -7,7 +7,8 @@ async function declaredFilters() {
   const { jobFilter } = await import("../../build/desk/jobs/job-filter.js");
   const { doubtFilter } = await import("../../build/desk/doubts/doubt-filter.js");
   const { auditFilter } = await import("../../build/desk/audit/audit-filter.js");
-  return { job: jobFilter, doubt: doubtFilter, audit: auditFilter };
+  const { guardedEffectFilter } = await import("../../build/desk/guarded/guarded-effects.js");
+  return { job: jobFilter, doubt: doubtFilter, guarded: guardedEffectFilter, audit: auditFilter };
 }
 
 /** The source of the console's fields: the members that have a label, in the order in which they are declared. */

@@ -1,7 +1,12 @@
+import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Producer } from "holdfast";
+import { http } from "holdfast/evidence";
+import { createGuard, defineEffect } from "holdfast/guard";
 import { startRelay } from "holdfast/postgres";
 import type { Api } from "holdfast/server";
 import pg from "pg";
@@ -83,6 +88,7 @@ describe("pictures of the console", { timeout }, () => {
     await service.startWorker();
     await workADay();
     await parkRows(databaseUrl);
+    await guardCharges();
     await operate();
     jobs = await knownJobs();
   }, timeout);
@@ -107,7 +113,7 @@ describe("pictures of the console", { timeout }, () => {
   it.each(screens)("shows what is empty on a $device, $colorScheme", async (screen) => {
     const empty = await createService(shopIn(world), { REDIS_URL: server.url }).startApi();
     const { page, open } = await openConsole(browser, empty.url, optionsOf(screen));
-    for (const path of ["", "jobs", "failed", "doubts", "schedules", "acts"]) {
+    for (const path of ["", "jobs", "failed", "doubts", "guarded", "schedules", "acts"]) {
       await open(path);
       await untilSettled(page);
       await take(page, `empty-${path || "overview"}`, screen);
@@ -220,6 +226,38 @@ async function parkRows(databaseUrl: string): Promise<void> {
   await until("they are parked", async () => (await ask<{ parked: number }>("outbox")).parked === 3);
 }
 
+/** Calls of a guard: most are done, some in doubt. */
+async function guardCharges(): Promise<void> {
+  const charge = defineEffect({ name: "charge-card", timeoutMs: 30_000, inDoubt: "hold", classify: http });
+  const guard = await createGuard({ effects: [charge], env: service.env });
+  stops.push(guard.stop);
+  const bank = createServer((request, response) => {
+    if (request.url === "/v1/lost") request.socket.destroy();
+    else response.end('{"id":"ch_17"}');
+  }).listen(0, "127.0.0.1");
+  await once(bank, "listening");
+  const { port } = bank.address() as AddressInfo;
+  for (let order = 51_001; order <= 51_040; order += 1) {
+    const call = {
+      key: `order-${order}`,
+      content: { order },
+      by: "web-3",
+      about: `order ${order} of customer 17`,
+    };
+    const pay = async ({ signal }: { readonly signal: AbortSignal }) => {
+      const path = order % 13 === 0 ? "lost" : "charges";
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/${path}`, {
+        method: "POST",
+        body: "{}",
+        signal,
+      });
+      return (await answer.json()) as { id: string };
+    };
+    await guard.once(charge, call, pay).catch(() => undefined);
+  }
+  bank.close();
+}
+
 /** What people do on such a day: retry, resolve, pause. */
 async function operate(): Promise<void> {
   const { doubts } = await ask<Doubts>("doubts?limit=2");
@@ -262,6 +300,8 @@ interface Listed {
 async function knownJobs(): Promise<KnownJobs> {
   const { doubts } = await ask<Doubts>("doubts?limit=10");
   const { groups } = await ask<Failures>("failures");
+  const call = async (state: string) =>
+    (await ask<{ effects: { id: string }[] }>(`guarded-effects?state=${state}`)).effects[0]?.id ?? "";
   const first = async (path: string) => (await ask<Listed>(`jobs?limit=1&${path}`)).jobs[0]?.id ?? "";
   return {
     failed: groups.find(({ type }) => type === "partner-webhook")?.exampleId ?? "",
@@ -269,6 +309,8 @@ async function knownJobs(): Promise<KnownJobs> {
     running: await first("type=video-preview&state=active"),
     completed: await first("type=invoice-pdf&state=completed"),
     parent: await first("idempotencyKey=report-by-hand"),
+    call: await call("in-doubt"),
+    doneCall: await call("done"),
     export: ["reference,amount", ...doubts.slice(0, 4).map(({ effectKey }) => `${effectKey},12.00`)].join(
       "\n",
     ),

@@ -16,6 +16,9 @@ export interface KnownJobs {
   readonly running: string;
   readonly completed: string;
   readonly parent: string;
+  /** A guarded effect in doubt, and one that is done. */
+  readonly call: string;
+  readonly doneCall: string;
   /** As a provider would write it. */
   readonly export: string;
 }
@@ -62,6 +65,10 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "resolve", path: "doubts", act: openResolve },
     { name: "resolve-many", path: "doubts", act: openResolveMany },
     { name: "import", path: "doubts", act: (page) => openImport(page, jobs.export) },
+    { name: "guarded", path: "guarded" },
+    { name: "guarded-in-doubt", path: `guarded/${jobs.call}` },
+    { name: "guarded-resolve", path: `guarded/${jobs.call}`, act: openResolve },
+    { name: "guarded-done", path: `guarded/${jobs.doneCall}` },
     { name: "schedules", path: "schedules" },
     { name: "schedule-tick", path: "schedules", act: chooseTick },
     { name: "schedule-more", path: "schedules", act: press("More of nightly-report") },

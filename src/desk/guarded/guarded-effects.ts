@@ -10,7 +10,7 @@ import { inTime } from "../../platform/redis/redis-errors.ts";
 import { auditEntrySchema } from "../audit/audit-entry.ts";
 import { readAuditLog } from "../audit/audit-log.ts";
 import { type AnsweredEntry, answerIn, answerShape, answerText } from "../effect-answers.ts";
-import { containsText } from "../filter.ts";
+import { containsText, defineFilter, option } from "../filter.ts";
 
 const states = ["reserved", "done", "in-doubt"] as const;
 
@@ -27,10 +27,37 @@ export const guardedEffectSchema = z.object({
 });
 export type GuardedEffectView = Readonly<z.output<typeof guardedEffectSchema>>;
 
+/** Which guarded effects. What is absent does not count. */
+export const guardedEffectFilter = defineFilter(
+  {
+    effect: {
+      schema: z.string().max(64).optional().meta({ description: "Its name." }),
+      option: option("--effect <name>", "only this effect", "an effect's name", "Effect"),
+    },
+    state: {
+      schema: z.enum(states).optional().meta({ description: "Only those in this state." }),
+      option: option(
+        "--state <state>",
+        `only those in this state: ${states.join(", ")}`,
+        states.join(", "),
+        "State",
+      ),
+    },
+    keyText: {
+      schema: z.string().min(1).max(255).optional().meta({ description: "A part of its key." }),
+      option: option(
+        "--key <text>",
+        "only those whose key contains this text",
+        "1 to 255 characters",
+        "Key contains",
+      ),
+    },
+  },
+  () => ({}),
+);
+
 export const guardedEffectFilterSchema = z.strictObject({
-  effect: z.string().max(64).optional().meta({ description: "Its name." }),
-  state: z.enum(states).optional().meta({ description: "Only those in this state." }),
-  keyText: z.string().min(1).max(255).optional().meta({ description: "A part of its key." }),
+  ...guardedEffectFilter.query,
   limit: z.coerce.number().int().min(1).max(1_000).default(50).meta({ description: "How many at most." }),
 });
 type Filter = Readonly<z.output<typeof guardedEffectFilterSchema>>;

@@ -23,6 +23,10 @@ export const parkedRowSchema = z.object({
     code: z.string(),
     message: z.string(),
     issues: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
+    isAgain: z
+      .literal(true)
+      .optional()
+      .meta({ description: "It was parked before, and released: that did not help." }),
   }),
   payload: z.unknown().optional().meta({
     description:
@@ -99,7 +103,8 @@ export interface OutboxOperator {
   discardAll(code: string, act: RowsAct): Promise<number>;
 }
 
-const waiting = "state = 'waiting', changed_at = clock_timestamp(), problem = NULL";
+/** Its problem stays: where it is parked again, that is said. */
+const waiting = "state = 'waiting', changed_at = clock_timestamp()";
 
 /** Other programs can have written `infinity`. */
 const iso = (column: string) =>

@@ -250,6 +250,9 @@ function read(json: string, at: string): unknown {
   throw malformed(issues.map(({ pointer, message }) => ({ pointer: at + pointer, message })));
 }
 
+/** A row that was released has the problem that it was parked with before. */
+const asParked = `(CASE WHEN ${TABLE}.problem IS NULL THEN ended.problem ELSE left(ended.problem, -1) || ',"isAgain":true}' END)`;
+
 async function finish(database: Database, ends: readonly RowEnd[], keepMs: number): Promise<void> {
   const accepted = ends.filter(({ outcome }) => outcome === "accepted" || outcome === "duplicate");
   const parked = ends.filter(({ outcome }) => outcome === "parked");
@@ -263,7 +266,7 @@ async function finish(database: Database, ends: readonly RowEnd[], keepMs: numbe
     );
   if (parked.length > 0)
     await database.query(
-      `UPDATE ${TABLE} SET state = 'parked', changed_at = clock_timestamp(), problem = ended.problem::json
+      `UPDATE ${TABLE} SET state = 'parked', changed_at = clock_timestamp(), problem = ${asParked}::json
         FROM unnest($1::bigint[], $2::text[]) AS ended (id, problem) WHERE ${TABLE}.id = ended.id`,
       [ids(parked), parked.map(({ problem }) => problem)],
     );

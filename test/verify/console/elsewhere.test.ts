@@ -67,7 +67,7 @@ describe("the console behind a proxy that strips a prefix", () => {
     proxy.cut();
     await page.getByText("Reconnecting", { exact: true }).waitFor();
     await page.clock.fastForward(11_000);
-    await page.getByText(/^Stale since/).waitFor();
+    await page.getByText(/^Stale since \d\d:\d\d:\d\d UTC$/).waitFor();
     proxy.goOn();
 
     await page.getByText("Live", { exact: true }).waitFor();

@@ -96,6 +96,29 @@ describe("holdfast outbox init", withProcesses, () => {
 });
 
 describe("parked rows", withProcesses, () => {
+  it("say that they are parked again where a release did not help", async () => {
+    const service = await createOutboxService(testApplication);
+    await addBad(service, "a");
+    await service.startRelay();
+    const operator = await service.createOperator();
+    await untilStates(service, "parked");
+    const [{ id = "", parkedAt = "", problem } = {}] = await operator.outbox.parked({ limit: 1 });
+    expect(problem).not.toHaveProperty("isAgain");
+
+    await operator.outbox.release(id, {}, { by: "test" });
+
+    const again = await until("it is parked again", async () => {
+      const [row] = await operator.outbox.parked({ limit: 1 });
+      return row !== undefined && row.parkedAt !== parkedAt && row;
+    });
+    expect(again.problem).toEqual({ ...problem, isAgain: true });
+    expect((await run(["outbox", "parked"], service.env)).stdout).toContain(
+      "(parked again: it was released before)",
+    );
+    await operator.outbox.release(id, { payload: { to: "a@example.com", name: "A" } }, { by: "test" });
+    await untilStates(service);
+  });
+
   it("are listed, mended, released and discarded from the command line", async () => {
     const service = await createOutboxService(testApplication);
     for (const key of ["a", "b", "c"]) await addBad(service, key);

@@ -3,7 +3,11 @@ import type { Resolution, ResolvedJob } from "../../../core/job/resolution.ts";
 import { doubtFilter, SEARCHED_MAX } from "../../../desk/doubts/doubt-filter.ts";
 import type { DoubtGroup } from "../../../desk/doubts/doubt-groups.ts";
 import type { Doubt } from "../../../desk/doubts/doubts.ts";
-import type { GuardedEffectDetail, GuardedEffectView } from "../../../desk/guarded/guarded-effects.ts";
+import {
+  type GuardedEffectDetail,
+  type GuardedEffectView,
+  guardedEffectFilter,
+} from "../../../desk/guarded/guarded-effects.ts";
 import { doubtOperations } from "../../../desk/operations/doubts.ts";
 import { guardedOperations } from "../../../desk/operations/guarded.ts";
 import type { Shown } from "../../../desk/operations/operation.ts";
@@ -106,7 +110,7 @@ function addEffectsCommands(program: Command): void {
     .description("see side effects that no job runs: those of guards");
   addOperationCommand(effects, "list", guardedOperations.guardedEffects, {
     description: "list those that are known, the latest first",
-    flags: { effect: "--effect <name>", state: "--state <state>", keyText: "--key <text>" },
+    filter: guardedEffectFilter,
     isForGuards: true,
     describe: ({ effects }) => describeEffects(effects),
   });

@@ -104,7 +104,10 @@ const describeParked = listOf<Shown<ParkedRow>>("no row is parked", [
   ["parked", ({ parkedAt }) => parkedAt, 1],
   ["behind", ({ behind }) => behind || null, 2],
   ["code", ({ problem }) => toned(problem.code, "bad")],
-  ["problem", ({ problem }) => problem.message],
+  [
+    "problem",
+    ({ problem }) => problem.message + (problem.isAgain ? " (parked again: it was released before)" : ""),
+  ],
 ]);
 
 interface ReleaseOptions {

@@ -4,21 +4,20 @@ import { Text } from "../parts/link.tsx";
 import { Glyph, toneOf } from "../parts/mark.tsx";
 import { Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
-import type { JobDetail } from "../service/answers.ts";
-import { lifeOf } from "./timeline.ts";
+import type { Moment } from "./timeline.ts";
 import { Trace } from "./trace.tsx";
 
 interface Props {
-  readonly job: JobDetail;
+  readonly moments: readonly Moment[];
   /** Renders the way to resolve an effect in doubt. */
   readonly resolve: (effect: string) => ReactNode;
 }
 
-/** A job's life, from its submission on. */
-export function JobTimeline({ job, resolve }: Props) {
+/** The life of a job or a guarded effect, from its beginning on. */
+export function Timeline({ moments, resolve }: Props) {
   return (
     <ol className="timeline">
-      {lifeOf(job).map(({ id, at, mark, title, said, trace, facts = [], doubt, answer }) => (
+      {moments.map(({ id, at, mark, title, said, trace, facts = [], doubt, answer }) => (
         <li key={id} className={toneOf(mark)}>
           <Glyph of={mark} />
           <div className="moment">

@@ -1,0 +1,158 @@
+import { useQuery } from "@tanstack/react-query";
+import { Button } from "react-aria-components";
+import { useSearchParams } from "wouter";
+import { ResolveButton } from "../doubts/resolve-dialog.tsx";
+import { Member } from "../parts/filter-fields.tsx";
+import { guardedFields } from "../parts/filters.ts";
+import { count, counted } from "../parts/format.ts";
+import { JobLink, Text } from "../parts/link.tsx";
+import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
+import { Mark, wordOf } from "../parts/mark.tsx";
+import { Page } from "../parts/page.tsx";
+import { Empty, Loaded } from "../parts/states.tsx";
+import { Relative, TimeOfDay } from "../parts/time.tsx";
+import { useNeedsPerson } from "../service/live.tsx";
+import { useFreshOn } from "../service/use-fresh-on.ts";
+import { type Guarded, type GuardedFilter, guardedQuery, LISTED_MAX } from "./queries.ts";
+
+const GUIDE = "https://github.com/holdfast-jobs/holdfast/blob/main/docs/guard.md";
+const known: Readonly<Record<string, readonly Guarded["state"][]>> = {
+  state: ["reserved", "done", "in-doubt"],
+};
+
+/** Side effects that no job runs: those of guards. */
+export function GuardedPage() {
+  const [filter, setFilter] = useGuardedFilter();
+  const guarded = useQuery(guardedQuery(filter));
+  const { inDoubt } = useNeedsPerson();
+  useFreshOn(inDoubt, ["guarded"]);
+  const isFiltered = Object.values(filter).some((value) => value !== "");
+  return (
+    <Page
+      title="Guarded effects"
+      isFilling
+      lead="Side effects that no job runs: at most once for each key, by a guard."
+    >
+      <search className="filters few" aria-label="Guarded effects">
+        {guardedFields.map((field) => (
+          <Member
+            key={field.name}
+            field={field}
+            known={known[field.name]}
+            wordFor={(state) => wordOf(state as Guarded["state"])}
+            value={filter[field.name]}
+            onChange={(text) => setFilter({ ...filter, [field.name]: text })}
+          />
+        ))}
+      </search>
+      <Loaded query={guarded}>
+        {(rows) => (
+          <>
+            <div className="list-head">
+              <p role="status">
+                {rows.length < LISTED_MAX
+                  ? counted(rows.length, "effect")
+                  : `The latest ${count(LISTED_MAX)}`}
+                , as of <TimeOfDay at={guarded.dataUpdatedAt} />
+              </p>
+              <Button className="button small" onPress={() => void guarded.refetch()}>
+                Refresh
+              </Button>
+            </div>
+            <LongTable
+              label="Guarded effects"
+              look={look}
+              rows={rows}
+              empty={<None isFiltered={isFiltered} />}
+            />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function None({ isFiltered }: { readonly isFiltered: boolean }) {
+  if (isFiltered)
+    return (
+      <Empty title="No guarded effect matches.">
+        What did not happen is not known, nor what is forgotten.
+      </Empty>
+    );
+  return (
+    <Empty title="No guarded effect yet.">
+      A guard runs a side effect at most once, without a job.{" "}
+      <a href={GUIDE} target="_blank" rel="noreferrer">
+        How to guard one call
+      </a>
+    </Empty>
+  );
+}
+
+/** The address holds the filter. */
+function useGuardedFilter(): [filter: GuardedFilter, change: (filter: GuardedFilter) => void] {
+  const [params, setParams] = useSearchParams();
+  const filter = Object.fromEntries(
+    guardedFields.map(({ name }) => [name, params.get(name) ?? ""]),
+  ) as GuardedFilter;
+  const change = (wanted: GuardedFilter) =>
+    setParams(Object.fromEntries(Object.entries(wanted).filter(([, text]) => text !== "")), {
+      replace: true,
+    });
+  return [filter, change];
+}
+
+function Key({ of: { id, idempotencyKey } }: { readonly of: Guarded }) {
+  return <JobLink id={id}>{idempotencyKey === null ? undefined : <Text of={idempotencyKey} />}</JobLink>;
+}
+
+function TextOrNone({ of }: { readonly of: string | null }) {
+  return of === null ? <span className="quiet">–</span> : <Text of={of} />;
+}
+
+function Resolve({ of: { id, effect, state } }: { readonly of: Guarded }) {
+  return state === "in-doubt" && <ResolveButton jobId={id} effect={effect} />;
+}
+
+const look: LongTableLook<Guarded> = {
+  rowHeight: 40,
+  cardHeight: 132,
+  columns: [
+    { id: "key", title: "Key", width: "2fr", minWidth: 180, cell: (row) => <Key of={row} /> },
+    {
+      id: "effect",
+      title: "Effect",
+      width: "1fr",
+      minWidth: 120,
+      cell: ({ effect }) => <Text of={effect} />,
+    },
+    { id: "state", title: "State", width: 110, cell: ({ state }) => <Mark of={state} /> },
+    { id: "since", title: "Since", width: 100, cell: ({ since }) => <Relative at={since} /> },
+    {
+      id: "about",
+      title: "About",
+      width: "2fr",
+      minWidth: 160,
+      cell: ({ about }) => <TextOrNone of={about} />,
+    },
+    { id: "by", title: "Asked by", width: "1fr", minWidth: 120, cell: ({ by }) => <TextOrNone of={by} /> },
+    { id: "resolve", title: "Resolve", isTitleSpoken: true, width: 96, cell: (row) => <Resolve of={row} /> },
+  ],
+  card: (row) => (
+    <div className="card">
+      <div className="card-line">
+        <Key of={row} />
+        <Mark of={row.state} />
+      </div>
+      <TextOrNone of={row.about} />
+      <div className="card-line quiet">
+        <Text of={row.effect} />
+        <Relative at={row.since} />
+      </div>
+      <div className="card-line">
+        <TextOrNone of={row.by} />
+        <Resolve of={row} />
+      </div>
+    </div>
+  ),
+};
