@@ -23,16 +23,12 @@ export type Submitter = (submission: Submission) => Promise<Pick<Receipt, "id" |
 export interface Submission {
   readonly type:
     | "act"
-    | "refused"
-    | "probed"
     | "bystander"
     | "poison"
     | "blocking"
     | "blocking-once"
     | "odd"
     | "call"
-    | "several"
-    | "spent"
     | "cards"
     | "declined"
     | "sized"

@@ -32,20 +32,6 @@ export const withoutFence = mutation(
   ["core/effect/ledger/reserve.lua", 'if not isLeased then return { "not-leased" } end', ""],
 );
 
-/** A job that has asked for effects may ask again although its ledger is gone. */
-const reservesWithoutLedger: Edit = [
-  "core/effect/ledger/reserve.lua",
-  'not open and redis.call("EXISTS", ledger) == 0',
-  "false",
-];
-
-/** A second call of one effect does not join the first. */
-export const withoutJoining = mutation("joining of calls", [
-  "core/effect/effects.js",
-  "if (first !== undefined)",
-  "if (false)",
-]);
-
 /** A key claims nothing. */
 export const withoutKey = mutation("key", [
   "core/bullmq/add/place-job.lua",
@@ -296,15 +282,6 @@ export const withoutFitnessWatch = mutation("watch over the requirements", [
   "if (flaws.length > 0)",
   "if (false)",
 ]);
-
-/** A failed job's ledger expires although the job is kept, and the job can be retried without it. */
-export const withoutLedgerOfFailed = mutation(
-  "failed job's ledger",
-  ["core/life/ledger-sweep.lua", "then return nextLookAtFailed(id) end", "then return false, open end"],
-  ["core/life/trim-expired.lua", "if tonumber(found[at + 1]) > endedBy then break end", "do break end"],
-  ["desk/jobs/retry-job.lua", 'if ledger and redis.call("EXISTS", ledger) == 0', "if false"],
-  reservesWithoutLedger,
-);
 
 /** An act passes over the lists once, and follows no job that moves. */
 export const withoutFollowing = mutation(

@@ -430,6 +430,20 @@ describe("an effect in doubt", () => {
     expect(asked).toBe(3);
   });
 
+  // What the types forbid. One never answers.
+  const lies = [true, false, {}, [], "not_done", "done", null, 0, 1, new Promise(() => {})];
+  it.concurrent.each(lies.map((lie) => ({ lie })))(
+    "stays in doubt whatever else a probe answers: $lie",
+    async ({ lie }) => {
+      const id = await submit(`probe-lie-${lies.indexOf(lie)}`, async (effect) => {
+        const probe = async () => (await lie) as "unknown";
+        await effect("probed", () => Promise.reject(unanswered()), { probe });
+        return 0;
+      });
+      expect(await ended(id)).toMatchObject({ error: { code: "EFFECT_IN_DOUBT" }, attemptsMade: 4 });
+    },
+  );
+
   it("is repeated if the handler swallows its error, and never left in doubt by a job that completes", async () => {
     let runs = 0;
     const id = await submit("swallowing", async (effect) => {

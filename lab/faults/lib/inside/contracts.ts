@@ -5,7 +5,6 @@ import { z } from "zod";
 import { clients, moves } from "./downstream/plan.ts";
 import { oddKinds } from "./odd-kinds.ts";
 import { commitPoints, injectionKinds, injectionPoints } from "./points.ts";
-import { orders, refusals, wayNames } from "./several/plan.ts";
 
 /** An effect's deadline; other workers call it in doubt one second later. */
 export const EFFECT_TIMEOUT_MS = 2_000;
@@ -60,32 +59,6 @@ export const gather = defineJob({
   retry: manyAttempts,
   timeoutMs: 60_000,
   onChildFailure: "continue",
-});
-
-/** Calls one effect in an odd way while downstream always refuses. It must not loop forever. */
-export const refused = defineJob({
-  ...queues,
-  type: "refused",
-  payload: z.strictObject({ how: z.enum(["twice", "nested", "many"]) }),
-  result,
-  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
-  timeoutMs: 60_000,
-  effects: {
-    // Short: another attempt waits that long for a reserved effect.
-    notify: { timeoutMs: 500, inDoubt: "hold" },
-    many: { timeoutMs: 30_000, inDoubt: "hold" },
-  },
-});
-
-/** Its effect never answers; its probe answers with the payload. */
-export const probed = defineJob({
-  ...queues,
-  type: "probed",
-  payload: z.strictObject({ answer: z.unknown() }),
-  result,
-  retry: { attempts: 3, backoff: { kind: "fixed", delayMs: 100 } },
-  timeoutMs: 10_000,
-  effects: { notify: { timeoutMs: 300, inDoubt: "probe" } },
 });
 
 /** Kills its worker on every run. */
@@ -214,35 +187,6 @@ export const call = defineJob({
   retry: manyAttempts,
   timeoutMs: 60_000,
   effects: { call: { timeoutMs: 8_000, inDoubt: "hold", classify: combine(http, smtp) } },
-});
-
-const severalPayload = z.strictObject({
-  way: z.enum(wayNames),
-  order: z.enum(orders),
-  refusal: z.enum(refusals),
-});
-export type SeveralPayload = z.output<typeof severalPayload>;
-
-/** Does two things in one effect, although its classifiers say that it does one. */
-export const several = defineJob({
-  ...queues,
-  type: "several",
-  payload: severalPayload,
-  result,
-  retry: manyAttempts,
-  timeoutMs: 60_000,
-  effects: { act: { timeoutMs: 8_000, inDoubt: "hold", classify: combine(http, smtp) } },
-});
-
-/** Like `act`, but then fails for good, each time it runs. */
-export const spent = defineJob({
-  ...queues,
-  type: "spent",
-  payload,
-  result,
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 100 }, maxStarts: 10 },
-  timeoutMs: 60_000,
-  effects: { notify: { timeoutMs: EFFECT_TIMEOUT_MS, inDoubt: "hold", classify: http } },
 });
 
 const cardsPayload = payload.extend({ cards: z.array(z.string()) });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EffectCall, NotDoneError, PermanentError, RetryAfterError, SnoozeError } from "holdfast";
+import { type EffectCall, PermanentError, RetryAfterError, SnoozeError } from "holdfast";
 import {
   type ActPayload,
   act,
@@ -20,13 +20,9 @@ import {
   odd,
   parent,
   poison,
-  probed,
   rated,
-  refused,
-  several,
   single,
   sized,
-  spent,
   tick,
   triple,
 } from "./contracts.ts";
@@ -50,13 +46,6 @@ const actHandler = act.handler(async ({ payload, jobId, idempotencyKey, attempt,
   if (!arm(jobId, payload.inject)) throw new RetryAfterError(DECLINED_MS * attempt);
   await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
   return {};
-});
-
-const spentHandler = spent.handler(async ({ payload, jobId, idempotencyKey, effect }) => {
-  trace("begun", jobId);
-  arm(jobId, payload.inject);
-  await traced(jobId, () => effect("notify", (call) => notifyWitness(call, jobId, idempotencyKey, payload)));
-  throw new PermanentError("spent");
 });
 
 const BETWEEN_CARDS_MS = 20;
@@ -91,28 +80,6 @@ const gatherHandler = gather.handler(async ({ jobId, children }) => {
   let ended = 0;
   for await (const _ of children()) ended += 1;
   if (ended !== 1) throw new PermanentError(`${ended} of 1 children have ended`);
-  return {};
-});
-
-const INDEXES = 1_000;
-
-const refusedHandler = refused.handler(async ({ payload, jobId, effect }) => {
-  trace("begun", jobId);
-  const refuse = () => Promise.reject(new NotDoneError("refused downstream"));
-  if (payload.how === "twice") await Promise.all([effect("notify", refuse), effect("notify", refuse)]);
-  if (payload.how === "nested") await effect("notify", async () => effect("notify", refuse));
-  const indexes = Array.from({ length: INDEXES }, (_, index) => ({ index: String(index) }));
-  if (payload.how === "many") await Promise.all(indexes.map((options) => effect("many", refuse, options)));
-  return {};
-});
-
-const probedHandler = probed.handler(async ({ payload, jobId, effect }) => {
-  trace("begun", jobId);
-  const hangUp = () => Promise.reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
-  // Answers that the types forbid, or none.
-  const probe = async () =>
-    payload.answer === "hangs" ? await new Promise<never>(() => {}) : payload.answer;
-  await effect("notify", hangUp, { probe: probe as () => Promise<"unknown"> });
   return {};
 });
 
@@ -210,15 +177,10 @@ const withoutDownstream = () => Promise.reject(new PermanentError("there is no d
 const callHandler = hasDownstream
   ? (await import("./downstream/handler.ts")).callHandler
   : call.handler(withoutDownstream);
-const severalHandler = hasDownstream
-  ? (await import("./several/handler.ts")).severalHandler
-  : several.handler(withoutDownstream);
 
 export const handlers = [
   actHandler,
   gatherHandler,
-  refusedHandler,
-  probedHandler,
   invoiceHandler,
   tickHandler,
   poisonHandler,
@@ -232,8 +194,6 @@ export const handlers = [
   indexedHandler,
   oddHandler,
   callHandler,
-  severalHandler,
-  spentHandler,
   cardsHandler,
   sizedHandler,
   alternatingHandler,

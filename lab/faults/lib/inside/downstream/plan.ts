@@ -94,7 +94,7 @@ export interface Order {
 
 /** Asks for a target of one call's own. @returns its port */
 export interface Opening {
-  readonly kind: "http" | "http2" | "mail" | "udp";
+  readonly kind: "http" | "mail";
   readonly move: Move;
 }
 

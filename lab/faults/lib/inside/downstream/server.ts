@@ -5,8 +5,7 @@ import { text } from "node:stream/consumers";
 import { tally } from "./acts.ts";
 import { createHttpTarget } from "./http-target.ts";
 import { createMailTarget } from "./mail-target.ts";
-import { createHttp2Target, openUdpTarget } from "./other-targets.ts";
-import type { Move, Opening } from "./plan.ts";
+import type { Opening } from "./plan.ts";
 
 /** The downstream: opens a target of its own for each call of an effect, which misbehaves as it is asked to. */
 
@@ -21,23 +20,11 @@ const control = createServer(async (request, response) => {
 control.keepAliveTimeout = 60_000;
 
 async function open({ kind, move }: Opening): Promise<number> {
-  if (kind === "udp") return await openUdp();
-  const server = await createTarget(kind, move);
+  const server = kind === "mail" ? createMailTarget(move) : createHttpTarget(move, await refusingPort());
   const port = await listen(server);
   if (move === "refuses connections") await close(server);
   else setTimeout(() => server.close(), OPEN_MS).unref();
   return port;
-}
-
-async function createTarget(kind: Exclude<Opening["kind"], "udp">, move: Move): Promise<Server> {
-  if (kind === "mail") return createMailTarget(move);
-  return kind === "http2" ? createHttp2Target(move) : createHttpTarget(move, await refusingPort());
-}
-
-async function openUdp(): Promise<number> {
-  const socket = await openUdpTarget();
-  setTimeout(() => socket.close(), OPEN_MS).unref();
-  return socket.address().port;
 }
 
 async function refusingPort(): Promise<number> {
