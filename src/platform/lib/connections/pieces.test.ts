@@ -89,6 +89,19 @@ describe("a connection that is read in pieces", () => {
     expect(lengths).toEqual([3_000_000, 0, 100_000]);
   });
 
+  it("goes on behind a body that is thrown away after its answer", async () => {
+    const { client } = await serve(({ request, response }) => {
+      request.resume();
+      setImmediate(() =>
+        response.setHeader("Connection", request.method === "GET" ? "close" : "keep-alive").end(),
+      );
+    });
+
+    client.write(uploadOf(200_000) + GET);
+
+    expect(await readAll(client)).toMatch(/^HTTP.*HTTP.*Connection: close/s);
+  });
+
   it("has its request whole whose client half-closes it", async () => {
     const begun: IncomingMessage[] = [];
     const { client, accepted } = await serve(({ request }) => void begun.push(request));

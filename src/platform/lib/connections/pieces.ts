@@ -26,6 +26,8 @@ export class Pieces {
   #hasEnded = false;
   #isDiscarded = false;
   #isFeeding = false;
+  /** Whether the stream has room. */
+  #isWanted = true;
 
   /** @param isParserBusy whether requests that were parsed wait for others; call `feed` when they no longer do */
   constructor(socket: Socket, isParserBusy: () => boolean) {
@@ -50,9 +52,8 @@ export class Pieces {
   }
 
   canFeed(): boolean {
-    const { readableLength, destroyed } = this.#socket;
-    if (this.#held.length === 0 || readableLength > 0 || destroyed || this.#socket.isPaused()) return false;
-    return !this.#isParserBusy();
+    if (this.#held.length === 0 || !this.#isWanted || this.#socket.destroyed) return false;
+    return !this.#socket.isPaused() && !this.#isParserBusy();
   }
 
   feedOne(): void {
@@ -61,7 +62,7 @@ export class Pieces {
     const begunAt = performance.now();
     this.#isFeeding = true;
     try {
-      this.#push.call(this.#socket, piece);
+      this.#isWanted = this.#push.call(this.#socket, piece);
     } finally {
       this.#isFeeding = false;
       spentMs += performance.now() - begunAt;
@@ -115,8 +116,10 @@ export class Pieces {
 
   /** The stream asks for more. */
   #supply(size: number): void {
+    this.#isWanted = true;
     if (this.#heldBytes < HELD_MAX && !this.#hasEnded) this.#read.call(this.#socket, size);
-    this.feed();
+    // What is pushed while the stream reads is not parsed at once, but together.
+    if (this.#held.length > 0) process.nextTick(() => this.feed());
   }
 }
 
