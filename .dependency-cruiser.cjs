@@ -45,7 +45,7 @@ module.exports = {
       comment: "a feature can be taken out alone",
       severity: "error",
       from: { path: "^src/features/([^/]+)/", pathNot: "\\.test\\.ts$" },
-      to: { path: "^src/features/", pathNot: "^src/features/($1/|(payload-key|next-key|sweep-index)\\.ts$)" },
+      to: { path: "^src/features/", pathNot: "^src/features/($1/|(payload-key|sweep-index)\\.ts$)" },
     },
     {
       name: "roles-apart",

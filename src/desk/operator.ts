@@ -16,11 +16,11 @@ import { redisNow } from "../platform/redis/fitness/clock.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import { internalApplication } from "./acts/act-on-many.ts";
 import { type ActOperator, openActOperator } from "./acts/acts.ts";
-import { acceptLoss } from "./audit/accept-loss.ts";
 import type { AuditEntry } from "./audit/audit-entry.ts";
 import type { AuditFilter } from "./audit/audit-filter.ts";
 import type { AuditLine } from "./audit/audit-lines.ts";
 import { readAuditLines, readAuditLog } from "./audit/audit-log.ts";
+import { acceptLoss } from "./audit/loss.ts";
 import { diagnose, diagnoseStore } from "./doctor/doctor.ts";
 import { type DoubtOperator, openDoubtOperator } from "./doubts/doubts-many.ts";
 import {

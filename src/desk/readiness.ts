@@ -6,8 +6,8 @@ import { clockWrong } from "../platform/redis/fitness/clock.ts";
 import { requireFitRedis } from "../platform/redis/fitness/fitness.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import type { Metrics } from "../platform/telemetry/metrics.ts";
+import { readLoss } from "./audit/loss.ts";
 import { type MetricsServer, type ReadReadiness, startMetricsServer } from "./metrics-server.ts";
-import { readLoss } from "./read-loss.ts";
 import { findRefusedWrites } from "./write-probe.ts";
 
 /**

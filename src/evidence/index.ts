@@ -4,15 +4,11 @@
  * @module holdfast/evidence
  */
 
-export { aws } from "./aws.ts";
 export type { Classify, EffectVerdict, NotDone } from "./classifier.ts";
-export { combine } from "./classifier.ts";
-export { connection } from "./connection.ts";
+export { combine, connection } from "./classifier.ts";
 export { grpc } from "./grpc.ts";
 export { http } from "./http.ts";
-export { anthropic, openai } from "./language-models.ts";
-export { octokit } from "./octokit.ts";
 export type { Outgoing, Seen } from "./outgoing/outgoing.ts";
+export { anthropic, aws, octokit, openai, stripe } from "./providers.ts";
 export { smtp } from "./smtp.ts";
 export { sql } from "./sql.ts";
-export { stripe } from "./stripe.ts";

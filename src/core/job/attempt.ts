@@ -1,5 +1,5 @@
 import type { RunEffect } from "./effect.ts";
-import type { NextOptions } from "./next-key.ts";
+import type { NextOptions } from "./idempotency-key.ts";
 import type { ProducibleJob, Receipt } from "./submit-options.ts";
 
 /** What handlers get beside their own attempt. Each feature adds its members in its folder. */

@@ -1,3 +1,6 @@
+import { hash } from "node:crypto";
+import type { SubmitOptions } from "./submit-options.ts";
+
 /** In code points. */
 export const KEY_LENGTH_MAX = 255;
 const CONTROL = /\p{Cc}/u;
@@ -10,4 +13,26 @@ export function keyFault(key: string): string | undefined {
   if (!key.isWellFormed()) return "expected well-formed Unicode";
   if (CONTROL.test(key)) return "expected no control characters";
   return undefined;
+}
+
+/** How a handler submits the next job: its idempotency key is made of the running job's. */
+export interface NextOptions extends Omit<SubmitOptions, "idempotencyKey"> {
+  /** Distinguishes what one job submits of one type: 1 to 255 characters, and no slash. @default the submitted job's type */
+  readonly name?: string;
+}
+
+/**
+ * The idempotency key of a job that another job submits: `<type>:<key>/<name>`. If that is longer than 255 characters, it is
+ * `<type>:sha256:<the SHA-256 of that text, 64 hexadecimal digits>`. Without a slash in the name, no two of them are the same.
+ *
+ * @param key of the job that runs, as its type
+ */
+export function nextKey(type: string, key: string, name: string): string {
+  const whole = `${type}:${key}/${name}`;
+  return [...whole].length > KEY_LENGTH_MAX ? `${type}:sha256:${hash("sha256", whole, "hex")}` : whole;
+}
+
+/** @returns what is wrong with the name of a job that another one submits */
+export function nextNameFault(name: string): string | undefined {
+  return name.includes("/") ? "expected no slash" : keyFault(name);
 }

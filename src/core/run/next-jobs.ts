@@ -3,7 +3,7 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
-import { type NextOptions, nextKey, nextNameFault } from "../job/next-key.ts";
+import { type NextOptions, nextKey, nextNameFault } from "../job/idempotency-key.ts";
 import type { ProducibleJob, Receipt } from "../job/submit-options.ts";
 import { type SentSubmission, submissionOf } from "../submit/submission.ts";
 import { type AttemptPart, ownFaults } from "./given-attempt.ts";

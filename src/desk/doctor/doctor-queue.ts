@@ -10,11 +10,11 @@ import { isoTime } from "../../platform/lib/iso-time.ts";
 import type { Loss } from "../../platform/redis/fitness/epoch.ts";
 import { either, integer, listOf, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
+import { readLoss } from "../audit/loss.ts";
 import { counted } from "../counted.ts";
 import { countDoubts } from "../doubts/doubts.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
-import { readLoss } from "../read-loss.ts";
 
 const OVERDUE_AFTER_MS = 30_000;
 

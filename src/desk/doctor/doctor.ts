@@ -4,11 +4,12 @@ import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
 import { features } from "../../features/index.ts";
 import { storesOfGuard } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
-import { type Finding, findings } from "../../platform/errors/finding.ts";
+import { type Finding, finding, findings, ok } from "../../platform/errors/finding.ts";
+import type { RedisConnection } from "../../platform/redis/connection.ts";
+import { readKeysInUse } from "../../platform/redis/encryption/keys-in-use.ts";
 import { findReadableQueues } from "../overview/open-queues.ts";
 import { diagnoseActs } from "./doctor-acts.ts";
 import { diagnoseQueuesOfTypes, diagnoseSettings } from "./doctor-application.ts";
-import { diagnoseKeys } from "./doctor-encryption.ts";
 import { diagnoseHints } from "./doctor-hints.ts";
 import { diagnoseOutbox } from "./doctor-outbox.ts";
 import { diagnosePartitions } from "./doctor-partitions.ts";
@@ -87,4 +88,19 @@ export async function diagnose(
     ...(await diagnoseSystem(application, stores, settings)),
     ...diagnoseSettings(application, settings),
   ];
+}
+
+const KEYS = "encryption keys";
+
+/** Checks whether all processes have the keys that are in use, and this configuration, too. */
+async function diagnoseKeys(client: RedisConnection, settings: Settings): Promise<Finding> {
+  const { encryptsWith, lacking, processes } = await readKeysInUse(client, settings);
+  const found = encryptsWith.length === 0 ? "nothing is encrypted" : `in use: ${encryptsWith.join(", ")}`;
+  if (lacking.length === 0)
+    return ok(KEYS, `${found}; ${processes} ${processes === 1 ? "process" : "processes"}`);
+  return finding(KEYS, "bad", `not here: ${lacking.join(", ")}`, {
+    code: "ENCRYPTION_KEYS_DIFFER",
+    reason: "a process without a key that others encrypt with does no work",
+    remedy: "give every process all keys that are in use: HOLDFAST_ENCRYPTION_KEYS",
+  });
 }

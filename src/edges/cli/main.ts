@@ -1,8 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { readDotEnv } from "../../platform/config/settings.ts";
+import { variables } from "../../platform/config/variables.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { nearest } from "../../platform/lib/did-you-mean.ts";
 import { exitCode, exitCodeOf } from "./exit-code.ts";
-import { withVariable } from "./option-hint.ts";
 import { readOwnPackage } from "./own-package.ts";
 import { endOnLostOutput, printError, untilWritten } from "./screen/output.ts";
 import { chooseScreen } from "./screen/screen.ts";
@@ -99,4 +100,25 @@ function root(): Command {
       "after",
       "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 Redis or the database out of reach.",
     );
+}
+
+/**
+ * Says which variable sets what somebody has tried to set by an option.
+ *
+ * @param message of the parser, about wrong usage
+ */
+function withVariable(message: string): string {
+  const option = /unknown option '--([\w-]+)/.exec(message)?.[1];
+  if (option === undefined || message.includes("Did you mean")) return message;
+  const byOption = new Map(Object.keys(variables).map((name) => [optionOf(name), name]));
+  const found = nearest(optionOf(option), byOption.keys());
+  return found === undefined ? message : `${message}(the variable ${byOption.get(found)} sets it)\n`;
+}
+
+/** `HOLDFAST_LOCK_MS` is `lock-ms`. */
+function optionOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll("_", "-")
+    .replace(/^holdfast-/, "");
 }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Logger } from "../../platform/lib/logger.ts";
+import { isTraced, type RequestSpan, startRequestSpan } from "../../platform/telemetry/tracing.ts";
 import { readJsonBodies } from "./body/json-body.ts";
 import { asHoldfastError, PROBLEM_TYPE, prepareProblem } from "./body/problem.ts";
 import { addConsole } from "./console.ts";
@@ -28,7 +29,6 @@ import { addSessionRoutes } from "./routes/session.ts";
 import { addBatchRoute } from "./routes/submit-batch.ts";
 import { addSubmitRoute } from "./routes/submit-job.ts";
 import { addJointRoutes } from "./routes/submit-together.ts";
-import { traceRequests } from "./trace-requests.ts";
 
 const BODY_MAX_BYTES = 1_048_576;
 const REQUEST_MAX_MS = 10_000;
@@ -117,4 +117,26 @@ function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): Fastify
 
 function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+}
+
+/** Makes each request a span of the trace in its `traceparent` header, and names the span in `traceresponse`. */
+function traceRequests(server: FastifyInstance): void {
+  if (!isTraced()) return;
+  const spans = new WeakMap<FastifyRequest, RequestSpan>();
+  server.addHook("onRequest", (request, reply, done) => {
+    const span = startRequestSpan(request.method, pathOf(request.url), request.headers);
+    if (span === undefined) return done();
+    spans.set(request, span);
+    reply.header("traceresponse", span.header);
+    span.run(done);
+  });
+  server.addHook("onResponse", (request, reply, done) => {
+    spans.get(request)?.end(reply.statusCode, request.routeOptions.url);
+    done();
+  });
+}
+
+function pathOf(url: string): string {
+  const end = url.indexOf("?");
+  return end < 0 ? url : url.slice(0, end);
 }

@@ -1,13 +1,10 @@
-import { aws } from "../aws.ts";
 import type { Classify } from "../classifier.ts";
-import { connection } from "../connection.ts";
+import { connection } from "../classifier.ts";
 import { grpc } from "../grpc.ts";
 import { http } from "../http.ts";
-import { openai } from "../language-models.ts";
-import { octokit } from "../octokit.ts";
+import { aws, octokit, openai, stripe } from "../providers.ts";
 import { smtp } from "../smtp.ts";
 import { sql } from "../sql.ts";
-import { stripe } from "../stripe.ts";
 import { disagreement } from "./agreement.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";

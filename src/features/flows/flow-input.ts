@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { keyFault } from "../../core/job/idempotency-key.ts";
-import { nextKey, nextNameFault } from "../../core/job/next-key.ts";
+import { keyFault, nextKey, nextNameFault } from "../../core/job/idempotency-key.ts";
 import { submissionOf } from "../../core/submit/submission.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";
 import { wayInOf } from "../../core/submit/way-in.ts";

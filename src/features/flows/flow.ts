@@ -1,6 +1,6 @@
 import type { Failure } from "../../core/job/failure.ts";
+import type { NextOptions } from "../../core/job/idempotency-key.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
-import type { NextOptions } from "../../core/job/next-key.ts";
 import type { ProducibleJob, Receipt, SubmitOptions } from "../../core/job/submit-options.ts";
 import type { Schema } from "../../platform/lib/schema.ts";
 
