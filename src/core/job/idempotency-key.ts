@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { SubmitOptions } from "./submit-options.ts";
 
 /** In code points. */
-export const KEY_LENGTH_MAX = 255;
+const KEY_LENGTH_MAX = 255;
 const CONTROL = /\p{Cc}/u;
 
 /** @returns what is wrong; undefined for 1 to 255 code points of well-formed Unicode without control characters */
