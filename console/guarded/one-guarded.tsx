@@ -72,8 +72,7 @@ function Effect({ of: effect }: { readonly of: GuardedDetail }) {
               <Text of={reason} />
             </p>
             <p className="quiet">
-              Nobody can know whether it happened. Resolve it: after “done” each call gets the result, after
-              “not done” the next call runs it.
+              Resolve it: after “done” each call gets the result, after “not done” the next call runs it.
             </p>
           </div>
         </section>

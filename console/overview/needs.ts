@@ -40,12 +40,13 @@ type Curb = QueueOverview["curbs"][number];
  * @param parked rows of the outbox that no relay can submit
  * @param now the service's time, in milliseconds since 1970
  */
-export function needsOf({ problems, queues, types, workers }: Overview, parked: number, now: number): Need[] {
+export function needsOf(overview: Overview, parked: number, now: number): Need[] {
+  const { problems, queues, types, workers } = overview;
   const found = problems.map(problemNeed);
   return [
     ...found.filter(({ problem }) => problem !== undefined && refusesWork(problem)),
     ...found.filter(({ problem }) => problem !== undefined && !refusesWork(problem)),
-    ...doubtNeed(queues),
+    ...doubtNeed(overview),
     ...queues.flatMap(pauseNeed),
     ...queues.flatMap(curbNeeds),
     ...failedNeed(queues, types),
@@ -61,11 +62,13 @@ function problemNeed(problem: ServiceProblem): Need {
   return { id: problem.message, icon: "alert", tone: "bad", title: problem.message, problem };
 }
 
-function doubtNeed(queues: readonly QueueOverview[]): Need[] {
-  const total = sum(queues.map(({ inDoubt }) => inDoubt));
+/** Also of effects that no job runs. */
+function doubtNeed({ queues, guarded }: Overview): Need[] {
+  const all = [...queues, guarded];
+  const total = sum(all.map(({ inDoubt }) => inDoubt));
   if (total === 0) return [];
   const title = total === 1 ? "1 effect is in doubt" : `${count(total)} effects are in doubt`;
-  const since = oldest(queues.map(({ oldestDoubtSince }) => oldestDoubtSince));
+  const since = oldest(all.map(({ oldestDoubtSince }) => oldestDoubtSince));
   return [
     { id: "doubts", icon: "circle-question", tone: "doubt", title, since, to: "/doubts", link: "Resolve" },
   ];

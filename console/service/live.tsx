@@ -102,10 +102,10 @@ export function useLive(): Live {
 export function useNeedsPerson(): { readonly failed: number | null; readonly inDoubt: number | null } {
   const { overview } = useLive();
   if (overview === null) return { failed: null, inDoubt: null };
-  const { queues } = overview;
+  const { queues, guarded } = overview;
   return {
     failed: queues.reduce((total, { failed }) => total + failed, 0),
-    inDoubt: queues.reduce((total, { inDoubt }) => total + inDoubt, 0),
+    inDoubt: queues.reduce((total, { inDoubt }) => total + inDoubt, guarded.inDoubt),
   };
 }
 

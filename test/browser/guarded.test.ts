@@ -95,6 +95,8 @@ describe("the page of guarded effects", () => {
     const { page, open, complaints } = await openConsole(browser, url);
     await open("doubts");
     await page.getByText("about order 2 of Bob").waitFor();
+    await page.getByText("1 effect in doubt", { exact: true }).waitFor();
+    await page.getByRole("link", { name: /^In doubt.*1 effect in doubt$/ }).waitFor();
 
     await page.getByRole("link", { name: "order-2" }).click();
 

@@ -24,7 +24,7 @@ export const notices: Experiment = {
   fault:
     "effects come into doubt at random moments while three APIs are killed at random; the receiver refuses for an hour of retries; then Redis is killed",
   mustHold:
-    "each doubt is told, at most a minute late while the receiver accepts; none twice within its bucket; without Redis each API that tells it says so, and that it is over",
+    "each doubt is told, at most a minute late while the receiver accepts; none twice within its bucket, nor called over; without Redis each API that tells it says so, and that it is over",
   async run(context) {
     const controls = Promise.all([control(context)]);
     const seen = await tell(context, context.isQuick ? quick : full);
@@ -108,6 +108,8 @@ interface Judged {
   readonly notices: number;
   readonly untold: number;
   readonly twice: number;
+  /** Notices that doubts are over: nothing is resolved here, so none of them is true. */
+  readonly falselyOver: number;
   /** From a doubt to its notice, of those that began while the receiver accepted. */
   readonly lateMs: { readonly p50: number; readonly worst: number };
 }
@@ -380,12 +382,18 @@ function judge(events: readonly Event[], received: readonly Received[], { bucket
     notices: received.length,
     untold: events.filter((event) => toldAt(event, received) === undefined).length,
     twice: [...buckets.values()].filter(({ length }) => length > 1).length,
+    falselyOver: received.filter(({ kind, stage }) => kind === "doubt" && stage === "over").length,
     lateMs: { p50: late[Math.floor(late.length / 2)] ?? 0, worst: late.at(-1) ?? 0 },
   };
 }
 
-function faultsIn({ untold, twice, lateMs, withoutRedis }: Seen): string[] {
+function faultsIn({ untold, twice, falselyOver, lateMs, deaths, refusals, withoutRedis }: Seen): string[] {
   return [
+    ...(deaths === 0 ? ["no API was killed"] : []),
+    ...(withoutRedis !== undefined && refusals === 0 ? ["the receiver refused nothing"] : []),
+    ...(falselyOver > 0
+      ? [`${falselyOver} notices said that doubts were over that nobody had resolved`]
+      : []),
     ...(untold > 0 ? [`${untold} doubts were not told`] : []),
     ...(twice > 0 ? [`${twice} notices were told twice within their bucket`] : []),
     ...(lateMs.worst > LATE_MS ? [`a doubt was told ${lateMs.worst} ms late`] : []),

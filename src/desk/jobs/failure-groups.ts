@@ -112,8 +112,8 @@ export function openFailureReader(): FailureReader {
       const parts = await Promise.all(
         partitions.map(async (store) => {
           const jobs = of(store);
-          return await withDeadline(jobs.read(false), COUNT_WITHIN_MS, () => new Error("later")).catch(
-            () => jobs.latest,
+          return await withDeadline(jobs.read(false), COUNT_WITHIN_MS, () => new Error("later")).catch(() =>
+            jobs.soFar(),
           );
         }),
       );
@@ -157,7 +157,6 @@ interface Read {
   readonly scanned: number;
   readonly isComplete: boolean;
 }
-const unread: Read = { groups: [], scanned: 0, isComplete: false };
 
 function countOf(parts: readonly Read[]): FailedCount {
   const groups = parts.flatMap((part) => part.groups);
@@ -178,11 +177,15 @@ class FailedJobs {
   /** Reads everything anew; until it has, the former one counts. */
   #next: Pass | undefined;
   #reading: Promise<Read> | undefined;
-  latest = unread;
 
   constructor(store: QueueStore) {
     this.#store = store;
     this.#pass = new Pass(store);
+  }
+
+  /** Also while it is being read. */
+  soFar(): Read {
+    return this.#pass.result();
   }
 
   /**
@@ -215,8 +218,7 @@ class FailedJobs {
         this.#next = undefined;
       }
     }
-    this.latest = this.#pass.result();
-    return this.latest;
+    return this.soFar();
   }
 
   /** Which of them were retried, deleted or trimmed, only the rest tells; and the hours of a day go on. */

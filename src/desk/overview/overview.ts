@@ -168,6 +168,9 @@ export const overviewSchema = z.object({
   }),
   types: z.array(typeOverviewSchema).meta({ description: "As the application declares them." }),
   queues: z.array(queueOverviewSchema),
+  guarded: z
+    .object({ inDoubt: z.int(), oldestDoubtSince: instant.nullable() })
+    .meta({ description: "Effects that no job runs: those of guards. They are in no queue." }),
   acts: actBacklogSchema.meta({
     description:
       "Acts on many jobs that have not ended. They are in a queue of their own, which is no other list's.",

@@ -1,11 +1,13 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import type { Application } from "../../core/job/application.ts";
 import { INTERNAL_QUEUE } from "../../core/job/internal-queue.ts";
+import { storesOfGuard } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
-import { isoTime } from "../../platform/lib/iso-time.ts";
+import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { CLOCK_TOLERANCE_MS, type Clock } from "../../platform/redis/fitness/clock.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { readActBacklog, UNREADABLE_ACTS } from "../acts/act-backlog.ts";
+import { countDoubts } from "../doubts/doubts.ts";
 import { type FailureReader, openFailureReader } from "../jobs/failure-groups.ts";
 import { openOutboxSight } from "../outbox/read-outbox.ts";
 import { findReadableQueues } from "./open-queues.ts";
@@ -45,10 +47,11 @@ export function openOverviewReader(options: OverviewOptions) {
       const readable = await inTime(findReadableQueues(stores, [...queues, INTERNAL_QUEUE]));
       const shown = queues.filter((queue) => readable.includes(queue));
       const reads = shown.map((queue) => readQueue(stores.partitionsOf([queue]), failures.count));
-      const [problems, redis, acts, ...readings] = await inTime(
+      const [problems, redis, guarded, acts, ...readings] = await inTime(
         Promise.all([
           readProblems(),
           readRedis(),
+          countDoubts(storesOfGuard(stores)),
           readable.includes(INTERNAL_QUEUE) ? readActBacklog(stores) : UNREADABLE_ACTS,
           ...reads,
         ]),
@@ -62,6 +65,7 @@ export function openOverviewReader(options: OverviewOptions) {
         problems,
         types,
         queues: readings.map(({ queue }) => queue),
+        guarded: { inDoubt: guarded.count, oldestDoubtSince: isoOrNull(guarded.oldestAt) },
         acts: {
           running: acts.running,
           waiting: acts.waiting,

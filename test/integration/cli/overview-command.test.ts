@@ -106,6 +106,7 @@ function wide(): Overview {
       },
     ],
     store: { version: "8", usedBytes: 1, maxBytes: null, pingMs: 1, durability: "disk", guarantees: [] },
+    guarded: { inDoubt: 0, oldestDoubtSince: null },
     hasOutbox: false,
   };
 }

@@ -19,7 +19,7 @@ export function describeOverview(overview: Overview, width = screen().columns): 
   const parts = [
     `${overview.at}  Redis ${overview.store.version}, ${Math.round(overview.store.usedBytes / 2 ** 20)} MiB, answers in ${durationText(overview.store.pingMs)}`,
     ...problems(overview),
-    summary(overview.queues),
+    summary(overview),
     typesTable(overview.types, now, width),
     queuesTable(overview.queues, now, width),
     ...actsLine(overview.acts, now),
@@ -38,11 +38,11 @@ type Summed = {
   [Name in keyof QueueOverview]: QueueOverview[Name] extends number ? Name : never;
 }[keyof QueueOverview];
 
-function summary(queues: readonly QueueOverview[]): string {
+function summary({ queues, guarded }: Overview): string {
   const sum = (name: Summed) => queues.reduce((total, queue) => total + queue[name], 0);
   return [
     `${queues.every(({ isFailedExact }) => isFailedExact) ? "" : "at least "}${sum("failed")} failed`,
-    `${sum("inDoubt")} in doubt`,
+    `${sum("inDoubt") + guarded.inDoubt} in doubt`,
     `${sum("waiting") + sum("prioritized")} waiting`,
     `${sum("active")} running`,
     `${rateText(sum("completedPerSecond"))} completed a second over 10 s`,
