@@ -75,6 +75,21 @@ describe("requests of one connection", () => {
     expect(stackOf(new Error("another"))).not.toEqual([]);
   });
 
+  it("are told to come again on another connection behind one that asks for an upgrade", async () => {
+    const { begun, socket, closed } = await serve();
+    socket.write(`${message("/1").trimEnd()}\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n${message("/2")}`);
+    await until("the first is begun", () => begun.length === 1);
+
+    begun[0]?.response.end();
+    let answer = "";
+    socket.on("data", (bytes) => {
+      answer += bytes;
+    });
+    await closed;
+
+    expect(answer).toContain("Connection: close");
+  });
+
   it("tell a long one that they wait", async () => {
     const { begun, seen } = await serve("/1", "/2", "/3");
     await until("all are parsed", () => seen() === 3);

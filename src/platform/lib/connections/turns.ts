@@ -44,6 +44,8 @@ export function discardUnparsed(socket: Socket): void {
 export function inTurn(request: IncomingMessage, response: ServerResponse, begin: () => void): void {
   const { socket } = request;
   const queue = queueOf(socket);
+  // Node drops what it has read behind such a request, also where nobody upgrades the connection.
+  if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
   // Node gives a response its socket when it is the next.
   if (response.socket !== null) {
     joinPieces(request, response);
