@@ -6,7 +6,6 @@ import { type Laboratory, openRedis } from "./lib/open.ts";
 import type { Bounds, Scenario } from "./lib/run.ts";
 import { tryMutants } from "./mutants/try-mutants.ts";
 import { scenarios } from "./scenarios.ts";
-import { STORY, storiesOf } from "./stories.ts";
 
 const usage = `npm run explore -- [options]
 
@@ -80,7 +79,7 @@ async function followAll(chosen: readonly Scenario[], open: Open, { isQuick, unt
     if (isKept)
       keep({ scenarios: [{ name, faults, jumps, ...counts, violations: Number(violation !== undefined) }] });
     if (violation !== undefined) await tellStory(lab, bounds, violation);
-    total.broken += (await followStories(lab)) + Number(violation !== undefined);
+    total.broken += Number(violation !== undefined);
     total.whole += Number(isWhole);
     total.states += states;
     total.orders += orders;
@@ -90,20 +89,6 @@ async function followAll(chosen: readonly Scenario[], open: Open, { isQuick, unt
     `${chosen.length} scenarios, ${total.whole} of them to their end: ${total.states} states, ${total.orders} orders; ${Math.round(total.ms / 1_000)} s`,
   );
   return total.broken;
-}
-
-async function followStories(lab: Laboratory): Promise<number> {
-  let broken = 0;
-  for (const { title, path, refused = [] } of storiesOf(lab.scenario)) {
-    let steps = refused.length;
-    const found = await repeat(lab, STORY, path, () => {
-      steps += 1;
-    });
-    const isWhole = found === undefined && steps === path.length;
-    say(`  ${isWhole ? "holds" : "BROKEN"}: ${title}`);
-    if (!isWhole) broken += 1;
-  }
-  return broken;
 }
 
 async function walkAll(

@@ -16,7 +16,7 @@ const HALF = 7_000;
 const EXPIRED = 12_500;
 
 /** Steps, one behind the other. */
-export function steps(...texts: readonly string[]): readonly string[] {
+function steps(...texts: readonly string[]): readonly string[] {
   return texts.flatMap((text) => text.split("; "));
 }
 
@@ -25,6 +25,14 @@ function scenario(name: string, quick: Extent, whole: Extent, given: Partial<Sce
   const bounds = ([faults, jumps, jumpMs = JUMP_MS]: Extent) => ({ faults, jumps, jumpMs });
   const usual = { job: { effects: charge }, workers: ["w1"], around: ["look"] as const };
   return { name, quick: bounds(quick), whole: bounds(whole), ...usual, ...given };
+}
+
+/** With all the faults and the time that its first steps need. */
+function broken(name: string, given: Partial<Scenario>, ...texts: readonly string[]): Scenario {
+  const after = steps(...texts);
+  const jumps = after.filter((label) => label.endsWith(" s pass")).length;
+  const faults = after.filter((label) => label.includes(", ")).length;
+  return scenario(name, [faults, jumps], [faults + 1, jumps], { around: [], ...given, after });
 }
 
 const guarded = { job: { effects: charge, isGuarded: true }, workers: [], around: ["sweep"] } as const;
@@ -47,7 +55,7 @@ const lost = (meanwhile: string) => `${ACTED}, and the answer is lost; ${meanwhi
 const DOUBTED = `${lost("14 s pass")}; w1: doubt; w1: run-over; w1: moveToFinished`;
 
 /** A run is over, its doubt is resolved and its job runs again, before Redis gets the same report a second time. */
-export const LATE_REPORT = steps(
+const LATE_REPORT = steps(
   `${ACTED}, and the request is lost; 14 s pass; ${RETRIED}; w1: doubt`,
   "w1: run-over, and its connection breaks before the reply: it is sent again",
   `op0 looks at charge; op0: resolve; ${STALLED_TWICE}; w2: moveToActive; w2: reserve`,
@@ -55,6 +63,10 @@ export const LATE_REPORT = steps(
 
 /** Another one does the effect. */
 const DONE = "w2: reserve; w2: the outside: charge; w2: commit; w2: left-open; w2: moveToFinished";
+
+const REQUEST_LOST = `${ACTED}, and the request is lost; 14 s pass; ${RETRIED}`;
+const LOOKED_AT = `${BEGUN}; 14 s pass; w1: its lock is due for renewal; w1: extendLocks; w1: doubt; op0 looks at charge`;
+const EARLY = { asks: { op0: "look-early" } } as const;
 
 /** Half of a lock's time passes, and the lock is renewed. */
 const RENEWED = "7 s pass; w1: its lock is due for renewal; w1: extendLocks";
@@ -268,4 +280,24 @@ export const scenarios: readonly Scenario[] = [
       `${RETRIED}; w1: commit, which Redis refuses for now; ${RETRIED}`,
     ),
   }),
+  // What follows is in an order in which a promise was once broken.
+  // A reservation whose reply was lost, and whose lock is gone before it is sent again, is given back.
+  broken(
+    "reply-lost",
+    {},
+    `${BEGUN}, and its connection breaks before the reply: it is sent again; 14 s pass`,
+  ),
+  // That a run is over is reported again until Redis takes it.
+  broken("over-refused", {}, `${REQUEST_LOST}; w1: doubt; w1: run-over, which Redis refuses for now`),
+  // It is reported also where its doubt could not be, since the lock is gone.
+  broken("doubt-refused", {}, `${REQUEST_LOST}; w1: doubt, which Redis refuses for now`),
+  // A run that succeeds after its time says so, and nobody who looked before it acted is believed.
+  broken("acts-after-look", EARLY, `${LOOKED_AT}; w1: the outside: charge; w1: moveToFinished; w1: run-over`),
+  // A run that acts and gets no answer after an operator has looked is looked for again.
+  broken(
+    "lost-after-look",
+    EARLY,
+    `${LOOKED_AT}; w1: the outside: charge, and the answer is lost; w1: moveToFinished; 14 s pass`,
+    `${RETRIED}; w1: moveToActive; w1: run-over`,
+  ),
 ];

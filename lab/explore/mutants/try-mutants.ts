@@ -1,10 +1,9 @@
 import { say } from "../../../test/support/command.ts";
 import { createRandom } from "../../../test/support/random.ts";
-import { explore, Graph, repeat } from "../lib/explorer.ts";
+import { explore, Graph } from "../lib/explorer.ts";
 import type { KeptMutant } from "../lib/kept.ts";
 import type { Laboratory } from "../lib/open.ts";
 import type { Scenario } from "../lib/run.ts";
-import { STORY, storiesOf } from "../stories.ts";
 import { differsAt, mutation } from "./mutation.ts";
 import type { Mutant } from "./places.ts";
 import { breaks, judged } from "./reasons.ts";
@@ -73,26 +72,22 @@ async function tryAll(lab: Laboratory, round: Round, rows: Rows): Promise<Readon
   const graph = new Graph();
   const bounds = round.isWide ? whole : quick;
   const plain = await explore(lab, { bounds, graph, ...(round.isWide && { untilMs: WIDE_MS }) });
-  const told = await tellStories(lab);
-  const broken = plain.violation?.what ?? told.broken;
-  if (broken !== undefined) throw new Error(`without a mutant: ${broken}`);
+  if (plain.violation !== undefined) throw new Error(`without a mutant: ${plain.violation.what}`);
   for (const [mutant, row] of rows) {
-    const isTold = told.noted.has(differsAt(mutant));
-    if (!isLeft(row, round) || !(graph.noted.has(differsAt(mutant)) || isTold)) continue;
+    if (!isLeft(row, round) || !graph.noted.has(differsAt(mutant))) continue;
     const isNamed = breaks[mutant.file]?.[`${mutant.was} → ${mutant.becomes}`] !== undefined;
     const most = { states: isNamed ? NAMED : round.states, random: createRandom(1) };
     const killed = await brokenBy(async () => {
       const { violation, states, ends } = await explore(lab, { bounds, graph, mutant, most });
-      const how = violation?.what ?? (isTold ? (await tellStories(lab, mutant)).broken : undefined);
-      if (how === undefined && states + ends > 0) rows.set(mutant, rowOf(mutant, "survived", ""));
+      if (violation === undefined && states + ends > 0) rows.set(mutant, rowOf(mutant, "survived", ""));
       else if (row.outcome === "unreached") rows.set(mutant, rowOf(mutant, "survived", SAME));
-      return how;
+      return violation?.what;
     });
     if (killed === undefined) continue;
     rows.set(mutant, rowOf(mutant, "killed", `${name}: ${killed}`));
     say(`killed ${mutant.file}:${mutant.line} ${mutant.was} → ${mutant.becomes} ${name}: ${killed}`);
   }
-  return new Set([...graph.noted, ...told.noted]);
+  return graph.noted;
 }
 
 /** @returns the promise that is broken, or how the code fails */
@@ -105,20 +100,6 @@ async function brokenBy(attempt: () => Promise<string | undefined>): Promise<str
   } catch (error) {
     return `the code fails: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-/** @returns what is broken, and what conditions were */
-async function tellStories(lab: Laboratory, mutant?: Mutant) {
-  const noted = new Set<string>();
-  const note = () => mutation.seen.forEach((one) => void noted.add(one));
-  for (const { title, path } of storiesOf(lab.scenario)) {
-    mutation.active = mutant;
-    const violation = await repeat(lab, STORY, path, note);
-    note();
-    mutation.active = undefined;
-    if (violation !== undefined) return { broken: `${violation.what} (${title})`, noted };
-  }
-  return { broken: undefined, noted };
 }
 
 /** As it is kept. */
