@@ -37,7 +37,7 @@ function schemasOf<Own extends Members>(members: Own): SchemasOf<Own> {
 }
 
 /** The members that a filter gives, each with what is wanted of it. */
-export function wantedOf<Own>(
+export function givenMembers<Own>(
   members: Readonly<Record<string, Own>>,
   filter: Readonly<Record<string, unknown>>,
 ): (readonly [member: Own, wanted: unknown])[] {

@@ -53,7 +53,7 @@ function isLeftAlone(act: ActName, filter: JobFilter, { code }: Pick<MatchingJob
 }
 
 /** The jobs that an act is done with: not those that it leaves alone, nor, for a cancellation, those that are cancelled already. */
-export function wantedOf(
+export function wantedByAct(
   act: ActName,
   filter: JobFilter,
   jobs: readonly MatchingJob[],
@@ -109,7 +109,7 @@ export async function countMatches(
       states: statesOf[act],
       order: orderOf[act],
     });
-    const some = wantedOf(act, filter, await readMatching(stores, act, found));
+    const some = wantedByAct(act, filter, await readMatching(stores, act, found));
     leftAlone += some.leftAlone;
     groups.push(...groupsOf(some.wanted));
     next = nextCursor;

@@ -51,7 +51,7 @@ const payloadSchema = z.strictObject({
   before: z.number(),
 });
 export type ActPayload = Readonly<z.output<typeof payloadSchema>>;
-export type StoredAct = Readonly<z.input<typeof payloadSchema>>;
+export type ActInput = Readonly<z.input<typeof payloadSchema>>;
 
 /** How far an act is: stored before each batch, so that whoever goes on counts each job once. */
 export const actProgressSchema = z.object({
@@ -120,7 +120,7 @@ export const orderOf: Readonly<Record<ActName, JobOrder | undefined>> = {
 const BATCH = 25;
 
 /** Half a second's worth at a time, so that the pace is even. */
-export function paceOf(rate: string | undefined) {
+export function actPace(rate: string | undefined) {
   const { perMs = 0, count = 1 } = (rate === undefined ? undefined : parseRate(rate)) ?? {};
   const eachMs = perMs / count;
   const limit = eachMs === 0 ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(500 / eachMs)));
@@ -139,7 +139,7 @@ export function boundedFilter(act: ActName, filter: JobFilter, before: number): 
 }
 
 /** @throws HoldfastError `INVALID_REQUEST` for an act without filter that does not say `all`, and for an act that these jobs do not allow */
-export function requireScope({ act, filter, all }: Pick<ActRequest, "act" | "filter" | "all">): void {
+export function requireActScope({ act, filter, all }: Pick<ActRequest, "act" | "filter" | "all">): void {
   if (isNarrow(filter) === (all === true))
     throw malformed([
       isNarrow(filter)

@@ -16,6 +16,7 @@ import { type JobLists, openJobLists } from "../jobs/job-lists.ts";
 import { readEnvelopeJson, submitted } from "../jobs/job-record.ts";
 import { countMatches, type Matches } from "./act-matches.ts";
 import {
+  type ActInput,
   type ActRequest,
   actNames,
   actOnMany,
@@ -24,8 +25,7 @@ import {
   boundedFilter,
   filterText,
   internalApplication,
-  requireScope,
-  type StoredAct,
+  requireActScope,
 } from "./act-on-many.ts";
 import { nowSchema, readRetried } from "./retried-jobs.ts";
 
@@ -123,7 +123,7 @@ export function openActOperator(parts: ActParts): ActOperator {
     if (queueOfId(id) !== INTERNAL_QUEUE) throw actNotFound();
     const [status, envelope] = await Promise.all([readStatus(id), readEnvelopeJson(store, id)]);
     if (status === undefined || envelope === null) throw actNotFound();
-    return { status, act: submitted(store, id, envelope).payload as StoredAct };
+    return { status, act: submitted(store, id, envelope).payload as ActInput };
   }
 
   async function stop(id: string, by: string): Promise<ActStatus> {
@@ -160,11 +160,11 @@ export function openActOperator(parts: ActParts): ActOperator {
   // Each call as a whole must be done in time, however many steps it takes.
   return {
     async preview(request) {
-      requireScope(request);
+      requireActScope(request);
       return await inTime(preview(parts, request));
     },
     async start(request, by, idempotencyKey = randomUUID()) {
-      requireScope(request);
+      requireActScope(request);
       return await inTime(start(parts, request, by, idempotencyKey));
     },
     list: (limit) => inTime(list(limit)),
@@ -210,7 +210,7 @@ function actNotFound(): HoldfastError {
 
 interface Found {
   readonly status: JobStatus;
-  readonly act: StoredAct;
+  readonly act: ActInput;
 }
 
 function orderOf({ endedAt }: ActStatus): number {

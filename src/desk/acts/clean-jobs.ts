@@ -1,6 +1,6 @@
 import type { QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
-import type { JobState } from "../../core/job/job-state.ts";
+import { endedStates } from "../../core/job/job-state.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { appendToAuditLog, storedReason } from "../audit/audit-log.ts";
 import { counted } from "../counted.ts";
@@ -28,8 +28,6 @@ export interface Cleaned {
   /** Null at the end. */
   readonly nextCursor: string | null;
 }
-
-export const endedStates = ["completed", "failed"] as const satisfies JobState[];
 
 /** How many scripts are on their way to Redis at once. */
 const AT_A_TIME = 50;

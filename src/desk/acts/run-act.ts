@@ -20,16 +20,16 @@ import {
   type Matches,
   type MatchingJob,
   readMatching,
-  wantedOf,
+  wantedByAct,
 } from "./act-matches.ts";
 import {
   type ActPayload,
   type ActProgress,
   ATTEMPT_MAX_MS,
+  actPace,
   actProgressSchema,
   boundedFilter,
   orderOf,
-  paceOf,
   statesOf,
 } from "./act-on-many.ts";
 import { followMoved, type MovedMatches } from "./moved-matches.ts";
@@ -78,7 +78,7 @@ class ActRun {
     this.#store = tools.stores.of(queueOfId(attempt.jobId) ?? INTERNAL_QUEUE);
     const { act, filter, before, rate } = attempt.payload;
     this.#filter = boundedFilter(act, filter, before);
-    this.#pace = paceOf(rate);
+    this.#pace = actPace(rate);
   }
 
   /**
@@ -199,7 +199,7 @@ class ActRun {
     const { act } = this.#attempt.payload;
     const startedAt = performance.now();
     const jobs = await readMatching(this.#tools.stores, act, [...new Set(ids)]);
-    const { wanted } = wantedOf(act, this.#filter, jobs);
+    const { wanted } = wantedByAct(act, this.#filter, jobs);
     if (wanted.length === 0) {
       this.progress = { ...this.progress, ...next };
       return;

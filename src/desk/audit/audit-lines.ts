@@ -34,7 +34,7 @@ export function foldedLines(entries: readonly AuditEntry[], unreadBefore: number
     const [latest] = group;
     const earliest = group.at(-1);
     if (latest === undefined || earliest === undefined) return [];
-    if (group.length === 1) return [lineOf(latest)];
+    if (group.length === 1) return [auditLineOf(latest)];
     const isExact = unreadBefore + APART_MS < Date.parse(earliest.at);
     const as = each(group, "as");
     const jobs = each(group, "jobId");
@@ -55,7 +55,7 @@ export function countLines(entries: readonly AuditEntry[]): number {
   return grouped(entries).size;
 }
 
-export function lineOf(entry: AuditEntry): AuditLine {
+export function auditLineOf(entry: AuditEntry): AuditLine {
   return { ...entry, what: whatOf([entry]), parts: null };
 }
 

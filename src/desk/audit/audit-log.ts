@@ -13,7 +13,7 @@ import { describeFilter } from "../jobs/job-filter.ts";
 import type { KeptAct } from "../jobs/job-record.ts";
 import { type AuditEntry, BY } from "./audit-entry.ts";
 import type { AuditFilter } from "./audit-filter.ts";
-import { type AuditLine, countLines, foldedLines, lineOf } from "./audit-lines.ts";
+import { type AuditLine, auditLineOf, countLines, foldedLines } from "./audit-lines.ts";
 
 export interface Act {
   readonly by: string;
@@ -67,7 +67,7 @@ export async function readAuditLines(
   limit: number,
   filter: AuditSearch = {},
 ): Promise<AuditLine[]> {
-  if (filter.actId !== undefined) return (await readAuditLog(queues, limit, filter)).map(lineOf);
+  if (filter.actId !== undefined) return (await readAuditLog(queues, limit, filter)).map(auditLineOf);
   const reading = { atOnce: Math.max(limit, LINES_AT_ONCE), most: SEARCHED_MAX };
   const isEnough = (found: readonly AuditEntry[]) => countLines(found) >= limit;
   const logs = await inTime(
@@ -125,12 +125,12 @@ function listedIn(store: QueueStore, filter: AuditFilter) {
     entries.flatMap(([id, fields]) => {
       replaced.add(fieldOf(fields, "instead"));
       const [jobId, by, actId] = ["job", "by", "actId"].map((name) => fieldOf(fields, name));
-      return isOf(filter, { jobId, by, actId }) && !replaced.has(id) ? [entryOf(store, id, fields)] : [];
+      return isWanted(filter, { jobId, by, actId }) && !replaced.has(id) ? [entryOf(store, id, fields)] : [];
     });
 }
 
 /** Whether an entry is one of those that are wanted. */
-export function isOf(
+export function isWanted(
   wanted: Pick<AuditFilter, "jobId" | "by" | "actId">,
   entry: Readonly<Record<"jobId" | "by" | "actId", string | null | undefined>>,
 ): boolean {

@@ -10,7 +10,7 @@ import {
   serversOf,
 } from "../../platform/redis/connection.ts";
 import { readInfo } from "../../platform/redis/fitness/info.ts";
-import { readSettings } from "../../platform/redis/fitness/redis-checks.ts";
+import { readRedisSettings } from "../../platform/redis/fitness/redis-checks.ts";
 import { openSentinels } from "../ask-sentinels.ts";
 import { counted } from "../counted.ts";
 
@@ -33,7 +33,9 @@ const COVERAGE = "cluster-require-full-coverage";
 async function readMaster(server: Redis, isInCluster: boolean) {
   const info = await readInfo(server);
   const node = isInCluster ? await readClusterNode(server) : undefined;
-  const settings = isInCluster ? await readSettings(server, ["cluster-node-timeout", COVERAGE]) : undefined;
+  const settings = isInCluster
+    ? await readRedisSettings(server, ["cluster-node-timeout", COVERAGE])
+    : undefined;
   const timeout = settings?.get("cluster-node-timeout");
   return {
     address: addressOf(server),
@@ -54,7 +56,7 @@ async function readSentinels(client: Redis) {
   try {
     const fields = (await ask("MASTER", name)) as readonly string[];
     const count = (field: string) => Number(fields[fields.indexOf(field) + 1]);
-    const maxLag = (await readSettings(client, ["min-replicas-max-lag"])).get("min-replicas-max-lag");
+    const maxLag = (await readRedisSettings(client, ["min-replicas-max-lag"])).get("min-replicas-max-lag");
     return {
       name,
       sentinels: count("num-other-sentinels") + 1,

@@ -12,10 +12,10 @@ import {
   type DoubtSearch,
   doubtFilter,
   doubtIdSchema,
+  doubtName,
   isNamed,
-  nameOf,
   RESOLVED_AT_ONCE_MAX,
-  requireScope,
+  requireDoubtScope,
   type SeenDoubt,
   seenDoubtSchema,
 } from "./doubt-filter.ts";
@@ -84,7 +84,7 @@ export async function askProbes(
   storeOf: (jobId: string) => QueueStore,
   request: AskProbes,
 ): Promise<ProbesAsked> {
-  requireScope(request);
+  requireDoubtScope(request);
   const before = Math.min(request.before ?? now, now);
   const until = Math.min(request.filter?.until ?? before, before);
   const { found, isAll } = await find({ ...request.filter, until });
@@ -130,8 +130,8 @@ function skippedFor({ jobId, effect, type }: Doubt): ProbesAsked["skipped"][numb
 }
 
 function namedBut(ids: readonly SeenDoubt[], found: readonly Doubt[]): ProbesAsked["skipped"] {
-  const names = new Set(found.map(nameOf));
+  const names = new Set(found.map(doubtName));
   return ids
-    .filter((id) => !names.has(nameOf(id)))
+    .filter((id) => !names.has(doubtName(id)))
     .map(({ jobId, effect }) => ({ jobId, effect, code: "EFFECT_NOT_IN_DOUBT" }));
 }

@@ -3,7 +3,7 @@ import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { declaredName } from "../../core/effect/ledger/ledger-texts.ts";
 import type { FilterMember, FilterOption } from "../../core/status/filter-member.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
-import { containsText, defineFilter, isNarrow, option, wantedOf } from "../filter.ts";
+import { containsText, defineFilter, givenMembers, isNarrow, option } from "../filter.ts";
 import { INSTANT_EXPECTED } from "../jobs/instant.ts";
 import type { instantInBody, instantInQuery } from "../jobs/instant-schemas.ts";
 import { type Contracts, type Doubt, listDoubts } from "./doubts.ts";
@@ -110,7 +110,7 @@ export async function findDoubts(
   most = SEARCHED_MAX,
 ): Promise<FoundDoubts> {
   const lists = await Promise.all(partitions.map((store) => listDoubts(store, 0, most, jobs)));
-  const given = wantedOf(members, filter);
+  const given = givenMembers(members, filter);
   const found = lists
     .flat()
     .filter((doubt) => given.every(([{ matches }, wanted]) => matches(doubt, wanted)));
@@ -140,14 +140,15 @@ export const seenDoubtSchema = doubtIdSchema.extend({
 });
 export type SeenDoubt = Readonly<z.output<typeof seenDoubtSchema>>;
 
-export function nameOf({ jobId, effect }: DoubtId): string {
+export function doubtName({ jobId, effect }: DoubtId): string {
   return `${jobId} ${effect}`;
 }
 
 /** Whether a doubt is one of these, and not another one of the same effect by now. */
 export function isNamed(ids: readonly SeenDoubt[]): (doubt: Doubt) => boolean {
-  const since = new Map(ids.map((id) => [nameOf(id), id.since]));
-  return (doubt) => since.has(nameOf(doubt)) && [undefined, doubt.since].includes(since.get(nameOf(doubt)));
+  const since = new Map(ids.map((id) => [doubtName(id), id.since]));
+  return (doubt) =>
+    since.has(doubtName(doubt)) && [undefined, doubt.since].includes(since.get(doubtName(doubt)));
 }
 
 interface Scope {
@@ -157,7 +158,7 @@ interface Scope {
 }
 
 /** @throws HoldfastError `INVALID_REQUEST` for anything but ids, a filter or all */
-export function requireScope({ ids, filter = {}, all }: Scope): void {
+export function requireDoubtScope({ ids, filter = {}, all }: Scope): void {
   const given = [ids !== undefined, isNarrow(filter), all === true].filter(Boolean).length;
   if (given === 1) return;
   throw malformed([{ pointer: "", message: "expected either ids, a filter that is not empty, or all" }]);

@@ -22,11 +22,11 @@ import {
   type DoubtSearch,
   doubtFilter,
   doubtIdSchema,
+  doubtName,
   findDoubts,
   isNamed,
-  nameOf,
   RESOLVED_AT_ONCE_MAX,
-  requireScope,
+  requireDoubtScope,
   SEARCHED_MAX,
   type SeenDoubt,
   seenDoubtSchema,
@@ -121,7 +121,7 @@ async function resolveMany(
   resolve: ResolveOne,
   request: ManyDoubts,
 ): Promise<ManyResolved> {
-  requireScope(request);
+  requireDoubtScope(request);
   requireNotDone(request);
   const before = Math.min(request.before ?? now, now);
   const { found, isAll } = await wantedOf(find, request, before);
@@ -134,8 +134,8 @@ async function resolveMany(
   const { as, evidence, by, confirm } = request;
   // Those that stay are found again by the next call, and must not count as remaining.
   const kept = found.flatMap((doubt) => keptBy(request, doubt, now));
-  const keptNames = new Set(kept.map(nameOf));
-  const open = found.filter((doubt) => !keptNames.has(nameOf(doubt)));
+  const keptNames = new Set(kept.map(doubtName));
+  const open = found.filter((doubt) => !keptNames.has(doubtName(doubt)));
   const batch = open.slice(0, RESOLVED_AT_ONCE_MAX);
   const outcomes = await mapInFlight(batch, AT_A_TIME, async ({ jobId, effect, since }) => {
     const code = await codeOf(() => resolve(jobId, effect, { as, evidence, by, confirm, since, actId }));

@@ -10,7 +10,7 @@ export const places = ["delayed", "prioritized", "wait", "paused"] as const;
 export type Place = (typeof places)[number];
 
 /** A job of a BullMQ queue, as it was added. Instants are milliseconds since 1970. */
-export interface BullmqJob {
+export interface ImportableJob {
   readonly id: string;
   readonly name: string;
   /** JSON. */
@@ -111,7 +111,7 @@ function openJobs(client: RedisConnection, start: string) {
       const names = await inTime(Promise.all(ids.map((id) => client.hget(key(id), "name"))));
       return names.filter((name) => name !== null);
     },
-    read: async (ids: readonly string[]): Promise<(BullmqJob & { readonly kind: Kind })[]> => {
+    read: async (ids: readonly string[]): Promise<(ImportableJob & { readonly kind: Kind })[]> => {
       const keys = [key("delayed"), key("repeat")];
       const found = await inTime(scripts.readJobs.run(client, keys, [start, ...ids]));
       return ids.map((id, index) => {
@@ -216,7 +216,7 @@ function withdrawnJob(
   id: string,
   due: number,
   { name = "", data = "", timestamp = "", priority }: Fields,
-): BullmqJob {
+): ImportableJob {
   return { id, name, data, timestamp, priority: Number(priority ?? 0), dueAt: due === 0 ? undefined : due };
 }
 

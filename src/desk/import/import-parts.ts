@@ -63,7 +63,7 @@ export function requireYoung(ageMs: number, { HOLDFAST_RETENTION_MS: retentionMs
 }
 
 /** @throws the fault itself where another run may succeed */
-export function problemOf(error: unknown): { readonly code: string; readonly message: string } {
+export function importProblem(error: unknown): { readonly code: string; readonly message: string } {
   if (!(error instanceof HoldfastError) || error.retryable) throw error;
   return { code: error.code, message: error.message };
 }

@@ -6,9 +6,9 @@ import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { openFailureReader } from "../jobs/failure-groups.ts";
 import { openQueueOperator } from "../queues/queues.ts";
 import {
-  type BullmqJob,
   type BullmqQueue,
   type Counts,
+  type ImportableJob,
   type Kind,
   places,
   type Withdrawn,
@@ -17,8 +17,8 @@ import {
   type ImportParts,
   type ImportReport,
   type ImportRequest,
+  importProblem,
   payloadOf,
-  problemOf,
   requireYoung,
 } from "./import-parts.ts";
 import { importSchedulers } from "./import-schedulers.ts";
@@ -140,7 +140,11 @@ const reasons: Readonly<Record<Exclude<Kind, "job">, string | undefined>> = {
 };
 
 /** Whether a job can be imported. If not, that is an issue, or its place is elsewhere. */
-function fits(parts: ImportParts, request: ImportRequest, job: BullmqJob & { readonly kind: Kind }): boolean {
+function fits(
+  parts: ImportParts,
+  request: ImportRequest,
+  job: ImportableJob & { readonly kind: Kind },
+): boolean {
   if (job.kind !== "job") {
     const reason = reasons[job.kind];
     const isMeant = request.name === undefined || request.name === job.name;
@@ -153,7 +157,7 @@ function fits(parts: ImportParts, request: ImportRequest, job: BullmqJob & { rea
     parts.validate(parts.application, submissionOf(job, request.type, request.start));
     return true;
   } catch (error) {
-    parts.onIssue({ what: "job", id: job.id, ...problemOf(error) });
+    parts.onIssue({ what: "job", id: job.id, ...importProblem(error) });
     return false;
   }
 }
@@ -163,10 +167,10 @@ async function submitWithdrawn(
   parts: ImportParts,
   { start }: ImportRequest,
   report: ImportReport,
-  withdrawn: readonly Withdrawn<BullmqJob>[],
+  withdrawn: readonly Withdrawn<ImportableJob>[],
 ): Promise<void> {
   const { queue, path, settings, onIssue, onProgress } = parts;
-  const submitOne = async ({ id, type, ageMs, item }: Withdrawn<BullmqJob>): Promise<string[]> => {
+  const submitOne = async ({ id, type, ageMs, item }: Withdrawn<ImportableJob>): Promise<string[]> => {
     if (item === undefined) return [id];
     try {
       requireYoung(ageMs, settings);
@@ -176,7 +180,7 @@ async function submitWithdrawn(
       onProgress(report);
       return [id];
     } catch (error) {
-      onIssue({ what: "job", id, ...problemOf(error) });
+      onIssue({ what: "job", id, ...importProblem(error) });
       return [];
     }
   };
@@ -187,7 +191,7 @@ async function submitWithdrawn(
 }
 
 /** Always the same for the same job, wherever it is by now. @throws HoldfastError `INVALID_PAYLOAD` for data that is no JSON */
-function submissionOf({ id, data, timestamp, priority, dueAt }: BullmqJob, type: string, start: string) {
+function submissionOf({ id, data, timestamp, priority, dueAt }: ImportableJob, type: string, start: string) {
   return {
     type,
     payload: payloadOf(data),

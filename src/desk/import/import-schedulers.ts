@@ -7,15 +7,15 @@ import {
   scheduledJob,
   scheduleOf,
 } from "../../roles/schedules/definition.ts";
-import { submissionOf } from "../../roles/schedules/run-schedule.ts";
+import { tickSubmission } from "../../roles/schedules/run-schedule.ts";
 import { openScheduleOperator, type ScheduleOperator } from "../schedules.ts";
 import type { BullmqQueue, BullmqScheduler, Withdrawn } from "./bullmq-queue.ts";
 import {
   type ImportParts,
   type ImportReport,
   type ImportRequest,
+  importProblem,
   payloadOf,
-  problemOf,
   requireYoung,
 } from "./import-parts.ts";
 
@@ -44,7 +44,7 @@ export async function importSchedulers(
     try {
       planOf(parts, request.type, scheduler);
     } catch (error) {
-      parts.onIssue({ what: "schedule", id: scheduler.id, ...problemOf(error) });
+      parts.onIssue({ what: "schedule", id: scheduler.id, ...importProblem(error) });
       continue;
     }
     if (request.dryRun) {
@@ -79,7 +79,7 @@ async function putOne(
     }
     await queue.forgetScheduler(id);
   } catch (error) {
-    parts.onIssue({ what: "schedule", id, ...problemOf(error) });
+    parts.onIssue({ what: "schedule", id, ...importProblem(error) });
   }
 }
 
@@ -92,7 +92,7 @@ async function submitMissed(
 ): Promise<void> {
   let at = schedule.timetable.next(after);
   for (let count = 0; at !== undefined && at <= until && count < MISSED_MAX; count += 1) {
-    await path.submitter.submitOwn(submissionOf(schedule, at));
+    await path.submitter.submitOwn(tickSubmission(schedule, at));
     at = schedule.timetable.next(at);
   }
 }

@@ -13,7 +13,7 @@ import { messagePattern as patternOf } from "../../core/watch/message-pattern.ts
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { type ErrorCode, errorCodes } from "../../platform/errors/error-codes.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
-import { containsText, defineFilter, option, wantedOf } from "../filter.ts";
+import { containsText, defineFilter, givenMembers, option } from "../filter.ts";
 import { INSTANT_EXPECTED } from "./instant.ts";
 import type { instantInBody, instantInQuery } from "./instant-schemas.ts";
 
@@ -212,7 +212,7 @@ const members = jobFilter.members as Readonly<Record<string, AnyMember>>;
 
 /** Without the members that only their indexes know. */
 export function matchesFilter(job: FilteredJob, filter: JobFilter): boolean {
-  return wantedOf(members, filter).every(([{ matches }, wanted]) => matches?.(job, wanted) ?? true);
+  return givenMembers(members, filter).every(([{ matches }, wanted]) => matches?.(job, wanted) ?? true);
 }
 
 /** Names a set of a queue that has the jobs of one member. Redis reads it, and knows nothing else of that member. */
@@ -220,12 +220,12 @@ export type IndexIn = (hash: () => Promise<KeyedHash>) => string | Promise<strin
 
 /** The index that a search reads. */
 export function indexIn(filter: JobFilter): IndexIn | undefined {
-  return indexesOf(wantedOf(members, filter)).at(0);
+  return indexesOf(givenMembers(members, filter)).at(0);
 }
 
 /** Those of members that nothing but their index knows. */
 export function onlyIndexesIn(filter: JobFilter): IndexIn[] {
-  return indexesOf(wantedOf(members, filter).filter(([{ matches }]) => matches === undefined));
+  return indexesOf(givenMembers(members, filter).filter(([{ matches }]) => matches === undefined));
 }
 
 function indexesOf(wanted: readonly (readonly [AnyMember, unknown])[]): IndexIn[] {
@@ -238,7 +238,7 @@ function indexesOf(wanted: readonly (readonly [AnyMember, unknown])[]): IndexIn[
 export function mustRead(filter: JobFilter): boolean {
   const { messagePattern, idempotencyKey } = filter;
   if ((messagePattern ?? idempotencyKey) !== undefined) return true;
-  if (indexesOf(wantedOf(members, filter)).length > 1) return true;
+  if (indexesOf(givenMembers(members, filter)).length > 1) return true;
   return Object.entries<AnyMember>(ofFeatures).some(
     ([name, { index }]) => filter[name as keyof JobFilter] !== undefined && index === undefined,
   );
@@ -246,7 +246,7 @@ export function mustRead(filter: JobFilter): boolean {
 
 /** The filter for people: `failed jobs of type welcome-email with the tag customer:42`. */
 export function describeFilter({ state, ...filter }: JobFilter): string {
-  const texts = wantedOf(members, filter).map(([{ text }, wanted]) => text(wanted));
+  const texts = givenMembers(members, filter).map(([{ text }, wanted]) => text(wanted));
   return [state === undefined ? "jobs" : `${state} jobs`, ...texts].join(" ");
 }
 

@@ -9,7 +9,7 @@ import { counted } from "../counted.ts";
 import { readDepth } from "../outbox/read-outbox.ts";
 import type { Overview } from "../overview/overview.ts";
 import type { OverviewReader } from "../overview/read-overview.ts";
-import type { Condition, Look } from "./episodes.ts";
+import type { Condition, NoticeLook } from "./episodes.ts";
 
 /** When what needs a person. */
 export interface Thresholds {
@@ -31,7 +31,7 @@ export interface LookParts {
  *
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
-export async function lookAround(parts: LookParts): Promise<Look> {
+export async function lookAround(parts: LookParts): Promise<NoticeLook> {
   const { application, stores, overviews, thresholds } = parts;
   const overview = await overviews.read();
   const now = Date.parse(overview.at);
@@ -206,7 +206,7 @@ function brokenGuarantees({ store: { guarantees } }: Overview): Condition[] {
 }
 
 /** Where an API cannot look. */
-export function unreachable(message: string): Condition {
+export function redisUnreachable(message: string): Condition {
   return {
     kind: "redis",
     subject: "Redis",

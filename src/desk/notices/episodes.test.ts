@@ -1,8 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { afterLook, afterTelling, type Condition, type Episode, paceOf, parseEpisodes } from "./episodes.ts";
+import {
+  afterLook,
+  afterTelling,
+  type Condition,
+  type Episode,
+  noticePace,
+  parseEpisodes,
+} from "./episodes.ts";
 
-const pace = paceOf(60_000);
+const pace = noticePace(60_000);
 const START = 1_800_000_000_000;
 
 function doubt(count: number): Condition {

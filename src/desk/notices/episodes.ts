@@ -15,7 +15,7 @@ export interface Condition {
 }
 
 /** What one look has found. */
-export interface Look {
+export interface NoticeLook {
   readonly found: readonly Condition[];
   /** What could not be read now: nobody knows whether it is over. */
   readonly unread: readonly NoticeKind[];
@@ -73,7 +73,7 @@ export interface Pace {
 const LONGEST_LOOK_MS = 10_000;
 const SHORTEST_LOOK_MS = 100;
 
-export function paceOf(bucketMs: number): Pace {
+export function noticePace(bucketMs: number): Pace {
   const lookMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, bucketMs / 30));
   return { bucketMs, lookMs, gatherMs: lookMs, quietMs: 3 * lookMs, leaseMs: 2 * lookMs + 5_000 };
 }
@@ -86,7 +86,7 @@ const DAY_MS = 24 * 60 * 60_000;
  */
 export function afterLook(
   episodes: readonly Episode[],
-  { found, unread }: Look,
+  { found, unread }: NoticeLook,
   now: number,
   pace: Pace,
 ): { readonly episodes: readonly Episode[]; readonly mine: readonly Episode[] } {

@@ -19,15 +19,22 @@ import type { Notices } from "../../roles/notices/feature.ts";
 import type { Notice } from "../../roles/notices/notice.ts";
 import { DELIVERY_MAX_MS, type OpenReceiver, openReceivers } from "../../roles/notices/receivers.ts";
 import { type OverviewOptions, openOverviewReader } from "../overview/read-overview.ts";
-import { type LookParts, lookAround, overTitle, pageOf, type Thresholds, unreachable } from "./conditions.ts";
+import {
+  type LookParts,
+  lookAround,
+  overTitle,
+  pageOf,
+  redisUnreachable,
+  type Thresholds,
+} from "./conditions.ts";
 import {
   afterLook,
   afterTelling,
   type Due,
   type Episode,
-  type Look,
+  type NoticeLook,
+  noticePace,
   type Pace,
-  paceOf,
   parseEpisodes,
 } from "./episodes.ts";
 import { noticeId, noticeJob, recordNotice } from "./notice-job.ts";
@@ -69,7 +76,7 @@ export function openNoticeWatch({ notices }: Application, env: Environment | und
  */
 function watchNotices(parts: NoticeParts): Running {
   const { notices, log } = parts;
-  const pace = paceOf(notices.bucketMs ?? DEFAULTS.bucketMs);
+  const pace = noticePace(notices.bucketMs ?? DEFAULTS.bucketMs);
   const teller = openTeller(parts, pace);
   const looking = {
     ...parts,
@@ -84,7 +91,7 @@ function watchNotices(parts: NoticeParts): Running {
   async function lookOnce(): Promise<void> {
     const outage = await lookInRedis(looking, teller, pace).then(
       () => [],
-      (error: unknown) => [unreachable(messageOf(error))],
+      (error: unknown) => [redisUnreachable(messageOf(error))],
     );
     // One late answer is no outage.
     const { episodes, mine } = afterLook(ofRedis, { found: outage, unread: [] }, Date.now(), {
@@ -143,7 +150,7 @@ export async function readEpisodes(store: QueueStore): Promise<readonly Episode[
 }
 
 /** @returns what this process is to tell; nothing if another one was quicker */
-async function decide(store: QueueStore, look: Look, pace: Pace): Promise<readonly Episode[]> {
+async function decide(store: QueueStore, look: NoticeLook, pace: Pace): Promise<readonly Episode[]> {
   const { client } = store;
   const key = episodesKey(store);
   const [before, now] = await Promise.all([client.get(key), redisNow(client)]);

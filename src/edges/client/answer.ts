@@ -35,7 +35,7 @@ export function isProblem(body: unknown): body is SentProblem {
 }
 
 /** No answer, for now. */
-export function unreachable(
+export function apiUnreachable(
   why: string,
   more: { cause?: unknown; retryAfterMs?: number } = {},
 ): HoldfastError {
@@ -63,7 +63,7 @@ export function retryAfterMs(headers: Headers): number | undefined {
 
 function lost(cause: unknown): never {
   if (cause instanceof HoldfastError) throw cause;
-  throw unreachable("the connection was lost during the answer", { cause });
+  throw apiUnreachable("the connection was lost during the answer", { cause });
 }
 
 function parse(text: string): unknown {
@@ -84,7 +84,7 @@ function codeOf({ code, status }: SentProblem): ErrorCode {
 function strangeAnswer({ status, headers }: Response): HoldfastError {
   if (status < 500 && status !== 429) return notHoldfast(`something else with status ${status}`);
   const afterMs = retryAfterMs(headers);
-  return unreachable(`something in between answered with status ${status}`, {
+  return apiUnreachable(`something in between answered with status ${status}`, {
     ...(afterMs !== undefined && { retryAfterMs: afterMs }),
   });
 }

@@ -1,6 +1,6 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { isoOfDate } from "../../platform/lib/iso-time.ts";
-import { readAnswer, safeToRepeat, unreachable } from "./answer.ts";
+import { apiUnreachable, readAnswer, safeToRepeat } from "./answer.ts";
 import { resend } from "./resend.ts";
 import { openTimer } from "./timer.ts";
 
@@ -77,7 +77,7 @@ export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fet
     if (fetch === undefined && !isAddress(base)) throw withoutOrigin(base);
     return await (fetch ?? globalThis.fetch)(`${base}${path}`, init).catch((cause: unknown) => {
       if (signal?.aborted === true) throw signal.reason;
-      throw unreachable(`no answer from ${base}${path}`, { cause });
+      throw apiUnreachable(`no answer from ${base}${path}`, { cause });
     });
   }
 

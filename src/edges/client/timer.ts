@@ -1,4 +1,4 @@
-import { unreachable } from "./answer.ts";
+import { apiUnreachable } from "./answer.ts";
 
 /** A signal that a timer aborts, or the caller's own signal. */
 export interface Timer {
@@ -45,7 +45,10 @@ export function openTimer(caller?: AbortSignal): Timer {
     stop,
     set(ms) {
       stop();
-      timer = setTimeout(() => controller.abort(unreachable(`nothing came within ${Math.round(ms)} ms`)), ms);
+      timer = setTimeout(
+        () => controller.abort(apiUnreachable(`nothing came within ${Math.round(ms)} ms`)),
+        ms,
+      );
     },
     end() {
       stop();

@@ -7,7 +7,7 @@ import { HoldfastError } from "../errors/holdfast-error.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Logger } from "../lib/logger.ts";
 import { type Running, stopOnce } from "../lib/running.ts";
-import { isOf, type RememberedNodes, readNodes } from "./cluster/node-file.ts";
+import { isRedisOf, type RememberedNodes, readNodes } from "./cluster/node-file.ts";
 import {
   type ConnectionMode,
   isLoading,
@@ -113,7 +113,7 @@ async function openKnown(
 ): Promise<RedisConnection> {
   const remembered = readNodes(settings.HOLDFAST_DATA_DIR, redisUrl(settings));
   const client = await open(remembered);
-  if (remembered.addresses.length === 0 || (await isOf(remembered, client))) return client;
+  if (remembered.addresses.length === 0 || (await isRedisOf(remembered, client))) return client;
   client.disconnect();
   return await open({ addresses: [] });
 }

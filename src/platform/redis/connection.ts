@@ -10,9 +10,9 @@ import { redisUnavailable } from "./redis-errors.ts";
 import {
   type Address,
   address,
+  addressName,
   type ConnectionOptions,
   credentials,
-  nameOf,
   nodesOf,
   sentinelOptions,
   socketOptions,
@@ -123,7 +123,7 @@ function createClient(
 }
 
 function unique<Node extends Partial<Address>>(nodes: readonly Node[]): Node[] {
-  return [...new Map(nodes.map((node) => [nameOf(node), node])).values()];
+  return [...new Map(nodes.map((node) => [addressName(node), node])).values()];
 }
 
 function createCluster(

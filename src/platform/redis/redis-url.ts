@@ -78,7 +78,7 @@ export interface Address {
   readonly port: number;
 }
 
-export function nameOf({ host, port }: Partial<Address>): string {
+export function addressName({ host, port }: Partial<Address>): string {
   return `${host}:${port}`;
 }
 

@@ -29,7 +29,7 @@ export const noticeSchema = z.strictObject({
 export type Notice = Readonly<z.output<typeof noticeSchema>>;
 
 /** Where it is sent by an API itself, it says so. */
-export function textOf({ text, sentBy }: Notice): string {
+export function noticeText({ text, sentBy }: Notice): string {
   if (sentBy === null) return text;
   return `${text}\nSent once by the API ${sentBy} itself, because Redis took no job. Another API may have sent the same.`;
 }

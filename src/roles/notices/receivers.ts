@@ -3,7 +3,7 @@ import { type Environment, invalidEnvironment, readVariable } from "../../platfo
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
 import type { NoticeKind, NoticeReceiver, Notices } from "./feature.ts";
-import { type Notice, textOf } from "./notice.ts";
+import { type Notice, noticeText } from "./notice.ts";
 
 /** Somebody who can be told. */
 export interface OpenReceiver {
@@ -80,7 +80,7 @@ function slackBody(notice: Notice) {
   const escaped = (text: string) =>
     text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const link = notice.link === null ? [] : [`<${notice.link}|Open the console>`];
-  return { text: [`*${escaped(notice.title)}*`, escaped(textOf(notice)), ...link].join("\n") };
+  return { text: [`*${escaped(notice.title)}*`, escaped(noticeText(notice)), ...link].join("\n") };
 }
 
 /** @throws an error whose message names no URL: it can be a secret */
@@ -131,7 +131,7 @@ async function mail(
       from,
       to: { name: "", address: to },
       subject: `[${notice.application}] ${notice.title}`,
-      text: [textOf(notice), ...(notice.link === null ? [] : [notice.link])].join("\n\n"),
+      text: [noticeText(notice), ...(notice.link === null ? [] : [notice.link])].join("\n\n"),
       messageId: `<${notice.id}@holdfast.invalid>`,
     });
   } catch (error) {

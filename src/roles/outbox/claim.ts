@@ -126,7 +126,7 @@ const locking = { alone: idsOf(alone), heads: heads("NULL::text"), first: idsOf(
 const oneRow = fitting(`SELECT * FROM ${TABLE} WHERE id = $1::bigint`);
 
 /** What a transaction has locked. */
-export interface Look {
+export interface LockedRows {
   /** Each row must be submitted after the one before it in its chain was accepted. */
   readonly chains: readonly (readonly ClaimedRow[])[];
   /** Whether another look may find more, even if nothing was claimed. */
@@ -136,7 +136,7 @@ export interface Look {
 }
 
 /** Locks at most about twice `limit` rows, none of the types to skip. */
-type FindRows = (skipped: readonly string[], limit: number) => Promise<Look>;
+type FindRows = (skipped: readonly string[], limit: number) => Promise<LockedRows>;
 
 /**
  * @returns `look`; and `lookAtEach`, for when it fails because of a row that PostgreSQL cannot give: that one reads each row by itself, and no

@@ -4,7 +4,7 @@ import type { ProducibleJob, SubmitOptions } from "../../core/job/submit-options
 import { submissionOf } from "../../core/submit/submission.ts";
 import type { Validate } from "../../core/submit/validate.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { INSERT, outboxMigration, ROW_BYTES_MAX, type Statement, tooLarge } from "./table.ts";
+import { INSERT, outboxMigration, ROW_BYTES_MAX, rowTooLarge, type Statement } from "./table.ts";
 import { runIn, type Transaction } from "./transactions.ts";
 
 export interface OutboxOptions extends SubmitOptions {
@@ -51,7 +51,7 @@ export function createOutbox(validate: Validate): Outbox {
     const sentOptions = Object.keys(sent.options).length === 0 ? null : JSON.stringify(sent.options);
     const key = checkedOrderingKey(orderingKey);
     const bytes = Buffer.byteLength(payloadJson ?? "") + Buffer.byteLength(sentOptions ?? "");
-    if (bytes > ROW_BYTES_MAX) throw tooLarge(bytes);
+    if (bytes > ROW_BYTES_MAX) throw rowTooLarge(bytes);
     return {
       text: INSERT,
       values: [job.type, payloadJson ?? null, options.idempotencyKey, sentOptions, key],

@@ -10,7 +10,7 @@ const ISSUES_MAX = 20;
 export const CODE_OF_PROBLEM = `substring(left(problem::text, 200) FROM '^{\\s*"code"\\s*:\\s*"([^"]+)"')`;
 
 /** Why a row is parked, as JSON that PostgreSQL can store and read in each encoding: ASCII, without what its texts cannot hold. */
-export function problemOf(error: unknown): string {
+export function storedProblem(error: unknown): string {
   const { code, message, issues } =
     error instanceof HoldfastError ? error : { code: "INTERNAL", message: messageOf(error), issues: [] };
   const shown = issues.slice(0, ISSUES_MAX).map((issue) => ({

@@ -7,10 +7,10 @@ import { malformed, parseJson } from "../../platform/lib/parse-json.ts";
 import { orStop, type Running, stopOnce } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
 import { wait } from "../../platform/lib/wait.ts";
-import { BYTES_MAX, type ClaimedRow, createClaimer, type Look, rowFault } from "./claim.ts";
+import { BYTES_MAX, type ClaimedRow, createClaimer, type LockedRows, rowFault } from "./claim.ts";
 import { connectDatabase, type Database, QUERY_MS, requireOutbox } from "./database.ts";
-import { problemOf } from "./problem.ts";
-import { IDLE_MAX_MS, NAMES_BYTES_MAX, namesTooLarge, TABLE, tooLarge } from "./table.ts";
+import { storedProblem } from "./problem.ts";
+import { IDLE_MAX_MS, NAMES_BYTES_MAX, namesTooLarge, rowTooLarge, TABLE } from "./table.ts";
 
 /** What became of a row. `deferred`: Redis could not accept it, and it waits. */
 export type RowOutcome = "accepted" | "duplicate" | "parked" | "deferred";
@@ -145,7 +145,7 @@ async function relayRows(
 function createFinder(database: Database, { pauses, log }: Relaying, stop: AbortSignal) {
   const { look, lookAtEach } = createClaimer(database);
   let isAtEach = false;
-  return async (limit: number): Promise<Look> => {
+  return async (limit: number): Promise<LockedRows> => {
     while (!isAtEach) {
       try {
         await database.query("BEGIN");
@@ -207,13 +207,13 @@ async function submitRow(
     // A row from the future says nothing about its age.
     if (Math.abs(ageMs) > ageMaxMs(retentionMs)) throw tooOld();
     if (row.name_bytes > NAMES_BYTES_MAX) throw namesTooLarge(row.name_bytes);
-    if (row.is_too_large) throw tooLarge(row.bytes);
+    if (row.is_too_large) throw rowTooLarge(row.bytes);
     const { id, duplicate } = await submit(submissionOfRow(row));
     pauses.end(row.type);
     return { row, outcome: duplicate ? "duplicate" : "accepted", jobId: id };
   } catch (error) {
     const mayPass = error instanceof LayoutChanged || (error instanceof HoldfastError && error.retryable);
-    if (!mayPass) return { row, outcome: "parked", problem: problemOf(error) };
+    if (!mayPass) return { row, outcome: "parked", problem: storedProblem(error) };
     pauses.begin(row.type);
     return { row, outcome: "deferred" };
   }

@@ -15,7 +15,7 @@ export const ROW_BYTES_MAX = 16 * 1_048_576;
 /** Of the type and the keys of a row together, in bytes: `outbox.add` cannot reach it. */
 export const NAMES_BYTES_MAX = 4_096;
 
-export function tooLarge(bytes: number): HoldfastError {
+export function rowTooLarge(bytes: number): HoldfastError {
   const message = `expected at most ${ROW_BYTES_MAX} bytes of JSON, got ${bytes}`;
   return new HoldfastError("OUTBOX_ROW_TOO_LARGE", message);
 }

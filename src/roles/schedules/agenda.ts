@@ -24,7 +24,7 @@ export function newlyDue(schedule: Schedule, progress: Progress, now: number): n
   const { mode, max } = schedule.catchUp;
   const count = mode === "all" ? Math.max(max, ON_TIME_TICKS_MAX) : ON_TIME_TICKS_MAX;
   const due = schedule.timetable.latest(count, now).filter((at) => at > progress.seenUntil);
-  return wantedOf(schedule, due.reverse(), onTimeFrom(progress, now), now);
+  return wantedTicks(schedule, due.reverse(), onTimeFrom(progress, now), now);
 }
 
 /** As many ticks are looked at one by one; beyond that, the latest. */
@@ -50,7 +50,7 @@ export function stillWanted(
   progress: Progress,
   now: number,
 ): number[] {
-  return wantedOf(schedule, pending, onTimeFrom(progress, now), now, true);
+  return wantedTicks(schedule, pending, onTimeFrom(progress, now), now, true);
 }
 
 function onTimeFrom({ startedAt }: Progress, now: number): number {
@@ -62,7 +62,7 @@ function onTimeFrom({ startedAt }: Progress, now: number): number {
  *
  * @param onTime later ticks are on time, whatever the policy
  */
-export function wantedOf(
+export function wantedTicks(
   { catchUp: { mode, max, windowMs } }: Schedule,
   due: readonly number[],
   onTime: number,

@@ -16,7 +16,7 @@ import {
   type ScheduleTimes,
   withTimes,
 } from "./define-schedule.ts";
-import { submissionOf } from "./run-schedule.ts";
+import { tickSubmission } from "./run-schedule.ts";
 
 const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
 
@@ -137,7 +137,7 @@ export function checkDefinition(
   const tooLong = windowFault(schedule, retentionMs);
   if (tooLong !== undefined) throw invalid("/catchUp/windowMs", tooLong);
   refuseRedacted(definition.payload, contract.redact.payload);
-  validate(application, submissionOf(schedule, 0), keyFault);
+  validate(application, tickSubmission(schedule, 0), keyFault);
   return definition;
 }
 

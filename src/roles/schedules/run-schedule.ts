@@ -109,7 +109,7 @@ export function tickOf({ name }: Schedule, at: number): TickEvent {
 }
 
 /** What a tick submits. @throws HoldfastError `SCHEDULE_NOT_FOUND` if the tick's version is no longer kept */
-export function submissionOf(schedule: Schedule, at: number) {
+export function tickSubmission(schedule: Schedule, at: number) {
   const version = scheduleAt(schedule, at);
   return {
     type: version.job.type,
@@ -124,7 +124,7 @@ async function submitJob(
   at: number,
   { submitter, clock, events }: TickTools,
 ): Promise<string> {
-  const { id: jobId, duplicate } = await submitter.submitOwn(submissionOf(schedule, at));
+  const { id: jobId, duplicate } = await submitter.submitOwn(tickSubmission(schedule, at));
   const tick = tickOf(schedule, at);
   if (duplicate) events.emit("tick.duplicate", { ...tick, jobId });
   else events.emit("tick.enqueued", { ...tick, jobId, lateMs: Math.round(clock.now() - at) });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Overview } from "../../../src/desk/overview/overview.ts";
 import { describeOverview } from "../../../src/edges/cli/screen/overview-text.ts";
-import { linesOf, textOf } from "../../../src/edges/cli/screen/text.ts";
+import { cellText, linesOf } from "../../../src/edges/cli/screen/text.ts";
 import { application, echo, failing } from "../../support/application.ts";
 import { launch, withProcesses } from "../../support/processes.ts";
 import { run } from "../../support/run-command.ts";
@@ -43,7 +43,7 @@ describe("holdfast overview", withProcesses, () => {
 
 describe("the overview as text", () => {
   it.each([50, 60, 80, 120])("is no wider than %i columns, and keeps what matters", async (width) => {
-    const lines = linesOf(describeOverview(wide(), width)).map((line) => line.map(textOf).join(""));
+    const lines = linesOf(describeOverview(wide(), width)).map((line) => line.map(cellText).join(""));
     const text = lines.filter((line) => !line.startsWith("(no room for ")).join("\n");
 
     for (const line of text.split("\n").slice(4)) expect(line.length).toBeLessThanOrEqual(width);

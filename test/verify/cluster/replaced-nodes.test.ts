@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Producer } from "holdfast";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readSettings } from "../../../src/platform/config/settings.ts";
-import { isOf, readNodes } from "../../../src/platform/redis/cluster/node-file.ts";
+import { isRedisOf, readNodes } from "../../../src/platform/redis/cluster/node-file.ts";
 import { reachRedis } from "../../../src/platform/redis/connect.ts";
 import { anyJob } from "../../support/application.ts";
 import { withProcesses } from "../../support/processes.ts";
@@ -85,7 +85,7 @@ describe("a Redis Cluster of which every node was replaced while roles ran", wit
     onTestFinished(() => foreign.stop());
     const elsewhere = await reachRedis({ ...settings, REDIS_URL: foreign.url }, "fail-fast");
     onTestFinished(() => elsewhere.stop());
-    expect(await isOf(readNodes(dataDir, cluster.url), elsewhere.client)).toBe(false);
+    expect(await isRedisOf(readNodes(dataDir, cluster.url), elsewhere.client)).toBe(false);
   });
 });
 

@@ -7,7 +7,7 @@ import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import type { Overview } from "../../../src/desk/overview/overview.ts";
 import { openTypeReader } from "../../../src/desk/overview/type-overview.ts";
 import { describeOverview } from "../../../src/edges/cli/screen/overview-text.ts";
-import { linesOf, textOf } from "../../../src/edges/cli/screen/text.ts";
+import { cellText, linesOf } from "../../../src/edges/cli/screen/text.ts";
 import { startBudgetSweep } from "../../../src/features/budget/budget-sweep.ts";
 import { diagnoseBudgets } from "../../../src/features/budget/findings.ts";
 import { bytesOf, readShares, type Share } from "../../../src/features/budget/shares.ts";
@@ -330,7 +330,7 @@ describe.concurrent("what people see of a budget", () => {
     expect(note).toEqual({ completed: expect.toSatisfy(isBetween(4_000, 8_000)), failed: 0 });
     expect(other).toEqual({ completed: 0, failed: expect.toSatisfy(isBetween(1_000, 8_000)) });
     const text = linesOf(describeOverview(body as unknown as Overview, 200)).map((line) =>
-      line.map(textOf).join(""),
+      line.map(cellText).join(""),
     );
     expect(text.join("\n")).toMatch(/completed MiB +failed MiB/);
   });

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type SlotShare, Slots } from "./slots.ts";
 
 /** Longer than a partition's turn. */
@@ -15,13 +14,16 @@ function twoShares(size: number) {
 }
 
 describe("the slots of a queue's partitions", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
   it("stay where they are while the partition that waits for another one has as many", async () => {
     const { slots, first, second } = twoShares(4);
     take(first, 2);
     take(second, 2);
     expect([first.take(), second.take()]).toEqual([false, false]);
 
-    await sleep(TURN_MS);
+    vi.advanceTimersByTime(TURN_MS);
 
     expect([first.yield(), second.yield()]).toEqual([false, false]);
     expect(slots.used).toBe(4);
@@ -33,7 +35,7 @@ describe("the slots of a queue's partitions", () => {
     take(second, 2);
     expect([first.take(), second.take()]).toEqual([false, false]);
 
-    await sleep(TURN_MS);
+    vi.advanceTimersByTime(TURN_MS);
 
     expect([first.yield(), second.yield()]).toEqual([false, false]);
   });
@@ -43,7 +45,7 @@ describe("the slots of a queue's partitions", () => {
     take(first, 1);
     expect(second.take()).toBe(false);
 
-    await sleep(TURN_MS);
+    vi.advanceTimersByTime(TURN_MS);
 
     expect(first.yield()).toBe(true);
   });
@@ -54,7 +56,7 @@ describe("the slots of a queue's partitions", () => {
     expect(second.take()).toBe(false);
     expect(first.yield()).toBe(false);
 
-    await sleep(TURN_MS);
+    vi.advanceTimersByTime(TURN_MS);
     expect(first.yield()).toBe(true);
     first.releaseYielded();
 
@@ -70,7 +72,7 @@ describe("the slots of a queue's partitions", () => {
     take(second, 5);
     take(third, 2);
     expect(third.take()).toBe(false);
-    await sleep(TURN_MS);
+    vi.advanceTimersByTime(TURN_MS);
 
     const yielded = [first, second, first, second, first, second].filter((share) => share.yield());
 
@@ -80,7 +82,7 @@ describe("the slots of a queue's partitions", () => {
       expect(third.take()).toBe(true);
       expect(third.take()).toBe(false);
     }
-    await sleep(TURN_MS);
+    vi.advanceTimersByTime(TURN_MS);
     expect([first.yield(), second.yield()]).toEqual([false, false]);
     expect(slots.used).toBe(12);
   });

@@ -4,7 +4,7 @@ export type CurbOf =
   | { readonly type?: undefined; readonly key: string };
 
 /** As Redis has it. */
-export function nameOf({ type, key }: CurbOf): string {
+export function curbName({ type, key }: CurbOf): string {
   return type === undefined ? `key/${key}` : `type/${type}`;
 }
 

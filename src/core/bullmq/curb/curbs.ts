@@ -4,7 +4,7 @@ import { reasonAssociatedData } from "../../job/associated-data.ts";
 import type { Partitions } from "../queue-control.ts";
 import { decryptedOrWhyNot } from "../readable.ts";
 import type { QueueStore } from "../store/queue-store.ts";
-import { type CurbOf, namedBy, nameOf } from "./curb-name.ts";
+import { type CurbOf, curbName, namedBy } from "./curb-name.ts";
 
 /** How jobs of one type or key are held back, by whom and why. */
 export interface NewCurb {
@@ -37,7 +37,7 @@ export async function setCurb(
   curb: NewCurb | undefined,
   seen: number | "" = "",
 ): Promise<boolean> {
-  const name = nameOf(of);
+  const name = curbName(of);
   const set = async (store: QueueStore, as: number | "" = "") => {
     const { client, keys } = store;
     const record = curb === undefined ? "" : recordOf(store, name, curb);

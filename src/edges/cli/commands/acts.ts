@@ -13,7 +13,7 @@ import { addOperationCommand } from "../operation-command.ts";
 import { countSchema } from "../operation-options.ts";
 import { readFormat } from "../option-values.ts";
 import { printHint, write } from "../screen/output.ts";
-import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
+import { type ColumnOf, listText, tableOf } from "../screen/table.ts";
 
 /** What is done to many jobs, and what was done by hand. */
 export function addActsCommands(program: Command): void {
@@ -72,7 +72,7 @@ const actColumns: readonly ColumnOf<ActStatus>[] = [
   ["started", ({ startedAt }) => startedAt, 1],
   ["by", ({ by, reason }) => `${by}: ${reason}`],
 ];
-const describeActs = listOf("no acts", actColumns);
+const describeActs = listText("no acts", actColumns);
 
 /** @example "now: 571 completed, 20 failed again, 9 not ended" */
 function nowText({ isExact, ...now }: NonNullable<ActDetail["now"]>): string {
@@ -88,7 +88,7 @@ function nowText({ isExact, ...now }: NonNullable<ActDetail["now"]>): string {
   return `now: ${isExact ? "" : "at least "}${some.join(", ") || "none"}`;
 }
 
-const describeEntries = listOf<AuditLine>("nothing was done by hand, as far as is known", [
+const describeEntries = listText<AuditLine>("nothing was done by hand, as far as is known", [
   ["when", ({ at }) => at],
   ["what", ({ what }) => what],
   ["on", onWhat],

@@ -25,7 +25,7 @@ import { requireText } from "../option-values.ts";
 import { canAsk, isConfirmed } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { printHint, printOutcome } from "../screen/output.ts";
-import { listOf } from "../screen/table.ts";
+import { listText } from "../screen/table.ts";
 import type { Lines } from "../screen/text.ts";
 
 interface ResolveOptions extends ManyOptions {
@@ -135,7 +135,7 @@ function addActOptions(command: Command): Command {
     .option("--json", "print the outcome as JSON");
 }
 
-const describeGroups = listOf<DoubtGroup>("nothing is in doubt", [
+const describeGroups = listText<DoubtGroup>("nothing is in doubt", [
   ["verdict", ({ verdict }) => verdict],
   ["count", ({ count }) => count],
   ["type", ({ type }) => type],
@@ -145,7 +145,7 @@ const describeGroups = listOf<DoubtGroup>("nothing is in doubt", [
   ["oldest since", ({ oldestSince }) => oldestSince, 3],
 ]);
 
-const describe = listOf<ListedDoubt>("nothing is in doubt", [
+const describe = listText<ListedDoubt>("nothing is in doubt", [
   ["job", ({ jobId }) => jobId],
   ["type", ({ type }) => type, 3],
   ["key", ({ idempotencyKey }) => idempotencyKey, 2],
@@ -236,7 +236,7 @@ function compactJson(text: string): string {
   }
 }
 
-const describeEffects = listOf<Shown<GuardedEffectView>>("no effect of a guard is known", [
+const describeEffects = listText<Shown<GuardedEffectView>>("no effect of a guard is known", [
   ["call", ({ id }) => id],
   ["effect", ({ effect }) => effect],
   ["key", ({ idempotencyKey }) => idempotencyKey],

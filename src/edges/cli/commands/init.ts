@@ -23,10 +23,10 @@ interface Options {
 
 async function init({ deploy: withDeploy = false, dryRun: isDryRun = false }: Options): Promise<void> {
   const { readProject } = await import("../init/project.ts");
-  const { planChanges, write } = await import("../init/changes.ts");
+  const { planChanges, writeChanges } = await import("../init/changes.ts");
   const { initReport } = await import("../init/changes.ts");
   const project = readProject(process.cwd());
   const changes = planChanges(project, withDeploy);
-  if (!isDryRun) write(project.folder, changes);
+  if (!isDryRun) writeChanges(project.folder, changes);
   print(initReport(project, changes, { isDryRun, withDeploy }));
 }

@@ -22,7 +22,7 @@ import { parseWhole, readFormat } from "../option-values.ts";
 import { describeJob, stateCell } from "../screen/job-text.ts";
 import { printError, printHint, printOutcome, write } from "../screen/output.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
+import { type ColumnOf, listText, tableOf } from "../screen/table.ts";
 import { type Lines, printable, toned } from "../screen/text.ts";
 import { addCleanCommand } from "./clean-jobs.ts";
 
@@ -157,7 +157,7 @@ async function readJobs(operator: Operator, wanted: OrderedFilter, most: number)
   return found;
 }
 
-const describe = listOf<ListedJob>("no jobs", [
+const describe = listText<ListedJob>("no jobs", [
   ["id", ({ id }) => id],
   ["type", ({ type }) => type, 4],
   ["state", stateCell],

@@ -7,7 +7,7 @@ import { withOperator } from "../connections.ts";
 import { exitCode } from "../exit-code.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { type Json, printError, printOutcome } from "../screen/output.ts";
-import { listOf } from "../screen/table.ts";
+import { listText } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
 
 export function addNoticesCommands(program: Command): void {
@@ -27,7 +27,7 @@ export function addNoticesCommands(program: Command): void {
 }
 
 function describe({ receivers, open, sent }: NoticesView): Lines {
-  const told = listOf<NoticesView["receivers"][number]>(
+  const told = listText<NoticesView["receivers"][number]>(
     "nobody is told: declare notices in holdfast.config.ts",
     [
       ["receiver", ({ name }) => name],
@@ -35,7 +35,7 @@ function describe({ receivers, open, sent }: NoticesView): Lines {
       ["of", ({ kinds }) => kinds.join(", ")],
     ],
   );
-  const now = listOf<NoticesView["open"][number]>("nothing needs a person now", [
+  const now = listText<NoticesView["open"][number]>("nothing needs a person now", [
     ["since", ({ since }) => since],
     ["told", ({ toldAt }) => toldAt ?? "not yet"],
     ["what", ({ title }) => toned(title, "bad")],
@@ -43,7 +43,7 @@ function describe({ receivers, open, sent }: NoticesView): Lines {
   return [...linesOf(told(receivers)), [""], ...linesOf(now(open)), [""], ...linesOf(describeSent(sent))];
 }
 
-const describeSent = listOf<SentNotice>("nothing was sent", [
+const describeSent = listText<SentNotice>("nothing was sent", [
   ["noticed", ({ at }) => at],
   ["to", ({ receiver }) => receiver],
   [

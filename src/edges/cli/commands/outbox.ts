@@ -13,7 +13,7 @@ import { addOperationCommand } from "../operation-command.ts";
 import { readJson, readSource } from "../option-values.ts";
 import { type ConsentOptions, isConfirmed, requireConsent } from "../screen/confirm.ts";
 import { print, printOutcome } from "../screen/output.ts";
-import { listOf } from "../screen/table.ts";
+import { listText } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
 export function addOutboxCommands(program: Command): void {
@@ -97,7 +97,7 @@ function describeDepth({ waiting, parked, oldestWaitingMs, relays }: OutboxDepth
   ];
 }
 
-const describeParked = listOf<Shown<ParkedRow>>("no row is parked", [
+const describeParked = listText<Shown<ParkedRow>>("no row is parked", [
   ["id", ({ id }) => id],
   ["type", ({ type }) => type],
   ["key", ({ idempotencyKey }) => idempotencyKey],

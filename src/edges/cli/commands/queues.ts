@@ -14,9 +14,9 @@ import { usage } from "../exit-code.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { parseWhole } from "../option-values.ts";
 import { type Json, printHint, printNote, printOutcome } from "../screen/output.ts";
-import { curbText, failedText } from "../screen/overview-text.ts";
+import { curbLine, failedText } from "../screen/overview-text.ts";
 import { addShowOptions, type ShowOptions, show } from "../screen/show.ts";
-import { type ColumnOf, listOf, tableOf } from "../screen/table.ts";
+import { type ColumnOf, listText, tableOf } from "../screen/table.ts";
 import { type Cell, type Lines, toned } from "../screen/text.ts";
 
 const WHICH = { type: "--type <type>", key: "--key <label>" };
@@ -129,7 +129,7 @@ function described({
   for (const curb of curbs)
     rows.push([
       "",
-      toned(`${curbText(curb)}: ${curb.reason}; by ${curb.by}, since ${curb.since}`, "warning"),
+      toned(`${curbLine(curb)}: ${curb.reason}; by ${curb.by}, since ${curb.since}`, "warning"),
     ]);
   if (override !== null)
     rows.push(
@@ -168,7 +168,7 @@ function crowdRows({ types, keys, withoutLabel }: Shown<Crowd>) {
   ];
 }
 
-const describeCrowd = listOf<Omit<Crowd["types"][number], "type"> & { readonly what: string }>(
+const describeCrowd = listText<Omit<Crowd["types"][number], "type"> & { readonly what: string }>(
   "it has no jobs",
   [
     ["of", ({ what }) => what],

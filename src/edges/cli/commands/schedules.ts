@@ -12,7 +12,7 @@ import { addOperationCommand } from "../operation-command.ts";
 import { countSchema } from "../operation-options.ts";
 import { parseNumber, readJson, readSource } from "../option-values.ts";
 import { type Json, printError, printOutcome } from "../screen/output.ts";
-import { listOf, tableLines } from "../screen/table.ts";
+import { listText, tableLines } from "../screen/table.ts";
 import { type Lines, linesOf, toned } from "../screen/text.ts";
 
 export function addSchedulesCommands(program: Command): void {
@@ -158,7 +158,7 @@ function describe(schedules: readonly Shown<ScheduleStatus>[]): Lines {
     : [...table, [toned("no scheduler runs: no tick is enqueued until one does", "bad")]];
 }
 
-const describeTicks = listOf<Shown<PastTick>>("there was no tick", [
+const describeTicks = listText<Shown<PastTick>>("there was no tick", [
   ["at", ({ at }) => at],
   ["became", becameOf],
   ["job", ({ jobId }) => jobId ?? ""],

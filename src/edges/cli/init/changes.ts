@@ -31,7 +31,7 @@ export function planChanges(project: Project, withDeploy: boolean): FileChange[]
   ];
 }
 
-export function write(folder: string, changes: readonly FileChange[]): void {
+export function writeChanges(folder: string, changes: readonly FileChange[]): void {
   for (const { path, text } of changes) {
     if (text === undefined) continue;
     mkdirSync(dirname(join(folder, path)), { recursive: true });

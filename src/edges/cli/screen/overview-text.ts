@@ -112,7 +112,7 @@ function stateText(queue: QueueOverview): Cell {
     workers === 0 && "no worker",
     pausedText(queue),
     limit && `limited to ${limit}${clears}`,
-    ...queue.curbs.map(curbText),
+    ...queue.curbs.map(curbLine),
   ];
   return toned(parts.filter(Boolean).join("; "), workers === 0 ? "bad" : "warning");
 }
@@ -123,7 +123,7 @@ function pausedText({ isPaused, paused }: QueueOverview): string {
 }
 
 /** @example "type webhook paused, 12 held" */
-export function curbText({ type, key, concurrency, held }: QueueOverview["curbs"][number]): string {
+export function curbLine({ type, key, concurrency, held }: QueueOverview["curbs"][number]): string {
   const what = type === null ? `key ${key}` : `type ${type}`;
   return `${what} ${concurrency === null ? "paused" : `limited to ${concurrency} at a time`}, ${held} held`;
 }

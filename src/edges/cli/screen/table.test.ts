@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { tableLines } from "./table.ts";
-import { type Cell, cutTo, rendered, textOf, toned, widthOf } from "./text.ts";
+import { type Cell, cellText, cutTo, rendered, toned, widthOf } from "./text.ts";
 
 const id = "default_01a21c59-518f-7959-8fa5-e04dfef5d36b";
 const columns = [
@@ -15,7 +15,7 @@ const rows: Cell[][] = [
   [id, toned("failed", "bad"), "3/3", "2026-11-27T09:32:25.360Z", "HANDLER_FAILED: the mail server said no"],
 ];
 const shown = (width: number) =>
-  tableLines(columns, rows, width).map((line) => line.map(textOf).join("").trimEnd());
+  tableLines(columns, rows, width).map((line) => line.map(cellText).join("").trimEnd());
 
 describe("a table", () => {
   it("is whole where nothing limits it", () => {
@@ -42,7 +42,7 @@ describe("a table", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(cell, cell, cell, cell, cell)), width, (cells, screen) => {
         for (const line of tableLines(columns, cells, screen))
-          expect(widthOf(line.map(textOf).join(""))).toBeLessThanOrEqual(screen);
+          expect(widthOf(line.map(cellText).join(""))).toBeLessThanOrEqual(screen);
       }),
     );
   });

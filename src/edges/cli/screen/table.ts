@@ -1,5 +1,5 @@
 import { screen } from "./screen.ts";
-import { type Cell, cutTo, type Lines, printable, textOf, toned, widthOf } from "./text.ts";
+import { type Cell, cellText, cutTo, type Lines, printable, toned, widthOf } from "./text.ts";
 
 /** A column of a table. A heading alone means that it is always shown. */
 export interface Column {
@@ -22,7 +22,7 @@ const WORDS_MIN = 16;
 /** Rows as aligned columns under headings, without control characters. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   return tableLines(headings, rows)
-    .map((line) => line.map(textOf).join("").trimEnd())
+    .map((line) => line.map(cellText).join("").trimEnd())
     .join("\n");
 }
 
@@ -67,7 +67,7 @@ export function tableOf<Row>(
 }
 
 /** Describes a list: as a table, or by a sentence where there are none. */
-export function listOf<Row>(
+export function listText<Row>(
   none: string,
   columns: readonly ColumnOf<Row>[],
 ): (rows: readonly Row[]) => Lines {
@@ -87,7 +87,7 @@ function measure(
   rows: readonly (readonly Cell[])[],
   columns: number,
 ): Measured {
-  const texts = rows.map((row) => textOf(row[index] ?? ""));
+  const texts = rows.map((row) => cellText(row[index] ?? ""));
   const width = Math.min(columns, Math.max(...texts.map(widthOf)));
   // What has spaces is read as words; what has none is an id, a time, a number, to be copied whole.
   const isWords = texts.slice(1).some((text) => text.includes(" "));
@@ -127,7 +127,7 @@ function shares(shown: readonly Measured[], columns: number): number[] {
 function aligned(row: readonly Cell[], widths: readonly number[]): Cell[] {
   return row.flatMap((cell, index) => {
     const width = widths[index] ?? 0;
-    const text = cutTo(textOf(cell), width);
+    const text = cutTo(cellText(cell), width);
     const gap = index === row.length - 1 ? "" : `${" ".repeat(Math.max(0, width - widthOf(text)))}${GAP}`;
     return [typeof cell === "string" ? text : { ...cell, text }, gap];
   });

@@ -26,7 +26,7 @@ export function toned(text: string, tone: Tone | undefined): Cell {
   return tone === undefined ? text : { text, tone };
 }
 
-export function textOf(cell: Cell): string {
+export function cellText(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
 }
 
@@ -38,7 +38,7 @@ export function linesOf(lines: Lines): readonly (readonly Cell[])[] {
 export function rendered(line: readonly Cell[], { hasColors }: Pick<Screen, "hasColors">): string {
   return line
     .map((cell) => {
-      const text = printable(textOf(cell));
+      const text = printable(cellText(cell));
       if (typeof cell === "string" || text === "" || !hasColors) return text;
       return styleText(formats[cell.tone], text, { validateStream: false });
     })

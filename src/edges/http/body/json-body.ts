@@ -4,7 +4,7 @@ import { HoldfastError, type Issue } from "../../../platform/errors/holdfast-err
 import { type ListOfParts, malformed, parseJson } from "../../../platform/lib/parse-json.ts";
 import { type ParsedParts, parseLargeJson } from "../../../platform/lib/parse-large-json.ts";
 import { isGivenUp } from "../guard/turns.ts";
-import { readBytes, tooLarge } from "./read-body.ts";
+import { bodyTooLarge, readBytes } from "./read-body.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -90,7 +90,7 @@ async function readLargeBody(request: FastifyRequest, bytes: Buffer): Promise<un
 /** @returns the value, if nothing is wrong with it, or only with single jobs of a batch */
 function accept(request: FastifyRequest, { value, issues, tooLong, isTooLong }: ParsedParts): unknown {
   const isBatch = request.routeOptions.config.isBatch === true;
-  if (isTooLong || (tooLong.length > 0 && !isBatch)) throw tooLarge();
+  if (isTooLong || (tooLong.length > 0 && !isBatch)) throw bodyTooLarge();
   if (issues.length === 0 && tooLong.length === 0) return value;
   const ofJobs = new Map<number, Issue[]>();
   for (const issue of issues) {
@@ -102,7 +102,7 @@ function accept(request: FastifyRequest, { value, issues, tooLong, isTooLong }: 
   }
   request.refusedJobs = new Map([
     ...[...ofJobs].map(([index, found]) => [index, malformed(found)] as const),
-    ...tooLong.map((index) => [index, tooLarge()] as const),
+    ...tooLong.map((index) => [index, bodyTooLarge()] as const),
   ]);
   return value;
 }

@@ -20,7 +20,7 @@ export function readBytes(request: FastifyRequest, payload: Readable, done: Done
     length += piece.length;
     if (pieces.push(piece) === JOINED_PIECES) joined.push(Buffer.concat(pieces.splice(0)));
     try {
-      if (length > bodyLimit) throw tooLarge();
+      if (length > bodyLimit) throw bodyTooLarge();
       room?.add(piece.length);
     } catch (error) {
       end(error as Error);
@@ -45,7 +45,7 @@ export function readBytes(request: FastifyRequest, payload: Readable, done: Done
   }
 
   if (Number(request.headers["content-length"]) > bodyLimit) {
-    done(tooLarge());
+    done(bodyTooLarge());
     return;
   }
   if (room !== undefined) room.onRefused = end;
@@ -53,6 +53,6 @@ export function readBytes(request: FastifyRequest, payload: Readable, done: Done
 }
 
 /** A body, or a job of a batch. */
-export function tooLarge(): HoldfastError {
+export function bodyTooLarge(): HoldfastError {
   return new HoldfastError("BODY_TOO_LARGE", "Expected a body of at most 1 MiB, or 4 MiB for a batch");
 }

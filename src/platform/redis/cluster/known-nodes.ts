@@ -1,5 +1,5 @@
 import type { Cluster } from "ioredis";
-import { type Address, nameOf } from "../redis-url.ts";
+import { type Address, addressName } from "../redis-url.ts";
 
 /** Nodes of one cluster. All connections of a process to it share them, and begin with them. */
 class KnownNodes {
@@ -17,13 +17,13 @@ class KnownNodes {
   }
 
   renew(serving: readonly Address[]): void {
-    const all = new Map([...serving, ...this.#configured].map((address) => [nameOf(address), address]));
+    const all = new Map([...serving, ...this.#configured].map((address) => [addressName(address), address]));
     this.#known = [...all.values()];
   }
 
   /** Nodes that serve no slots yet may be all that is left before the client renews. */
   hear(of: readonly Address[]): void {
-    const all = new Map([...this.#known, ...of].map((address) => [nameOf(address), address]));
+    const all = new Map([...this.#known, ...of].map((address) => [addressName(address), address]));
     this.#known = [...all.values()];
   }
 }
@@ -52,7 +52,7 @@ export function hearOfNodes(cluster: Cluster, named: readonly Address[]): void {
 }
 
 /** The nodes that a connection would begin with now. */
-export function nodesOf(cluster: Cluster): readonly Address[] {
+export function knownNodesOf(cluster: Cluster): readonly Address[] {
   return shared.get(cluster)?.all ?? [];
 }
 

@@ -10,7 +10,7 @@ import { fileNameOf, replaceFile } from "../fitness/epoch-file.ts";
 import { inTime } from "../redis-errors.ts";
 import { replicasOf } from "../replicas/replica-watch.ts";
 import { readClusterNode } from "./cluster-node.ts";
-import { nodesOf } from "./known-nodes.ts";
+import { knownNodesOf } from "./known-nodes.ts";
 
 const nodesSchema = z.object({
   /** Of the cluster's nodes, or of the sentinels. An address can be another server's tomorrow. */
@@ -37,7 +37,7 @@ export function readNodes(dataDir: string, url: string): RememberedNodes {
 }
 
 /** Whether a connection has led to the Redis of which these nodes were remembered. */
-export async function isOf({ ids }: RememberedNodes, client: RedisConnection): Promise<boolean> {
+export async function isRedisOf({ ids }: RememberedNodes, client: RedisConnection): Promise<boolean> {
   const found = await inTime(idsOf(client)).catch((): readonly string[] => []);
   return found.some((id) => ids.includes(id));
 }
@@ -60,7 +60,7 @@ export function keepNodes(client: RedisConnection, dataDir: string, url: string,
   const keep = async () => {
     if (client.status !== "ready") return;
     const ids = await inTime(idsOf(client));
-    const known = client instanceof Cluster ? nodesOf(client) : (client.options.sentinels ?? []);
+    const known = client instanceof Cluster ? knownNodesOf(client) : (client.options.sentinels ?? []);
     const addresses = known.map(({ host = "", port = 0 }) => ({ host, port }));
     const content = JSON.stringify({ ids: ids.toSorted(), addresses });
     if (ids.length === 0 || content === kept) return;

@@ -99,7 +99,7 @@ export async function checkSettings(
   stated: StatedSettings,
 ): Promise<RedisCheck[]> {
   const needed = [eviction, ...(isOnDisk ? persistence : []), ...(isFenced ? fences : [])];
-  const found = await readSettings(
+  const found = await readRedisSettings(
     server,
     needed.map(({ name }) => name),
   );
@@ -127,7 +127,10 @@ function checkSetting(
 }
 
 /** Reads settings by name. Those that Redis does not report are absent. */
-export async function readSettings(server: Redis, names: readonly string[]): Promise<Map<string, string>> {
+export async function readRedisSettings(
+  server: Redis,
+  names: readonly string[],
+): Promise<Map<string, string>> {
   try {
     const reply = (await server.call("CONFIG", "GET", ...names)) as string[];
     const found = new Map<string, string>();

@@ -3,7 +3,7 @@ import { withDeadline } from "../../lib/deadline.ts";
 import { oneAtATime } from "../../lib/one-at-a-time.ts";
 import { type SentinelAddress, sentinelClient } from "../cluster/sentinels.ts";
 import { redisUnavailable } from "../redis-errors.ts";
-import { nameOf } from "../redis-url.ts";
+import { addressName } from "../redis-url.ts";
 import type { Replicas } from "./replicas.ts";
 
 /** A sentinel that answers later is not waited for. */
@@ -102,7 +102,10 @@ export class SentinelWatch {
       .filter(isUp)
       .map(addressIn);
     const wanted = new Map(
-      [...this.#configured, ...answers.map(({ address }) => address), ...named].map((it) => [nameOf(it), it]),
+      [...this.#configured, ...answers.map(({ address }) => address), ...named].map((it) => [
+        addressName(it),
+        it,
+      ]),
     );
     for (const [name, { client }] of this.#clients) {
       if (wanted.has(name)) continue;
@@ -114,7 +117,7 @@ export class SentinelWatch {
   }
 
   #open(address: SentinelAddress): void {
-    const name = nameOf(address);
+    const name = addressName(address);
     if (!this.#clients.has(name))
       this.#clients.set(name, { address, client: sentinelClient(this.#options, address) });
   }

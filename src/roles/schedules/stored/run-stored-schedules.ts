@@ -3,7 +3,7 @@ import { keyFault } from "../../../core/job/idempotency-key.ts";
 import type { Validate } from "../../../core/submit/validate.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { wait } from "../../../platform/lib/wait.ts";
-import { dueAfter, ON_TIME_MS, wantedOf } from "../agenda.ts";
+import { dueAfter, ON_TIME_MS, wantedTicks } from "../agenda.ts";
 import type { Schedule } from "../define-schedule.ts";
 import { notEnqueued } from "../missed-ticks.ts";
 import type { SchedulePauses } from "../pauses.ts";
@@ -11,9 +11,9 @@ import {
   goOn,
   reportMissed,
   type SchedulerTools,
-  submissionOf,
   submitTick,
   tickOf,
+  tickSubmission,
 } from "../run-schedule.ts";
 import type { TickJobs } from "../tick-jobs.ts";
 import type { Version } from "../versions.ts";
@@ -109,7 +109,7 @@ async function submitDue(
       return { at: Math.max(done, since) + 1, retryMs: NOT_HERE_MS };
     }
     const due = dueAfter(schedule, done, Math.min(now, until));
-    const wanted = wantedOf(schedule, due, onTimeFrom, now);
+    const wanted = wantedTicks(schedule, due, onTimeFrom, now);
     const unwanted = due.filter((at) => !wanted.includes(at));
     reportMissed(schedule, await notEnqueued(schedule, unwanted, tools), events);
     for (const at of wanted) {
@@ -124,7 +124,7 @@ async function submitDue(
 async function submit(schedule: Schedule, at: number, tools: Batch): Promise<number | undefined> {
   if (tools.stopping.aborted) return 0;
   try {
-    tools.validate(tools.application, submissionOf(schedule, at), keyFault);
+    tools.validate(tools.application, tickSubmission(schedule, at), keyFault);
   } catch (error) {
     tools.events.emit("tick.failed", tickOf(schedule, at), error);
     return tools.now - at < ON_TIME_MS ? NOT_HERE_MS : undefined;
