@@ -1,10 +1,8 @@
+import { z } from "zod";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
-import {
-  decryptEffectText,
-  encryptEffectText,
-  readEvidence,
-  type StoredEffect,
-} from "../core/effect/ledger/ledger-texts.ts";
+import type { EffectOptionsInUse } from "../core/effect/effect-run.ts";
+import { callFault } from "../core/effect/effects.ts";
+import { decryptEffectText, readEvidence, type StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import { dedupKeyOf, effectKeyOf } from "../core/job/dedup-key.ts";
 import { keyFault } from "../core/job/idempotency-key.ts";
 import { callId } from "../core/job/job-id.ts";
@@ -12,22 +10,16 @@ import { InDoubtError } from "../evidence/attempt-errors.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../platform/lib/canonical-json.ts";
 import { isoTime, nearestTime } from "../platform/lib/iso-time.ts";
-import { malformed } from "../platform/lib/parse-json.ts";
+import { malformed, parseInput } from "../platform/lib/parse-json.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
+import type { GuardedCall, GuardedEffect } from "./guard.ts";
 import { placeOf } from "./places.ts";
 
-/** What a key means, and where that is known. */
-export interface NamedCall {
-  /** What stands in place of a job's type. */
-  readonly type: string;
-  readonly dedupKey: string;
-  readonly place: string;
-  readonly id: string;
-  readonly key: string;
-}
+/** What a key means, and where that is known. `type` stands in place of a job's. */
+export type NamedCall = ReturnType<typeof nameCall>;
 
 /** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID` */
-export function nameCall(effect: string, key: unknown): NamedCall {
+export function nameCall(effect: string, key: unknown) {
   if (key === undefined)
     throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", `Effect "${effect}": expected a key`);
   const fault = typeof key === "string" ? keyFault(key) : "expected a string";
@@ -46,15 +38,35 @@ export function canonicalContent(content: unknown): string {
   throw malformed(json.issues.map(({ pointer, message }) => ({ pointer: `/content${pointer}`, message })));
 }
 
-/** Whose call it is, and what its effect is about. */
-export interface CallTexts {
-  readonly key: string;
-  readonly by: string | null;
-  readonly about: string | null;
+const callSchema = z.strictObject({
+  key: z.unknown().optional(),
+  content: z.unknown().optional(),
+  waitMs: z.number().min(0).max(600_000).default(0),
+  by: z.string().max(200).nullable().default(null),
+  about: z.string().max(500).nullable().default(null),
+});
+
+/** A call, checked: its content is canonical JSON. */
+export type CheckedCall = ReturnType<typeof checkCall>;
+
+/** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST` */
+export function checkCall(
+  { declaration, name }: GuardedEffect,
+  call: GuardedCall,
+  run: unknown,
+  options: EffectOptionsInUse = {},
+) {
+  const { key, content, waitMs, by, about } = parseInput(callSchema, call);
+  const named = nameCall(name, key);
+  const fault = callFault(declaration, run, options);
+  if (fault !== undefined) throw wrong("", fault);
+  if (options.index !== undefined) throw wrong("/options/index", "expected none: put it into the key");
+  return { named, by, about, content: canonicalContent(content), waitMs, options };
 }
 
-export function storedTexts(store: QueueStore, effect: StoredEffect, { key, by, about }: CallTexts): string {
-  return encryptEffectText(store, effect, "call", JSON.stringify([key, by, about]));
+/** The error for what untyped code gets wrong in a call. */
+export function wrong(pointer: string, message: string): HoldfastError {
+  return malformed([{ pointer, message }]);
 }
 
 /** The error for whoever asks for an effect in doubt, with what is known of it. Where Redis does not say, that is the message. */
@@ -66,23 +78,21 @@ export async function callInDoubt(
   cause?: HoldfastError,
 ): Promise<InDoubtError> {
   const { dedupKey, name } = effect;
-  const said = await readDoubt(store, effect, message).catch(() => ({
-    since: isoTime(Date.now()),
-    reason: message,
-    evidence: [],
-  }));
+  const own = { id, effect: name, effectKey: effectKeyOf(dedupKey, name) };
+  const unread = { since: isoTime(Date.now()), reason: message, evidence: [] };
+  const doubt = { ...own, ...unread, ...(await readDoubt(store, effect).catch(() => ({}))) };
   return new InDoubtError(`${message}; resolve it with \`holdfast doubts resolve ${id} ${name}\``, {
-    doubt: { id, effect: name, effectKey: effectKeyOf(dedupKey, name), ...said },
+    doubt,
     ...(cause && { cause, retryable: cause.retryable }),
   });
 }
 
-async function readDoubt(store: QueueStore, effect: StoredEffect, message: string) {
+async function readDoubt(store: QueueStore, effect: StoredEffect) {
   const json = await inTime(store.client.hget(store.keys.ledger(effect.dedupKey), `e:${effect.name}`));
   const { at, reason, seen }: { at?: number; reason?: string; seen?: string } = JSON.parse(json ?? "{}");
   return {
     since: nearestTime(at ?? Date.now()),
-    reason: reason === undefined ? message : decryptEffectText(store, effect, "reason", reason),
     evidence: readEvidence(store, effect, seen),
+    ...(reason !== undefined && { reason: decryptEffectText(store, effect, "reason", reason) }),
   };
 }

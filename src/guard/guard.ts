@@ -17,30 +17,26 @@ import type { ForeignConnection } from "../platform/redis/redis-url-of.ts";
 
 type Policy = Policies[string];
 
-interface GuardedOptions<Result, Stored> {
+/** An effect that no job runs, as it is declared. */
+export type EffectDefinition<Result, Stored, P extends Policy> = EffectDeclaration & {
+  readonly inDoubt: P;
   /** 1 to 64 lower-case letters, digits and dashes, starting with a letter. */
   readonly name: string;
   /**
-   * What is kept of the result, at most 16 KiB as JSON: a schema, Zod's or any Standard Schema, that also accepts what it has made. Members
-   * that it drops are not stored. It is asked again whenever the result is read.
+   * What is kept of the result, at most 16 KiB as JSON: a schema, Zod's or any Standard Schema, that also accepts what it has made.
    *
    * @default anything that JSON can hold, of the type `unknown`
    */
   readonly result?: Schema<Result, Stored>;
   /**
-   * Milliseconds from its end for which a key and its result are remembered, 1,000 to a year. Afterwards a call with the same key runs the
-   * effect again. Doubts are kept until they are resolved.
+   * Milliseconds from its end for which a key and its result are remembered, 1,000 to a year. Doubts are kept until they are resolved.
    *
    * @default `HOLDFAST_RETENTION_MS`, 7 days
    */
   readonly rememberMs?: number;
-}
+};
 
-/** An effect that no job runs, as it is declared. */
-export type EffectDefinition<Result, Stored, P extends Policy> = GuardedOptions<Result, Stored> &
-  EffectDeclaration & { readonly inDoubt: P };
-
-/** An effect for a guard. It holds no code of the effect, so every process may load it. */
+/** An effect for a guard, without its code: every process may load it. */
 export interface GuardedEffect<Result = unknown, Stored = unknown, P extends Policy = Policy> {
   readonly name: string;
   readonly declaration: EffectDeclaration;
@@ -54,14 +50,7 @@ export interface GuardedEffect<Result = unknown, Stored = unknown, P extends Pol
  * Declares an effect for a guard. `createGuard` checks it.
  *
  * @throws HoldfastError `APPLICATION_INVALID` for what is no definition
- * @example
- * export const charge = defineEffect({
- *   name: "charge",
- *   timeoutMs: 10_000,
- *   inDoubt: "hold",
- *   classify: stripe,
- *   result: z.object({ id: z.string() }),
- * });
+ * @example const charge = defineEffect({ name: "charge", timeoutMs: 10_000, inDoubt: "hold", classify: stripe });
  */
 export function defineEffect<Result, Stored, const P extends Policy>(
   definition: EffectDefinition<Result, Stored, P> & { readonly result?: SentAsJson<Stored> },
@@ -92,17 +81,9 @@ export interface GuardOptions extends WithLogger {
 export interface GuardedCall {
   /** What the effect means to whoever asks: 1 to 255 characters, for each effect its own. The same key is never run twice. */
   readonly key: string;
-  /**
-   * What goes with the key, as JSON: the amount, the recipient. The same key with other content is refused.
-   *
-   * @default none, which is compared as `null`
-   */
+  /** What goes with the key, as JSON: the same key with other content is refused. @default none, which is compared as `null` */
   readonly content?: unknown;
-  /**
-   * Milliseconds to wait while another call runs it, 0 to 600,000.
-   *
-   * @default 0
-   */
+  /** Milliseconds to wait while another call runs it, 0 to 600,000. @default 0 */
   readonly waitMs?: number;
   /** Who asks, shown with a doubt: at most 200 characters. @default none */
   readonly by?: string;
@@ -110,13 +91,10 @@ export interface GuardedCall {
   readonly about?: string;
 }
 
-interface AssumedResult<Stored> {
+type Options<Stored, P extends Policy> = {
   /** Makes the result if a person resolved the effect as done without one. */
   readonly assumedResult?: (call: Pick<EffectCall, "key">) => Stored;
-}
-
-type Options<Stored, P extends Policy> = AssumedResult<Stored> &
-  Omit<[P] extends ["probe"] ? ProbedOptions<Stored> : EffectOptions<Stored>, "index">;
+} & Omit<[P] extends ["probe"] ? ProbedOptions<Stored> : EffectOptions<Stored>, "index">;
 
 /** What a call does about a doubt. An effect that is declared `probe` must have a probe. */
 export type OnceOptions<Stored, P extends Policy> = [P] extends ["probe"]
@@ -126,9 +104,8 @@ export type OnceOptions<Stored, P extends Policy> = [P] extends ["probe"]
 /** Effects at most once, without a job. */
 export interface Guard extends Running, AsyncDisposable {
   /**
-   * Runs an effect, unless its key was done before, in whatever process: then returns that result. What is not proved is unknown: if nobody
-   * can know whether it happened, no call runs it again until the doubt is resolved. Nothing runs it by itself: after "not done" the next
-   * call does.
+   * Runs an effect, unless its key was done before, in whatever process: then returns that result. If nobody can know whether it happened,
+   * no call runs it again until the doubt is resolved. Nothing runs it by itself: after "not done" the next call does.
    *
    * @param run gets what to pass downstream; it is over within the effect's `timeoutMs`, or the effect is in doubt
    * @returns what JSON has kept of the result, in every call the same
@@ -138,10 +115,7 @@ export interface Guard extends Running, AsyncDisposable {
    * @throws HoldfastError `IDEMPOTENCY_KEY_REUSED` for other content, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST`; `STORE_UNAVAILABLE`,
    *   `STORE_FULL`, `STORE_UNFIT`, `STORE_ROLLED_BACK`, `PERMANENT_FAILURE` (from inside its own run): not begun; `RESULT_INVALID`: done, and its result does not fit
    *   the schema or JSON
-   * @example
-   * const { id } = await guard.once(charge, { key: `order-${order.id}`, content: { cents } }, ({ key, signal }) =>
-   *   bank.charge(cents, { key, signal }),
-   * );
+   * @example await guard.once(charge, { key: `order-${order.id}`, content: { cents } }, ({ key }) => bank.charge(cents, { key }));
    */
   once<Result, Stored, P extends Policy>(
     effect: GuardedEffect<Result, Stored, P>,
@@ -149,10 +123,17 @@ export interface Guard extends Running, AsyncDisposable {
     run: (call: EffectCall) => Promise<NoInfer<Result>>,
     ...options: NoInfer<OnceOptions<Stored, P>>
   ): Promise<Jsonified<Stored>>;
-  /**
-   * The guard's effects as a handler has them, for one key, so without an index: for `databaseEffect`.
-   *
-   * @example await databaseEffect(guard.effectsOf({ key: order.id }), database, "invoice", async (tx) => { … });
-   */
+  /** The guard's effects as a handler has them, for one key, so without an index: for `databaseEffect`. */
   effectsOf(call: GuardedCall): RunEffect<string, string>;
+}
+
+/**
+ * Opens a guard: effects at most once, without a job, a worker or a configuration file.
+ *
+ * @throws HoldfastError `APPLICATION_INVALID` for effects that are not valid, `CONFIG_INVALID`, `STORE_UNAVAILABLE`, `STORE_REFUSED`,
+ *   `STORE_UNFIT`, `CLOCK_WRONG`, `ENCRYPTION_KEYS_DIFFER`
+ * @example await using guard = await createGuard({ effects: [charge] });
+ */
+export async function createGuard(options: GuardOptions): Promise<Guard> {
+  return await (await import("./open-guard.ts")).openGuard(options);
 }

@@ -12,17 +12,21 @@ import {
   reservationOf,
   reserveTogether,
 } from "../core/effect/ledger/ledger.ts";
-import { decryptEffectText, type StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
+import {
+  decryptEffectText,
+  encryptEffectText,
+  type StoredEffect,
+} from "../core/effect/ledger/ledger-texts.ts";
 import { callId } from "../core/job/job-id.ts";
 import { fingerprintOf } from "../core/submit/fingerprint.ts";
 import { isInside } from "../evidence/outgoing/scope.ts";
+import type { Settings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { batchByTurn } from "../platform/lib/batch-by-turn.ts";
 import type { SharedSecret } from "../platform/redis/encryption/shared-secret.ts";
 import { OTHER_EPOCH } from "../platform/redis/fitness/epoch.ts";
 import { either, json, oneOf } from "../platform/redis/reply-shape.ts";
 import { loadScript } from "../platform/redis/script.ts";
-import { type CallTexts, storedTexts } from "./call.ts";
 import { PLACES } from "./places.ts";
 
 const reserveScript = loadScript(import.meta.url, "reserve.lua", either(oneOf(OTHER_EPOCH), json("[")));
@@ -33,7 +37,10 @@ const TOGETHER_MAX = 16;
 const READ_TOGETHER_MAX = 32;
 
 /** What a reservation says of its call, beside what a job's says. */
-export interface ReservedCall extends CallTexts {
+export interface ReservedCall {
+  readonly key: string;
+  readonly by: string | null;
+  readonly about: string | null;
   /** Of the content that goes with the key. */
   readonly fingerprint: string;
   readonly rememberMs: number;
@@ -45,10 +52,8 @@ export interface ReservedCall extends CallTexts {
   readonly onReserved?: (deadline: number) => void;
 }
 
-interface GuardSettings {
-  readonly HOLDFAST_RETENTION_MS: number;
-  readonly HOLDFAST_KEEP_BYTES?: number | undefined;
-}
+type Secret = Pick<SharedSecret, "known" | "get">;
+type Needed = Pick<Settings, "HOLDFAST_RETENTION_MS" | "HOLDFAST_KEEP_BYTES">;
 
 /** The ledgers of one place, for one process: core's, but for the step that reserves. */
 export class GuardLedgers {
@@ -56,17 +61,12 @@ export class GuardLedgers {
   /** Reserves for one call: its arguments are listed in the script's head. */
   readonly reserve: (request: readonly unknown[]) => Promise<ReservationReply>;
   readonly #read: (asked: readonly string[]) => Promise<string | false>;
-  readonly #secret: Pick<SharedSecret, "known" | "get">;
-  /** Whether the last call that asked found its effect done. */
+  readonly #secret: Secret;
+  /** Whether the last reservation found its effect done: later calls often come together, and a first one would pay for `readDone`. */
   foundDone = false;
 
   /** @param process its name @param secret keys the fingerprints of contents */
-  constructor(
-    store: WritableQueueStore,
-    process: string,
-    settings: GuardSettings,
-    secret: Pick<SharedSecret, "known" | "get">,
-  ) {
+  constructor(store: WritableQueueStore, process: string, settings: Needed, secret: Secret) {
     this.#secret = secret;
     this.queue = openQueueLedgers(store, process, settings.HOLDFAST_RETENTION_MS, TOGETHER_MAX);
     const { client, keys } = store;
@@ -93,12 +93,7 @@ export class GuardLedgers {
     return this.#secret.get().then((got) => fingerprintOf(got, dedupKey, content));
   }
 
-  /**
-   * Reads the result of an effect that is done with this content. Only if the last call here found one that was: later calls often come together
-   * (row `guard-replay`), and a first one would pay for the read (row `guard-once`). What is done stays so, whatever Redis has lost since.
-   *
-   * @returns JSON; undefined for an effect that is not done, has no result or other content, or was not read
-   */
+  /** Reads the result, as JSON, of an effect that is done with this content; undefined otherwise. What is done stays so, whatever Redis has lost. */
   async readDone(effect: StoredEffect, fingerprint: string): Promise<string | undefined> {
     const text = await this.#read([effect.dedupKey, effect.name, fingerprint]).catch(() => false as const);
     return text === false ? undefined : decryptEffectText(this.queue.store, effect, "result", text);
@@ -119,9 +114,10 @@ export class GuardedLedger extends Ledger {
   /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `PERMANENT_FAILURE`, `RESULT_INVALID`, too */
   override async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
     const { effect: name, reservationId } = run;
-    const { fingerprint, rememberMs, elsewhere = [], lease, onReserved } = this.#call;
-    const effect = { dedupKey: this.dedupKey, name };
-    const texts = storedTexts(this.#ledgers.queue.store, effect, this.#call);
+    const { key, by, about, fingerprint, rememberMs, elsewhere = [], lease, onReserved } = this.#call;
+    const { store } = this.#ledgers.queue;
+    const whose = JSON.stringify([key, by, about]);
+    const texts = encryptEffectText(store, { dedupKey: this.dedupKey, name }, "call", whose);
     const request = [this.dedupKey, name, reservationId, times.deadlineMs, times.repeatMs];
     lease?.renewed();
     const reserved = await this.#ledgers.reserve([

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { connectQueues } from "../core/bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../core/bullmq/store/fingerprint-secrets.ts";
 import { nameSchema, repeated } from "../core/define/declaration.ts";
-import { callFault } from "../core/effect/effects.ts";
+import type { EffectOptionsInUse } from "../core/effect/effect-run.ts";
 import { doubtUnreported } from "../core/effect/ledger/ledger.ts";
 import { createEvents } from "../core/events.ts";
 import { effectKeyOf } from "../core/job/dedup-key.ts";
@@ -14,16 +14,15 @@ import { currentRecord } from "../evidence/outgoing/scope.ts";
 import { readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { silentLogger } from "../platform/lib/logger.ts";
-import { malformed, parseInput } from "../platform/lib/parse-json.ts";
 import { stopAll, stopOnce } from "../platform/lib/running.ts";
 import { isSchema, noSchema, schemaFault } from "../platform/lib/schema.ts";
 import { textOf } from "../platform/lib/thrown.ts";
 import { redisUrlOf } from "../platform/redis/redis-url-of.ts";
-import { canonicalContent, nameCall } from "./call.ts";
+import { checkCall, wrong } from "./call.ts";
 import type { Guard, GuardedCall, GuardedEffect, GuardOptions } from "./guard.ts";
 import { GuardLedgers } from "./guarded-ledger.ts";
 import { guardPlaces, startGuardSweep } from "./places.ts";
-import { type CallTools, type CheckedCall, runCall } from "./run-call.ts";
+import { type CallTools, runCall } from "./run-call.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60_000;
 
@@ -36,7 +35,7 @@ const application = {
   handlers: async () => [],
 };
 
-type Rest = [run: (call: EffectCall) => Promise<unknown>, options?: CheckedCall["options"]];
+type Rest = [run: (call: EffectCall) => Promise<unknown>, options?: EffectOptionsInUse];
 
 /** See `createGuard`. */
 export async function openGuard(options: GuardOptions): Promise<Guard> {
@@ -66,13 +65,11 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   const { drain, ...calls } = callsOf(effects, tools);
   const stop = stopOnce(async () => {
     await drain();
-    // What this process left in doubt may yet happen where something of it goes on.
-    const idle = [...ledgers.values()].filter(
-      ({ queue }) => queue.unreported.size + queue.runsLeft.size === 0,
-    );
-    await Promise.allSettled(
-      idle.map(({ queue: { store } }) => store.client.zrem(store.keys.workersSeen, name)),
-    );
+    const leaving = [...ledgers.values()].map(async ({ queue: { store, unreported, runsLeft } }) => {
+      // What this process left in doubt may yet happen where something of it goes on.
+      if (unreported.size + runsLeft.size === 0) await store.client.zrem(store.keys.workersSeen, name);
+    });
+    await Promise.allSettled(leaving);
     await stopAll([queues, sweep]);
   });
   return { ...calls, stop, [Symbol.asyncDispose]: stop };
@@ -86,9 +83,7 @@ function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isC
   const tools = { ...opened, isClosed: () => isStopping && currentRecord() === undefined };
   const once = async (effect: GuardedEffect | undefined, name: unknown, call: GuardedCall, ...rest: Rest) => {
     if (effect === undefined || known.get(effect.name) !== effect)
-      throw malformed([
-        { pointer: "/effect", message: `expected one of the guard's effects, got ${textOf(name)}` },
-      ]);
+      throw wrong("/effect", `expected one of the guard's effects, got ${textOf(name)}`);
     if (tools.isClosed())
       throw new HoldfastError("STORE_UNAVAILABLE", "The guard is stopped; the effect was not begun");
     const checked = checkCall(effect, call, ...rest);
@@ -118,30 +113,6 @@ function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isC
   };
 }
 
-const callSchema = z.strictObject({
-  key: z.unknown().optional(),
-  content: z.unknown().optional(),
-  waitMs: z.number().min(0).max(600_000).default(0),
-  by: z.string().max(200).nullable().default(null),
-  about: z.string().max(500).nullable().default(null),
-});
-
-/** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID`, `INVALID_REQUEST` */
-function checkCall(
-  { declaration, name }: GuardedEffect,
-  call: GuardedCall,
-  run: unknown,
-  options: CheckedCall["options"] = {},
-): CheckedCall {
-  const { key, content, waitMs, by, about } = parseInput(callSchema, call);
-  const named = nameCall(name, key);
-  const fault = callFault(declaration, run, options);
-  if (fault !== undefined) throw malformed([{ pointer: "", message: fault }]);
-  if (options.index !== undefined)
-    throw malformed([{ pointer: "/options/index", message: "expected none: put it into the key" }]);
-  return { named, by, about, content: canonicalContent(content), waitMs, options };
-}
-
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null;
 const effectSchema = z
@@ -159,7 +130,10 @@ const effectSchema = z
     }),
   );
 const optionsSchema = z.strictObject({
-  effects: z.array(effectSchema),
+  effects: z.array(effectSchema).superRefine((effects, context) => {
+    const twice = repeated(effects.map(({ name }) => name));
+    if (twice.length > 0) context.addIssue(`declared twice: ${twice.join(", ")}`);
+  }),
   // Whoever reads it says what is wrong with it.
   connection: z.unknown().optional(),
   env: z.custom(isObject, "expected the variables as an object").optional(),
@@ -173,13 +147,8 @@ const optionsSchema = z.strictObject({
 
 /** @throws HoldfastError `APPLICATION_INVALID` */
 function requireOptions(options: GuardOptions): void {
-  const { data, error } = optionsSchema.safeParse(options);
-  const faults = data
-    ? repeated(data.effects.map(({ name }) => name)).map((name) => `effect "${name}": declared twice`)
-    : error.issues.map(({ path: [member = "options", at, ...path], message }) => {
-        const named =
-          at === undefined ? String(member) : `effect "${options.effects[Number(at)]?.name ?? String(at)}"`;
-        return [named, ...(path.length > 0 ? [path.join(".")] : []), message].join(": ");
-      });
-  if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
+  const faults = optionsSchema
+    .safeParse(options)
+    .error?.issues.map(({ path, message }) => `${path.join(".") || "options"}: ${message}`);
+  if (faults) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
 }

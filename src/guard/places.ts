@@ -47,16 +47,14 @@ export async function sweepPlace({ client, keys }: QueueStore, name = "", keepBy
 }
 
 interface SweepOptions {
-  /** @default 5,000 */
   readonly everyMs?: number;
   readonly log: Logger | undefined;
-  /** How much memory keys may take. */
   readonly keepBytes: number | undefined;
-  /** Of a process that lives, for a place where it may have runs of effects. @default none */
+  /** For a place where this process may have runs of effects. @default none */
   readonly nameIn?: (place: string) => string | undefined;
 }
 
-/** Sweeps all places again and again. */
+/** Sweeps all places again and again, by default every 5 s. */
 export function startGuardSweep(
   stores: Pick<QueueStores, "of">,
   { everyMs = 5_000, log = silentLogger, keepBytes, nameIn = () => undefined }: SweepOptions,

@@ -53,8 +53,7 @@ local keepBytes = tonumber(call.keepBytes)
 local isFull = keepBytes > 0 and redis.call("ZCARD", call.calls) * (redis.call("GET", call.prefix .. "call-bytes") or UNMEASURED_BYTES) >= keepBytes
 -- What one command writes for all of them: when to look at each, and when each process was seen.
 local looks, seen = {}, {}
--- Processes as JSON.
-local processes = {}
+local ownProcess = cjson.encode(call.process)
 
 -- The answer where the effect is done or under way already, or in doubt. Time alone never proves that it did not happen.
 local function answerFrom(entry, ledger, dedupKey, effect, reservationId, repeatMs)
@@ -77,7 +76,6 @@ end
 
 local function reserve(request)
   local dedupKey, effect, reservationId, deadlineMs, repeatMs, keepMs, content, origin, elsewhere, seenMs = unpack(request)
-  local process = elsewhere or call.process
   local ledger, field = call.ledgerPrefix .. dedupKey, "e:" .. effect
   local known, knownContent, fence = unpack(redis.call("HMGET", ledger, field, "content", "fence"))
   local entry = known and cjson.decode(known)
@@ -93,14 +91,14 @@ local function reserve(request)
   local firstAt = repeatMs > 0 and (entry and entry.firstAt or now)
   -- Numbers as text, each written once: Lua and cjson write a number slower than they copy a text (row `guard-once`).
   local deadline = string.format("%.0f", now + deadlineMs)
-  local worker = processes[process] or cjson.encode(process)
-  processes[process] = worker
+  local worker = elsewhere and cjson.encode(elsewhere) or ownProcess
   -- The id of a call needs no escapes.
   local id = '"' .. call.idStart .. dedupKey .. '"'
   local reservation = entries.reservationText(startedAt, deadline, reservationId, fence, id, "0", worker, firstAt, entry)
   -- The fence by itself, too: an effect that is done has none, and its run may report that again.
   redis.call("HSET", ledger, field, reservation, "open", "1", "jobs", "0", "keepMs", keepMs, "content", content, "call", origin, "fence", fence)
   looks[#looks + 1], looks[#looks + 2] = deadline, dedupKey .. "/" .. effect
+  local process = elsewhere or call.process
   seen[process] = math.max(seen[process] or 0, now + (seenMs or 0))
   return { "reserved", fence, deadline }
 end

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Lease } from "../core/bullmq/claim/lease.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { ABORT_MARGIN_MS, actOnce } from "../core/effect/act-once.ts";
-import type { AttemptEnd, EffectOptionsInUse, EffectRun } from "../core/effect/effect-run.ts";
+import type { AttemptEnd, EffectRun } from "../core/effect/effect-run.ts";
 import type { StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../core/events.ts";
 import type { EffectCall } from "../core/job/effect.ts";
@@ -12,7 +12,7 @@ import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import { check, schemaIssues } from "../platform/lib/schema.ts";
 import { isUnanswered, redisFault } from "../platform/redis/redis-errors.ts";
-import { type CallTexts, callInDoubt, type NamedCall } from "./call.ts";
+import { type CheckedCall, callInDoubt, type NamedCall } from "./call.ts";
 import type { GuardedEffect } from "./guard.ts";
 import { GuardedLedger, type GuardLedgers } from "./guarded-ledger.ts";
 
@@ -24,15 +24,6 @@ export interface CallTools {
   readonly log: Logger;
   /** Whether the guard has stopped for the code that asks: then nothing new begins, and nobody waits. */
   readonly isClosed: () => boolean;
-}
-
-/** A call, checked. */
-export interface CheckedCall extends Omit<CallTexts, "key"> {
-  readonly named: NamedCall;
-  /** Canonical JSON. */
-  readonly content: string;
-  readonly waitMs: number;
-  readonly options: EffectOptionsInUse;
 }
 
 /** How often a call that waits asks again: sooner after the start, when most effects end. */
@@ -169,6 +160,4 @@ function madeOf({ name, result: schema }: GuardedEffect, result: unknown): unkno
   throw new HoldfastError("RESULT_INVALID", message, { issues: schemaIssues(made.issues) });
 }
 
-function timeIsOver(): HoldfastError {
-  return new HoldfastError("EFFECT_TIMED_OUT", "The time of the reservation is over");
-}
+const timeIsOver = () => new HoldfastError("EFFECT_TIMED_OUT", "The time of the reservation is over");
