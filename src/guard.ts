@@ -25,8 +25,8 @@ export {
   RetryAfterError,
   SnoozeError,
 } from "./evidence/attempt-errors.ts";
+export { createGuard } from "./guard/create-guard.ts";
 export {
-  createGuard,
   defineEffect,
   type EffectDefinition,
   type Guard,
