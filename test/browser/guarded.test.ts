@@ -131,6 +131,7 @@ describe("the page of guarded effects", () => {
 
     await page.getByLabel("Search all jobs").fill(`${id.slice(0, -1)}_`);
     await page.getByLabel("Search all jobs").press("Enter");
+    await page.getByText("There is no guarded effect with this id").waitFor();
     await page.getByRole("link", { name: "See all guarded effects" }).click();
     await page.getByText(/^3 effects, as of/).waitFor();
     // The one that does not exist.

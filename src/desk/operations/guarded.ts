@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { jobNotFound } from "../../core/job/job-id.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import {
   guardedEffectDetailSchema,
   guardedEffectFilterSchema,
@@ -50,7 +50,8 @@ export const guardedOperations = {
     errors: ["JOB_NOT_FOUND", "STORE_UNAVAILABLE"],
     async run(operator, { params: { id } }) {
       const effect = await operator.guardedEffect(id);
-      if (effect === undefined) throw jobNotFound();
+      if (effect === undefined)
+        throw new HoldfastError("JOB_NOT_FOUND", "There is no guarded effect with this id, or no longer");
       return effect;
     },
   }),

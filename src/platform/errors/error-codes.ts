@@ -28,7 +28,7 @@ export const errorCodes = {
   CROSS_SITE_REQUEST: final(403, "The request comes from another site"),
   HOST_NOT_ALLOWED: final(421, "This host name is not served"),
   RATE_LIMITED: retryable(429, "The API key has used up its limit"),
-  JOB_NOT_FOUND: final(404, "No such job"),
+  JOB_NOT_FOUND: final(404, "No such job, act or guarded effect"),
   QUEUE_NOT_FOUND: final(404, "No such queue"),
   SCHEDULE_NOT_FOUND: final(404, "No such schedule"),
   SCHEDULE_DECLARED: final(409, "The application declares this schedule"),

@@ -99,6 +99,8 @@ describe("the console of a service with API keys", () => {
     await signIn("operator:read+operate");
     await page.getByRole("rowheader", { name: "nightly-report" }).waitFor();
     await page.getByText("operator (read, operate)").waitFor();
+    // Beside who is signed in, every page still has its link.
+    expect(await page.locator("nav ul").evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
     await page.reload();
     await page.getByText("Live", { exact: true }).waitFor();
 

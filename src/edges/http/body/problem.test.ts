@@ -8,7 +8,7 @@ describe("a problem", () => {
 
     expect(error.toProblem()).toEqual({
       type: "urn:holdfast:error:JOB_NOT_FOUND",
-      title: "No such job",
+      title: "No such job, act or guarded effect",
       status: 404,
       detail: "There is no job with this id",
       code: "JOB_NOT_FOUND",
