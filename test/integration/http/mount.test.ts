@@ -323,6 +323,24 @@ describe(".fetch", () => {
   });
 });
 
+describe("a mount with requests that wait behind a stream", () => {
+  it("stops at once: they are never answered", async () => {
+    const handler = await createHandler(application, { env: open.env });
+    const url = await listen(handler.node, onTestFinished);
+    const stream = "GET /overview HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+    const ended = sendRaw(url, stream + "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+    await until("it streams", async () =>
+      /^holdfast_subscribers \d/m.test(String((await get(`${url}/metrics`)).body.text)),
+    );
+    const begun = performance.now();
+
+    await handler.stop();
+
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(await ended).toMatch(/^HTTP\/1.1 200 .*text\/event-stream/s);
+  });
+});
+
 describe("a prefix", () => {
   it.each(["jobs", "/jobs?", "/jobs//admin", "/../jobs", "/jobs%2Fadmin", "//jobs"])(
     "that is no plain path is refused: %s",

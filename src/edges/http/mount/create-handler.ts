@@ -111,9 +111,15 @@ async function open(
     setBasePath(request, base);
     request.originalUrl ??= request.url;
     request.url = url;
-    unanswered.keepOpen(response, () => {});
+    keepUntilAnswered(response);
     host.noticeServer(request);
     server.routing(request, response);
+  }
+
+  /** From its turn on: where its connection closes before, a response never does. */
+  function keepUntilAnswered(response: ServerResponse): void {
+    if (response.socket === null) response.once("socket", () => unanswered.keepOpen(response, () => {}));
+    else unanswered.keepOpen(response, () => {});
   }
 
   const stop = stopOnce(async () => {
