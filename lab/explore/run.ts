@@ -130,7 +130,7 @@ async function breakConditions(
   isKept: boolean,
 ): Promise<number> {
   const mutants = await tryMutants(chosen, open, files);
-  if (isKept) keepMutants(mutants);
+  if (isKept) keepMutants(mutants, chosen.length < scenarios.length);
   const survivors = mutants.filter(({ outcome }) => outcome === "survived");
   for (const { file, change, why } of survivors) say(`survived ${file}:${change} ${why}`);
   say(`${survivors.length} of ${mutants.length} survive`);

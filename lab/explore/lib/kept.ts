@@ -30,6 +30,9 @@ export interface KeptMutant {
   readonly why: string;
 }
 
+/** Lines move. Of what stands in two places, both have to be killed. */
+const keyOf = ({ file, change }: KeptMutant) => `${file} ${withoutLine(change)}`;
+
 /** Of a change. */
 export function withoutLine(change: string): string {
   return change.slice(change.indexOf(" ") + 1);
@@ -55,9 +58,13 @@ export function keep(fresh: Partial<Kept>): void {
   writeFileSync(files.explored, `${JSON.stringify({ ...kept, ...fresh, date, scenarios }, null, 1)}\n`);
 }
 
-/** Keeps those of files that were not tried this time. */
-export function keepMutants(fresh: readonly KeptMutant[]): void {
-  const rows = replaced(readKeptMutants(), fresh, ({ file }) => file);
+/** Keeps those of files that were not tried this time. @param isPart whether one scenario has tried them: it adds what it kills */
+export function keepMutants(fresh: readonly KeptMutant[], isPart: boolean): void {
+  const kept = readKeptMutants();
+  const others = new Set(fresh.filter(({ outcome }) => outcome !== "killed").map(keyOf));
+  const killed = new Map(fresh.filter((row) => !others.has(keyOf(row))).map((row) => [keyOf(row), row]));
+  const better = (row: KeptMutant) => (row.outcome === "killed" ? row : (killed.get(keyOf(row)) ?? row));
+  const rows = isPart ? kept.map(better) : replaced(kept, fresh, ({ file }) => file);
   writeFileSync(files.mutants, `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`);
 }
 
