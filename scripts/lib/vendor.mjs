@@ -48,35 +48,6 @@ const withoutPostgresBackend = {
   },
 };
 
-const PENDING = "this.pending = new Set();";
-const PENDING_IN_A_LIST = `this.pending = {
-  list: [],
-  get size() { return this.list.length; },
-  add(promise) { this.list.push(promise); },
-  delete(promise) {
-    const at = this.list.indexOf(promise);
-    if (at < 0) return;
-    const last = this.list.pop();
-    if (at < this.list.length) this.list[at] = last;
-  },
-  [Symbol.iterator]() { return this.list.values(); },
-};`;
-
-/**
- * A `Set` replaces its table again and again, and each points to the next. Once V8 has one in its old generation, it moves all later ones there,
- * too, each with the jobs that were under way: a worker then copied twice as much at each collection (row `work`).
- */
-const pendingInAList = {
-  name: "BullMQ's attempts under way in a list",
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]bullmq[\\/]dist[\\/]cjs[\\/]classes[\\/]async-fifo-queue\.js$/ }, (file) => {
-      const text = readFileSync(file.path, "utf8");
-      if (!text.includes(PENDING)) throw new Error(`BullMQ's queue of attempts has no ${PENDING}`);
-      return { contents: text.replace(PENDING, PENDING_IN_A_LIST) };
-    });
-  },
-};
-
 /** @returns the files that it consists of */
 async function bundle(specifier) {
   const { build } = await import("esbuild"); // not installed yet when this file is first loaded
@@ -97,7 +68,7 @@ async function bundle(specifier) {
     target: "node20.19",
     external,
     minifyWhitespace: true,
-    plugins: [withoutPostgresBackend, pendingInAList],
+    plugins: [withoutPostgresBackend],
     metafile: true,
     logLevel: "error",
   });
