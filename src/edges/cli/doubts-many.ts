@@ -22,7 +22,14 @@ import { exitCode, usage } from "./exit-code.ts";
 import { doubtFilterOf, type FilterOptions } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
 import { requireText } from "./option-values.ts";
-import { type ConsentOptions, canAsk, isConfirmed, isWanted, requireConsent } from "./screen/confirm.ts";
+import {
+  type ConsentOptions,
+  canAsk,
+  isConfirmed,
+  isWanted,
+  letUndo,
+  requireConsent,
+} from "./screen/confirm.ts";
 import { seenText } from "./screen/job-text.ts";
 import { print, printHint, printJson, printNote } from "./screen/output.ts";
 import { type ColumnOf, tableOf } from "./screen/table.ts";
@@ -33,6 +40,7 @@ export interface ManyOptions extends FilterOptions, ConsentOptions {
   readonly evidence: string;
   readonly all?: true;
   readonly confirm?: true;
+  readonly now?: true;
 }
 
 interface ImportOptions extends ManyOptions {
@@ -72,6 +80,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
     const question = `Resolve ${counted(count, "effect")} as ${textOf(as)}?`;
     if (!(await isWanted(options, { lines, value, isEmpty: count === 0, question }))) return;
     const confirm = as === "not-done" && (await mayConfirm(options, doubts));
+    await letUndo(options, "resolving them");
     const outcome = await resolveAll(operator, { ...wanted, confirm, before });
     if (options.json) printJson({ as, ...outcome });
     else printResolved(as, outcome);
@@ -146,6 +155,7 @@ export async function importExport(file: string, given: ImportOptions): Promise<
     if (!options.json && left > 0) hintLeft(isRest);
     const proposal = { lines: planLines(plan), value, isEmpty: count === 0, question };
     if (!(await isWanted(options, proposal))) return;
+    await letUndo(options, "resolving them");
     await applyPlan(operator, plan, { ...options, completeUntil });
   });
 }

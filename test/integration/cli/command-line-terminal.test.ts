@@ -154,6 +154,28 @@ describe("an act on many jobs that asks first", withProcesses, () => {
   });
 });
 
+describe("an answer to a doubt in a terminal", withProcesses, () => {
+  it("is undone by Ctrl-C, and given at once with --now", async () => {
+    const own = createService(applicationOf(handler));
+    const producer = await own.createProducer();
+    await own.startWorker();
+    const { id } = await producer.submit(job, "doubt", { idempotencyKey: "undone" });
+    await untilState(producer, id, "failed");
+    const answer = ["doubts", "resolve", id, "send", "--as", "done", "--evidence", "the log"];
+    const size = { columns: 200, rows: 20 };
+    const waiting = launchInTerminal(answer, own.env, size);
+    await until("it waits", () => waiting.shown.includes("Ctrl-C undoes it"), START_MS);
+
+    waiting.pressCtrlC();
+
+    expect(await waiting.ended).not.toBe(0);
+    expect(waiting.shown).toContain("undone: nothing was changed");
+    expect((await producer.status(id))?.effects[0]?.state).toBe("in-doubt");
+    const { code, shown } = await runInTerminal([...answer, "--now"], own.env, size);
+    expect([code, withoutColors(shown).trim()]).toEqual([0, expect.stringMatching(/^\S+ send: done; /)]);
+  });
+});
+
 describe("a doubt that asks again", withProcesses, () => {
   const MANY = 5_000;
 

@@ -22,7 +22,7 @@ import { usage } from "../exit-code.ts";
 import { addFilterOptions } from "../filter-options.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { requireText } from "../option-values.ts";
-import { canAsk, isConfirmed } from "../screen/confirm.ts";
+import { canAsk, isConfirmed, letUndo } from "../screen/confirm.ts";
 import { seenText } from "../screen/job-text.ts";
 import { printHint, printOutcome } from "../screen/output.ts";
 import { listText } from "../screen/table.ts";
@@ -122,10 +122,12 @@ function addEffectsCommands(program: Command): void {
 }
 
 function addManyOptions(command: Command): Command {
-  return addActOptions(command).option(
-    "--confirm",
-    "say not done also where the first run may still be under way, and act later",
-  );
+  return addActOptions(command)
+    .option("--confirm", "say not done also where the first run may still be under way, and act later")
+    .option(
+      "--now",
+      "do not wait for five seconds in which Ctrl-C undoes it; without a terminal nothing waits",
+    );
 }
 
 function addActOptions(command: Command): Command {
@@ -189,6 +191,7 @@ async function resolve(
   if (effect === undefined) throw usage("expected <id> and <effect>, or a filter");
   const json = result === undefined ? undefined : compactJson(result);
   const resolution = { as, evidence, result: json, by: username(), confirm: options.confirm } as const;
+  await letUndo(options, "resolving it");
   const job = await withOperatorIfAny((operator) => resolveOrAsk(operator, id, effect, resolution));
   if (job === undefined) return;
   printOutcome(options.json, { id, effect, as, job }, `${id} ${effect}: ${as}; ${fates[job]}`);

@@ -1,6 +1,8 @@
 import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { exitCode, usage } from "../exit-code.ts";
-import { type Json, print, printError, printJson, textFor } from "./output.ts";
+import { interruptible } from "../system/signals.ts";
+import { type Json, print, printError, printJson, printNote, textFor } from "./output.ts";
 import type { Lines } from "./text.ts";
 
 export function canAsk(): boolean {
@@ -62,4 +64,17 @@ export async function isConfirmed(question: string, otherwise: string): Promise<
   printError(otherwise);
   process.exitCode = exitCode.failed;
   return false;
+}
+
+/** As the console keeps an answer. */
+const HELD_SECONDS = 5;
+
+/** Waits where a person looks on, so that Ctrl-C can undo what cannot be taken back. @param what will be done then */
+export async function letUndo({ now }: { readonly now?: true }, what: string): Promise<void> {
+  if (now || !canAsk()) return;
+  printNote(`${what} in ${HELD_SECONDS} s: Ctrl-C undoes it, --now does not wait`);
+  await interruptible(
+    () => sleep(HELD_SECONDS * 1_000),
+    () => "undone: nothing was changed",
+  );
 }
