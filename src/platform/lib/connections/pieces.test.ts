@@ -147,6 +147,20 @@ describe("a connection that is read in pieces", () => {
     expect(parsed()).toBe(1);
   });
 
+  it("is read to its end behind a stream that begins when much is held", async () => {
+    const begun: Begun[] = [];
+    const { client, accepted } = await serve((one) => void begun.push(one));
+    client.write(GET.repeat(100_000));
+    await until("no more is read", () => accepted.bytesRead >= 65_536);
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+
+    begun[0]?.response.writeHead(200);
+    discardUnparsed(accepted);
+    client.resetAndDestroy();
+
+    await until("the server knows", () => accepted.destroyed);
+  });
+
   it("belongs to its next protocol after an upgrade", async () => {
     const { server, client } = await serve(() => {});
     const upgraded = once(server, "upgrade") as Promise<[IncomingMessage, Socket, Buffer]>;

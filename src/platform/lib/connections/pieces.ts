@@ -78,6 +78,8 @@ export class Pieces {
     this.#heldBytes = 0;
     waiting.delete(this);
     if (hadEnd) this.#passEnd();
+    // It may have stopped where too much was held, and a client that leaves is noticed only by reading.
+    else if (!this.#hasEnded && !this.#socket.destroyed) this.#read.call(this.#socket, PIECE_BYTES);
   }
 
   #next(): Buffer | undefined {
@@ -102,10 +104,10 @@ export class Pieces {
   }
 
   #end(): boolean {
-    // Nobody waits for the answers to what it has sent.
-    if (this.#isParserBusy()) this.discard();
     this.#hasEnded = true;
     if (this.#held.length === 0) this.#passEnd();
+    // Nobody waits for the answers to what it has sent.
+    else if (this.#isParserBusy()) this.discard();
     return false;
   }
 
