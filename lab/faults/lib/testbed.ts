@@ -227,6 +227,6 @@ export async function untilEnded(
 }
 
 /** A missing job will not end; the checker counts it as lost. */
-function hasEnded(status: JobStatus | undefined): boolean {
+export function hasEnded(status: JobStatus | undefined): boolean {
   return status === undefined || status.state === "completed" || status.state === "failed";
 }
