@@ -69,7 +69,7 @@ export async function isConfirmed(question: string, otherwise: string): Promise<
 /** As the console keeps an answer. */
 const HELD_SECONDS = 5;
 
-/** Waits where a person looks on, so that Ctrl-C can undo what cannot be taken back. @param what will be done then */
+/** Waits where a person looks on, so that Ctrl-C can undo what nothing undoes later. @param what will be done then */
 export async function letUndo({ now }: { readonly now?: true }, what: string): Promise<void> {
   if (now || !canAsk()) return;
   printNote(`${what} in ${HELD_SECONDS} s: Ctrl-C undoes it, --now does not wait`);
