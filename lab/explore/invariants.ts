@@ -78,6 +78,8 @@ export interface Moment extends Seen, Past {
   /** How often the outside has done each. */
   readonly acts: ReadonlyMap<string, number>;
   readonly answers: readonly Told[];
+  /** What is asked in this order at all, by now or later. */
+  readonly asked: readonly string[];
   /** Whether some process has died. */
   readonly hasDied: boolean;
   /** Whether no fault has come so far, and no time has passed. */
@@ -105,6 +107,8 @@ const failedRightly = ({ job, failure, given }: Moment) =>
   job === "failed" &&
   ((given.mayBeCancelled === true && failure.startsWith("CANCELLED")) ||
     (given.failsOnce === true && failure.startsWith("PERMANENT_FAILURE")));
+/** Whether its handler may return without having asked for each effect. */
+const mayLeaveOut = ({ given }: Moment) => given.isForgetful === true || given.calls === "chained";
 /** Whether it has ended, and the retention may have passed since. */
 const isPast = ({ given, job }: Moment) => given.retentionMs !== undefined && /completed|gone/.test(job);
 /** Or Redis has lost what it knew. */
@@ -112,6 +116,8 @@ const mayBeForgotten = (moment: Moment) => moment.hasForgotten || isPast(moment)
 
 /** Others wait so much longer than the attempt itself. */
 const MARGIN_MS = 1_000;
+/** A guard's time counts from when it sent its reservation: Redis may have got that so much later, and no lock says so. */
+const UNDER_WAY_MS = 7_000;
 
 /** The first effect that breaks it. */
 function eachEffect(isBroken: (moment: Moment, effect: string) => boolean): Invariant {
@@ -125,13 +131,18 @@ function eachEffect(isBroken: (moment: Moment, effect: string) => boolean): Inva
 const SUBMITTED = /^default_|^IDEMPOTENCY_KEY_REUSED$/;
 const submissions = ["submit", "submit-other"];
 
+const GUARDED = /^\{|^EFFECT_BUSY$|^IDEMPOTENCY_KEY_REUSED$/;
+
 /** What each is answered: an id, a result, an outcome, or an error that says why not. */
 const answerOf: Readonly<Record<string, RegExp>> = {
   submit: SUBMITTED,
   "submit-other": SUBMITTED,
   cancel: /^(cancelled|cancelling|ended)$/,
   retry: /^(retried|not-failed)$/,
-  guard: /^\{|^EFFECT_BUSY$/,
+  guard: GUARDED,
+  "guard-other": GUARDED,
+  "guard-wait": /^\{/,
+  "guard-again": /^\{|^EFFECT_BUSY$/,
 };
 
 /** At every moment. */
@@ -145,11 +156,14 @@ export const always: Invariants = {
       times(moment, effect) > 0 && stateOf(moment, effect) === "absent" && !mayBeForgotten(moment),
   ),
   "A job completes only if its effects have happened": eachEffect(
-    (moment, effect) =>
-      moment.job === "completed" && times(moment, effect) === 0 && !moment.given.isForgetful,
+    (moment, effect) => moment.job === "completed" && times(moment, effect) === 0 && !mayLeaveOut(moment),
   ),
   "A completed job has no effect in doubt": eachEffect(
     (moment, effect) => moment.job === "completed" && stateOf(moment, effect) === "in-doubt",
+  ),
+  "No effect is begun for a handler that has returned": eachEffect(
+    (moment, effect) =>
+      moment.job === "completed" && stateOf(moment, effect) === "reserved" && times(moment, effect) === 0,
   ),
   "Each doubt is listed, and nothing else": eachEffect(
     (moment, effect) => moment.doubts.includes(effect) !== (stateOf(moment, effect) === "in-doubt"),
@@ -164,10 +178,14 @@ export const always: Invariants = {
   "Without a fault, and while its lock is kept, nothing is in doubt before its time is up": ({
     entries,
     isTimely,
-  }) =>
-    [...entries.values()].some(
-      ({ state, at, deadline = at }) => isTimely && state === "in-doubt" && at < deadline - MARGIN_MS,
-    ) && "something is",
+    asked,
+  }) => {
+    const earlyMs = MARGIN_MS + (asked.includes("guard") ? UNDER_WAY_MS : 0);
+    const isEarly = [...entries.values()].some(
+      ({ state, at, deadline = at }) => isTimely && state === "in-doubt" && at < deadline - earlyMs,
+    );
+    return isEarly && "something is";
+  },
   "A job that says in doubt has a doubt that is listed, or all are resolved": ({
     job,
     failure,
@@ -207,15 +225,31 @@ export const always: Invariants = {
   "Whoever submits is told the job that there is": (moment) =>
     submissions.flatMap((what) => idsTold(moment, what)).find((id) => !moment.jobs.includes(id)),
   "Other content under a used key is refused": (moment) =>
-    submissions.every((what) => idsTold(moment, what).length > 0) && "both were accepted",
+    (submissions.every((what) => idsTold(moment, what).length > 0) ||
+      ["guard", "guard-other"].every((what) => told(moment, what).some((text) => text.startsWith("{")))) &&
+    "both were accepted",
   "Without a fault whoever asks gets an answer": ({ isCalm, answers }) =>
     answers.find(({ what, text }) => isCalm && answerOf[what]?.test(text) !== true)?.text,
   "One of two contents under a key is accepted": (moment) =>
     submissions.every((what) => told(moment, what).includes("IDEMPOTENCY_KEY_REUSED")) && "both were refused",
   "The same request gets the same answer": (moment) =>
     submissions.find((what) => new Set(told(moment, what).filter((text) => SUBMITTED.test(text))).size > 1),
-  "A key is called used only if its job exists": ({ jobs, answers }) =>
-    jobs.length === 0 && answers.some(({ text }) => text === "IDEMPOTENCY_KEY_REUSED") && "there is none",
+  "A key is called used only where somebody asks for other content": ({ answers, asked }) =>
+    answers.some(({ text }) => text === "IDEMPOTENCY_KEY_REUSED") &&
+    !asked.some((what) => what.endsWith("-other")) &&
+    "nobody does",
+  "Whoever calls a guarded effect is told what it has returned, unless somebody called it done who did not know that":
+    ({ answers, effects, wasResolvedBlind }) => {
+      const results = answers.filter(({ what, text }) => what.startsWith("guard") && text.startsWith("{"));
+      const returned = JSON.stringify({ done: effects });
+      return results.find(({ text }) => text !== returned && !wasResolvedBlind)?.text;
+    },
+  // Of a guard's the model asks whether there is an entry: later it may be gone.
+  "A key is called used only if its job exists": ({ jobs, answers, given }) =>
+    jobs.length === 0 &&
+    given.isGuarded !== true &&
+    answers.some(({ text }) => text === "IDEMPOTENCY_KEY_REUSED") &&
+    "there is none",
 };
 
 /** When everything has gone on as far as it can, no fault has come, and no lock was lost. */
@@ -238,14 +272,20 @@ export const atLast: Invariants = {
     !isPast(moment) &&
     `it is ${moment.job}: ${moment.failure}`,
   "Each effect has happened once": eachEffect(
-    (moment, effect) => times(moment, effect) !== 1 && !failedRightly(moment) && !moment.given.isForgetful,
+    (moment, effect) => times(moment, effect) !== 1 && !failedRightly(moment) && !mayLeaveOut(moment),
   ),
   "What an effect has returned is not lost": (moment) => {
     const isKnown =
-      !moment.wasResolvedBlind && !failedRightly(moment) && !isPast(moment) && !moment.given.isForgetful;
+      !moment.wasResolvedBlind &&
+      !failedRightly(moment) &&
+      !isPast(moment) &&
+      !mayLeaveOut(moment) &&
+      moment.given.calls !== "unawaited";
     const isKept = moment.result === JSON.stringify({ done: moment.effects });
     return isKnown && !isKept && `the job has returned ${moment.result}`;
   },
+  "Whoever waits for a guarded effect is not told that it is busy": (moment) =>
+    told(moment, "guard-wait").find((text) => text === "EFFECT_BUSY"),
   "A ledger that nobody needs expires": (moment) =>
     !moment.expires && !failedRightly(moment) && "it has no time to live",
   "Nothing stays open": ({ open }) => open > 0 && `${open} effects are open`,

@@ -90,6 +90,8 @@ const rules: Readonly<Record<string, (step: EffectStep) => boolean>> = {
     (stays(step, "in-doubt") && !step.isOther && step.before?.at !== step.after?.at),
   "What Redis answers is so": ({ answer, after }) =>
     answers.some(([text, state]) => text.test(answer) && state !== (after?.state ?? "absent")),
+  "A key is called used only while its effect is known": ({ answer, after }) =>
+    /\["reused"/.test(answer) && after === undefined,
   "A sweep leaves nothing reserved past its time": ({ scripts, after, now }) =>
     scripts.includes("sweep") && after?.state === "reserved" && now >= (after.deadline ?? now),
   "Before its time is up, only its own run puts an effect in doubt": ({ before, after, scripts, now }) =>
@@ -168,6 +170,12 @@ const fates: Readonly<Record<string, (before: Moment, after: Moment) => boolean>
   "next-call": (_, { given }) => given.isGuarded === true,
 };
 
+/** Whether an effect was open and is not done. A sweep that lets a completed job go finds first that its last effect is done. */
+const leavesOpen = (before: Moment, after: Moment) =>
+  [...before.entries].some(
+    ([effect, { state }]) => state !== "done" && after.entries.get(effect)?.state !== "done",
+  );
+
 /** What each step keeps of the job, and whether one breaks it. */
 const jobRules: Readonly<Record<string, (step: Step) => boolean>> = {
   "The model has no such step": ({ before, after, scripts }) =>
@@ -175,7 +183,7 @@ const jobRules: Readonly<Record<string, (step: Step) => boolean>> = {
   "Only a job that has ended goes, and none in doubt": ({ before, after }) =>
     after.job === "gone" &&
     before.job !== "gone" &&
-    (before.open > 0 || !/completed|failed/.test(before.job)),
+    (!/completed|failed/.test(before.job) || leavesOpen(before, after)),
   "What becomes of a job is said as it is": ({ before, after, answer }) => {
     const fate = /^\[resolved, .*, (.+)\]$/.exec(answer)?.[1];
     return fate !== undefined && fates[fate]?.(before, after) !== true;

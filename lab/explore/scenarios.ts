@@ -107,7 +107,7 @@ export const scenarios: readonly Scenario[] = [
   scenario("two-effects", [1, 0], [1, 1], { job: { effects: two } }),
   scenario("at-once", [1, 0], [1, 1], { job: { effects: two, atOnce: true } }),
   scenario("retry", [1, 0], [1, 1], { asks: { op0: "retry" } }),
-  scenario("clocks", [1, 0], [1, 1], { wrongClocks: true, workers: pair }),
+  scenario("clocks", [0, 0], [1, 1], { wrongClocks: true, workers: pair }),
   scenario("operator", [0, 1], [1, 2], {
     asks: { op0: "look" },
     around: [],
@@ -125,7 +125,9 @@ export const scenarios: readonly Scenario[] = [
     after: LATE_REPORT,
   }),
   scenario("guard-operator", [1, 1], [2, 1], { ...guarded, asks: { c1: "guard", op0: "look" } }),
-  scenario("two-workers", [0, 1], [1, 1], { workers: pair, after: steps(BEGUN) }),
+  scenario("two-workers", [0, 0], [1, 1], { workers: pair, after: steps(BEGUN) }),
+  // The same in the short form: a lock ends between its worker's reservation and its run.
+  scenario("overtaken", [0, 1], [1, 1], { workers: pair, after: steps(BEGUN, "14 s pass") }),
   scenario("sweep", [1, 2], [2, 2], { around: ["sweep"], after: steps(DOUBTED) }),
   scenario("lost-write", [1, 0], [2, 1, HALF], {
     job: { effects: charge, mayLoseWrites: true },
@@ -207,7 +209,7 @@ export const scenarios: readonly Scenario[] = [
     asks: { c1: "guard", c2: "guard", c3: "guard" },
     after: steps("c1: calls; c1: reserve; 14 s pass; c2: calls; c2: reserve; 14 s pass"),
   }),
-  scenario("busy", [1, 2, EXPIRED], [2, 2, EXPIRED], {
+  scenario("busy", [1, 1, EXPIRED], [2, 2, EXPIRED], {
     workers: pair,
     after: steps(`${BEGUN}; w1 dies; 12.5 s pass; ${STALLED_TWICE}; w2: moveToActive`),
   }),
@@ -279,6 +281,31 @@ export const scenarios: readonly Scenario[] = [
       `${ACTED}; w1: commit, which Redis refuses for now; w1: moveToFinished, which Redis refuses for now; 7 s pass`,
       `${RETRIED}; w1: commit, which Redis refuses for now; ${RETRIED}`,
     ),
+  }),
+  // Two calls at once are one.
+  scenario("twice-at-once", [1, 0], [1, 1], { job: { effects: charge, calls: "twice", atOnce: true } }),
+  scenario("unawaited", [1, 0], [1, 1], { job: { effects: two, calls: "unawaited" }, around: [] }),
+  scenario("chained", [1, 0], [1, 1], { job: { effects: two, calls: "chained" }, around: [] }),
+  scenario("probe-done", [1, 1, HALF], [3, 2, HALF], {
+    job: { effects: { charge: probe }, retryDelayMs: 0 },
+    around: [],
+    after: steps(`${lost("7 s pass")}; w1: doubt; w1: run-over; w1: retryJob; ${BEGUN}`),
+  }),
+  scenario("guard-other", [0, 0], [0, 2], {
+    ...guarded,
+    asks: { c1: "guard", c2: "guard-other" },
+    after: steps("c1: calls; c1: reserve"),
+  }),
+  scenario("guard-wait", [0, 0], [1, 1], {
+    ...guarded,
+    around: [],
+    asks: { c2: "guard-wait", c1: "guard" },
+    after: steps("c1: calls; c1: reserve"),
+  }),
+  scenario("guard-again", [0, 0], [1, 1], {
+    ...guarded,
+    asks: { c1: "guard-again", c2: "guard" },
+    around: [],
   }),
   // What follows is in an order in which a promise was once broken.
   // A reservation whose reply was lost, and whose lock is gone before it is sent again, is given back.

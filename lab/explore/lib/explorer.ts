@@ -5,13 +5,15 @@ import { differsAt, mutation } from "../mutants/mutation.ts";
 import type { Mutant } from "../mutants/places.ts";
 import type { Laboratory } from "./open.ts";
 import { type Bounds, type Choice, LOSS, type Reached, Run, type Taken } from "./run.ts";
+import { Forecast, keyOf, type Place, type Step } from "./states.ts";
 import { type Answer, realNow, world } from "./world.ts";
 
-/** A choice that is still to be taken; without a label the beginning, or, behind the last step, all that goes on by itself. */
+/** A choice that is still to be taken; without a step the beginning, or, behind the last step, all that goes on by itself. */
 interface Branch extends Reached {
-  readonly label: string | undefined;
-  /** The key of the state in which it is taken. */
+  readonly step: Step | undefined;
+  /** The key of the state in which it is taken, and that state where no mutant has changed it. */
   readonly from: string;
+  readonly place?: Place;
   /** How many steps of its path the mutant has not changed. */
   readonly unchanged: number;
 }
@@ -83,7 +85,10 @@ class Exploration {
   readonly #plan: Plan;
   /** Without a mutant: filled here. */
   readonly #filled: Graph | undefined;
+  /** With a graph each step is taken: what conditions are in it is noted. */
+  readonly #forecast: Forecast | undefined;
   readonly #known = new Set<string>();
+  readonly #closed = new Set<string>();
   readonly #stack: Branch[] = [];
   /** Orders were followed to their end, or to a state that was known; ends until the job had ended. */
   readonly counts = { states: 0, orders: 0, ends: 0, steps: 0, isWhole: false };
@@ -94,6 +99,7 @@ class Exploration {
     this.#lab = lab;
     this.#plan = plan;
     this.#filled = plan.mutant === undefined ? plan.graph : undefined;
+    this.#forecast = plan.graph === undefined ? new Forecast() : undefined;
   }
 
   async run(until: number): Promise<void> {
@@ -102,7 +108,9 @@ class Exploration {
     const followed = () => this.counts.states + this.counts.ends;
     while (this.#stack.length > 0 && realNow() < until && followed() < states) {
       const last = this.#stack.length - 1;
-      for (const next of this.#stack.splice(random?.between(0, last) ?? last, 1)) await this.#follow(next);
+      for (const next of this.#stack.splice(random?.between(0, last) ?? last, 1))
+        if (this.#isForeseen(next)) this.counts.steps += 1;
+        else await this.#follow(next);
       this.counts.orders += 1;
     }
     this.counts.isWhole = this.#stack.length === 0;
@@ -117,31 +125,41 @@ class Exploration {
     this.at = await fromStart(this.#lab, bounds);
     for (const label of this.#lab.scenario.after ?? []) {
       if (isOther && this.at.find(label) === undefined) break;
-      await step(this.at, label);
+      await take(this.at, label);
       for (const one of this.#filled?.take() ?? []) this.#filled?.atBegin.add(one);
     }
     mutation.active = undefined;
     const unchanged = isOther ? 0 : this.at.path.length;
-    this.#stack.push({ ...reached(this.at), label: undefined, from: "", unchanged });
+    this.#stack.push({ ...reached(this.at), step: undefined, from: "", unchanged });
+  }
+
+  /** Whether it is known, without taking it, that nothing new comes of it. */
+  #isForeseen({ place, step }: Pick<Branch, "place" | "step">): boolean {
+    const ahead = place && step && this.#forecast?.after(place, step);
+    return ahead !== undefined && this.#known.has(keyOf(ahead));
   }
 
   /** Goes on from a choice that was left, to the end or to a known state. */
   async #follow(branch: Branch): Promise<void> {
     const run = await this.#resume(branch);
-    let { from, label } = branch;
-    if (label === undefined && from !== "") return await this.#end(run, from);
+    let { from, step, place: before } = branch;
+    if (step === undefined && from !== "") return await this.#end(run, from);
     for (;;) {
-      if (label !== undefined) await this.#step(run, label);
-      const key = run.key();
-      this.#note(run, from, label, key);
+      if (step !== undefined) await this.#step(run, step.label);
+      const place = run.place();
+      this.#forecast?.learn(before, step, place);
+      const key = keyOf(place);
+      this.#note(run, from, step?.label, key);
       if (this.#isKnown(key)) return;
       this.counts.states += 1;
-      const [first, ...others] = run.choices();
-      if (this.#isSettled(run, first)) check(atOnce, run.moment());
-      if (first === undefined) return await this.#end(run, key);
-      const at = { ...branch, ...reached(run), from: key };
-      for (const other of others.reverse()) this.#stack.push({ ...at, label: other.label });
-      [label, from] = [first.label, key];
+      const choices = run.choices();
+      if (this.#isSettled(run, choices[0])) check(atOnce, run.moment());
+      const next = choices.find((one) => !this.#isForeseen({ place, step: one })) ?? choices[0];
+      if (next === undefined) return await this.#end(run, key);
+      const at = { ...branch, ...reached(run), from: key, place };
+      const others = choices.filter((one) => one !== next).reverse();
+      this.#stack.push(...others.map((other) => ({ ...at, step: other })));
+      [step, from, before] = [next, key, place];
     }
   }
 
@@ -181,9 +199,9 @@ class Exploration {
       this.#known.add(`plain ${key}`);
       const at = { ...state, from: key, unchanged: state.path.length };
       for (const { label, to, noted } of state.edges)
-        if (noted.has(differs)) this.#stack.push({ ...at, label });
+        if (noted.has(differs)) this.#stack.push({ ...at, step: { label, faults: 0, jumps: 0 } });
         else keys.push(to);
-      if (state.end?.has(differs) === true) this.#stack.push({ ...at, label: undefined });
+      if (state.end?.has(differs) === true) this.#stack.push({ ...at, step: undefined });
     }
   }
 
@@ -195,13 +213,13 @@ class Exploration {
     mutation.active = this.#plan.mutant;
     await replay(run, path.slice(unchanged));
     Object.assign(run, { path, seen, before, past });
-    await this.#lab.store.restore(seen, world.now);
+    void this.#lab.store.restore(seen, world.now);
     return run;
   }
 
   async #step(run: Run, label: string): Promise<void> {
     this.counts.steps += 1;
-    await step(run, label);
+    await take(run, label);
     if (run.path.length > DEPTH_MAX)
       throw new Broken(`Every order ends. But one goes on after ${DEPTH_MAX} steps.`);
   }
@@ -209,7 +227,7 @@ class Exploration {
   async #end(run: Run, key: string): Promise<void> {
     this.counts.ends += 1;
     mutation.seen.clear();
-    await close(run);
+    await close(run, this.#closed);
     const state = this.#filled?.states.get(key);
     if (state !== undefined && this.#filled !== undefined) state.end = this.#filled.take();
   }
@@ -246,7 +264,7 @@ function find(run: Run, label: string): Choice {
 type Tell = (label: string, answer: Answer | undefined, before: Seen, after: Seen) => void;
 
 /** Takes a step, and checks what it has made. */
-async function step(run: Run, label: string, tell?: Tell): Promise<void> {
+async function take(run: Run, label: string, tell?: Tell): Promise<void> {
   const choice = find(run, label);
   const before = run.moment();
   mutation.seen.clear();
@@ -263,9 +281,13 @@ async function step(run: Run, label: string, tell?: Tell): Promise<void> {
   if (!scripts.includes(LOSS)) checkStep({ before, after, scripts, answer: said, now: world.now });
 }
 
-async function close(run: Run): Promise<void> {
-  await run.close(() => check(always, run.moment()));
-  check(atLast, run.moment());
+/** @param known how far others have come that were closed: from there on it is the same */
+async function close(run: Run, known = new Set<string>()): Promise<void> {
+  const isOver = await run.close((round) => {
+    check(always, run.moment());
+    return known.size === known.add(`${round} ${keyOf(run.place())}`).size;
+  });
+  if (isOver) check(atLast, run.moment());
 }
 
 /** Repeats a path from the beginning; steps that are not possible are left out. @returns how a promise is broken on it */
@@ -309,7 +331,7 @@ async function follow(
   const tellStep: Tell = (label, answer, before, after) =>
     tell?.(`${run.path.length}. ${label}${answerText(answer)}${changeText(before, after)}`);
   const what = await brokenIn(async () => {
-    for (let label = ahead(); label !== undefined; label = ahead()) await step(run, label, tellStep);
+    for (let label = ahead(); label !== undefined; label = ahead()) await take(run, label, tellStep);
     await close(run);
   });
   const violation = what === undefined ? undefined : { what, path: labelsOf(run) };

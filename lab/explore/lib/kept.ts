@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 
 /** What one scenario showed when it was last followed within these bounds. */
 export interface KeptScenario {
@@ -26,17 +26,14 @@ export interface KeptMutant {
   readonly file: string;
   /** Its line, and what it was and became. */
   readonly change: string;
-  readonly outcome: "killed" | "equivalent" | "survived" | "unreached";
+  readonly outcome: "killed" | "tested" | "equivalent" | "survived" | "unreached";
   readonly why: string;
 }
 
-/** Lines move. Of what stands in two places, both have to be killed. */
 const keyOf = ({ file, change }: KeptMutant) => `${file} ${withoutLine(change)}`;
 
 /** Of a change. */
-export function withoutLine(change: string): string {
-  return change.slice(change.indexOf(" ") + 1);
-}
+export const withoutLine = (change: string): string => change.slice(change.indexOf(" ") + 1);
 
 const fileOf = (name: string) => new URL(`../../../docs/${name}.json`, import.meta.url);
 const files = { explored: fileOf("explored"), mutants: fileOf("mutants") };
@@ -58,14 +55,27 @@ export function keep(fresh: Partial<Kept>): void {
   writeFileSync(files.explored, `${JSON.stringify({ ...kept, ...fresh, date, scenarios }, null, 1)}\n`);
 }
 
-/** Keeps those of files that were not tried this time. @param isPart whether one scenario has tried them: it adds what it kills */
-export function keepMutants(fresh: readonly KeptMutant[], isPart: boolean): void {
-  const kept = readKeptMutants();
-  const others = new Set(fresh.filter(({ outcome }) => outcome !== "killed").map(keyOf));
-  const killed = new Map(fresh.filter((row) => !others.has(keyOf(row))).map((row) => [keyOf(row), row]));
-  const better = (row: KeptMutant) => (row.outcome === "killed" ? row : (killed.get(keyOf(row)) ?? row));
-  const rows = isPart ? kept.map(better) : replaced(kept, fresh, ({ file }) => file);
-  writeFileSync(files.mutants, `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`);
+/**
+ * Keeps what became of these; of others what is known.
+ *
+ * @param made a row for each mutant that there is
+ */
+export function keepMutants(made: readonly KeptMutant[], fresh: readonly KeptMutant[]): void {
+  const found = new Map(fresh.map((row) => [`${row.file} ${row.change}`, row]));
+  const rows = renewed(made).map((row) => found.get(`${row.file} ${row.change}`) ?? row);
+  // Another run may read it meanwhile.
+  const fresher = new URL(`mutants.${process.pid}`, files.mutants);
+  writeFileSync(fresher, `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`);
+  renameSync(fresher, files.mutants);
+}
+
+/** What is known of each: lines move. */
+export function renewed(made: readonly KeptMutant[]): KeptMutant[] {
+  const left = [...readKeptMutants()];
+  return made.map((row) => {
+    const at = left.findIndex((one) => keyOf(one) === keyOf(row));
+    return { ...row, ...(at >= 0 && left.splice(at, 1)[0]), change: row.change };
+  });
 }
 
 function replaced<T>(old: readonly T[], fresh: readonly T[] = [], nameOf: (one: T) => string): T[] {

@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import { startConsumer } from "../../../src/core/bullmq/claim/job-consumer.ts";
 import { Leases } from "../../../src/core/bullmq/claim/lease.ts";
+import { Quiet } from "../../../src/core/bullmq/claim/quiet.ts";
 import { Slots } from "../../../src/core/bullmq/claim/slots.ts";
 import { cancelJob } from "../../../src/core/bullmq/end/cancel-job.ts";
 import type { ConnectedQueues } from "../../../src/core/bullmq/store/connect-queues.ts";
@@ -35,15 +36,17 @@ import { retryJob } from "../../../src/desk/jobs/retry-job.ts";
 import { nameCall } from "../../../src/guard/call.ts";
 import type { GuardedEffect } from "../../../src/guard/guard.ts";
 import { GuardLedgers } from "../../../src/guard/guarded-ledger.ts";
-import { placeOf, sweepPlace } from "../../../src/guard/places.ts";
+import { placeOfKey, sweepPlace } from "../../../src/guard/places.ts";
 import { runCall } from "../../../src/guard/run-call.ts";
 import { defineConfig, defineJob, NotDoneError, PermanentError } from "../../../src/index.ts";
 import { readSettings, type Settings } from "../../../src/platform/config/settings.ts";
 import { HoldfastError } from "../../../src/platform/errors/holdfast-error.ts";
 import type { Logger } from "../../../src/platform/lib/logger.ts";
+import { watchUnhandled } from "../../../src/platform/lib/stray-rejections.ts";
 import { createCodec } from "../../../src/platform/redis/encryption/codec.ts";
 import { createEpoch, epochComparison } from "../../../src/platform/redis/fitness/epoch.ts";
 import { openWriters } from "../../../src/platform/redis/writers.ts";
+import { mutation } from "../mutants/mutation.ts";
 import { Outside } from "./outside.ts";
 import type { Scenario } from "./run.ts";
 import { type Actor, type Timer, world } from "./world.ts";
@@ -67,7 +70,7 @@ export interface Names {
 /** @param effect that a guard runs, without a job */
 function namesOf(effect: string | undefined): Names {
   const dedupKey = dedupKeyOf(effect === undefined ? TYPE : `guard.${effect}`, KEY);
-  const start = `${prefix}:{${effect === undefined ? "default" : placeOf(dedupKey)}}:`;
+  const start = `${prefix}:{${effect === undefined ? "default" : placeOfKey(dedupKey)}}:`;
   return { dedupKey, start, ledger: `${start}ledger:${dedupKey}` };
 }
 
@@ -80,6 +83,11 @@ export interface JobUnderTest {
   readonly failsOnce?: boolean;
   /** Whether its handler goes on without an effect that has failed, unless it surely did not happen. */
   readonly swallows?: boolean;
+  /**
+   * How its handler calls its effects: one of them twice at once; none waited for; or each behind the other, and none waited for, so that
+   * some are called when the attempt has ended. @default waits for each
+   */
+  readonly calls?: "twice" | "unawaited" | "chained";
   /** Whether a guard runs its one effect. */
   readonly isGuarded?: boolean;
   /** Whether somebody may cancel it. */
@@ -149,6 +157,7 @@ export class Machine {
     const partition: ConsumedPartition = {
       ...{ store, settings, log, handlers, clock: rightClock, workerName: actor.name },
       slots: new Slots(1),
+      quiet: new Quiet(),
       leases: new Leases(LOCK_MS),
       keysInUse: { fault: () => undefined, assertFit() {}, onChange() {}, stop: async () => {} },
       submitter: path.submitter,
@@ -193,6 +202,12 @@ export class Machine {
       cancel: () => (id) => cancelJob(store, id, { by: "op" }),
       retry: () => (id) => retryJob(store, id, { act: { by: "op" } }),
       guard: () => this.#guardOf(store, name),
+      "guard-other": () => this.#guardOf(store, name, { content: '"other"' }),
+      "guard-wait": () => this.#guardOf(store, name, { waitMs: WAIT_MS }),
+      "guard-again": () => {
+        const ask = this.#guardOf(store, name);
+        return async () => [await ask(), await ask(), await ask()].at(-1) ?? "";
+      },
       submit: () => this.#submitterOf(connected, {}),
       "submit-other": () => this.#submitterOf(connected, { other: true }),
     };
@@ -212,7 +227,11 @@ export class Machine {
       submit().catch((error) => (codeOf(error) === "STORE_UNAVAILABLE" ? submit() : Promise.reject(error)));
   }
 
-  #guardOf(store: WritableQueueStore, name: string): () => Promise<string> {
+  #guardOf(
+    store: WritableQueueStore,
+    name: string,
+    { content = "null", waitMs = 0 } = {},
+  ): () => Promise<string> {
     const { outside, settings, job } = this.has;
     const rememberMs = settings.HOLDFAST_RETENTION_MS;
     const [[effect = "", declaration] = []] = Object.entries(job.effects);
@@ -225,10 +244,11 @@ export class Machine {
       events: createEvents(),
       log,
       isClosed: () => false,
+      waitFor: () => {},
     };
     const options = probing(outside, effect, declaration);
     const named = nameCall(effect, KEY);
-    const call = { named, content: "null", waitMs: 0, by: null, about: null, options };
+    const call = { named, content, waitMs, by: null, about: null, options };
     return async () => {
       const result = await runCall(tools, guarded, call, ({ fence }) => outside.act(effect, fence));
       return JSON.stringify({ done: [receiptIn(result)] });
@@ -261,13 +281,23 @@ interface Connected {
 }
 
 /** What somebody asks of Holdfast. */
-export type Ask = "submit" | "submit-other" | "cancel" | "retry" | "guard";
+export type Ask =
+  | "submit"
+  | "submit-other"
+  | "cancel"
+  | "retry"
+  | "guard"
+  | "guard-other"
+  | "guard-wait"
+  | "guard-again";
 
 function codeOf(error: unknown): string {
   return error instanceof HoldfastError ? error.code : String(error);
 }
 
 const GUARD_SWEEP_MS = 5_000;
+/** Longer than a reservation lasts. */
+const WAIT_MS = 60_000;
 
 function startSweeps(partition: Parameters<typeof startLedgerSweep>[0]): void {
   startLedgerSweep(partition);
@@ -342,6 +372,7 @@ function receiptIn(result: unknown): string | null {
 /** Opens the real submit path; its connection is real, too. */
 export async function openMachine(url: string, { job, remembersKeys }: Scenario): Promise<Machine> {
   const outside = new Outside(remembersKeys);
+  if (job.calls === "unawaited") watchUnhandled(() => void mutation.escaped.pop());
   const settings = readSettings({
     REDIS_URL: url,
     HOLDFAST_PREFIX: prefix,
@@ -358,7 +389,7 @@ export async function openMachine(url: string, { job, remembersKeys }: Scenario)
 
 /** Asks for its effects, one after the other or all at once, and returns their receipts. */
 function handlerOf(job: JobUnderTest, outside: Outside): JobHandler {
-  const { effects, atOnce = false } = job;
+  const { effects } = job;
   const contract = defineJob({
     type: TYPE,
     payload: z.strictObject({ other: z.boolean().optional() }),
@@ -378,12 +409,32 @@ function handlerOf(job: JobUnderTest, outside: Outside): JobHandler {
       if (job.swallows !== true) return receipt;
       return receipt.catch((error) => (error instanceof NotDoneError ? Promise.reject(error) : null));
     };
-    const done: (string | null)[] = atOnce ? await Promise.all(names.map(run)) : [];
-    if (!atOnce) for (const name of names) done.push(await run(name));
+    const done = await callAll(names, run, job);
     if (job.failsOnce === true && !outside.hasBegun) {
       outside.hasBegun = true;
       throw new PermanentError("for good");
     }
     return { done };
   }) as JobHandler;
+}
+
+type Receipt = string | null;
+
+/** @returns what the effects returned, as far as it waits for them */
+async function callAll(
+  names: readonly string[],
+  run: (name: string) => Promise<Receipt>,
+  { calls, atOnce = false }: JobUnderTest,
+): Promise<Receipt[]> {
+  if (calls === "unawaited") for (const name of names) void run(name);
+  if (calls === "chained") void inTurn(names, run).catch(() => {});
+  if (calls === "unawaited" || calls === "chained") return [];
+  const called = calls === "twice" ? [...names, ...names] : names;
+  return atOnce ? [...new Set(await Promise.all(called.map(run)))] : await inTurn(called, run);
+}
+
+async function inTurn(names: readonly string[], run: (name: string) => Promise<Receipt>): Promise<Receipt[]> {
+  const done: Receipt[] = [];
+  for (const name of names) done.push(await run(name));
+  return done;
 }

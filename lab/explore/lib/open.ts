@@ -114,6 +114,11 @@ export class Laboratory {
     }
   }
 
+  /** Asks what they ask at their start while Redis is as it was at the beginning. */
+  async meetJanitors(): Promise<void> {
+    if (this.#startAnswers.size === 0) for (const duty of this.scenario.around) await this.janitor(duty);
+  }
+
   /** A process that has no job in any run, and looks for stalled jobs; one that sweeps is new each time, since it remembers what was due. */
   async janitor(duty: Duty): Promise<Actor> {
     if (duty === "look" && this.#looking !== undefined) return this.#looking;

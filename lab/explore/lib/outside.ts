@@ -67,6 +67,10 @@ export function isOutside({ what }: Request): boolean {
   return what.startsWith("the outside");
 }
 
+export function isProbe({ what }: Request): boolean {
+  return what.startsWith("the outside, asked");
+}
+
 /** What an effect's function throws where no answer came: it cannot know. */
 export function noAnswer(): Answer {
   return { error: new InDoubtError("no answer came") };

@@ -1,9 +1,11 @@
 import { resolveDoubt } from "../../../src/core/effect/ledger/resolve-doubt.ts";
 import type { Moment, Past, Seen, Told } from "../invariants.ts";
+import { faultsOf } from "./faults.ts";
 import { type Ask, type Duty, isPoll, type JobUnderTest, LOCK_MS, timerName, work } from "./machine.ts";
 import type { Laboratory } from "./open.ts";
-import { isOutside, noAnswer, refusal } from "./outside.ts";
-import { Actor, type Answer, digest, letRun, type Request, world } from "./world.ts";
+import { isOutside, refusal } from "./outside.ts";
+import type { Place, Step } from "./states.ts";
+import { Actor, type Answer, letRun, type Request, world } from "./world.ts";
 
 /** How far one exploration goes. */
 export interface Bounds {
@@ -43,10 +45,7 @@ export interface Scenario {
 type Take = (recorded: Answer | undefined) => Promise<unknown>;
 
 /** Something that can happen next. */
-export interface Choice {
-  readonly label: string;
-  readonly faults: number;
-  readonly jumps: number;
+export interface Choice extends Step {
   /** Whether what Redis has can be read behind it on the same connection. */
   readonly isOneCommand: boolean;
   /** Its argument is what Redis answered when it was taken before. */
@@ -107,7 +106,7 @@ export class Run implements Reached {
     const run = new Run(lab, bounds);
     world.now = world.startedAt;
     lab.machine.has.outside.begin();
-    for (const duty of lab.scenario.around) await lab.janitor(duty);
+    await lab.meetJanitors();
     for (const name of lab.scenario.workers) await run.#start(name, ["work"], true);
     return run;
   }
@@ -151,8 +150,8 @@ export class Run implements Reached {
     const ofGuard = done && ({ job: "completed", result: done.text } as const);
     const acts = new Map(effects.map((effect) => [effect, outside.timesOf(effect)]));
     const hasDied = this.actors.some(({ isDead }) => isDead);
-    const calm = { isCalm, isCertain, isTimely };
-    return { ...seen, ...ofGuard, ...this.past, ...calm, given, effects, acts, answers, hasDied };
+    const all = { isCalm, isCertain, isTimely, asked: Object.values(this.#scenario.asks ?? {}) };
+    return { ...seen, ...ofGuard, ...this.past, ...all, given, effects, acts, answers, hasDied };
   }
 
   see(): Promise<Seen> {
@@ -180,7 +179,9 @@ export class Run implements Reached {
   /** What can happen next: what goes on by itself, then faults, then time. */
   choices(): Choice[] {
     const more = { isOneCommand: false };
-    const all = this.#movable().flatMap((actor) => this.#of(actor));
+    const all: Choice[] = this.#movable().flatMap((actor) =>
+      this.#of(actor).map((choice) => ({ ...choice, by: actor.name })),
+    );
     for (const duty of new Set(this.due))
       all.push({ ...free(dutyName[duty], () => this.#clean(duty)), ...more });
     all.push(...this.#asks().map((ask) => ({ ...ask, ...more })));
@@ -205,24 +206,20 @@ export class Run implements Reached {
     return answer;
   }
 
-  /** Two runs with the same key go on alike. */
-  key(): string {
-    return digest(
-      [
-        this.seen.digest,
-        world.now,
-        this.#faults,
-        this.#jumps,
-        ...this.#asksLeft.keys(),
-        ...[...this.answers].map(([by, { text }]) => `${by} ${text}`),
-        ...Object.values(this.past),
-        this.#scenario.job.mayLoseWrites && this.before.digest,
-        this.isCertain,
-        ...this.due,
-        this.#lab.machine.has.outside.place(),
-        ...this.actors.map((actor) => actor.place()),
-      ].join("\n"),
-    );
+  place(): Place {
+    const shared = [
+      this.seen.digest,
+      world.now,
+      ...this.#asksLeft.keys(),
+      ...[...this.answers].map(([by, { text }]) => `${by} ${text}`).sort(),
+      ...Object.values(this.past),
+      this.#scenario.job.mayLoseWrites && this.before.digest,
+      ...this.due,
+      this.#lab.machine.has.outside.place(),
+    ];
+    const own = new Map(this.actors.map((actor) => [actor.name, actor.place()]));
+    const left = { faults: this.#faults, jumps: this.#jumps, isCertain: this.isCertain };
+    return { shared: shared.join("\n"), own, ...left };
   }
 
   /** Only processes that remember more can notice that: they live. */
@@ -393,23 +390,25 @@ export class Run implements Reached {
    * No more faults: a new worker starts, or who wants a guarded effect calls again; everything that waits goes on, time passes, and an
    * operator resolves each doubt with the truth.
    *
-   * @param look at what Redis has in each round
+   * @param isKnown looks at what Redis has in each round; once it says so, nothing new can come
+   * @returns whether it has come to an end
    */
-  async close(look: () => void): Promise<void> {
+  async close(isKnown: (round: number) => boolean): Promise<boolean> {
     for (const actor of this.actors) if (actor.isDead) actor.requests = [];
     if (this.#scenario.job.isGuarded !== true) await this.#start("h", ["work", "look", "sweep"], false);
     for (let round = 0; round < CLOSING_ROUNDS; round += 1) {
       await this.#askAgain(round);
       await this.#goOn();
       this.saw(await this.see());
-      look();
-      if (this.#isOver(round)) return;
+      if (isKnown(round)) return false;
+      if (this.#isOver()) return true;
       await this.#resolveAll();
       // Locks expire, and nobody sees it.
       this.past = { ...this.past, hasLostLock: true };
       await this.#pass(round === FORGET_ROUND ? FORGOTTEN_MS : JUMP_MS);
       if (round === FORGET_ROUND) await this.#forgetDead();
     }
+    return true;
   }
 
   /** Who wanted something asks again: for a guarded effect in each round. */
@@ -419,11 +418,11 @@ export class Run implements Reached {
     if (isSubmitted === false && round === 0) await this.#ask("h0", "submit");
   }
 
-  #isOver(round: number): boolean {
+  #isOver(): boolean {
     const { job, failure, expires, doubts, open } = this.seen;
     const hasFailed = job === "failed" && !failure.startsWith("EFFECT_IN_DOUBT");
     const isEnded = (expires && job === "completed") || hasFailed || job === "gone";
-    const has = this.#scenario.job.isGuarded === true ? isDone(this.answers.get(`h${round}`)) : isEnded;
+    const has = this.#scenario.job.isGuarded === true ? [...this.answers.values()].some(isDone) : isEnded;
     return has && doubts.length === 0 && open === 0;
   }
 
@@ -477,7 +476,7 @@ function isRenewal({ what }: Request): boolean {
 
 /** Whether a call of a guard has got the effect's result. */
 function isDone(answer: Told | undefined): boolean {
-  return answer?.what === "guard" && answer.text.startsWith("{");
+  return answer?.what.startsWith("guard") === true && answer.text.startsWith("{");
 }
 
 const dutyName: Readonly<Record<Duty, string>> = {
@@ -492,6 +491,9 @@ const askName: Readonly<Record<Ask, string>> = {
   cancel: "cancels",
   retry: "retries by hand",
   guard: "calls",
+  "guard-other": "calls with other content",
+  "guard-wait": "calls, and waits",
+  "guard-again": "calls three times",
 };
 
 function mayAsk(seen: Seen, what: Ask | Look, effect: string): boolean {
@@ -509,40 +511,4 @@ function free(label: string, take: Take): Choice {
 
 function fault(label: string, take: Take): Choice {
   return { label, faults: 1, jumps: 0, isOneCommand: true, take };
-}
-
-/** What can go wrong with a request: whether it is done all the same, and what its process is told, if anything. */
-interface Fault {
-  readonly how: string;
-  readonly isDone: boolean;
-  readonly told?: () => Answer;
-}
-
-const closed = () => ({ error: new Error("Connection is closed.") });
-const loading = () => ({
-  error: Object.assign(new Error("LOADING Redis is loading the dataset in memory"), { name: "ReplyError" }),
-});
-
-const refused: Fault = { how: "which Redis refuses for now", isDone: false, told: loading };
-const ofOutside: readonly Fault[] = [
-  { how: "and the answer is lost", isDone: true, told: noAnswer },
-  { how: "and the request is lost", isDone: false, told: noAnswer },
-  { how: "which the outside refuses", isDone: false, told: refusal },
-];
-const ofFailFast: readonly Fault[] = [
-  { how: "and its connection breaks before the reply", isDone: true, told: closed },
-  { how: "but its connection breaks before", isDone: false, told: closed },
-  refused,
-];
-const ofRetrying: readonly Fault[] = [
-  { how: "and its connection breaks before the reply: it is sent again", isDone: true },
-  refused,
-];
-
-function faultsOf(request: Request): readonly Fault[] {
-  if (isOutside(request)) return ofOutside;
-  const faults = request.actor.failsFast ? ofFailFast : ofRetrying;
-  // A process looks for losses every two seconds, and reports again what was refused. Here it looks once.
-  const isRepeated = /^(check-epoch|doubt-forgotten)$/.test(request.what);
-  return isRepeated ? faults.filter((one) => one !== refused) : faults;
 }

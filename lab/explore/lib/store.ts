@@ -35,7 +35,7 @@ end)(redis) `;
 /** The database that keeps what Redis had at a moment. */
 const MOMENTS = 1;
 
-/** BullMQ's stream of events has Redis's real time, and nothing reads it. */
+/** Streams, of events and of what people did, have Redis's real time, and no step reads them. */
 const SEE = `
 ${LEFT}
 local start, ledger, id, own = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -44,7 +44,7 @@ redis.call("DEL", "${NOTED}")
 local keys, all, jobs = redis.call("KEYS", "*"), {}, {}
 table.sort(keys)
 for _, key in ipairs(keys) do
-  if string.sub(key, -7) ~= ":events" and string.sub(key, 1, 4) ~= "own:" then
+  if not string.find(key, ":events$") and not string.find(key, ":audit$") and string.sub(key, 1, 4) ~= "own:" then
     local ttl = left(redis.call("PTTL", key))
     if ttl > 0 then redis.call("PEXPIRE", key, ttl) end
     all[#all + 1] = math.max(ttl, 0)
@@ -144,12 +144,16 @@ export class Store {
   }
 
   #send(name: string, args: readonly Given[]): Promise<unknown> {
+    const { stream } = this.redis;
+    // What is asked in one turn is one write.
+    stream.cork();
+    process.nextTick(() => stream.uncork());
     const command = new Command(name, [...args], { replyEncoding: null });
     return this.redis.sendCommand(command) as Promise<unknown>;
   }
 
   #own(source: string, ...args: Given[]): Promise<unknown> {
-    return this.redis.evalsha(this.#load(source), 0, ...args);
+    return this.#send("evalsha", [this.#load(source), 0, ...args]);
   }
 
   /** @param id of the job; "" for the one that there is */

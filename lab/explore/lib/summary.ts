@@ -22,14 +22,14 @@ export function exploredLine(up = ""): string {
   ].join(" ");
 }
 
-const outcomes = ["killed", "equivalent", "unreached", "survived"] as const;
+const outcomes = ["killed", "equivalent", "tested", "unreached", "survived"] as const;
 
 function countsOf(mutants: readonly KeptMutant[]): readonly number[] {
   return outcomes.map((outcome) => mutants.filter((one) => one.outcome === outcome).length);
 }
 
 function mutantsText(mutants: readonly KeptMutant[], up: string): string {
-  const [killed, equivalent, unreached, survived] = countsOf(mutants);
+  const [killed, equivalent, tested, unreached = 0, survived = 0] = countsOf(mutants);
   const named = Object.entries(breaks).flatMap(([file, changes]) =>
     Object.keys(changes).map((change) => `${file} ${change}`),
   );
@@ -39,7 +39,7 @@ function mutantsText(mutants: readonly KeptMutant[], up: string): string {
   const found = named.filter((change) => noticed.has(change));
   const others = named.length - found.length;
   return [
-    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${unreached} are never otherwise in a scenario, or guard against what none has, and ${survived} went unnoticed ([each](${up}mutants.json)).`,
+    `Of ${mutants.length} conditions and calls that were changed one at a time, ${killed} were noticed, ${equivalent} change nothing that is promised, ${tested} were noticed by a test, and ${unreached + survived} went unnoticed ([each](${up}mutants.json)).`,
     `Of ${named.length} mends and mechanisms among them, ${found.length} were noticed${others === 0 ? "" : `, and ${others} by a test alone`}.`,
   ].join(" ");
 }

@@ -62,6 +62,8 @@ export class Actor {
 
   /** Where in its code it is, as far as it matters for what it does next. */
   place(): string {
+    if (this.requests.length + this.timers.size === 0)
+      return `${this.name} ${this.isDead ? "died" : "is done"}`;
     const timers = [...this.timers].map(
       ({ ms, dueAt }) => `${ms} ${dueAt <= world.now ? "due" : dueAt - world.now}`,
     );
@@ -179,6 +181,8 @@ export function takeOver(): void {
   Object.assign(Date, { now: either((actor) => world.now + actor.skewMs, real.dateNow) });
   Object.assign(performance, { now: either(() => world.now - world.startedAt, real.performanceNow) });
   Object.assign(Math, { random: either(() => 0.5, real.random) });
+  // A failed job keeps them, and what is replayed is called from elsewhere.
+  Error.stackTraceLimit = 0;
   Object.assign(crypto, { randomUUID: either(nextId, real.randomUUID) });
   syncBuiltinESMExports();
 }

@@ -6,6 +6,8 @@ export const mutation = {
   active: undefined as Mutant | undefined,
   /** What conditions were: each place's id with true or false. */
   seen: new Set<string>(),
+  /** What no code has handled, and nobody answers for. */
+  escaped: [] as unknown[],
   /** Of a condition in TypeScript. */
   noted<T>(id: string, value: T): T | boolean {
     if (mutation.active?.id === id) return mutation.active.becomes === "true";

@@ -4,7 +4,7 @@ import { register, syncBuiltinESMExports } from "node:module";
 import { pathToFileURL } from "node:url";
 import { transform } from "esbuild";
 import { mutation } from "./mutation.ts";
-import { readMutants } from "./places.ts";
+import { featureOf, readMutants } from "./places.ts";
 
 const all = readMutants();
 const modules: Record<string, string> = {};
@@ -13,7 +13,9 @@ for (const [file, { text }] of all)
     modules[pathToFileURL(file).href] = (
       await transform(text, { loader: "ts", format: "esm", target: "node20" })
     ).code;
-mutation.all = [...all.values()].flatMap(({ mutants }) => mutants);
+mutation.all = [...all.values()]
+  .flatMap(({ mutants }) => mutants)
+  .filter((mutant) => featureOf(mutant) === undefined);
 Object.assign(globalThis, { mutation });
 register("./hooks.mjs", import.meta.url, { data: modules });
 

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { lineAt } from "../../../src/platform/redis/lua/lua-syntax.ts";
+import type { KeptMutant } from "../lib/kept.ts";
 import { conditionsOfLua } from "./lua.ts";
+import outside from "./outside.json" with { type: "json" };
 import { conditionsOfTypeScript } from "./typescript.ts";
 
 /** A part of a text, by its characters. */
@@ -24,7 +26,7 @@ export interface Mutant {
 const ledger = "core/effect/ledger";
 const add = "core/bullmq/add";
 
-/** Whose conditions are changed, where some scenario comes to them. */
+/** Whose conditions are changed, but for those of features that are no part of the exploration. */
 const files = [
   ...["reserve", "commit", "release", "doubt", "left-open", "resolve", "run-over"].map(
     (name) => `${ledger}/${name}.lua`,
@@ -40,6 +42,24 @@ const files = [
 ];
 
 const src = new URL("../../../src/", import.meta.url);
+
+/** As it is kept before anything is known of it. */
+export function rowOf({ file, line, was, becomes }: Mutant): KeptMutant {
+  return { file, change: `${line} ${was} → ${becomes}`, outcome: "unreached", why: "" };
+}
+
+/** By feature, and the tests that try it, and by file: the changes. */
+export type Changes = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
+/** @returns what has a condition changed like this */
+export function reasonIn(all: Changes, file: string, change: string): string | undefined {
+  return Object.entries(all).find(([, files]) => files[file]?.includes(change) === true)?.[0];
+}
+
+/** Of which feature, that is no part of the exploration, this is. */
+export function featureOf({ file, was, becomes }: Mutant): string | undefined {
+  return reasonIn(outside, file, `${was} → ${becomes}`);
+}
 
 interface Read {
   readonly mutants: readonly Mutant[];

@@ -1,22 +1,22 @@
 import { say } from "../../../test/support/command.ts";
 import { createRandom } from "../../../test/support/random.ts";
 import { explore, Graph } from "../lib/explorer.ts";
-import type { KeptMutant } from "../lib/kept.ts";
+import { type KeptMutant, renewed } from "../lib/kept.ts";
 import type { Laboratory } from "../lib/open.ts";
 import type { Scenario } from "../lib/run.ts";
 import { differsAt, mutation } from "./mutation.ts";
-import type { Mutant } from "./places.ts";
+import { type Mutant, rowOf } from "./places.ts";
 import { breaks, judged } from "./reasons.ts";
 
 /** The first round follows this many of the states that are other, in orders that are drawn at random; the second more of what is left, within wider bounds. */
 const ROUNDS: readonly Round[] = [
   { states: 10, isWide: false },
-  { states: 60, isWide: true },
+  { states: 300, isWide: true },
 ];
 /** With a mutant that has a name. */
 const NAMED = 1_000;
 /** Of the wide bounds is followed what ends in this time. */
-const WIDE_MS = 25_000;
+const WIDE_MS = 10_000;
 const SAME = "Redis and all answers stay the same";
 
 interface Round {
@@ -27,37 +27,37 @@ interface Round {
 /** By its mutant, what became of it so far. */
 type Rows = Map<Mutant, KeptMutant>;
 
-let escaped: unknown;
-
 /**
  * Explores each scenario with each mutant, where it can matter.
  *
  * @param files all where there are none
+ * @param isPart whether these are not all scenarios
  */
 export async function tryMutants(
   scenarios: readonly Scenario[],
   open: (scenario: Scenario) => Promise<Laboratory>,
   files: readonly string[],
+  isPart: boolean,
 ): Promise<KeptMutant[]> {
-  process.on("unhandledRejection", (error) => {
-    escaped ??= error;
-  });
+  // Before whoever answers for it takes it back.
+  process.prependListener("unhandledRejection", (error) => void mutation.escaped.push(error));
   const chosen = mutation.all.filter(
     ({ file }) => files.length === 0 || files.some((one) => file.endsWith(one)),
   );
-  const rows: Rows = new Map(chosen.map((mutant) => [mutant, rowOf(mutant, "unreached", "")]));
-  const run = new Set<string>();
+  const rows: Rows = new Map(chosen.map((mutant) => [mutant, rowOf(mutant)]));
   for (const round of ROUNDS)
     for (const scenario of scenarios) {
-      for (const noted of await tryAll(await open(scenario), round, rows))
-        run.add(noted.slice(0, noted.lastIndexOf(" ")));
+      await tryAll(await open(scenario), round, rows);
       const left = [...rows.values()].filter((row) => isLeft(row, round));
       say(`${scenario.name}, ${round.states} states: ${left.length} of ${rows.size} are left`);
     }
-  // Code that no scenario runs is not what is explored.
-  return chosen.flatMap((mutant) => {
-    const row = rows.get(mutant);
-    return row !== undefined && run.has(mutant.id) ? judged(row) : [];
+  // What some scenarios have not noticed, others may; what a test has noticed, it notices still.
+  const isWorse = ({ outcome }: KeptMutant, { outcome: was }: KeptMutant) =>
+    outcome !== "killed" && (was === "tested" || (was === "killed" && isPart));
+  const found = [...rows.values()].map(judged);
+  return renewed(chosen.map(rowOf)).map((known, at) => {
+    const row = found[at] ?? known;
+    return isWorse(row, known) ? known : row;
   });
 }
 
@@ -66,8 +66,7 @@ function isLeft(row: KeptMutant, { isWide }: Round): boolean {
   return !/^(killed|equivalent)$/.test(isWide ? judged(row).outcome : row.outcome);
 }
 
-/** @returns what conditions were */
-async function tryAll(lab: Laboratory, round: Round, rows: Rows): Promise<ReadonlySet<string>> {
+async function tryAll(lab: Laboratory, round: Round, rows: Rows): Promise<void> {
   const { name, quick, whole } = lab.scenario;
   const graph = new Graph();
   const bounds = round.isWide ? whole : quick;
@@ -79,34 +78,25 @@ async function tryAll(lab: Laboratory, round: Round, rows: Rows): Promise<Readon
     const most = { states: isNamed ? NAMED : round.states, random: createRandom(1) };
     const killed = await brokenBy(async () => {
       const { violation, states, ends } = await explore(lab, { bounds, graph, mutant, most });
-      if (violation === undefined && states + ends > 0) rows.set(mutant, rowOf(mutant, "survived", ""));
-      else if (row.outcome === "unreached") rows.set(mutant, rowOf(mutant, "survived", SAME));
+      if (violation === undefined && states + ends > 0)
+        rows.set(mutant, { ...row, outcome: "survived", why: "" });
+      else if (row.outcome === "unreached") rows.set(mutant, { ...row, outcome: "survived", why: SAME });
       return violation?.what;
     });
     if (killed === undefined) continue;
-    rows.set(mutant, rowOf(mutant, "killed", `${name}: ${killed}`));
+    rows.set(mutant, { ...row, outcome: "killed", why: `${name}: ${killed}` });
     say(`killed ${mutant.file}:${mutant.line} ${mutant.was} → ${mutant.becomes} ${name}: ${killed}`);
   }
-  return graph.noted;
 }
 
 /** @returns the promise that is broken, or how the code fails */
 async function brokenBy(attempt: () => Promise<string | undefined>): Promise<string | undefined> {
-  escaped = undefined;
+  mutation.escaped = [];
   try {
     const broken = await attempt();
-    if (escaped !== undefined && broken === undefined) throw escaped;
+    if (mutation.escaped.length > 0 && broken === undefined) throw mutation.escaped[0];
     return broken;
   } catch (error) {
     return `the code fails: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-/** As it is kept. */
-function rowOf(
-  { file, line, was, becomes }: Mutant,
-  outcome: KeptMutant["outcome"],
-  why: string,
-): KeptMutant {
-  return { file, change: `${line} ${was} → ${becomes}`, outcome, why };
 }
