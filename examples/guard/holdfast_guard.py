@@ -12,6 +12,8 @@ error of the function leaves a doubt, which waits for a person, unless the funct
 from __future__ import annotations
 
 import asyncio
+import collections.abc
+import inspect
 import json
 import os
 import socket
@@ -33,7 +35,12 @@ RESULT_MAX_BYTES = 16 * 1024
 
 
 class NotDone(Exception):
-    """Raised by the function: provably nothing happened, so the key is free. Without this word an error proves nothing."""
+    """Raised by the function: provably nothing happened, so the key is free. Without this word an error proves nothing.
+
+    One that another effect has raised is that effect's word: it says nothing of the function around it.
+    """
+
+    _effect = None
 
 
 class HoldfastError(Exception):
@@ -93,6 +100,8 @@ class Guard:
         downstream_remembers  seconds for which downstream recognises the key: until then a doubt is run again @default never
         by, about             shown with a doubt
         """
+        if inspect.iscoroutinefunction(run):
+            raise TypeError("run is an async function: use once_async")
         steps = self._steps(effect, key, **options)
         step = next(steps)
         while True:
@@ -175,13 +184,16 @@ class Guard:
             raise HoldfastError("EFFECT_TIMED_OUT", f"the time was over before effect {effect} began")
         try:
             result = yield "run", call
-        except NotDone:
-            yield from report.send("release", {})
-            raise
+            if _is_still_to_run(result):
+                raise _StillToRun("the function returned what is still to run: nothing has waited for it")
         except BaseException as error:
+            if isinstance(error, NotDone) and error._effect in (None, call.key):
+                error._effect = call.key
+                yield from report.send("release", {})
+                raise
             # One that was interrupted may go on somewhere.
-            is_over = isinstance(error, Exception) and not isinstance(error, (asyncio.TimeoutError, asyncio.CancelledError))
-            reason = f"{type(error).__name__}: {error}"[:2000]
+            is_over = isinstance(error, Exception) and not isinstance(error, (asyncio.TimeoutError, asyncio.CancelledError, _StillToRun))
+            reason = _reason(error)
             try:
                 yield from report.send("doubt", {"reason": reason, "isOver": is_over})
             except InDoubt:
@@ -252,6 +264,10 @@ class _Unanswered(Exception):
     """Whether the API did it is unknown."""
 
 
+class _StillToRun(TypeError):
+    """Whether it will happen is unknown."""
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None
@@ -282,12 +298,38 @@ def _advance(move, given):
         return None, (end.value,)
 
 
+def _is_still_to_run(result):
+    """Also inside of it: tasks that nothing has waited for, what `map` does only when it is asked, a function, a thread, a process."""
+    lazy = (collections.abc.Awaitable, collections.abc.Iterator, collections.abc.AsyncIterable)
+    left, seen = [result], set()
+    while left:
+        one = left.pop()
+        if isinstance(one, lazy) or inspect.isawaitable(one) or callable(one):
+            return True
+        if any(hasattr(one, name) for name in ("add_done_callback", "is_alive", "poll")):
+            return True
+        if isinstance(one, (dict, list, tuple, set, frozenset)) and id(one) not in seen:
+            seen.add(id(one))
+            left.extend(one.values() if isinstance(one, dict) else one)
+    return False
+
+
 def _as_json(result):
     try:
         text = json.dumps(result, allow_nan=False)
         return json.loads(text), len(text.encode()) <= RESULT_MAX_BYTES
     except (TypeError, ValueError, RecursionError):
         return None, False
+
+
+def _reason(error):
+    """What the API takes: an error's text may be anything, or raise one of its own."""
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}"
+    except Exception:
+        text = name
+    return text[:1000].encode("utf-8", "replace").decode()
 
 
 def _unkept(effect):

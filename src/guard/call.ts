@@ -13,7 +13,7 @@ import { isoTime, nearestTime } from "../platform/lib/iso-time.ts";
 import { malformed, parseInput } from "../platform/lib/parse-json.ts";
 import { inTime } from "../platform/redis/redis-errors.ts";
 import type { GuardedCall, GuardedEffect } from "./guard.ts";
-import { placeOf } from "./places.ts";
+import { placeOfKey } from "./places.ts";
 
 /** What a key means, and where that is known. `type` stands in place of a job's. */
 export type NamedCall = ReturnType<typeof nameCall>;
@@ -27,7 +27,7 @@ export function nameCall(effect: string, key: unknown) {
     throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", `Effect "${effect}": key: ${fault}`);
   const type = `guard.${effect}`;
   const dedupKey = dedupKeyOf(type, key);
-  const place = placeOf(dedupKey);
+  const place = placeOfKey(dedupKey);
   return { type, dedupKey, place, id: callId(place, dedupKey), key };
 }
 
@@ -78,9 +78,9 @@ export async function callInDoubt(
   cause?: HoldfastError,
 ): Promise<InDoubtError> {
   const { dedupKey, name } = effect;
-  const own = { id, effect: name, effectKey: effectKeyOf(dedupKey, name) };
   const unread = { since: isoTime(Date.now()), reason: message, evidence: [] };
-  const doubt = { ...own, ...unread, ...(await readDoubt(store, effect).catch(() => ({}))) };
+  const known = await readDoubt(store, effect).catch(() => unread);
+  const doubt = { id, effect: name, effectKey: effectKeyOf(dedupKey, name), ...unread, ...known };
   return new InDoubtError(`${message}; resolve it with \`holdfast doubts resolve ${id} ${name}\``, {
     doubt,
     ...(cause && { cause, retryable: cause.retryable }),

@@ -5,13 +5,13 @@ import {
   Ledger,
   openQueueLedgers,
   type QueueLedgers,
-  type Reservation,
   type ReservationReply,
   type ReservationTimes,
   type ReservedEffect,
   reservationOf,
   reserveTogether,
 } from "../core/effect/ledger/ledger.ts";
+import type { Reservation } from "../core/effect/ledger/ledger-answers.ts";
 import {
   decryptEffectText,
   encryptEffectText,
@@ -48,8 +48,6 @@ export interface ReservedCall {
   readonly elsewhere?: readonly [process: string, seenForMs: number];
   /** Counts from each reservation on. */
   readonly lease?: Pick<Lease, "renewed">;
-  /** Gets the deadline, by Redis's clock, in milliseconds: whoever has not reported by then is in doubt. */
-  readonly onReserved?: (deadline: number) => void;
 }
 
 type Secret = Pick<SharedSecret, "known" | "get">;
@@ -104,6 +102,8 @@ export class GuardLedgers {
 export class GuardedLedger extends Ledger {
   readonly #ledgers: GuardLedgers;
   readonly #call: ReservedCall;
+  /** Of its last reservation, by Redis's clock: whoever has not reported by then is in doubt. */
+  deadline = 0;
 
   constructor(ledgers: GuardLedgers, dedupKey: string, call: ReservedCall) {
     super(ledgers.queue, dedupKey, () => undefined);
@@ -114,19 +114,14 @@ export class GuardedLedger extends Ledger {
   /** @throws HoldfastError `IDEMPOTENCY_KEY_REUSED`, `STORE_FULL`, `PERMANENT_FAILURE`, `RESULT_INVALID`, too */
   override async reserve(run: ReservedEffect, times: ReservationTimes): Promise<Reservation> {
     const { effect: name, reservationId } = run;
-    const { key, by, about, fingerprint, rememberMs, elsewhere = [], lease, onReserved } = this.#call;
+    const { key, by, about, fingerprint, rememberMs, elsewhere = [], lease } = this.#call;
     const { store } = this.#ledgers.queue;
     const whose = JSON.stringify([key, by, about]);
     const texts = encryptEffectText(store, { dedupKey: this.dedupKey, name }, "call", whose);
     const request = [this.dedupKey, name, reservationId, times.deadlineMs, times.repeatMs];
     lease?.renewed();
-    const reserved = await this.#ledgers.reserve([
-      ...request,
-      String(rememberMs),
-      fingerprint,
-      texts,
-      ...elsewhere,
-    ]);
+    const said = [String(rememberMs), fingerprint, texts, ...elsewhere];
+    const reserved = await this.#ledgers.reserve([...request, ...said]);
     const [kind, , detail] = reserved.reply as [string, unknown?, unknown?];
     if (kind === "reused")
       throw new HoldfastError(
@@ -136,7 +131,7 @@ export class GuardedLedger extends Ledger {
     if (kind === "full") throw new HoldfastError("STORE_FULL", FULL, { retryAfterMs: FULL_RETRY_AFTER_MS });
     if (kind === "busy" && isInside(String(detail))) throw insideItself(name);
     if (kind === "unkept") throw resultUnkept(name);
-    if (kind === "reserved") onReserved?.(Number(detail));
+    if (kind === "reserved") this.deadline = Number(detail);
     this.#ledgers.foundDone = kind === "done";
     return this.noted(reservationOf(reserved), run, elsewhere[0]);
   }

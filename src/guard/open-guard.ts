@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { connectQueues } from "../core/bullmq/store/connect-queues.ts";
 import { openFingerprintSecrets } from "../core/bullmq/store/fingerprint-secrets.ts";
-import { nameSchema, repeated } from "../core/define/declaration.ts";
+import { nameSchema, repeated, standardSchema } from "../core/define/declaration.ts";
 import type { EffectOptionsInUse } from "../core/effect/effect-run.ts";
 import { doubtUnreported } from "../core/effect/ledger/ledger.ts";
 import { createEvents } from "../core/events.ts";
@@ -15,13 +15,13 @@ import { readSettings } from "../platform/config/settings.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import { silentLogger } from "../platform/lib/logger.ts";
 import { stopAll, stopOnce } from "../platform/lib/running.ts";
-import { isSchema, noSchema, schemaFault } from "../platform/lib/schema.ts";
 import { textOf } from "../platform/lib/thrown.ts";
+import { inTime } from "../platform/redis/redis-errors.ts";
 import { redisUrlOf } from "../platform/redis/redis-url-of.ts";
 import { checkCall, wrong } from "./call.ts";
 import type { Guard, GuardedCall, GuardedEffect, GuardOptions } from "./guard.ts";
 import { GuardLedgers } from "./guarded-ledger.ts";
-import { guardPlaces, startGuardSweep } from "./places.ts";
+import { guardPlaces, startGuardSweep, watchPlaces } from "./places.ts";
 import { type CallTools, runCall } from "./run-call.ts";
 
 const YEAR_MS = 366 * 24 * 60 * 60_000;
@@ -59,6 +59,7 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
     const opened = ledgers.get(place);
     if (opened !== undefined) await doubtUnreported(opened.queue);
   });
+  await watchPlaces(queues.stores);
 
   const nameIn = (place: string) => (ledgers.has(place) ? name : undefined);
   const sweep = startGuardSweep(queues.stores, { log: logger, keepBytes, nameIn });
@@ -75,12 +76,21 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   return { ...calls, stop, [Symbol.asyncDispose]: stop };
 }
 
-function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isClosed">) {
+function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isClosed" | "waitFor">) {
   const known = new Map(effects.map((effect) => [effect.name, effect]));
   const running = new Set<Promise<unknown>>();
+  const reports = new Set<Promise<unknown>>();
   let isStopping = false;
-  // What still runs may need another effect to end.
-  const tools = { ...opened, isClosed: () => isStopping && currentRecord() === undefined };
+  const tools = {
+    ...opened,
+    // What still runs may need another effect to end.
+    isClosed: () => isStopping && currentRecord() === undefined,
+    waitFor(report: Promise<unknown>) {
+      reports.add(report);
+      const answered = () => void reports.delete(report);
+      report.then(answered, answered);
+    },
+  };
   const once = async (effect: GuardedEffect | undefined, name: unknown, call: GuardedCall, ...rest: Rest) => {
     if (effect === undefined || known.get(effect.name) !== effect)
       throw wrong("/effect", `expected one of the guard's effects, got ${textOf(name)}`);
@@ -109,6 +119,8 @@ function callsOf(effects: readonly GuardedEffect[], opened: Omit<CallTools, "isC
     async drain() {
       isStopping = true;
       while (running.size > 0) await Promise.allSettled([...running]);
+      // Where Redis stays away, nobody waits for more.
+      if (reports.size > 0) await inTime(Promise.allSettled(reports)).catch(() => {});
     },
   };
 }
@@ -122,11 +134,7 @@ const effectSchema = z
       name: nameSchema,
       declaration: effectDeclarationSchema,
       rememberMs: z.number().int().min(1_000).max(YEAR_MS).optional(),
-      result: z.unknown().superRefine((value, context) => {
-        const fault =
-          value === undefined ? undefined : isSchema(value) ? schemaFault(value) : noSchema(value);
-        if (fault !== undefined) context.addIssue(fault);
-      }),
+      result: standardSchema.optional(),
     }),
   );
 const optionsSchema = z.strictObject({

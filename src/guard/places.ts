@@ -1,5 +1,5 @@
 import { partitionNames, partitionOf } from "../core/bullmq/store/partitions.ts";
-import type { QueueStore, QueueStores } from "../core/bullmq/store/queue-store.ts";
+import type { QueueStore, QueueStores, WritableQueueStore } from "../core/bullmq/store/queue-store.ts";
 import { GUARD_QUEUE } from "../core/job/internal-queue.ts";
 import { startSweep } from "../core/life/start-sweep.ts";
 import { type Logger, silentLogger } from "../platform/lib/logger.ts";
@@ -13,12 +13,17 @@ export const PLACES = 8;
 /** Where effects are known that no job runs. Each is in one slot. */
 export const guardPlaces: readonly string[] = partitionNames(GUARD_QUEUE, { partitions: PLACES, former: [] });
 
-export function placeOf(dedupKey: string): string {
+export function placeOfKey(dedupKey: string): string {
   return partitionOf(GUARD_QUEUE, PLACES, dedupKey);
 }
 
 export function storesOfGuard<Store extends QueueStore>(stores: Pick<QueueStores<Store>, "of">): Store[] {
   return guardPlaces.map((place) => stores.of(place));
+}
+
+/** From now on this process notices when a place loses data, also before it reserves anything there. Never rejects. */
+export async function watchPlaces(stores: Pick<QueueStores<WritableQueueStore>, "of">): Promise<void> {
+  await Promise.allSettled(storesOfGuard(stores).map(({ epoch }) => epoch.check()));
 }
 
 /** Occupies Redis for less than a millisecond. */

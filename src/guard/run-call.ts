@@ -8,6 +8,7 @@ import type { StoredEffect } from "../core/effect/ledger/ledger-texts.ts";
 import type { Events } from "../core/events.ts";
 import type { EffectCall } from "../core/job/effect.ts";
 import { EffectBusyError, InDoubtError } from "../evidence/attempt-errors.ts";
+import { refuseUnfinished } from "../evidence/outgoing/unfinished.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { Logger } from "../platform/lib/logger.ts";
 import { check, schemaIssues } from "../platform/lib/schema.ts";
@@ -24,6 +25,8 @@ export interface CallTools {
   readonly log: Logger;
   /** Whether the guard has stopped for the code that asks: then nothing new begins, and nobody waits. */
   readonly isClosed: () => boolean;
+  /** A report that the call itself does not wait for. */
+  readonly waitFor: (report: Promise<unknown>) => void;
 }
 
 /** How often a call that waits asks again: sooner after the start, when most effects end. */
@@ -47,7 +50,7 @@ export async function runCall(
   const done = ledgers.foundDone && (await ledgers.readDone({ dedupKey, name: effect.name }, fingerprint));
   if (done) return fitting(effect, JSON.parse(done));
   for (let pauseMs = ASK_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, ASK_MAX_MS)) {
-    const tried = new Try();
+    const tried = new Try(tools.waitFor);
     try {
       return await runOnce(tools, effect, call, { fingerprint, ledgers, tried }, run);
     } catch (error) {
@@ -63,14 +66,22 @@ export async function runCall(
 /** One try of a call, and what became of it. */
 class Try implements AttemptEnd {
   readonly isOfJob = false;
+  readonly waitFor: AttemptEnd["waitFor"];
   hasBegun = false;
   #blocked: HoldfastError | undefined;
   #unkept: unknown;
+
+  constructor(waitFor: AttemptEnd["waitFor"]) {
+    this.waitFor = waitFor;
+  }
 
   /** Runs the effect, which is done whatever it returns. */
   async run(effect: GuardedEffect, run: Run, given: EffectCall): Promise<unknown> {
     this.hasBegun = true;
     const result = await run(given);
+    // Its schema may leave out what nothing has waited for.
+    const refused = refuseUnfinished(result);
+    if (refused !== undefined) await refused;
     try {
       return madeOf(effect, result);
     } catch (error) {
@@ -90,8 +101,6 @@ class Try implements AttemptEnd {
 
   // A doubt may stay: the next call finds it.
   leaveOpen(): void {}
-
-  waitFor(): void {}
 }
 
 /** Its lease is its reservation's deadline: no lock, and nothing takes over. */
@@ -123,21 +132,23 @@ async function runOnce(
     if (tried.fault !== undefined) throw tried.fault;
     return fitting(guarded, made);
   } catch (thrown) {
-    throw await forCaller(tried.fault ?? thrown, tried, ledgers.queue.store, { dedupKey, name, id });
+    throw await forCaller(thrown, tried, ledgers.queue.store, { dedupKey, name, id });
   }
 }
 
 async function forCaller(
-  error: unknown,
-  { hasBegun }: Try,
+  thrown: unknown,
+  { hasBegun, fault }: Try,
   store: QueueStore,
   { id, ...effect }: StoredEffect & Pick<NamedCall, "id">,
 ): Promise<unknown> {
   const { name } = effect;
+  const error = fault ?? thrown;
   if (!(error instanceof HoldfastError)) return error;
   if (!hasBegun && error.code === "EFFECT_BUSY")
     return new EffectBusyError(`Another call may still be at effect "${name}"`, error.retryAfterMs ?? 0);
-  const isUnrecorded = hasBegun && isUnanswered(error);
+  // What the function throws may have the same code.
+  const isUnrecorded = hasBegun && isUnanswered(fault);
   if (!isUnrecorded && !(error instanceof InDoubtError)) return error;
   const unrecorded = `effect "${name}" was begun, and Redis did not record what became of it`;
   return await callInDoubt(store, effect, id, isUnrecorded ? unrecorded : error.message, error);

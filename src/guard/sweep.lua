@@ -39,14 +39,14 @@ local now, doubted = clock.nowMs(), 0
 local function nextLook(ledger, dedupKey, effect)
   local entry = entries.readEntry(ledger, effect)
   if entry and entry.state == "reserved" then
-    if now < entry.deadline then return entry.deadline end
+    -- It is looked at from its deadline on: the list has no earlier time for it.
     entries.putInDoubt(call.doubts, ledger, dedupKey, effect, entry, "its process did not report before the deadline")
     doubted = doubted + 1
   end
   if entry and entry.state ~= "done" then return now + LOOK_AGAIN_MS end
   local leftMs = redis.call("PTTL", ledger)
   if leftMs == -2 then return nil end
-  return now + (leftMs == -1 and LOOK_AGAIN_MS or leftMs)
+  return now + leftMs
 end
 
 -- Notes what a key takes: the mean of some, chosen at random with each sweep. Nobody counts when a key is forgotten: Redis lets it expire.

@@ -5,6 +5,7 @@ import { decryptEffectText, type StoredEffect } from "../../core/effect/ledger/l
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { callId, parseCallId } from "../../core/job/job-id.ts";
 import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
+import { givenCount, givenObject } from "../../platform/errors/given.ts";
 import { isoOrNull, nearestTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { auditEntrySchema } from "../audit/audit-entry.ts";
@@ -12,7 +13,7 @@ import { readAuditLog } from "../audit/audit-log.ts";
 import { type AnsweredEntry, answerIn, answerShape, answerText } from "../effect-answers.ts";
 import { containsText, defineFilter, option } from "../filter.ts";
 
-const states = ["reserved", "done", "in-doubt"] as const;
+export const guardedStates = ["reserved", "done", "in-doubt"] as const;
 
 /** An effect that no job runs, as far as it is known: one that did not happen is not. */
 export const guardedEffectSchema = z.object({
@@ -20,7 +21,7 @@ export const guardedEffectSchema = z.object({
   effect: z.string(),
   effectKey: z.string().meta({ description: "What it may have passed downstream." }),
   idempotencyKey: z.string().nullable().meta({ description: "Null where it cannot be decrypted." }),
-  state: z.enum(states),
+  state: z.enum(guardedStates),
   since: z.iso.datetime(),
   by: z.string().nullable(),
   about: z.string().nullable(),
@@ -35,11 +36,11 @@ export const guardedEffectFilter = defineFilter(
       option: option("--effect <name>", "only this effect", "an effect's name", "Effect"),
     },
     state: {
-      schema: z.enum(states).optional().meta({ description: "Only those in this state." }),
+      schema: z.enum(guardedStates).optional().meta({ description: "Only those in this state." }),
       option: option(
         "--state <state>",
-        `only those in this state: ${states.join(", ")}`,
-        states.join(", "),
+        `only those in this state: ${guardedStates.join(", ")}`,
+        guardedStates.join(", "),
         "State",
       ),
     },
@@ -87,7 +88,7 @@ const SEARCHED_MAX = 5_000;
 const SLICE = 250;
 
 interface Entry extends AnsweredEntry {
-  readonly state: (typeof states)[number];
+  readonly state: (typeof guardedStates)[number];
   readonly at: number;
   readonly deadline?: number;
   readonly reason?: string;
@@ -95,6 +96,7 @@ interface Entry extends AnsweredEntry {
 
 /** Lists those that match, the latest first, as far as one call may search. */
 export async function listGuardedEffects(stores: QueueStores, filter: Filter): Promise<GuardedEffectView[]> {
+  givenCount(givenObject(filter, "/").limit, "/limit");
   const found = await inTime(Promise.all(storesOfGuard(stores).map((store) => listIn(store, filter))));
   return found
     .flat()

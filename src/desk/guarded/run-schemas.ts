@@ -109,7 +109,8 @@ export const doneBeforeSchema = z.object({
 });
 export const committedSchema = z.object({
   state: z.literal("done"),
-  isResultKept: z
-    .boolean()
-    .meta({ description: "False where it was larger than 16 KiB: the effect is done all the same." }),
+  isResultKept: z.boolean().meta({
+    description:
+      "Whether later calls get this result. False where it was larger than 16 KiB, and where an earlier report had another one: the effect is done all the same.",
+  }),
 });

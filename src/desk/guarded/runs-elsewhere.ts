@@ -1,18 +1,23 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
+import { decryptedOrWhyNot } from "../../core/bullmq/readable.ts";
 import type { ConnectedQueues } from "../../core/bullmq/store/connect-queues.ts";
 import {
   type FingerprintSecrets,
   openFingerprintSecrets,
 } from "../../core/bullmq/store/fingerprint-secrets.ts";
+import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
+import { nameSchema } from "../../core/define/declaration.ts";
 import { ABORT_MARGIN_MS } from "../../core/effect/act-once.ts";
 import { inDoubt, resultJson } from "../../core/effect/effect-run.ts";
-import { doubtUnreported, Ledger, type Reservation } from "../../core/effect/ledger/ledger.ts";
-import type { StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
+import { doubtUnreported, Ledger } from "../../core/effect/ledger/ledger.ts";
+import type { Reservation } from "../../core/effect/ledger/ledger-answers.ts";
+import { decryptEffectText, type StoredEffect } from "../../core/effect/ledger/ledger-texts.ts";
 import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { callInDoubt, canonicalContent, nameCall } from "../../guard/call.ts";
 import { GuardedLedger, GuardLedgers } from "../../guard/guarded-ledger.ts";
-import { guardPlaces, startGuardSweep, sweepPlace } from "../../guard/places.ts";
+import { guardPlaces, startGuardSweep, sweepPlace, watchPlaces } from "../../guard/places.ts";
 import type { Settings } from "../../platform/config/settings.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
@@ -108,18 +113,14 @@ class Runs implements RunsElsewhere, Running {
         about: request.about ?? null,
       };
       const elsewhere = [process, deadlineMs] as const;
-      let deadline = 0;
-      const onReserved = (at: number) => {
-        deadline = at;
-      };
-      const call = { ...texts, fingerprint, rememberMs, elsewhere, onReserved };
+      const call = { ...texts, fingerprint, rememberMs, elsewhere };
       const ledger = new GuardedLedger(ledgers, dedupKey, call);
       const run = { effect: name, reservationId, jobId: id, lockToken: "", delivery: 0 };
       const reservation = await ledger.reserve(run, { deadlineMs, repeatMs }).catch(unkeptOrFault);
       if (reservation.kind !== "reserved") return reservation;
       const { unreported } = ledgers.queue;
       setTimeout(() => unreported.delete(reservationId), deadlineMs + REMEMBERED_AFTER_MS).unref();
-      if (reservation.unconfirmed === undefined) return { ...reservation, deadline };
+      if (reservation.unconfirmed === undefined) return { ...reservation, deadline: ledger.deadline };
       await ledger.release(name, reservationId);
       throw reservation.unconfirmed;
     };
@@ -162,10 +163,15 @@ class Runs implements RunsElsewhere, Running {
 
   async commit(effect: string, report: z.output<typeof commitSchema>): Promise<Committed> {
     const json = report.isResultKept === false ? undefined : resultJson(report.result);
-    await this.#report(effect, report, (ledger, { reservationId, id }) =>
-      ledger.commit({ effect, reservationId, jobId: id, lockToken: "", delivery: 0 }, json ?? ""),
-    );
-    return { state: "done", isResultKept: json !== undefined };
+    let kept: unknown;
+    await this.#report(effect, report, async (ledger, { reservationId, id }, store) => {
+      const run = { effect, reservationId, jobId: id, lockToken: "", delivery: 0 };
+      const outcome = await ledger.commit(run, json ?? "");
+      if (outcome === "done" && json !== undefined)
+        kept = await readResult(store, { dedupKey: ledger.dedupKey, name: effect });
+      return outcome;
+    });
+    return { state: "done", isResultKept: json !== undefined && isDeepStrictEqual(kept, JSON.parse(json)) };
   }
 
   async release(effect: string, report: z.output<typeof releaseSchema>): Promise<void> {
@@ -190,12 +196,14 @@ class Runs implements RunsElsewhere, Running {
     send: (
       ledger: Ledger,
       run: { readonly reservationId: string; readonly id: string },
+      store: QueueStore,
     ) => Promise<"done" | "released" | "doubted" | "in-doubt" | "refused">,
   ): Promise<void> {
     const { place, dedupKey, id } = nameValid(effect, key);
     const report = async () => {
       const run = await this.#find({ place, dedupKey, name: effect }, fence);
-      return run === undefined ? "refused" : await send(run.ledger, { reservationId: run.reservationId, id });
+      if (run === undefined) return "refused";
+      return await send(run.ledger, { reservationId: run.reservationId, id }, this.#of(place).queue.store);
     };
     const outcome = await inTime(report());
     if (outcome === "in-doubt") {
@@ -235,6 +243,7 @@ class Runs implements RunsElsewhere, Running {
     const keepBytes = this.#settings.HOLDFAST_KEEP_BYTES;
     const sweep = startGuardSweep(queues.stores, { log: this.#log, keepBytes });
     queues.epochs.onLoss((place) => this.#afterLoss(place));
+    void watchPlaces(queues.stores);
     this.#opened = { secrets, sweep };
     return this.#opened;
   }
@@ -259,6 +268,13 @@ class Runs implements RunsElsewhere, Running {
   }
 }
 
+/** The first result stays, whatever later reports say. @returns undefined where none is kept, a text where this process cannot read it */
+async function readResult(store: QueueStore, effect: StoredEffect): Promise<unknown> {
+  const [text] = await store.client.hmget(store.keys.ledger(effect.dedupKey), `r:${effect.name}`);
+  if (text == null) return undefined;
+  return decryptedOrWhyNot((): unknown => JSON.parse(decryptEffectText(store, effect, "result", text)));
+}
+
 interface Entry {
   readonly reservationId: string;
   readonly fence: string;
@@ -270,13 +286,9 @@ function unkeptOrFault(error: unknown): Unkept {
   throw error;
 }
 
-const NAME = /^[a-z][a-z0-9-]{0,63}$/;
-
 /** @throws HoldfastError `INVALID_REQUEST`, `IDEMPOTENCY_KEY_INVALID` */
 function nameValid(effect: string, key: string) {
-  if (!NAME.test(effect)) {
-    const message = "expected 1 to 64 lower-case letters, digits and dashes, starting with a letter";
-    throw malformed([{ pointer: "/name", message }]);
-  }
+  const fault = nameSchema.safeParse(effect).error?.issues[0];
+  if (fault !== undefined) throw malformed([{ pointer: "/name", message: fault.message }]);
   return nameCall(effect, key);
 }

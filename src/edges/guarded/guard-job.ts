@@ -55,7 +55,7 @@ export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: stri
   expectUse("guardJob: guard", guard, "a guard");
   expectUse("guardJob: job", job, "an object");
   // Without one of them other jobs would have the same key.
-  expectUse("guardJob: job.id", job.id, "a text that is not empty");
+  const id = expectUse("guardJob: job.id", job.id, "a text that is not empty");
   expectUse("guardJob: job.timestamp", job.timestamp, "a number");
   const queue = job.queueQualifiedName ?? job.queueName;
   expectUse("guardJob: job.queueName", queue, "a text that is not empty");
@@ -68,8 +68,8 @@ export function guardJob(guard: Pick<Guard, "once">, job: BullmqJob, token: stri
       ...options: OnceOptions<Stored, P>
     ) {
       expectUse("guardJob: call", call, "an object");
-      // An id may come again, when its job was removed or its queue emptied.
-      const named = `${queue} ${job.id} ${job.timestamp}`;
+      // An id may come again, when its job was removed or its queue emptied. Without a space it is no part of a queue's name.
+      const named = `${queue} ${id.replaceAll(/[ %]/g, encodeURIComponent)} ${job.timestamp}`;
       const key = keyFault(named) === undefined ? named : `job ${hash("sha256", named, "base64url")}`;
       const about = `job ${job.id} (${job.name}) of ${queue}`.slice(0, ABOUT_MAX);
       try {

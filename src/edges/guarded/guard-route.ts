@@ -1,4 +1,6 @@
+import { hash } from "node:crypto";
 import type { EffectCall, Policies } from "../../core/job/effect.ts";
+import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { Jsonified } from "../../core/job/jsonified.ts";
 import type { Guard, GuardedCall, GuardedEffect, OnceOptions } from "../../guard/guard.ts";
 import { HoldfastError, type Problem } from "../../platform/errors/holdfast-error.ts";
@@ -85,6 +87,15 @@ function keyOf(sent: string | readonly string[] | null | undefined, scope: strin
     throw new HoldfastError("IDEMPOTENCY_KEY_INVALID", "expected one Idempotency-Key header");
   const key = /^"(.*)"$/.exec(sent ?? "")?.[1] ?? sent ?? "";
   if (key === "") throw new HoldfastError("IDEMPOTENCY_KEY_MISSING", "expected an Idempotency-Key header");
+  const own = ownKey(key, scope);
+  // A valid key is not refused for the length of its account's name.
+  const isTooLong = keyFault(key) === undefined && keyFault(own) !== undefined;
+  return isTooLong ? ` ${hash("sha256", own, "base64url")}` : own;
+}
+
+function ownKey(key: string, scope: string | undefined): string {
+  // No account's name begins with a space: who has none cannot name an account's key.
+  if (scope === undefined) return key.includes(" ") ? ` ${key}` : key;
   // Encoded, so that no account has a part of its key in another one's name.
-  return scope === undefined ? key : `${encodeURIComponent(scope.toWellFormed())} ${key}`;
+  return `${encodeURIComponent(scope.toWellFormed())} ${key}`;
 }

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { EffectCall } from "../../core/job/effect.ts";
-import { EffectBusyError, InDoubtError } from "../../evidence/attempt-errors.ts";
+import { EffectBusyError, InDoubtError, NotDoneError } from "../../evidence/attempt-errors.ts";
 import type { Guard, GuardedEffect } from "../../guard/guard.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { canonicalJson } from "../../platform/lib/canonical-json.ts";
@@ -23,7 +23,9 @@ export interface ToolsOptions<Name extends string> {
    *
    * @default none: equal calls act once in a run
    */
-  readonly occurrence?: ((tool: Name, input: unknown) => string | undefined) | undefined;
+  readonly occurrence?:
+    | ((tool: Name, input: unknown) => string | undefined | Promise<string | undefined>)
+    | undefined;
   /** Whom the model sends people to while an effect is in doubt. @default "an operator" */
   readonly ask?: string;
   /** Who asks, shown with a doubt. @default none */
@@ -66,10 +68,16 @@ export function toolKey(call: {
   if (typeof run !== "string" || run === "")
     throw new HoldfastError("INVALID_REQUEST", `Tool "${tool}": run: expected a text that is not empty`);
   const json = canonicalJson([run, tool, occurrence, input ?? null]);
-  if (json.kind === "refused")
-    throw new HoldfastError("INVALID_REQUEST", `Tool "${tool}": its arguments are not JSON`, {
-      issues: json.issues,
-    });
+  if (json.kind === "refused") {
+    const [{ pointer = "", message = "" } = {}] = json.issues;
+    throw new HoldfastError(
+      "INVALID_REQUEST",
+      `Tool "${tool}": ${pointer.replace("/3", "input")}: ${message}`,
+      {
+        issues: json.issues,
+      },
+    );
+  }
   return `tool ${hash("sha256", json.text, "base64url")}`;
 }
 
@@ -96,10 +104,10 @@ export function guardTools<Tools extends Readonly<Record<string, Tool>>>(
     const declared = expectUse(`guardTools: options.effects.${name}`, effect, "an effect of defineEffect");
     const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
     const execute = expectUse(`guardTools: tools.${name}.execute`, tool?.execute, "a function");
-    return [
-      name,
-      { ...tool, execute: executeOnce(guard, { name, execute: execute.bind(tool) }, declared, options) },
-    ];
+    const value = executeOnce(guard, { name, execute: execute.bind(tool) }, declared, options);
+    // An object of a class has a part of what the model reads from its class.
+    const members = { ...Object.getOwnPropertyDescriptors(tool), execute: { value, enumerable: true } };
+    return [name, Object.create(Object.getPrototypeOf(tool), members)];
   });
   return { ...tools, ...Object.fromEntries(guarded) };
 }
@@ -113,11 +121,13 @@ function executeOnce<Name extends string>(
   return async (input: unknown, given?: { readonly abortSignal?: AbortSignal } | null): Promise<unknown> => {
     if (given?.abortSignal != null)
       expectUse(`tool ${name}: options.abortSignal`, given.abortSignal, "an AbortSignal");
-    const key = toolKey({ run, tool: name, input, occurrence: occurrence?.(name, input) });
+    const key = toolKey({ run, tool: name, input, occurrence: await occurrence?.(name, input) });
     const about = `tool ${name} of run ${run}`.slice(0, 500);
     const once = { key, about, ...(by !== undefined && { by }) };
     try {
       return await guard.once(effect, once, async (call) => {
+        if (given?.abortSignal?.aborted === true)
+          throw new NotDoneError(`${name} was aborted before it began`, { cause: given.abortSignal.reason });
         const abortSignal = AbortSignal.any(
           given?.abortSignal ? [given.abortSignal, call.signal] : [call.signal],
         );

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OutgoingRecord } from "./outgoing-record.ts";
+import { refuseUnfinished } from "./unfinished.ts";
 
 /** Which effect the running code belongs to, and what that effect is seen to send. */
 export interface EffectScope {
@@ -18,7 +19,7 @@ const SETTLES_MS = 20;
 
 /**
  * Runs an effect's function in a scope of its own. After an error the scope stays open for a moment: what was called beside the call that failed
- * may only then leave.
+ * may only then leave. A result with something unfinished in it is an error, too.
  *
  * The storage works only while some effect runs: on Node.js 20 and 22 it slows every promise of the process (row `work-effect`).
  */
@@ -30,7 +31,11 @@ export async function inScope<T>(
   const scope = { reservationId, record, outer: currentScope() };
   running += 1;
   try {
-    return await scopes.run(scope, work);
+    // Some libraries send only once somebody waits: what they return is no promise yet, and is asked for its result in here.
+    const result = await scopes.run(scope, () => Promise.resolve(work()));
+    const refused = refuseUnfinished(result);
+    if (refused !== undefined) await refused;
+    return result;
   } catch (error) {
     await sleep(SETTLES_MS);
     throw error;

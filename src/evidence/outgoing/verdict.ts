@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { InDoubtError } from "../attempt-errors.ts";
 import { type Classify, isOwn, type NotDone } from "../classifier.ts";
@@ -16,7 +17,7 @@ const OUR_ABORTS: ReadonlySet<string> = new Set([
 ]);
 
 /** It did not happen, and nothing more is known. */
-export const notDone: NotDone = { verdict: "not-done" };
+export const NOT_DONE: NotDone = { verdict: "not-done" };
 
 /** Nobody can know whether it happened. */
 export interface Unknown {
@@ -45,13 +46,18 @@ export interface Trial {
  * Decides what a failed run of an effect means: it did not happen, or nobody can know. An error proves nothing by itself. It does if it is the
  * effect's own word, or if a classifier says what it means and the record of what was sent agrees.
  *
- * @throws what a classifier throws
+ * @throws what a classifier throws; TypeError for one that answers later
  */
 export function verdictOn(trial: Trial): NotDone | Unknown {
   const { thrown, record, key, classifiers, declared } = trial;
   const seen = record.seen();
   let said: unknown;
   for (const classify of classifiers) said ??= classify?.(thrown, seen);
+  if (types.isPromise(said)) {
+    // Nothing else waits for it: where it fails, Node.js would end the process, with all else that runs.
+    said.catch(() => {});
+    throw new TypeError("a classifier must answer at once, and this one returned a promise");
+  }
   if (said === undefined || said === null) return verdictWithoutClassifier(trial);
   const verdict = readVerdict(said);
   if (verdict.verdict === "unknown" || isOwnWord(thrown, key)) return verdict;
@@ -62,7 +68,7 @@ export function verdictOn(trial: Trial): NotDone | Unknown {
 }
 
 function readVerdict(said: unknown): NotDone | Unknown {
-  if (said === "not-done") return notDone;
+  if (said === "not-done") return NOT_DONE;
   const { verdict, retryAfterMs, permanent }: Partial<NotDone> = Object(said);
   if (verdict !== "not-done") return { verdict: "unknown" };
   return {
@@ -74,13 +80,13 @@ function readVerdict(said: unknown): NotDone | Unknown {
 
 function verdictWithoutClassifier({ thrown, record, key, declared }: Trial): NotDone | Unknown {
   if (isOwn(thrown) && thrown instanceof InDoubtError) return { verdict: "unknown" };
-  if (isOwnWord(thrown, key)) return notDone;
+  if (isOwnWord(thrown, key)) return NOT_DONE;
   const isVouchedFor =
     declared.onError === "not-done" &&
     !isUnanswered(thrown) &&
     !record.isUnderWay() &&
     !isOfAnotherEffect(thrown, key);
-  return isVouchedFor ? notDone : { verdict: "unknown", isUnexplained: true };
+  return isVouchedFor ? NOT_DONE : { verdict: "unknown", isUnexplained: true };
 }
 
 function isUnanswered(error: unknown): boolean {
