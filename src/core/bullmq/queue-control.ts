@@ -3,6 +3,7 @@ import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { QueueLimits, Rate } from "../job/application.ts";
 import { reasonAssociatedData } from "../job/associated-data.ts";
+import { type Ramp, readRamp } from "./ramp.ts";
 import { decryptedOrWhyNot } from "./readable.ts";
 import { bullmqQueueName } from "./store/queue-keys.ts";
 import type { QueueStore } from "./store/queue-store.ts";
@@ -33,6 +34,8 @@ export interface QueueControl {
   /** In force, as BullMQ has them. */
   readonly limits: QueueLimits;
   readonly override: Override | undefined;
+  /** While its jobs start slowly. */
+  readonly ramp: Ramp | undefined;
   /** As the worker that started last declares them. */
   readonly declared: QueueLimits;
 }
@@ -40,9 +43,10 @@ export interface QueueControl {
 /** @throws Redis's own errors */
 export async function readControl(partitions: Partitions): Promise<QueueControl> {
   const [first] = partitions;
-  const [record, read] = await Promise.all([
+  const [record, read, ramp] = await Promise.all([
     first.client.hgetall(first.keys.own("control")),
     Promise.all(partitions.map(readLimits)),
+    readRamp(partitions),
   ]);
   const { by = "", since } = record;
   const isPaused = read.some((each) => each.isPaused);
@@ -53,6 +57,7 @@ export async function readControl(partitions: Partitions): Promise<QueueControl>
       ? { reason: reasonIn(first, record), by, since: since === undefined ? undefined : Number(since) }
       : undefined,
     limits: sumOf(read.map(({ limits }) => limits)),
+    ramp,
     override: record.override === undefined ? undefined : JSON.parse(record.override),
     declared: record.declared === undefined ? {} : JSON.parse(record.declared),
   };

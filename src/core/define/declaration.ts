@@ -1,5 +1,8 @@
 import { z } from "zod";
-import type { Schema } from "../../platform/lib/schema.ts";
+import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
+import { suggestion } from "../../platform/lib/did-you-mean.ts";
+import { isSchema, noSchema, type Schema, schemaFault } from "../../platform/lib/schema.ts";
+import { textOf } from "../../platform/lib/thrown.ts";
 import type { DividedCheck } from "../job/application.ts";
 import type { JobContract, JobHandler } from "../job/contract.ts";
 import type { ApplicationDeclarations } from "../job/declarations.ts";
@@ -75,6 +78,34 @@ export const nameSchema = z
     /^[a-z][a-z0-9-]{0,63}$/,
     "expected 1 to 64 lower-case letters, digits and dashes, starting with a letter",
   );
+
+/** Untyped code declares anything; a member that is written wrong would have no effect, unnoticed. @returns a line for each */
+export function unknownMembers(given: readonly string[], known: readonly string[]): string[] {
+  return given
+    .filter((name) => !known.includes(name))
+    .map(
+      (name) => `${name}: expected no such member; ${suggestion(name, known, `known: ${known.join(", ")}`)}`,
+    );
+}
+
+/** @throws HoldfastError `APPLICATION_INVALID` for what is no object at all: nothing inside of it can be named */
+export function requireDefinition(definition: unknown, of: string): void {
+  if (typeof definition === "object" && definition !== null && !Array.isArray(definition)) return;
+  throw new HoldfastError("APPLICATION_INVALID", `${of}: expected a definition, got ${textOf(definition)}`);
+}
+
+/** Whether something is a contract, as `defineJob` returns it. */
+export function isContract(job: unknown): boolean {
+  return job instanceof Object && "type" in job && "handler" in job && "queue" in job;
+}
+
+/** Of payloads and results. */
+export const standardSchema = z
+  .custom<Schema>(isSchema, { error: ({ input }) => noSchema(input) })
+  .superRefine((schema, { addIssue }) => {
+    const message = isSchema(schema) ? schemaFault(schema) : undefined;
+    if (message !== undefined) addIssue({ code: "custom", message });
+  });
 
 /** The names that occur more than once. */
 export function repeated(names: readonly string[]): string[] {

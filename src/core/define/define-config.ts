@@ -1,32 +1,43 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { suggestion } from "../../platform/lib/did-you-mean.ts";
+import { isSchema } from "../../platform/lib/schema.ts";
 import { type Application, dividedFaults } from "../job/application.ts";
 import type { JobContract } from "../job/contract.ts";
 import type { ApplicationDeclarations } from "../job/declarations.ts";
 import { GUARD_QUEUE, INTERNAL_QUEUE, NOTICE_QUEUE } from "../job/internal-queue.ts";
-import { type ApplicationDefinition, type Declaration, repeated, withDefaults } from "./declaration.ts";
+import {
+  type ApplicationDefinition,
+  type Declaration,
+  isContract,
+  repeated,
+  requireDefinition,
+  unknownMembers,
+  withDefaults,
+} from "./declaration.ts";
 import { queueFaults, queueSettings } from "./queue-settings.ts";
 
-/** Untyped code declares anything; a member that is written wrong would have no effect, unnoticed. */
-function unknownMembers(definition: object, declarations: readonly Declaration[]): string[] {
+function knownMembers(declarations: readonly Declaration[]): string[] {
   const ofFeatures = declarations.flatMap(({ ofApplication = {} }) => Object.keys(ofApplication));
-  const known = ["jobs", "handlers", "onStop", "queues", "env", ...ofFeatures];
-  return Object.keys(definition)
-    .filter((name) => !known.includes(name))
-    .map(
-      (name) => `${name}: expected no such member; ${suggestion(name, known, `known: ${known.join(", ")}`)}`,
-    );
+  return ["jobs", "handlers", "onStop", "queues", "env", ...ofFeatures];
 }
 
 /** Untyped code also gives what is no contract: a start would end in a `TypeError` somewhere inside. */
-function shapeFaults({ jobs, handlers }: ApplicationDefinition): string[] {
-  const faults = Array.isArray(jobs) ? jobs.flatMap(contractFaults) : ["jobs: expected a list of contracts"];
-  if (handlers === undefined || typeof handlers === "function") return faults;
-  return [...faults, "handlers: expected a function that returns them, such as async () => [reportHandler]"];
+function shapeFaults({ jobs, handlers, onStop, queues = {}, env }: ApplicationDefinition): string[] {
+  const isFunction = (value: unknown) => value === undefined || typeof value === "function";
+  const isQueues = queues instanceof Object && !Array.isArray(queues);
+  const isEnv = env === undefined || isSchema(env);
+  return [
+    ...(Array.isArray(jobs) ? jobs.flatMap(contractFaults) : ["jobs: expected a list of contracts"]),
+    ...(isFunction(handlers)
+      ? []
+      : ["handlers: expected a function that returns them, such as async () => [reportHandler]"]),
+    ...(isFunction(onStop) ? [] : ["onStop: expected a function"]),
+    ...(isQueues ? [] : ["queues: expected settings by the name of their queue"]),
+    ...(isEnv ? [] : ["env: expected a schema, such as z.object({ SHOP_URL: z.url() })"]),
+  ];
 }
 
 function contractFaults(job: unknown, at: number): string[] {
-  if (job instanceof Object && "type" in job && "handler" in job && "queue" in job) return [];
+  if (isContract(job)) return [];
   const isHandler = job instanceof Object && "run" in job && "job" in job;
   const hint = isHandler ? "; list handlers in handlers: async () => […]" : "";
   return [`jobs[${at}]: expected a contract, as defineJob returns it${hint}`];
@@ -36,6 +47,7 @@ function contractFaults(job: unknown, at: number): string[] {
 export function openDefineConfig(declarations: readonly Declaration[]) {
   const members = Object.assign({}, ...declarations.map(({ ofApplication }) => ofApplication));
   return (definition: ApplicationDefinition): Application => {
+    requireDefinition(definition, "defineConfig");
     const faults = faultsOf(definition, declarations);
     if (faults.length > 0) throw new HoldfastError("APPLICATION_INVALID", faults.join("\n"));
     const { jobs, queues: declared = {} } = definition;
@@ -55,7 +67,10 @@ export function openDefineConfig(declarations: readonly Declaration[]) {
 
 /** A line for each. */
 function faultsOf(definition: ApplicationDefinition, declarations: readonly Declaration[]): string[] {
-  const misshapen = [...unknownMembers(definition, declarations), ...shapeFaults(definition)];
+  const misshapen = [
+    ...unknownMembers(Object.keys(definition), knownMembers(declarations)),
+    ...shapeFaults(definition),
+  ];
   if (misshapen.length > 0) return misshapen;
   const { jobs, queues: declared = {} } = definition;
   const queues = queuesOf(jobs);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { isSchema, noSchema, type Schema, schemaFault } from "../../platform/lib/schema.ts";
+import type { Schema } from "../../platform/lib/schema.ts";
 import type { AttemptFunction } from "../job/attempt.ts";
 import type { JobContract } from "../job/contract.ts";
 import type { ContractDeclarations, JobDeclarations } from "../job/declarations.ts";
@@ -14,7 +14,16 @@ import {
 import type { ReturnedAsJson, SentAsJson } from "../job/jsonified.ts";
 import type { PointerInto } from "../job/redaction.ts";
 import { type RetryPolicy, retryPolicySchema } from "../job/retry-policy.ts";
-import { type Declaration, type DeclaredMembers, nameSchema, repeated, withDefaults } from "./declaration.ts";
+import {
+  type Declaration,
+  type DeclaredMembers,
+  nameSchema,
+  repeated,
+  requireDefinition,
+  standardSchema,
+  unknownMembers,
+  withDefaults,
+} from "./declaration.ts";
 import { strayPointers } from "./stray-pointers.ts";
 
 export interface JobDefinition<Type extends string, PayloadIn, Payload, Result, P extends Policies>
@@ -81,13 +90,6 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const YEAR_MS = 366 * DAY_MS;
 const DEFAULT_QUEUE = "default";
 
-const standardSchema = z
-  .custom<Schema>(isSchema, { error: ({ input }) => noSchema(input) })
-  .superRefine((schema, { addIssue }) => {
-    const message = isSchema(schema) ? schemaFault(schema) : undefined;
-    if (message !== undefined) addIssue({ code: "custom", message });
-  });
-
 const definitionShape = {
   type: nameSchema,
   payload: standardSchema,
@@ -120,6 +122,7 @@ export function openDefineJob(declarations: readonly Declaration[]) {
       readonly result: ReturnedAsJson<Result>;
     },
   ): JobContract<Type, PayloadIn, Payload, Result, PlainNameOf<P>, ProbedNameOf<P>> {
+    requireDefinition(definition, "defineJob");
     requireValid(definition, members);
     const contract: ReturnType<typeof defineJob<Type, PayloadIn, Payload, Result, P>> = {
       ...definition,
@@ -147,14 +150,15 @@ function requireValid(definition: { readonly type: string }, members: DeclaredMe
   const parsed = z.strictObject(shape).safeParse(definition);
   const faults = parsed.success
     ? [...formerQueueFaults(parsed.data), ...redactionFaults(parsed.data)]
-    : parsed.error.issues.map(asFault);
+    : parsed.error.issues.flatMap((issue) => faultsOf(issue, Object.keys(shape)));
   if (faults.length === 0) return;
   const lines = faults.map((fault) => `job "${definition.type}": ${fault}`);
   throw new HoldfastError("APPLICATION_INVALID", lines.join("\n"));
 }
 
-function asFault({ path, message }: z.core.$ZodIssue): string {
-  return `${path.join(".")}: ${message}`;
+function faultsOf(issue: z.core.$ZodIssue, known: readonly string[]): string[] {
+  if (issue.code === "unrecognized_keys" && issue.path.length === 0) return unknownMembers(issue.keys, known);
+  return [`${issue.path.join(".")}: ${issue.message}`];
 }
 
 function formerQueueFaults({ queue = DEFAULT_QUEUE, formerQueues = [] }: Definition): string[] {

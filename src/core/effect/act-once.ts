@@ -1,6 +1,7 @@
 import { InDoubtError, SnoozeError } from "../../evidence/attempt-errors.ts";
 import { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { inScope } from "../../evidence/outgoing/scope.ts";
+import { refuseUnfinished } from "../../evidence/outgoing/unfinished.ts";
 import { warnOfRetries } from "../../evidence/outgoing/warn-of-retries.ts";
 import { watchOutgoing } from "../../evidence/outgoing/watch-outgoing.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
@@ -8,13 +9,13 @@ import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { underDeadline } from "../../platform/lib/deadline.ts";
 import { elapsedSince, type Moment, momentNow } from "../../platform/lib/moment.ts";
-import { foreign, messageOf } from "../../platform/lib/thrown.ts";
+import { foreign } from "../../platform/lib/thrown.ts";
 import { keyMissing } from "../../platform/redis/encryption/codec.ts";
 import { isUnanswered, untilAnswered } from "../../platform/redis/redis-errors.ts";
 import { inSpan } from "../../platform/telemetry/tracing.ts";
 import { failpoint } from "../failpoints.ts";
 import type { EffectCall, EffectOptions, ProbeAnswer } from "../job/effect.ts";
-import { wordOf } from "../job/failure.ts";
+import { reasonOf, wordOf } from "../job/failure.ts";
 import type { Resolution } from "../job/resolution.ts";
 import {
   type EffectRun,
@@ -25,7 +26,7 @@ import {
   reservedEffect,
   resultJson,
 } from "./effect-run.ts";
-import type { Reservation } from "./ledger/ledger.ts";
+import type { Reservation } from "./ledger/ledger-answers.ts";
 import { afterFailure, type Begun, report, reportOver, sendCommit } from "./report-effect.ts";
 
 /** The attempt aborts at the effect's time-out; others wait this much longer before they call the effect in doubt. */
@@ -86,10 +87,12 @@ async function reserve(effect: EffectRun): Promise<Reservation> {
       repeatMs: declaration.inDoubt === "repeat" ? declaration.downstreamRemembersMs : 0,
     });
   } catch (error) {
-    const fault = blockedBy(effect, isUnanswered(error) ? notReserved(error) : error);
-    const given = isUnanswered(error) ? giveBack(effect) : undefined;
+    if (!isUnanswered(error)) throw blockedBy(effect, error);
+    const fault = blockedBy(effect, notReserved(error));
+    const given = giveBack(effect);
     // What follows may be the end of the job.
     if (effect.end.isOfJob) await given;
+    else effect.end.waitFor(given);
     throw fault;
   }
 }
@@ -218,10 +221,14 @@ async function callProbe(
   try {
     return await underDeadline(attempt.abort, declaration.timeoutMs, late, async (abort) => {
       const call = new GivenCall(effect, abort, fence);
-      return declaredAnswer(await foreign(() => probe(call)));
+      const answer = await foreign(() => probe(call));
+      // It would say that it is done, whatever it finds later.
+      const refused = refuseUnfinished(answer);
+      if (refused !== undefined) await refused;
+      return declaredAnswer(answer);
     });
   } catch (error) {
-    attempt.log().warn({ effect: id, reason: attempt.scrub(messageOf(error)) }, "probe failed");
+    attempt.log().warn({ effect: id, reason: reasonOf(error, attempt.scrub) }, "probe failed");
     if (!(error instanceof SnoozeError)) return "unknown";
     throw blockedBy(effect, wordOf(error));
   }
@@ -230,8 +237,7 @@ async function callProbe(
 /** Untyped probes return anything. An answer that is none of the three declared ones, or cannot be read, proves nothing. */
 function declaredAnswer(answer: ProbeAnswer<unknown>): ProbeAnswer<unknown> {
   if (answer === "not-done") return answer;
-  const isDone = typeof answer === "object" && answer !== null && Object.hasOwn(answer, "done");
-  return isDone ? { done: answer.done } : "unknown";
+  return answer !== "unknown" && Object.hasOwn(answer, "done") ? { done: answer.done } : "unknown";
 }
 
 /**

@@ -35,7 +35,7 @@ export interface AttemptEnd {
   block(error: unknown): void;
   /** An effect of this attempt is in doubt, and its handler may swallow that: the attempt must not complete. */
   leaveOpen(): void;
-  /** Redis answered this report with an error: the attempt may not end before it is answered otherwise. */
+  /** Redis did not answer this report, and it is sent again: what ends with the attempt waits for it. */
   waitFor(report: Promise<unknown>): void;
   /** Whether the end of a job follows on the same connection. Otherwise the caller is answered at once, so it waits for its commit. */
   readonly isOfJob: boolean;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { types } from "node:util";
 import { leavesEffect } from "../../evidence/outgoing/own-word.ts";
 import { isInside } from "../../evidence/outgoing/scope.ts";
 import type { ErrorCode } from "../../platform/errors/error-codes.ts";
@@ -191,6 +192,9 @@ export function callFault(
 ): string | undefined {
   // A doubt about nothing would follow.
   if (typeof run !== "function") return `run: expected a function, got ${textOf(run)}`;
+  // Nothing of it would run, and what it returns would be its result.
+  if (types.isGeneratorFunction(run))
+    return "run: expected a function that returns a promise, got a generator";
   if (typeof options !== "object" || options === null)
     return `options: expected an object, got ${textOf(options)}`;
   const { index, probe }: { readonly index?: unknown; readonly probe?: unknown } = options;

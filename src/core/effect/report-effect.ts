@@ -5,12 +5,13 @@ import { hintFor } from "../../evidence/outgoing/hint.ts";
 import type { Outgoing } from "../../evidence/outgoing/outgoing.ts";
 import type { OutgoingRecord } from "../../evidence/outgoing/outgoing-record.ts";
 import { hintText, outgoingText } from "../../evidence/outgoing/outgoing-text.ts";
-import { notDone, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
+import { NOT_DONE, type Unknown, verdictOn } from "../../evidence/outgoing/verdict.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import type { Abort } from "../../platform/lib/abort.ts";
 import { asError, messageOf } from "../../platform/lib/thrown.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
 import { failpoint } from "../failpoints.ts";
+import { reasonOf } from "../job/failure.ts";
 import {
   type EffectContext,
   type EffectRun,
@@ -46,7 +47,7 @@ export async function afterFailure(
   begun: Begun | undefined,
 ): Promise<Error> {
   try {
-    if (begun === undefined) return await release(effect, thrown, notDone);
+    if (begun === undefined) return await release(effect, thrown, NOT_DONE);
     const verdict = judge(effect, thrown, begun.record);
     // A call that is still to come, which `Promise.all` did not wait for, is refused by its signal.
     begun.abort.abortWhenAsked(hasFailed(effect));
@@ -81,7 +82,7 @@ function judge(effect: EffectRun, thrown: unknown, record: OutgoingRecord): NotD
   } catch (fault) {
     attempt
       .log()
-      .warn({ effect: id, reason: attempt.scrub(messageOf(fault)) }, "the effect's classifier failed");
+      .warn({ effect: id, reason: reasonOf(fault, attempt.scrub) }, "the effect's classifier failed");
     return { verdict: "unknown" };
   }
 }
@@ -90,7 +91,7 @@ async function release(effect: EffectRun, thrown: unknown, verdict: NotDone): Pr
   const { id, reservationId, attempt } = effect;
   const outcome = await report(effect, () => attempt.ledger.release(id, reservationId));
   if (outcome !== "refused") emit(effect, outcome === "released" ? "effect.released" : "effect.in-doubt");
-  const reason = attempt.scrub(messageOf(thrown));
+  const reason = reasonOf(thrown, attempt.scrub);
   attempt.log().info({ effect: id, release: outcome, reason }, "effect not done");
   return withAdvice(thrown, verdict);
 }
@@ -109,7 +110,7 @@ async function putInDoubt(
 ): Promise<Error> {
   const { id, reservationId, declaration, attempt } = effect;
   const { ledger, scrub } = attempt;
-  const thrownReason = scrub(messageOf(thrown));
+  const thrownReason = reasonOf(thrown, scrub);
   const reason =
     because === undefined ? thrownReason : `${thrownReason}; this proves nothing, because ${because}`;
   const evidence = evidenceIn(begun.record, scrub);

@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { ok } from "../../platform/redis/reply-shape.ts";
+import { okReply } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { AttemptOutcome, ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { QueueStore } from "../bullmq/store/queue-store.ts";
@@ -19,7 +19,7 @@ export const HOURS_KEPT_MS = 15 * DAY_MS;
 
 const WRITE_MS = 5_000;
 
-const script = loadScript(import.meta.url, "write-history.lua", ok);
+const script = loadScript(import.meta.url, "write-history.lua", okReply);
 
 /** Counts this process's accepted jobs in their queues' history. */
 export function countSubmissions({ events, stores, jobs }: SubmittingProcess): Running {

@@ -2,7 +2,7 @@ import { NotDoneError, PermanentError, RetryAfterError, SnoozeError } from "../.
 import { textIn } from "../../evidence/error-tree.ts";
 import { type ErrorCode, errorCodes, isErrorCode } from "../../platform/errors/error-codes.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { asError, messageOf } from "../../platform/lib/thrown.ts";
+import { asError, messageOf, shortened } from "../../platform/lib/thrown.ts";
 
 /** Why an attempt failed, as Redis keeps it and the status shows it. */
 export interface Failure {
@@ -13,6 +13,11 @@ export interface Failure {
 }
 
 const MESSAGE_MAX = 1_000;
+
+/** Why something failed, without secrets, and short enough to be kept and listed. */
+export function reasonOf(thrown: unknown, scrub: (text: string) => string): string {
+  return shortened(scrub(messageOf(thrown)), MESSAGE_MAX);
+}
 
 /**
  * Makes a failure of a thrown value. What is not a `HoldfastError` is a retryable `HANDLER_FAILED`.
@@ -71,7 +76,5 @@ export function parseFailure(line: string, open = (message: string) => message):
 }
 
 function failure(code: ErrorCode, message: string): Failure {
-  const text = message.toWellFormed();
-  const short = text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
-  return { code, message: short, retryable: errorCodes[code].retryable };
+  return { code, message: shortened(message, MESSAGE_MAX), retryable: errorCodes[code].retryable };
 }

@@ -33,7 +33,7 @@ function hex(value: number, digits: number): string {
 
 /** @returns undefined for any text that is not an id of ours */
 export function parseJobId(text: string): JobId | undefined {
-  const match = text.length <= 128 ? SHAPE.exec(text) : null;
+  const match = typeof text === "string" && text.length <= 128 ? SHAPE.exec(text) : null;
   const [, queue, fingerprint] = match ?? [];
   return queue === undefined || fingerprint === undefined ? undefined : { queue, fingerprint };
 }
@@ -52,7 +52,7 @@ export function callId(place: string, dedupKey: string): string {
 
 /** @returns undefined for any text that is not such an id */
 export function parseCallId(text: string): { readonly place: string; readonly dedupKey: string } | undefined {
-  const [, place, dedupKey] = (text.length <= 64 && CALL_SHAPE.exec(text)) || [];
+  const [, place, dedupKey] = (typeof text === "string" && text.length <= 64 && CALL_SHAPE.exec(text)) || [];
   return place === undefined || dedupKey === undefined ? undefined : { place, dedupKey };
 }
 

@@ -21,11 +21,18 @@ describe("a text", () => {
   });
 
   it("loses them anywhere in the fields of a log line", () => {
-    const fields = { list: [{ a: "it all" }], err: new TypeError("it all"), n: 1, none: null };
+    const fields = {
+      list: [{ a: "it all" }],
+      err: new TypeError("it all"),
+      "it all": 2,
+      n: 1,
+      none: null,
+    };
 
     expect(scrubFields(fields, scrub)).toEqual({
       list: [{ a: "[redacted]" }],
       err: { type: "TypeError", message: "[redacted]" },
+      "[redacted]": 2,
       n: 1,
       none: null,
     });
@@ -64,5 +71,25 @@ describe("a text", () => {
     for (let n = 0; n < 10; n += 1) scrubMany(text);
     // One search for each took 10 s.
     expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it.each([
+    ["one that it nearly repeats at each place", [`${"a".repeat(200_000)}b`], "a".repeat(200_000)],
+    [
+      "many that begin each other",
+      Array.from({ length: 1_400 }, (_, index) => "a".repeat(index + 4)),
+      `${"a".repeat(700)}b`.repeat(700),
+    ],
+    [
+      "many that begin each other, and one that begins with all of them",
+      [...Array.from({ length: 1_400 }, (_, index) => "a".repeat(index + 4)), `${"a".repeat(1_400)}c`],
+      `${"a".repeat(700)}b`.repeat(700),
+    ],
+  ])("loses its rest where the search would take long: %s", (_, secrets, text) => {
+    const startedAt = performance.now();
+    const scrubbed = scrubberOf(secrets, ["/*"])(`so ${text}, and secret no more`);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(scrubbed).toMatch(/^so a{0,64}\[redacted\]/);
+    expect(scrubbed).not.toContain("a".repeat(65));
   });
 });

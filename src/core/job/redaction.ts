@@ -51,23 +51,35 @@ function scrubAll(secrets: string[]): Scrub {
   if (secrets.length === 0) return asItIs;
   const longestAt = findLongest(secrets);
   return (text) => {
+    const budget: Budget = { steps: text.length * STEPS_PER_CHARACTER };
     let scrubbed = "";
     let end = 0;
     for (let at = 0; at <= text.length - SECRET_MIN; at += 1) {
-      const length = longestAt(text, at);
+      const length = longestAt(text, at, budget);
       if (length === 0) continue;
       if (at >= end) scrubbed += text.slice(end, at) + REDACTED;
+      if (length === UNKNOWN) return scrubbed;
       end = Math.max(end, at + length);
     }
     return end === 0 ? text : scrubbed + text.slice(end);
   };
 }
 
-/** @returns the length of the longest secret that begins at a place of a text; 0 for none */
-function findLongest(secrets: string[]): (text: string, at: number) => number {
+/**
+ * A text of secrets needs about as many as the logarithm of their number. Only one that nearly repeats them at each place needs more, and
+ * could take a worker minutes: it loses the rest.
+ */
+const STEPS_PER_CHARACTER = 32;
+const UNKNOWN = Number.POSITIVE_INFINITY;
+
+interface Budget {
+  steps: number;
+}
+
+/** @returns the length of the longest secret that begins at a place of a text; 0 for none, `UNKNOWN` where the steps are used up */
+function findLongest(secrets: string[]): (text: string, at: number, budget: Budget) => number {
   const sorted = secrets.sort();
   const beginnings = new Set(sorted.map((secret) => secret.slice(0, SECRET_MIN)));
-  const longest = sorted.reduce((max, { length }) => Math.max(max, length), 0);
   // Of each secret, the longest other one with which it begins.
   const shorter = new Int32Array(sorted.length).fill(-1);
   for (let index = 1; index < sorted.length; index += 1) {
@@ -75,27 +87,36 @@ function findLongest(secrets: string[]): (text: string, at: number) => number {
     while (before >= 0 && !sorted[index]?.startsWith(sorted[before] ?? "")) before = shorter[before] ?? -1;
     shorter[index] = before;
   }
-  return (text, at) => {
+  return (text, at, budget) => {
     if (!beginnings.has(text.slice(at, at + SECRET_MIN))) return 0;
     // A secret that begins here is the last one that is not behind this text, or one with which that begins.
-    let index = lastUpTo(sorted, text.slice(at, at + longest));
-    const near = sorted[index] ?? "";
-    let common = 0;
-    while (common < near.length && near.charCodeAt(common) === text.charCodeAt(at + common)) common += 1;
-    while (index >= 0 && (sorted[index]?.length ?? 0) > common) index = shorter[index] ?? -1;
-    return sorted[index]?.length ?? 0;
+    let { index, common } = lastUpTo(sorted, text, at, budget);
+    for (; index >= 0 && (sorted[index]?.length ?? 0) > common; budget.steps -= 1)
+      index = shorter[index] ?? -1;
+    return budget.steps < 0 ? UNKNOWN : (sorted[index]?.length ?? 0);
   };
 }
 
-/** @returns the index of the last text of a sorted list that is not behind another one; -1 for none */
-function lastUpTo(sorted: readonly string[], text: string): number {
-  let [low, high] = [0, sorted.length];
+/** The index of the last text of a sorted list that is not behind what a text has from a place on; -1 for none. And how much both have in common. */
+function lastUpTo(sorted: readonly string[], text: string, at: number, budget: Budget) {
+  let [low, high, common] = [0, sorted.length, 0];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? "") <= text) low = middle + 1;
+    const secret = sorted[middle] ?? "";
+    const same = commonLength(secret, text, at);
+    budget.steps -= same + 1;
+    if (same === secret.length || secret.charCodeAt(same) < text.charCodeAt(at + same))
+      [low, common] = [middle + 1, same];
     else high = middle;
   }
-  return low - 1;
+  return { index: low - 1, common };
+}
+
+/** How many characters a text has from a place on in common with a secret. */
+function commonLength(secret: string, text: string, at: number): number {
+  let common = 0;
+  while (common < secret.length && secret.charCodeAt(common) === text.charCodeAt(at + common)) common += 1;
+  return common;
 }
 
 /** Scrubs a log line's fields. Errors become plain JSON. */
@@ -105,7 +126,7 @@ export function scrubFields<T>(fields: T, scrub: Scrub): T | Record<string, unkn
     if (value instanceof Error) return { type: value.name, message: scrub(value.message) };
     if (Array.isArray(value)) return value.map(json);
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, json(inner)]));
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [scrub(name), json(inner)]));
   };
   return json(fields) as T | Record<string, unknown>;
 }

@@ -103,8 +103,7 @@ local function visit(id, dedupKey)
   local known, jobs = unpack(redis.call("HMGET", ledger, "open", "jobs"))
   local lookAt, open = look(ledger, id, dedupKey, known or "0")
   if lookAt then return lookAt end
-  -- The ledger is gone where an operator has deleted it.
-  if known or jobs then ledgers.leave(ledger, jobs, open, call.keepMs) end
+  ledgers.leave(ledger, jobs, open, call.keepMs)
   return false
 end
 

@@ -103,7 +103,7 @@ export function failed(fault: unknown, scrub: Scrub): AttemptOutcome {
     withoutFailure(fault) ?? {
       kind: "failed",
       failure: failureOf(fault, scrub),
-      trace: scrub(traceOf(fault)),
+      trace: traceOf(fault, scrub),
       retryAfterMs: askedDelay(fault),
     }
   );

@@ -3,6 +3,7 @@ import type { Logger } from "../../platform/lib/logger.ts";
 import { type Running, stopAll, stopOnce } from "../../platform/lib/running.ts";
 import { startConsumer } from "../bullmq/claim/job-consumer.ts";
 import { Leases } from "../bullmq/claim/lease.ts";
+import { Quiet } from "../bullmq/claim/quiet.ts";
 import { Slots } from "../bullmq/claim/slots.ts";
 import { openEffects } from "../effect/effects.ts";
 import { findFormerEntry } from "../effect/ledger/former-ledger.ts";
@@ -14,8 +15,7 @@ import type { Application } from "../job/application.ts";
 import type { JobContract, JobHandler } from "../job/contract.ts";
 import { dedupKeyOf } from "../job/dedup-key.ts";
 import { watchCancellations } from "../life/cancellations.ts";
-import { startControlSweep } from "../life/control-sweep.ts";
-import { startCurbSweep } from "../life/curb-sweep.ts";
+import { startControlSweep, startCurbSweep } from "../life/control-sweep.ts";
 import { startExpirySweep } from "../life/expiry-sweep.ts";
 import { startLedgerSweep } from "../life/ledger-sweep.ts";
 import type { SubmitPath } from "../submit/submit-path.ts";
@@ -62,7 +62,10 @@ export function consumeQueue(
   onFailed: (error: unknown) => void,
 ): Running {
   const { stores } = worker.queues;
-  const slots = new Slots(slotsOf(queue, worker.application, worker.settings));
+  const shared = {
+    slots: new Slots(slotsOf(queue, worker.application, worker.settings)),
+    quiet: new Quiet(),
+  };
   const consumers = new Map<string, Running>();
   let isStopping = false;
 
@@ -70,7 +73,7 @@ export function consumeQueue(
     if (isStopping) return;
     for (const { queue: partition } of stores.partitionsOf([queue])) {
       if (!consumers.has(partition))
-        consumers.set(partition, consumePartition(partition, worker, slots, onFailed));
+        consumers.set(partition, consumePartition(partition, worker, shared, onFailed));
     }
   }
 
@@ -90,7 +93,7 @@ export function consumeQueue(
 function consumePartition(
   queue: string,
   worker: WorkerParts,
-  slots: Slots,
+  shared: Pick<ConsumedPartition, "slots" | "quiet">,
   onFailed: (error: unknown) => void,
 ): Running {
   const { name, settings, log, events, queues, handlers, inWorker } = worker;
@@ -106,7 +109,7 @@ function consumePartition(
     store,
     workerName: name,
     settings,
-    slots,
+    ...shared,
     leases: new Leases(settings.HOLDFAST_LOCK_MS),
     clock,
     keysInUse,

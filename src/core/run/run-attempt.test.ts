@@ -215,10 +215,11 @@ describe("an attempt that fails while an earlier one has left an effect in doubt
   });
   const later: ClaimedJob = { ...claimed, type: acting.type, maxAttempts: 2, delivery: 2 };
 
-  async function fail(thrown: unknown, job: Partial<ClaimedJob>) {
+  async function fail(thrown: unknown, job: Partial<ClaimedJob>, unanswered = 0) {
     let looks = 0;
     const leftOpen = async () => {
       looks += 1;
+      if (looks <= unanswered) throw away();
       return { kind: "in-doubt", effect: "act" };
     };
     const ledger = { dedupKey: "k", leftOpen } as unknown as EffectLedger;
@@ -246,6 +247,13 @@ describe("an attempt that fails while an earlier one has left an effect in doubt
     expect(outcome).toMatchObject({
       failure: { message: expect.stringMatching(/"act".+HANDLER_FAILED: database down/), retryable: false },
       trace: expect.stringContaining("caused by: Error: database down"),
+    });
+  });
+
+  it("is in doubt also where Redis did not answer the first look", async () => {
+    expect(await fail(down, { attemptsMade: 1 }, 1)).toMatchObject({
+      looks: 2,
+      outcome: failed("EFFECT_IN_DOUBT"),
     });
   });
 

@@ -52,7 +52,7 @@ export interface StatusPart {
  * @returns undefined when there is no such job any more
  * @throws HoldfastError `STORE_UNAVAILABLE`
  */
-export type ReadStatus = (id: string) => Promise<JobStatus | undefined>;
+export type StatusReader = (id: string) => Promise<JobStatus | undefined>;
 
 /**
  * Reads statuses, each in one atomic step, at the same cost at any depth. Reads of one turn of the event loop travel in one command
@@ -65,7 +65,7 @@ export function openStatusReader(
   stores: QueueStores,
   parts: readonly StatusPart[],
   effectsMax = Number.MAX_SAFE_INTEGER,
-): ReadStatus {
+): StatusReader {
   async function readTogether(jobs: readonly WantedJob[]): Promise<(JobStatus | undefined)[]> {
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const read = queues.map((queue) => {

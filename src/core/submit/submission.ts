@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { givenObject } from "../../platform/errors/given.ts";
 import { isoOfDate } from "../../platform/lib/iso-time.ts";
 import { PRIORITY_MAX, type Timing } from "../bullmq/add/new-job.ts";
 import type { FeatureOptions, ProducibleJob, SubmitOptions } from "../job/submit-options.ts";
@@ -113,11 +114,14 @@ export interface SentSubmission {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** @throws HoldfastError `INVALID_REQUEST` for what is no contract, and no options */
 export function submissionOf<PayloadIn>(
-  { type }: ProducibleJob<PayloadIn>,
+  job: ProducibleJob<PayloadIn>,
   payload: unknown,
-  { idempotencyKey, runAt, startBy, ...options }: SubmitOptions,
+  given: SubmitOptions,
 ): SentSubmission {
+  const { type } = givenObject(job, "/job");
+  const { idempotencyKey, runAt, startBy, ...options } = givenObject(given, "/options");
   return {
     type,
     payload,

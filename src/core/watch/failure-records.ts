@@ -1,6 +1,6 @@
 // What BullMQ forgets: it keeps only the latest failure, and only counts crashes. Records are fields of the job, and go with it.
 import { z } from "zod";
-import { ok } from "../../platform/redis/reply-shape.ts";
+import { okReply } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { QueueStore } from "../bullmq/store/queue-store.ts";
 import type { ConsumedPartition, PartitionPart } from "../feature.ts";
@@ -36,8 +36,8 @@ const CRASH = "crash:";
 const ATTEMPTS_MAX = 50;
 const CRASHES_MAX = 20;
 
-const attemptScript = loadScript(import.meta.url, "keep-attempt.lua", ok);
-const crashScript = loadScript(import.meta.url, "keep-crash.lua", ok);
+const attemptScript = loadScript(import.meta.url, "keep-attempt.lua", okReply);
+const crashScript = loadScript(import.meta.url, "keep-crash.lua", okReply);
 
 /** Keeps how attempts failed and workers were lost, for people who look into a job later. An error here changes nothing. */
 export function keepFailures({ store, workerName, log }: ConsumedPartition): PartitionPart {

@@ -1,5 +1,5 @@
 // Since when each kind of failure is known. The failed jobs alone cannot tell: people retry and delete them, and retention removes them.
-import { ok } from "../../platform/redis/reply-shape.ts";
+import { okReply } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { readFingerprintSecret } from "../bullmq/store/fingerprint-secrets.ts";
 import { queueOfPartition } from "../bullmq/store/partitions.ts";
@@ -22,7 +22,7 @@ const KINDS_MAX = 1_000;
 const AGAIN_MS = 60_000;
 const DIGITS = 20;
 
-const script = loadScript(import.meta.url, "first-failure.lua", ok);
+const script = loadScript(import.meta.url, "first-failure.lua", okReply);
 
 /** Notes when each kind of failure was first seen, of all attempts. An error here changes nothing. */
 export function noteFirstFailures({ store, log }: ConsumedPartition): PartitionPart {

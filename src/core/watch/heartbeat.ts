@@ -1,10 +1,10 @@
 import { oneAtATime } from "../../platform/lib/one-at-a-time.ts";
 import { type Running, stopOnce } from "../../platform/lib/running.ts";
-import { ok } from "../../platform/redis/reply-shape.ts";
+import { text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { QueueStore } from "../bullmq/store/queue-store.ts";
 import type { ConsumedPartition } from "../feature.ts";
-import { FORGOTTEN_AFTER_MS, HEARTBEAT_MS } from "../job/worker-heartbeat.ts";
+import { FORGOTTEN_AFTER_MS, HEARTBEAT_MS, SILENT_AFTER_MS } from "../job/worker-heartbeat.ts";
 
 /** What a worker reports of itself. Jobs are protected by their locks; from this, operators see whether the run of a doubt may still be under way. */
 export interface WorkerHeartbeat {
@@ -19,6 +19,8 @@ export interface WorkerHeartbeat {
   readonly clockOffsetMs: number;
   /** How long it may claim nothing while jobs wait, before it counts as stuck. */
   readonly stuckAfterMs: number;
+  /** Whether it has heard that it is to claim no more jobs. */
+  readonly isQuiet: boolean;
   /** Of the application, by `HOLDFAST_APPLICATION_VERSION`; "" where it does not say one. */
   readonly version: string;
 }
@@ -32,26 +34,34 @@ export interface SeenVersion {
 /** The newest ones. */
 const VERSIONS_MAX = 10;
 /** In heartbeats. */
-const FORGETS_EVERY = 12;
+const LOOKS_AROUND_EVERY = 12;
 
-const script = loadScript(import.meta.url, "heartbeat.lua", ok);
+const script = loadScript(import.meta.url, "heartbeat.lua", text);
 
 /** Sends heartbeats until stopped, then removes the worker, unless something of it goes on. */
 export function startHeartbeat(
-  { store, workerName, hasRunsLeft }: ConsumedPartition,
+  { store, workerName, quiet, hasRunsLeft }: ConsumedPartition,
   read: () => WorkerHeartbeat,
 ): Running {
   const { client } = store;
-  const keys = [store.keys.own("workers"), store.keys.workersSeen, versionsKey(store)] as const;
+  const keys = [
+    store.keys.own("workers"),
+    store.keys.workersSeen,
+    versionsKey(store),
+    quietKey(store),
+    store.keys.meta,
+  ] as const;
   let beats = 0;
   const beat = oneAtATime(async () => {
-    const forgottenAfter = beats % FORGETS_EVERY === 0 ? FORGOTTEN_AFTER_MS : "";
+    const looksAround = beats % LOOKS_AROUND_EVERY === 0;
     beats += 1;
     try {
       const heartbeat = read();
-      const versioned = [heartbeat.version, VERSIONS_MAX];
-      const args = [workerName, JSON.stringify(heartbeat), forgottenAfter, store.keys.start, ...versioned];
-      await script.run(client, keys, args);
+      const versioned = [looksAround ? heartbeat.version : "", VERSIONS_MAX];
+      const told = [heartbeat.startedAt, quiet.told()];
+      const kept = [looksAround ? FORGOTTEN_AFTER_MS : "", store.keys.start];
+      const args = [workerName, JSON.stringify(heartbeat), ...kept, ...versioned, ...told, SILENT_AFTER_MS];
+      quiet.hear(store.queue, await script.run(client, keys, args));
     } catch {
       // The connection's owner reports errors; the next heartbeat comes soon.
     }
@@ -63,7 +73,11 @@ export function startHeartbeat(
     stop: stopOnce(async () => {
       clearInterval(timer);
       if (client.status !== "ready" || hasRunsLeft()) return;
-      await Promise.all([client.hdel(keys[0], workerName), client.zrem(keys[1], workerName)]);
+      await Promise.all([
+        client.hdel(keys[0], workerName),
+        client.zrem(keys[1], workerName),
+        client.hdel(quietKey(store), workerName),
+      ]);
     }),
   };
 }
@@ -76,6 +90,11 @@ export async function readNewestVersion(store: QueueStore): Promise<SeenVersion 
     (newest, one) => (newest === undefined || one.at > newest.at ? one : newest),
     undefined,
   );
+}
+
+/** Of the workers that were told to claim no more jobs, or to go on: what they were told, as JSON. */
+export function quietKey({ keys }: QueueStore): string {
+  return keys.own("workers:quiet");
 }
 
 function versionsKey({ keys }: QueueStore): string {

@@ -5,16 +5,16 @@ import { startWatchdog } from "./stuck-worker.ts";
 
 /** What a worker reports of itself, and its end when it is stuck. */
 export function reportWorker(partition: ConsumedPartition): PartitionPart {
-  const { clock, slots, settings } = partition;
-  const startedAt = Date.now();
+  const { clock, slots, quiet, settings } = partition;
   let claimedAt: number | null = null;
   const heartbeat = (): WorkerHeartbeat => ({
-    startedAt,
+    startedAt: quiet.startedAt,
     concurrency: slots.size,
     running: slots.used,
     claimedAt,
     clockOffsetMs: Math.round(clock.offsetMs()),
     stuckAfterMs: settings.HOLDFAST_STUCK_AFTER_MS,
+    isQuiet: quiet.isQuiet(),
     version: settings.HOLDFAST_APPLICATION_VERSION,
   });
   const watchdog = startWatchdog(partition, heartbeat);

@@ -1,11 +1,11 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { untilAnswered } from "../../platform/redis/redis-errors.ts";
-import { ok } from "../../platform/redis/reply-shape.ts";
+import { okReply } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { ClaimedJob } from "../bullmq/claim/claimed-job.ts";
 import type { Consumed } from "../bullmq/claim/consumer-part.ts";
 
-const script = loadScript(import.meta.url, "still-running.lua", ok);
+const script = loadScript(import.meta.url, "still-running.lua", okReply);
 
 /** The runs of one partition's handlers that go on although they were told to stop. */
 export interface StillRunning {

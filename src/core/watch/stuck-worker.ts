@@ -15,8 +15,9 @@ const LOOKS = 6;
  * cases; the rest would look like an idle worker for ever.
  */
 export function startWatchdog(partition: ConsumedPartition, heartbeat: () => WorkerHeartbeat) {
-  const { store, clock, keysInUse, isStopping } = partition;
-  const mayClaim = () => !isStopping() && clock.isRight() && keysInUse.fault() === undefined;
+  const { store, clock, keysInUse, quiet, isStopping } = partition;
+  const mayClaim = () =>
+    !isStopping() && !quiet.isQuiet() && clock.isRight() && keysInUse.fault() === undefined;
   let { claimedAt } = heartbeat();
   let found = 0;
   let wasReset = false;
@@ -58,6 +59,6 @@ async function jobsWait({ client, keys }: QueueStore): Promise<boolean> {
   // Meanwhile none is claimed.
   await whenSlotIsStill(client, keys.meta);
   if ((await client.exists(keys.waiting, keys.prioritized)) === 0) return false;
-  const limits = await client.hmget(keys.meta, "paused", "concurrency", "max");
+  const limits = await client.hmget(keys.meta, "paused", "concurrency", "max", "ramp");
   return limits.every((limit) => limit === null);
 }

@@ -1,6 +1,6 @@
 import { batchByTurn } from "../../../platform/lib/batch-by-turn.ts";
 import { redisFull } from "../../../platform/redis/redis-errors.ts";
-import { ok } from "../../../platform/redis/reply-shape.ts";
+import { okReply } from "../../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import type { WritableQueueStore } from "../store/queue-store.ts";
 import { answersOf, holderShape, writeInEpoch } from "./job-adder.ts";
@@ -8,7 +8,7 @@ import { answersOf, holderShape, writeInEpoch } from "./job-adder.ts";
 const TOGETHER_MAX = 32;
 
 const claimScript = loadScript(import.meta.url, "set-dedup-keys.lua", answersOf(holderShape));
-const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua", ok);
+const releaseScript = loadScript(import.meta.url, "release-dedup-key.lua", okReply);
 
 type ClaimArgs = readonly [dedupKey: string, id: string, holdMs: number];
 

@@ -21,7 +21,7 @@ const claiming: ReadonlySet<string> = new Set(["moveToActive", "moveToFinished",
 const replaced = [
   [
     'local queueAttributes = rcall("HMGET", queueMetaKey, "paused", "concurrency", "max", "duration")',
-    'local queueAttributes = rcall("HMGET", queueMetaKey, "paused", "concurrency", "max", "duration", "asking", "curbing") isCurbed = queueAttributes[6] isAsking = queueAttributes[5] or isCurbed',
+    'local queueAttributes = rcall("HMGET", queueMetaKey, "paused", "concurrency", "max", "duration", "asking", "curbing", "ramp") isCurbed = queueAttributes[6] isAsking = queueAttributes[5] or isCurbed or queueAttributes[7] if queueAttributes[7] then queueAttributes[2] = asking().rampedTo(queueMetaKey, queueAttributes[7], queueAttributes[2]) end',
   ],
   ['rcall("RPOPLPUSH", ', '(isAsking and asking().takeWaiting or rcall)("RPOPLPUSH", '],
   ['rcall("ZPOPMIN", ', '(isAsking and asking().takePrioritized or rcall)("ZPOPMIN", '],

@@ -70,6 +70,19 @@ local function asking()
     return {}
   end
 
+  -- How many jobs may be active while the queue is ramping up; `concurrency` without that. A worker is woken when one more may.
+  function claims.rampedTo(metaKey, ramp, concurrency)
+    local ramps = require("../ramp")
+    local most, moreAt = ramps.roomAt(ramp, now)
+    if not most then
+      redis.call("HDEL", metaKey, "ramp")
+      return concurrency
+    end
+    local prefix = string.sub(metaKey, 1, -1 - #"meta")
+    if redis.call("LLEN", prefix .. "active") >= most then redis.call("ZADD", prefix .. "marker", moreAt, "3") end
+    return math.min(most, tonumber(concurrency or most))
+  end
+
   -- When the next job is due. `dueAt`: that of the first delayed one, if any.
   function claims.nextDueAt(dueAt, delayedKey)
     local prefix = string.sub(delayedKey, 1, -1 - #"delayed")

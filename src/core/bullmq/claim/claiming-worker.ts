@@ -36,8 +36,8 @@ const ANSWER_MARGIN = 2;
 /**
  * A BullMQ worker by Redis's clock, that runs one attempt of a job at a time, and surely stores how it ended.
  *
- * While this process's clock is wrong it claims nothing, since handlers use that clock, and while its encryption keys do not fit; it
- * resumes by itself. While Redis refuses claims, it asks with a pause.
+ * While this process's clock is wrong it claims nothing, since handlers use that clock, and while its encryption keys do not fit, or an
+ * operator wants it quiet; it resumes by itself. While Redis refuses claims, it asks with a pause.
  *
  * After a stall of this process a job can be claimed again while its older attempt is still ending here. BullMQ renews locks by
  * job id, so the end of the older attempt would stop the renewal for the newer one. So the newer one waits, a moment here and
@@ -61,7 +61,7 @@ export class ClaimingWorker extends Worker<unknown, unknown, string> {
     parts: readonly ConsumerPart[],
     attempt: Processor<unknown, unknown, string>,
   ) {
-    const { store, slots, clock, keysInUse, log } = consumed;
+    const { store, slots, clock, keysInUse, quiet, log } = consumed;
     const options = workerOptions(consumed);
     super(bullmqQueueName(store.queue), attempt, options);
     this.#consumed = consumed;
@@ -83,6 +83,7 @@ export class ClaimingWorker extends Worker<unknown, unknown, string> {
     const look = () => void (this.#mayClaim() ? this.#goOn() : this.pause(true));
     clock.onMeasure(look);
     keysInUse.onChange(look);
+    quiet.onChange(look);
     const checkStalled = oneAtATime(() => this.#checkStalled());
     this.#stalledChecks = setInterval(() => void checkStalled(), options.stalledInterval);
     void checkStalled();
@@ -150,7 +151,7 @@ export class ClaimingWorker extends Worker<unknown, unknown, string> {
    */
   async #checkStalled(): Promise<void> {
     // A retrying connection would keep the command until Redis is back; the next look comes soon.
-    if (!this.#mayClaim() || this.#client.status !== "ready") return;
+    if (!this.#isFit() || this.#client.status !== "ready") return;
     try {
       // BullMQ's look costs seven commands, and finds nothing where no job runs, and none has.
       if ((await this.#client.exists(this.toKey("active"), this.toKey("stalled"))) === 0) return;
@@ -161,6 +162,10 @@ export class ClaimingWorker extends Worker<unknown, unknown, string> {
   }
 
   #mayClaim(): boolean {
+    return this.#isFit() && !this.#consumed.quiet.isQuiet();
+  }
+
+  #isFit(): boolean {
     const { clock, keysInUse } = this.#consumed;
     return clock.isRight() && keysInUse.fault() === undefined;
   }

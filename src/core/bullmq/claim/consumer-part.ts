@@ -5,6 +5,7 @@ import type { Clock } from "../../../platform/redis/fitness/clock.ts";
 import type { QueueStore } from "../store/queue-store.ts";
 import type { AttemptOutcome, ClaimedJob } from "./claimed-job.ts";
 import type { Leases } from "./lease.ts";
+import type { Quiet } from "./quiet.ts";
 import type { Slots } from "./slots.ts";
 
 /** One queue, or one partition of it, from which a worker claims jobs. */
@@ -15,6 +16,8 @@ export interface Consumed {
   readonly settings: Settings;
   /** How many attempts may run at a time, in all partitions of the queue. */
   readonly slots: Slots;
+  /** Of all partitions of the queue. */
+  readonly quiet: Quiet;
   /** The jobs that run here. */
   readonly leases: Leases;
   readonly clock: Clock;

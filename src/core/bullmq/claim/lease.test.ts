@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { type Lease, Leases } from "./lease.ts";
@@ -51,7 +52,7 @@ describe("a lease", () => {
 
     const end = lease.reported().then(() => order.push("end"));
     answers[0]?.();
-    await new Promise((resolve) => setImmediate(resolve));
+    await endOfTurn();
     expect(order).toEqual(["answered"]);
     answers[1]?.();
     await end;
@@ -132,5 +133,43 @@ describe("a lease", () => {
 
     expect(released.signal.aborted).toBe(false);
     expect(next.signal.aborted).toBe(true);
+  });
+
+  it("knows the faults that were made for its attempt, and why it was aborted, from all others", () => {
+    const leases = new Leases(lockMs);
+    const [lease, other] = [claimed(leases, "a"), claimed(leases, "b")];
+    const fault = lease.own(new HoldfastError("EFFECT_BUSY", "busy"));
+    expect([lease.isOwn(fault), other.isOwn(fault)]).toEqual([true, false]);
+
+    const reason = new HoldfastError("WORKER_STOPPING", "stopping");
+    lease.abort(reason);
+
+    expect([lease.isOwn(reason), other.isOwn(reason)]).toEqual([true, false]);
+  });
+
+  it("has ended for all who wait once its attempt is finished, and not before", async () => {
+    const leases = new Leases(lockMs);
+    const lease = claimed(leases, "a");
+    const order: string[] = [];
+    void lease.ended().then(() => order.push("it has"));
+    void leases.allEnded().then(() => order.push("all have"));
+    await endOfTurn();
+    expect(order).toEqual([]);
+
+    leases.release("a");
+    await endOfTurn();
+
+    expect(order).toEqual(["it has", "all have"]);
+  });
+
+  it("looks for a rejection that nobody handles only where something was rejected, whatever it was", async () => {
+    const lease = claimed(new Leases(lockMs), "a");
+    expect(lease.unawaited()).toBeUndefined();
+
+    for (const thrown of ["a text", null, new Error("an error")]) lease.rejected("effect", "a", thrown);
+
+    const unawaited = lease.unawaited();
+    expect(unawaited).toBeInstanceOf(Promise);
+    expect(await unawaited).toBeUndefined();
   });
 });

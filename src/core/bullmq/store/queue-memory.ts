@@ -1,7 +1,7 @@
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { RedisConnection } from "../../../platform/redis/connection.ts";
 import { inTime, START_DEADLINE_MS } from "../../../platform/redis/redis-errors.ts";
-import { ok } from "../../../platform/redis/reply-shape.ts";
+import { okReply } from "../../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import type { Application } from "../../job/application.ts";
 import type { JobContract } from "../../job/contract.ts";
@@ -11,7 +11,7 @@ function queueMemoryKey(prefix: string): string {
   return `${prefix}:queues`;
 }
 
-const rememberScript = loadScript(import.meta.url, "remember-queue.lua", ok);
+const rememberScript = loadScript(import.meta.url, "remember-queue.lua", okReply);
 
 /** Remembers in Redis which queue each type is submitted to. */
 export function openQueueMemory(client: RedisConnection, prefix: string) {

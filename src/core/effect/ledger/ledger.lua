@@ -46,7 +46,6 @@ end
 -- Removes an effect's entry. The highest fence of the ledger stays, since the next one must be higher.
 local function removeEntry(ledger, effect, fence)
   redis.call("HDEL", ledger, "e:" .. effect)
-  if not fence then return end
   local highest = tonumber(redis.call("HGET", ledger, "fence")) or 0
   if tonumber(fence) > highest then redis.call("HSET", ledger, "fence", fence) end
 end

@@ -9,6 +9,7 @@ import { either, integer, json, oneOf, text, tuple } from "../../../platform/red
 import { loadScript, type Script } from "../../../platform/redis/script.ts";
 import type { WritableQueueStore } from "../../bullmq/store/queue-store.ts";
 import type { Resolution } from "../../job/resolution.ts";
+import type { Committed, Doubted, LeftOpen, Released, Reservation } from "./ledger-answers.ts";
 import {
   decryptEffectText,
   effectName,
@@ -44,15 +45,6 @@ interface DoubtReport {
   /** What its declaration lacked. */
   readonly hint?: Hint | undefined;
 }
-
-export type Released = "released" | "in-doubt" | "refused";
-export type Doubted = "in-doubt" | "refused";
-
-/** What earlier attempts of a job have left open. */
-export type LeftOpen =
-  | { readonly kind: "none" }
-  | { readonly kind: "busy"; readonly effect: string; readonly ms: number; readonly times: number }
-  | { readonly kind: "in-doubt"; readonly effect: string };
 
 /** What the ledger of another queue knows of an effect, as it is stored. */
 export interface FormerEntry {
@@ -124,12 +116,20 @@ export function openQueueLedgers(
   };
 }
 
-/** Redis has lost data, and nobody else knows that these effects may have happened: puts each in doubt, unless its ledger knows more. */
-export async function doubtUnreported({ store, unreported }: QueueLedgers): Promise<void> {
+/**
+ * Redis has lost data, and nobody else knows that these effects may have happened: puts each in doubt, unless its ledger knows more.
+ *
+ * @param ids of the reservations @default all
+ */
+export async function doubtUnreported(
+  { store, unreported }: QueueLedgers,
+  ids: Iterable<string> = unreported.keys(),
+): Promise<void> {
   const { client, keys } = store;
   const reason = "Redis lost its reservation while its worker was in the middle";
+  const effects = [...ids].flatMap((id) => unreported.get(id) ?? []);
   await Promise.all(
-    [...unreported.values()].map(({ dedupKey, name, reservationId, jobId, delivery, fence, worker }) => {
+    effects.map(({ dedupKey, name, reservationId, jobId, delivery, fence, worker }) => {
       const used = [keys.ledger(dedupKey), keys.doubts, keys.joinedJobs];
       const known = [name, reservationId, reason, dedupKey, jobId, delivery, worker, keys.start];
       return doubtForgottenScript.run(client, used, [...known, fence]);
@@ -325,13 +325,21 @@ export class Ledger {
     return await script.run(client, [keys.ledger(this.dedupKey), keys.doubts], args).catch(throwRedisFault);
   }
 
-  /** If Redis refuses the report, checks for data loss before the reservation is dropped. */
+  /** A report is refused also where Redis has lost the reservation: then the effect is in doubt before this process forgets it. */
   async #finished<T extends string>(reservationId: string, report: Promise<T>): Promise<T> {
     const { store, unreported } = this.#queue;
     const outcome = await report;
-    if (outcome === "refused") await store.epoch.check().catch(() => {});
+    // The check that first found the loss has doubted what was known then, and this reservation's reply may have come later.
+    if (outcome === "refused") await store.epoch.check().catch(() => this.#untilDoubted(reservationId));
     unreported.delete(reservationId);
     return outcome;
+  }
+
+  async #untilDoubted(reservationId: string): Promise<void> {
+    const { client } = this.#queue.store;
+    await untilAnswered(() => doubtUnreported(this.#queue, [reservationId]), {
+      isLeased: () => client.status !== "end",
+    });
   }
 
   /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
@@ -346,26 +354,6 @@ export class Ledger {
     return [former.entry, former.result];
   }
 }
-
-export type Reservation =
-  /**
-   * @param unconfirmed why Redis may lose it: then nothing may begin, and it must be released
-   * @param fence grows with each reservation of the effect
-   */
-  | { readonly kind: "reserved"; readonly unconfirmed: HoldfastError | undefined; readonly fence: number }
-  | { readonly kind: "done"; readonly result: string | null }
-  /** @param times how often the job was deferred for it */
-  | { readonly kind: "busy"; readonly ms: number; readonly times: number }
-  /** @param fence the highest of its runs */
-  | { readonly kind: "in-doubt"; readonly fence: number }
-  /** @param key which has encrypted indexes of the ledger */
-  | { readonly kind: "unreadable"; readonly key: string }
-  | { readonly kind: "not-leased" }
-  | { readonly kind: "cancelled" }
-  /** The job has asked for effects before, and its ledger is gone. */
-  | { readonly kind: "forgotten" };
-
-export type Committed = "done" | "in-doubt" | "refused";
 
 // One text each way: profiles showed what each argument, and each element of a reply, costs the client.
 
@@ -402,8 +390,7 @@ export async function reserveTogether(
     const [counted, replies] = JSON.parse(written.reply) as [number, unknown[]];
     return { count: counted, result: replies, unconfirmed: written.unconfirmed };
   });
-  if (result.length !== requests.length) throw redisUnavailable();
-  return result.map((reply) => ({ reply, unconfirmed }));
+  return eachOf(requests, result).map((reply) => ({ reply, unconfirmed }));
 }
 
 async function commitAll(
@@ -413,9 +400,13 @@ async function commitAll(
 ): Promise<Committed[]> {
   const args = [keys.ledgerStart, keys.start, retentionMs, JSON.stringify(reports)];
   const reply = await commitScript.run(client, [keys.doubts], args).catch(throwRedisFault);
-  const outcomes = JSON.parse(reply) as Committed[];
-  if (outcomes.length !== reports.length) throw redisUnavailable();
-  return outcomes;
+  return eachOf(reports, JSON.parse(reply) as Committed[]);
+}
+
+/** Another number of replies is the reply to something else. */
+function eachOf<Reply>(requests: readonly unknown[], replies: readonly Reply[]): Reply[] {
+  if (replies.length !== requests.length) throw redisUnavailable();
+  return [...replies];
 }
 
 /** What a script's reply to one request means. */

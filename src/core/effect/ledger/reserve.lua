@@ -126,7 +126,7 @@ local function reserve(dedupKey, effect, reservationId, lockToken, delivery, dea
   elseif not noted or ledgers.countJoined(ledger, jobs) == 0 then
     ledgers.join(call.joined, ledger, jobId, dedupKey, now + LOOK_AFTER_MS)
   end
-  if not known and keyId ~= "" then noteKey(ledger, keyId) end
+  if keyId ~= "" then noteKey(ledger, keyId) end
   local entry = known and cjson.decode(known) or inherit(ledger, effect, elsewhere)
   local isInherited = entry and not known
 
