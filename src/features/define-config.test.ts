@@ -138,3 +138,49 @@ describe("a schedule", () => {
     },
   );
 });
+
+/** Untyped code gives anything. */
+const untyped = (value: unknown) => value as never;
+
+describe("what untyped code declares is refused with its place", () => {
+  const whole = { type: "report", payload: z.unknown(), result: z.unknown(), timeoutMs: 1_000 };
+  const retry = { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } };
+  const due = { name: "daily", everyMs: 1_000, payload: () => null };
+
+  it.each([
+    [undefined, "defineConfig: expected a definition, got undefined"],
+    [{ job: [], jobs: [] }, 'job: expected no such member; did you mean "jobs"?'],
+    [{ jobs: [], schedules: {} }, "schedules: expected a list of schedules"],
+    [
+      { jobs: [], schedules: [{ name: "daily" }] },
+      "schedules[0]: expected a schedule, as defineSchedule returns it",
+    ],
+    [{ jobs: [], queues: [] }, "queues: expected settings by the name of their queue"],
+    [{ jobs: [], onStop: 5 }, "onStop: expected a function"],
+    [{ jobs: [], env: 5 }, "env: expected a schema, such as z.object({ SHOP_URL: z.url() })"],
+  ])("an application: %j", (definition, fault) => {
+    expect(() => defineConfig(untyped(definition))).toThrow(fault);
+  });
+
+  it.each([
+    [null, "defineJob: expected a definition, got null"],
+    [
+      { ...whole, retry, timeoutMS: 1 },
+      'job "report": timeoutMS: expected no such member; did you mean "timeoutMs"?',
+    ],
+  ])("a job: %j", (definition, fault) => {
+    expect(() => defineJob(untyped(definition))).toThrow(fault);
+  });
+
+  it.each([
+    [undefined, "defineSchedule: expected a definition, got undefined"],
+    [
+      { ...due, job: job("a"), catchup: { mode: "all" } },
+      'schedule "daily": catchup: expected no such member; did you mean "catchUp"?',
+    ],
+    [{ ...due, job: { type: "a" } }, 'schedule "daily": job: expected a contract, as defineJob returns it'],
+    [{ ...due, job: job("a"), payload: null }, 'schedule "daily": payload: expected a function'],
+  ])("a schedule: %j", (definition, fault) => {
+    expect(() => defineSchedule(untyped(definition))).toThrow(fault);
+  });
+});

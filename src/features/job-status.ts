@@ -3,8 +3,8 @@ import type { QueueStores } from "../core/bullmq/store/queue-store.ts";
 import { type JobStatus, ownStatusSchema } from "../core/job/job-status.ts";
 import {
   openStatusReader as openReader,
-  type ReadStatus,
   type StatusPart,
+  type StatusReader,
 } from "../core/status/read-status.ts";
 import { type All, features, type ListedFeature } from "./index.ts";
 
@@ -21,6 +21,6 @@ export const listedJobSchema = jobStatusSchema.extend({ idempotencyKey: z.string
 export type ListedJob = JobStatus & { readonly idempotencyKey: string };
 
 /** @param effectsMax how many effects of each job to read at most @default all */
-export function openStatusReader(stores: QueueStores, effectsMax?: number): ReadStatus {
+export function openStatusReader(stores: QueueStores, effectsMax?: number): StatusReader {
   return openReader(stores, parts, effectsMax);
 }

@@ -1,15 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Effects } from "../core/effect/effects.ts";
+import type { EffectLedger, ReservationTimes, ReservedEffect } from "../core/effect/ledger/ledger.ts";
 import type {
   Committed,
   Doubted,
-  EffectLedger,
   LeftOpen,
   Released,
   Reservation,
-  ReservationTimes,
-  ReservedEffect,
-} from "../core/effect/ledger/ledger.ts";
+} from "../core/effect/ledger/ledger-answers.ts";
 import type { Resolved } from "../core/effect/ledger/resolve-doubt.ts";
 import { effectKeyOf } from "../core/job/dedup-key.ts";
 import type { EffectCall, EffectOptions, RunEffect } from "../core/job/effect.ts";

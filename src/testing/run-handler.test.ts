@@ -154,6 +154,16 @@ describe("runHandler", () => {
     });
   });
 
+  it("fails an untyped handler for good that gives no probe where its effect declares one", async () => {
+    const handler = charge.handler(async ({ effect }) => {
+      await effect("notify", async () => 1, {} as { probe: () => Promise<"unknown"> });
+      return { chargeId: "none" };
+    });
+    expect(await runHandler(handler, { cents: 1 })).toMatchObject({
+      error: { code: "PERMANENT_FAILURE", message: expect.stringContaining("probe: expected a function") },
+    });
+  });
+
   it("takes a probe's answer that cannot be read as unknown", async () => {
     const answer = {
       get done(): string {

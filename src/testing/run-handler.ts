@@ -301,7 +301,8 @@ export function recordingLog(lines: LoggedLine[]): Logger {
   const options = { level: "debug", base: null, timestamp: false, formatters: { level: named } } as const;
   const log = pino(options, {
     write(json: string) {
-      const { level, msg, ...fields } = JSON.parse(json);
+      const line: Omit<LoggedLine, "message"> & { readonly msg: string } = JSON.parse(json);
+      const { level, msg, ...fields } = line;
       lines.push({ level, message: msg, fields: asNamed(fields) });
     },
   });

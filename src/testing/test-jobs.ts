@@ -2,7 +2,7 @@ import { openEnvelope } from "../core/bullmq/add/envelope.ts";
 import type { QueueStore } from "../core/bullmq/store/queue-store.ts";
 import { submittedAt } from "../core/job/job-id.ts";
 import { hasEnded, type JobStatus } from "../core/job/job-status.ts";
-import type { ReadStatus } from "../core/status/read-status.ts";
+import type { StatusReader } from "../core/status/read-status.ts";
 import { findJobs, LIST_START, SLICE, type StateList, stateLists } from "../desk/jobs/find-jobs.ts";
 import { readEnvelopeJson } from "../desk/jobs/job-record.ts";
 import { integer, tuple } from "../platform/redis/reply-shape.ts";
@@ -38,7 +38,7 @@ const LISTED_MAX = 20;
 
 interface TestJobsParts {
   readonly stores: readonly QueueStore[];
-  readonly readStatus: ReadStatus;
+  readonly readStatus: StatusReader;
   /** How long waiting may take. */
   readonly timeoutMs: number;
   /** Submits what waited for a job that has ended by now. */

@@ -3,10 +3,11 @@ import { keyFault, nextKey, nextNameFault } from "../../core/job/idempotency-key
 import { submissionOf } from "../../core/submit/submission.ts";
 import type { ValidSubmission } from "../../core/submit/validate.ts";
 import { wayInOf } from "../../core/submit/way-in.ts";
+import { givenList, givenObject } from "../../platform/errors/given.ts";
 import { HoldfastError, type Issue } from "../../platform/errors/holdfast-error.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
 import { schemaIssues } from "../../platform/lib/schema.ts";
-import { type Flow, type OnChildFailure, onChildFailures } from "./flow.ts";
+import { type Flow, type FlowChild, type OnChildFailure, onChildFailures } from "./flow.ts";
 
 export const CHILDREN_MAX = 10_000;
 
@@ -59,16 +60,23 @@ export interface ValidChild {
 }
 
 /** A call's argument as a client of the API would send it. */
-export function flowInput({ parent, children, onChildFailure }: Flow): z.input<typeof flowSchema> {
-  const { job, payload, ...options } = parent;
+export function flowInput(flow: Flow): z.input<typeof flowSchema> {
+  const { parent, children, onChildFailure } = givenObject(flow, "/");
+  const { job, payload, ...options } = givenObject(parent, "/parent");
   return {
     parent: withoutUndefined(submissionOf(job, payload, options)),
-    children: children.map(({ job, payload, name, idempotencyKey = "", ...options }) => ({
-      ...withoutUndefined(submissionOf(job, payload, { ...options, idempotencyKey })),
-      ...(idempotencyKey === "" && { idempotencyKey: undefined }),
-      ...(name !== undefined && { name }),
-    })),
+    children: givenList(children, "/children").map((child, index) =>
+      childInput(givenObject(child, `/children/${index}`)),
+    ),
     ...(onChildFailure !== undefined && { onChildFailure }),
+  };
+}
+
+function childInput({ job, payload, name, idempotencyKey = "", ...options }: FlowChild) {
+  return {
+    ...withoutUndefined(submissionOf(job, payload, { ...options, idempotencyKey })),
+    ...(idempotencyKey === "" && { idempotencyKey: undefined }),
+    ...(name !== undefined && { name }),
   };
 }
 

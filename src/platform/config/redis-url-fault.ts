@@ -16,9 +16,17 @@ export function redisUrlFault(url: string): string | undefined {
   // A path may contain what a password may not.
   if (url.startsWith("unix://")) return faultIn(/^unix:\/\/([^/@]*)@/.exec(url)?.[1] ?? "");
   const ofPlace = url.startsWith("sentinel://") ? () => undefined : faultOfPlace;
-  return nodesOf(url)
-    .map((node) => faultOfNode(node) ?? ofPlace(node))
-    .find(Boolean);
+  const nodes = nodesOf(url);
+  const ofMember = nodes.length > 1 ? faultOfMember : () => undefined;
+  return nodes.map((node) => faultOfNode(node) ?? ofPlace(node) ?? ofMember(node)).find(Boolean);
+}
+
+/** Of one node of a cluster: what its client does not look at. */
+function faultOfMember(node: string): string | undefined {
+  const [, scheme = "redis", place = ""] = /^(?:([a-z]+):\/\/)?(.*)$/s.exec(node) ?? [];
+  if (!/^rediss?$/.test(scheme)) return "redis:// or rediss:// for each node of a cluster";
+  const { pathname } = new URL(`redis://${place}`);
+  return /^(\/0*)?$/.test(pathname) ? undefined : "no database for a cluster, which has only 0";
 }
 
 /** Of a cluster, each; a comma in a password does not begin one. */

@@ -174,6 +174,8 @@ describe("a bad value", () => {
     ["redis://:hunter2@", "a host and a port, such as store.example:6379"],
     ["redis://a.example:1,b.example:99999", "a host and a port, such as store.example:6379"],
     ["redis://:hunter2@store.example/x", "no path but the number of a database"],
+    ["redis://a.example:1,http://:hunter2@b.example:2", "redis:// or rediss:// for each node of a cluster"],
+    ["redis://a.example:1/2,b.example:2", "no database for a cluster, which has only 0"],
   ])("of REDIS_URL names a place: %s", (url, expected) => {
     expect(refusalOf({ REDIS_URL: url }).message).toBe(`REDIS_URL: expected ${expected}, got (hidden)`);
   });
@@ -183,6 +185,7 @@ describe("a bad value", () => {
     "rediss://store.example/?family=6",
     "redis://:p%23%2F%25%40@store.example:6379/0",
     "redis://a.example:1,b.example:2",
+    "redis://a.example:1/0,rediss://b.example:2",
     "redis://:x@a.example:1,redis://:x@b.example:2",
     "sentinel://user:p%2Fw@a.example:1,b.example:2/main?db=1",
     "unix:///run/a@b#c.sock",

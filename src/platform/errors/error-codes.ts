@@ -30,6 +30,7 @@ export const errorCodes = {
   RATE_LIMITED: retryable(429, "The API key has used up its limit"),
   JOB_NOT_FOUND: final(404, "No such job, act or guarded effect"),
   QUEUE_NOT_FOUND: final(404, "No such queue"),
+  WORKER_NOT_FOUND: final(404, "No such worker"),
   SCHEDULE_NOT_FOUND: final(404, "No such schedule"),
   SCHEDULE_DECLARED: final(409, "The application declares this schedule"),
   RECEIVER_NOT_FOUND: final(404, "No such receiver of notices"),

@@ -77,7 +77,7 @@ describe("an abort whose time is up, though its timer has not fired", () => {
     abort.abortWith(outer);
     abort.detach();
     pauseFor(10);
-    await nap(0);
+    await nap(0); // the timer that was due
     outer.abort("over");
 
     expect(abort.aborted).toBe(false);
@@ -91,7 +91,7 @@ describe("work that was paused beyond its deadline", () => {
 
     const work = underDeadline(new Abort(), 20, late, async ({ signal }) => {
       queueMicrotask(() => pauseFor(40));
-      await nap(10, undefined, { signal });
+      await nap(10, undefined, { signal }); // the work
       signal.throwIfAborted();
       hasActed = true;
     });

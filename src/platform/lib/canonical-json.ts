@@ -6,6 +6,13 @@ export const DEPTH_MAX = 64;
 /** Ten thousand issues are one mistake, and no request may cost memory at will. */
 export const ISSUES_MAX = 50;
 
+/** Nobody means well with a member of this name: code that copies objects may change a prototype by it. */
+export function isPoisonous(name: string): boolean {
+  return name === "__proto__" || name === "constructor";
+}
+
+export const POISONOUS = "expected no member of this name";
+
 /** A pointer can be as long as the body. */
 const POINTER_MAX = 500;
 
@@ -17,7 +24,7 @@ export type CanonicalJson =
  * Writes a value as JSON with sorted members (RFC 8785's order), so that equal content is equal text.
  *
  * Refuses, with a pointer to each: what JSON cannot hold (functions, dates, infinite numbers, undefined in a list), strings that are
- * not well-formed Unicode, members whose getters throw, and nesting deeper than 64.
+ * not well-formed Unicode, members whose getters throw, the names `__proto__` and `constructor`, and nesting deeper than 64.
  */
 export function canonicalJson(value: unknown): CanonicalJson {
   const walk: Walk = { path: [], issues: [] };
@@ -74,6 +81,7 @@ function writeObject(object: Readonly<Record<string, unknown>>, walk: Walk): str
     const value = object[name];
     if (value === undefined) continue;
     walk.path.push(name);
+    if (isPoisonous(name)) refuse(POISONOUS, walk);
     text += `${text === "" ? "" : ","}${writeString(name, walk)}:${write(value, walk)}`;
     walk.path.pop();
   }

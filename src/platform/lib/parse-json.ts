@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { HoldfastError, type Issue } from "../errors/holdfast-error.ts";
-import { DEPTH_MAX, ISSUES_MAX, jsonPointer } from "./canonical-json.ts";
+import { DEPTH_MAX, ISSUES_MAX, isPoisonous, jsonPointer, POISONOUS } from "./canonical-json.ts";
 import { schemaIssues } from "./schema.ts";
 
 export interface ParsedJson {
@@ -53,8 +53,6 @@ const OBJECT_END = 0x7d;
 
 /** Every double holds this many digits: shorter numbers need no check. */
 const EXACT_DIGITS = 15;
-
-const poisonous: ReadonlySet<string> = new Set(["__proto__", "constructor"]);
 
 /** A list in the text, e.g. `jobs` of `{"jobs": […]}`. */
 export interface ListOfParts {
@@ -174,7 +172,7 @@ export class Scan {
     this.#path[last] = name;
     this.#awaitsName = false;
     if (names?.has(name)) this.#report("expected one member of this name");
-    if (poisonous.has(name)) this.#report("expected no member of this name");
+    if (isPoisonous(name)) this.#report(POISONOUS);
     names?.add(name);
   }
 

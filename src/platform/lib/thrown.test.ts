@@ -58,6 +58,29 @@ describe("the causes of an error", () => {
   });
 });
 
+describe("a trace", () => {
+  const scrub = (text: string) => text.replaceAll("secret-of-a-job", "[redacted]");
+
+  it("keeps no half of a secret where it is cut", () => {
+    const message = `${"x".repeat(3_980)}secret-of-a-job`;
+
+    const trace = traceOf(new Error("outer", { cause: new Error(message) }), scrub);
+
+    expect(trace.length).toBe(4_000);
+    expect(traceOf(new Error(message), scrub)).not.toContain("secret");
+    expect(trace).not.toContain("secret");
+  });
+
+  it("has the message and the first frames of an error with millions of lines", () => {
+    const thrown = Object.assign(new Error("many"), { stack: `many\n${"    at one\n".repeat(1_000_000)}` });
+
+    const trace = traceOf(thrown);
+
+    expect(trace.startsWith("many\n")).toBe(true);
+    expect(trace.match(/^ {4}at one$/gm)).toHaveLength(10);
+  });
+});
+
 describe("a value as text", () => {
   class Money {
     readonly cents = 5;

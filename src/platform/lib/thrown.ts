@@ -10,7 +10,12 @@ function shown(value: unknown): string {
   const text = inspect(value, OPTIONS)
     .replace(FRAMES, "")
     .replace(/\s*\n\s*/g, " ");
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text;
+  return shortened(text, SHOWN_MAX);
+}
+
+/** At most so many characters, all of them whole, the last one an ellipsis where it was longer. */
+export function shortened(text: string, max: number): string {
+  return (text.length > max ? `${text.slice(0, max - 1)}…` : text).toWellFormed();
 }
 
 const FRAMES_MAX = 10;
@@ -72,24 +77,31 @@ export function placeOf(fault: unknown): Readonly<Record<string, unknown>> {
 
 const CAUSES_MAX = 5;
 const TRACE_MAX = 4_000;
+/** Of one error: more than can be shown. */
+const STACK_MAX = 4 * TRACE_MAX;
 
-/** The stack of an error and those of its causes, at most 4,000 characters, without what is inside of a cause that is no error. Never throws. */
-export function traceOf(thrown: unknown): string {
+/**
+ * The stack of an error and those of its causes, at most 4,000 characters, without what is inside of a cause that is no error. Never throws.
+ *
+ * @param scrub removes secrets, before anything is cut: half a secret is not found
+ */
+export function traceOf(thrown: unknown, scrub = (text: string) => text): string {
   const stacks: string[] = [];
   let error: unknown = thrown;
   while (error !== undefined && stacks.length <= CAUSES_MAX) {
-    stacks.push(stacks.length === 0 || isError(error) ? stackOf(error) : kindOf(error));
+    stacks.push(stacks.length === 0 || isError(error) ? stackOf(error, scrub) : scrub(kindOf(error)));
     const failed = error;
     error = isError(failed) ? attempt(() => failed.cause) : undefined;
   }
-  const trace = stacks.join("\ncaused by: ").toWellFormed();
-  return trace.length > TRACE_MAX ? `${trace.slice(0, TRACE_MAX - 1)}…` : trace;
+  return shortened(stacks.join("\ncaused by: "), TRACE_MAX);
 }
 
 /** All lines of the message, and the first frames. */
-function stackOf(thrown: unknown): string {
+function stackOf(thrown: unknown, scrub: (text: string) => string): string {
   const { stack, message } = asError(thrown);
-  const lines = (stack || message).split("\n");
+  const lines = scrub(stack || message)
+    .slice(0, STACK_MAX)
+    .split("\n");
   const isFrame = (line: string) => /^\s+at /.test(line);
   const frames = lines.filter(isFrame).slice(0, FRAMES_MAX);
   return [...lines.filter((line) => !isFrame(line)), ...frames].join("\n");

@@ -22,6 +22,10 @@ export function checkReplies(server: Redis): void {
   server.on("error", ({ message }) => {
     if (message.startsWith(TOO_MANY)) end("a reply more than commands");
   });
+  server.on("error", (error) => {
+    // ioredis only reports it, and would go on in database 0.
+    if (commandOf(error) === "select") server.stream.destroy();
+  });
   server.sendCommand = ((command, stream) => {
     const shape = shapeOf(command);
     // It may have been sent before, to another node.
@@ -45,6 +49,12 @@ export function checkReplies(server: Redis): void {
     checkReplies(other);
     return other;
   };
+}
+
+/** The command that an error is the reply to. */
+function commandOf(error: Error): unknown {
+  if (!("command" in error) || typeof error.command !== "object" || error.command === null) return undefined;
+  return "name" in error.command ? error.command.name : undefined;
 }
 
 /** The text is one that `isUnanswered` knows. */

@@ -13,6 +13,9 @@ interface ForeignOptions extends Place {
   readonly tls?: object | boolean;
   readonly name?: string;
   readonly sentinels?: readonly Place[] | null;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  readonly sentinelTLS?: object;
   readonly redisOptions?: ForeignOptions;
 }
 
@@ -41,19 +44,39 @@ export function redisUrlOf(connection: ForeignConnection): string {
   const { sentinels, name = "mymaster" } = options;
   if (sentinels == null || sentinels.length === 0) return serverUrl(options);
   const places = sentinels.map(({ host = "localhost", port = 26_379 }) => `${host}:${port}`);
-  return `sentinel://${userOf(options)}${places.join(",")}/${name}`;
+  return `sentinel://${userOf(options)}${places.join(",")}/${name}${sentinelQuery(options)}`;
+}
+
+function sentinelQuery(options: ForeignOptions): string {
+  const { db = 0, tls, sentinelTLS, sentinelUsername, sentinelPassword } = options;
+  const query = new URLSearchParams({
+    ...(db !== 0 && { db: String(db) }),
+    ...(isPlainTls(tls) && { tls: "true" }),
+    ...(isPlainTls(sentinelTLS) && { sentinelTls: "true" }),
+    ...(sentinelUsername && { sentinelUsername }),
+    ...(sentinelPassword && { sentinelPassword }),
+  });
+  return query.size === 0 ? "" : `?${query}`;
 }
 
 function serverUrl(options: ForeignOptions): string {
   const { host = "localhost", port = 6379, path, db = 0, tls } = options;
-  if (typeof path === "string" && path !== "") return `unix://${userOf(options)}${path}`;
-  if (typeof tls === "object" && Object.keys(tls).length > 0)
+  if (typeof path === "string" && path !== "") {
+    if (db !== 0) throw unclear("a connection by host and port for another database than 0, or REDIS_URL");
+    return `unix://${userOf(options)}${path}`;
+  }
+  const scheme = isPlainTls(tls) ? "rediss" : "redis";
+  const place = host.includes(":") ? `[${host}]` : host;
+  return `${scheme}://${userOf(options)}${place}:${port}${db === 0 ? "" : `/${db}`}`;
+}
+
+/** Whether a connection is by TLS. @throws HoldfastError `CONFIG_INVALID` where a URL cannot say how */
+function isPlainTls(tls: object | boolean | undefined): boolean {
+  if (typeof tls === "object" && tls !== null && Object.keys(tls).length > 0)
     throw unclear(
       "a connection without TLS options of its own (NODE_EXTRA_CA_CERTS adds a certificate), or REDIS_URL",
     );
-  const scheme = tls ? "rediss" : "redis";
-  const place = host.includes(":") ? `[${host}]` : host;
-  return `${scheme}://${userOf(options)}${place}:${port}${db === 0 ? "" : `/${db}`}`;
+  return Boolean(tls);
 }
 
 function userOf({ username, password }: Place): string {

@@ -34,6 +34,12 @@ const rejections: readonly Rejection[] = [
     remedy: "ACL SETUSER … +@all with the application's keys and channels (~PREFIX:* &PREFIX:*)",
   },
   {
+    sign: /^DB index is out of range/,
+    meaning: "Redis has no database of the number in REDIS_URL",
+    remedy:
+      "name one below `databases` of its configuration; HOLDFAST_PREFIX separates several applications in one",
+  },
+  {
     sign: /Unknown RESP type|Protocol error/,
     meaning: "the server at REDIS_URL does not speak the protocol of Redis",
     remedy: "check host, port and scheme (rediss:// for TLS)",

@@ -72,7 +72,7 @@ export function ends<Rest, Last>(rest: Shape<Rest>, last: Shape<Last>): Shape<[.
 /** Name, value, name, value, …, an even number. */
 const pairs: Shape<string[]> = (reply) => Array.isArray(reply) && reply.length % 2 === 0 && reply.every(text);
 
-export const ok = oneOf("OK");
+export const okReply = oneOf("OK");
 
 /** JSON of a list, "[", or of an object, "{". */
 export function json(start: "[" | "{"): Shape<string> {
@@ -106,7 +106,7 @@ const ofCommands: ReadonlyMap<string, Shape<unknown>> = new Map([
   ...all(orNull(list), "xread exec bzpopmin"),
   ...all(tuple(text, list), "hscan sscan zscan scan"),
   ...all(tuple(text, text), "time"),
-  ...all(ok, "multi asking select auth hmset"),
+  ...all(okReply, "multi asking select auth hmset"),
   ...all(text, "info type"),
   ...all(tuple(integer, integer), "waitaof WAITAOF"),
   ...all(either(list, text), "config CONFIG"),

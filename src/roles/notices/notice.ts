@@ -23,7 +23,7 @@ export const noticeSchema = z.strictObject({
   link: z.string().nullable().meta({ description: "To the console; null without `consoleUrl`." }),
   sentBy: z.string().nullable().meta({
     description:
-      "Null for a notice that a worker delivers. Otherwise the API that sent it itself, once, because Redis took no job: other APIs may have sent the same.",
+      "Null for a notice that a worker delivers. Otherwise the API that sent it itself, once, because Redis took no job or no worker delivers: other APIs may have sent the same.",
   }),
 });
 export type Notice = Readonly<z.output<typeof noticeSchema>>;
@@ -31,5 +31,5 @@ export type Notice = Readonly<z.output<typeof noticeSchema>>;
 /** Where it is sent by an API itself, it says so. */
 export function noticeText({ text, sentBy }: Notice): string {
   if (sentBy === null) return text;
-  return `${text}\nSent once by the API ${sentBy} itself, because Redis took no job. Another API may have sent the same.`;
+  return `${text}\nSent once by the API ${sentBy} itself, because Redis took no job, or no worker delivers. Another API may have sent the same.`;
 }

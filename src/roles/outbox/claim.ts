@@ -1,5 +1,5 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import type { Database } from "./database.ts";
+import type { OutboxDatabase } from "./database.ts";
 import { NAMES_BYTES_MAX, ROW_BYTES_MAX, TABLE } from "./table.ts";
 
 /** A row that waits, locked by the transaction that read it. */
@@ -142,7 +142,7 @@ type FindRows = (skipped: readonly string[], limit: number) => Promise<LockedRow
  * @returns `look`; and `lookAtEach`, for when it fails because of a row that PostgreSQL cannot give: that one reads each row by itself, and no
  *   row behind another
  */
-export function createClaimer(database: Database): Record<"look" | "lookAtEach", FindRows> {
+export function createClaimer(database: OutboxDatabase): Record<"look" | "lookAtEach", FindRows> {
   // Ordering keys take turns: else the last of many would never be reached.
   let after = START;
   const chooseHeads = async (text: string, limit: number) => {
@@ -178,7 +178,7 @@ export function createClaimer(database: Database): Record<"look" | "lookAtEach",
 }
 
 async function findBehind(
-  database: Database,
+  database: OutboxDatabase,
   headed: readonly ClaimedRow[],
   limit: number,
 ): Promise<readonly ClaimedRow[]> {
@@ -197,7 +197,7 @@ function chainsOf(headed: readonly ClaimedRow[], next: readonly ClaimedRow[]): C
 }
 
 /** A row that cannot be read is known by its id alone. */
-async function readAlone(database: Database, id: string): Promise<readonly ClaimedRow[]> {
+async function readAlone(database: OutboxDatabase, id: string): Promise<readonly ClaimedRow[]> {
   await database.query("SAVEPOINT row");
   try {
     return await database.query<ClaimedRow>(oneRow, [id]);

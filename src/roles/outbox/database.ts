@@ -7,7 +7,7 @@ export const QUERY_MS = 10_000;
 /** A lost network acknowledges no end. */
 const END_MS = 1_000;
 
-export type Database = Awaited<ReturnType<typeof connectDatabase>>;
+export type OutboxDatabase = Awaited<ReturnType<typeof connectDatabase>>;
 
 /**
  * Opens one connection to PostgreSQL. Each call ends within 10 s.
@@ -79,7 +79,10 @@ async function inDatabase<T>(work: Promise<T>): Promise<T> {
 }
 
 /** Opens a database for one piece of work. @throws HoldfastError as `connectDatabase` */
-export async function withDatabase<T>(url: string, use: (database: Database) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  url: string,
+  use: (database: OutboxDatabase) => Promise<T>,
+): Promise<T> {
   const database = await connectDatabase(url, "holdfast");
   try {
     return await use(database);
@@ -89,7 +92,9 @@ export async function withDatabase<T>(url: string, use: (database: Database) => 
 }
 
 /** The table's comment; undefined without the table. */
-async function readVersion(database: Database): Promise<{ readonly comment: string | null } | undefined> {
+async function readVersion(
+  database: OutboxDatabase,
+): Promise<{ readonly comment: string | null } | undefined> {
   const [found] = await database.query<{ comment: string | null }>(
     "SELECT obj_description(oid, 'pg_class') AS comment FROM pg_class WHERE oid = to_regclass($1)",
     [TABLE],
@@ -98,14 +103,14 @@ async function readVersion(database: Database): Promise<{ readonly comment: stri
 }
 
 /** What the database has in place of an outbox of this version; undefined if it has one. */
-export async function outboxFault(database: Database): Promise<"absent" | "unknown" | undefined> {
+export async function outboxFault(database: OutboxDatabase): Promise<"absent" | "unknown" | undefined> {
   const found = await readVersion(database);
   if (found === undefined) return "absent";
   return found.comment === COMMENT ? undefined : "unknown";
 }
 
 /** @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
-export async function requireOutbox(database: Database): Promise<void> {
+export async function requireOutbox(database: OutboxDatabase): Promise<void> {
   const fault = await outboxFault(database);
   if (fault === "unknown") throw versionUnknown();
   const advice = "run holdfast outbox init --apply";

@@ -3,6 +3,7 @@ import { keyFault } from "../../core/job/idempotency-key.ts";
 import type { ProducibleJob, SubmitOptions } from "../../core/job/submit-options.ts";
 import { submissionOf } from "../../core/submit/submission.ts";
 import type { Validate } from "../../core/submit/validate.ts";
+import { givenObject } from "../../platform/errors/given.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { INSERT, outboxMigration, ROW_BYTES_MAX, rowTooLarge, type Statement } from "./table.ts";
 import { runIn, type Transaction } from "./transactions.ts";
@@ -45,7 +46,8 @@ export interface Outbox {
 
 /** @param validate as submissions are validated */
 export function createOutbox(validate: Validate): Outbox {
-  const sql: Outbox["sql"] = (job, payload, { orderingKey, ...options }) => {
+  const sql: Outbox["sql"] = (job, payload, given) => {
+    const { orderingKey, ...options } = givenObject(given, "/options");
     const sent = submissionOf(job, payload, options);
     const { payloadJson } = validate({ jobs: new Map([[job.type, job as JobContract]]) }, sent);
     const sentOptions = Object.keys(sent.options).length === 0 ? null : JSON.stringify(sent.options);

@@ -8,7 +8,7 @@ import { orStop, type Running, stopOnce } from "../../platform/lib/running.ts";
 import { messageOf } from "../../platform/lib/thrown.ts";
 import { wait } from "../../platform/lib/wait.ts";
 import { BYTES_MAX, type ClaimedRow, createClaimer, type LockedRows, rowFault } from "./claim.ts";
-import { connectDatabase, type Database, QUERY_MS, requireOutbox } from "./database.ts";
+import { connectDatabase, type OutboxDatabase, QUERY_MS, requireOutbox } from "./database.ts";
 import { storedProblem } from "./problem.ts";
 import { IDLE_MAX_MS, NAMES_BYTES_MAX, namesTooLarge, rowTooLarge, TABLE } from "./table.ts";
 
@@ -73,7 +73,7 @@ interface Relaying extends RelayOptions {
   readonly pauses: Pauses;
 }
 
-async function openSession(url: string, waker: Waker): Promise<Database> {
+async function openSession(url: string, waker: Waker): Promise<OutboxDatabase> {
   const database = await connectDatabase(url, RELAY_NAME);
   const prepare = async () => {
     await requireOutbox(database);
@@ -88,8 +88,8 @@ async function openSession(url: string, waker: Waker): Promise<Database> {
   return database;
 }
 
-async function relayUntil(stop: AbortSignal, first: Database, relaying: Relaying): Promise<void> {
-  let database: Database | undefined = first;
+async function relayUntil(stop: AbortSignal, first: OutboxDatabase, relaying: Relaying): Promise<void> {
+  let database: OutboxDatabase | undefined = first;
   let pauseMs = FIRST_PAUSE_MS;
   const onLook = () => {
     pauseMs = FIRST_PAUSE_MS;
@@ -114,7 +114,7 @@ async function relayUntil(stop: AbortSignal, first: Database, relaying: Relaying
 /** @returns when the relay stops @throws HoldfastError `DATABASE_UNAVAILABLE` */
 async function relayRows(
   stop: AbortSignal,
-  database: Database,
+  database: OutboxDatabase,
   relaying: Relaying,
   onLook: () => void,
 ): Promise<void> {
@@ -142,7 +142,7 @@ async function relayRows(
 }
 
 /** A look begins a transaction. One that fails because of a row is followed by looks at each row alone, until that row is parked. */
-function createFinder(database: Database, { pauses, log }: Relaying, stop: AbortSignal) {
+function createFinder(database: OutboxDatabase, { pauses, log }: Relaying, stop: AbortSignal) {
   const { look, lookAtEach } = createClaimer(database);
   let isAtEach = false;
   return async (limit: number): Promise<LockedRows> => {
@@ -253,7 +253,7 @@ function read(json: string, at: string): unknown {
 /** A row that was released has the problem that it was parked with before. */
 const asParked = `(CASE WHEN ${TABLE}.problem IS NULL THEN ended.problem ELSE left(ended.problem, -1) || ',"isAgain":true}' END)`;
 
-async function finish(database: Database, ends: readonly RowEnd[], keepMs: number): Promise<void> {
+async function finish(database: OutboxDatabase, ends: readonly RowEnd[], keepMs: number): Promise<void> {
   const accepted = ends.filter(({ outcome }) => outcome === "accepted" || outcome === "duplicate");
   const parked = ends.filter(({ outcome }) => outcome === "parked");
   const ids = (of: readonly RowEnd[]) => of.map(({ row }) => row.id);
@@ -273,7 +273,7 @@ async function finish(database: Database, ends: readonly RowEnd[], keepMs: numbe
 }
 
 /** @returns how many rows it has deleted */
-async function trim(database: Database, keepMs: number): Promise<number> {
+async function trim(database: OutboxDatabase, keepMs: number): Promise<number> {
   const deleted = await database.query(
     `DELETE FROM ${TABLE} WHERE id IN (SELECT id FROM ${TABLE} WHERE state = 'accepted'
       AND changed_at < clock_timestamp() - $1 * interval '1 millisecond' LIMIT ${TRIM_MAX} FOR UPDATE SKIP LOCKED) RETURNING id`,

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
-import { nameSchema } from "../../core/define/declaration.ts";
+import { isContract, nameSchema, requireDefinition, unknownMembers } from "../../core/define/declaration.ts";
 import type { JobContract } from "../../core/job/contract.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { exactDurationText } from "../../platform/lib/duration-text.ts";
@@ -135,6 +135,19 @@ export type ScheduleDefinition<PayloadIn> = ScheduleTimes & {
   readonly payload: (tick: Tick) => PayloadIn;
 };
 
+const MEMBERS: readonly (keyof ScheduleDefinition<unknown>)[] = [
+  "name",
+  "job",
+  "payload",
+  "cron",
+  "timeZone",
+  "everyMs",
+  "catchUp",
+  "overlap",
+  "startAt",
+  "endAt",
+  "jitterMs",
+];
 const SHORTEST_PERIOD_MS = 1_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -177,7 +190,13 @@ const commonSchema = z
  * });
  */
 export function defineSchedule<PayloadIn>(definition: ScheduleDefinition<PayloadIn>): DeclaredSchedule {
-  const { job, payload } = definition;
+  requireDefinition(definition, "defineSchedule");
+  const { name, job, payload } = definition;
+  const [unknown] = unknownMembers(Object.keys(definition), MEMBERS);
+  if (unknown !== undefined) throw invalid(name, "", unknown);
+  if (!isContract(job)) throw invalid(name, "job", "expected a contract, as defineJob returns it");
+  if (typeof payload !== "function")
+    throw invalid(name, "payload", "expected a function that makes it, such as ({ at }) => ({ day: at })");
   return { ...withTimes(definition), job, payload };
 }
 

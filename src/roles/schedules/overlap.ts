@@ -3,7 +3,7 @@ import { hasEnded } from "../../core/job/job-status.ts";
 import { openStatusReader } from "../../core/status/read-status.ts";
 import { isoTime } from "../../platform/lib/iso-time.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
-import { begins, ok, oneOf, text } from "../../platform/redis/reply-shape.ts";
+import { begins, okReply, oneOf, text } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import type { Schedule } from "./define-schedule.ts";
 
@@ -35,7 +35,7 @@ const decideScript = loadScript(
   "decide-tick.lua",
   begins([oneOf<TickDecision | "">("run", "queued", "skipped", "decided", "unsubmitted", "")], text),
 );
-const noteScript = loadScript(import.meta.url, "note-job.lua", ok);
+const noteScript = loadScript(import.meta.url, "note-job.lua", okReply);
 
 /** How many decisions are kept: as many as people look back at. A tick whose skip is forgotten stays skipped. */
 const SKIPS_MAX = 100;

@@ -8,7 +8,7 @@ import { durationText, exactDurationText } from "../../platform/lib/duration-tex
 import { type Compute, computeInTurns } from "../../platform/lib/in-turns.ts";
 import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
-import { inTime } from "../../platform/redis/redis-errors.ts";
+import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { type Schedule, scheduleAt } from "./define-schedule.ts";
 import { type OverlapExplanation, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePause, skipsAhead } from "./pauses.ts";
@@ -45,15 +45,15 @@ interface TicksShown {
   readonly past: number;
 }
 
+/** Redis has its time before the ticks are planned and after: what a processor takes is not Redis's fault. */
 export async function readSchedules(
   reader: ScheduleReader,
-  schedules: readonly Schedule[],
+  find: () => Promise<readonly Schedule[]>,
   shown: TicksShown,
 ): Promise<ScheduleStatus[]> {
-  const [now, pausesOf] = await inTime(Promise.all([redisNow(reader.stores.client), reader.pauses.all()]));
-  const schedulers = await inTime(countSchedulers(reader.stores.client, reader.prefix, now));
+  const { schedules, now, pausesOf, schedulers } = await inTime(readNow(reader, find));
   const planned = await planEach(reader.compute, schedules, now, shown);
-  return await Promise.all(
+  const statuses = Promise.all(
     planned.map(async ({ schedule, ahead, due }) => {
       const { name, when, timeZone, job, catchUp, overlap, stored } = schedule;
       const pauses = pausesOf.get(name) ?? [];
@@ -79,11 +79,23 @@ export async function readSchedules(
       };
     }),
   );
+  return await inTime(statuses);
+}
+
+async function readNow(
+  { stores: { client }, prefix, pauses }: ScheduleReader,
+  find: () => Promise<readonly Schedule[]>,
+) {
+  const [schedules, now, pausesOf] = await Promise.all([find(), redisNow(client), pauses.all()]);
+  return { schedules, now, pausesOf, schedulers: await countSchedulers(client, prefix, now) };
 }
 
 function shownPause({ reason, by, since }: SchedulePause) {
   return { reason, by, since: isoTime(since) };
 }
+
+/** Nobody waits longer. What was found until then is remembered, and the next answer goes on from there. */
+const PLANNING_MS = 5_000;
 
 /** Ticks of rare patterns take milliseconds to find: others have their turn in between. */
 async function planEach(
@@ -92,12 +104,15 @@ async function planEach(
   now: number,
   { next, past }: TicksShown,
 ) {
-  return await Promise.all(
-    schedules.map(async (schedule) => {
-      const ahead = await compute(() => upcoming(schedule, now, next));
-      return { schedule, ahead, due: await compute(() => schedule.timetable.latest(Math.max(1, past), now)) };
-    }),
-  );
+  const endsAt = performance.now() + PLANNING_MS;
+  const planned: { schedule: Schedule; ahead: string[]; due: number[] }[] = [];
+  for (const schedule of schedules) {
+    if (performance.now() > endsAt) throw redisUnavailable(undefined, "planning takes too long");
+    const ahead = await compute(() => upcoming(schedule, now, next));
+    const due = await compute(() => schedule.timetable.latest(Math.max(1, past), now));
+    planned.push({ schedule, ahead, due });
+  }
+  return planned;
 }
 
 /** @returns the ticks that were due, the latest first */

@@ -27,6 +27,8 @@ export function openTickJobs(stores: QueueStores, retentionMs: number, compute: 
   /** The latest ticks after `after` and before `before`, the latest first. */
   async function ticksBetween({ timetable }: Schedule, after: number, before: number): Promise<number[]> {
     const ticks: number[] = [];
+    // Of a rare pattern, the tick that is known is older than that already, and the one before takes long to find.
+    if (before <= after) return ticks;
     for (let until = before; ticks.length < LOOKED_BACK; until = ticks.at(-1) ?? before) {
       const found = (await compute(() => timetable.latest(STEP, until - 1))).filter((at) => at > after);
       ticks.push(...found);

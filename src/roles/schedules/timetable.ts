@@ -3,7 +3,7 @@ import { openZone, type Zone } from "./zone.ts";
 
 /** When a schedule is due. Instants are milliseconds since 1970-01-01T00:00:00Z. */
 export interface Timetable {
-  /** The first tick after an instant; undefined if there is none within four years. */
+  /** The first tick after an instant; undefined if there is none. */
   next(after: number): number | undefined;
   /** The latest ticks at or before an instant, the latest first. */
   latest(count: number, until: number): number[];
@@ -22,6 +22,10 @@ export function everyTimetable(everyMs: number): Timetable {
   };
 }
 
+/** Schedules that are stored are made anew each time that they are read, and many have one pattern. */
+const opened = new Map<string, Timetable>();
+const OPENED_MAX = 1_000;
+
 /** Such as `@daily`. */
 const NICKNAME = /^\s*@[a-z]+\s*$/i;
 
@@ -35,32 +39,56 @@ const NICKNAME = /^\s*@[a-z]+\s*$/i;
  * @throws Error when the pattern or the zone is not valid
  */
 export function cronTimetable(pattern: string, timeZone: string): Timetable {
+  const name = `${pattern}\n${timeZone}`;
+  const timetable = opened.get(name) ?? openCron(pattern, timeZone);
+  // Again, so that the one that was not asked for longest is the first.
+  opened.delete(name);
+  opened.set(name, timetable);
+  const [oldest] = opened.keys();
+  if (opened.size > OPENED_MAX && oldest !== undefined) opened.delete(oldest);
+  return timetable;
+}
+
+function openCron(pattern: string, timeZone: string): Timetable {
   const zone = openZone(timeZone);
   // Croner also accepts a date, which would be no pattern once it is past.
   if (!NICKNAME.test(pattern) && pattern.trim().split(/\s+/).length !== 5)
     throw new Error("expected five fields");
-  // Croner matches clock times written as UTC, and converts nothing.
-  const cron = new Cron(pattern, { timezone: "UTC", mode: "5-part", paused: true });
+  // Croner matches clock times written as UTC, and converts nothing: by an offset, since it would format each time of a named zone.
+  const cron = new Cron(pattern, { utcOffset: 0, mode: "5-part", paused: true });
   return remembering({
     next: (after) => nextTick(cron, zone, after),
     latest: (count, until) => latestTicks(cron, zone, count, until),
   });
 }
 
-/** A page of the console asks for that many ticks ahead. */
+/** Ticks that follow each other without a gap: `ticks[0]` is the first one after `from`. */
+interface Run {
+  from: number;
+  readonly ticks: number[];
+}
+/** A list of schedules asks for at most 100 ticks ahead. */
+const RUN_MAX = 128;
 const KNOWN_MAX = 8;
 
 /** Between two ticks the answers stay the same, and those of rare patterns take long to find. */
 function remembering({ next, latest }: Timetable): Timetable {
-  const knownNext: { readonly after: number; readonly at: number }[] = [];
+  const runs: Run[] = [];
   const knownLatest: { readonly count: number; readonly before: number; readonly ticks: number[] }[] = [];
   const remembered: Timetable = {
     next(after) {
-      const known = knownNext.find((each) => each.after <= after && after < each.at);
-      if (known !== undefined) return known.at;
+      const run = runs.find(({ from, ticks }) => from <= after && after <= (ticks.at(-1) ?? from));
+      const known = run?.ticks.find((at) => at > after);
+      if (known !== undefined) return known;
       const at = next(after);
-      if (at !== undefined) knownNext.unshift({ after, at });
-      knownNext.length = Math.min(knownNext.length, KNOWN_MAX);
+      if (at === undefined) return undefined;
+      if (run === undefined) {
+        runs.unshift({ from: after, ticks: [at] });
+        runs.length = Math.min(runs.length, KNOWN_MAX);
+      } else {
+        run.ticks.push(at);
+        if (run.ticks.length > RUN_MAX) run.from = run.ticks.shift() ?? run.from;
+      }
       return at;
     },
     latest(count, until) {

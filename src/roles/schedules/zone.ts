@@ -3,8 +3,10 @@
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MINUTE_MS = 60_000;
 
-/** A format takes 20 µs, and many schedules ask about the same minutes. */
-const OFFSETS_MAX = 1_000;
+const DAY_MINUTES = DAY_MS / MINUTE_MS;
+
+/** A format takes 20 µs, and many schedules ask about the same days. */
+const OFFSETS_MAX = 4_000;
 
 /** A time zone of the runtime's IANA database. */
 export interface Zone {
@@ -33,15 +35,19 @@ export function openZone(timeZone: string): Zone {
 function createZone(timeZone: string): Zone {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
   const offsets = new Map<number, number>();
-  const offsetAt = (instant: number) => {
-    // Clocks change at whole minutes.
-    const minute = Math.floor(instant / MINUTE_MS);
+  const offsetOf = (minute: number) => {
     const known = offsets.get(minute);
     if (known !== undefined) return known;
     if (offsets.size >= OFFSETS_MAX) offsets.clear();
-    const offset = parseOffset(format.formatToParts(instant));
+    const offset = parseOffset(format.formatToParts(minute * MINUTE_MS));
     offsets.set(minute, offset);
     return offset;
+  };
+  const offsetAt = (instant: number) => {
+    const day = Math.floor(instant / DAY_MS) * DAY_MINUTES;
+    const offset = offsetOf(day);
+    // Clocks change at whole minutes, and not twice in a day: one that begins and ends alike has one offset.
+    return offset === offsetOf(day + DAY_MINUTES) ? offset : offsetOf(Math.floor(instant / MINUTE_MS));
   };
   return {
     offsetAt,

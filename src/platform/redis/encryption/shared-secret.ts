@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { RedisAccess } from "../connect.ts";
 import { inTime } from "../redis-errors.ts";
-import { ok } from "../reply-shape.ts";
+import { okReply } from "../reply-shape.ts";
 import { loadDeclaringScript } from "../script.ts";
 
 /** The secret that keys content fingerprints. */
@@ -24,7 +24,7 @@ export interface SharedSecret {
 /** What each encrypted copy of a secret is bound to. */
 export const sharedSecretAssociatedData = "fingerprint secret";
 
-const replace = loadDeclaringScript(import.meta.url, "replace.lua", ok);
+const replace = loadDeclaringScript(import.meta.url, "replace.lua", okReply);
 
 /**
  * Reads the secret that the first process stored. It is encrypted with the first encryption key there is, and never changes.

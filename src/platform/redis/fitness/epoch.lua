@@ -7,7 +7,7 @@
 -- Also returns the present count.
 local function isEpoch(key, id, count)
   local known, counted, layout = unpack(redis.call("HMGET", key, "id", "count", "layout"))
-  if layout and known then known = known .. " " .. layout end
+  if layout then known = (known or "") .. " " .. layout end
   return known == id and tonumber(counted) >= tonumber(count), tonumber(counted)
 end
 

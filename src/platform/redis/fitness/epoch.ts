@@ -3,7 +3,7 @@ import { Cluster } from "ioredis";
 import type { Durability } from "../../config/variables.ts";
 import type { HoldfastError } from "../../errors/holdfast-error.ts";
 import { batchByTurn } from "../../lib/batch-by-turn.ts";
-import { oneAtATime } from "../../lib/one-at-a-time.ts";
+import { oneAfterAnother } from "../../lib/one-at-a-time.ts";
 import type { RedisConnection } from "../connection.ts";
 import { redisRolledBack } from "../redis-errors.ts";
 import { either, integer, listOf, oneOf, orNull, type Shape, text, tuple } from "../reply-shape.ts";
@@ -163,7 +163,8 @@ export function createEpoch(options: EpochOptions): Epoch {
       // A reply from before the epoch changed is about the previous one.
       if (isConfirmed && id === shownId) raise(count);
     },
-    check: oneAtATime(check),
+    // A report is refused, or another epoch is found, after the check that is under way may have looked.
+    check: oneAfterAnother(check),
     get remembered() {
       return remembered;
     },

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { listIn, type Module, prefixOf, readModule, requiredBy, type Unit } from "./lua-module.ts";
-import type { Binding, Statement, Token } from "./lua-syntax.ts";
+import type { Binding, LuaStatement, Token } from "./lua-syntax.ts";
 import { placeFunctions } from "./place-functions.ts";
 
 export interface LuaSources {
@@ -256,7 +256,7 @@ function requireOnceInBlocks({ file, tokens }: Module): void {
     throw new Error(`${file} requires ${twice} in two blocks: one function has to do it`);
 }
 
-function isModuleAlias({ tokens }: Module, { kind, first }: Statement): boolean {
+function isModuleAlias({ tokens }: Module, { kind, first }: LuaStatement): boolean {
   const binding = tokens[first + 1]?.binding;
   return kind === "require" && binding !== undefined && isAlias(binding);
 }

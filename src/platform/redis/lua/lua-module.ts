@@ -2,17 +2,17 @@ import { basename, dirname } from "node:path";
 import {
   type Binding,
   type Block,
+  type LuaStatement,
   type LuaSyntax,
   lineAt,
   readSyntax,
-  type Statement,
   type Token,
 } from "./lua-syntax.ts";
 
 /** A declaration outside of every block. */
 export interface Unit {
   readonly module: Module;
-  readonly statement: Statement;
+  readonly statement: LuaStatement;
 }
 
 /** A Lua file: what it declares, what of that others may use, and, of a command, what it is called with. */

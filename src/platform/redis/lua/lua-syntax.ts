@@ -33,7 +33,7 @@ export interface Token {
 }
 
 /** A statement outside of every block, which begins at the beginning of a line: the tokens from `first` to before `end`. */
-export interface Statement {
+export interface LuaStatement {
   readonly first: number;
   readonly end: number;
   readonly kind: "require" | "command" | "function" | "local" | "return" | "other";
@@ -45,7 +45,7 @@ export interface LuaSyntax {
   readonly file: string;
   readonly source: string;
   readonly tokens: readonly Token[];
-  readonly statements: readonly Statement[];
+  readonly statements: readonly LuaStatement[];
 }
 
 const TOKENS =
@@ -253,7 +253,7 @@ function requiredAt(tokens: readonly Token[], at: number): string | undefined {
 
 const NO_START: ReadonlySet<string> = new Set(["end", ")", "}", "]", "else", "elseif", "until"]);
 
-function statementsOf(source: string, tokens: readonly Token[]): Statement[] {
+function statementsOf(source: string, tokens: readonly Token[]): LuaStatement[] {
   const starts: number[] = [];
   tokens.forEach(({ text, at, block }, index) => {
     const isFirst = at === 0 || source[at - 1] === "\n";
@@ -265,7 +265,11 @@ function statementsOf(source: string, tokens: readonly Token[]): Statement[] {
   });
 }
 
-function declaredIn(tokens: readonly Token[], first: number, end: number): Pick<Statement, "kind" | "names"> {
+function declaredIn(
+  tokens: readonly Token[],
+  first: number,
+  end: number,
+): Pick<LuaStatement, "kind" | "names"> {
   const [word, next, equals, value] = tokens.slice(first, first + 4);
   if (word?.text === "return") return { kind: "return", names: [] };
   if (word?.text !== "local") return { kind: "other", names: [] };

@@ -1,14 +1,14 @@
 import {
   type Binding,
   type Block,
+  type LuaStatement,
   type LuaSyntax,
   readSyntax,
-  type Statement,
   type Token,
 } from "./lua-syntax.ts";
 
 interface PlacedFunction {
-  readonly statement: Statement;
+  readonly statement: LuaStatement;
   readonly binding: Binding;
   /** Where it is made; undefined for nowhere: nothing calls it. */
   block: Block | undefined;

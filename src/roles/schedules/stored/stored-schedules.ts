@@ -4,7 +4,15 @@ import { INTERNAL_QUEUE } from "../../../core/job/internal-queue.ts";
 import type { Settings } from "../../../platform/config/settings.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../../platform/redis/redis-errors.ts";
-import { begins, integer, listOf, ok, pairsOf, text, tuple } from "../../../platform/redis/reply-shape.ts";
+import {
+  begins,
+  integer,
+  listOf,
+  okReply,
+  pairsOf,
+  text,
+  tuple,
+} from "../../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../../platform/redis/script.ts";
 import type { RuntimeScheduleDefinition } from "../definition.ts";
 import { GRACE_MS } from "../tick-jobs.ts";
@@ -22,7 +30,7 @@ const dueScript = loadScript(
   "due-schedules.lua",
   begins([text, text], tuple(text, listOf(text))),
 );
-const advanceScript = loadScript(import.meta.url, "advance-schedules.lua", ok);
+const advanceScript = loadScript(import.meta.url, "advance-schedules.lua", okReply);
 const putScript = loadScript(import.meta.url, "put-schedule.lua", integer);
 
 /** The version in force that somebody has seen; null: there was none. */
