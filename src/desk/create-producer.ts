@@ -6,6 +6,7 @@ import { submissionOf } from "../core/submit/submission.ts";
 import { openSubmitPath, type SubmitPath } from "../core/submit/submit-path.ts";
 import { features } from "../features/index.ts";
 import { type Environment, readSettings } from "../platform/config/settings.ts";
+import { givenList, givenObject } from "../platform/errors/given.ts";
 import { HoldfastError } from "../platform/errors/holdfast-error.ts";
 import type { WithLogger } from "../platform/lib/logger.ts";
 import { mapInFlight } from "../platform/lib/map-in-flight.ts";
@@ -59,9 +60,10 @@ export async function createProducer(
   return {
     submit: async (job, payload, options) => await submitter.submit(submissionOf(job, payload, options)),
     async submitMany(job, submissions) {
-      const checked = submissions.map(({ payload, ...options }) =>
-        submitter.check(submissionOf(job, payload, options)),
-      );
+      const checked = givenList(submissions, "/submissions").map((submission, index) => {
+        const { payload, ...options } = givenObject(submission, `/submissions/${index}`);
+        return submitter.check(submissionOf(job, payload, options));
+      });
       return mapInFlight(checked, IN_FLIGHT_MAX, (submit) => submit().catch(asHoldfastError));
     },
     ...together,
@@ -78,7 +80,7 @@ async function joinedCalls(application: Application, path: SubmitPath): Promise<
     if (module === undefined) return [];
     const { name, inputOf, open } = module.joint;
     const submit = open(application, path);
-    return [[name, (given: unknown) => submit(inputOf(given), { isShared: true })]];
+    return [[name, async (given: unknown) => await submit(inputOf(given), { isShared: true })]];
   });
   return Object.fromEntries(calls) as FeatureProducer;
 }

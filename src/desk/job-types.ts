@@ -67,6 +67,6 @@ export function readStatusBy(read: (id: string) => Promise<JobStatus | undefined
     if (typeof job === "string") return await read(job);
     const status = await read(id);
     // Its worker has checked the result against the contract.
-    return status?.type === job.type ? (status as JobStatusOf<Job>) : undefined;
+    return status !== undefined && status.type === job?.type ? (status as JobStatusOf<Job>) : undefined;
   };
 }

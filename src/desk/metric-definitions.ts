@@ -59,6 +59,7 @@ export const metricDefinitions = {
     ["queue"],
     "1 while a limit of the queue keeps its next job from starting, 0 otherwise.",
   ),
+  holdfast_queue_ramping: gauge(["queue"], "1 while it starts slowly after a resume."),
   holdfast_queue_slot_open: gauge(
     ["queue"],
     "1 while the queue stands still because its cluster slot is being moved, or was left half moved; its other gauges are absent then. 0 otherwise.",
@@ -68,6 +69,7 @@ export const metricDefinitions = {
     "How long the next job in line has been able to run; 0 if none waits.",
   ),
   holdfast_workers: gauge(["queue"], "Workers of the queue with a heartbeat in the last 15 seconds."),
+  holdfast_workers_quiet: gauge(["queue"], "Of these, the quiet ones."),
   holdfast_worker_slots: {
     kind: "gauge",
     labels: ["queue"],

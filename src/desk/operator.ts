@@ -10,6 +10,7 @@ import { features } from "../features/index.ts";
 import { storesOfGuard } from "../guard/places.ts";
 import { type Environment, readSettings, type Settings } from "../platform/config/settings.ts";
 import type { Finding } from "../platform/errors/finding.ts";
+import { givenCount, givenObject } from "../platform/errors/given.ts";
 import { orStop, type Running, stopAll, stopOnce } from "../platform/lib/running.ts";
 import { connectRedis } from "../platform/redis/connect.ts";
 import { redisNow } from "../platform/redis/fitness/clock.ts";
@@ -42,6 +43,7 @@ import { type OverviewReader, openOverviewReader } from "./overview/read-overvie
 import { readLayouts, renewLayouts } from "./queues/layouts.ts";
 import { openQueueOperator, type QueueOperator, queueNotFound } from "./queues/queues.ts";
 import { openScheduleOperator, type ScheduleOperator } from "./schedules.ts";
+import { openWorkerOperator, type WorkerOperator } from "./workers/workers.ts";
 
 /** Why a loss is accepted, and by whom. The audit log keeps both. */
 export interface Acceptance {
@@ -92,6 +94,8 @@ export interface Operator extends JobOperator, DoubtOperator {
   readonly acts: ActOperator;
   /** Pause, resume, limit and divide queues. */
   readonly queues: QueueOperator;
+  /** Quiet one worker process, and wake it. */
+  readonly workers: WorkerOperator;
   /** Read, explain, put, delete, run, pause and resume schedules. */
   readonly schedules: ScheduleOperator;
   /** Read the outbox in PostgreSQL, and release or discard its parked rows. */
@@ -213,7 +217,8 @@ export function openOperator(parts: OperatorParts): Operator {
     runs: parts.runs,
     failures: () => inTime(failures.groups(partitions())),
     ...openDoubtOperator({ stores, application, retentionMs: settings.HOLDFAST_RETENTION_MS, events }),
-    async acceptLoss(acceptance) {
+    async acceptLoss(given) {
+      const acceptance = givenObject(given, "/");
       const accept = async (store: QueueStore) =>
         (await acceptLoss(store, acceptance)) === undefined ? [] : [store.queue];
       const all = [
@@ -236,7 +241,8 @@ export function openOperator(parts: OperatorParts): Operator {
     overview: overviews.read,
     checkRedis: () => inTime(diagnoseStore(application, stores, settings)),
     doctor: () => inTime(diagnose(application, stores, settings), DOCTOR_MAX_MS),
-    async history({ queue, ...query }) {
+    async history(given) {
+      const { queue, ...query } = givenObject(given, "/");
       if (queue !== undefined && !queues.includes(queue)) throw queueNotFound(queue, queues);
       const searched = stores.partitionsOf(queue === undefined ? queues : [queue]);
       return await inTime(
@@ -245,11 +251,14 @@ export function openOperator(parts: OperatorParts): Operator {
     },
     acts: openActOperator({ stores, lists, submit: parts.submitAct }),
     queues: openQueueOperator(stores, application, settings.HOLDFAST_PREFIX, failures.count),
+    workers: openWorkerOperator(stores, queues),
     schedules: openScheduleOperator({ stores, application, settings, submitOwn: parts.submitOwn }),
     outbox: openOutboxOperator(settings.DATABASE_URL, stores.of(INTERNAL_QUEUE), application.jobs),
     notices: openNoticeOperator({ stores, application, submit: parts.submitNotice }),
-    auditTrail: async (limit, filter = {}) => await readAuditLines(auditLogs(filter), limit, filter),
-    auditEntries: async (limit, filter = {}) => await readAuditLog(auditLogs(filter), limit, filter),
+    auditTrail: async (limit, filter = {}) =>
+      await readAuditLines(auditLogs(filter), givenCount(limit, "/limit"), filter),
+    auditEntries: async (limit, filter = {}) =>
+      await readAuditLog(auditLogs(filter), givenCount(limit, "/limit"), filter),
   };
 }
 

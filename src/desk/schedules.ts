@@ -160,7 +160,7 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
   }
 
   async function statusOf(schedule: Schedule): Promise<ScheduleStatus> {
-    const [status] = await readSchedules(reader, [schedule], { next: NEXT_SHOWN, past: 0 });
+    const [status] = await readSchedules(reader, async () => [schedule], { next: NEXT_SHOWN, past: 0 });
     if (status === undefined) throw notFound(schedules, schedule.name);
     return status;
   }
@@ -173,7 +173,7 @@ export function openScheduleOperator(parts: ScheduleParts): ScheduleOperator {
   // Each call as a whole must be done in time.
   const onFound = <T>(name: string, use: (schedule: Schedule) => Promise<T>) => inTime(find(name).then(use));
   return {
-    list: (query = {}) => inTime(listPage(reader, stored, query)),
+    list: (query = {}) => listPage(reader, stored, query),
     ticks: (name, limit) => onFound(name, (schedule) => readPastTicks(reader, schedule, limit)),
     async explain(name, at) {
       const explanation = await onFound(name, (schedule) => explainTick(reader, schedule, at));
@@ -286,15 +286,17 @@ async function listPage(
   { prefix = "", cursor, limit = LISTED, next = NEXT_SHOWN, past = 0 }: ScheduleQuery,
 ): Promise<SchedulePage> {
   const { schedules } = stored.application;
-  const page = await stored.list({ prefix, after: cursor, limit });
-  const declared = cursor === undefined ? schedules.filter(({ name }) => name.startsWith(prefix)) : [];
-  const put = page.found
-    .filter(({ name }) => !isDeclared(schedules, name))
-    .flatMap((each) => wholeSchedule(each, stored) ?? []);
-  return {
-    schedules: await readSchedules(reader, [...declared, ...put], { next, past }),
-    nextCursor: page.next ?? null,
+  let nextCursor: string | null = null;
+  const find = async () => {
+    const page = await stored.list({ prefix, after: cursor, limit });
+    nextCursor = page.next ?? null;
+    const declared = cursor === undefined ? schedules.filter(({ name }) => name.startsWith(prefix)) : [];
+    const put = page.found
+      .filter(({ name }) => !isDeclared(schedules, name))
+      .flatMap((each) => wholeSchedule(each, stored) ?? []);
+    return [...declared, ...put];
   };
+  return { schedules: await readSchedules(reader, find, { next, past }), nextCursor };
 }
 
 async function definitionInForce(stored: StoredSchedules, name: string): Promise<RuntimeScheduleDefinition> {

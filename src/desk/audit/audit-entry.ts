@@ -8,11 +8,13 @@ export const auditEntrySchema = z.object({
   at: z.iso.datetime(),
   jobId: z.string(),
   effect: z.string(),
-  queue: z.string().meta({ description: "Empty for what is about a schedule, many jobs or all queues." }),
+  queue: z
+    .string()
+    .meta({ description: "Empty for what is about a worker, a schedule, many jobs or all queues." }),
   schedule: z.string().meta({ description: "Empty for what is about none." }),
   as: z.string().meta({
     description:
-      "What was done. Jobs: retried, cancelled, cancelling, deleted, submit-again-started, submitted-again; effects: done, not-done, probe-asked; queues: paused, resumed, limited; schedules: schedule-paused, schedule-resumed, schedule-tick-skipped, schedule-tick-unskipped, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues, schedules and the outbox with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted; notices-tested; by Holdfast itself: notice-delivered, notice-failed, notice-sent-directly",
+      "What was done. Jobs: retried, cancelled, cancelling, deleted, submit-again-started, submitted-again; effects: done, not-done, probe-asked; queues: paused, resumed, limited; workers: worker-quieted, worker-woken; schedules: schedule-paused, schedule-resumed, schedule-tick-skipped, schedule-tick-unskipped, schedule-run-started, schedule-run, schedule-put, schedule-deleted; of queues, workers, schedules and the outbox with -failed where that failed after it was recorded; API keys: keys-changed; acts on many jobs: retry-started, retry-done, retry-stopping, retry-stopped and the like; outbox-released, outbox-discarded; loss-accepted; notices-tested; by Holdfast itself: notice-delivered, notice-failed, notice-sent-directly",
   }),
   count: z.int().nullable().meta({ description: "How many jobs; null for what is not about many." }),
   evidence: z.string().meta({ description: "Why, or how they know; empty if no reason was given." }),

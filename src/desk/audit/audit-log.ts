@@ -125,12 +125,14 @@ function listedIn(store: QueueStore, filter: AuditFilter) {
     entries.flatMap(([id, fields]) => {
       replaced.add(fieldOf(fields, "instead"));
       const [jobId, by, actId] = ["job", "by", "actId"].map((name) => fieldOf(fields, name));
-      return isWanted(filter, { jobId, by, actId }) && !replaced.has(id) ? [entryOf(store, id, fields)] : [];
+      return matchesAudit(filter, { jobId, by, actId }) && !replaced.has(id)
+        ? [entryOf(store, id, fields)]
+        : [];
     });
 }
 
 /** Whether an entry is one of those that are wanted. */
-export function isWanted(
+export function matchesAudit(
   wanted: Pick<AuditFilter, "jobId" | "by" | "actId">,
   entry: Readonly<Record<"jobId" | "by" | "actId", string | null | undefined>>,
 ): boolean {

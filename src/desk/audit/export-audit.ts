@@ -1,7 +1,7 @@
 import { csvRow, type ExportFormat } from "../jobs/export-format.ts";
 import type { AuditEntry } from "./audit-entry.ts";
 import type { AuditFilter } from "./audit-filter.ts";
-import { isWanted } from "./audit-log.ts";
+import { matchesAudit } from "./audit-log.ts";
 
 const PAGE = 1_000;
 
@@ -25,7 +25,7 @@ export async function* exportAudit(
   if (format === "csv") yield csvRow(columns);
   for await (const page of pagesOf(operator, span))
     yield page
-      .filter((entry) => isWanted({ jobId, by, actId }, entry))
+      .filter((entry) => matchesAudit({ jobId, by, actId }, entry))
       .map((entry) => (format === "csv" ? csvLine(entry) : `${JSON.stringify(entry)}\n`))
       .join("");
 }

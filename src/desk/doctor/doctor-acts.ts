@@ -24,6 +24,6 @@ export async function diagnoseActs(stores: QueueStores): Promise<Finding | undef
       : `nothing is retried, cancelled or deleted; ${workers} workers are alive`,
     remedy: isPaused
       ? "resume it with that tool"
-      : "start a worker, any one runs acts: holdfast worker; one that is alive and starts none is stuck: restart it",
+      : "start a worker, any one runs acts: holdfast worker; one that is alive and starts none is quiet, holdfast workers wake NAME, or stuck: restart it",
   });
 }

@@ -6,7 +6,7 @@ import { withDeadline } from "../../platform/lib/deadline.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
 import { mebibytes } from "../../platform/redis/redis-load.ts";
-import { type Database, isPostgres, outboxFault, withDatabase } from "../../roles/outbox/database.ts";
+import { isPostgres, type OutboxDatabase, outboxFault, withDatabase } from "../../roles/outbox/database.ts";
 import { ageMaxMs, SILENCE_MAX_MS } from "../../roles/outbox/relay.ts";
 import { TABLE, VERSION } from "../../roles/outbox/table.ts";
 import { counted } from "../counted.ts";
@@ -76,7 +76,7 @@ const parts = `SELECT NOT pg_is_in_recovery() AND current_setting('transaction_r
   has_table_privilege('${TABLE}', 'SELECT') AND has_table_privilege('${TABLE}', 'UPDATE')
     AND has_table_privilege('${TABLE}', 'DELETE') AS privileges`;
 
-async function diagnoseParts(database: Database): Promise<Finding[]> {
+async function diagnoseParts(database: OutboxDatabase): Promise<Finding[]> {
   const [found] = await database.query<Parts>(parts);
   const none = { writable: false, index: false, trigger: false, privileges: false };
   const { writable, index, trigger, privileges } = found ?? none;
@@ -116,7 +116,7 @@ const bloat = `SELECT n_live_tup::float8 AS live, n_dead_tup::float8 AS dead, pg
   FROM pg_stat_user_tables WHERE relid = '${TABLE}'::regclass`;
 
 /** The table is small and changes all the time, so what keeps rows from being vacuumed shows here first. */
-async function diagnoseBloat(database: Database): Promise<Finding> {
+async function diagnoseBloat(database: OutboxDatabase): Promise<Finding> {
   const [found] = await database.query<Bloat>(bloat).catch((error: unknown) => {
     if (error instanceof HoldfastError) return [];
     throw error;
@@ -147,7 +147,7 @@ function diagnoseRetention(retentionMs: number): Finding {
   });
 }
 
-async function diagnoseClock(database: Database, redisMs: number): Promise<Finding> {
+async function diagnoseClock(database: OutboxDatabase, redisMs: number): Promise<Finding> {
   const [found] = await database.query<{ now: number }>(
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now",
   );
@@ -164,7 +164,7 @@ async function diagnoseClock(database: Database, redisMs: number): Promise<Findi
   );
 }
 
-async function diagnoseRows(database: Database, retentionMs: number): Promise<Finding[]> {
+async function diagnoseRows(database: OutboxDatabase, retentionMs: number): Promise<Finding[]> {
   const { waiting, parked, oldestWaitingMs, relays } = await depthOf(database);
   const limits = { warn: retentionMs / 2, bad: retentionMs };
   return [

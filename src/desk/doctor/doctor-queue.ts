@@ -15,6 +15,8 @@ import { counted } from "../counted.ts";
 import { countDoubts } from "../doubts/doubts.ts";
 import { findStuckDoubts } from "../doubts/stuck-doubts.ts";
 import { type QueueReading, readQueue } from "../overview/queue-overview.ts";
+import { rampText } from "../queues/ramps.ts";
+import { areAllQuiet } from "../workers/all-quiet.ts";
 
 const OVERDUE_AFTER_MS = 30_000;
 
@@ -31,9 +33,12 @@ export async function diagnoseQueue(
       reading,
       losses.some((loss) => loss !== undefined),
     ),
+    quietWorkers(reading),
     stillRunning(reading),
     pause(reading),
     limit(reading),
+    curbs(reading),
+    ramp(reading),
     await delayedJobs(partitions, reading),
     doubts(reading),
     shortened(await Promise.all(partitions.map(stuckDoubts))),
@@ -91,6 +96,16 @@ function lostIn({ known, found, evicted }: Loss): string {
 function workers({ queue }: QueueReading): Finding {
   const waiting = queue.waiting + queue.prioritized;
   const abandoned = waiting > 0 ? "bad" : "warn";
+  if (queue.workers > 0 && !queue.isPaused && areAllQuiet(queue))
+    return finding(
+      `workers of ${queue.name}`,
+      abandoned,
+      `${queue.workers} alive, all of them quiet, ${counted(waiting, "job")} waiting`,
+      {
+        reason: waiting > 0 ? "jobs wait, and no worker claims them" : "no worker claims the next job",
+        remedy: "wake one, holdfast workers wake NAME, or start another: holdfast worker",
+      },
+    );
   const found = `${queue.workers} alive, ${counted(waiting, "job")} waiting`;
   return finding(`workers of ${queue.name}`, queue.workers > 0 || queue.isPaused ? "ok" : abandoned, found, {
     reason: waiting > 0 ? "jobs wait, and no worker runs them" : "the next job will wait: no worker runs it",
@@ -114,6 +129,20 @@ function brokenWorkers({ workers: known }: QueueReading, isLost: boolean): Findi
             remedy: "restart it; its jobs are safe",
           }),
     );
+}
+
+/** Those that somebody has told to claim no more jobs. */
+function quietWorkers({ queue, workers: known }: QueueReading): Finding[] {
+  return known.flatMap(({ name, quiet }) => {
+    if (quiet === null) return [];
+    const { reason, by, since, hasHeard } = quiet;
+    const heard = hasHeard ? "" : ", which it has not heard yet";
+    const found = `quiet in ${queue.name} since ${since}, by ${by}: ${reason}${heard}`;
+    return finding(`worker ${name}`, "warn", found, {
+      reason: "it claims no more jobs until it is woken or started anew",
+      remedy: `holdfast workers wake ${name}`,
+    });
+  });
 }
 
 /** Runs that ignore their signal, on workers that count them as over. */
@@ -147,6 +176,12 @@ function pause({ queue }: QueueReading): Finding | undefined {
   });
 }
 
+/** It ends by itself. */
+function ramp({ now, queue: { name, ramp: known } }: QueueReading): Finding | undefined {
+  if (known === null) return undefined;
+  return ok(`ramp of ${name}`, `${rampText(known, now)}, to ${known.slots} at a time`);
+}
+
 const LONG_MS = 3_600_000;
 
 /** A limit that somebody set by hand, and one that jobs will wait for hours. */
@@ -166,6 +201,22 @@ function limit({
       limitedBy === null
         ? `holdfast queues limit ${name} --rate RATE, with a higher one if downstream bears it`
         : `holdfast queues limit ${name} --declared`,
+  });
+}
+
+/** Types and keys that somebody paused or limited. */
+function curbs({ queue: { name, curbs: all } }: QueueReading): Finding[] {
+  return all.map((curb) => {
+    const { type, key, concurrency, held, by, since, reason } = curb;
+    const how =
+      concurrency === null
+        ? `paused by ${by} since ${since}: ${reason}`
+        : `limited to ${concurrency} at a time by ${by} since ${since}`;
+    const which = type === null ? `key ${key}` : `type ${type}`;
+    return finding(`${which} of ${name}`, "warn", `${how}; ${counted(held, "job")} held`, {
+      reason: "its jobs are held, not failed, until somebody lets it go",
+      remedy: `holdfast queues resume ${name} --${which}`,
+    });
   });
 }
 

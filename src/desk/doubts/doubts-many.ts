@@ -6,6 +6,7 @@ import type { Application } from "../../core/job/application.ts";
 import { GUARD_QUEUE } from "../../core/job/internal-queue.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
 import { storesOfGuard, sweepPlace } from "../../guard/places.ts";
+import { givenCount } from "../../platform/errors/given.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { mapInFlight } from "../../platform/lib/map-in-flight.ts";
 import { malformed } from "../../platform/lib/parse-json.ts";
@@ -260,7 +261,9 @@ export function openDoubtOperator({
     resolveDoubt(storeOf(stores, id), id, effect, resolution);
   return {
     async doubts(offset, limit, filter = {}) {
-      const most = isNarrow(filter) ? SEARCHED_MAX : offset + limit;
+      const most = isNarrow(filter)
+        ? SEARCHED_MAX
+        : givenCount(offset, "/offset") + givenCount(limit, "/limit");
       const { found } = await inTime(partitions().then((all) => findDoubts(all, jobs, filter, most)));
       return found.slice(offset, offset + limit);
     },

@@ -16,14 +16,14 @@ import { effectKeyOf } from "../../core/job/dedup-key.ts";
 import { jobNotFound, parseCallId } from "../../core/job/job-id.ts";
 import { evidenceDescription } from "../../core/job/job-status.ts";
 import type { Resolution, ResolvedJob } from "../../core/job/resolution.ts";
-import { readKey } from "../../core/status/read-keys.ts";
+import { readKeys, type StoredKey } from "../../core/status/read-keys.ts";
 import { outgoingSchema } from "../../evidence/outgoing/outgoing.ts";
 import { verdictOf } from "../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { durationText } from "../../platform/lib/duration-text.ts";
 import { nearestTime } from "../../platform/lib/iso-time.ts";
 import { callTexts } from "../guarded/guarded-effects.ts";
-import { readIdentity, readKinds, readType } from "../jobs/job-record.ts";
+import { readIdentity, readKinds, type StoredKind } from "../jobs/job-record.ts";
 import { type DoubtedRun, doubtedRunShape, readDoubtedRuns } from "./doubted-runs.ts";
 
 const hintSchema = z.object({
@@ -112,27 +112,56 @@ export async function listDoubts(
 ): Promise<Doubt[]> {
   const { client, keys } = store;
   const members = await client.zrange(keys.doubts, String(offset), String(offset + limit - 1));
-  const [runs, doubts] = await Promise.all([
+  const [runs, found] = await Promise.all([
     readDoubtedRuns(store, members),
-    Promise.all(members.map((member) => readDoubt(store, member, jobs))),
+    Promise.all(members.map((member) => readEntry(store, member))),
   ]);
-  return doubts.flatMap((doubt, at) => (doubt && runs[at] ? { ...doubt, ...runs[at] } : []));
+  const entries = found.flatMap((entry, at) => (entry && runs[at] ? { ...entry, ...runs[at] } : []));
+  const callers = await readCallers(store, entries);
+  return await Promise.all(entries.map((entry, at) => toDoubt(store, entry, callers[at] ?? textsOf(), jobs)));
 }
 
-async function readDoubt(
-  store: QueueStore,
-  member: string,
-  jobs: Contracts,
-): Promise<Omit<Doubt, keyof DoubtedRun> | undefined> {
-  const { client, keys, queue } = store;
+interface FoundEntry {
+  readonly dedupKey: string;
+  /** As it is stored. */
+  readonly name: string;
+  readonly entry: Entry;
+  readonly keyIds: string | null | undefined;
+  /** Who asked for it, where no job runs it. */
+  readonly call: string | null | undefined;
+}
+
+/** Undefined where it was resolved after the list was read. */
+async function readEntry({ client, keys }: QueueStore, member: string): Promise<FoundEntry | undefined> {
   const cut = member.indexOf("/");
   const dedupKey = member.slice(0, cut);
   const name = member.slice(cut + 1);
   const [json, keyIds, call] = await client.hmget(keys.ledger(dedupKey), `e:${name}`, "keys", "call");
-  // It was resolved after the list was read.
-  if (json == null) return undefined;
-  const entry = entryIn(json);
-  const caller = call ? callTexts(store, { dedupKey, name }, call) : await jobTexts(store, entry.job);
+  return json == null ? undefined : { dedupKey, name, entry: entryIn(json), keyIds, call };
+}
+
+type Caller = Pick<Doubt, "type" | "idempotencyKey" | "by" | "about">;
+
+/** Of all at once: one reply for each would take most of the time of a list. */
+async function readCallers(store: QueueStore, entries: readonly FoundEntry[]): Promise<Caller[]> {
+  const ids = [...new Set(entries.flatMap(({ entry, call }) => (call ? [] : entry.job)))];
+  const [kinds, stored] = await Promise.all([readKinds(store, ids), readKeys(store, ids)]);
+  const jobs = new Map(ids.map((id, at) => [id, textsOf(kinds[at], stored[at])]));
+  return entries.map((found) =>
+    found.call ? callTexts(store, found, found.call) : (jobs.get(found.entry.job) ?? textsOf()),
+  );
+}
+
+function textsOf(kind?: StoredKind, key?: StoredKey): Caller {
+  return { type: kind?.type || null, idempotencyKey: key?.shown ?? null };
+}
+
+async function toDoubt(
+  store: QueueStore,
+  { dedupKey, name, entry, keyIds, mayStillRun, workerSeenAt }: FoundEntry & DoubtedRun,
+  caller: Caller,
+  jobs: Contracts,
+): Promise<Doubt> {
   const effect = effectName(store, { dedupKey, name });
   const evidence = readEvidence(store, { dedupKey, name }, entry.seen);
   const declared = jobs.get(caller.type ?? "")?.effects[declaredName(effect)];
@@ -141,7 +170,7 @@ async function readDoubt(
     ...caller,
     effect,
     effectKey: isUnreadableName(store, { dedupKey, name }, keyIds) ? null : effectKeyOf(dedupKey, effect),
-    queue: queueOfPartition(queue),
+    queue: queueOfPartition(store.queue),
     dedupKey,
     since: nearestTime(entry.at),
     reason: decryptedOrWhyNot(() =>
@@ -155,6 +184,8 @@ async function readDoubt(
     mayAskProbe: declared?.inDoubt === "probe",
     asked: entry.askedAt === undefined ? null : await readAsked(store, entry, entry.askedAt),
     hint: hintSchema.safeParse(entry.hint).data ?? null,
+    mayStillRun,
+    workerSeenAt,
   };
 }
 
@@ -173,16 +204,12 @@ async function readAsked(
   };
 }
 
-async function jobTexts(store: QueueStore, id: string) {
-  const [type, key] = await Promise.all([readType(store, id), readKey(store, id)]);
-  return { type, idempotencyKey: key?.shown ?? null };
-}
-
 /** Reads an entry. An unreadable one is listed, too: the doubt exists. */
 function entryIn(json: string): Entry {
   const unknown = { job: "", at: 0, reason: "[unreadable]", delivery: 0, worker: "" };
   try {
-    return { ...unknown, ...JSON.parse(json) };
+    const stored: Partial<Entry> = JSON.parse(json);
+    return { ...unknown, ...stored };
   } catch {
     return unknown;
   }

@@ -1,3 +1,4 @@
+import type { QueueLimits } from "../../core/job/application.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { stopOnce } from "../../platform/lib/running.ts";
 import { openConnection, type RedisConnection, whenReady } from "../../platform/redis/connection.ts";
@@ -7,7 +8,7 @@ import { loadScript } from "../../platform/redis/script.ts";
 
 /** Where jobs wait that no worker has claimed. `paused`: those of a paused queue, before BullMQ 6. */
 export const places = ["delayed", "prioritized", "wait", "paused"] as const;
-export type Place = (typeof places)[number];
+export type BullmqState = (typeof places)[number];
 
 /** A job of a BullMQ queue, as it was added. Instants are milliseconds since 1970. */
 export interface ImportableJob {
@@ -47,7 +48,7 @@ export interface Withdrawn<T> {
 
 /** How many jobs are where. `withdrawn`: by an import that was interrupted. */
 export type Counts = Readonly<
-  Record<Place | "active" | "waiting-children" | "schedulers" | "withdrawn", number>
+  Record<BullmqState | "active" | "waiting-children" | "schedulers" | "withdrawn", number>
 >;
 
 /** A queue of BullMQ 4, 5 or 6, to import jobs from. Each call fails with `STORE_UNAVAILABLE` if its Redis does not answer in time. */
@@ -87,11 +88,13 @@ function openJobs(client: RedisConnection, start: string) {
   const key = (name: string) => `${start}${name}`;
   const aside = key("holdfast:jobs");
   const asideStart = key("holdfast:job:");
-  const sizeOf = (place: Place) => (isList(place) ? client.llen(key(place)) : client.zcard(key(place)));
+  const sizeOf = (place: BullmqState) => (isList(place) ? client.llen(key(place)) : client.zcard(key(place)));
   return {
     /** Whether BullMQ has ever had a queue of this name. */
     exists: async () => (await inTime(client.exists(key("meta")))) === 1,
     isPaused: async () => (await inTime(client.hexists(key("meta"), "paused"))) === 1,
+    /** Of all of its workers together, as `setGlobalConcurrency` and `setGlobalRateLimit` store them. */
+    limits: async () => limitsIn(await inTime(client.hmget(key("meta"), "concurrency", "max", "duration"))),
     counts: (): Promise<Counts> =>
       inTime(
         entriesOf({
@@ -106,7 +109,8 @@ function openJobs(client: RedisConnection, start: string) {
         }),
       ),
     /** Those first that are claimed first. @param skip how many of them to leave out */
-    ids: (place: Place, skip: number, count: number) => inTime(idsIn(client, key(place), place, skip, count)),
+    ids: (place: BullmqState, skip: number, count: number) =>
+      inTime(idsIn(client, key(place), place, skip, count)),
     namesOf: async (ids: readonly string[]) => {
       const names = await inTime(Promise.all(ids.map((id) => client.hget(key(id), "name"))));
       return names.filter((name) => name !== null);
@@ -141,15 +145,27 @@ function openJobs(client: RedisConnection, start: string) {
   };
 }
 
+function limitsIn(stored: readonly (string | null)[]): QueueLimits {
+  const [concurrency, max, perMs] = stored.map((text) => Math.floor(Number(text)));
+  return {
+    ...(isLimit(concurrency) && { concurrency }),
+    ...(isLimit(max) && isLimit(perMs) && { rate: { count: max, perMs } }),
+  };
+}
+
+function isLimit(count: number | undefined): count is number {
+  return count !== undefined && count >= 1;
+}
+
 /** Jobs may come to the front meanwhile. */
 const LOOKED_FURTHER = 1_000;
 
-function isList(place: Place): boolean {
+function isList(place: BullmqState): boolean {
   return place === "wait" || place === "paused";
 }
 
 /** BullMQ adds to the front of its lists, and claims from their ends. */
-async function idsIn(client: RedisConnection, key: string, place: Place, skip: number, count: number) {
+async function idsIn(client: RedisConnection, key: string, place: BullmqState, skip: number, count: number) {
   if (!isList(place)) return await client.zrange(key, String(skip), String(skip + count - 1));
   return (await client.lrange(key, String(-skip - count), String(-skip - 1))).reverse();
 }

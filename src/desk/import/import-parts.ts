@@ -39,6 +39,15 @@ export interface ImportParts {
   readonly onProgress: (report: ImportReport) => void;
 }
 
+export interface CarriedLimits {
+  readonly queue: string;
+  readonly concurrency: number | null;
+  /** @example "10/1s" */
+  readonly rate: string | null;
+  /** False where the queue keeps limits of its own. */
+  readonly isCarried: boolean;
+}
+
 /** What an import has done; of a dry run, what one would do. */
 export interface ImportReport {
   jobs: number;
@@ -47,6 +56,8 @@ export interface ImportReport {
   schedules: number;
   /** The queue that is paused because BullMQ's is; null where that is not. */
   paused: string | null;
+  /** What limits BullMQ's queue, and whether that is in force here; null where nothing does. */
+  limits: CarriedLimits | null;
   /** What does not fit. It stays in BullMQ's queue; what an earlier import withdrew stays withdrawn. */
   issues: number;
 }

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { formatRate } from "../../core/define/queue-settings.ts";
 import { keyFault } from "../../core/job/idempotency-key.ts";
 import { openValidator } from "../../core/submit/validate.ts";
 import { features } from "../../features/index.ts";
@@ -14,6 +15,7 @@ import {
   type Withdrawn,
 } from "./bullmq-queue.ts";
 import {
+  type CarriedLimits,
   type ImportParts,
   type ImportReport,
   type ImportRequest,
@@ -39,7 +41,14 @@ export async function importQueue(
   parts: Omit<ImportParts, "validate">,
   request: ImportRequest,
 ): Promise<ImportReport> {
-  const report: ImportReport = { jobs: 0, duplicates: 0, schedules: 0, issues: 0, paused: null };
+  const report: ImportReport = {
+    jobs: 0,
+    duplicates: 0,
+    schedules: 0,
+    issues: 0,
+    paused: null,
+    limits: null,
+  };
   const issues = new Set<string>();
   const counted: ImportParts = {
     ...parts,
@@ -54,6 +63,7 @@ export async function importQueue(
   };
   // First: no imported job may start where BullMQ's would not.
   report.paused = await carryPause(counted, request);
+  report.limits = await carryLimits(counted, request);
   if (!request.dryRun) await submitWithdrawn(counted, request, report, await parts.queue.withdrawn());
   await importSchedulers(counted, request, report);
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
@@ -66,23 +76,48 @@ export async function importQueue(
 
 /** @returns the queue of the type, which is paused because BullMQ's is; null where that is not */
 async function carryPause(
-  { queue, path, application, settings }: ImportParts,
+  parts: ImportParts,
   { type, start, dryRun, by }: ImportRequest,
 ): Promise<string | null> {
+  const { queue, application } = parts;
   const target = application.jobs.get(type)?.queue;
   if (target === undefined || !(await queue.isPaused())) return null;
-  const queues = openQueueOperator(
-    path.stores,
-    application,
-    settings.HOLDFAST_PREFIX,
-    openFailureReader().count,
-  );
+  const queues = operatorOf(parts);
   if (dryRun || (await queues.show(target)).paused !== null) return target;
   await queues.pause(target, {
     reason: `BullMQ's queue ${start.slice(0, -1)} was paused when it was imported`,
     by,
   });
   return target;
+}
+
+/** A queue that has limits of its own, declared or by hand, keeps them. */
+async function carryLimits(
+  parts: ImportParts,
+  { type, dryRun, by }: ImportRequest,
+): Promise<CarriedLimits | null> {
+  const { queue, application } = parts;
+  const { concurrency, rate } = await queue.limits();
+  const target = application.jobs.get(type)?.queue;
+  if (target === undefined || (concurrency === undefined && rate === undefined)) return null;
+  const queues = operatorOf(parts);
+  const { limits: own, partitions } = await queues.show(target);
+  const wanted = {
+    concurrency: concurrency === undefined ? undefined : Math.max(concurrency, partitions),
+    rate,
+  };
+  const shown = {
+    concurrency: wanted.concurrency ?? null,
+    rate: rate === undefined ? null : formatRate(rate),
+  };
+  const isFree = own.concurrency === null && own.rate === null;
+  if (isFree && !dryRun) await queues.limit(target, wanted, by);
+  const isCarried = isFree || (own.concurrency === shown.concurrency && own.rate === shown.rate);
+  return { queue: target, ...shown, isCarried };
+}
+
+function operatorOf({ path, application, settings }: ImportParts) {
+  return openQueueOperator(path.stores, application, settings.HOLDFAST_PREFIX, openFailureReader().count);
 }
 
 export async function namesIn(queue: BullmqQueue): Promise<string[]> {

@@ -99,13 +99,15 @@ export function openFailureReader(): FailureReader {
       const readAt = first === undefined ? Date.now() : await redisNow(first.client);
       const parts = await Promise.all(partitions.map((store) => of(store).read(true)));
       const groups: Groups = new Map();
-      for (const part of parts) for (const group of part.groups) add(groups, group);
+      for (const group of parts.flatMap(atLeast)) add(groups, group);
       const sorted = [...folded(groups).values()].sort(byUrgency);
       return {
         at: nearestTime(Math.min(Math.max(readAt, ...parts.map(endOf)), readAt + CLOCK_TOLERANCE_MS)),
         groups: await withVersions(partitions, sorted),
         scanned: parts.reduce((sum, { scanned }) => sum + scanned, 0),
-        isComplete: parts.every(({ isComplete }) => isComplete),
+        isComplete: parts.every(
+          ({ isComplete, isExact, renewed }) => isComplete && (isExact || renewed === undefined),
+        ),
       };
     },
     async count(partitions) {
@@ -156,15 +158,33 @@ interface Read {
   readonly groups: readonly Counted[];
   readonly scanned: number;
   readonly isComplete: boolean;
+  /** How many of those that were read are not among the failed jobs any more. */
+  readonly lost: number;
+  /** Whether that is all that there is, and nothing else. */
+  readonly isExact: boolean;
+  /** What is read anew so far, where that could not be finished. */
+  readonly renewed: Groups | undefined;
+}
+
+/** Of each group so many as there are for sure, whichever of its jobs are gone. */
+function atLeast({ groups, lost, renewed }: Read): readonly Counted[] {
+  if (renewed === undefined) return groups;
+  return groups.map((group) => {
+    const again = renewed.get(nameOf(group))?.count ?? 0;
+    return { ...group, count: Math.max(again, group.count - lost, 0) };
+  });
 }
 
 function countOf(parts: readonly Read[]): FailedCount {
   const groups = parts.flatMap((part) => part.groups);
-  const sum = (isWanted: (code: string) => boolean) =>
-    groups.filter(({ code }) => isWanted(code)).reduce((total, { count }) => total + count, 0);
+  const lost = parts.reduce((total, part) => total + part.lost, 0);
+  const sum = (isWanted: (code: string) => boolean) => {
+    const read = groups.filter(({ code }) => isWanted(code)).reduce((total, { count }) => total + count, 0);
+    return Math.max(read - lost, 0);
+  };
   const [cancelled, failedInDoubt] = [sum((code) => code === CANCELLED), sum((code) => code === IN_DOUBT)];
   const failed = sum((code) => code !== CANCELLED && code !== IN_DOUBT);
-  return { failed, cancelled, failedInDoubt, isFailedExact: parts.every(({ isComplete }) => isComplete) };
+  return { failed, cancelled, failedInDoubt, isFailedExact: parts.every(({ isExact }) => isExact) };
 }
 
 const CANCELLED = "CANCELLED";
@@ -185,7 +205,7 @@ class FailedJobs {
 
   /** Also while it is being read. */
   soFar(): Read {
-    return this.#pass.result();
+    return { ...this.#pass.result(), renewed: this.#next?.groups };
   }
 
   /**
@@ -225,7 +245,7 @@ class FailedJobs {
   #isOutdated(isFresh: boolean): boolean {
     const ageMs = performance.now() - this.#pass.doneAt;
     if (!this.#pass.isComplete()) return false;
-    if (this.#pass.hasLost()) return isFresh || ageMs > READING_SHARE * this.#pass.tookMs;
+    if (this.#pass.hasChanged()) return isFresh || ageMs > READING_SHARE * this.#pass.tookMs;
     return ageMs > Math.max(RENEWED_AFTER_MS, READING_SHARE * this.#pass.tookMs);
   }
 }
@@ -256,13 +276,23 @@ class Pass {
     return this.#isAtEnd;
   }
 
-  /** Whether some of those that were read are not among the failed jobs any more. */
-  hasLost(): boolean {
+  /** Whether others are among the failed jobs now than those that were read. */
+  hasChanged(): boolean {
     return this.#isAtEnd && this.#scanned !== this.#stored;
   }
 
-  result(): Read {
-    return { groups: [...this.#groups.values()], scanned: this.#scanned, isComplete: this.#isAtEnd };
+  get groups(): Groups {
+    return this.#groups;
+  }
+
+  result(): Omit<Read, "renewed"> {
+    return {
+      groups: [...this.#groups.values()],
+      scanned: this.#scanned,
+      isComplete: this.#isAtEnd,
+      lost: Math.max(this.#scanned - this.#stored, 0),
+      isExact: this.#isAtEnd && !this.hasChanged(),
+    };
   }
 
   async read(endAt: number): Promise<void> {

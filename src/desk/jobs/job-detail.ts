@@ -4,7 +4,7 @@ import type { JobOptions } from "../../core/bullmq/stored-job.ts";
 import { dedupKeyOf } from "../../core/job/dedup-key.ts";
 import { queueOfId } from "../../core/job/job-id.ts";
 import type { Redaction } from "../../core/job/redaction.ts";
-import { optionsIn, type ReadStatus } from "../../core/status/read-status.ts";
+import { optionsIn, type StatusReader } from "../../core/status/read-status.ts";
 import { Reading } from "../../core/status/readable.ts";
 import { features } from "../../features/index.ts";
 import { listedJobSchema } from "../../features/job-status.ts";
@@ -73,7 +73,7 @@ export type JobDetail = Readonly<z.output<typeof jobDetailSchema>>;
 export async function readDetail(
   stores: QueueStores,
   types: ReadonlyMap<string, { readonly redact: Redaction }>,
-  readStatus: ReadStatus,
+  readStatus: StatusReader,
   id: string,
   traceUrl?: string,
 ): Promise<JobDetail | undefined> {
@@ -121,7 +121,7 @@ export async function readDetail(
 async function readParts(
   store: QueueStore,
   types: Parameters<typeof redactionOf>[0],
-  readStatus: ReadStatus,
+  readStatus: StatusReader,
   id: string,
 ) {
   const [status, record] = await Promise.all([readStatus(id), readJobRecord(store, id)]);

@@ -9,6 +9,7 @@ import type { JobStatus } from "../../core/job/job-status.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { listedJobSchema, openStatusReader } from "../../features/job-status.ts";
+import { givenCount, givenObject } from "../../platform/errors/given.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
 import { type Cleaned, type CleanQuery, cleanJobs } from "../acts/clean-jobs.ts";
@@ -125,7 +126,7 @@ export function openJobOperator(
     return new HoldfastError("CHANGED_MEANWHILE", message);
   }
   return {
-    list: (query) => inTime(listJobs(lists, countFailed, query)),
+    list: async (query) => await inTime(listJobs(lists, countFailed, givenObject(query, "/"))),
     status: (id) => inTime(readStatus(id)),
     detail: (id) => readDetail(stores, jobs, readStatus, id, traceUrl),
     countEnded: async (filter) => totalOf(await inTime(lists.count(filter, endedStates))),
@@ -160,6 +161,7 @@ async function listJobs(
   countFailed: FailureReader["count"],
   { limit, cursor, order, total: isCounted, ...filter }: JobQuery,
 ): Promise<JobPage> {
+  givenCount(limit, "/limit");
   const failed = isCounted ? lists.failedOf(filter) : undefined;
   const [{ found, nextCursor, scanned, mayMiss }, counted, kinds] = await Promise.all([
     lists.read(filter, { limit, cursor, order }),

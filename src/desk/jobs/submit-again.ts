@@ -4,7 +4,7 @@ import { jobNotFound } from "../../core/job/job-id.ts";
 import type { JobStatus } from "../../core/job/job-status.ts";
 import { REDACTED } from "../../core/job/redaction.ts";
 import type { Receipt } from "../../core/job/submit-options.ts";
-import type { ReadStatus } from "../../core/status/read-status.ts";
+import type { StatusReader } from "../../core/status/read-status.ts";
 import type { Submitter } from "../../core/submit/submitter.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { inTime } from "../../platform/redis/redis-errors.ts";
@@ -28,7 +28,7 @@ export interface AgainRequest {
 
 interface Parts {
   readonly store: QueueStore;
-  readonly readStatus: ReadStatus;
+  readonly readStatus: StatusReader;
   readonly submit: Submitter["submit"];
 }
 

@@ -9,6 +9,7 @@ import { counted } from "../counted.ts";
 import { readDepth } from "../outbox/read-outbox.ts";
 import type { Overview } from "../overview/overview.ts";
 import type { OverviewReader } from "../overview/read-overview.ts";
+import { areAllQuiet } from "../workers/all-quiet.ts";
 import type { Condition, NoticeLook } from "./episodes.ts";
 
 /** When what needs a person. */
@@ -160,12 +161,13 @@ function lostWorkers({ workers }: Overview): Condition[] {
 }
 
 function lateQueues({ queues, at }: Overview, lateMs: number): Condition[] {
-  return queues.flatMap(({ name, oldestWaitingSince, waiting, prioritized, paused, workers }) => {
+  return queues.flatMap((queue) => {
+    const { name, oldestWaitingSince, waiting, prioritized, paused, workers } = queue;
     const ageMs = oldestWaitingSince === null ? 0 : Date.parse(at) - Date.parse(oldestWaitingSince);
     if (ageMs < lateMs) return [];
     const why =
       paused === null
-        ? `${counted(workers, "worker")} alive.`
+        ? `${counted(workers, "worker")} alive${areAllQuiet(queue) ? ", told to claim no more jobs" : ""}.`
         : `The queue is paused${paused.by === "" ? "" : ` by ${paused.by}`}.`;
     return {
       kind: "late",

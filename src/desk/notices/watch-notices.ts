@@ -18,6 +18,7 @@ import { loadDeclaringScript } from "../../platform/redis/script.ts";
 import type { Notices } from "../../roles/notices/feature.ts";
 import type { Notice } from "../../roles/notices/notice.ts";
 import { DELIVERY_MAX_MS, type OpenReceiver, openReceivers } from "../../roles/notices/receivers.ts";
+import { readQueue } from "../overview/queue-overview.ts";
 import { type OverviewOptions, openOverviewReader } from "../overview/read-overview.ts";
 import {
   type LookParts,
@@ -176,15 +177,21 @@ function openTeller(parts: NoticeParts, pace: Pace) {
   const sender = `${hostname()}:${process.pid}`;
   const told = { prefix: stores.of(NOTICE_QUEUE).prefix, consoleUrl: notices.consoleUrl, pace };
 
-  /** @returns whether anybody was told */
-  async function tellDirectly(episode: Episode, signal?: AbortSignal): Promise<boolean> {
-    const { due } = episode;
-    if (due === null) return true;
+  /** @returns those who were not told */
+  async function send(episode: Episode, due: Due, signal?: AbortSignal): Promise<readonly OpenReceiver[]> {
     const notice = noticeOf(episode, due, { ...told, sentBy: sender });
     const wanting = wantingOf(parts, notice);
     const within = AbortSignal.any([...(signal ? [signal] : []), AbortSignal.timeout(DELIVERY_MAX_MS)]);
     const results = await Promise.all(wanting.map((one) => sendDirectly(parts, one, notice, within)));
-    return wanting.length === 0 || results.includes(true);
+    return wanting.filter((_, at) => results[at] !== true);
+  }
+
+  /** @returns whether anybody was told */
+  async function tellDirectly(episode: Episode, signal?: AbortSignal): Promise<boolean> {
+    const { due, kind } = episode;
+    if (due === null) return true;
+    const left = await send(episode, due, signal);
+    return left.length === 0 || left.length < wantingOf(parts, { kind }).length;
   }
 
   /** @returns false to try again */
@@ -192,7 +199,10 @@ function openTeller(parts: NoticeParts, pace: Pace) {
     const { due } = episode;
     if (due === null) return true;
     try {
-      await submit(parts, noticeOf(episode, due, { ...told, sentBy: null }));
+      const notice = noticeOf(episode, due, { ...told, sentBy: null });
+      // The notice that the last worker is lost would wait for a worker.
+      const isDelivered = await inTime(hasDeliverer(stores.of(NOTICE_QUEUE)));
+      await submit(parts, notice, isDelivered ? wantingOf(parts, notice) : await send(episode, due));
       return true;
     } catch (error) {
       if (!(error instanceof HoldfastError && error.retryable)) {
@@ -237,13 +247,23 @@ function noticeOf(episode: Episode, due: Due, { prefix, consoleUrl, pace, sentBy
   };
 }
 
-function wantingOf({ receivers }: Pick<NoticeParts, "receivers">, { kind }: Notice) {
+function wantingOf({ receivers }: Pick<NoticeParts, "receivers">, { kind }: Pick<Notice, "kind">) {
   return receivers.filter(({ wants }) => wants(kind));
 }
 
+/** Whether a worker is there that claims notices. */
+async function hasDeliverer(store: QueueStore): Promise<boolean> {
+  const { workers } = await readQueue([store]);
+  return workers.some((one) => !one.isSilent && !one.isStuck && !one.isClockWrong && one.quiet === null);
+}
+
 /** A job for each receiver. Its key lets it exist once, whoever submits it again. */
-async function submit(parts: NoticeParts, notice: Notice): Promise<void> {
-  const submitting = wantingOf(parts, notice).map(({ name: receiver }) => {
+async function submit(
+  parts: NoticeParts,
+  notice: Notice,
+  to: readonly Pick<OpenReceiver, "name">[],
+): Promise<void> {
+  const submitting = to.map(({ name: receiver }) => {
     const idempotencyKey = `${notice.id}:${receiver}`;
     const job = { type: noticeJob.type, payload: { receiver, notice }, idempotencyKey };
     return parts.submitOwn(job, idempotencyKey);
@@ -265,7 +285,7 @@ async function sendDirectly(
     log.warn({ receiver, title, reason: messageOf(error) }, "a notice was not sent");
     return false;
   }
-  log.info({ receiver, title }, "sent a notice directly: Redis took no job");
+  log.info({ receiver, title }, "sent a notice directly: Redis took no job, or no worker delivers");
   await inTime(recordNotice(stores, "notice-sent-directly", receiver, notice)).catch(() => {});
   return true;
 }

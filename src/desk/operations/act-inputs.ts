@@ -23,6 +23,13 @@ export const expectLimits = expected("The limit", {
   }),
 });
 
+export const expectQuiet = expected("The worker", {
+  quietSince: z.iso
+    .datetime()
+    .nullable()
+    .meta({ description: "`quiet.since` of the overview's worker. Null: it was not quiet." }),
+});
+
 export const expectVersion = expected("The schedule", {
   version: z.int().nullable().meta({ description: "Null: there was none." }),
 });
@@ -40,6 +47,6 @@ export const expectSkip = expected("The tick", { isSkipped: z.boolean() });
 export const pauseReason = (example: string) =>
   z
     .strictObject({
-      reason: z.string().trim().min(1).max(500).meta({ description: "Shown while it is paused." }),
+      reason: z.string().trim().min(1).max(500).meta({ description: "Shown as long as it counts." }),
     })
     .meta({ examples: [{ reason: example }] });

@@ -9,6 +9,7 @@ import { outboxOperations } from "./outbox.ts";
 import { queueOperations } from "./queues.ts";
 import { scheduleOperations } from "./schedules.ts";
 import { serviceOperations } from "./service.ts";
+import { workerOperations } from "./workers.ts";
 
 /** What operators can see and do over HTTP, by the names of the client's methods. */
 export const operations = {
@@ -21,6 +22,7 @@ export const operations = {
   ...scheduleOperations,
   ...serviceOperations,
   ...queueOperations,
+  ...workerOperations,
   ...outboxOperations,
   ...noticeOperations,
 };

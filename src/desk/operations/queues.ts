@@ -5,6 +5,7 @@ import { malformed } from "../../platform/lib/parse-json.ts";
 import { crowdSchema } from "../queues/crowd.ts";
 import { curbOf, curbOfShape, type SeenSince } from "../queues/curbs.ts";
 import { type QueueOperator, queueSchema } from "../queues/queues.ts";
+import { overSchema, parseOver } from "../queues/ramps.ts";
 import { expectLimits, expectPause, pauseReason } from "./act-inputs.ts";
 import { COMPONENT_NAME, change, read } from "./operation.ts";
 
@@ -85,15 +86,17 @@ export const queueOperations = {
     method: "POST",
     path: "/queues/:name/resume",
     summary: "Resume a queue",
-    errors: [...one.errors, "CHANGED_MEANWHILE"],
+    errors: [...one.errors, "UNKNOWN_JOB_TYPE", "CHANGED_MEANWHILE"],
     description:
-      "With `type` or `key`, that type or key is let go, whether it was paused or limited: its held jobs line up again.",
-    input: z.strictObject({ ...curbOfShape, expect: expectPause }).optional(),
+      "With `type` or `key`, that type or key is let go, whether it was paused or limited: its held jobs line up again. With `over`, the queue starts slowly: one job at a time at first, and in the end as many as its workers have slots. Another resume replaces that, and a pause ends it. A queue that is at full speed stays as it is, and nothing is recorded.",
+    input: z.strictObject({ ...curbOfShape, over: overSchema.optional(), expect: expectPause }).optional(),
     answer: queue.describe("It is not paused."),
-    run({ queues }, { params: { name }, input: { expect, ...which } = {}, by }) {
+    run({ queues }, { params: { name }, input: { over, expect, ...which } = {}, by }) {
       const of = curbOf(which);
+      if (of !== undefined && over !== undefined)
+        throw malformed([{ pointer: "/over", message: "expected none for a type or a key" }]);
       return of === undefined
-        ? queues.resume(name, { by }, expect)
+        ? queues.resume(name, { by, overMs: over === undefined ? undefined : parseOver(over) }, expect)
         : queues.letGo(name, of, { by }, expect?.pausedSince);
     },
   }),

@@ -4,7 +4,7 @@ import { keyFault } from "../../core/job/idempotency-key.ts";
 import { type Redaction, replaceAt, stepsOf } from "../../core/job/redaction.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { parseInput } from "../../platform/lib/parse-json.ts";
-import type { Database } from "../../roles/outbox/database.ts";
+import type { OutboxDatabase } from "../../roles/outbox/database.ts";
 import { CODE_OF_PROBLEM } from "../../roles/outbox/problem.ts";
 import { NAMES_BYTES_MAX, TABLE } from "../../roles/outbox/table.ts";
 import { type Act, onRecord, storedReason } from "../audit/audit-log.ts";
@@ -198,7 +198,7 @@ export function openOutboxOperator(
   ) =>
     recorded(as, `row ${id}`, act, async () => {
       const { parkedAt = null } = act;
-      const change = async (database: Database) => {
+      const change = async (database: OutboxDatabase) => {
         const found = await database.query(statement, [id, ...values, parkedAt]);
         const isAnew = found.length === 0 && (await database.query(isParked, [id])).length > 0;
         if (isAnew)
@@ -246,7 +246,11 @@ function mendedValues(mending: Mending): unknown[] {
   return [type ?? null, json[0], idempotencyKey ?? null, json[1]];
 }
 
-async function changeAll(database: Database, next: string, values: readonly unknown[]): Promise<number> {
+async function changeAll(
+  database: OutboxDatabase,
+  next: string,
+  values: readonly unknown[],
+): Promise<number> {
   let changed = 0;
   let after: string | null = "0";
   while (after !== null) {
@@ -261,7 +265,7 @@ async function changeAll(database: Database, next: string, values: readonly unkn
   return changed;
 }
 
-async function woken<Rows>(database: Database, changed: Rows): Promise<Rows> {
+async function woken<Rows>(database: OutboxDatabase, changed: Rows): Promise<Rows> {
   await database.query(`SELECT pg_notify('${TABLE}', '')`);
   return changed;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { withDeadline } from "../../platform/lib/deadline.ts";
-import { type Database, isPostgres, requireOutbox, withDatabase } from "../../roles/outbox/database.ts";
+import { isPostgres, type OutboxDatabase, requireOutbox, withDatabase } from "../../roles/outbox/database.ts";
 import { RELAY_NAME } from "../../roles/outbox/relay.ts";
 import { TABLE } from "../../roles/outbox/table.ts";
 
@@ -38,7 +38,7 @@ export async function readDepth(url: string | undefined): Promise<OutboxDepth> {
   return await readInOutbox(url, depthOf);
 }
 
-export async function depthOf(database: Database): Promise<OutboxDepth> {
+export async function depthOf(database: OutboxDatabase): Promise<OutboxDepth> {
   const [found] = await database.query<OutboxDepth>(depth, [RELAY_NAME]);
   if (found === undefined) throw late();
   return found;
@@ -47,7 +47,7 @@ export async function depthOf(database: Database): Promise<OutboxDepth> {
 /** Works with the outbox; a statement ends within 10 s. @throws HoldfastError `OUTBOX_NOT_FOUND`, `OUTBOX_VERSION_UNKNOWN`, `DATABASE_UNAVAILABLE` */
 export async function inOutbox<T>(
   url: string | undefined,
-  use: (database: Database) => Promise<T>,
+  use: (database: OutboxDatabase) => Promise<T>,
 ): Promise<T> {
   if (url === undefined) throw new HoldfastError("OUTBOX_NOT_FOUND", "DATABASE_URL is not set");
   return await withDatabase(url, async (database) => {

@@ -6,6 +6,8 @@ local call = command({
     "workers",
     -- Workers seen.
     "seen",
+    -- What workers were told (hash).
+    "quiet",
   },
   arguments = {
     "prefix",
@@ -21,7 +23,7 @@ local call = command({
   returns = [[
     JSON: now, submitted, isPaused, completedPerSecond, failedPerSecond,
       stillRunning { count, runs { id, type, worker, at, … } }
-      times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, … }
+      times "submitted,delay,started,finished;…"   active { id, type, worker, since, … }   workers { name, JSON, seen, JSON of what it was told or "", … }
   ]],
   whenFull = "stops at its first write",
 })
@@ -71,7 +73,7 @@ local function workers()
   local seen = redis.call("ZRANGE", call.seen, 0, -1, "WITHSCORES")
   for at = 1, #seen, 2 do
     local heartbeat = redis.call("HGET", call.workers, seen[at])
-    if heartbeat then append(found, seen[at], heartbeat, seen[at + 1]) end
+    if heartbeat then append(found, seen[at], heartbeat, seen[at + 1], redis.call("HGET", call.quiet, seen[at]) or "") end
   end
   return found
 end

@@ -3,6 +3,7 @@ import type { OverviewPart } from "../../core/status/overview-part.ts";
 import { type All, features, type ListedFeature } from "../../features/index.ts";
 import { failedCountShape } from "../jobs/failure-groups.ts";
 import { curbSchema } from "../queues/curbs.ts";
+import { rampSchema } from "../queues/ramps.ts";
 import { estimatedSchema } from "./history.ts";
 
 const instant = z.iso.datetime();
@@ -19,6 +20,16 @@ export const pauseSchema = z.object({
   reason: z.string().meta({ description: "Empty if another tool paused it." }),
   by: z.string(),
   since: instant.nullable(),
+});
+
+/** Of a worker that an operator wants to claim no more jobs. */
+export const quietSchema = z.object({
+  reason: z.string(),
+  by: z.string(),
+  since: instant,
+  hasHeard: z.boolean().meta({
+    description: "Whether the worker has heard it, with its next heartbeat: from then on it claims no job.",
+  }),
 });
 
 export const limitsSchema = z.object({
@@ -50,7 +61,9 @@ const queueOverviewSchema = z.object({
   isPaused: z.boolean(),
   paused: pauseSchema.nullable().meta({ description: "By whom and why; null if it is not paused." }),
   workers: z.int().meta({ description: "With a recent heartbeat. Without one, no job of it starts." }),
+  quietWorkers: z.int().meta({ description: "Of these, those that were told to claim no more jobs." }),
   limits: limitsSchema.meta({ description: "In force; null where there is none." }),
+  ramp: rampSchema.nullable().meta({ description: "While its jobs start slowly, after a resume." }),
   curbs: z.array(curbSchema).meta({ description: "Types and keys that are paused or limited by hand." }),
   limitedBy: z.string().nullable().meta({ description: "Who limits it by hand; null if nobody does." }),
   clearsInMs: z.number().nullable().meta({
@@ -109,6 +122,9 @@ const workerOverviewSchema = z.object({
   isStuck: z.boolean().meta({ description: "Alive, with free slots, and claims none of the waiting jobs." }),
   isClockWrong: z.boolean().meta({
     description: "Its clock is more than 2 s off Redis's: it claims no jobs until its clock is right.",
+  }),
+  quiet: quietSchema.nullable().meta({
+    description: "By whom and why it was told to claim no more jobs; null if it was not.",
   }),
   holds: z.array(z.object({ jobId: z.string(), type: z.string(), since: instant })),
   stillRuns: z.array(z.object({ jobId: z.string(), type: z.string(), toldAt: instant })).meta({

@@ -47,15 +47,19 @@ function reporter(metrics: Metrics, queues: readonly string[]): (reading: Readin
   const jobs = gauge("holdfast_jobs");
   const paused = gauge("holdfast_queue_paused");
   const atLimit = gauge("holdfast_queue_at_limit");
+  const ramping = gauge("holdfast_queue_ramping");
   const slotOpen = gauge("holdfast_queue_slot_open");
   const waitingAge = gauge("holdfast_oldest_waiting_age_seconds");
   const workers = gauge("holdfast_workers");
+  const quiet = gauge("holdfast_workers_quiet");
   const doubts = gauge("holdfast_effects_in_doubt");
   const doubtAge = gauge("holdfast_effects_in_doubt_oldest_age_seconds");
+  const speed = [paused, atLimit, ramping, slotOpen];
+  const ofQueues = [jobs, ...speed, waitingAge, workers, quiet, doubts, doubtAge];
   return (reading) => {
     // `reset` would set them to 0: they have no labels.
     for (const each of [memory, accepted, ping]) each.remove();
-    for (const each of [jobs, paused, atLimit, slotOpen, waitingAge, workers, doubts, doubtAge]) each.reset();
+    for (const each of ofQueues) each.reset();
     if (reading === undefined) return;
     const { used, acceptsUntil } = reading.memory;
     memory.labels().set(used);
@@ -68,8 +72,10 @@ function reporter(metrics: Metrics, queues: readonly string[]): (reading: Readin
       for (const [state, count] of Object.entries(backlog.jobs)) jobs.labels(queue, state).set(count);
       paused.labels(queue).set(Number(backlog.isPaused));
       atLimit.labels(queue).set(Number(backlog.isAtLimit));
+      ramping.labels(queue).set(Number(backlog.isRamping));
       waitingAge.labels(queue).set(backlog.oldestWaitingMs / 1_000);
       workers.labels(queue).set(backlog.workers);
+      quiet.labels(queue).set(backlog.quietWorkers);
       doubts.labels(queue).set(backlog.doubts);
       doubtAge.labels(queue).set(backlog.oldestDoubtMs / 1_000);
     }

@@ -9,6 +9,8 @@ import { CLOCK_TOLERANCE_MS } from "../../platform/redis/fitness/clock.ts";
 import type { FailedCount, FailureReader } from "../jobs/failure-groups.ts";
 import { readCurbViews } from "../queues/curbs.ts";
 import { shownLimits, shownPause } from "../queues/queues.ts";
+import { shownRamp } from "../queues/ramps.ts";
+import { shownQuiet } from "../workers/quiet-records.ts";
 import type { Percentiles, QueueOverview, WorkerOverview } from "./overview.ts";
 import { type Activity, readActivity } from "./read-activity.ts";
 import { type Backlog, readBacklog, together } from "./read-backlog.ts";
@@ -24,7 +26,7 @@ export async function readQueue(
 ) {
   const [first, ...others] = partitions;
   if (first === undefined) throw new TypeError("expected a partition");
-  const [{ pause, limits, override }, failed, curbs, parts] = await Promise.all([
+  const [{ pause, limits, override, ramp }, failed, curbs, parts] = await Promise.all([
     readControl([first, ...others]),
     countFailed(partitions),
     readCurbViews([first, ...others]),
@@ -52,7 +54,9 @@ export async function readQueue(
     isPaused,
     paused: isPaused ? shownPause(pause) : null,
     workers: backlog.workers,
+    quietWorkers: backlog.quietWorkers,
     limits: shownLimits(limits),
+    ramp: shownRamp(ramp),
     curbs,
     limitedBy: override?.by ?? null,
     clearsInMs: isPaused ? null : clearsInMs(jobs.waiting + jobs.prioritized, limits.rate),
@@ -61,7 +65,7 @@ export async function readQueue(
     now,
     queue,
     submitted: sum("submitted"),
-    workers: mergeWorkers(parts.flatMap(workersOf)),
+    workers: mergeWorkers(parts.flatMap((part, index) => workersOf(part, partitions[index] ?? first))),
     startMs: times.map(({ startMs }) => startMs),
     runMs: times.map(({ runMs }) => runMs),
   };
@@ -103,13 +107,14 @@ function sameWorker(a: WorkerOverview, b: WorkerOverview): WorkerOverview {
     isSilent: a.isSilent && b.isSilent,
     isGone: a.isGone && b.isGone,
     isStuck: a.isStuck || b.isStuck,
+    quiet: a.quiet ?? b.quiet,
     holds: [...a.holds, ...b.holds].slice(0, HELD_MAX),
     stillRuns: [...a.stillRuns, ...b.stillRuns].slice(0, HELD_MAX),
   };
 }
 
-function workersOf({ name, activity, backlog }: PartReading): WorkerOverview[] {
-  return [...seenWorkers(name, activity, backlog), ...goneWorkers(name, activity)];
+function workersOf(part: PartReading, store: QueueStore): WorkerOverview[] {
+  return [...seenWorkers(part, store), ...goneWorkers(part.name, part.activity)];
 }
 
 /** Workers without a heartbeat, of which jobs are still active. */
@@ -126,6 +131,7 @@ function goneWorkers(queue: string, { active, workers }: Activity): WorkerOvervi
       lastClaimedAt: null,
       isStuck: false,
       isClockWrong: false,
+      quiet: null,
     };
     const gone = { isSilent: true, isGone: true, holds, stillRuns: [] };
     return { name, queue, startedAt: at, seenAt: at, ...nothing, ...gone };
@@ -146,10 +152,10 @@ function stillRunsOf(worker: string, { stillRunning }: Activity): WorkerOverview
     .map(({ jobId, type, at }) => ({ jobId, type, toldAt: nearestTime(at) }));
 }
 
-function seenWorkers(queue: string, activity: Activity, backlog: Backlog): WorkerOverview[] {
+function seenWorkers({ name: queue, activity, backlog }: PartReading, store: QueueStore): WorkerOverview[] {
   const beats = activity.workers.map(({ heartbeat }) => parseHeartbeat(heartbeat));
   const latestClaimAt = Math.max(0, ...beats.map(({ claimedAt }) => claimedAt ?? 0));
-  return activity.workers.map(({ name, heartbeat, seenAt }) => {
+  return activity.workers.map(({ name, heartbeat, seenAt, told }) => {
     const beat = parseHeartbeat(heartbeat);
     // Those that share a limit take turns.
     const claimedAt = backlog.isLimited ? latestClaimAt : (beat.claimedAt ?? 0);
@@ -167,6 +173,7 @@ function seenWorkers(queue: string, activity: Activity, backlog: Backlog): Worke
       isStuck: !isSilent && isStuck({ ...beat, claimedAt }, activity, backlog),
       isClockWrong: !isSilent && Math.abs(beat.clockOffsetMs) > CLOCK_TOLERANCE_MS,
       isGone: false,
+      quiet: shownQuiet(store, told, beat),
       holds: holdsOf(name, activity.active),
       stillRuns: stillRunsOf(name, activity),
     };
@@ -176,8 +183,9 @@ function seenWorkers(queue: string, activity: Activity, backlog: Backlog): Worke
 /** Reads a heartbeat. One of another version may lack something. */
 function parseHeartbeat(json: string): WorkerHeartbeat {
   try {
-    const { startedAt, concurrency, running, claimedAt, clockOffsetMs, stuckAfterMs, version } =
-      JSON.parse(json);
+    const beat: Partial<Record<keyof WorkerHeartbeat, unknown>> = JSON.parse(json);
+    const { startedAt, concurrency, running, claimedAt, clockOffsetMs, stuckAfterMs, version, isQuiet } =
+      beat;
     return {
       startedAt: Number(startedAt) || 0,
       concurrency: Math.trunc(Number(concurrency)) || 0,
@@ -186,6 +194,7 @@ function parseHeartbeat(json: string): WorkerHeartbeat {
       clockOffsetMs: Number(clockOffsetMs) || 0,
       stuckAfterMs: Number(stuckAfterMs) || Number.POSITIVE_INFINITY,
       version: String(version ?? ""),
+      isQuiet: isQuiet === true,
     };
   } catch {
     return parseHeartbeat("{}");
@@ -193,11 +202,11 @@ function parseHeartbeat(json: string): WorkerHeartbeat {
 }
 
 function isStuck(
-  { startedAt, running, concurrency, claimedAt, stuckAfterMs }: WorkerHeartbeat,
+  { startedAt, running, concurrency, claimedAt, stuckAfterMs, isQuiet }: WorkerHeartbeat,
   { isPaused, now }: Activity,
   { oldestWaitingMs, isAtLimit }: Backlog,
 ): boolean {
-  if (isPaused || isAtLimit || running >= concurrency) return false;
+  if (isPaused || isQuiet || isAtLimit || running >= concurrency) return false;
   return oldestWaitingMs > stuckAfterMs && now - Math.max(startedAt, claimedAt ?? 0) > stuckAfterMs;
 }
 

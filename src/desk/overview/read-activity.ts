@@ -1,5 +1,6 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { FORGOTTEN_AFTER_MS } from "../../core/job/worker-heartbeat.ts";
+import { quietKey } from "../../core/watch/heartbeat.ts";
 import { json } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
@@ -29,9 +30,10 @@ interface Reply {
 type FlatList = string[] | Record<string, never>;
 
 /** Reads a queue's activity. Occupies Redis for about a millisecond. */
-export async function readActivity({ client, keys }: QueueStore) {
+export async function readActivity(store: QueueStore) {
+  const { client, keys } = store;
   const args = [keys.start, RATE_WINDOW_MS, TIMED_JOBS, NAMED_JOBS, FORGOTTEN_AFTER_MS];
-  const reply = await script.run(client, [keys.own("workers"), keys.workersSeen], args);
+  const reply = await script.run(client, [keys.own("workers"), keys.workersSeen, quietKey(store)], args);
   const found = JSON.parse(reply) as Reply;
   return {
     ...found,
@@ -51,10 +53,11 @@ export async function readActivity({ client, keys }: QueueStore) {
       worker,
       since,
     })),
-    workers: chunks(found.workers, 3).map(([name = "", heartbeat = "{}", seenAt = "0"]) => ({
+    workers: chunks(found.workers, 4).map(([name = "", heartbeat = "{}", seenAt = "0", told = ""]) => ({
       name,
       heartbeat,
       seenAt,
+      told,
     })),
   };
 }

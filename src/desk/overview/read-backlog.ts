@@ -1,6 +1,7 @@
 import type { QueueStore } from "../../core/bullmq/store/queue-store.ts";
 import { type JobState, jobStates } from "../../core/job/job-state.ts";
 import { SILENT_AFTER_MS } from "../../core/job/worker-heartbeat.ts";
+import { quietKey } from "../../core/watch/heartbeat.ts";
 import { integer, listOf } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 
@@ -19,12 +20,17 @@ export interface Backlog {
   readonly isLimited: boolean;
   /** Whether a limit keeps the next job from starting now. */
   readonly isAtLimit: boolean;
+  /** Of the workers, those that were told to claim no more jobs. */
+  readonly quietWorkers: number;
+  /** Whether it was resumed slowly, and is not at full speed yet. */
+  readonly isRamping: boolean;
 }
 
 const script = loadScript(import.meta.url, "backlog.lua", listOf(integer));
 
 /** Reads a partition's backlog in one step, at the same cost at any depth. */
-export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog> {
+export async function readBacklog(store: QueueStore): Promise<Backlog> {
+  const { client, keys } = store;
   const args = [keys.start, SILENT_AFTER_MS];
   const [
     waiting = 0,
@@ -40,7 +46,9 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     paused = 0,
     waitingChildren = 0,
     limited = 0,
-  ] = await script.run(client, [keys.doubts, keys.workersSeen], args);
+    quietWorkers = 0,
+    ramping = 0,
+  ] = await script.run(client, [keys.doubts, keys.workersSeen, keys.own("workers"), quietKey(store)], args);
   const jobs = {
     waiting,
     "waiting-children": waitingChildren,
@@ -51,7 +59,8 @@ export async function readBacklog({ client, keys }: QueueStore): Promise<Backlog
     failed,
   };
   const limits = { isLimited: limited > 0, isAtLimit: limited > 1 };
-  return { jobs, workers, oldestWaitingMs, doubts, oldestDoubtMs, isPaused: paused === 1, ...limits };
+  const speed = { isPaused: paused === 1, ...limits, quietWorkers, isRamping: ramping === 1 };
+  return { jobs, workers, oldestWaitingMs, doubts, oldestDoubtMs, ...speed };
 }
 
 /** Reads the backlog of a queue: the sum of its partitions, and the oldest of all. */
@@ -73,5 +82,7 @@ export function together(a: Backlog, b: Backlog): Backlog {
     isPaused: a.isPaused || b.isPaused,
     isLimited: a.isLimited || b.isLimited,
     isAtLimit: a.isAtLimit || b.isAtLimit,
+    quietWorkers: Math.max(a.quietWorkers, b.quietWorkers),
+    isRamping: a.isRamping || b.isRamping,
   };
 }

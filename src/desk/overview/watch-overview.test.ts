@@ -11,7 +11,7 @@ function start() {
     async read() {
       looks += 1;
       const at = String(looks);
-      await new Promise((resolve) => setTimeout(resolve, READ_MS));
+      await new Promise((resolve) => setTimeout(resolve, READ_MS)); // what a read takes
       return { at } as Overview;
     },
     clearHistory: () => {},

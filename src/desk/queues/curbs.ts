@@ -111,6 +111,15 @@ export async function letGo(partitions: Partitions, of: CurbOf, seen?: SeenSince
     throw await curbChanged(partitions, of);
 }
 
+export async function isCurbed(partitions: Partitions, of: CurbOf): Promise<boolean> {
+  return (await readCurb(partitions, of)) !== undefined;
+}
+
+async function readCurb(partitions: Partitions, of: CurbOf) {
+  const curbs = await readCurbs(partitions);
+  return curbs.find(({ type, key }) => type === (of.type ?? null) && key === (of.key ?? null));
+}
+
 /** Since when something is as somebody has seen it who acts on it: ISO 8601, null where it is not so. */
 export type SeenSince = string | null;
 
@@ -121,8 +130,7 @@ export function sinceArgument(seen: SeenSince | undefined): number | "" {
 }
 
 async function curbChanged(partitions: Partitions, of: CurbOf): Promise<HoldfastError> {
-  const curbs = await readCurbs(partitions);
-  const now = curbs.find(({ type, key }) => type === (of.type ?? null) && key === (of.key ?? null));
+  const now = await readCurb(partitions, of);
   const text = now && (now.limit === 0 ? "paused" : `limited to ${now.limit * partitions.length} at a time`);
   const what =
     text === undefined ? "is neither paused nor limited any more" : `was ${text} by ${now?.by} meanwhile`;

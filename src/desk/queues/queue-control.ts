@@ -9,6 +9,7 @@ import {
   readControl,
   withBullmq,
 } from "../../core/bullmq/queue-control.ts";
+import { setRamp, type WantedRamp } from "../../core/bullmq/ramp.ts";
 import { integer } from "../../platform/redis/reply-shape.ts";
 import { loadScript } from "../../platform/redis/script.ts";
 import { type SeenSince, sinceArgument } from "./curbs.ts";
@@ -31,11 +32,15 @@ export async function pauseQueue(partitions: Partitions, note: PauseNote): Promi
   // If this process dies before it writes its own note, none is shown.
   await dropStaleNote(first);
   await withBullmq(partitions, (queue) => queue.pause());
+  await setRamp(partitions, undefined);
   await notePause(first, note);
 }
 
-export async function resumeQueue(partitions: Partitions): Promise<void> {
+/** @param ramp how its jobs start @default at once */
+export async function resumeQueue(partitions: Partitions, ramp?: WantedRamp): Promise<void> {
   const [first] = partitions;
+  // Before: not one job may start too soon.
+  await setRamp(partitions, ramp);
   // Before: somebody may pause it again at once, with another reason.
   await first.client.hdel(first.keys.own("control"), "reason", "note", "by", "since");
   await withBullmq(partitions, (queue) => queue.resume());
@@ -61,11 +66,12 @@ export async function overrideLimits(
 
 /** Before a queue is divided: its new partitions are paused as the others, and share its limits. */
 export async function carryControl(before: Partitions, after: Partitions): Promise<void> {
-  const { pause, limits } = await readControl(before);
+  const { pause, limits, ramp } = await readControl(before);
   for (const { type, key, ...curb } of await readCurbs(before))
     await setCurb(after, type === null ? { key: key ?? "" } : { type }, curb);
   const known = new Set(before.map(({ queue }) => queue));
   if (limits.concurrency !== undefined || limits.rate !== undefined) await applyLimits(after, limits);
+  if (ramp !== undefined) await setRamp(after, ramp);
   if (pause === undefined) return;
   const added = after.filter(({ queue }) => !known.has(queue));
   await withBullmq(added, (queue) => queue.pause());

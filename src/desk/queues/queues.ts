@@ -19,9 +19,19 @@ import { type FailureReader, failedCountShape } from "../jobs/failure-groups.ts"
 import { limitsSchema, pauseSchema } from "../overview/overview.ts";
 import { readWholeBacklog } from "../overview/read-backlog.ts";
 import { type Crowd, readCrowd } from "./crowd.ts";
-import { curb, curbSchema, curbText, letGo, readCurbViews, requireTypeOf, type SeenSince } from "./curbs.ts";
+import {
+  curb,
+  curbSchema,
+  curbText,
+  isCurbed,
+  letGo,
+  readCurbViews,
+  requireTypeOf,
+  type SeenSince,
+} from "./curbs.ts";
 import { type Division, divideQueue } from "./divide-queue.ts";
 import { isPausedAsSeen, overrideLimits, pauseQueue, resumeQueue } from "./queue-control.ts";
+import { type ResumeAct, rampSchema, resumeActSchema, resumeReason, shownRamp } from "./ramps.ts";
 
 const instant = z.iso.datetime();
 
@@ -36,6 +46,7 @@ export const queueSchema = z.object({
     .nullable()
     .meta({ description: "Limits set by hand, in place of the declared ones." }),
   declared: limitsSchema.meta({ description: "As the application declares them." }),
+  ramp: rampSchema.nullable().meta({ description: "While its jobs start slowly, after a resume." }),
   curbs: z.array(curbSchema).meta({ description: "Types and keys that are paused or limited by hand." }),
   waiting: z.int().meta({
     description:
@@ -45,6 +56,7 @@ export const queueSchema = z.object({
   delayed: z.int(),
   ...failedCountShape,
   workers: z.int(),
+  quietWorkers: z.int().meta({ description: "Of these, those that were told to claim no more jobs." }),
 });
 export type QueueView = Readonly<z.output<typeof queueSchema>>;
 
@@ -83,8 +95,14 @@ export interface QueueOperator {
    * @throws HoldfastError `INVALID_REQUEST` without a reason, `CHANGED_MEANWHILE`
    */
   pause(name: string, act: PauseAct, expect?: SeenPause): Promise<QueueView>;
-  /** @param expect as for `pause` @throws HoldfastError `CHANGED_MEANWHILE` */
-  resume(name: string, act?: Act, expect?: SeenPause): Promise<QueueView>;
+  /**
+   * A queue that is at full speed stays as it is.
+   *
+   * @param act with `overMs` its jobs start slowly, and reach full speed at the end of that time
+   * @param expect as for `pause`
+   * @throws HoldfastError `CHANGED_MEANWHILE`
+   */
+  resume(name: string, act?: ResumeAct, expect?: SeenPause): Promise<QueueView>;
   /**
    * Limits a queue by hand, in place of what the application declares; without any limit, the declared ones count again.
    *
@@ -103,7 +121,12 @@ export interface QueueOperator {
    * @throws HoldfastError `INVALID_REQUEST` without a reason, `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
    */
   curb(name: string, of: CurbOf, act: CurbAct, seen?: SeenSince): Promise<QueueView>;
-  /** Lets one type or one key go: it is neither paused nor limited any more. @param seen as for `curb` @throws HoldfastError `CHANGED_MEANWHILE` */
+  /**
+   * Lets one type or one key go: it is neither paused nor limited any more.
+   *
+   * @param seen as for `curb`
+   * @throws HoldfastError `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
+   */
   letGo(name: string, of: CurbOf, act?: Act, seen?: SeenSince): Promise<QueueView>;
   /** Who has how many jobs: by type and by key, at the same cost at any depth. */
   crowd(name: string): Promise<Crowd>;
@@ -129,9 +152,7 @@ export function openQueueOperator(
   return {
     list: () => inTime(Promise.all(queues.map(show))),
     show: (name) => inTime(show(name)),
-    pause: (name, act, expect) => inTime(pause(name, act, expect)),
-    resume: (name, act = { by: LIBRARY }, expect) =>
-      inTime(recorded(name, "resumed", act, resumeQueue, expect)),
+    ...openPausing({ client: stores.client, partitionsOf, show, recorded }),
     limit: (name, limits, by, seen) => inTime(limit(name, limits, by, seen)),
     ...openCurbing({ jobs, partitionsOf, recorded }),
     crowd: (name) => inTime(readCrowd(partitionsOf(name))),
@@ -141,13 +162,6 @@ export function openQueueOperator(
       return await divideQueue(stores, prefix, name, partitions);
     },
   };
-
-  async function pause(name: string, act: PauseAct, expect?: SeenPause): Promise<QueueView> {
-    parseInput(pauseActSchema, act);
-    const at = await redisNow(stores.client);
-    const pausing = (partitions: Partitions) => pauseQueue(partitions, { ...act, at });
-    return await recorded(name, "paused", act, pausing, expect);
-  }
 
   async function limit(name: string, limits: WantedLimits, by: string, seen?: SeenSince): Promise<QueueView> {
     parseInput(wantedLimitsSchema, limits);
@@ -177,15 +191,56 @@ export function openQueueOperator(
   }
 }
 
+/** Does one of these acts to a queue, and records it. */
+type Recorded = (
+  name: string,
+  kind: "paused" | "resumed" | "limited",
+  act: Act,
+  step: (partitions: Partitions) => Promise<void>,
+  expect?: SeenPause,
+) => Promise<QueueView>;
+
+interface PausingParts {
+  readonly client: QueueStores["client"];
+  readonly partitionsOf: (name: string) => Partitions;
+  readonly show: QueueOperator["show"];
+  readonly recorded: Recorded;
+}
+
+function openPausing({
+  client,
+  partitionsOf,
+  show,
+  recorded,
+}: PausingParts): Pick<QueueOperator, "pause" | "resume"> {
+  return {
+    pause: (name, act, expect) => inTime(pause(name, act, expect)),
+    resume: (name, act = { by: LIBRARY }, expect) => inTime(resume(name, act, expect)),
+  };
+
+  async function pause(name: string, act: PauseAct, expect?: SeenPause): Promise<QueueView> {
+    parseInput(pauseActSchema, act);
+    const at = await redisNow(client);
+    return await recorded(name, "paused", act, (all) => pauseQueue(all, { ...act, at }), expect);
+  }
+
+  async function resume(name: string, wanted: ResumeAct, expect?: SeenPause): Promise<QueueView> {
+    parseInput(resumeActSchema, wanted);
+    const { overMs, by } = wanted;
+    const { pause, ramp } = await readControl(partitionsOf(name));
+    const isRunning = pause === undefined && ramp === undefined && overMs === undefined;
+    // Nothing to do, so nothing is on record; but whoever has seen a pause is told that it is gone.
+    if (isRunning && (expect?.pausedSince ?? null) === null) return await show(name);
+    const act = { by, reason: resumeReason(wanted, pause !== undefined) };
+    const wantedRamp = overMs === undefined ? undefined : { overMs };
+    return await recorded(name, "resumed", act, (all) => resumeQueue(all, wantedRamp), expect);
+  }
+}
+
 interface CurbingParts {
   readonly jobs: ReadonlyMap<string, JobContract>;
   readonly partitionsOf: (name: string) => Partitions;
-  recorded(
-    name: string,
-    kind: "paused" | "resumed" | "limited",
-    act: Act,
-    step: (partitions: Partitions) => Promise<void>,
-  ): Promise<QueueView>;
+  readonly recorded: Recorded;
 }
 
 function openCurbing({ jobs, partitionsOf, recorded }: CurbingParts): Pick<QueueOperator, "curb" | "letGo"> {
@@ -198,9 +253,15 @@ function openCurbing({ jobs, partitionsOf, recorded }: CurbingParts): Pick<Queue
       const recordedAs = { reason: aboutCurb(of, act.reason), by: act.by };
       return await inTime(recorded(name, kind, recordedAs, (all) => curb(all, of, act, seen)));
     },
-    letGo: (name, of, { reason, by } = { by: LIBRARY }, seen) =>
-      inTime(recorded(name, "resumed", { reason: aboutCurb(of, reason), by }, (all) => letGo(all, of, seen))),
+    letGo: (name, of, act = { by: LIBRARY }, seen) => inTime(letGoOne(name, of, act, seen)),
   };
+
+  async function letGoOne(name: string, of: CurbOf, { reason, by }: Act, seen?: SeenSince) {
+    // A type that has left the queue may still be curbed there.
+    if (!(await isCurbed(partitionsOf(name), of))) requireTypeOf(name, of, jobs);
+    const recordedAs = { reason: aboutCurb(of, reason), by };
+    return await recorded(name, "resumed", recordedAs, (all) => letGo(all, of, seen));
+  }
 }
 
 /** In the audit log. */
@@ -242,12 +303,13 @@ async function showQueue(
   { layouts }: QueueStores,
   countFailed: FailureReader["count"],
 ): Promise<QueueView> {
-  const [{ pause, override, limits, declared }, { jobs, workers }, failed, curbs] = await Promise.all([
-    readControl(partitions),
-    readWholeBacklog(partitions),
-    countFailed(partitions),
-    readCurbViews(partitions),
-  ]);
+  const [{ pause, override, limits, declared, ramp }, { jobs, workers, quietWorkers }, failed, curbs] =
+    await Promise.all([
+      readControl(partitions),
+      readWholeBacklog(partitions),
+      countFailed(partitions),
+      readCurbViews(partitions),
+    ]);
   return {
     name,
     partitions: layouts.of(name).partitions,
@@ -258,12 +320,14 @@ async function showQueue(
         ? null
         : { ...shownLimits(override), by: override.by, since: isoTime(override.since) },
     declared: shownLimits(declared),
+    ramp: shownRamp(ramp),
     curbs,
     waiting: jobs.waiting + jobs.prioritized,
     active: jobs.active,
     delayed: jobs.delayed,
     ...failed,
     workers,
+    quietWorkers,
   };
 }
 

@@ -7,7 +7,7 @@ import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
 import { doubtFilterOf, type FilterOptions } from "./filter-options.ts";
 import { requireKnown } from "./known-names.ts";
-import { type ConsentOptions, isWanted, requireConsent } from "./screen/confirm.ts";
+import { type ConsentOptions, mayAct, requireConsent } from "./screen/confirm.ts";
 import { print, printHint, printJson } from "./screen/output.ts";
 import type { Cell } from "./screen/text.ts";
 
@@ -18,23 +18,19 @@ interface AskOptions extends FilterOptions, ConsentOptions {
 
 type Skipped = ProbesAsked["skipped"];
 
-/** Asks the probe of one doubt, or, after a question, of all that match. Only the application says which effects have one. */
-export async function askProbes(
-  id: string | undefined,
-  effect: string | undefined,
-  options: AskOptions,
-): Promise<void> {
+/** Asks the probes of some jobs' doubts, or, after a question, of all that match. Only the application says which effects have one. */
+export async function runAskProbes(words: readonly string[], options: AskOptions): Promise<void> {
   const { all, why } = options;
   const filterAt = doubtFilterOf(options);
-  if ([id !== undefined, isNarrow(filterAt(Date.now())), all === true].filter(Boolean).length !== 1)
-    throw usage("doubts probe: expected <id> and <effect>, a filter such as --type <type>, or --all");
-  if (id !== undefined && effect === undefined) throw usage("expected <id> and <effect>, or a filter");
-  if (id === undefined) requireConsent(options);
+  const named = namedBy(words);
+  const isNamed = named.length > 0;
+  if ([isNamed, isNarrow(filterAt(Date.now())), all === true].filter(Boolean).length !== 1)
+    throw usage("doubts probe: expected ids of jobs, a filter such as --type <type>, or --all");
+  if (!isNamed) requireConsent(options);
   await withOperator(async (operator) => {
     await requireKnown(operator, { type: options.type });
     const about = { by: username(), ...(why === undefined ? {} : { reason: why }) };
-    if (id !== undefined && effect !== undefined)
-      return report(options, await askAll(operator, { ...about, ids: [{ jobId: id, effect }] }));
+    if (isNamed) return report(options, await askNamed(operator, named, about));
     const filter = filterAt(await operator.now());
     const wanted = { ...about, ...(all ? { all } : { filter }) };
     const { asked, skipped, before, ...found } = await operator.askProbes({ ...wanted, dryRun: true });
@@ -44,9 +40,45 @@ export async function askProbes(
       isEmpty: asked === 0,
       question: `Let ${counted(asked, "job")} run again, so that the probes are asked? What was not done then runs.`,
     };
-    if (await isWanted(options, proposal)) report(options, await askAll(operator, { ...wanted, before }));
+    if (await mayAct(options, proposal)) report(options, await askAll(operator, { ...wanted, before }));
   });
 }
+
+interface Named {
+  readonly jobId: string;
+  readonly effect?: string;
+}
+
+/** Ids, each perhaps with an effect after it. The name of an effect has no `_`; an id has one. */
+function namedBy(words: readonly string[]): readonly Named[] {
+  const named: Named[] = [];
+  for (const word of words) {
+    const last = named.at(-1);
+    const isEffect = /^[a-z][a-z0-9-]*(\/|$)/.test(word);
+    if (!isEffect || named.length === 0) named.push({ jobId: word });
+    else if (last !== undefined && last.effect === undefined) named.splice(-1, 1, { ...last, effect: word });
+    else throw usage(`expected an id, got "${word}"`);
+  }
+  return named;
+}
+
+/** Of a job without a named effect, all that is in doubt. */
+async function askNamed(operator: Operator, named: readonly Named[], about: AskProbes): Promise<Asked> {
+  const ids: { readonly jobId: string; readonly effect: string }[] = [];
+  const leftAlone: Skipped[number][] = [];
+  for (const { jobId, effect } of named) {
+    const status = effect === undefined ? await operator.status(jobId) : undefined;
+    const open = status?.effects.filter(({ state }) => state === "in-doubt").map(({ name }) => name);
+    const effects = effect === undefined ? (open ?? []) : [effect];
+    ids.push(...effects.map((name) => ({ jobId, effect: name })));
+    const code = open === undefined ? "JOB_NOT_FOUND" : "EFFECT_NOT_IN_DOUBT";
+    if (effects.length === 0) leftAlone.push({ jobId, effect: "", code });
+  }
+  const { asked, skipped } = ids.length === 0 ? noneAsked : await askAll(operator, { ...about, ids });
+  return { asked, skipped: [...leftAlone, ...skipped] };
+}
+
+const noneAsked: Asked = { asked: 0, skipped: [] };
 
 interface Asked {
   readonly asked: number;

@@ -9,7 +9,8 @@ import { username } from "../username.ts";
 import { withOperator } from "./connections.ts";
 import { exitCode, usage } from "./exit-code.ts";
 import { type FilterOptions, jobFilterOf, requireScope } from "./filter-options.ts";
-import { type ConsentOptions, isWanted, requireConsent } from "./screen/confirm.ts";
+import { requireKnown } from "./known-names.ts";
+import { type ConsentOptions, mayAct, requireConsent } from "./screen/confirm.ts";
 import { print, printError, printJson } from "./screen/output.ts";
 import { type ColumnOf, tableOf } from "./screen/table.ts";
 import type { Lines } from "./screen/text.ts";
@@ -35,7 +36,7 @@ const pastTense: Readonly<Record<ActName, string>> = {
 const POLL_MS = 250;
 
 /** Previews an act on many jobs, asks, starts it and follows it. */
-export async function actOnMany(act: ActName, options: BulkOptions): Promise<void> {
+export async function runBulkAct(act: ActName, options: BulkOptions): Promise<void> {
   const { all, dryRun, yes, rate, reason = "", wait = true, json } = options;
   const filterAt = jobFilterOf(options);
   requireScope(
@@ -49,11 +50,12 @@ export async function actOnMany(act: ActName, options: BulkOptions): Promise<voi
     throw usage(`jobs ${act}: expected --reason <text> for many jobs, or --dry-run`);
   requireConsent(options, `jobs ${act}: `);
   await withOperator(async (operator) => {
+    await requireKnown(operator, options);
     const scope = { act, filter: filterAt(await operator.now()), ...(all && { all }) };
     // Without a question or --wait, it is enough that there are some; the act counts all.
     const preview = await previewOf(operator, scope, dryRun || !yes || wait);
     const { groups: matching, total: count, leftAlone, hasMore, before } = preview;
-    const isAgreed = await isWanted(options, {
+    const isAgreed = await mayAct(options, {
       lines: describe(preview, act),
       value: { act, count, isExact: !hasMore, leftAlone, matching },
       isEmpty: count === 0,

@@ -26,8 +26,8 @@ import {
   type ConsentOptions,
   canAsk,
   isConfirmed,
-  isWanted,
   letUndo,
+  mayAct,
   requireConsent,
 } from "./screen/confirm.ts";
 import { seenText } from "./screen/job-text.ts";
@@ -78,7 +78,7 @@ export async function resolveMatching(options: ManyOptions & { readonly as: As }
     ];
     const value = { as, count, isExact, doubts: doubts.map(shown) };
     const question = `Resolve ${counted(count, "effect")} as ${textOf(as)}?`;
-    if (!(await isWanted(options, { lines, value, isEmpty: count === 0, question }))) return;
+    if (!(await mayAct(options, { lines, value, isEmpty: count === 0, question }))) return;
     const confirm = as === "not-done" && (await mayConfirm(options, doubts));
     await letUndo(options, "resolving them");
     const outcome = await resolveAll(operator, { ...wanted, confirm, before });
@@ -154,7 +154,7 @@ export async function importExport(file: string, given: ImportOptions): Promise<
     const question = `Resolve ${done.length} as done${notDone.length > 0 ? `, ${notDone.length} as not done` : ""}?`;
     if (!options.json && left > 0) hintLeft(isRest);
     const proposal = { lines: planLines(plan), value, isEmpty: count === 0, question };
-    if (!(await isWanted(options, proposal))) return;
+    if (!(await mayAct(options, proposal))) return;
     await letUndo(options, "resolving them");
     await applyPlan(operator, plan, { ...options, completeUntil });
   });

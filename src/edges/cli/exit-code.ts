@@ -9,8 +9,17 @@ const unreachable: ReadonlySet<ErrorCode> = new Set([
   "DATABASE_UNAVAILABLE",
 ]);
 
+/** What is named and is not there is wrong usage; a job, an act, a worker or a row may have been there before. */
+const wronglyCalled: ReadonlySet<ErrorCode> = new Set([
+  "USAGE",
+  "UNKNOWN_JOB_TYPE",
+  "QUEUE_NOT_FOUND",
+  "SCHEDULE_NOT_FOUND",
+  "RECEIVER_NOT_FOUND",
+]);
+
 export function exitCodeOf(error: HoldfastError): number {
-  if (error.code === "USAGE") return exitCode.usage;
+  if (wronglyCalled.has(error.code)) return exitCode.usage;
   if (unreachable.has(error.code)) return exitCode.unreachable;
   return exitCode.failed;
 }

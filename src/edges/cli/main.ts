@@ -69,6 +69,7 @@ const groups: readonly (readonly [
   [["once"], async () => (await import("./commands/once.ts")).addOnceCommand],
   [["schedules"], async () => (await import("./commands/schedules.ts")).addSchedulesCommands],
   [["keys"], async () => (await import("./commands/keys.ts")).addKeysCommands],
+  [["workers"], async () => (await import("./commands/workers.ts")).addWorkersCommands],
   [["queues"], async () => (await import("./commands/queues.ts")).addQueuesCommands],
   [["outbox"], async () => (await import("./commands/outbox.ts")).addOutboxCommands],
   [["notices"], async () => (await import("./commands/notices.ts")).addNoticesCommands],
@@ -78,11 +79,18 @@ const groups: readonly (readonly [
 
 /** A role starts sooner, and needs less memory, without the schemas of all operations. */
 async function program(argv: readonly string[]): Promise<Command> {
-  const holdfast = root();
   const named = groups.filter(([names]) => names.some((name) => argv.includes(name)));
-  const isAll = named.length === 0 || argv.includes("completion");
-  for (const [, load] of isAll ? groups : named) (await load())(holdfast);
-  if (isAll) (await import("./commands/completion.ts")).addCompletionCommand(holdfast);
+  if (named.length === 0 || argv.includes("completion")) return await wholeProgram();
+  const holdfast = root();
+  for (const [, load] of named) (await load())(holdfast);
+  return holdfast;
+}
+
+/** All commands, as completions and the docs list them. */
+export async function wholeProgram(): Promise<Command> {
+  const holdfast = root();
+  for (const [, load] of groups) (await load())(holdfast);
+  (await import("./commands/completion.ts")).addCompletionCommand(holdfast);
   return holdfast;
 }
 
@@ -91,7 +99,7 @@ function root(): Command {
     .description("A durable background-job service on BullMQ and Redis.")
     .version(readOwnPackage().version)
     .exitOverride()
-    .configureOutput({ outputError: (message, write) => write(withVariable(message)) })
+    .configureOutput({ outputError: (message) => printError(withVariable(message).trimEnd()) })
     .showHelpAfterError("(add --help for help)")
     .option("--no-color", "no colors, like NO_COLOR=1; FORCE_COLOR=1 prints them even without a terminal")
     .option("--no-pager", "never open a pager, like PAGER=cat")

@@ -65,7 +65,8 @@ function isTypelessModule(file: string): boolean {
   if (!file.endsWith(".ts") || !/^\s*(import|export)\b/m.test(readFileSync(file, "utf8"))) return false;
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     try {
-      return JSON.parse(readFileSync(`${folder}/package.json`, "utf8")).type === undefined;
+      const own: { readonly type?: unknown } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+      return own.type === undefined;
     } catch {
       if (folder === dirname(folder)) return true;
     }

@@ -1,5 +1,5 @@
 import type { ActPreview } from "./answers.ts";
-import { type Api, headerText, jsonOf } from "./api.ts";
+import { type ApiCalls, headerText, jsonOf } from "./api.ts";
 import type { Body } from "./operation-types.ts";
 
 /** An act on many jobs. A retry leaves cancelled jobs and jobs in doubt as they are, unless their code is given. */
@@ -22,7 +22,7 @@ export interface ActCalls {
   startAct(act: StartActQuery, options: { readonly idempotencyKey: string }): Promise<string>;
 }
 
-export function actCalls(api: Api): ActCalls {
+export function actCalls(api: ApiCalls): ActCalls {
   const start = { path: "/jobs/acts", method: "POST" } as const;
   return {
     previewAct: async (act) => await api.again({ ...start, body: jsonOf({ ...act, dryRun: true }) }),

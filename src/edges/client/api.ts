@@ -44,7 +44,7 @@ export interface Call {
 type Read = (response: Response) => Promise<unknown>;
 
 /** The API, as the client's calls use it. */
-export interface Api {
+export interface ApiCalls {
   readonly timeoutMs: number;
   /** Sends it. The answer may be a problem. @throws HoldfastError `API_UNREACHABLE`; the signal's reason if that is aborted */
   fetch(call: Call): Promise<Response>;
@@ -58,7 +58,9 @@ export interface Api {
 export const ANSWER_MAX_MS = 12_000;
 const TIMEOUT_MS = 30_000;
 
-export function openApi({ url, key, timeoutMs = TIMEOUT_MS, isResent = true, fetch }: ClientOptions): Api {
+/** Without options there is no address: `baseOf` says what is expected. */
+export function openApi(options: ClientOptions): ApiCalls {
+  const { url, key, timeoutMs = TIMEOUT_MS, isResent = true, fetch } = options ?? {};
   const base = baseOf(url);
 
   async function send({ path, method = "GET", body, headers, signal }: Call): Promise<Response> {
@@ -119,7 +121,7 @@ function baseOf(url: unknown): string {
 }
 
 function withoutOrigin(path: string): HoldfastError {
-  const message = `url: a path such as "${path || "/"}" belongs to a page's origin, and there is no page here: on a server, give the whole address`;
+  const message = `url: a path such as "${path || "/"}" belongs to a page's origin: on a server, give the whole address`;
   return new HoldfastError("CONFIG_INVALID", message);
 }
 

@@ -9,7 +9,7 @@ import {
   type SubmitResult,
 } from "../../desk/job-types.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
-import { type Api, type ClientOptions, openApi } from "./api.ts";
+import { type ApiCalls, type ClientOptions, openApi } from "./api.ts";
 import { followStates, statusPath, type WaitOptions, waitForEnd } from "./follow.ts";
 import { joined } from "./operations.ts";
 import { type OperatorCalls, operatorCalls } from "./operator.ts";
@@ -96,8 +96,11 @@ export function createClient<Contracts extends ProducibleJob<unknown> = Producib
 ): Client<Contracts> {
   const api = openApi(options);
   return {
-    submit: (job: JobName, payload: unknown, { signal, ...options }: SubmitOptions & Abortable) =>
-      submitOne(api, job, { ...options, payload }, signal),
+    submit(job: JobName, payload: unknown, given: SubmitOptions & Abortable) {
+      // JavaScript can give anything: the API says what is missing.
+      const { signal, ...options } = given ?? {};
+      return submitOne(api, job, { ...options, payload }, signal);
+    },
     submitMany: (job: JobName, submissions: readonly Submission<unknown>[], { signal }: Abortable = {}) =>
       submitMany(api, job, submissions, signal),
     ...joinedCalls(api),
@@ -109,7 +112,7 @@ export function createClient<Contracts extends ProducibleJob<unknown> = Producib
 }
 
 /** The methods by which features let jobs be submitted together. */
-function joinedCalls(api: Api): FeatureClient {
+function joinedCalls(api: ApiCalls): FeatureClient {
   const calls = Object.entries(joined).map(([name, how]) => [
     name,
     (given: Readonly<Record<string, unknown>>, { signal }: Abortable = {}) =>

@@ -1,6 +1,6 @@
 import type { JobStatus } from "../../core/job/job-status.ts";
 import { notHoldfast, readAnswer } from "./answer.ts";
-import { ANSWER_MAX_MS, type Api } from "./api.ts";
+import { ANSWER_MAX_MS, type ApiCalls } from "./api.ts";
 import { readEvents, type ServerEvent } from "./events.ts";
 import { pause, pauseAfter, resend } from "./resend.ts";
 import { openTimer, type Timer } from "./timer.ts";
@@ -18,7 +18,7 @@ const SILENCE_MAX_MS = 20_000;
 
 /** @returns the status when the job has ended, or when the time is up */
 export async function waitForEnd(
-  api: Api,
+  api: ApiCalls,
   id: string,
   { timeoutMs = Number.POSITIVE_INFINITY, signal }: WaitOptions,
 ): Promise<JobStatus> {
@@ -38,7 +38,7 @@ export async function waitForEnd(
 
 /** A job's states, from the current one to its end. Connects again after a lost connection. */
 export async function* followStates(
-  api: Api,
+  api: ApiCalls,
   id: string,
   signal?: AbortSignal,
 ): AsyncGenerator<JobStatus, void> {
@@ -59,7 +59,7 @@ export async function* followStates(
 
 /** Opens a stream of events. It ends with the connection. */
 function connect(
-  api: Api,
+  api: ApiCalls,
   id: string,
   lastId: string | undefined,
   signal?: AbortSignal,

@@ -218,8 +218,8 @@ export interface OperationCalls {
   pauseQueue(name: string, request: Body<"pauseQueue">): Promise<Returned<"pauseQueue">>;
   /**
    * Resume a queue.
-   * With `type` or `key`, that type or key is let go, whether it was paused or limited: its held jobs line up again.
-   * @throws HoldfastError `QUEUE_NOT_FOUND`, `CHANGED_MEANWHILE`
+   * With `type` or `key`, that type or key is let go, whether it was paused or limited: its held jobs line up again. With `over`, the queue starts slowly: one job at a time at first, and in the end as many as its workers have slots. Another resume replaces that, and a pause ends it. A queue that is at full speed stays as it is, and nothing is recorded.
+   * @throws HoldfastError `QUEUE_NOT_FOUND`, `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
    */
   resumeQueue(name: string, request?: Body<"resumeQueue">): Promise<Returned<"resumeQueue">>;
   /**
@@ -228,6 +228,18 @@ export interface OperationCalls {
    * @throws HoldfastError `QUEUE_NOT_FOUND`, `UNKNOWN_JOB_TYPE`, `CHANGED_MEANWHILE`
    */
   limitQueue(name: string, request: Body<"limitQueue">): Promise<Returned<"limitQueue">>;
+  /**
+   * Quiet a worker.
+   * That process alone claims no more jobs, from its next heartbeat on, within five seconds. Its running jobs go on, and it stays alive. It is quiet until it is woken or stopped; a restarted worker is another one. While Redis is away, it keeps to what it was told last.
+   * @throws HoldfastError `WORKER_NOT_FOUND`, `CHANGED_MEANWHILE`
+   */
+  quietWorker(name: string, request: Body<"quietWorker">): Promise<Returned<"quietWorker">>;
+  /**
+   * Wake a quiet worker.
+   * It claims jobs again from its next heartbeat on, within five seconds.
+   * @throws HoldfastError `WORKER_NOT_FOUND`, `CHANGED_MEANWHILE`
+   */
+  wakeWorker(name: string, request?: Body<"wakeWorker">): Promise<Returned<"wakeWorker">>;
   /**
    * Read how much the outbox has.
    * @throws HoldfastError `OUTBOX_NOT_FOUND`, `DATABASE_UNAVAILABLE`
@@ -313,6 +325,8 @@ export const routes: Readonly<Record<keyof OperationCalls, Route>> = {
   pauseQueue: { method: "POST", path: "/queues/:name/pause" },
   resumeQueue: { method: "POST", path: "/queues/:name/resume" },
   limitQueue: { method: "PUT", path: "/queues/:name/limits" },
+  quietWorker: { method: "POST", path: "/workers/:name/quiet" },
+  wakeWorker: { method: "POST", path: "/workers/:name/wake" },
   outbox: { method: "GET", path: "/outbox" },
   parkedRows: { method: "GET", path: "/outbox/parked", returns: "rows" },
   releaseRow: { method: "POST", path: "/outbox/parked/:id/release" },

@@ -1,7 +1,7 @@
 import { type ActCalls, actCalls } from "./acts.ts";
 import { readAnswer } from "./answer.ts";
 import type { Health } from "./answers.ts";
-import type { Api } from "./api.ts";
+import type { ApiCalls } from "./api.ts";
 import type { Body, Query } from "./operation-types.ts";
 import { type OperationCalls, routes } from "./operations.ts";
 import { callRoute } from "./routes.ts";
@@ -24,7 +24,7 @@ export interface OperatorCalls extends OperationCalls, ActCalls {
   health(): Promise<Health>;
 }
 
-export function operatorCalls(api: Api): OperatorCalls {
+export function operatorCalls(api: ApiCalls): OperatorCalls {
   const calls = Object.entries(routes).map(([name, route]) => [
     name,
     (...given: unknown[]) => callRoute(api, route, given),

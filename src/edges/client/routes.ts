@@ -1,4 +1,4 @@
-import { type Api, headerText, isoText, jsonOf, query } from "./api.ts";
+import { type ApiCalls, headerText, isoText, jsonOf, query } from "./api.ts";
 
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -14,7 +14,7 @@ export interface Route {
 
 /** Calls an operation. Only what is safe to repeat is sent again. */
 export async function callRoute(
-  api: Api,
+  api: ApiCalls,
   { method, path, positional = [], isKeyed = false, returns }: Route,
   given: readonly unknown[],
 ): Promise<unknown> {

@@ -1,14 +1,14 @@
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { notHoldfast } from "./answer.ts";
-import { type Api, isoOption } from "./api.ts";
+import { type ApiCalls, isoOption } from "./api.ts";
 import type { Joined } from "./operations.ts";
-import { type JobName, receiptOf } from "./submit.ts";
+import { type JobName, receiptOf, typeOf } from "./submit.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 
 /** Submits jobs together. They are named by their types or their contracts. */
 export async function submitTogether(
-  api: Api,
+  api: ApiCalls,
   { path, jobs, receipt }: Joined,
   given: Given,
   signal?: AbortSignal,
@@ -22,7 +22,7 @@ export async function submitTogether(
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(jobs: Joined["jobs"], given: Given): string {
   const sent = Object.entries(jobs).map(([member, beside]) => {
-    const found = given[member];
+    const found = given?.[member];
     const one = (job: unknown, place: string) => submissionOf(job as GivenJob, place, beside);
     const all = Array.isArray(found)
       ? () => found.map((job, index) => one(job, `${member}/${index}`))
@@ -47,16 +47,13 @@ interface GivenJob {
 }
 
 /** @param beside its members that are no options */
-function submissionOf(
-  { job, payload, idempotencyKey, ...rest }: GivenJob,
-  place: string,
-  beside: readonly string[],
-) {
+function submissionOf(given: GivenJob, place: string, beside: readonly string[]) {
+  const { job, payload, idempotencyKey, ...rest } = given;
   const own = Object.entries(rest).filter(([name]) => beside.includes(name));
   const options = Object.entries(rest).filter(([name]) => !beside.includes(name));
   const instant = (option: "runAt" | "startBy") => isoOption(`${place}/options/${option}`, rest[option]);
   return {
-    type: typeof job === "string" ? job : job.type,
+    type: typeOf(job),
     payload,
     idempotencyKey,
     ...Object.fromEntries(own),

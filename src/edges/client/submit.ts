@@ -2,11 +2,16 @@ import type { ProducibleJob, Receipt } from "../../core/job/submit-options.ts";
 import type { Submission, SubmitResult } from "../../desk/job-types.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
 import { errorOf, isProblem, notHoldfast, readAnswer, retryAfterMs } from "./answer.ts";
-import { type Api, isoOption } from "./api.ts";
+import { type ApiCalls, isoOption } from "./api.ts";
 import { canPass, resend } from "./resend.ts";
 
 /** The name of a job type, or its contract. */
 export type JobName = string | Pick<ProducibleJob<unknown>, "type">;
+
+/** Undefined for what is neither: the API says that it is missing. */
+export function typeOf(job: JobName): string | undefined {
+  return typeof job === "string" ? job : job?.type;
+}
 
 interface Item {
   readonly json: string;
@@ -17,7 +22,7 @@ interface Item {
 const BATCH_MAX = { jobs: 1_000, bytes: 4_000_000 };
 
 export async function submitOne(
-  api: Api,
+  api: ApiCalls,
   job: JobName,
   submission: Submission<unknown>,
   signal?: AbortSignal,
@@ -28,19 +33,20 @@ export async function submitOne(
 
 /** @returns a result for each, in order */
 export async function submitMany(
-  api: Api,
+  api: ApiCalls,
   job: JobName,
   submissions: readonly Submission<unknown>[],
   signal?: AbortSignal,
 ): Promise<SubmitResult[]> {
-  const items = submissions.map((submission) => itemOf(job, submission));
+  // JavaScript can give anything: the API says what is missing.
+  const items = [submissions].flat().map((submission) => itemOf(job, submission ?? {}));
   for (const batch of batchesOf(items.filter(({ result }) => result === undefined)))
     await sendBatch(api, batch, signal);
   return items.map(({ result }) => result ?? notHoldfast("no result"));
 }
 
 /** Sends again what may still be accepted. What fails with the whole request fails with each of its jobs. */
-async function sendBatch(api: Api, batch: readonly Item[], signal?: AbortSignal): Promise<void> {
+async function sendBatch(api: ApiCalls, batch: readonly Item[], signal?: AbortSignal): Promise<void> {
   const isWaiting = ({ result }: Item) => result === undefined || canPass(result);
   const attempt = async (leftMs: number) => {
     const waiting = batch.filter(isWaiting);
@@ -58,7 +64,7 @@ async function sendBatch(api: Api, batch: readonly Item[], signal?: AbortSignal)
 }
 
 async function postBatch(
-  api: Api,
+  api: ApiCalls,
   items: readonly Item[],
   limitMs: number,
   signal?: AbortSignal,
@@ -101,7 +107,7 @@ function itemOf(job: JobName, submission: Submission<unknown>): Item {
 /** @throws HoldfastError `INVALID_REQUEST` */
 function jsonOf(job: JobName, submission: Submission<unknown>): string {
   const { payload, idempotencyKey, ...given } = submission;
-  const type = typeof job === "string" ? job : job.type;
+  const type = typeOf(job);
   const runAt = isoOption("options/runAt", submission.runAt);
   const startBy = isoOption("options/startBy", submission.startBy);
   // The API knows all options, and refuses others.

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { BASE, serveFiles, textOf } from "./pages/serve-files.ts";
+import { BASE, serveFiles, textOfFile } from "./pages/serve-files.ts";
 
 const YEAR_S = 365 * 24 * 60 * 60;
 
@@ -25,10 +25,10 @@ export async function addConsole(server: FastifyInstance): Promise<void> {
     });
     const sendPage = async ({ url }: FastifyRequest, reply: FastifyReply) => {
       const nonce = randomBytes(16).toString("base64");
-      const page = textOf(await load(), "index.html");
+      const page = textOfFile(await load(), "index.html");
       return reply
         .type("text/html; charset=utf-8")
-        .headers({ ...headers, "Cache-Control": "no-store", "Content-Security-Policy": policy(nonce) })
+        .headers({ ...headers, "Content-Security-Policy": policy(nonce) })
         .serializer(String)
         .send(page.replace(BASE, headOf(url, nonce)));
     };

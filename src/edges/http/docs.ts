@@ -4,7 +4,7 @@ import { COMPONENT_NAME } from "../../desk/operations/operation.ts";
 import { type Document, documentOf, sendDocument } from "./body/document.ts";
 import { problemResponses } from "./body/problem.ts";
 import { basePathOf } from "./mount/base-path.ts";
-import { BASE, serveFiles, textOf } from "./pages/serve-files.ts";
+import { BASE, serveFiles, textOfFile } from "./pages/serve-files.ts";
 
 /** Allows only what this service sends; the page makes style elements. */
 const POLICY = [
@@ -90,7 +90,7 @@ async function addReference(server: FastifyInstance): Promise<void> {
     serveFiles(docs, { prefix: "/docs/", load, headers });
     // No redirect: Next.js and others redirect the other way.
     docs.get("/docs", async (_request, reply) => {
-      const page = textOf(await load(), "index.html").replace(BASE, '<base href="docs/" />');
+      const page = textOfFile(await load(), "index.html").replace(BASE, '<base href="docs/" />');
       return reply.type("text/html; charset=utf-8").headers(headers).serializer(String).send(page);
     });
   });

@@ -6,6 +6,7 @@ import type { ErrorCode } from "../../platform/errors/error-codes.ts";
 import { parseInput } from "../../platform/lib/parse-json.ts";
 import { answer } from "./body/component.ts";
 import { problemResponses } from "./body/problem.ts";
+import { addReceiptHeaders } from "./body/receipt-headers.ts";
 import { readKeyHeader } from "./body/request-headers.ts";
 import { callerOf } from "./guard/access.ts";
 import { underBasePath } from "./mount/base-path.ts";
@@ -30,10 +31,11 @@ export function addOperations(
           key: operation.isKeyed && readKeyHeader(request.raw),
         });
         if (scope === "operate") overview.changed();
-        if (method === "GET") reply.header("Cache-Control", "no-store");
+        const body = underBasePath(request.raw, answered);
+        addReceiptHeaders(reply, body);
         return reply
           .code(operation.isOther?.(answered) === true ? (operation.other?.status ?? 200) : 200)
-          .send(underBasePath(request.raw, answered));
+          .send(body);
       },
     });
   }

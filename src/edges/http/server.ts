@@ -72,6 +72,7 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   if (isMounted) readHostBodies(server);
   else connections.watch(server);
   server.addHook("preClose", parts.openRequests.stop);
+  keepFromCaches(server);
   takeTurns(server);
   requireOneOfEach(server);
   guardHosts(server, hostGuard);
@@ -84,9 +85,9 @@ export async function createServer(parts: ApiParts, isMounted = false): Promise<
   boundBodies(server);
   readJsonBodies(server);
   dropGivenUp(server);
+  const refuseOtherMethods = watchMethods(server);
   await addDocs(server);
   await addConsole(server);
-  const refuseOtherMethods = watchMethods(server);
   await addRoutes(server, parts);
   addSessionRoutes(server, sessions);
   refuseOtherMethods();
@@ -117,6 +118,14 @@ function sendProblem(log: Logger, thrown: unknown, reply: FastifyReply): Fastify
 
 function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+}
+
+/** What is so now may be otherwise in a moment. Documents and pages say themselves how long they are kept. */
+function keepFromCaches(server: FastifyInstance): void {
+  server.addHook("onRequest", (_request, reply, done) => {
+    reply.header("Cache-Control", "no-store");
+    done();
+  });
 }
 
 /** Makes each request a span of the trace in its `traceparent` header, and names the span in `traceresponse`. */

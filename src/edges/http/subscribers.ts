@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { QueueStore, QueueStores } from "../../core/bullmq/store/queue-store.ts";
 import { jobNotFound, queueOfId } from "../../core/job/job-id.ts";
 import { hasEnded, type JobStatus } from "../../core/job/job-status.ts";
-import type { ReadStatus } from "../../core/status/read-status.ts";
+import type { StatusReader } from "../../core/status/read-status.ts";
 import { startEventReader } from "../../desk/jobs/job-events.ts";
 import { openStatusReader } from "../../features/job-status.ts";
 import { HoldfastError } from "../../platform/errors/holdfast-error.ts";
@@ -168,7 +168,7 @@ const READS_MAX = 8;
  */
 function openSubscribedQueue(
   store: QueueStore,
-  readStatus: ReadStatus,
+  readStatus: StatusReader,
   lookAgainMs: number,
   onIdle: () => void,
 ) {
@@ -273,7 +273,7 @@ export type Interest = "everything" | "end";
 
 interface SubscribedJobOptions {
   /** Reads the job's status; must end in time. */
-  readonly read: ReadStatus;
+  readonly read: StatusReader;
   /** About how many milliseconds after a read without events it is read again; varied, so that jobs do not keep in step. */
   readonly lookAgainMs: number;
   /** Milliseconds after a read that failed. */

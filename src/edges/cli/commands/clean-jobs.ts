@@ -7,7 +7,7 @@ import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
 import { addJobFilter, type FilterOptions, jobFilterOf, requireScope } from "../filter-options.ts";
 import { requireKnown } from "../known-names.ts";
-import { type ConsentOptions, isWanted, requireConsent } from "../screen/confirm.ts";
+import { type ConsentOptions, mayAct, requireConsent } from "../screen/confirm.ts";
 import { printOutcome } from "../screen/output.ts";
 import { interruptible } from "../system/signals.ts";
 
@@ -56,7 +56,7 @@ async function clean(options: CleanOptions): Promise<void> {
     const lines = `${amount} ${dryRun ? "would be deleted" : "will be deleted"}, but for those in doubt`;
     const value = { count, isExact };
     const isEmpty = isExact && count === 0;
-    if (!(await isWanted(options, { lines, value, isEmpty, question: "Delete them?" }))) return;
+    if (!(await mayAct(options, { lines, value, isEmpty, question: "Delete them?" }))) return;
     const outcome = await deleteAll(operator, wanted, reason);
     printOutcome(json, outcome, describeOutcome(outcome));
   });

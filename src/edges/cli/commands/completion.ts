@@ -1,6 +1,7 @@
 import { Argument, type Command, type Option } from "commander";
 import type { Application } from "../../../core/job/application.ts";
 import { jobStates } from "../../../core/job/job-state.ts";
+import { guardedStates } from "../../../desk/guarded/guarded-effects.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { loadApplication } from "../load-application.ts";
 import { print } from "../screen/output.ts";
@@ -49,7 +50,8 @@ function completionsOf(program: Command, application: Named): Completions {
     const options = shown.visibleOptions(command);
     const values = shown.visibleArguments(command).flatMap((argument) => valuesOf(argument, application));
     found.set(path, [...commands.map((one) => one.name()), ...values, ...options.flatMap(namesOf)]);
-    for (const [name, choices] of options.flatMap((option) => choicesOf(option, application)))
+    const valuesAt = path === "effects list" ? { state: guardedStates } : {};
+    for (const [name, choices] of options.flatMap((option) => choicesOf(option, application, valuesAt)))
       found.set(`${path} ${name}`.trim(), choices);
     for (const one of commands) if (one.name() !== "help") visit(one, `${path} ${one.name()}`.trim());
   };
@@ -57,11 +59,14 @@ function completionsOf(program: Command, application: Named): Completions {
   return found;
 }
 
+type Values = Readonly<Record<string, readonly string[]>>;
+
 type Named = Pick<Application, "jobs" | "queues"> | undefined;
 
 /** The values of an option, under each of its names. */
-function choicesOf(option: Option, application: Named): [string, readonly string[]][] {
-  const choices = option.argChoices ?? named(option.attributeName(), application);
+function choicesOf(option: Option, application: Named, valuesAt: Values): [string, readonly string[]][] {
+  const name = option.attributeName();
+  const choices = option.argChoices ?? valuesAt[name] ?? named(name, application);
   return choices.length === 0 ? [] : namesOf(option).map((name) => [name, choices]);
 }
 
@@ -70,7 +75,7 @@ function valuesOf(argument: Argument, application: Named): readonly string[] {
 }
 
 function named(name: string, application: Named): readonly string[] {
-  const values: Readonly<Record<string, readonly string[]>> = {
+  const values: Values = {
     state: jobStates,
     type: [...(application?.jobs.keys() ?? [])],
     queue: application?.queues ?? [],

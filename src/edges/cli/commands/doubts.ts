@@ -15,7 +15,7 @@ import type { Operator } from "../../../desk/operator.ts";
 import { evidenceText, hintText } from "../../../evidence/outgoing/outgoing-text.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
-import { askProbes } from "../ask-probes.ts";
+import { runAskProbes } from "../ask-probes.ts";
 import { withOperatorIfAny } from "../connections.ts";
 import { importExport, LEFT_IN_DOUBT, type ManyOptions, resolveMatching } from "../doubts-many.ts";
 import { usage } from "../exit-code.ts";
@@ -70,12 +70,14 @@ export function addDoubtsCommands(program: Command): void {
 /** They ask on the terminal before they act. */
 function addActs(doubts: Command): void {
   addActOptions(doubts.command("probe"))
-    .description("ask the effects' own probes, of one or of all that match: their jobs run again for that")
-    .argument("[id]", "the job's id, instead of a filter")
-    .argument("[effect]", "the effect, as the list names it")
+    .description("ask the effects' own probes, of jobs or of all that match: their jobs run again for that")
+    .argument(
+      "[id...]",
+      "ids of jobs, instead of a filter; after an id, the one effect that is meant, as the list names it",
+    )
     .option("--why <text>", "kept in the audit log")
     .option("--all", "instead of a filter: everything that is in doubt")
-    .action(askProbes);
+    .action(runAskProbes);
   addManyOptions(doubts.command("resolve"))
     .description("resolve one, or all that match, so that their jobs continue")
     .argument("[id]", "the job's id, instead of a filter")
@@ -211,14 +213,22 @@ async function resolveOrAsk(
   } catch (error) {
     if (!(error instanceof HoldfastError) || !ASKED_AGAIN.has(error.code)) throw error;
     // What is asked is about this doubt, not about one that the effect's next run may leave meanwhile.
-    const doubts = canAsk() ? await operator.doubts(0, SEARCHED_MAX, { effect }) : [];
-    const since = doubts.find((doubt) => doubt.jobId === id && doubt.effect === effect)?.since;
+    const since = canAsk() ? await readSince(operator, id, effect) : undefined;
     if (since === undefined)
       throw new HoldfastError(error.code, `${error.message}. To resolve it all the same: --confirm`);
     if (await isConfirmed(`${error.message}. Resolve it as not done?`, LEFT_IN_DOUBT))
       return await operator.resolve(id, effect, { ...resolution, confirm: true, since });
     return undefined;
   }
+}
+
+/** Since when an effect is in doubt. The list has those whose job is gone, or that no job runs: to search it is slow. */
+async function readSince(operator: Operator, id: string, effect: string): Promise<string | undefined> {
+  const status = await operator.status(id);
+  const inJob = status?.effects.find(({ name, state }) => name === effect && state === "in-doubt");
+  if (inJob !== undefined) return inJob.at;
+  const doubts = await operator.doubts(0, SEARCHED_MAX, { effect });
+  return doubts.find((doubt) => doubt.jobId === id && doubt.effect === effect)?.since;
 }
 
 const fates: Readonly<Record<ResolvedJob, string>> = {

@@ -1,7 +1,12 @@
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { BullmqQueue, Counts } from "../../../desk/import/bullmq-queue.ts";
-import type { ImportIssue, ImportReport, ImportRequest } from "../../../desk/import/import-parts.ts";
+import type {
+  CarriedLimits,
+  ImportIssue,
+  ImportReport,
+  ImportRequest,
+} from "../../../desk/import/import-parts.ts";
 import { redisUrlFault } from "../../../platform/config/redis-url-fault.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { username } from "../../username.ts";
@@ -119,7 +124,7 @@ async function withProgress(
 }
 
 function describe(
-  { jobs, duplicates, schedules, issues, paused: pausedQueue }: ImportReport,
+  { jobs, duplicates, schedules, issues, paused: pausedQueue, limits }: ImportReport,
   left: Counts,
   dryRun: boolean,
 ): string {
@@ -133,10 +138,19 @@ function describe(
     `${jobs} jobs${again} and ${schedules} schedules ${did}; ${issues} do not fit`,
     `in BullMQ's queue: ${still.join(", ") || "nothing that waits"}`,
     ...(pausedQueue === null ? [] : [pauseText(pausedQueue, dryRun)]),
+    ...(limits === null ? [] : [limitsText(limits, dryRun)]),
   ].join("\n");
 }
 
 function pauseText(queue: string, dryRun: boolean): string {
   if (dryRun) return `BullMQ's queue is paused, so the queue ${queue} would be paused, with all its types`;
   return `BullMQ's queue is paused, so the queue ${queue} is, with all its types: holdfast queues resume ${queue}`;
+}
+
+function limitsText({ queue, concurrency, rate, isCarried }: CarriedLimits, dryRun: boolean): string {
+  const texts = [concurrency === null ? "" : `${concurrency} at a time`, rate ?? ""].filter(Boolean);
+  const limited = `BullMQ's queue is limited to ${texts.join(" and ")}`;
+  if (!isCarried)
+    return `${limited}; the queue ${queue} keeps limits of its own: holdfast queues limit ${queue}`;
+  return `${limited}, so the queue ${queue} ${dryRun ? "would be" : "is"}, with all its types: holdfast queues limit ${queue}`;
 }

@@ -12,7 +12,7 @@ import type { Operator } from "../../../desk/operator.ts";
 import type { ListedJob } from "../../../features/job-status.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { username } from "../../username.ts";
-import { actOnMany, type BulkOptions } from "../bulk-act.ts";
+import { type BulkOptions, runBulkAct } from "../bulk-act.ts";
 import { withOperator } from "../connections.ts";
 import { exitCode, usage } from "../exit-code.ts";
 import { addJobFilter, type FilterOptions, jobFilterOf } from "../filter-options.ts";
@@ -96,7 +96,7 @@ function bulk(command: Command, act: ActName, what: string): void {
       "print each outcome as JSON: of ids one a line, of many jobs the act or, if none begins, what matches",
     )
     .action((ids: readonly string[], options: BulkOptions) =>
-      ids.length > 0 ? actOnEach(act, ids, options) : actOnMany(act, options),
+      ids.length > 0 ? actOnEach(act, ids, options) : runBulkAct(act, options),
     );
 }
 

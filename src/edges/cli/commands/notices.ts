@@ -35,7 +35,8 @@ function describe({ receivers, open, sent }: NoticesView): Lines {
       ["of", ({ kinds }) => kinds.join(", ")],
     ],
   );
-  const now = listText<NoticesView["open"][number]>("nothing needs a person now", [
+  const none = receivers.length === 0 ? "nothing is looked for" : "nothing needs a person now";
+  const now = listText<NoticesView["open"][number]>(none, [
     ["since", ({ since }) => since],
     ["told", ({ toldAt }) => toldAt ?? "not yet"],
     ["what", ({ title }) => toned(title, "bad")],

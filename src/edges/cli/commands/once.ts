@@ -1,7 +1,9 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import type { Readable } from "node:stream";
 import type { Command } from "commander";
+import { nameSchema } from "../../../core/define/declaration.ts";
 import { EFFECT_RESULT_MAX_BYTES } from "../../../core/effect/effect-run.ts";
 import type { EffectCall } from "../../../core/job/effect.ts";
 import { EffectBusyError, InDoubtError, NotDoneError } from "../../../evidence/attempt-errors.ts";
@@ -10,7 +12,7 @@ import { defineEffect } from "../../../guard/guard.ts";
 import { environmentWith } from "../../../platform/config/settings.ts";
 import { username } from "../../username.ts";
 import { usage } from "../exit-code.ts";
-import { printError } from "../screen/output.ts";
+import { goOnWithoutOutput, printError } from "../screen/output.ts";
 
 interface OnceOptions {
   readonly key: string;
@@ -54,6 +56,8 @@ const BUSY = 75;
 
 async function runOnce(name: string, command: readonly string[], options: OnceOptions): Promise<void> {
   const { key, about } = options;
+  const fault = nameSchema.safeParse(name).error?.issues[0];
+  if (fault !== undefined) throw usage(`name: ${fault.message}, got ${JSON.stringify(name)}`);
   const effect = defineEffect({
     name,
     timeoutMs: timeOf("--timeout", options.timeout, "1ms", "24h"),
@@ -67,7 +71,7 @@ async function runOnce(name: string, command: readonly string[], options: OnceOp
     exitCode = ended.code;
     if (ended.code === 0) return ended.output;
     const message = `the command ended with ${ended.code}`;
-    throw notDone.has(ended.code) ? new NotDoneError(message) : new Error(message);
+    throw ended.isOwnCode && notDone.has(ended.code) ? new NotDoneError(message) : new Error(message);
   };
   const call = {
     key,
@@ -96,32 +100,54 @@ function codeOf(error: unknown, exitCode: number | undefined): number | undefine
 }
 
 const KEPT_BYTES = 8 * 1_024;
+const OUTPUT_LEFT_MS = 1_000;
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** Runs it with this process's input and output. A signal that would end this process ends the command instead. */
 async function runCommand([program = "", ...args]: readonly string[], { key, fence, signal }: EffectCall) {
   const env = environmentWith({ HOLDFAST_EFFECT_KEY: key, HOLDFAST_EFFECT_FENCE: String(fence) });
+  goOnWithoutOutput();
   const child = spawn(program, args, { env, stdio: ["inherit", "pipe", "inherit"] });
+  await once(child, "spawn").catch(notStarted);
+  // A signal that may not be sent, as to what sudo runs: the command goes on.
+  child.on("error", () => {});
   let kept = Buffer.alloc(0);
   child.stdout.on("data", (chunk: Buffer) => {
-    process.stdout.write(chunk);
     kept = Buffer.concat([kept, chunk]).subarray(-KEPT_BYTES);
+    // A slow reader slows the command; one that is gone does not.
+    if (!process.stdout.write(chunk) && process.stdout.writable) child.stdout.pause();
   });
+  const goOn = () => void child.stdout.resume();
+  for (const event of ["drain", "error"]) process.stdout.on(event, goOn);
   const end = () => void child.kill("SIGTERM");
   for (const name of FORWARDED) process.on(name, end);
   signal.addEventListener("abort", end, { once: true });
   try {
-    const [code, killedBy] = (await once(child, "close").catch(notStarted)) as [
-      number | null,
-      NodeJS.Signals | null,
-    ];
+    const [code, killedBy] = await ended(child);
     return {
       code: code ?? 128 + constants.signals[killedBy ?? "SIGKILL"],
+      isOwnCode: code !== null,
       output: storable(kept.toString("utf8").toWellFormed()),
     };
   } finally {
     for (const name of FORWARDED) process.off(name, end);
+    for (const event of ["drain", "error"]) process.stdout.off(event, goOn);
   }
+}
+
+type Ended = [code: number | null, killedBy: NodeJS.Signals | null];
+
+/** Resolves once the command has ended, and its output is read. Not `once`, which an error would end before. */
+function ended(child: ChildProcessByStdio<null, Readable, null>): Promise<Ended> {
+  const { stdout } = child;
+  child.once("exit", () => {
+    // What it has started may keep its output open, and is not waited for.
+    const look = setInterval(() => {
+      if (!stdout.isPaused()) stdout.destroy();
+    }, OUTPUT_LEFT_MS);
+    child.once("close", () => clearInterval(look));
+  });
+  return new Promise((resolve) => child.once("close", (...how) => resolve(how)));
 }
 
 /** The end of an output, as much as a result may have: a control character is six times as long there. */

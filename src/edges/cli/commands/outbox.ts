@@ -12,7 +12,7 @@ import { usage } from "../exit-code.ts";
 import { addOperationCommand } from "../operation-command.ts";
 import { readJson, readSource } from "../option-values.ts";
 import { type ConsentOptions, isConfirmed, requireConsent } from "../screen/confirm.ts";
-import { print, printOutcome } from "../screen/output.ts";
+import { type Json, print, printOutcome } from "../screen/output.ts";
 import { listText } from "../screen/table.ts";
 import { type Lines, toned } from "../screen/text.ts";
 
@@ -51,6 +51,7 @@ export function addOutboxCommands(program: Command): void {
       "replaces the row's options, all of them: a JSON object as in POST /jobs",
     )
     .option("--reason <text>", "kept in the audit log")
+    .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
       `
@@ -110,7 +111,7 @@ const describeParked = listText<Shown<ParkedRow>>("no row is parked", [
   ],
 ]);
 
-interface ReleaseOptions {
+interface ReleaseOptions extends Json {
   readonly code?: string;
   readonly payload?: string;
   readonly type?: string;
@@ -145,20 +146,20 @@ async function discard(id: string | undefined, options: DiscardOptions): Promise
 const MENDING = ["payload", "type", "key", "options"] as const;
 
 async function release(id: string | undefined, options: ReleaseOptions): Promise<void> {
-  const { code, reason } = options;
+  const { code, reason, json } = options;
   const act = { by: username(), reason };
   if ((id === undefined) === (code === undefined)) throw usage("expected either an id or --code");
   if (code !== undefined) {
     const given = MENDING.filter((name) => options[name] !== undefined);
     if (given.length > 0) throw usage(`--${given.join(", --")}: expected an id, got --code`);
     const released = await withOutbox((calls) => calls.releaseAll(code, act));
-    print(`released ${released} rows`);
+    printOutcome(json, { released }, `released ${counted(released, "row")}`);
     return;
   }
   if (id === undefined) return;
   const mending = await readMending(options);
   await withOutbox((calls) => calls.release(id, mending, act));
-  print(`released row ${id}`);
+  printOutcome(json, { id }, `released row ${id}`);
 }
 
 async function readMending({ payload, type, key, options }: ReleaseOptions): Promise<Mending> {

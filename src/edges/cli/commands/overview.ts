@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { hasEnded, type JobStatus } from "../../../core/job/job-status.ts";
-import type { ReadStatus } from "../../../core/status/read-status.ts";
+import type { StatusReader } from "../../../core/status/read-status.ts";
 import type { History, HistoryMark, HistoryPoint, HistoryQuery } from "../../../desk/overview/history.ts";
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { withOperator, withStore } from "../connections.ts";
@@ -52,7 +52,7 @@ async function printStatus(id: string, options: ShowOptions): Promise<void> {
   });
 }
 
-async function requireStatus(readStatus: ReadStatus, id: string): Promise<JobStatus> {
+async function requireStatus(readStatus: StatusReader, id: string): Promise<JobStatus> {
   const status = await readStatus(id);
   if (status !== undefined) return status;
   throw new HoldfastError("JOB_NOT_FOUND", `There is no job ${JSON.stringify(id)}, or it was removed`);

@@ -8,6 +8,8 @@ import { queueOperations } from "../../../desk/operations/queues.ts";
 import type { Crowd } from "../../../desk/queues/crowd.ts";
 import type { Division } from "../../../desk/queues/divide-queue.ts";
 import type { QueueView } from "../../../desk/queues/queues.ts";
+import { rampText } from "../../../desk/queues/ramps.ts";
+import { quietText } from "../../../desk/workers/all-quiet.ts";
 import { username } from "../../username.ts";
 import { withOperator } from "../connections.ts";
 import { usage } from "../exit-code.ts";
@@ -52,7 +54,7 @@ export function addQueuesCommands(program: Command): void {
   });
   addOperationCommand(queues, "resume", queueOperations.resumeQueue, {
     description: "let the jobs of a paused queue start again, or those of a type or key, paused or limited",
-    flags: WHICH,
+    flags: { ...WHICH, over: "--over <time>" },
     prepare: loadBullmq,
     describe: described,
   });
@@ -100,8 +102,19 @@ const columns: readonly ColumnOf<Shown<QueueView>>[] = [
   ["failed", failedText],
   ["workers", ({ workers }) => workers, 1],
   ["", ({ paused }) => paused && toned(`paused: ${paused.reason || "by another tool"}`, "warning")],
-  ["limits", ({ limits, override }) => limitText(limits) + (override === null ? "" : " (by hand)")],
+  ["", (queue) => toned(quietText(queue), "warning")],
+  ["", ({ ramp }) => ramp && toned(rampText(ramp, Date.now()), "warning")],
+  ["limits", limitsText],
 ];
+
+/** Of the queue, and of its types and keys. */
+function limitsText({ limits, override, curbs }: Shown<QueueView>): Cell {
+  const whole = limitText(limits) + (override === null ? "" : " (by hand)");
+  return toned(
+    [whole, ...curbs.map(curbLine)].filter(Boolean).join("; "),
+    curbs.length > 0 ? "warning" : undefined,
+  );
+}
 
 function limitText({ concurrency, rate }: Shown<QueueView["limits"]>): string {
   return [concurrency && `${concurrency} at a time`, rate].filter(Boolean).join(", ");
@@ -114,6 +127,7 @@ function described({
   limits,
   override,
   declared,
+  ramp,
   curbs,
   ...counts
 }: Shown<QueueView>): Lines {
@@ -122,14 +136,19 @@ function described({
     ["queue", name],
     ["partitions", String(partitions)],
     ["jobs", counted],
-    ["workers", String(counts.workers)],
+    ["workers", counts.quietWorkers === 0 ? String(counts.workers) : toned(quietText(counts), "warning")],
     ["paused", paused === null ? "no" : toned(pausedText(paused), "warning")],
     ["limits", limitText(limits) || "none"],
   ];
+  if (ramp !== null)
+    rows.push(["", toned(`${rampText(ramp, Date.now())}, to ${ramp.slots} at a time`, "warning")]);
   for (const curb of curbs)
     rows.push([
       "",
-      toned(`${curbLine(curb)}: ${curb.reason}; by ${curb.by}, since ${curb.since}`, "warning"),
+      toned(
+        `${curbLine(curb)}${curb.concurrency === null ? `: ${curb.reason}` : ""}; by ${curb.by}, since ${curb.since}`,
+        "warning",
+      ),
     ]);
   if (override !== null)
     rows.push(
@@ -208,8 +227,7 @@ async function limit(name: string, options: LimitOptions): Promise<void> {
 
 async function partition(name: string, partitions: string, { json }: Json): Promise<void> {
   const count = parseWhole("<partitions>", partitions, `1 to ${PARTITIONS_MAX}`, PARTITIONS_MAX);
-  await withOperator(async (operator, { queues }) => {
-    if (!queues.includes(name)) throw usage(`there is no queue "${name}"; declared: ${queues.join(", ")}`);
+  await withOperator(async (operator) => {
     const division = await operator.queues.divide(name, count);
     const value = { queue: name, ...division, still: division.still ?? null };
     printOutcome(json, value, divided(name, division));

@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import type { Shown } from "../../../desk/operations/operation.ts";
 import { scheduleOperations } from "../../../desk/operations/schedules.ts";
 import type { SchedulePage } from "../../../desk/schedules.ts";
-import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import type { RuntimeScheduleDefinition } from "../../../roles/schedules/definition.ts";
 import type { PastTick, ScheduleStatus } from "../../../roles/schedules/schedule-status.ts";
 import { username } from "../../username.ts";
@@ -185,13 +184,7 @@ async function explain(name: string, { at, json }: Json & { readonly at: string 
   if (Number.isNaN(instant))
     throw usage(`--at: expected an instant such as 2026-12-01T09:00:00Z, got "${at}"`);
   await withOperator(async ({ schedules }) => {
-    const { text, ...explanation } = await schedules.explain(name, instant).catch(asUsage);
+    const { text, ...explanation } = await schedules.explain(name, instant);
     printOutcome(json, explanation, `${name} at ${new Date(instant).toISOString()}: ${text}`);
   });
-}
-
-/** An unknown name is wrong usage. */
-function asUsage(error: unknown): never {
-  if (!(error instanceof HoldfastError) || error.code !== "SCHEDULE_NOT_FOUND") throw error;
-  throw usage(`${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`);
 }

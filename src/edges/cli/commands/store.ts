@@ -3,7 +3,7 @@ import { serviceOperations } from "../../../desk/operations/service.ts";
 import { readSettings } from "../../../platform/config/settings.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { addOperationCommand } from "../operation-command.ts";
-import { print } from "../screen/output.ts";
+import { type Json, printOutcome } from "../screen/output.ts";
 
 export function addRedisCommands(program: Command): void {
   const store = program
@@ -23,17 +23,21 @@ export function addRedisCommands(program: Command): void {
       "make a replica of a Sentinel set the master without losing a write: hold all writes (CLIENT PAUSE … WRITE), wait until " +
         "every replica has them, SENTINEL FAILOVER, REPLICAOF on the old master, release them",
     )
+    .option("--json", "print the masters before and after as JSON")
     .action(failover);
 }
 
-async function failover(): Promise<void> {
+async function failover({ json }: Json): Promise<void> {
   const settings = readSettings();
   const { reachRedis } = await import("../../../platform/redis/connect.ts");
   const { failOver } = await import("../../../desk/planned-failover.ts");
   const { client, stop } = await reachRedis(settings, "fail-fast");
   try {
-    const { from, to, heldMs } = await failOver(client);
-    print(
+    const moved = await failOver(client);
+    const { from, to, heldMs } = moved;
+    printOutcome(
+      json,
+      moved,
       `${to} is the master now, and has every write of ${from}; writes were held for ${durationText(heldMs)}`,
     );
   } finally {

@@ -47,7 +47,7 @@ interface Proposal {
  *
  * @returns false where the command ends here: then the preview is its outcome
  */
-export async function isWanted(
+export async function mayAct(
   { dryRun, yes, json }: ConsentOptions,
   { lines, value, isEmpty, question }: Proposal,
 ): Promise<boolean> {
@@ -72,9 +72,9 @@ const HELD_SECONDS = 5;
 /** Waits where a person looks on, so that Ctrl-C can undo what nothing undoes later. @param what will be done then */
 export async function letUndo({ now }: { readonly now?: true }, what: string): Promise<void> {
   if (now || !canAsk()) return;
-  printNote(`${what} in ${HELD_SECONDS} s: Ctrl-C undoes it, --now does not wait`);
-  await interruptible(
-    () => sleep(HELD_SECONDS * 1_000),
-    () => "undone: nothing was changed",
-  );
+  const hold = async () => {
+    printNote(`${what} in ${HELD_SECONDS} s: Ctrl-C undoes it, --now does not wait`);
+    await sleep(HELD_SECONDS * 1_000);
+  };
+  await interruptible(hold, () => "undone: nothing was changed");
 }

@@ -14,9 +14,10 @@ export function stateCell({
   error,
   stillRuns = [],
 }: Pick<JobStatus, "state" | "error" | "stillRuns">): Cell {
-  const isCancelled = state === "failed" && error?.code === "CANCELLED";
+  const code = state === "failed" ? error?.code : undefined;
   const goesOn = stillRuns.length === 0 ? "" : ", still runs";
-  if (isCancelled) return toned(`cancelled (failed)${goesOn}`, goesOn === "" ? "faint" : "warning");
+  if (code === "EFFECT_IN_DOUBT") return toned(`in doubt (failed)${goesOn}`, "warning");
+  if (code === "CANCELLED") return toned(`cancelled (failed)${goesOn}`, goesOn === "" ? "faint" : "warning");
   if (state === "prioritized") return "waiting (prioritized)";
   return toned(`${state}${goesOn}`, goesOn === "" ? tones[state] : "warning");
 }

@@ -5,6 +5,8 @@ import { type Lines, linesOf, printable, rendered } from "./text.ts";
 
 // All output of commands goes through here: texts from outside may contain control characters, which a terminal would obey.
 
+let goesOn = false;
+
 /**
  * Ends the command when its output is lost: quietly if the reader is gone, as after `| head`, else with one line.
  *
@@ -12,18 +14,25 @@ import { type Lines, linesOf, printable, rendered } from "./text.ts";
  */
 export function endOnLostOutput(): void {
   let isLost = false;
+  goesOn = false;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (isLost) return;
     isLost = true;
     if (error.code !== "EPIPE") {
-      process.exitCode = exitCode.failed;
+      if (!goesOn) process.exitCode = exitCode.failed;
       printError(`The output cannot be written: ${error.message}`);
     }
+    if (goesOn) return;
     if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
     else process.exit();
   });
   // The exit code alone then says how the command ended.
   process.stderr.on("error", () => {});
+}
+
+/** From now on this process does something that must not end in the middle, though nobody reads its output. */
+export function goOnWithoutOutput(): void {
+  goesOn = true;
 }
 
 /** Resolves when all output is written, or lost. */

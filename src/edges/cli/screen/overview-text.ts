@@ -4,6 +4,8 @@ import type {
   TypeOverview,
   WorkerOverview,
 } from "../../../desk/overview/overview.ts";
+import { rampText } from "../../../desk/queues/ramps.ts";
+import { quietText } from "../../../desk/workers/all-quiet.ts";
 import { features } from "../../../features/index.ts";
 import { durationText } from "../../../platform/lib/duration-text.ts";
 import { screen } from "./screen.ts";
@@ -80,7 +82,7 @@ function queuesTable(queues: readonly QueueOverview[], now: number, width: numbe
     ["completed kept", ({ completed }) => completed, 3],
     ["failed kept", failedText],
     ["in doubt", ({ inDoubt }) => inDoubt, 2],
-    ["", stateText],
+    ["", (queue) => stateText(queue, now)],
   ];
   return tableOf(columns, queues, width);
 }
@@ -101,7 +103,7 @@ export function failedText({
   return `${isFailedExact ? "" : "at least "}${failed}`;
 }
 
-function stateText(queue: QueueOverview): Cell {
+function stateText(queue: QueueOverview, now: number): Cell {
   const { workers, limits, clearsInMs } = queue;
   const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`]
     .filter(Boolean)
@@ -110,8 +112,10 @@ function stateText(queue: QueueOverview): Cell {
     limits.rate === null || !clearsInMs ? "" : `: the last starts in ${durationText(clearsInMs)}`;
   const parts = [
     workers === 0 && "no worker",
+    quietText(queue),
     pausedText(queue),
     limit && `limited to ${limit}${clears}`,
+    queue.ramp !== null && rampText(queue.ramp, now),
     ...queue.curbs.map(curbLine),
   ];
   return toned(parts.filter(Boolean).join("; "), workers === 0 ? "bad" : "warning");
@@ -128,7 +132,7 @@ export function curbLine({ type, key, concurrency, held }: QueueOverview["curbs"
   return `${what} ${concurrency === null ? "paused" : `limited to ${concurrency} at a time`}, ${held} held`;
 }
 
-function workersTable(workers: readonly WorkerOverview[], now: number, width: number): Lines {
+export function workersTable(workers: readonly WorkerOverview[], now: number, width: number): Lines {
   if (workers.every(({ isSilent, holds, stillRuns }) => isSilent && holds.length + stillRuns.length === 0))
     return "No worker is running. Jobs are accepted, and wait for one.";
   const columns: readonly ColumnOf<WorkerOverview>[] = [
@@ -151,10 +155,12 @@ function busyText({ isGone, running, holds, concurrency }: WorkerOverview): stri
   return isGone ? "" : `${Math.max(running, holds.length)} of ${concurrency}`;
 }
 
-function troubleOf({ isGone, isSilent, isStuck, isClockWrong }: WorkerOverview): string {
+function troubleOf({ isGone, isSilent, isStuck, isClockWrong, quiet }: WorkerOverview): string {
   if (isGone) return "stopped";
   if (isSilent) return "stale";
   if (isClockWrong) return "clock wrong";
+  if (quiet !== null)
+    return `${quiet.hasHeard ? "quiet" : "told to be quiet"} by ${quiet.by}: ${quiet.reason}`;
   return isStuck ? "stuck" : "";
 }
 

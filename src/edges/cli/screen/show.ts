@@ -23,7 +23,7 @@ export function addShowOptions(command: Command): Command {
     .option("--json", "print one JSON object a line");
 }
 
-export interface Shown<T> {
+export interface Showing<T> {
   read(): Promise<T>;
   describe(found: T): Lines;
   /** One a line. */
@@ -41,7 +41,7 @@ const EVERY_MS = 2_000;
  *
  * @returns what was read last
  */
-export async function show<T>(shown: Shown<T>, { json, watch }: ShowOptions): Promise<T> {
+export async function show<T>(shown: Showing<T>, { json, watch }: ShowOptions): Promise<T> {
   if (watch) return await watchFor(shown, json === true);
   const found = await shown.read();
   if (json) printJson(...shown.json(found));
@@ -49,7 +49,7 @@ export async function show<T>(shown: Shown<T>, { json, watch }: ShowOptions): Pr
   return found;
 }
 
-async function watchFor<T>(shown: Shown<T>, json: boolean): Promise<T> {
+async function watchFor<T>(shown: Showing<T>, json: boolean): Promise<T> {
   const stopped = untilStopRequested().then(() => true);
   const draw = screen().isTerminal && !json ? redrawer(shown) : printer(shown, json);
   let found = await shown.read();
@@ -87,7 +87,7 @@ interface Drawing<T> {
 }
 
 /** Prints each change below the last. */
-function printer<T>({ describe, json: values }: Shown<T>, json: boolean): Drawing<T> {
+function printer<T>({ describe, json: values }: Showing<T>, json: boolean): Drawing<T> {
   let printed = "";
   return {
     show(found) {
@@ -105,7 +105,7 @@ function printer<T>({ describe, json: values }: Shown<T>, json: boolean): Drawin
 const ESCAPE = "\x1b[";
 
 /** Draws on the terminal's second screen, over what it drew before. The first screen is back at the end. */
-function redrawer<T>({ describe }: Shown<T>): Drawing<T> {
+function redrawer<T>({ describe }: Showing<T>): Drawing<T> {
   process.stdout.write(`${ESCAPE}?1049h${ESCAPE}?25l`);
   let note: string | undefined;
   return {

@@ -13,10 +13,15 @@ export async function openProcessLog(level: string, role: string): Promise<Logge
     sync: true,
     translateTime: "HH:MM:ss.l",
     ignore: "role",
-    messageFormat: "{role} · {msg}",
+    messageFormat,
   });
   const log: Logger = pino({ ...loggerOptions(level, role), hooks }, stream);
   return log;
+}
+
+/** A later line of a message stands under its first, as fields do: none can look like a line of the log. */
+export function messageFormat({ role, msg }: Readonly<Record<string, unknown>>): string {
+  return `${role} · ${String(msg ?? "").replaceAll("\n", "\n    ")}`;
 }
 
 /**

@@ -20,7 +20,7 @@ const SOCKET_MARGIN_MS = 10_000;
  * @returns `status`: undefined if the job is gone; `inFull`: false if it ended before the job did or the time was up
  * @throws HoldfastError `JOB_NOT_FOUND`, `STORE_UNAVAILABLE`, `TOO_MANY_SUBSCRIBERS`
  */
-export async function waitForEnd(
+export async function holdUntilEnd(
   { subscribers, openRequests }: SubscribeParts,
   id: string,
   { raw: response, request }: FastifyReply,
@@ -80,7 +80,7 @@ export async function streamStatus(
   const { status } = subscription;
   if (status !== undefined && hasEnded(status) && request.headers["last-event-id"] === eventIdOf(status)) {
     subscription.leave();
-    return reply.code(204).header("Cache-Control", "no-store").send();
+    return reply.code(204).send();
   }
   reply.hijack();
   discardRequestsBehind(request.raw);

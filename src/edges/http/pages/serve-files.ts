@@ -50,7 +50,7 @@ export function serveFiles(
 }
 
 /** @throws HoldfastError `ROUTE_NOT_FOUND`, also in a checkout where nothing is built */
-export function textOf(files: PageFiles, path: string): string {
+export function textOfFile(files: PageFiles, path: string): string {
   return brotliDecompressSync(bytesOf(files, path)).toString();
 }
 

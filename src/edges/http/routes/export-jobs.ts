@@ -64,11 +64,7 @@ export function addExportRoutes(server: FastifyInstance, { operator, openRequest
     const first = await pages.next();
     const body = Readable.from(joined(first.value ?? "", pages), { objectMode: false });
     openRequests.keepOpen(reply.raw, () => body.destroy());
-    return reply
-      .type(type)
-      .header("Cache-Control", "no-store")
-      .header("Content-Disposition", `attachment; filename="${name}"`)
-      .send(body);
+    return reply.type(type).header("Content-Disposition", `attachment; filename="${name}"`).send(body);
   }
 }
 

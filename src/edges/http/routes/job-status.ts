@@ -5,7 +5,7 @@ import { jobStatusSchema } from "../../../features/job-status.ts";
 import { component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
 import { acceptsEventStream, preferredWaitSeconds } from "../body/request-headers.ts";
-import { streamStatus, waitForEnd } from "../body/subscribe-status.ts";
+import { holdUntilEnd, streamStatus } from "../body/subscribe-status.ts";
 import type { ApiParts } from "../parts.ts";
 
 const description = `One endpoint for every state, read from BullMQ in one atomic step.
@@ -89,7 +89,7 @@ export function addJobStatusRoute(
   }
 
   async function answerAfterWait(id: string, reply: FastifyReply, seconds: number): Promise<FastifyReply> {
-    const { status, inFull } = await waitForEnd({ subscribers, openRequests }, id, reply, seconds * 1_000);
+    const { status, inFull } = await holdUntilEnd({ subscribers, openRequests }, id, reply, seconds * 1_000);
     if (inFull) reply.header("Preference-Applied", `wait=${seconds}`);
     if (openRequests.wasEnded(reply.raw)) reply.header("Connection", "close");
     return answer(reply, status);
@@ -115,5 +115,5 @@ export function addJobStatusRoute(
 /** @throws HoldfastError `JOB_NOT_FOUND` */
 function answer(reply: FastifyReply, status: JobStatus | undefined): FastifyReply {
   if (status === undefined) throw jobNotFound();
-  return reply.header("Cache-Control", "no-store").send(status);
+  return reply.send(status);
 }

@@ -65,7 +65,7 @@ export function addOverviewRoutes(
     async (request, reply) => {
       if (request.method === "GET" && acceptsEventStream(request.headers.accept))
         return await stream(request, reply);
-      return reply.header("Cache-Control", "no-store").send(await overview.read());
+      return reply.send(await overview.read());
     },
   );
 }

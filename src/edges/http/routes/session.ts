@@ -14,7 +14,7 @@ export function addSessionRoutes(server: FastifyInstance, sessions: Sessions | u
   const described = { schema: { hide: true } };
 
   server.get("/session", { config: { scope: "any", cost: 0 }, ...described }, async (request, reply) =>
-    reply.header("Cache-Control", "no-store").send(callerOf(request)),
+    reply.send(callerOf(request)),
   );
 
   server.post("/session", { config: { scope: "any", cost: 0 }, ...described }, async (request, reply) => {
@@ -23,7 +23,7 @@ export function addSessionRoutes(server: FastifyInstance, sessions: Sessions | u
       if (request.headers.authorization === undefined) throw unauthenticated();
       reply.header("Set-Cookie", await sessions.open(request.apiKey, cameOverHttps(request)));
     }
-    return reply.header("Cache-Control", "no-store").send(callerOf(request));
+    return reply.send(callerOf(request));
   });
 
   server.delete("/session", { config: { scope: "public" }, ...described }, async (_request, reply) => {

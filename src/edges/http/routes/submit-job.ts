@@ -3,6 +3,7 @@ import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operati
 import { HoldfastError } from "../../../platform/errors/holdfast-error.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
+import { addReceiptHeaders } from "../body/receipt-headers.ts";
 import { readKeyHeader } from "../body/request-headers.ts";
 import { submissionBody, submissionProblems } from "../body/submission-body.ts";
 import { underBasePath } from "../mount/base-path.ts";
@@ -41,9 +42,9 @@ export function addSubmitRoute(server: FastifyInstance, { application, submitter
     },
     async (request, reply) => {
       const receipt = await submitter.submit(withHeaderKey(request));
-      if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
       const body = underBasePath(request.raw, receiptBody(receipt));
-      return reply.code(receiptStatus(receipt)).header("Location", body.statusUrl).send(body);
+      addReceiptHeaders(reply, body);
+      return reply.code(receiptStatus(receipt)).send(body);
     },
   );
 }

@@ -6,6 +6,7 @@ import { receiptBody, receiptSchema, receiptStatus } from "../../../desk/operati
 import { features } from "../../../features/index.ts";
 import { answer, component } from "../body/component.ts";
 import { problemResponses } from "../body/problem.ts";
+import { addReceiptHeaders } from "../body/receipt-headers.ts";
 import { batchedSubmission, submissionProblems } from "../body/submission-body.ts";
 import { underBasePath } from "../mount/base-path.ts";
 import type { ApiParts } from "../parts.ts";
@@ -28,9 +29,9 @@ function addJointRoute(server: FastifyInstance, parts: ApiParts, joint: JointSub
     },
     async (request, reply) => {
       const receipt = await submit(request.body, { arrivedAt: request.arrivedAt });
-      if (receipt.duplicate) reply.header("Idempotency-Replayed", "true");
       const body = underBasePath(request.raw, receiptBody(receipt));
-      return reply.code(receiptStatus(receipt)).header("Location", body.statusUrl).send(body);
+      addReceiptHeaders(reply, body);
+      return reply.code(receiptStatus(receipt)).send(body);
     },
   );
 }
