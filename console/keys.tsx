@@ -1,9 +1,11 @@
 import { useEffect, useState } from "react";
+import { useLocation } from "wouter";
 import { Window } from "./parts/dialog.tsx";
 import { Palette, type Place } from "./search/palette.tsx";
 
 const keys = [
   ["Ctrl K", "go to a page, a type's jobs, or a search"],
+  ["1 to 9", "go to a page, in the order of the links"],
   ["/", "search jobs"],
   ["j", "the next row"],
   ["k", "the row before"],
@@ -14,12 +16,15 @@ const keys = [
 /** The console's keys, and the window that lists them. Text fields and open windows keep their own. */
 export function Keys({ pages }: { readonly pages: readonly Place[] }) {
   const [open, setOpen] = useState<"keys" | "palette" | null>(null);
+  const [, navigate] = useLocation();
 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
+      const page = pages[Number(event.key) - 1];
       if (isPaletteKey(event)) setOpen("palette");
       else if (isElsewhere(event)) return;
       else if (event.key === "?") setOpen("keys");
+      else if (page !== undefined) navigate(page.to);
       else if (acts[event.key]?.() !== true) return;
       event.preventDefault();
       event.stopPropagation();
@@ -27,7 +32,7 @@ export function Keys({ pages }: { readonly pages: readonly Place[] }) {
     // Before the tables, which search their rows by letters.
     document.addEventListener("keydown", press, { capture: true });
     return () => document.removeEventListener("keydown", press, { capture: true });
-  }, []);
+  }, [pages, navigate]);
 
   return (
     <>

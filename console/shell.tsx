@@ -96,7 +96,10 @@ function Navigation({ items }: { readonly items: readonly Item[] }) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the list scrolls, and must show the current page
   useEffect(() => {
-    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const pages = list.current;
+    pages?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // Its padding, too: what fades at the edge is not the last page.
+    if (pages?.lastElementChild?.querySelector("[aria-current]")) pages.scrollLeft = pages.scrollWidth;
   }, [location, items.length]);
 
   return (

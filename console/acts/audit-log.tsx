@@ -1,5 +1,4 @@
-import { useState } from "react";
-import { Member } from "../parts/filter-fields.tsx";
+import { FilterRow, useFilterInAddress } from "../parts/filter-row.tsx";
 import { auditFields } from "../parts/filters.ts";
 import { count } from "../parts/format.ts";
 import { JobLink, Text } from "../parts/link.tsx";
@@ -7,26 +6,18 @@ import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import { AuditOpener, jobsCell, jobsText } from "./audit-line.tsx";
-import { type AuditFilter, auditUrl, PARTS_SIZE } from "./queries.ts";
+import { auditUrl, PARTS_SIZE } from "./queries.ts";
 import { type AuditRow, useAudit } from "./use-audit.ts";
+
+const names = auditFields.map(({ name }) => name);
 
 /** Who did what, to what, and why. */
 export function AuditLog() {
-  const [filter, setFilter] = useState<AuditFilter>({ by: "", from: "", to: "" });
+  const { filter, setFilter, isFiltered } = useFilterInAddress(names);
   const { query: audit, rowsOf } = useAudit(filter);
-  const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <>
-      <search className="filters few" aria-label="Audit log">
-        {auditFields.map((field) => (
-          <Member
-            key={field.name}
-            field={field}
-            value={filter[field.name]}
-            onChange={(text) => setFilter({ ...filter, [field.name]: text })}
-          />
-        ))}
-      </search>
+      <FilterRow label="Audit log" fields={auditFields} filter={filter} onChange={setFilter} />
       <div className="list-head">
         <p role="status">
           The latest first, one line for an act. A file has all entries that match; an act opens at most its

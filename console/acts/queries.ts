@@ -1,4 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
+import type { FilterOf } from "../parts/filter-row.tsx";
+import type { auditFields } from "../parts/filters.ts";
 import type { JobsQuery } from "../service/answers.ts";
 import { query, service, withoutEmpty } from "../service/call.ts";
 import { newKey } from "../service/new-key.ts";
@@ -53,12 +55,8 @@ function filterOf(filter: FilteredAct["filter"]): JobsQuery {
   return withoutEmpty(filter);
 }
 
-/** Which entries, as a form has it. Empty fields do not count. */
-export interface AuditFilter {
-  readonly by: string;
-  readonly from: string;
-  readonly to: string;
-}
+/** Which entries. Empty fields do not count. */
+export type AuditFilter = FilterOf<(typeof auditFields)[number]["name"]>;
 
 /** All entries that match, as a file. */
 export function auditUrl(filter: AuditFilter, format: "csv" | "ndjson"): string {

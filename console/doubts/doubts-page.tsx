@@ -1,9 +1,12 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
 import { hintText, verdictFirst } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { AuditOpener, jobsText } from "../acts/audit-line.tsx";
 import { type AuditRow, useAudit } from "../acts/use-audit.ts";
+import { typesQuery } from "../jobs/queries.ts";
+import { FilterRow, useFilterInAddress } from "../parts/filter-row.tsx";
+import { doubtFields } from "../parts/filters.ts";
 import { counted } from "../parts/format.ts";
 import { isCall, JobLink, Text, To } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
@@ -15,7 +18,6 @@ import type { AuditLine } from "../service/answers.ts";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useMay } from "../service/session.ts";
 import { useFreshOn } from "../service/use-fresh-on.ts";
-import { DoubtFilters } from "./doubt-filters.tsx";
 import { ImportExport } from "./import-export.tsx";
 import { Asked, AskProbes } from "./probe.tsx";
 import { type DoubtFilter, type DoubtRow, doubtFilterMembers, doubtsQuery } from "./queries.ts";
@@ -30,6 +32,7 @@ export function DoubtsPage() {
   return (
     <Page
       title="In doubt"
+      guide="doubts.md"
       isFilling
       lead="Nobody can know whether these side effects happened. Look where they would show, then resolve them."
     >
@@ -47,19 +50,25 @@ export function DoubtsPage() {
 }
 
 function ToResolve() {
-  const [filter, setFilter] = useDoubtFilter();
+  const { filter, setFilter, isFiltered } = useFilterInAddress(doubtFilterMembers);
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const doubts = useInfiniteQuery(doubtsQuery(filter));
+  const types = useQuery(typesQuery());
   const { inDoubt } = useNeedsPerson();
   const mayOperate = useMay("operate");
-  const isFiltered = Object.values(filter).some((value) => value !== "");
   useFreshOn(inDoubt, ["doubts"]);
   const more = { load: () => void doubts.fetchNextPage(), isLoading: doubts.isFetchingNextPage };
   return (
     <>
       {(isFiltered || (doubts.data?.length ?? 0) > 1) && (
         <>
-          <DoubtFilters filter={filter} onChange={setFilter} />
+          <FilterRow
+            label="Doubts"
+            fields={doubtFields}
+            filter={filter}
+            onChange={setFilter}
+            known={{ type: types.data?.map(({ type }) => type) ?? [] }}
+          />
           <Verdicts filter={filter} onChange={setFilter} />
         </>
       )}
@@ -114,20 +123,6 @@ function DoubtsHead({ rows, filter, isFiltered, chosen, choose }: HeadProps) {
       {mayOperate && <ResolveSelected doubts={rows.length > 1 ? selected : []} onDone={onDone} />}
     </div>
   );
-}
-
-/** The address holds the filter. */
-function useDoubtFilter(): [filter: Required<DoubtFilter>, change: (changes: DoubtFilter) => void] {
-  const [params, setParams] = useSearchParams();
-  const filter = Object.fromEntries(
-    doubtFilterMembers.map((name) => [name, params.get(name) ?? ""]),
-  ) as Required<DoubtFilter>;
-  const change = (changes: DoubtFilter) =>
-    setParams(
-      Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, text]) => text !== "")),
-      { replace: true },
-    );
-  return [filter, change];
 }
 
 const effectColumn = {

@@ -11,6 +11,7 @@ import { durationText } from "../../src/platform/lib/duration-text.ts";
 import { Window } from "../parts/dialog.tsx";
 import { Words } from "../parts/filter-fields.tsx";
 import { count, counted } from "../parts/format.ts";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { ProblemNote } from "../parts/states.tsx";
@@ -200,7 +201,7 @@ function Proposal({ file, until, plan, onClose }: ProposalProps) {
   const isReady = evidence.trim() !== "" && plan.done.length + plan.notDone.length > 0 && isSure;
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (isReady) apply.mutate(evidence.trim());
+    if (isReady && !apply.isPending) apply.mutate(evidence.trim());
   }
   return (
     <form className="resolve-form" onSubmit={submit}>
@@ -214,7 +215,7 @@ function Proposal({ file, until, plan, onClose }: ProposalProps) {
         isConfirmed={isConfirmed}
         onChange={confirm}
       />
-      {apply.error !== null && <ProblemNote thrown={apply.error} />}
+      {apply.error !== null && <ActProblem thrown={apply.error} />}
       <Actions label={applyText(plan)} isReady={isReady} isPending={apply.isPending} onClose={onClose} />
     </form>
   );
@@ -302,6 +303,7 @@ interface HowToApply {
 function useApply({ done, notDone }: ImportPlan<Doubt>, { until, confirm, onClose }: HowToApply) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
+  const late = useLate("Resolve by the export?");
   return useMutation({
     async mutationFn(evidence: string) {
       const asDone = await resolveAll(done, { as: "done", evidence });
@@ -309,9 +311,10 @@ function useApply({ done, notDone }: ImportPlan<Doubt>, { until, confirm, onClos
       return asDone.resolved + (await resolveAll(notDone, { as: "not-done", ...rest })).resolved;
     },
     async onSuccess(resolved) {
-      onClose();
+      if (!late.isLeft()) onClose();
       notice(`${counted(resolved, "effect")} resolved. Their jobs are in line again.`);
     },
+    onError: late.tell,
     onSettled: refresh,
   });
 }

@@ -1,9 +1,9 @@
 import { useMutation } from "@tanstack/react-query";
 import { Button } from "react-aria-components";
 import { counted } from "../parts/format.ts";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { ProblemNote } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import type { Doubt } from "../service/answers.ts";
 import { service } from "../service/call.ts";
@@ -24,7 +24,7 @@ export function AskProbes({ doubts, onDone }: Props) {
       <Button className="button small" isPending={ask.isPending} onPress={() => ask.mutate(probed)}>
         {doubts.length === 1 ? "Ask the probe" : `Ask ${counted(probed.length, "probe")}`}
       </Button>
-      {ask.error !== null && <ProblemNote thrown={ask.error} />}
+      {ask.error !== null && <ActProblem thrown={ask.error} />}
     </>
   );
 }
@@ -32,17 +32,19 @@ export function AskProbes({ doubts, onDone }: Props) {
 function useAskProbes(onDone: () => void) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
+  const late = useLate("Ask the probe?");
   return useMutation({
     async mutationFn(doubts: readonly Doubt[]) {
       const ids = doubts.map(({ jobId, effect, since }) => ({ jobId, effect, since }));
       return await service.askProbes({ ids });
     },
     async onSuccess({ asked, skipped }) {
-      onDone();
+      if (!late.isLeft()) onDone();
       const left = skipped.length === 0 ? "" : ` ${counted(skipped.length, "effect")} stayed as it was.`;
       notice(`${counted(asked, "probe")} asked: a worker runs the job again for that.${left}`);
       await refresh();
     },
+    onError: late.tell,
   });
 }
 

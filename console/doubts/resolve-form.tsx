@@ -11,9 +11,9 @@ import {
   TextField,
 } from "react-aria-components";
 import { count } from "../parts/format.ts";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { isCall } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { ProblemNote } from "../parts/states.tsx";
 import { useSeen } from "../parts/use-seen.ts";
 import { service } from "../service/call.ts";
 import { codeOf } from "../service/problem.ts";
@@ -58,7 +58,7 @@ export function ResolveForm({ onClose, onHeld, ...of }: Props) {
         <Evidence text={evidence} onChange={setEvidence} />
         {as === "done" && <Result text={result} isInvalid={parsed === "invalid"} onChange={setResult} />}
       </div>
-      {resolve.error !== null && !isHeld && <ProblemNote thrown={resolve.error} />}
+      {resolve.error !== null && !isHeld && <ActProblem thrown={resolve.error} />}
       <HeldNote left={left} />
       <div className="window-actions">
         <Button className="button" onPress={isHeld ? undo : onClose}>
@@ -166,6 +166,7 @@ function useResolve({ onClose, ...of }: Omit<Props, "onHeld">) {
   const seen = useSeen(now, now !== undefined);
   const refresh = useRefreshDoubts();
   const notice = useNotice();
+  const late = useLate(`Resolve “${effect}”?`);
   return useMutation({
     mutationFn: (resolution: Resolution & { readonly result?: unknown }) =>
       service.resolve(jobId, effect, {
@@ -173,12 +174,13 @@ function useResolve({ onClose, ...of }: Omit<Props, "onHeld">) {
         ...(seen && { expect: { since: seen.since, mayStillRun: seen.mayStillRun } }),
       }),
     onSuccess: async (_answer, { as }) => {
-      onClose();
+      if (!late.isLeft()) onClose();
       notice(
         `“${effect}” is resolved as ${textOf(as)}. ${isCall(jobId) ? "The next call goes on." : "The job is in line again."}`,
       );
       await refresh();
     },
+    onError: late.tell,
   });
 }
 

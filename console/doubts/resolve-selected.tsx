@@ -3,8 +3,8 @@ import { type FormEvent, useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { Window } from "../parts/dialog.tsx";
 import { counted } from "../parts/format.ts";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { ProblemNote } from "../parts/states.tsx";
 import { useSeen } from "../parts/use-seen.ts";
 import { ConfirmPending } from "./confirm-pending.tsx";
 import { useHeld } from "./held.ts";
@@ -75,7 +75,7 @@ function ManyForm({ doubts, onDone, onClose, onHeld }: FormProps) {
         <Evidence text={evidence} onChange={setEvidence} />
         <ConfirmPending pending={pending} isConfirmed={isConfirmed} onChange={confirm} />
       </div>
-      {resolve.error !== null && !isHeld && <ProblemNote thrown={resolve.error} />}
+      {resolve.error !== null && !isHeld && <ActProblem thrown={resolve.error} />}
       <HeldNote left={left} />
       <div className="window-actions">
         <Button className="button" onPress={isHeld ? undo : onClose}>
@@ -102,12 +102,14 @@ interface ManyToResolve {
 function useResolveMany(onDone: () => void) {
   const refresh = useRefreshDoubts();
   const notice = useNotice();
+  const late = useLate("Resolve the selected effects?");
   return useMutation({
     mutationFn: ({ doubts, resolution }: ManyToResolve) => resolveAll(doubts, resolution),
     onSuccess: async ({ resolved }, { resolution: { as } }) => {
-      onDone();
+      if (!late.isLeft()) onDone();
       notice(`${counted(resolved, "effect")} resolved as ${textOf(as)}. Their jobs are in line again.`);
       await refresh();
     },
+    onError: late.tell,
   });
 }

@@ -31,7 +31,12 @@ export function GroupList() {
   const failures = useQuery(failuresQuery());
   useFreshOn(useNeedsPerson().failed, failuresQuery().queryKey);
   return (
-    <Page title="Failed" isFilling lead="Jobs that ended without success, by type and reason.">
+    <Page
+      title="Failed"
+      isFilling
+      lead="Jobs that ended without success, by type and reason."
+      guide="errors-of-jobs.md"
+    >
       <Loaded query={failures}>{(data) => <Found data={data} updatedAt={failures.dataUpdatedAt} />}</Loaded>
     </Page>
   );

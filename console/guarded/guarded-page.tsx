@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Button } from "react-aria-components";
-import { useSearchParams } from "wouter";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
-import { Member } from "../parts/filter-fields.tsx";
+import { FilterRow, useFilterInAddress } from "../parts/filter-row.tsx";
 import { guardedFields } from "../parts/filters.ts";
 import { count, counted } from "../parts/format.ts";
+import { Guide } from "../parts/guide.tsx";
 import { JobLink, Text } from "../parts/link.tsx";
 import { LongTable, type LongTableLook } from "../parts/long-table.tsx";
 import { Mark, wordOf } from "../parts/mark.tsx";
@@ -13,38 +13,32 @@ import { Empty, Loaded } from "../parts/states.tsx";
 import { Relative, TimeOfDay } from "../parts/time.tsx";
 import { useNeedsPerson } from "../service/live.tsx";
 import { useFreshOn } from "../service/use-fresh-on.ts";
-import { type Guarded, type GuardedFilter, guardedQuery, LISTED_MAX } from "./queries.ts";
+import { type Guarded, guardedQuery, LISTED_MAX } from "./queries.ts";
 
-const GUIDE = "https://github.com/holdfast-jobs/holdfast/blob/main/docs/guard.md";
-const known: Readonly<Record<string, readonly Guarded["state"][]>> = {
-  state: ["reserved", "done", "in-doubt"],
-};
+const known = { state: ["reserved", "done", "in-doubt"] } as const;
+const names = guardedFields.map(({ name }) => name);
 
 /** Side effects that no job runs: those of guards. */
 export function GuardedPage() {
-  const [filter, setFilter] = useGuardedFilter();
+  const { filter, setFilter, isFiltered } = useFilterInAddress(names);
   const guarded = useQuery(guardedQuery(filter));
   const { inDoubt } = useNeedsPerson();
   useFreshOn(inDoubt, ["guarded"]);
-  const isFiltered = Object.values(filter).some((value) => value !== "");
   return (
     <Page
       title="Guarded effects"
+      guide="guard.md"
       isFilling
       lead="Side effects that no job runs: at most once for each key, by a guard."
     >
-      <search className="filters few" aria-label="Guarded effects">
-        {guardedFields.map((field) => (
-          <Member
-            key={field.name}
-            field={field}
-            known={known[field.name]}
-            wordFor={(state) => wordOf(state as Guarded["state"])}
-            value={filter[field.name]}
-            onChange={(text) => setFilter({ ...filter, [field.name]: text })}
-          />
-        ))}
-      </search>
+      <FilterRow
+        label="Guarded effects"
+        fields={guardedFields}
+        filter={filter}
+        onChange={setFilter}
+        known={known}
+        wordFor={(state) => wordOf(state as Guarded["state"])}
+      />
       <Loaded query={guarded}>
         {(rows) => (
           <>
@@ -82,24 +76,9 @@ function None({ isFiltered }: { readonly isFiltered: boolean }) {
   return (
     <Empty title="No guarded effect yet.">
       A guard runs a side effect at most once, without a job.{" "}
-      <a href={GUIDE} target="_blank" rel="noreferrer">
-        How to guard one call
-      </a>
+      <Guide page="guard.md">How to guard one call</Guide>
     </Empty>
   );
-}
-
-/** The address holds the filter. */
-function useGuardedFilter(): [filter: GuardedFilter, change: (filter: GuardedFilter) => void] {
-  const [params, setParams] = useSearchParams();
-  const filter = Object.fromEntries(
-    guardedFields.map(({ name }) => [name, params.get(name) ?? ""]),
-  ) as GuardedFilter;
-  const change = (wanted: GuardedFilter) =>
-    setParams(Object.fromEntries(Object.entries(wanted).filter(([, text]) => text !== "")), {
-      replace: true,
-    });
-  return [filter, change];
 }
 
 function Key({ of: { id, idempotencyKey } }: { readonly of: Guarded }) {

@@ -3,44 +3,36 @@ import { outgoingText } from "../../src/evidence/outgoing/outgoing-text.ts";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
 import { Timeline } from "../jobs/life.tsx";
 import { Copy } from "../parts/copy.tsx";
+import { DetailPage, Fact } from "../parts/detail-page.tsx";
 import { Json } from "../parts/json.tsx";
 import { Text, To } from "../parts/link.tsx";
 import { Mark } from "../parts/mark.tsx";
-import { Page, Section } from "../parts/page.tsx";
-import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
+import { Section } from "../parts/page.tsx";
+import { Empty } from "../parts/states.tsx";
 import { Instant } from "../parts/time.tsx";
-import { codeOf } from "../service/problem.ts";
 import { lifeOf } from "./life-of.ts";
 import { type GuardedDetail, oneGuardedQuery } from "./queries.ts";
 import "../jobs/jobs.css";
 
 /** What is known of one guarded effect. */
 export function OneGuarded({ id }: { readonly id: string }) {
-  const guarded = useQuery(oneGuardedQuery(id));
-  const found = guarded.data;
-  const title = found?.idempotencyKey ?? "Guarded effect";
   return (
-    <Page
-      title={title}
-      tab={found === undefined ? title : `${title} · ${found.effect}`}
-      lead={
+    <DetailPage
+      id={id}
+      title="Guarded effect"
+      query={useQuery(oneGuardedQuery(id))}
+      nameOf={({ idempotencyKey, effect }) => ({ idempotencyKey, kind: effect })}
+      actions={({ state, effect }) =>
+        state === "in-doubt" && <ResolveButton jobId={id} effect={effect} isMain />
+      }
+      ifUnknown={
         <>
-          {found !== undefined && <Text of={found.effect} />} <Text of={id} isCode />{" "}
-          <Copy text={id} what="The id" />
+          It did not happen, or it is forgotten. <To to="/guarded">See all guarded effects</To>
         </>
       }
-      actions={found?.state === "in-doubt" && <ResolveButton jobId={id} effect={found.effect} isMain />}
     >
-      {codeOf(guarded.error) === "JOB_NOT_FOUND" ? (
-        <ProblemNote thrown={guarded.error}>
-          <p>
-            It did not happen, or it is forgotten. <To to="/guarded">See all guarded effects</To>
-          </p>
-        </ProblemNote>
-      ) : (
-        <Loaded query={guarded}>{(effect) => <Effect of={effect} />}</Loaded>
-      )}
-    </Page>
+      {(effect) => <Effect of={effect} />}
+    </DetailPage>
   );
 }
 
@@ -49,21 +41,15 @@ function Effect({ of: effect }: { readonly of: GuardedDetail }) {
   return (
     <div className="job">
       <dl className="facts job-facts">
-        <div>
-          <dt>State</dt>
-          <dd>
-            <Mark of={state} />
-          </dd>
-        </div>
-        <Fact name="About" text={about} />
-        <Fact name="Asked by" text={by} />
-        <Fact name="Process" text={worker} />
-        <div>
-          <dt>Key downstream</dt>
-          <dd>
-            <Text of={effectKey} isCode /> <Copy text={effectKey} what="The key downstream" />
-          </dd>
-        </div>
+        <Fact name="State">
+          <Mark of={state} />
+        </Fact>
+        <TextFact name="About" text={about} />
+        <TextFact name="Asked by" text={by} />
+        <TextFact name="Process" text={worker} />
+        <Fact name="Key downstream">
+          <Text of={effectKey} isCode /> <Copy text={effectKey} what="The key downstream" />
+        </Fact>
       </dl>
       {reason !== null && (
         <section className="problem job-error in-doubt" aria-label="Why nobody knows">
@@ -96,15 +82,13 @@ function Effect({ of: effect }: { readonly of: GuardedDetail }) {
   );
 }
 
-function Fact({ name, text }: { readonly name: string; readonly text: string | null }) {
-  if (text === null) return null;
+function TextFact({ name, text }: { readonly name: string; readonly text: string | null }) {
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
+    text !== null && (
+      <Fact name={name}>
         <Text of={text} />
-      </dd>
-    </div>
+      </Fact>
+    )
   );
 }
 

@@ -1,9 +1,10 @@
 import { queryOptions } from "@tanstack/react-query";
+import type { FilterOf } from "../parts/filter-row.tsx";
 import type { guardedFields } from "../parts/filters.ts";
 import { service, withoutEmpty } from "../service/call.ts";
 
 /** Which to list. Empty fields do not count. */
-export type GuardedFilter = Readonly<Record<(typeof guardedFields)[number]["name"], string>>;
+export type GuardedFilter = FilterOf<(typeof guardedFields)[number]["name"]>;
 export type Guarded = Awaited<ReturnType<typeof service.guardedEffects>>[number];
 export type GuardedDetail = Awaited<ReturnType<typeof service.guardedEffect>>;
 

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ConfirmButton, Over, useAsked } from "../parts/dialog.tsx";
+import { ConfirmButton, useAsked } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
 import type { JobDetail } from "../service/answers.ts";
@@ -59,11 +59,10 @@ export function JobOperations({ job }: { readonly job: JobDetail }) {
       title={`${words} this job?`}
       action={`${words} this job`}
       isDangerous={verb === "cancel"}
-      isReady={!isOver}
+      over={isOver && `The job is ${state} meanwhile.`}
       onOpenChange={onOpenChange}
       onConfirm={() => operate(verb)}
     >
-      {isOver && <Over>The job is {state} meanwhile.</Over>}
       <p>{verb === "retry" ? RETRIED : state === "active" ? CANCELLED_RUNNING : CANCELLED_WAITING}</p>
       <Reason text={reason} onChange={setReason} isOptional />
     </ConfirmButton>

@@ -1,23 +1,25 @@
 import { useQuery } from "@tanstack/react-query";
 import { ResolveButton } from "../doubts/resolve-dialog.tsx";
 import { Copy } from "../parts/copy.tsx";
+import { DetailPage, Fact } from "../parts/detail-page.tsx";
 import { count, counted, prettyJson } from "../parts/format.ts";
+import { Guide } from "../parts/guide.tsx";
 import { Json } from "../parts/json.tsx";
 import { JobLink, Text, To } from "../parts/link.tsx";
 import { IN_DOUBT, isCancelled, Mark, StateMark } from "../parts/mark.tsx";
-import { Page, Section } from "../parts/page.tsx";
-import { Empty, Loaded, ProblemNote } from "../parts/states.tsx";
+import { Section } from "../parts/page.tsx";
+import { Empty } from "../parts/states.tsx";
 import { Relative } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { JobDetail } from "../service/answers.ts";
 import { query } from "../service/call.ts";
-import { codeOf } from "../service/problem.ts";
 import { CompareAttempts } from "./compare-attempts.tsx";
 import { JobOperations } from "./job-operations.tsx";
 import { JobSpans } from "./job-spans.tsx";
 import { Timeline } from "./life.tsx";
 import { LogLines } from "./log-lines.tsx";
 import { jobQuery } from "./queries.ts";
+import { isUnrun } from "./spans.ts";
 import { Again, SubmitAgain } from "./submit-again.tsx";
 import { lifeOf } from "./timeline.ts";
 import { causesOf, Trace } from "./trace.tsx";
@@ -28,38 +30,27 @@ import "./jobs.css";
 export function JobPage({ id }: { readonly id: string }) {
   const job = useQuery(jobQuery(id));
   useLiveJob(id, job.data?.state);
-  const isUnknown = codeOf(job.error) === "JOB_NOT_FOUND";
   return (
-    <Page
-      title={job.data?.idempotencyKey ?? "Job"}
-      tab={job.data === undefined ? "Job" : `${job.data.idempotencyKey} · ${job.data.type}`}
-      lead={
-        // Both at once: what arrives later must not move what is read.
-        job.isPending ? (
-          "\u00A0"
-        ) : (
-          <>
-            {job.data !== undefined && <Text of={job.data.type} />} <Text of={id} isCode />{" "}
-            <Copy text={id} what="The id" />
-          </>
-        )
-      }
-      actions={
-        job.data !== undefined && (
-          <>
-            <SubmitAgain key={id} job={job.data} />
-            <JobOperations job={job.data} />
-            <ResolveFirst job={job.data} />
-          </>
-        )
+    <DetailPage
+      id={id}
+      title="Job"
+      query={job}
+      nameOf={({ idempotencyKey, type }) => ({ idempotencyKey, kind: type })}
+      actions={(found) => (
+        <>
+          <SubmitAgain key={id} job={found} />
+          <JobOperations job={found} />
+          <ResolveFirst job={found} />
+        </>
+      )}
+      ifUnknown={
+        <>
+          Retention may have removed it. <To to="/jobs">Search all jobs</To>
+        </>
       }
     >
-      {isUnknown ? (
-        <Unknown thrown={job.error} />
-      ) : (
-        <Loaded query={job}>{(found) => <Job job={found} />}</Loaded>
-      )}
-    </Page>
+      {(found) => <Job job={found} />}
+    </DetailPage>
   );
 }
 
@@ -67,16 +58,6 @@ export function JobPage({ id }: { readonly id: string }) {
 function ResolveFirst({ job: { id, effects } }: { readonly job: JobDetail }) {
   const first = effects.find(({ state }) => state === "in-doubt");
   return first !== undefined && <ResolveButton jobId={id} effect={first.name} isMain />;
-}
-
-function Unknown({ thrown }: { readonly thrown: unknown }) {
-  return (
-    <ProblemNote thrown={thrown}>
-      <p>
-        Retention may have removed it. <To to="/jobs">Search all jobs</To>
-      </p>
-    </ProblemNote>
-  );
 }
 
 /** What this page draws by itself, with links. */
@@ -88,18 +69,12 @@ function Job({ job }: { readonly job: JobDetail }) {
   return (
     <div className="job">
       <dl className="facts job-facts">
-        <div>
-          <dt>State</dt>
-          <dd>
-            <StateMark job={job} />
-          </dd>
-        </div>
-        <div>
-          <dt>Queue</dt>
-          <dd>
-            <Text of={queue} />
-          </dd>
-        </div>
+        <Fact name="State">
+          <StateMark job={job} />
+        </Fact>
+        <Fact name="Queue">
+          <Text of={queue} />
+        </Fact>
         {job.tags.length > 0 && (
           <div>
             <dt>Tags</dt>
@@ -112,33 +87,21 @@ function Job({ job }: { readonly job: JobDetail }) {
             </dd>
           </div>
         )}
-        <div>
-          <dt>Attempts</dt>
-          <dd>
-            {attemptsMade + Number(state === "active")} of {maxAttempts}
-          </dd>
-        </div>
-        <div>
-          <dt>Submitted</dt>
-          <dd>
-            <Relative at={job.submittedAt} />
-          </dd>
-        </div>
+        <Fact name="Attempts">
+          {isUnrun(job) ? "none" : attemptsMade + Number(state === "active")} of {maxAttempts}
+        </Fact>
+        <Fact name="Submitted">
+          <Relative at={job.submittedAt} />
+        </Fact>
         {job.replaced !== undefined && (
-          <div>
-            <dt>Replaced</dt>
-            <dd>{counted(job.replaced, "earlier submission")}</dd>
-          </div>
+          <Fact name="Replaced">{counted(job.replaced, "earlier submission")}</Fact>
         )}
         {job.lines
           .filter(({ name }) => !drawn.has(name))
           .map(({ name, text }) => (
-            <div key={name}>
-              <dt>{name.charAt(0).toUpperCase() + name.slice(1)}</dt>
-              <dd>
-                <Text of={text} />
-              </dd>
-            </div>
+            <Fact key={name} name={name.charAt(0).toUpperCase() + name.slice(1)}>
+              <Text of={text} />
+            </Fact>
           ))}
         <TraceLink job={job} />
         <Family job={job} />
@@ -221,18 +184,15 @@ function noResult(job: JobDetail, isInDoubt: boolean): string {
 function TraceLink({ job: { traceId, traceUrl } }: { readonly job: JobDetail }) {
   if (traceId === null) return null;
   return (
-    <div>
-      <dt>Trace</dt>
-      <dd>
-        {traceUrl === null ? (
+    <Fact name="Trace">
+      {traceUrl === null ? (
+        <Text of={traceId} isCode />
+      ) : (
+        <a href={traceUrl} target="_blank" rel="noreferrer">
           <Text of={traceId} isCode />
-        ) : (
-          <a href={traceUrl} target="_blank" rel="noreferrer">
-            <Text of={traceId} isCode />
-          </a>
-        )}
-      </dd>
-    </div>
+        </a>
+      )}
+    </Fact>
   );
 }
 
@@ -241,21 +201,15 @@ function Family({ job: { parentId, children } }: { readonly job: JobDetail }) {
   return (
     <>
       {parentId !== undefined && (
-        <div>
-          <dt>Parent</dt>
-          <dd>
-            <JobLink id={parentId} />
-          </dd>
-        </div>
+        <Fact name="Parent">
+          <JobLink id={parentId} />
+        </Fact>
       )}
       {children !== undefined && (
-        <div>
-          <dt>Children</dt>
-          <dd>
-            {count(children.completed)} of {count(children.total)} completed, {count(children.failed)} failed
-            {!children.isWhole && ", half submitted"}
-          </dd>
-        </div>
+        <Fact name="Children">
+          {count(children.completed)} of {count(children.total)} completed, {count(children.failed)} failed
+          {!children.isWhole && ", half submitted"}
+        </Fact>
       )}
     </>
   );
@@ -310,7 +264,8 @@ function JobError({ type, error: { code, message, retryable }, isCancelled: isCa
           <To to={`/failed${query({ type, code })}`}>
             <span className="code">{visible(code)}</span>
           </To>{" "}
-          <Copy text={`${code}: ${message}`} what="The error" />
+          <Copy text={`${code}: ${message}`} what="The error" />{" "}
+          <Guide page="errors-of-jobs.md#why-did-a-job-fail">What it means</Guide>
         </p>
         <p className="quiet">{help(isCalm, code, retryable)}</p>
       </div>

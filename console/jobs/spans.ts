@@ -10,6 +10,11 @@ export interface Span {
   readonly outcome: "waiting" | "running" | "completed" | "failed";
 }
 
+/** A parent whose child has failed: BullMQ counts that as an attempt, and no handler was called. */
+export function isUnrun({ error, attempts }: Pick<JobDetail, "error" | "attempts">): boolean {
+  return error?.code === "CHILD_FAILED" && attempts.length === 0;
+}
+
 /** A job's attempts in order, also one that is still to start. @param now by the service's clock */
 export function spansOf(job: JobDetail, now: number): Span[] {
   const { state, submittedAt, startedAt, finishedAt, attempts } = job;
@@ -33,7 +38,8 @@ export function spansOf(job: JobDetail, now: number): Span[] {
 
   /** A job can fail without a failed attempt: in doubt, cancelled, or while it waited. */
   function addRest(end: number): void {
-    if (latest !== undefined && latest > (failed.length === 0 ? 0 : from)) add(latest, end, "failed");
+    if (isUnrun(job)) spans.push({ startedAt: undefined, from, to: end, outcome: "failed" });
+    else if (latest !== undefined && latest > (failed.length === 0 ? 0 : from)) add(latest, end, "failed");
     else if (failed.length === 0) spans.push({ startedAt: undefined, from, to: end, outcome: "failed" });
   }
 }

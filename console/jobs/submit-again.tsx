@@ -12,13 +12,14 @@ import {
   TextField,
 } from "react-aria-components";
 import { useLocation } from "wouter";
+import { Fact } from "../parts/detail-page.tsx";
 import { Window } from "../parts/dialog.tsx";
 import { prettyJson } from "../parts/format.ts";
 import { JsonField, parseJson, REDACTED } from "../parts/json-field.tsx";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { JobLink, jobPath, Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Reason } from "../parts/reason.tsx";
-import { ProblemNote } from "../parts/states.tsx";
 import { foundQuery } from "../search/queries.ts";
 import { JOB_ID } from "../search/search-box.tsx";
 import type { JobDetail } from "../service/answers.ts";
@@ -42,12 +43,9 @@ export function Again({ job: { id, tags } }: { readonly job: JobDetail }) {
   return (
     <>
       {earlier !== undefined && JOB_ID.test(earlier) && (
-        <div>
-          <dt>Repeats</dt>
-          <dd>
-            <JobLink id={earlier} />
-          </dd>
-        </div>
+        <Fact name="Repeats">
+          <JobLink id={earlier} />
+        </Fact>
       )}
       {(later.data?.jobs.length ?? 0) > 0 && (
         <div>
@@ -105,7 +103,7 @@ function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () 
 
   function onSubmit(event: FormEvent) {
     event.preventDefault();
-    if (isReady)
+    if (isReady && !isPending)
       void submit({
         idempotencyKey: key,
         reason: reason.trim(),
@@ -145,7 +143,7 @@ function Form({ job, onClose }: { readonly job: JobDetail; readonly onClose: () 
       </TextField>
       <JsonField label="Payload" text={payload} onChange={setPayload} />
       <Reason text={reason} onChange={setReason} />
-      {thrown !== null && <ProblemNote thrown={thrown} />}
+      {thrown !== null && <ActProblem thrown={thrown} />}
       <div className="window-actions">
         <Button className="button" onPress={onClose}>
           Not now
@@ -162,6 +160,7 @@ function useSubmit({ id, tags }: JobDetail, onClose: () => void) {
   const client = useQueryClient();
   const notice = useNotice();
   const [, navigate] = useLocation();
+  const late = useLate("Submit again?");
   const [isPending, setPending] = useState(false);
   const [thrown, setThrown] = useState<unknown>(null);
 
@@ -172,15 +171,15 @@ function useSubmit({ id, tags }: JobDetail, onClose: () => void) {
     try {
       const receipt = await service.again(id, { ...request, options: { tags: [...own, againTag(id)] } });
       await client.invalidateQueries({ queryKey: ["jobs"] });
-      onClose();
+      if (!late.isLeft()) onClose();
       notice(
         receipt.duplicate
           ? "That key had a job already: this is it. Nothing new was submitted."
           : "Submitted.",
       );
-      navigate(jobPath(receipt.id));
+      if (!late.isLeft()) navigate(jobPath(receipt.id));
     } catch (refusal) {
-      setThrown(refusal);
+      if (!late.tell(refusal)) setThrown(refusal);
     } finally {
       setPending(false);
     }

@@ -26,7 +26,7 @@ function noticesQuery() {
 export function NoticesPage() {
   const notices = useQuery(noticesQuery());
   return (
-    <Page title="Notices" lead="Who is told what needs a person, and what was told.">
+    <Page title="Notices" lead="Who is told what needs a person, and what was told." guide="notices.md">
       <Loaded query={notices}>
         {(found) => (
           <>
@@ -54,7 +54,7 @@ function Receivers({ of }: { readonly of: Notices["receivers"] }) {
         <Test />
       </div>
       <Scroller label="Receivers, table">
-        <table className="figures">
+        <table className="figures texts">
           <thead>
             <tr>
               <th scope="col">Receiver</th>
@@ -153,7 +153,7 @@ function Sent({ of }: { readonly of: Notices["sent"] }) {
         <p className="quiet">Nothing yet.</p>
       ) : (
         <Scroller label="What was told, table">
-          <table className="figures">
+          <table className="figures texts">
             <thead>
               <tr>
                 <th scope="col">Notice</th>

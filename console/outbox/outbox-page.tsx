@@ -16,6 +16,7 @@ export function OutboxPage() {
     <Page
       title="Outbox"
       lead="Submissions that were committed with a transaction of the application's database."
+      guide="outbox.md"
     >
       <Loaded query={outbox}>
         {(reading) => (

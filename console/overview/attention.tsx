@@ -15,6 +15,7 @@ import { useMay } from "../service/session.ts";
 import { LetGo } from "./let-go.tsx";
 import { type Need, needsOf, oldest, sum, waitingIn } from "./needs.ts";
 import { QueuePause } from "./queue-hand.tsx";
+import { QuietWindow } from "./quiet-worker.tsx";
 
 interface Props {
   readonly overview: Overview;
@@ -129,8 +130,22 @@ function Resume({ name, since }: { readonly name: string; readonly since: string
   );
 }
 
+/** Where it says that a worker is quiet. */
+function Wake({ name, quiet }: NonNullable<Need["quiet"]>) {
+  const [isOpen, setOpen] = useState(false);
+  if (!useMay("operate")) return null;
+  return (
+    <>
+      <Button className="button small" aria-label={visible(`Wake ${name}`)} onPress={() => setOpen(true)}>
+        Wake…
+      </Button>
+      <QuietWindow name={name} quiet={quiet} asked={isOpen ? "wake" : null} onClose={() => setOpen(false)} />
+    </>
+  );
+}
+
 function NeedRow({ need }: { readonly need: Need }) {
-  const { icon, tone, title, detail, since, problem, to, link, paused, curbed } = need;
+  const { icon, tone, title, detail, since, problem, to, link, paused, curbed, quiet } = need;
   return (
     <li className={tone}>
       <Icon of={icon} />
@@ -163,6 +178,7 @@ function NeedRow({ need }: { readonly need: Need }) {
       {to !== undefined && <To to={to}>{link}</To>}
       {paused !== undefined && <Resume name={paused} since={since ?? null} />}
       {curbed !== undefined && <LetGo {...curbed} />}
+      {quiet !== undefined && <Wake {...quiet} />}
     </li>
   );
 }

@@ -4,11 +4,12 @@ import { Button, Input, Label, TextField } from "react-aria-components";
 import { Form, Window } from "../parts/dialog.tsx";
 import { Figure } from "../parts/figure.tsx";
 import { count } from "../parts/format.ts";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { Text } from "../parts/link.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { Scroller } from "../parts/page.tsx";
 import { Reason } from "../parts/reason.tsx";
-import { Loaded, ProblemNote } from "../parts/states.tsx";
+import { Loaded } from "../parts/states.tsx";
 import { visible } from "../parts/visible.ts";
 import type { Crowd, QueueOverview } from "../service/answers.ts";
 import { service } from "../service/call.ts";
@@ -159,6 +160,7 @@ function CurbForm({ queue, of, onDone, onBack }: FormProps) {
   const isLimit = limit !== "";
   const isReady = isLimit ? NUMBER.test(limit) : reason.trim() !== "";
   const what = `${curbText(of)} of ${queue}`;
+  const late = useLate(`${isLimit ? "Limit" : "Pause"} ${what}?`);
 
   async function curb() {
     setPending(true);
@@ -174,9 +176,9 @@ function CurbForm({ queue, of, onDone, onBack }: FormProps) {
           }));
       notice(isLimit ? `${what} is limited to ${limit} at a time.` : `${what} is paused.`);
       await client.invalidateQueries({ queryKey: ["crowd", queue] });
-      onDone();
+      if (!late.isLeft()) onDone();
     } catch (refusal) {
-      setThrown(refusal);
+      if (!late.tell(refusal)) setThrown(refusal);
     } finally {
       setPending(false);
     }
@@ -199,7 +201,7 @@ function CurbForm({ queue, of, onDone, onBack }: FormProps) {
         <Input inputMode="numeric" />
       </TextField>
       {!isLimit && <Reason text={reason} onChange={setReason} />}
-      {thrown !== null && <ProblemNote thrown={thrown} />}
+      {thrown !== null && <ActProblem thrown={thrown} />}
       <div className="window-actions">
         <Button className="button" onPress={onBack}>
           Back

@@ -30,6 +30,8 @@ export interface Need {
   readonly paused?: string;
   /** What is paused or limited of a queue. */
   readonly curbed?: { readonly queue: string; readonly curb: Curb };
+  /** The worker that is quiet. */
+  readonly quiet?: { readonly name: string; readonly quiet: NonNullable<WorkerOverview["quiet"]> };
 }
 
 type Curb = QueueOverview["curbs"][number];
@@ -49,6 +51,8 @@ export function needsOf(overview: Overview, parked: number, now: number): Need[]
     ...doubtNeed(overview),
     ...queues.flatMap(pauseNeed),
     ...queues.flatMap(curbNeeds),
+    ...queues.flatMap(allQuietNeed),
+    ...quietNeeds(workers),
     ...failedNeed(queues, types),
     ...queues.flatMap((queue) => lateNeed(queue, now)),
     ...parkedNeed(parked),
@@ -131,6 +135,41 @@ function pauseNeed(queue: QueueOverview): Need[] {
   ];
 }
 
+/** Whether workers of a queue are alive, and each of them was told to claim no more jobs. */
+export function areAllQuiet({ workers, quietWorkers }: QueueOverview): boolean {
+  return workers > 0 && quietWorkers === workers;
+}
+
+function allQuietNeed(queue: QueueOverview): Need[] {
+  const { name, isPaused } = queue;
+  if (isPaused || !areAllQuiet(queue)) return [];
+  const waiting = waitingIn(queue);
+  const jobs = waiting === 0 ? "" : `: ${counted(waiting, "job waits", "jobs wait")}`;
+  return [
+    {
+      id: `all quiet ${name}`,
+      icon: "paused",
+      tone: waiting === 0 ? "doubt" : "bad",
+      title: `All workers of ${name} are quiet${jobs}`,
+    },
+  ];
+}
+
+/** One for each process, however many queues it has. */
+function quietNeeds(workers: readonly WorkerOverview[]): Need[] {
+  const found = new Map<string, NonNullable<WorkerOverview["quiet"]>>();
+  for (const { name, quiet } of workers) if (quiet !== null && !found.has(name)) found.set(name, quiet);
+  return [...found].map(([name, quiet]) => ({
+    id: `quiet ${name}`,
+    icon: "paused",
+    tone: "doubt",
+    title: quiet.hasHeard ? `Worker ${name} is quiet` : `Worker ${name} is told to be quiet`,
+    detail: `${quiet.reason} (${quiet.by})`,
+    since: quiet.since,
+    quiet: { name, quiet },
+  }));
+}
+
 /** A type or a key that somebody has paused or limited. */
 function curbNeeds({ name: queue, curbs }: QueueOverview): Need[] {
   return curbs.map((curb): Need => {
@@ -143,7 +182,7 @@ function curbNeeds({ name: queue, curbs }: QueueOverview): Need[] {
       icon: concurrency === null ? "paused" : "limited",
       tone: concurrency === null ? "doubt" : "quiet",
       title: `${what} ${how}${jobs}`,
-      detail: `${reason} (${by})`,
+      detail: concurrency === null ? `${reason} (${by})` : by,
       since,
       curbed: { queue, curb },
     };

@@ -64,7 +64,9 @@ function aboutWorkers(workers: readonly WorkerOverview[]): string {
   const busy = alive.reduce((total, worker) => total + busySlots(worker), 0);
   const slots = alive.reduce((total, { concurrency }) => total + concurrency, 0);
   if (processes === 0) return "none is running";
-  return `${counted(processes, "worker")}, ${busy} of ${counted(slots, "slot")} busy`;
+  const quiet = new Set(alive.filter(({ quiet }) => quiet !== null).map(({ name }) => name)).size;
+  const more = quiet === 0 ? "" : `, ${quiet} quiet`;
+  return `${counted(processes, "worker")}${more}, ${busy} of ${counted(slots, "slot")} busy`;
 }
 
 interface Doubts {

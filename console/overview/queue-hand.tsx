@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Input, Label, TextField } from "react-aria-components";
-import { ConfirmWindow, Over } from "../parts/dialog.tsx";
+import { ConfirmWindow } from "../parts/dialog.tsx";
 import { useNotice } from "../parts/notice.tsx";
 import { type Pause, type PauseAct, PauseWindow } from "../parts/pause.tsx";
 import { RowMenu } from "../parts/row-menu.tsx";
@@ -16,18 +16,21 @@ interface Props {
   readonly onPauseChange: (paused: Pause | null) => void;
 }
 
-/** Pauses a queue or resumes it, and limits it. */
+type QueueAct = PauseAct | "hurry" | "limit" | "crowd";
+
+/** Pauses a queue or resumes it, ends its slow start, and limits it. */
 export function QueueHand({ queue, onPauseChange }: Props) {
-  const { name, isPaused, paused, curbs } = queue;
-  const [asked, ask] = useState<PauseAct | "limit" | "crowd" | null>(null);
+  const { name, isPaused, paused, ramp, curbs } = queue;
+  const [asked, ask] = useState<QueueAct | null>(null);
   if (!useMay("operate")) return null;
   const close = () => ask(null);
   return (
     <>
-      <RowMenu<PauseAct | "limit" | "crowd">
+      <RowMenu<QueueAct>
         of={name}
         acts={{
           ...(isPaused ? { resume: "Resume…" } : { pause: "Pause…" }),
+          ...(ramp !== null && { hurry: "Full speed…" }),
           limit: "Limit…",
           crowd: "Types and keys…",
         }}
@@ -41,6 +44,7 @@ export function QueueHand({ queue, onPauseChange }: Props) {
         onClose={close}
         onChanged={onPauseChange}
       />
+      <HurryWindow name={name} isOver={ramp === null} isOpen={asked === "hurry"} onClose={close} />
       <LimitWindow name={name} isOpen={asked === "limit"} onClose={close} />
       <CrowdWindow queue={name} curbs={curbs} isOpen={asked === "crowd"} onClose={close} />
     </>
@@ -63,8 +67,37 @@ export function QueuePause(props: QueuePauseProps) {
       pause={service.pauseQueue}
       resume={service.resumeQueue}
       ifPaused="No further job of it starts, on any worker. Running jobs go on, and jobs are still accepted."
-      ifResumed="What waits starts at once, as fast as workers and limits allow."
+      mayRamp
+      ifResumed="What waits starts at once, as fast as workers and limits allow; or slowly, so that a provider that has just recovered is not flooded."
     />
+  );
+}
+
+interface HurryProps {
+  readonly name: string;
+  /** Whether it is at full speed. */
+  readonly isOver: boolean;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+}
+
+/** Ends a slow start before its time. */
+function HurryWindow({ name, isOver, isOpen, onClose }: HurryProps) {
+  const notice = useNotice();
+  return (
+    <ConfirmWindow
+      title={`Full speed for ${name}?`}
+      action="Full speed"
+      isOpen={isOpen}
+      onClose={onClose}
+      over={isOver && "It is at full speed, or paused, meanwhile."}
+      onConfirm={async () => {
+        await service.resumeQueue(name, { expect: { pausedSince: null } });
+        notice(`${name} is at full speed.`);
+      }}
+    >
+      <p>It no longer starts slowly: what waits starts as fast as workers and limits allow.</p>
+    </ConfirmWindow>
   );
 }
 
@@ -109,10 +142,10 @@ function LimitWindow({ name, isOpen, onClose }: LimitProps) {
       action="Limit"
       isOpen={isOpen}
       onClose={close}
-      isReady={seen !== undefined && !isOver}
+      isReady={seen !== undefined}
+      over={isOver && `It is ${textOf(now)} meanwhile.`}
       onConfirm={limit}
     >
-      {isOver && <Over>{`It is ${textOf(now)} meanwhile.`}</Over>}
       <p>
         Over all workers, in place of what the application declares. Without any limit, the declared ones
         count again.

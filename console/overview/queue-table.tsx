@@ -6,12 +6,12 @@ import { Text, To } from "../parts/link.tsx";
 import { Scroller } from "../parts/page.tsx";
 import { type Pause, PauseNote } from "../parts/pause.tsx";
 import { Spark } from "../parts/spark.tsx";
-import { Age } from "../parts/time.tsx";
+import { Age, Instant } from "../parts/time.tsx";
 import { visible } from "../parts/visible.ts";
 import type { QueueOverview, TypeOverview } from "../service/answers.ts";
-import { serviceNow } from "../service/clock.ts";
+import { serviceNow, useNow } from "../service/clock.ts";
 import { curbText } from "./curb-text.ts";
-import { sum, waitingIn } from "./needs.ts";
+import { areAllQuiet, sum, waitingIn } from "./needs.ts";
 import { QueueHand } from "./queue-hand.tsx";
 import { TypeTable } from "./type-table.tsx";
 
@@ -184,8 +184,8 @@ function useColumns(queues: readonly QueueOverview[]): readonly QueueColumn[] {
 const CURBS_SHOWN = 3;
 
 /** What keeps its jobs waiting, other than a pause. */
-function QueueNote({ queue }: { readonly queue: QueueOverview }) {
-  const { workers, limits, limitedBy, clearsInMs, isPaused, curbs } = queue;
+function QueueNote({ queue }: Pick<RowProps, "queue">) {
+  const { workers, limits, limitedBy, clearsInMs, isPaused, ramp, curbs } = queue;
   const limit = [limits.rate, limits.concurrency && `${limits.concurrency} at a time`].filter(Boolean);
   const waiting = waitingIn(queue);
   return (
@@ -193,6 +193,11 @@ function QueueNote({ queue }: { readonly queue: QueueOverview }) {
       {workers === 0 && (
         <span className="pause-note">
           <span className="tag bad">no worker</span> {waiting > 0 && "its jobs wait for one"}
+        </span>
+      )}
+      {areAllQuiet(queue) && (
+        <span className="pause-note">
+          <span className="tag bad">workers quiet</span> {waiting > 0 && "its jobs wait for one"}
         </span>
       )}
       {limit.length > 0 && (
@@ -210,6 +215,7 @@ function QueueNote({ queue }: { readonly queue: QueueOverview }) {
             `; the last of ${count(waiting)} starts in ${duration(clearsInMs)}`}
         </span>
       )}
+      {ramp !== null && <RampNote ramp={ramp} />}
       {curbs.slice(0, CURBS_SHOWN).map((curb) => (
         <span key={curbText(curb)} className="pause-note">
           <span className="tag">{curb.concurrency === null ? "paused" : "limited"}</span>{" "}
@@ -224,6 +230,17 @@ function QueueNote({ queue }: { readonly queue: QueueOverview }) {
   );
 }
 
+function RampNote({ ramp: { since, until } }: { readonly ramp: NonNullable<QueueOverview["ramp"]> }) {
+  const now = useNow();
+  const [from, to] = [Date.parse(since), Date.parse(until)];
+  const share = Math.min(99, Math.max(0, Math.floor(((now - from) / (to - from)) * 100)));
+  return (
+    <span className="pause-note">
+      <span className="tag">ramping up</span> {share} %, until <Instant at={until} />
+    </span>
+  );
+}
+
 interface PauseChange {
   readonly at: string;
   readonly paused: Pause | null;
@@ -232,6 +249,7 @@ interface PauseChange {
 interface RowProps {
   readonly queue: QueueOverview;
   readonly types: readonly TypeOverview[];
+  /** All of them, so that none claims its jobs. */
   readonly columns: readonly QueueColumn[];
   readonly at: string;
 }

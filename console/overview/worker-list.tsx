@@ -5,6 +5,7 @@ import { Empty } from "../parts/states.tsx";
 import { Age, Relative } from "../parts/time.tsx";
 import type { WorkerOverview } from "../service/answers.ts";
 import { useNow } from "../service/clock.ts";
+import { QuietNote, WorkerHand } from "./quiet-worker.tsx";
 
 /** A stale worker without jobs is folded away after that. */
 const FOLDED_AFTER_MS = 60_000;
@@ -65,6 +66,11 @@ export function busySlots({ running, holds, isSilent }: WorkerOverview): number 
   return isSilent ? holds.length : Math.max(running, holds.length);
 }
 
+/** What a process was told; null where it may claim jobs of all its queues. */
+function quietOf(workers: readonly WorkerOverview[]): WorkerOverview["quiet"] {
+  return workers.find(({ quiet }) => quiet !== null)?.quiet ?? null;
+}
+
 const GONE = "stopped: another worker gets its jobs";
 
 function faultsOf({ isSilent, isGone, isClockWrong, isStuck }: WorkerOverview): string[] {
@@ -81,11 +87,13 @@ function Process({ workers }: WorkersProps) {
   const shared = faultsOf(first).filter((fault) => others.every((other) => faultsOf(other).includes(fault)));
   const alive = workers.find(({ isSilent }) => !isSilent);
   const seen = workers.find(({ isGone }) => !isGone);
+  const quiet = quietOf(workers);
   return (
     <>
       <div className="worker-head">
         <Text of={first.name} isCode />
         <Faults of={shared} />
+        {quiet !== null && <QuietNote quiet={quiet} />}
         <span className="quiet">
           {seen?.version != null && (
             <>
@@ -103,6 +111,7 @@ function Process({ workers }: WorkersProps) {
             </>
           )}
         </span>
+        {seen !== undefined && <WorkerHand name={first.name} quiet={quiet} />}
       </div>
       <ul>
         {workers.map((worker) => (

@@ -1,8 +1,8 @@
 import { type FormEvent, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { useSession } from "../service/session.ts";
+import { ActProblem, useLate } from "./late.tsx";
 import { SIGN_IN_LEAD, SignInForm } from "./sign-in-form.tsx";
-import { ProblemNote } from "./states.tsx";
 import { visible } from "./visible.ts";
 
 interface WindowProps {
@@ -114,7 +114,7 @@ export function useAsked<What extends string>(now: What | undefined) {
 }
 
 /** Said in a window whose question is over. */
-export function Over({ children }: { readonly children: ReactNode }) {
+function Over({ children }: { readonly children: ReactNode }) {
   return (
     <p role="alert" className="bad">
       {children} Nothing is left to confirm here.
@@ -130,63 +130,73 @@ interface ConfirmWindowProps {
   readonly onClose: () => void;
   readonly isDangerous?: boolean;
   readonly isReady?: boolean;
+  /** What somebody else has done meanwhile, so that nothing is left to confirm; false if nobody has. @default false */
+  readonly over?: ReactNode;
   readonly onConfirm: () => Promise<void>;
   /** What will happen. */
   readonly children: ReactNode;
 }
 
 /** A window that asks before something is done, and shows why it failed. */
-export function ConfirmWindow({
+export function ConfirmWindow({ title, isOpen, onClose, ...asked }: ConfirmWindowProps) {
+  return (
+    <Window title={title} isOpen={isOpen} onClose={onClose} isAlert>
+      <Question title={title} onClose={onClose} {...asked} />
+    </Window>
+  );
+}
+
+/** What a window asks, as long as it is open: one that is opened again asks anew. */
+function Question({
   title,
   action,
-  isOpen,
   onClose,
   isDangerous = false,
   isReady = true,
+  over = false,
   onConfirm,
   children,
-}: ConfirmWindowProps) {
+}: Omit<ConfirmWindowProps, "isOpen">) {
   const [isPending, setPending] = useState(false);
+  // What this window does itself can be on the page before its answer comes.
+  const isOver = over !== false && !isPending;
   const [thrown, setThrown] = useState<unknown>(null);
-
-  function close() {
-    setThrown(null);
-    onClose();
-  }
+  const late = useLate(title);
 
   async function confirm() {
     setPending(true);
     setThrown(null);
     try {
       await onConfirm();
-      close();
+      if (!late.isLeft()) onClose();
     } catch (refusal) {
-      setThrown(refusal);
+      if (!late.tell(refusal)) setThrown(refusal);
     } finally {
       setPending(false);
     }
   }
 
   return (
-    <Window title={title} isOpen={isOpen} onClose={close} isAlert>
-      <Form isQuick={!isDangerous} onSubmit={() => isReady && !isPending && void confirm()}>
-        <div className="window-text">{children}</div>
-        {thrown !== null && <ProblemNote thrown={thrown} />}
-        <div className="window-actions">
-          <Button className="button" onPress={close}>
-            Not now
-          </Button>
-          <Button
-            type="submit"
-            className={isDangerous ? "button danger main" : "button main"}
-            isPending={isPending}
-            isDisabled={!isReady}
-          >
-            {action}
-          </Button>
-        </div>
-      </Form>
-    </Window>
+    <Form isQuick={!isDangerous} onSubmit={() => isReady && !isOver && !isPending && void confirm()}>
+      <div className="window-text">
+        {isOver && <Over>{over}</Over>}
+        {children}
+      </div>
+      {thrown !== null && <ActProblem thrown={thrown} />}
+      <div className="window-actions">
+        <Button className="button" onPress={onClose}>
+          Not now
+        </Button>
+        <Button
+          type="submit"
+          className={isDangerous ? "button danger main" : "button main"}
+          isPending={isPending}
+          isDisabled={!isReady || isOver}
+        >
+          {action}
+        </Button>
+      </div>
+    </Form>
   );
 }
 

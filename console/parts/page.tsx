@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from "react";
+import { Guide } from "./guide.tsx";
 import { Text } from "./link.tsx";
 import { endReturn, placeToReturnTo } from "./scroll-memory.ts";
 import { visible } from "./visible.ts";
@@ -9,6 +10,8 @@ interface Props {
   readonly tab?: string;
   /** One line about the page. */
   readonly lead?: ReactNode;
+  /** The page of the docs about it. */
+  readonly guide?: string;
   readonly actions?: ReactNode;
   /** The list scrolls inside the window, not the whole page. */
   readonly isFilling?: boolean;
@@ -19,7 +22,7 @@ interface Props {
 let isFirstPage = true;
 
 /** A page of the console, with its heading. */
-export function Page({ title, tab = title, lead, actions, isFilling = false, children }: Props) {
+export function Page({ title, tab = title, lead, guide, actions, isFilling = false, children }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
 
   useEffect(() => {
@@ -49,7 +52,11 @@ export function Page({ title, tab = title, lead, actions, isFilling = false, chi
           <Text of={title} />
         </h1>
         {actions !== undefined && <div className="actions">{actions}</div>}
-        {lead !== undefined && <p className="lead">{lead}</p>}
+        {lead !== undefined && (
+          <p className="lead">
+            {lead} {guide !== undefined && <Guide page={guide}>Guide</Guide>}
+          </p>
+        )}
       </header>
       {children}
     </div>

@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from "react";
-import { ConfirmWindow, Over } from "./dialog.tsx";
+import { Input, Label, TextField } from "react-aria-components";
+import { ConfirmWindow } from "./dialog.tsx";
 import { Moment } from "./filter-fields.tsx";
 import { viewersZone } from "./format.ts";
 import { Text } from "./link.tsx";
@@ -26,7 +27,12 @@ interface PauseProps {
   ) => Promise<Paused>;
   /** Whether a pause can end by itself. @default false */
   readonly mayEnd?: boolean;
-  readonly resume: (name: string, as: { readonly expect?: SeenPause }) => Promise<Paused>;
+  /** Whether a resume can take its time. @default false */
+  readonly mayRamp?: boolean;
+  readonly resume: (
+    name: string,
+    as: { readonly over?: string; readonly expect?: SeenPause },
+  ) => Promise<Paused>;
   readonly isPaused: boolean;
   /** Since when, as the page shows it; null where it is not paused, or nobody knows. */
   readonly since: string | null;
@@ -45,20 +51,23 @@ interface PauseWindowProps extends PauseProps {
 
 /** Pauses something for a reason, or resumes it. */
 export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
-  const { name, pause, resume, isPaused, since, ifPaused, ifResumed, onChanged, mayEnd } = props;
+  const { name, pause, resume, isPaused, since, ifPaused, ifResumed, onChanged, mayEnd, mayRamp } = props;
   const notice = useNotice();
   const [reason, setReason] = useState("");
   const [until, setUntil] = useState("");
+  const [over, setOver] = useState("");
   const seen = useSeen(since, asked !== null);
   const isOver = asked !== null && asked !== (isPaused ? "resume" : "pause");
   const words = asked === "resume" ? "Resume" : "Pause";
 
   async function act() {
     const why = { reason: reason.trim(), ...(until !== "" && { until }), expect: { pausedSince: null } };
-    const as = seen === null ? {} : { expect: { pausedSince: seen } };
+    const ramp = over.trim() === "" ? {} : { over: over.trim() };
+    const as = { ...ramp, ...(seen !== null && { expect: { pausedSince: seen } }) };
     const { paused } = await (asked === "pause" ? pause(name, why) : resume(name, as));
     setReason("");
     setUntil("");
+    setOver("");
     notice(`${name} is ${asked}d.`);
     await onChanged?.(paused);
   }
@@ -69,16 +78,23 @@ export function PauseWindow({ asked, onClose, ...props }: PauseWindowProps) {
       action={words}
       isOpen={asked !== null}
       onClose={onClose}
-      isReady={!isOver}
+      over={
+        isOver && (
+          <>
+            Somebody has {asked}d <Text of={name} /> meanwhile.
+          </>
+        )
+      }
       onConfirm={act}
     >
-      {isOver && (
-        <Over>
-          Somebody has {asked}d <Text of={name} /> meanwhile.
-        </Over>
-      )}
       <p>{asked === "resume" ? ifResumed : ifPaused}</p>
       {asked === "pause" && <Reason text={reason} onChange={setReason} />}
+      {asked === "resume" && mayRamp === true && (
+        <TextField validationBehavior="aria" className="field" value={over} onChange={setOver} maxLength={10}>
+          <Label>Over how long, such as 10m (optional)</Label>
+          <Input />
+        </TextField>
+      )}
       {asked === "pause" && mayEnd === true && (
         <Moment label={`Until, in ${viewersZone()} (optional)`} value={until} onChange={setUntil} />
       )}

@@ -1,6 +1,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { asProblem } from "../service/problem.ts";
+import { Guide } from "./guide.tsx";
 import { Text } from "./link.tsx";
 import { TimeOfDay } from "./time.tsx";
 
@@ -23,11 +24,20 @@ export function ProblemNote({
   readonly children?: ReactNode;
 }) {
   const { title, message, code, issues } = asProblem(thrown);
+  // Some say no more than their title, or than the issues below.
+  const listed = issues.map((issue) => `${issue.pointer}: ${issue.message}`).join("; ");
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{title}</p>
       <p>
-        <Text of={message} /> <span className="code quiet">{code}</span>
+        {message !== title && message !== listed && (
+          <>
+            <Text of={message} />{" "}
+          </>
+        )}
+        <Guide page="errors.md">
+          <span className="code">{code}</span>
+        </Guide>
       </p>
       {issues.length > 0 && (
         <ul>

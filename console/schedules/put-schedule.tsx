@@ -6,8 +6,9 @@ import { Form, Window } from "../parts/dialog.tsx";
 import { Moment } from "../parts/filter-fields.tsx";
 import { Choose, Line } from "../parts/form-fields.tsx";
 import { JsonField, parseJson, REDACTED } from "../parts/json-field.tsx";
+import { ActProblem, useLate } from "../parts/late.tsx";
 import { useNotice } from "../parts/notice.tsx";
-import { Loaded, ProblemNote } from "../parts/states.tsx";
+import { Loaded } from "../parts/states.tsx";
 import { useSeen } from "../parts/use-seen.ts";
 import { service } from "../service/call.ts";
 import { useMay } from "../service/session.ts";
@@ -96,7 +97,7 @@ function PutForm({ isNew = false, version, before, onClose }: FormProps) {
   return (
     <Form isQuick={false} onSubmit={() => isReady && !isPending && void put(draft)}>
       <Fields draft={draft} isNew={isNew} faults={faults ?? {}} onChange={change} />
-      {thrown !== null && faults === undefined && <ProblemNote thrown={thrown} />}
+      {thrown !== null && faults === undefined && <ActProblem thrown={thrown} />}
       <p className="bad" role="alert">
         {faults !== undefined && "It is not put: see what is wrong above."}
       </p>
@@ -163,6 +164,7 @@ const overlaps = { allow: "a tick runs beside it", skip: "ticks are skipped", "q
 function usePut(isNew: boolean, version: number | undefined, onClose: () => void) {
   const client = useQueryClient();
   const notice = useNotice();
+  const late = useLate("Put the schedule?");
   const [isPending, setPending] = useState(false);
   const [thrown, setThrown] = useState<unknown>(null);
 
@@ -174,11 +176,11 @@ function usePut(isNew: boolean, version: number | undefined, onClose: () => void
       if (isNew) await requireFree(name);
       const expect = { version: version ?? null };
       const { stored } = await service.putSchedule(name, { ...definitionOf(draft), expect });
-      onClose();
+      if (!late.isLeft()) onClose();
       notice(`${name} is put, version ${stored?.version}.`);
       await client.invalidateQueries({ queryKey: ["schedules"] });
     } catch (refusal) {
-      setThrown(refusal);
+      if (!late.tell(refusal)) setThrown(refusal);
     } finally {
       setPending(false);
     }

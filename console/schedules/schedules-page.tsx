@@ -21,6 +21,7 @@ export function SchedulesPage() {
     <Page
       title="Schedules"
       lead={`Jobs that run by the clock. Your zone is ${viewersZone()}.`}
+      guide="schedules.md"
       actions={<NewSchedule />}
     >
       {hasFilter && <Words label="Name begins with" value={prefix} onChange={setPrefix} />}

@@ -54,6 +54,11 @@ function problemOf({ code, message: detail, issues: errors, statusCode }: Holdfa
   return new Problem({ status, code, title: errorCodes[code].title, detail, errors });
 }
 
+/** Whether the service, or what is before it, failed at it: that says nothing of what was done. */
+export function mayBeDone(thrown: unknown): boolean {
+  return asProblem(thrown).status >= 500;
+}
+
 /** The code of a refusal. */
 export function codeOf(thrown: unknown): string {
   return asProblem(thrown).code;
