@@ -37,9 +37,47 @@ const upward = order.flatMap((folders, rank) => {
   ];
 });
 
+/** Files directly in a ring are of no place in the list: they keep the order of rings. */
+const rings = [
+  "platform",
+  "evidence",
+  "core",
+  "postgres",
+  "guard",
+  "roles",
+  "features",
+  "desk",
+  "edges",
+  "testing",
+];
+const outwards = rings.slice(0, -1).map((ring, rank) => ({
+  name: `ring-${ring}`,
+  comment: `${ring} must not import what is further out`,
+  severity: "error",
+  from: { path: `^src/${ring}/`, pathNot: "\\.test\\.ts$" },
+  to: {
+    path: `^src/(${rings.slice(rank + 1).join("|")})/`,
+  },
+}));
+
 module.exports = {
   forbidden: [
     ...upward,
+    ...outwards,
+    {
+      name: "shared-by-features-knows-none",
+      comment: "only the list knows features by name",
+      severity: "error",
+      from: { path: "^src/features/[^/]+$", pathNot: "^src/features/index\\.ts$|\\.test\\.ts$" },
+      to: { path: "^src/features/[^/]+/" },
+    },
+    {
+      name: "src-knows-itself-alone",
+      comment: "the package contains nothing else of the checkout",
+      severity: "error",
+      from: { path: "^src/", pathNot: "\\.test\\.ts$" },
+      to: { path: "/", pathNot: "^src/|^package\\.json$|node_modules/", dependencyTypesNot: ["core"] },
+    },
     {
       name: "features-apart",
       comment: "a feature can be taken out alone",
@@ -86,13 +124,6 @@ module.exports = {
         pathNot: "^src/evidence/[^/]+$|^src/platform/(errors/|lib/delay-ms\\.ts$)|^util$",
         dependencyTypesNot: ["type-only"],
       },
-    },
-    {
-      name: "src-knows-no-dev",
-      comment: "dev/ is what only a checkout needs: the package does not contain it",
-      severity: "error",
-      from: { path: "^src/" },
-      to: { path: "^dev/" },
     },
     {
       name: "bullmq-only-in-core-bullmq",

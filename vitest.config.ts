@@ -41,6 +41,7 @@ const proofs = [
   "examples/providers/*.test.ts",
   "test/verify/door/webhook.test.ts",
   "test/verify/process/welcome-email.test.ts",
+  "test/verify/run/passed-on-errors.test.ts",
 ];
 
 export default defineConfig({
@@ -49,6 +50,8 @@ export default defineConfig({
     pool: "forks",
     // More would wait for each other, until deadlines pass.
     maxWorkers: availableParallelism(),
+    // Of the tests of one file that wait together: they need time, not a processor.
+    maxConcurrency: 10,
     sequence: { sequencer: SlowestFirst },
     projects: [
       // In processes of their own: some of them replace every timer, also those of a connection that another file has left.

@@ -4,6 +4,7 @@ import path from "node:path";
 import { boundsList } from "./lib/bounds.mjs";
 import { clientOperations } from "./lib/client-operations.mjs";
 import { withCodeFromSources } from "./lib/code-blocks.mjs";
+import { commandsList, operatingCommandsList } from "./lib/commands.mjs";
 import { envExample, jobVariablesTable, variablesTable } from "./lib/configuration.mjs";
 import { errorCodesTable } from "./lib/error-codes.mjs";
 import { filesUnder } from "./lib/files.mjs";
@@ -12,6 +13,7 @@ import { licencesTables } from "./lib/licences.mjs";
 import { linkFaults } from "./lib/links.mjs";
 import { metricsTable } from "./lib/metrics.mjs";
 import { describeApi } from "./lib/openapi.mjs";
+import { partsList } from "./lib/parts-list.mjs";
 import { postmanCollection } from "./lib/postman.mjs";
 import { doubtsByFault, proofList } from "./lib/proof.mjs";
 import { reasonsTable } from "./lib/reasons.mjs";
@@ -58,6 +60,9 @@ const sections = {
   "doubts-by-fault": doubtsByFault,
   "job-filter": jobFilterTable,
   "doubt-filter": doubtFilterTable,
+  commands: commandsList,
+  "operating-commands": operatingCommandsList,
+  verify: partsList,
 };
 
 await runScript(async () => {

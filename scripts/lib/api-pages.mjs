@@ -1,10 +1,34 @@
 // The reference of the package's entries, from their docstrings.
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { Application } from "typedoc";
+import { sourcesUnder, stampOf } from "./build.mjs";
 import { packageEntries } from "./package-entries.mjs";
 import { repositoryUrl } from "./pages.mjs";
 
-/** Writes a page for each entry of the package. Returns what is wrong with the docstrings, one line each. */
+const kept = "node_modules/.cache/holdfast/api-pages";
+const sources = () => [
+  ...sourcesUnder("src"),
+  "scripts/lib/api-pages.mjs",
+  "tsconfig.json",
+  "package-lock.json",
+];
+
+/** Writes a page for each entry of the package; of the same sources only once. Returns what is wrong with the docstrings, one line each. */
 export async function writeApiPages(folder) {
+  const stampFile = path.join(kept, "stamp");
+  const stamp = stampOf(sources());
+  if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== stamp) {
+    rmSync(kept, { recursive: true, force: true });
+    const faults = await makeApiPages(path.join(kept, "api"));
+    if (faults.length > 0) return faults;
+    writeFileSync(stampFile, stamp);
+  }
+  cpSync(path.join(kept, "api"), folder, { recursive: true });
+  return [];
+}
+
+async function makeApiPages(folder) {
   const app = await Application.bootstrapWithPlugins({
     plugin: ["typedoc-plugin-markdown"],
     entryPoints: packageEntries().map(({ source }) => source),

@@ -156,12 +156,12 @@ function consoleSources() {
   return [...sourcesUnder("console"), "tsconfig.json", "package-lock.json"];
 }
 
-function sourcesUnder(folder) {
+export function sourcesUnder(folder) {
   return filesUnder(folder).filter((file) => !/\.(test\.ts|md)$/.test(file));
 }
 
 /** Changes whenever a file is changed, added or removed. */
-function stampOf(files) {
+export function stampOf(files) {
   const hash = createHash("sha256");
   for (const file of files) {
     const { mtimeMs, size } = statSync(file);

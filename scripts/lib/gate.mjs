@@ -6,6 +6,7 @@ import { strayRequires } from "./house.mjs";
 import { supplyFaults } from "./licences.mjs";
 import { startStopWatch } from "./progress.mjs";
 import { packageFaults } from "./publishing.mjs";
+import { brokenRules, testsThatDoNotRun } from "./rules.mjs";
 import { capture } from "./run.mjs";
 import { faultsWithoutEach } from "./without-feature.mjs";
 import { oldWordsIn } from "./words.mjs";
@@ -30,7 +31,9 @@ const checks = [
     run: async () => faultsOf(await faultsWithoutEach()),
   },
   { name: "dead code", run: () => tool("knip") },
-  { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", ".") },
+  { name: "format and lint", run: () => tool("biome", "ci", "--colors=off", "--error-on-warnings", ".") },
+  { name: "rules of sources and tests", run: () => faultsOf(brokenRules()) },
+  { name: "tests that nothing runs", run: async () => faultsOf(await testsThatDoNotRun()) },
   { name: "docs", run: () => capture(process.execPath, ["scripts/docs.mjs", "--check"]) },
   {
     name: "docstrings",
@@ -44,6 +47,8 @@ const checks = [
   { name: "licences and install scripts", run: checkSupply },
   { name: "package", isSlow: true, run: async () => faultsOf(await packageFaults()) },
 ];
+
+export const checkNames = checks.map(({ name }) => name);
 
 /** Runs every check, or the quick ones, and prints a line for each, and the output of a failing one. Returns whether all passed. */
 export async function passGate({ isQuick }) {

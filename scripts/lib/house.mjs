@@ -169,10 +169,10 @@ export function crowdedFolders(most) {
     .map(([folder, files]) => `${folder} has ${files.length} source files; ${most} are the most`);
 }
 
-/** A line for each function that is longer than `most` lines. */
-export function longFunctions(most) {
-  return readModules().flatMap(({ file, tree }) =>
-    functionLengths(tree)
+/** A line for each function of these files that is longer than `most` lines; callbacks are functions, too. */
+export function longFunctions(files, most) {
+  return files.map(readModule).flatMap(({ file, tree }) =>
+    functionLengths(tree, isFunction)
       .filter((length) => length > most)
       .map((length) => `${file} has a function of ${length} lines; ${most} are the most`),
   );
@@ -189,11 +189,13 @@ function sourceFiles() {
 function readModules() {
   return sourceFiles()
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => {
-      const text = readFileSync(file, "utf8");
-      const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
-      return { file, text, tree, imports: importsOf(file, tree) };
-    });
+    .map(readModule);
+}
+
+function readModule(file) {
+  const text = readFileSync(file, "utf8");
+  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  return { file, text, tree, imports: importsOf(file, tree) };
 }
 
 /** All imports of files in src/, also on demand and of a type alone: `to`, and whether nothing but types is imported. */
@@ -276,23 +278,27 @@ function withRequired(file) {
 }
 
 function requiredBy(file) {
-  const names = readFileSync(file, "utf8").matchAll(/\brequire\("(\.[^"]+)"\)/g);
-  return [...names].map(([, name]) => `${path.join(path.dirname(file), name)}.lua`);
+  const names = readFileSync(file, "utf8").matchAll(/\brequire\s*\(?\s*(["'])(\.[^"']+)\1/g);
+  return [...names].map(([, , name]) => `${path.join(path.dirname(file), name)}.lua`);
 }
 
 /** Of functions that have a name; a callback belongs to the function around it. */
-function functionLengths(tree) {
+function functionLengths(tree, isCounted = isNamedFunction) {
   const lengths = [];
   const visit = (node) => {
-    if (isNamedFunction(node)) lengths.push(linesBetween(tree, node.getStart(tree), node.end));
+    if (isCounted(node)) lengths.push(linesBetween(tree, node.getStart(tree), node.end));
     ts.forEachChild(node, visit);
   };
   visit(tree);
   return lengths;
 }
 
+function isFunction(node) {
+  return ts.isFunctionLike(node) && node.body !== undefined;
+}
+
 function isNamedFunction(node) {
-  if (!ts.isFunctionLike(node) || node.body === undefined) return false;
+  if (!isFunction(node)) return false;
   if (!ts.isArrowFunction(node) && !ts.isFunctionExpression(node)) return true;
   return ts.isVariableDeclaration(node.parent) || ts.isPropertyAssignment(node.parent);
 }

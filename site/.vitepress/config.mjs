@@ -4,6 +4,17 @@ import { slug } from "../../scripts/lib/links.mjs";
 import { repositoryUrl } from "../../scripts/lib/pages.mjs";
 import { sidebar } from "../../scripts/lib/site-sidebar.mjs";
 
+/** The index has the text of code alone: colouring it again would take as long as it takes for the pages. */
+function renderForSearch(source, env, markdown) {
+  const { highlight } = markdown.options;
+  markdown.set({ highlight: null });
+  try {
+    return markdown.render(source, env);
+  } finally {
+    markdown.set({ highlight });
+  }
+}
+
 export default defineConfig({
   title: "Holdfast",
   description: "A durable background-job service on BullMQ and Redis",
@@ -18,7 +29,7 @@ export default defineConfig({
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
   },
   themeConfig: {
-    search: { provider: "local" },
+    search: { provider: "local", options: { _render: renderForSearch } },
     nav: [
       { text: "Tour", link: "/docs/tour" },
       { text: "Docs", link: "/docs/" },
