@@ -1,6 +1,7 @@
 // npm run tour: breaks the service by hand and Holdfast in the same ways, and counts.
 import { parseArgs } from "node:util";
-import { breaks, forgetfulRedis } from "./breaks.ts";
+import { inLanes } from "../lib/waiting.ts";
+import { type Break, breaks, forgetfulRedis } from "./breaks.ts";
 import { play } from "./scene.ts";
 import type { SideName } from "./sides.ts";
 import { type Row, tableOf, writeTable } from "./table.ts";
@@ -16,14 +17,14 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
-const rows: Row[] = [];
-for (const one of chosen) {
-  console.log(one.name);
-  // Both at once: each has its own store, and mostly waits.
+// Two at once, and both sides of each: each has its own store, and mostly waits.
+const LANES = 2;
+const results = new Map<Break, Row>();
+await inLanes(chosen, LANES, async (one) => {
   const [byHand, held] = await Promise.all([playOn("by hand"), playOn("Holdfast")]);
-  rows.push({ one, byHand, held });
+  results.set(one, { one, byHand, held });
   console.log(
-    `  by hand:  lost ${byHand.lost}, twice ${byHand.twice}, wrong ${byHand.wrong}\n` +
+    `${one.name}\n  by hand:  lost ${byHand.lost}, twice ${byHand.twice}, wrong ${byHand.wrong}\n` +
       `  Holdfast: lost ${held.lost}, twice ${held.twice}, wrong ${held.wrong}, in doubt ${held.inDoubt}`,
   );
 
@@ -33,7 +34,8 @@ for (const one of chosen) {
     const redisArgs = forgets && side === "by hand" ? ["--appendfsync", "everysec"] : [];
     return await play(side, { clocks, redisArgs, redisEnv: forgets ? forgetfulRedis() : {} }, one.run);
   }
-}
+});
+const rows = chosen.flatMap((one) => results.get(one) ?? []);
 console.log(`\n${tableOf(rows)}`);
 const isWhole = values.only === undefined;
 if (isWhole) process.exitCode = writeTable(rows, { isCheck: values.check });

@@ -32,7 +32,7 @@ export interface Tried {
 }
 
 /** Nest 12 needs Node.js 22. */
-export const nest11 = {
+const nest11 = {
   "@nestjs/common": "^11.2.0",
   "@nestjs/core": "^11.2.0",
   "@nestjs/platform-express": "^11.2.0",

@@ -7,6 +7,9 @@ const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"
 /** What a generated project has to format, lint, deploy and call itself by HTTP: half of its install. */
 const unneeded = /eslint|prettier|^globals$|oxlint|coverage|@nestjs\/mau|supertest|ts-node/;
 
+/** Of one test, by Jest and by Vitest: theirs is five seconds, and an application that a busy machine did not close in time keeps Jest from its end. */
+const TEST_MS = 60_000;
+
 /** A project of Nest's own generator, with Holdfast and the code of its page added, as it stands there. Of what it generates, the module and `main.ts` are replaced, and some tools are not installed. */
 export interface NestProject {
   readonly folder: string;
@@ -42,7 +45,10 @@ export async function openNestProject(
   copyPage(project.type === "module" ? "nestjs.md" : "nestjs-11.md", "nestjs", folder, "fastify/");
   return {
     folder,
-    test: (redisUrl) => run(folder, "npm", ["test"], { env: { ...env, REDIS_URL: redisUrl } }),
+    test: (redisUrl) =>
+      run(folder, "npm", ["test", "--", `--testTimeout=${TEST_MS}`], {
+        env: { ...env, REDIS_URL: redisUrl },
+      }),
     build: () => must(folder, "npm", ["run", "build"], { env }),
   };
 }

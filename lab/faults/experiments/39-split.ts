@@ -161,7 +161,9 @@ async function splitTrial(context: Context, place: Place, kind: Kind): Promise<T
     if (!isLeftQuiet) await testbed.startRole("worker", "left", left).ready();
     const load = await startLoad(testbed, context, { left, isLeftQuiet });
     const splits: Split[] = [];
-    // To the end of the load: where a processor is missing, sentinels promote once more after a split, and what no replica had is lost again.
+    await place.set.watchMaster();
+    // To the end of the load: where a processor is missing, sentinels promote once more after a split, and what no replica had is lost
+    // again. From then on the sentinels keep their master.
     await testbed.outages.during(async () => {
       try {
         for (let time = 1; time <= times; time += 1) {
@@ -172,6 +174,8 @@ async function splitTrial(context: Context, place: Place, kind: Kind): Promise<T
       } finally {
         await load.end();
       }
+      await place.set.keepMaster();
+      await settled(place.set);
     });
     const verdict = await check(testbed, mutation ? CONTROL_ENDED_WITHIN_MS : ENDED_WITHIN_MS);
     verdict.counts.faults = times;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
-import { startRedisCluster } from "../../../test/support/redis-cluster.ts";
+import { type RedisCluster, startRedisCluster } from "../../../test/support/redis-cluster.ts";
 import { startSentinelSet } from "../../../test/support/redis-sentinel.ts";
 import { type RedisServer, startRedisServer } from "../../../test/support/redis-server.ts";
 import { inLanes, until } from "../../lib/waiting.ts";
@@ -237,7 +237,7 @@ async function startCluster(sides: TwoSides, { replicas, staying, durability }: 
         );
       };
       if ((await until(look, { withinMs: WITHIN_MS })) === undefined)
-        throw new Error(`The cluster did not settle: ${await Promise.all(servers.map(describe))}`);
+        throw new Error(`The cluster did not settle: ${await describeAll(cluster)}`);
     },
     stop: () => cluster.stop(),
   };
@@ -253,10 +253,14 @@ async function roleOf(server: RedisServer): Promise<"master" | "in sync" | "neit
   return /^master_link_status:up/m.test(info) ? "in sync" : "neither";
 }
 
-async function describe(server: RedisServer): Promise<string> {
-  const info = String(await ask(server, "INFO", "replication").catch(String));
-  const lines = info.match(/^(role|master_port|master_link_status|slave\d):.*$/gm) ?? [info];
-  return `${server.port} ${lines.join(" ")}`;
+/** How each server sees itself: its master, its epochs and its slots. */
+async function describeAll({ shards }: RedisCluster): Promise<string> {
+  const servers = shards.flatMap(({ master, replicas }) => [master, ...replicas]);
+  const lines = servers.map(async (server) => {
+    const nodes = String(await ask(server, "CLUSTER", "NODES").catch(String));
+    return /^.*\bmyself\b.*$/m.exec(nodes)?.[0] ?? `${server.port} ${nodes}`;
+  });
+  return (await Promise.all(lines)).join("; ");
 }
 
 /** The hash tag of every key of the queue decides. */

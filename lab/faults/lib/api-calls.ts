@@ -48,6 +48,8 @@ const bodies: Record<string, object> = {
   "POST /queues/{name}/pause": { reason: "The fault laboratory's" },
   "POST /queues/{name}/resume": {},
   "PUT /queues/{name}/limits": { concurrency: 10_000 },
+  "POST /workers/{name}/quiet": { reason: "The fault laboratory's" },
+  "POST /workers/{name}/wake": {},
   "POST /notices/test": {},
   "POST /schedules/{name}/resume": {},
   "POST /schedules/{name}/skip": { at: "2026-01-01T00:00:00Z", reason: "The fault laboratory's" },
@@ -55,10 +57,10 @@ const bodies: Record<string, object> = {
   "PUT /schedules/{name}": { cron: "0 0 29 2 *", timeZone: "UTC", type: "tick", payload: { at: "never" } },
 };
 
-/** What `{name}` is in a path. Nothing is really paused: the experiment's jobs and ticks must run. */
+/** What `{name}` is in a path. Nothing is really paused or quiet: the experiment's jobs and ticks must run. */
 function nameIn(method: string, path: string): string {
   if (path === "/schedules/{name}") return method === "put" ? "leap-day" : "absent";
-  if (path.endsWith("/pause") || path.endsWith("/skip")) return "absent";
+  if (path.endsWith("/pause") || path.endsWith("/skip") || path.startsWith("/workers")) return "absent";
   if (path.startsWith("/queues")) return "default";
   return path.startsWith("/schedules") ? "each-second" : "notify";
 }

@@ -234,7 +234,7 @@ export function refusals(steps: readonly Step[]): number {
 function historyOf({ key, id, status, witnessed, steps }: JobRecord): string {
   const path = steps
     .slice(-HISTORY_MAX)
-    .map(({ life, event, detail }) => `${life} ${event}${detail === "-" ? "" : ` ${detail}`}`);
+    .map(({ life, event, detail, at }) => `${at} ${life} ${event}${detail === "-" ? "" : ` ${detail}`}`);
   return `${key} ${id} ${status?.state ?? "gone"} ${status?.error?.code ?? ""} witnessed ${witnessed}: ${path.join(", ")}`;
 }
 

@@ -120,7 +120,7 @@ export const withoutEpoch = mutation(
     'if not epochs.isEpoch(call.epoch, call.epochId, call.epochCount) then return "other-epoch" end',
     "",
   ],
-  ["core/effect/ledger/ledger.js", "[...unreported.values()].map", "[].map"],
+  ["core/effect/ledger/ledger.js", "effects.map(", "[].map("],
 );
 
 /** Nothing watches the event loop. */
@@ -372,8 +372,8 @@ export const withoutGuardedDeadline = mutation(
   ["guard/reserve.lua", "if now < entry.deadline then", "if true then"],
   [
     "guard/sweep.lua",
-    "if now < entry.deadline then return entry.deadline end",
-    "if true then return now + 60000 end",
+    'if entry and entry.state == "reserved" then',
+    'if entry and entry.state == "reserved" then return now + 60000 end if false then',
   ],
 );
 
