@@ -133,6 +133,11 @@ describe("an operator", () => {
     await page.getByRole("dialog", { name: "Keys" }).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("6");
+    await page.getByRole("heading", { level: 1, name: "Schedules" }).waitFor();
+    await page.keyboard.press("3");
+    await page.getByRole("heading", { level: 1, name: "Failed" }).waitFor();
+    await untilLoaded(page);
     for (const pressed of ["j", "j", "k", "Enter"]) await page.keyboard.press(pressed);
     await page.getByRole("grid", { name: "Jobs that failed for this reason" }).waitFor();
     expect(complaints).toEqual([]);

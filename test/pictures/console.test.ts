@@ -19,6 +19,7 @@ import { type ConsolePage, openConsole, untilLoaded } from "../support/console-p
 import { writePast } from "../support/past.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { ranBySchedule } from "../support/ran-by-schedule.ts";
+import { SECRET } from "../support/receivers.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { createService, type Service } from "../support/service.ts";
 import {
@@ -60,6 +61,8 @@ const screens = (Object.keys(viewports) as Device[]).flatMap((device) =>
 );
 
 const world: World = { isPartnerDown: true };
+const onCall = { name: "on-call", webhook: "ON_CALL_URL", secret: "ON_CALL_SECRET" };
+const shop = shopIn(world, [monthlyStatements], { receivers: [onCall] });
 const stops: (() => Promise<void>)[] = [];
 let server: RedisServer;
 let service: Service;
@@ -79,8 +82,10 @@ describe("pictures of the console", { timeout }, () => {
       DATABASE_URL: databaseUrl,
       HOLDFAST_CONCURRENCY: "20,media=3",
       HOLDFAST_STOP_GRACE_MS: "100",
+      ON_CALL_URL: await startOnCall(),
+      ON_CALL_SECRET: SECRET,
     };
-    service = createService(shopIn(world, [monthlyStatements]), variables, (stop) => stops.push(stop));
+    service = createService(shop, variables, (stop) => stops.push(stop));
     const folders = [folder, others].map((path) => mkdir(path, { recursive: true }));
     [browser, api] = await Promise.all([launchBrowser(), service.startApi(), ...folders]);
     await writeHistory();
@@ -221,7 +226,7 @@ async function parkRows(databaseUrl: string): Promise<void> {
   await add("order-shipped", { order: 42_009 }, "shipped-42009", "customer-17");
   await add("order-confirmation", { order: 42_010 }, "order-42010", "customer-17");
   await database.end();
-  const relay = await startRelay(shopIn(world, [monthlyStatements]), service.env);
+  const relay = await startRelay(shop, service.env);
   stops.push(relay.stop);
   await until("they are parked", async () => (await ask<{ parked: number }>("outbox")).parked === 3);
 }
@@ -256,6 +261,17 @@ async function guardCharges(): Promise<void> {
     await guard.once(charge, call, pay).catch(() => undefined);
   }
   bank.close();
+}
+
+/** Whose answer to each notice is that it has it. */
+async function startOnCall(): Promise<string> {
+  const pager = createServer((request, response) => request.resume().on("end", () => response.end())).listen(
+    0,
+    "127.0.0.1",
+  );
+  await once(pager, "listening");
+  stops.push(async () => void pager.close().closeAllConnections());
+  return `http://127.0.0.1:${(pager.address() as AddressInfo).port}/`;
 }
 
 /** What people do on such a day: retry, resolve, pause. */

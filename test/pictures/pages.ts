@@ -31,6 +31,15 @@ const fromMenu = (of: string, act: string) => async (page: Page) => {
   await page.getByRole("menuitem", { name: act }).click();
 };
 
+async function quietWorker(page: Page): Promise<void> {
+  await page.getByText(/^\d+ workers?, /).click();
+  await page
+    .getByRole("button", { name: /^Acts on \S+:\d+$/ })
+    .first()
+    .click();
+  await page.getByRole("menuitem", { name: "Quiet…" }).click();
+}
+
 async function submitAgain(page: Page): Promise<void> {
   await page.getByRole("button", { name: "More to do" }).click();
   await page.getByRole("menuitem").click();
@@ -45,6 +54,9 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "overview-14-days", path: "?range=14d" },
     { name: "overview-types", path: "", act: press("Types of default") },
     { name: "overview-pause", path: "", act: fromMenu("default", "Pause…") },
+    { name: "overview-resume", path: "", act: fromMenu("media", "Resume…") },
+    { name: "overview-workers", path: "", act: (page) => page.getByText(/^\d+ workers?, /).click() },
+    { name: "overview-quiet", path: "", act: quietWorker },
     { name: "overview-crowd", path: "", act: fromMenu("default", "Types and keys…") },
     { name: "jobs", path: "jobs?type=order-confirmation" },
     { name: "jobs-filters", path: "jobs?state=failed&errorText=VAT" },
@@ -75,7 +87,7 @@ export function shotsOf(jobs: KnownJobs): Shot[] {
     { name: "schedule-run", path: "schedules", act: fromMenu("nightly-report", "Run now…") },
     { name: "schedule-new", path: "schedules", act: press("New schedule…") },
     { name: "acts", path: "acts", act: (page) => page.getByText("How they are now").first().click() },
-    { name: "audit", path: "acts?view=log", act: press("send: done") },
+    { name: "audit", path: "acts?view=log&by=API", act: press("send: done") },
     { name: "notices", path: "notices" },
     { name: "outbox", path: "outbox" },
     { name: "outbox-release", path: "outbox", act: press("Release…") },

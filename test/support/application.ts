@@ -8,14 +8,14 @@ type Changes = Partial<
   Pick<JobContract, "type" | "queue" | "formerQueues" | "payload" | "result" | "retry" | "timeoutMs">
 >;
 
-/** A job that accepts and returns anything, for tests with their own handler. */
+/** A job that accepts and returns anything, for tests with their own handler, which may wait as long as a test does. */
 export function anyJob(changes: Changes = {}) {
   return defineJob({
     type: "any",
     payload: z.unknown(),
     result: z.unknown(),
     retry: quick,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     ...changes,
   });
 }

@@ -2,7 +2,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 
 /** Viewports that every page must support. */
 export const viewports = {
-  desktop: { width: 1280, height: 800 },
+  desktop: { width: 1440, height: 900 },
   phone: { width: 390, height: 844 },
 } as const;
 

@@ -38,7 +38,9 @@ export async function openConsole(
 export async function untilLoaded(page: Page): Promise<void> {
   await until("nothing is loading", async () => (await page.getByText("Loading…").count()) === 0);
   await page
-    .locator("[role=row], [role=listbox], .timeline, .overview, .acts, .found, .empty, main [role=alert]")
+    .locator(
+      "[role=row], [role=listbox], .timeline, .overview, .acts, .found, .empty, main .section, main [role=alert]",
+    )
     .first()
     .waitFor();
 }

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import type {} from "vitest"; // makes the augmentation below find the module
 import type { TestProject } from "vitest/node";
 import { compileConfig } from "./compiled-config.ts";
 import { startPostgres } from "./postgres.ts";
 import { startRedisServer } from "./redis-server.ts";
+import { newServerFolder } from "./server-folder.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -21,7 +20,7 @@ declare module "vitest" {
 /** Starts one Redis and one PostgreSQL for the whole run. */
 export default async function setUp(project: TestProject) {
   const [server, postgres] = await Promise.all([startRedisServer(), startPostgres()]);
-  const dataDir = await mkdtemp(join(tmpdir(), "holdfast-test-"));
+  const dataDir = await newServerFolder("data");
   await compileConfig();
   project.provide("redisUrl", server.url);
   project.provide("postgresUrl", postgres.url);

@@ -1,11 +1,25 @@
-import type { Application } from "holdfast";
+import { type Application, defineConfig, defineJob } from "holdfast";
 import { startRelay } from "holdfast/postgres";
 import pg from "pg";
 import { inject } from "vitest";
+import { z } from "zod";
 import { migrate } from "../../src/roles/outbox/database.ts";
+import { anyJob } from "./application.ts";
 import { createDatabase } from "./postgres.ts";
 import { createService, type Service, type Variables } from "./service.ts";
 import { onTestFinished } from "./test-scope.ts";
+
+export const note = anyJob({ type: "note" });
+/** Refuses most payloads. */
+const greeting = defineJob({
+  type: "greeting",
+  payload: z.strictObject({ name: z.string() }),
+  result: z.unknown(),
+  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
+  timeoutMs: 1_000,
+});
+/** Whose jobs nobody runs. */
+export const notedApplication = defineConfig({ jobs: [note, greeting], handlers: async () => [] });
 
 /** A row of the outbox as the tests look at it. */
 export interface StoredRow {

@@ -2,13 +2,14 @@ import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_pro
 import { randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chownSync, existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir, userInfo } from "node:os";
+import { rm } from "node:fs/promises";
+import { userInfo } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
+import { newServerFolder } from "./server-folder.ts";
 
 export interface PostgresOptions {
   /** Whether what was committed survives `kill()`; slower. @default false */
@@ -37,7 +38,7 @@ const TRY_AGAIN_MS = 100;
 
 /** Starts a server on 127.0.0.1 with files of its own; resolves when it accepts connections. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const folder = await mkdtemp(path.join(tmpdir(), "holdfast-postgres-"));
+  const folder = await newServerFolder("postgres");
   const data = path.join(folder, "data");
   const user = ownUser();
   if (user !== undefined) chownSync(folder, user.uid, user.gid);

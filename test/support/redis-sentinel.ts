@@ -31,6 +31,9 @@ export interface SentinelSet {
   slowDown(): Promise<void>;
   /** Waits until all sentinels see all replicas in sync again. They then look often. */
   inSync(): Promise<void>;
+  /** From now on no sentinel takes the master for down, and what they have begun is over; until `watchMaster`. */
+  keepMaster(): Promise<void>;
+  watchMaster(): Promise<void>;
   /** Sends one command to the first sentinel. */
   askSentinel(...command: readonly string[]): Promise<unknown>;
   stop(): Promise<void>;
@@ -38,6 +41,8 @@ export interface SentinelSet {
 
 const NAME = "main";
 const OFTEN_MS = 300;
+const DOWN_AFTER_MS = 1_500;
+const NEVER_MS = 3_600_000;
 /** One that was kept from looking for two seconds, on a busy machine, does nothing for so long; by default for half a minute. */
 const TILT_MS = 3_000;
 
@@ -101,6 +106,11 @@ export async function startSentinelSet({
       },
       slowDown: () => lookEvery(asking, 10_000),
       inSync: () => acquainted(asking, replicas),
+      async keepMaster() {
+        await downAfter(asking, NEVER_MS);
+        await unchallenged(asking);
+      },
+      watchMaster: () => downAfter(asking, DOWN_AFTER_MS),
       askSentinel: (...command) => askSentinel(command),
       stop,
     };
@@ -114,7 +124,7 @@ function configuration(folder: string, { host, port }: RedisServer, lines: reado
   return [
     `dir ${folder}`,
     `sentinel monitor ${NAME} ${host} ${port} 2`,
-    `sentinel down-after-milliseconds ${NAME} 1500`,
+    `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${NAME} 6000`,
     ...lines,
     "",
@@ -130,6 +140,19 @@ async function acquainted(clients: readonly Redis[], replicas: number): Promise<
       masters.every((master) => fieldOf(master, "num-other-sentinels") === "2") &&
       known.every((fields) => fields.filter(isInSync).length === replicas)
     );
+  });
+}
+
+async function downAfter(clients: readonly Redis[], ms: number): Promise<void> {
+  await Promise.all(
+    clients.map((client) => client.call("SENTINEL", "SET", NAME, "down-after-milliseconds", ms)),
+  );
+}
+
+async function unchallenged(clients: readonly Redis[]): Promise<void> {
+  await until("no sentinel takes the master for down or promotes a replica", async () => {
+    const masters = (await askAll(clients, "MASTER")) as string[][];
+    return masters.every((master) => fieldOf(master, "flags") === "master");
   });
 }
 

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { newServerFolder } from "./server-folder.ts";
 
 export interface RedisServerOptions {
   /** Where its files are. @default a new temporary folder, which `stop()` removes */
@@ -54,7 +54,7 @@ const portTries = 20;
 
 /** Starts a server on 127.0.0.1; resolves when it answers. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), "holdfast-redis-")));
+  const directory = options.directory ?? (await newServerFolder("redis"));
   const tidyUp = async () => {
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };

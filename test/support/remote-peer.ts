@@ -15,7 +15,7 @@ export interface PeerOrder {
   readonly times?: number;
   /** Then it reads so many bytes, @default none */
   readonly readBytes?: number;
-  /** for at most so long, @default 0, */
+  /** for at most so long, or until nothing moves any more, @default 0, */
   readonly forMs?: number;
   /** and leaves: with a reset, with an end, or when it is told to. @default "reset" */
   readonly leave?: "reset" | "end" | "stay";

@@ -34,7 +34,7 @@ export async function replaceNodes(
   const old = cluster.shards.flatMap(({ master, replica }) => [master, replica]);
   await meet(old, fresh);
   const pairs: [RedisServer, RedisServer][] = [];
-  for (const [index, { master }] of cluster.shards.entries()) {
+  for (const [index, { master, replica }] of cluster.shards.entries()) {
     const pair = [fresh[2 * index], fresh[2 * index + 1]] as [RedisServer, RedisServer];
     const id = await askServer(master, "CLUSTER", "MYID");
     for (const server of pair)
@@ -44,12 +44,28 @@ export async function replaceNodes(
       await askServer(pair[0], "CLUSTER", "FAILOVER").catch(() => {});
       return await isMaster(pair[0]);
     });
-    await until("all are in sync with it", () => hasReplicas(pair[0], 3));
+    const others = [master, replica, pair[1]];
+    await until("all are in sync with it", async () => {
+      for (const server of others) await follow(server, pair[0]);
+      return await hasReplicas(pair[0], 3);
+    });
     pairs.push(pair);
   }
   await untilLearnt();
   await forget(old, fresh);
   return pairs;
+}
+
+/**
+ * Makes a server the replica of its shard's new master, as an operator does. A replica that hears of the old master's
+ * demotion before it hears from the new one stays with the old one for ever.
+ */
+async function follow(server: RedisServer, master: RedisServer): Promise<void> {
+  const info = await askServer(server, "INFO", "replication");
+  if (new RegExp(`master_port:${master.port}\\b`).test(info)) return;
+  const id = await askServer(master, "CLUSTER", "MYID");
+  // Refused while it is a master itself: it has not been told of its demotion.
+  await askServer(server, "CLUSTER", "REPLICATE", id).catch(() => {});
 }
 
 async function meet(old: readonly RedisServer[], fresh: readonly RedisServer[]): Promise<void> {

@@ -9,6 +9,8 @@ export interface ReplyProxy {
   holdBack(isMeant: (sent: string) => boolean): void;
   /** Loses what Redis sends next, and leaves the connection open. @returns resolves when it is lost */
   loseNext(): Promise<void>;
+  /** Lets everything through again, but for what it holds back: those connections are closed. */
+  cut(): void;
   /** Adds to what Redis has sent to each connection. */
   add(reply: string): void;
   /** Lets everything through again. */
@@ -50,7 +52,10 @@ export async function startReplyProxy(storeUrl: string): Promise<ReplyProxy> {
     });
     for (const socket of [client, pair.store]) {
       socket.on("error", () => {});
-      socket.on("close", () => closePair(pair));
+      socket.on("close", () => {
+        closePair(pair);
+        pairs.delete(pair);
+      });
     }
   }).listen(0, "127.0.0.1");
   onTestFinished(() => {
@@ -67,6 +72,10 @@ export async function startReplyProxy(storeUrl: string): Promise<ReplyProxy> {
       new Promise((resolve) => {
         lose = resolve;
       }),
+    cut() {
+      isHeldBack = () => false;
+      for (const pair of pairs) if (pair.held.length > 0) closePair(pair);
+    },
     add(reply) {
       for (const { client } of pairs) client.write(reply);
     },

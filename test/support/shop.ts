@@ -94,8 +94,13 @@ export interface World {
 }
 
 /** A web shop whose jobs fail and are in doubt, as in real life. */
-export function shopIn(world: World, more: readonly (typeof monthlyStatements)[] = []) {
+export function shopIn(
+  world: World,
+  more: readonly (typeof monthlyStatements)[] = [],
+  notices: Parameters<typeof defineConfig>[0]["notices"] = undefined,
+) {
   return defineConfig({
+    ...(notices !== undefined && { notices }),
     jobs: [confirmation, invoice, partnerHook, videoPreview, stockSync, nightlyReport],
     schedules: [...schedules, ...more],
     handlers: async () => [

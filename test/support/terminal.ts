@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { BIN, CONFIG } from "./processes.ts";
+import { COMPILED_CONFIG } from "./compiled-config.ts";
+import { BIN, START_MS } from "./processes.ts";
 import type { Variables } from "./service.ts";
 import { onTestFinished } from "./test-scope.ts";
+import { until } from "./until.ts";
 
 export interface TerminalSize {
   readonly columns: number;
@@ -13,6 +15,8 @@ export interface TerminalSize {
 export interface TerminalProcess {
   /** Standard output and standard error so far, with what commands the terminal. */
   readonly shown: string;
+  /** Waits until it shows this. @throws Error with what it showed, if it ends without it */
+  untilShown(text: string): Promise<void>;
   pressCtrlC(): void;
   /** Types a line, and Enter. */
   type(line: string): void;
@@ -29,20 +33,35 @@ export function launchInTerminal(
   const command = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const line = `stty cols ${columns} rows ${rows}; exec ${command.join(" ")}`;
   const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, TERM: "xterm", HOLDFAST_CONFIG: CONFIG, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      TERM: "xterm",
+      HOLDFAST_CONFIG: COMPILED_CONFIG,
+      ...env,
+    },
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let shown = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     shown += chunk.replaceAll("\r\n", "\n");
   });
+  let isOver = false;
+  const ended = once(child, "close").then(([code]) => {
+    isOver = true;
+    return code as number;
+  });
   return {
     get shown() {
       return shown;
     },
+    untilShown: async (text) => {
+      await until(`the terminal shows ${text}`, () => isOver || shown.includes(text), START_MS);
+      if (!shown.includes(text)) throw new Error(`It ended, and never showed ${text}: ${shown}`);
+    },
     pressCtrlC: () => void child.stdin.write("\x03"),
     type: (line) => void child.stdin.write(`${line}\r`),
-    ended: once(child, "close").then(([code]) => code as number),
+    ended,
   };
 }
 

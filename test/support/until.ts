@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const pauseMs = (waitedMs: number) => (waitedMs < 1_000 ? 10 : 30);
 
 /**
- * Waits until a condition holds.
+ * Waits until a condition holds. A look that Redis did not answer in time, on a busy machine, has not found it yet.
  *
  * @param what completes "waited in vain until …"
  * @param probe returns what the test waits for; anything falsy means not yet
@@ -17,10 +17,20 @@ export async function until<T>(
 ): Promise<Exclude<T, undefined | null | false>> {
   const begun = performance.now();
   for (;;) {
-    const found = await probe();
-    if (found) return found as Exclude<T, undefined | null | false>;
+    let cause: unknown;
+    try {
+      const found = await probe();
+      if (found) return found as Exclude<T, undefined | null | false>;
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      cause = error;
+    }
     const waitedMs = performance.now() - begun;
-    if (waitedMs > timeoutMs) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`);
+    if (waitedMs > timeoutMs) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`, { cause });
     await sleep(pauseMs(waitedMs));
   }
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE";
 }

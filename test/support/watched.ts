@@ -7,8 +7,8 @@ export interface Strain {
   /** How much its resident memory grew at most, in MiB. */
   readonly grownMiB: number;
   /**
-   * The longest that its liveness took, in milliseconds, without what its thread waited for a processor: others may be busy, too. Infinite if
-   * one was not answered with 200.
+   * The longest that its liveness took, in milliseconds, without what its thread and the asker's waited for a processor: others may be busy,
+   * too. Infinite if one was not answered with 200.
    */
   readonly slowestMs: number;
 }
@@ -18,6 +18,7 @@ const EVERY_MS = 25;
 /** Looks at a process's memory, and asks again and again on new connections whether it lives, until `work` is done. */
 export async function strainOf(pid: number, url: string, work: () => Promise<unknown>): Promise<Strain> {
   const memory = () => Number(outputOf("ps", "-o", "rss=", "-p", String(pid))) / 1_024;
+  const waitedMs = () => waitedForProcessorMs(pid) + waitedForProcessorMs(process.pid);
   await askLiveness(url);
   const before = memory();
   let peak = before;
@@ -25,9 +26,9 @@ export async function strainOf(pid: number, url: string, work: () => Promise<unk
   let isOver = false;
   const watch = async () => {
     while (!isOver) {
-      const [begun, waited] = [performance.now(), waitedForProcessorMs(pid)];
+      const [begun, waited] = [performance.now(), waitedMs()];
       const lives = await askLiveness(url);
-      const tookMs = performance.now() - begun - (waitedForProcessorMs(pid) - waited);
+      const tookMs = performance.now() - begun - (waitedMs() - waited);
       slowestMs = Math.max(slowestMs, lives ? tookMs : Number.POSITIVE_INFINITY);
       peak = Math.max(peak, memory());
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));

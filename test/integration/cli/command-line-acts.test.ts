@@ -1,31 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { defineJob, type Operator, PermanentError } from "holdfast";
+import type { Operator } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
-import { echo } from "../../support/application.ts";
+import { failing, failingHandler } from "../../support/failing-echo.ts";
 import { get } from "../../support/http.ts";
-import { START_MS, withProcesses } from "../../support/processes.ts";
+import { withProcesses } from "../../support/processes.ts";
 import { run } from "../../support/run-command.ts";
 import { applicationOf, createService, untilState } from "../../support/service.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { launchInTerminal } from "../../support/terminal.ts";
 import { until } from "../../support/until.ts";
 
-// `echo` is a type of the commands' application as well; its jobs here fail.
-const job = defineJob({
-  type: echo.type,
-  payload: z.unknown(),
-  result: z.unknown(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 10_000,
-  effects: { send: { timeoutMs: 5_000, inDoubt: "hold" } },
-});
-const handler = job.handler(async ({ payload, effect }) => {
-  if (payload === "doubt")
-    await effect("send", () => Promise.reject(Object.assign(new Error("lost"), { code: "EPIPE" })));
-  throw new PermanentError("the mail server said no");
-});
+const handler = failingHandler("the mail server said no");
 
 const parts: (() => Promise<void>)[] = [];
 const service = createService(applicationOf(handler), {}, (stop) => parts.push(stop));
@@ -40,9 +26,9 @@ beforeAll(async () => {
   ({ url } = await service.startApi());
   await service.startWorker();
   for (const key of ["1", "2", "3", "4", "5", "6", "7", "8"])
-    failed.push((await producer.submit(job, key, { idempotencyKey: `order-${key}` })).id);
+    failed.push((await producer.submit(failing, key, { idempotencyKey: `order-${key}` })).id);
   for (const key of ["a", "b", "c", "d"])
-    inDoubt.push((await producer.submit(job, "doubt", { idempotencyKey: `doubt-${key}` })).id);
+    inDoubt.push((await producer.submit(failing, "doubt", { idempotencyKey: `doubt-${key}` })).id);
   for (const id of [...failed, ...inDoubt]) await untilState(producer, id, "failed");
 });
 
@@ -70,7 +56,7 @@ describe("Ctrl-C in a progress bar", withProcesses, () => {
       "--yes",
     ];
     const waiting = launchInTerminal(args, service.env, size);
-    await until("the bar is drawn", () => waiting.shown.includes(HIDDEN), START_MS);
+    await waiting.untilShown(HIDDEN);
 
     waiting.pressCtrlC();
 
@@ -86,7 +72,7 @@ describe("Ctrl-C in a progress bar", withProcesses, () => {
     const line = (index: number) => JSON.stringify({ idempotencyKey: `line-${index}`, payload: index });
     await writeFile(file, Array.from({ length: 200_000 }, (_, index) => line(index)).join("\n"));
     const submitting = launchInTerminal(["submit", "greeting", "--from", file], service.env, size);
-    await until("the bar is drawn", () => submitting.shown.includes(HIDDEN), START_MS);
+    await submitting.untilShown(HIDDEN);
 
     submitting.pressCtrlC();
 

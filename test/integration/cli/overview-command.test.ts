@@ -102,6 +102,7 @@ function wide(): Overview {
         stillRuns: [],
         isStuck: false,
         isClockWrong: false,
+        quiet: null,
         holds: [{ jobId: "one", type: "a-type-with-a-long-name", since }],
       },
     ],

@@ -33,6 +33,14 @@ async function run(act: () => Promise<unknown>, declaration: Partial<EffectDecla
   return { state: effects[0]?.state, because: warned?.because as string | undefined };
 }
 
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  const port = await portOf(server);
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 async function portOf(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -271,6 +279,33 @@ describe("a doubt whose statement is written and not answered", () => {
     pooled.destroy();
     await until("it is over", async () => (await mayStillRun()) === false);
     expect(await resolve()).toMatchObject({ status: 200 });
+  });
+});
+
+describe("a request that its library sends only once somebody waits for it, as superagent and Supabase do", () => {
+  it("is the effect's: that it was lost counts, although another one was refused", async () => {
+    let acts = 0;
+    const lost = createHttpServer((request, response) => {
+      acts += 1;
+      request.resume().on("end", () => response.destroy());
+    });
+    const [to, refused] = [await portOf(lost), await closedPort()];
+    const send = async () => {
+      await fetch(`http://127.0.0.1:${to}/`, { method: "POST" }).catch(() => {});
+      await fetch(`http://127.0.0.1:${refused}/`, { method: "POST" });
+    };
+    // biome-ignore lint/suspicious/noThenProperty: what such libraries return
+    const waits: PromiseLike<unknown> = { then: (resolve, reject) => send().then(resolve, reject) };
+    const job = charging({ classify: connection });
+    const handler = job.handler(async ({ effect }) => await effect("act", () => waits as Promise<unknown>));
+    const service = createService(applicationOf(handler));
+    await service.startWorker();
+    const producer = await service.createProducer();
+    const { id } = await producer.submit(job, null, { idempotencyKey: "k" });
+    await untilState(producer, id, "failed");
+    expect(acts).toBe(1);
+    const { doubts } = (await get(`${(await service.startApi()).url}/doubts`)).body;
+    expect(doubts).toMatchObject([{ evidence: [{ ended: "UND_ERR_SOCKET" }, { ended: "ECONNREFUSED" }] }]);
   });
 });
 

@@ -108,6 +108,25 @@ describe("the probe of a doubt", () => {
     expect(listed.stdout).toMatch(/probe asked at .* since then: .*does not know/);
   });
 
+  it("is asked of jobs by their ids, for all that is in doubt of each", async () => {
+    const doubts = [await doubted(charge, "by-id-1"), await doubted(charge, "by-id-2")];
+    for (const { effectKey } of doubts) answers.set(effectKey, { done: "seen" });
+    const env = { ...service.env, HOLDFAST_CONFIG };
+    const ids = doubts.map(({ jobId }) => jobId);
+
+    expect(await run(["doubts", "probe", ...ids], env)).toMatchObject({
+      code: 0,
+      stdout: "2 probes are asked\n",
+    });
+    for (const id of ids) await untilState(producer, id, "completed");
+    expect(await run(["doubts", "probe", ...ids], env)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^0 probes/),
+    });
+    expect(await run(["doubts", "probe", "none"], env)).toMatchObject({ code: 1 });
+    expect(await run(["doubts", "probe", "none", "charge", "refund"], env)).toMatchObject({ code: 2 });
+  });
+
   it("is not asked where there is none, where nothing is in doubt, and twice while its job has not ended", async () => {
     const [held, open] = [await doubted(refund, "held"), await doubted(charge, "waits")];
     const unknown = { jobId: held.jobId, effect: "none" };

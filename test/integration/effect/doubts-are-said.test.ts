@@ -163,3 +163,19 @@ describe("a job that fails for good with nothing in doubt", () => {
     });
   });
 });
+
+describe("why an effect is in doubt", () => {
+  it("is said in few words, however long the error is: lists have hundreds of doubts", async () => {
+    const fails = () => Promise.reject(new Error(`answered: ${"<p>no</p>\n".repeat(100_000)}`));
+    const { url, submit, ended } = await start(({ effect }) => effect("probed", fails, { probe }));
+
+    const id = await submit("long");
+    await ended(id);
+
+    const { body } = await get(`${url}/doubts`);
+    expect(body.doubts).toMatchObject([{ jobId: id, reason: expect.stringMatching(/^answered: <p>no/) }]);
+    expect(JSON.stringify(body).length).toBeLessThan(3_000);
+    const detail = (await get(`${url}/jobs/${id}`)).body;
+    expect(JSON.stringify(detail).length).toBeLessThan(20_000);
+  });
+});

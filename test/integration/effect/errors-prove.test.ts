@@ -170,6 +170,7 @@ describe("an error that leaves an effect", () => {
       () => {
         throw new Error("bug");
       },
+      async () => "not-done",
       () => "done",
       () => ({ verdict: "done" }),
       () => 5,

@@ -158,6 +158,36 @@ describe("an effect that a job with the same key has begun in a former queue", (
     },
   );
 
+  /** The former queue's ledger says that a run is under way; a job with the same key waits for it. */
+  async function waitFor(act: Act) {
+    const { env } = await runBefore(async () => "charged", {}, "completed");
+    const { service, submit } = versionOf("orders-2", ["orders"], act, env);
+    const there = queueKeys(env.HOLDFAST_PREFIX, "orders").ledger(dedupKeyOf("order", "k"));
+    const run = { reservationId: "another", job: "another", fence: "1", worker: "gone", delivery: 1 };
+    const redis = service.connect();
+    const producer = await service.createProducer();
+    await service.startWorker();
+    const reserved = { ...run, state: "reserved", at: Date.now(), deadline: Date.now() + 3_000 };
+    await redis.hset(there, "e:charge/maria", JSON.stringify(reserved), "open", 1);
+    const id = await submit(producer);
+    await untilState(producer, id, "delayed");
+    return { redis, there, ended: () => untilState(producer, id, "completed", "failed") };
+  }
+
+  it("is waited for while its run there may go on, and is then in doubt", async () => {
+    const { ended } = await waitFor(never);
+
+    expect(await ended()).toMatchObject({ error: { code: "EFFECT_IN_DOUBT" } });
+  });
+
+  it("runs here once its run there has provably done nothing", async () => {
+    const { redis, there, ended } = await waitFor(async () => "charged here");
+
+    await redis.multi().hdel(there, "e:charge/maria").hset(there, "open", 0).exec();
+
+    expect(await ended()).toMatchObject({ state: "completed", result: "charged here" });
+  });
+
   it("runs if the former queue's ledger does not have it", async () => {
     const { env } = await runBefore(async () => "charged", {}, "completed");
     const { service, submit } = versionOf("orders-2", ["another"], async () => "charged again", env);

@@ -93,3 +93,17 @@ it("does not stop a job whose ledger a build before has marked as encrypted with
   await untilState(producer, id, "completed");
   expect(acts).toEqual(["hf1.zzz.abc", "other", "other"]);
 });
+
+it("does not stop a job that asks only for what is known, beside an index that another key has encrypted", async () => {
+  const { service, producer, id, acts } = await runWith("mine", { HOLDFAST_ENCRYPTION_KEYS: key });
+  const ledger = queueKeys(service.env.HOLDFAST_PREFIX, "default").ledger(dedupKeyOf("acting", "k"));
+  const redis = service.connect();
+  const done = JSON.stringify({ state: "done", at: 1, reservationId: "another" });
+  await redis.hset(ledger, "keys", `${await redis.hget(ledger, "keys")}zzz `, `e:act/hf1.zzz.${body}`, done);
+  const operator = await service.createOperator();
+
+  await operator.resolve(id, "doubt/mine", { as: "done", evidence: "seen", by: "ann", confirm: true });
+
+  await untilState(producer, id, "completed");
+  expect(acts).toEqual(["mine", "other"]);
+});

@@ -12,6 +12,15 @@ function suspendMachine(ms: number): void {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
 }
 
+const job = defineJob({
+  type: "pay",
+  payload: z.null(),
+  result: z.null(),
+  retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 20 } },
+  timeoutMs: 60_000,
+  effects: { charge: { timeoutMs: 30_000, inDoubt: "hold" } },
+});
+
 afterEach(() => {
   vi.useRealTimers();
   onFailpoint(async () => {});
@@ -19,14 +28,6 @@ afterEach(() => {
 
 it("an effect does not begin whose reservation was answered before the machine was suspended", async () => {
   const attempts: number[] = [];
-  const job = defineJob({
-    type: "pay",
-    payload: z.null(),
-    result: z.null(),
-    retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 20 } },
-    timeoutMs: 60_000,
-    effects: { charge: { timeoutMs: 30_000, inDoubt: "hold" } },
-  });
   const handler = job.handler(async ({ effect, attempt }) => {
     try {
       await effect("charge", async () => void attempts.push(attempt));
@@ -49,6 +50,34 @@ it("an effect does not begin whose reservation was answered before the machine w
 
   await untilState(producer, id, "completed");
   expect(attempts).toEqual([2]);
+});
+
+it("an effect for which its handler did not wait does not begin once the process was paused for longer than its lock", async () => {
+  let deliveries = 0;
+  const ran: number[] = [];
+  const handler = job.handler(async ({ effect }) => {
+    deliveries += 1;
+    const delivery = deliveries;
+    const charged = effect("charge", async () => void ran.push(delivery));
+    if (delivery > 1) await charged;
+    return null;
+  });
+  let isFirst = true;
+  onFailpoint(async (point) => {
+    if (point !== "reserve:after" || !isFirst) return;
+    isFirst = false;
+    const goesOnAt = performance.now() + 1_100;
+    while (performance.now() < goesOnAt);
+  });
+  const variables = { REDIS_URL: inject("redisUrl"), HOLDFAST_LOCK_MS: "1000" };
+  const service = createService(applicationOf(handler), variables);
+  await service.startWorker();
+  const producer = await service.createProducer();
+
+  const { id } = await producer.submit(job, null, { idempotencyKey: "order-1" });
+
+  await untilState(producer, id, "completed", "failed");
+  expect(ran).toEqual([2]);
 });
 
 it("settings of Redis are read again before anything is acknowledged after the machine was suspended", async () => {

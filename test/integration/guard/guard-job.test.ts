@@ -59,20 +59,26 @@ describe("guardJob in a worker of bare BullMQ", () => {
     expect(act).toHaveBeenCalledTimes(2);
   });
 
-  it("has a key for a job whose id is long, too", async () => {
+  it("has a key for a job whose id is long, too, which no job of another queue has", async () => {
     const act = vi.fn(async () => 7);
     const { guard } = await open(async () => undefined);
-    const job = (id: string) => ({
+    const job = (id: string, queueName = "orders") => ({
       id,
       name: "order",
       timestamp: 5,
-      queueName: "orders",
+      queueName,
       moveToDelayed: vi.fn(),
     });
     const url = `https://shop.example/${"x".repeat(300)}`;
     for (const id of [`${url}/1`, `${url}/1`, `${url}/2`])
       expect(await guardJob(guard, job(id), "token").once(charge, {}, act)).toBe(7);
-    expect(act).toHaveBeenCalledTimes(2);
+    for (const [id, queue] of [
+      ["eu 1", "orders"],
+      ["1", "orders eu"],
+      ["eu%201", "orders"],
+    ] as const)
+      expect(await guardJob(guard, job(id, queue), "token").once(charge, {}, act)).toBe(7);
+    expect(act).toHaveBeenCalledTimes(5);
   });
 
   it("delays a job while another process is at its effect, and uses up no attempt", async () => {

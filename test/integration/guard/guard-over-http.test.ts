@@ -195,6 +195,17 @@ describe("an effect that a program runs over HTTP", () => {
     });
   });
 
+  it("keeps the first result, and says so of another one", async () => {
+    const service = programAt(urls[0]);
+    const { run } = await begin(service);
+    const commit = async (report: object) => (await service.report("commit", { ...run, ...report })).body;
+    expect(await commit({ result: { id: "ch_1", cents: 5 } })).toMatchObject({ isResultKept: true });
+    expect(await commit({ result: { id: "ch_2" } })).toMatchObject({ isResultKept: false });
+    expect(await commit({})).toMatchObject({ isResultKept: false });
+    expect(await commit({ result: { cents: 5, id: "ch_1" } })).toMatchObject({ isResultKept: true });
+    expect((await service.reserve()).body).toMatchObject({ result: { id: "ch_1" }, isResultKept: true });
+  });
+
   it("is forgotten after its own time", async () => {
     const service = programAt(urls[0]);
     const { id, run } = await begin(service, { rememberMs: 1_000 });
@@ -267,6 +278,25 @@ describe("an effect that a program runs over HTTP", () => {
     expect(second.id).not.toBe(id);
   });
 
+  it("keeps its process counted as seen for the longest of the runs that began together", async () => {
+    const operator = await createOperator(application, env);
+    const redis = new Redis(env.REDIS_URL);
+    onTestFinished(() => {
+      redis.disconnect();
+      return operator.stop();
+    });
+    const key = randomUUID();
+    const process = randomUUID();
+    const [long, short] = [600_000, 1_000].map((timeoutMs) =>
+      operator.runs.reserve("charge", { key: `${key}${timeoutMs}`, timeoutMs, process }, "shop"),
+    );
+    await Promise.all([long, short]);
+
+    const seen = await redis.keys(`${env.HOLDFAST_PREFIX}:*seen*`);
+    const scores = await Promise.all(seen.map((one) => redis.zscore(one, process)));
+    expect(Math.max(...scores.map(Number))).toBeGreaterThan(Date.now() + 500_000);
+  });
+
   it("is in doubt where Redis has lost its reservation", async () => {
     const server = await startRedisServer();
     onTestFinished(() => server.stop());
@@ -282,5 +312,23 @@ describe("an effect that a program runs over HTTP", () => {
     await until("it is in doubt", async () => (await doubts()).length > 0);
     expect(await doubts()).toMatchObject([{ jobId: id, mayStillRun: true }]);
     expect(await service.reserve()).toMatchObject({ status: expect.not.toBeOneOf([200]) });
+  });
+
+  it("does not begin again what an API has not seen in a part of the keys that Redis has lost", async () => {
+    const server = await startRedisServer();
+    onTestFinished(() => server.stop());
+    const variables = { REDIS_URL: server.url };
+    const url = await startService(variables, onTestFinished);
+    await begin(programAt(url));
+    const other = await createGuard({ effects: [charge], env: { ...env, ...variables } });
+    const called = Array.from({ length: 20 }, (_, index) => programAt(url, `key-${index}`));
+    await Promise.all(called.map(({ key }) => other.once(charge, { key }, async () => 1)));
+    await other.stop();
+    const redis = new Redis(server.url);
+    await redis.flushall();
+    redis.disconnect();
+
+    const again = await Promise.all(called.map((program) => program.reserve()));
+    expect(again).toMatchObject(called.map(() => ({ status: 503, body: { code: "STORE_ROLLED_BACK" } })));
   });
 });

@@ -30,8 +30,9 @@ interface Order {
 }
 
 /** What every framework's route does. */
-function answerTo(key: RouteCall["key"], order: Order, scope: string) {
-  return guardRoute(guard, charge, { key, content: order, scope }, async () => {
+function answerTo(key: RouteCall["key"], order: Order, scope?: string) {
+  const account = scope === undefined ? {} : { scope };
+  return guardRoute(guard, charge, { key, content: order, ...account }, async () => {
     if (order.how === "declined") throw new NotDoneError("declined");
     if (order.how === "lost") throw new Error("socket hang up");
     if (order.how === "slow") {
@@ -168,5 +169,19 @@ it("throws what did not happen, so that the key is free, and keeps the keys of c
   expect(others.body).not.toEqual(own.body);
   const [one, other] = [await answerTo("b c", { cents: 5 }, "a"), await answerTo("c", { cents: 5 }, "a b")];
   expect(other.body).not.toEqual(one.body);
+  // Who has not signed in names no account's key.
+  const strangers = [await answerTo("a b c", { cents: 5 }), await answerTo(" a b c", { cents: 5 })];
+  for (const { headers } of strangers) expect(headers).toEqual({});
   expect(await answerTo(["a", "b"], { cents: 5 }, "own")).toMatchObject({ status: 400 });
+});
+
+it("keeps keys apart, and refuses none, whose accounts have long names or which are as long as may be", async () => {
+  const longest = `a ${"k".repeat(253)}`;
+  const names = [undefined, "own", "名".repeat(100), `${"名".repeat(99)}字`];
+  const answers = await Promise.all(names.map((name) => answerTo(longest, { cents: 5 }, name)));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(4);
+  for (const [at, name] of names.entries())
+    expect((await answerTo(longest, { cents: 5 }, name)).body).toEqual(answers[at]?.body);
+  expect(await answerTo(`${longest}k`, { cents: 5 }, "own")).toMatchObject({ status: 400 });
 });

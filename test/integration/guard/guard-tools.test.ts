@@ -88,7 +88,7 @@ describe("a guarded tool of an agent", () => {
     const tools = guardTools(
       guard,
       { charge: { execute: (_input: Turn, options: object) => bank.charge(1, effectOf(options)) } },
-      { run: randomUUID(), effects: { charge: chargeEffect }, occurrence: () => occurrence },
+      { run: randomUUID(), effects: { charge: chargeEffect }, occurrence: async () => occurrence },
     );
     const turns = [["charge", { cents: 1 }]] as const;
     await runAgent(tools, [...turns, ...turns]);
@@ -142,6 +142,35 @@ describe("a guarded tool of an agent", () => {
     await expect(runAgent(tools, [["charge", { cents: 1 }]])).rejects.toThrow("declined");
     isDeclined = false;
     expect(await runAgent(tools, [["charge", { cents: 1 }]])).toEqual([{ id: "2" }]);
+  });
+
+  it("does not begin when it is aborted before, and has its result when it was done", async () => {
+    const bank = bankOf();
+    const { charge } = toolsOf(guard, bank, { id: randomUUID() });
+    const call = (abortSignal?: AbortSignal) => {
+      const options = { toolCallId: "1", messages: [], ...(abortSignal && { abortSignal }) };
+      return charge.execute?.({ cents: 1 } as never, options as never);
+    };
+    await expect(call(AbortSignal.abort())).rejects.toThrow("was aborted before it began");
+    expect(bank.charge).not.toHaveBeenCalled();
+    const done = await call();
+    expect(await call(AbortSignal.abort())).toEqual(done);
+  });
+
+  it("may be an object of a class, which keeps what its class has", async () => {
+    class Charge {
+      readonly cents = 5;
+      get description() {
+        return `charges ${this.cents}`;
+      }
+      async execute() {
+        return { id: String(this.cents) };
+      }
+    }
+    const tools = { charge: new Charge() };
+    const guarded = guardTools(guard, tools, { run: randomUUID(), effects: { charge: chargeEffect } });
+    expect(await guarded.charge.execute()).toEqual({ id: "5" });
+    expect(guarded.charge.description).toBe("charges 5");
   });
 
   it("keeps the last of what it yields", async () => {

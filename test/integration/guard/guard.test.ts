@@ -1,9 +1,12 @@
+import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import {
   createGuard,
   defineEffect,
   type EffectBusyError,
   type EffectCall,
   type Guard,
+  HoldfastError,
   InDoubtError,
   NotDoneError,
   SnoozeError,
@@ -34,7 +37,13 @@ const optional = defineEffect({
   inDoubt: "hold",
   result: result.nullable(),
 });
-const effects = [optional, charge, brief, probed, repeated, forgotten];
+const vouched = defineEffect({
+  name: "vouched",
+  timeoutMs: 5_000,
+  inDoubt: "hold",
+  onError: "not-done",
+});
+const effects = [vouched, optional, charge, brief, probed, repeated, forgotten];
 
 let first: Guard;
 let second: Guard;
@@ -52,6 +61,12 @@ let keys = 0;
 const newKey = () => `key-${++keys}`;
 const fail = async () => Promise.reject(new Error("socket hang up"));
 const acts = () => vi.fn(async ({ key }: EffectCall) => ({ id: key }));
+
+async function ledgerInDoubt(effect: string): Promise<string> {
+  for (const ledger of await redis.keys(`${prefix}:*:ledger:*`))
+    if ((await redis.hget(ledger, `e:${effect}`))?.includes('"in-doubt"') === true) return ledger;
+  throw new Error("None is in doubt");
+}
 
 /** Runs until it is told to end. */
 function held() {
@@ -102,6 +117,15 @@ describe("a guarded effect", () => {
       (await redis.keys(`${prefix}:*ledger:*`)).map((name) => redis.hgetall(name)),
     );
     expect(JSON.stringify(stored)).not.toContain(secret);
+  });
+
+  it("throws what its function throws, whatever its code, where that says that nothing happened", async () => {
+    const key = newKey();
+    const refused = new HoldfastError("STORE_FULL", "another store has no room");
+    const full = first.once(vouched, { key }, async () => Promise.reject(refused));
+
+    await expect(full).rejects.toBe(refused);
+    expect(await second.once(vouched, { key }, acts())).toMatchObject({ id: expect.any(String) });
   });
 
   it("is busy while another call runs it, and says until when", async () => {
@@ -211,6 +235,22 @@ describe("a guarded effect", () => {
     expect(await second.once(repeated, { key }, async () => 7)).toBe(7);
   });
 
+  it("is held once downstream may have forgotten the key, counted from its first run", async () => {
+    const key = newKey();
+    await expect(first.once(repeated, { key }, fail)).rejects.toThrow("socket hang up");
+    const ledger = await ledgerInDoubt("repeated");
+    const readEntry = async () => JSON.parse((await redis.hget(ledger, "e:repeated")) ?? "null");
+    const firstAt = (await readEntry()).firstAt - 30_000;
+    await redis.hset(ledger, "e:repeated", JSON.stringify({ ...(await readEntry()), firstAt }));
+    await expect(second.once(repeated, { key }, fail)).rejects.toThrow("socket hang up");
+    const entry = await readEntry();
+    expect(entry.firstAt).toBe(firstAt);
+
+    await redis.hset(ledger, "e:repeated", JSON.stringify({ ...entry, firstAt: firstAt - 31_000 }));
+
+    await expect(second.once(repeated, { key }, async () => 7)).rejects.toBeInstanceOf(InDoubtError);
+  });
+
   it("asks the probe in doubt", async () => {
     const key = newKey();
     const probe = async () => ({ done: { id: "found" } });
@@ -223,6 +263,13 @@ describe("a guarded effect", () => {
     expect(await second.once(probed, { key: other }, acts(), { probe: notDone })).toEqual({
       id: expect.any(String),
     });
+
+    const unfinished = newKey();
+    await first.once(probed, { key: unfinished }, fail, { probe }).catch(() => {});
+    const later = async () => ({ done: Promise.resolve(null) }) as never;
+    await expect(second.once(probed, { key: unfinished }, fail, { probe: later })).rejects.toBeInstanceOf(
+      InDoubtError,
+    );
   });
 
   it("passes on when the probe asks to be asked later", async () => {
@@ -232,6 +279,8 @@ describe("a guarded effect", () => {
     await expect(second.once(probed, { key }, fail, { probe })).rejects.toMatchObject({
       retryAfterMs: 60_000,
     });
+    const away = async () => Promise.reject(new Error("away"));
+    await expect(second.once(probed, { key }, fail, { probe: away })).rejects.toBeInstanceOf(InDoubtError);
   });
 
   it("is remembered from its end, and then runs again", async () => {
@@ -258,6 +307,65 @@ describe("a guarded effect", () => {
     const assumedResult = () => ({ id: "assumed" });
     await expect(second.once(charge, { key }, run, { assumedResult })).rejects.toMatchObject(invalid);
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it("is in doubt when its function returns what is still to run, though its schema leaves that out", async () => {
+    let isOver = false;
+    const later = async () => {
+      await setImmediate();
+      isOver = true;
+    };
+    function* lazily() {
+      yield later();
+    }
+    const withMethod = (name: string) => ({ [name]: (send: () => void) => send() });
+    const iterable = { [Symbol.asyncIterator]: lazily };
+    class Receipt {
+      readonly sent = later();
+    }
+    const unfinished: unknown[] = [
+      iterable,
+      { id: "1", lines: iterable },
+      { id: "1", answer: Readable.from(["1"]) },
+      { id: "1", answer: new Blob(["1"]).stream() },
+      new Receipt(),
+      { id: "1", receipts: [new Receipt()] },
+      ["1"].map(() => later),
+      [later()],
+      { id: "1", sent: later() },
+      { id: "1", a: [{ b: new Map([["c", later()]]) }] },
+      { id: "1", query: withMethod("then") },
+      lazily(),
+      { id: "1", steps: lazily() },
+      () => later(),
+    ];
+    for (const value of unfinished) {
+      const run = vi.fn(async () => value as { id: string });
+      for (const [guard, effect] of [
+        [first, charge],
+        [second, repeated],
+      ] as const) {
+        const key = newKey();
+        await expect(guard.once(effect, { key }, run)).rejects.toBeInstanceOf(InDoubtError);
+      }
+      expect(run).toHaveBeenCalledTimes(2);
+    }
+    expect(isOver).toBe(true);
+    const ended = { id: "1", next: "page 2", steps: [1, [2]], tags: ["a"] };
+    expect(await first.once(repeated, { key: newKey() }, async () => ended)).toEqual(ended);
+  });
+
+  it("is in doubt where its classifier fails later, which ends no process", async () => {
+    const unhandled = vi.fn();
+    process.prependListener("unhandledRejection", unhandled);
+    const classify = (async () => Promise.reject(new Error("bug"))) as never;
+    const failing = () => Promise.reject(new Error("reset"));
+    await expect(first.once(charge, { key: newKey() }, failing, { classify })).rejects.toBeInstanceOf(
+      InDoubtError,
+    );
+    await setImmediate();
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 
   it("returns what JSON has kept, in every call the same, without a schema too", async () => {
@@ -341,6 +449,8 @@ describe("a guarded effect", () => {
       );
 
     expect(await codeOf(charge, { key })).toBe("INVALID_REQUEST");
+    for (const generator of [function* () {}, async function* () {}])
+      expect(await codeOf(charge, { key }, generator)).toBe("INVALID_REQUEST");
     expect(await codeOf(charge, { key }, acts(), null)).toBe("INVALID_REQUEST");
     expect(await codeOf(charge, { key }, acts(), { index: "a" })).toBe("INVALID_REQUEST");
     for (const effect of [undefined, null, "charge"])
@@ -384,6 +494,7 @@ describe("a guarded effect", () => {
     const run = vi.fn(() => first.once(charge, { key: inner }, acts()));
     await expect(first.once(repeated, { key: outer, waitMs: 2_000 }, run)).rejects.toMatchObject({
       code: "EFFECT_BUSY",
+      message: 'Another call may still be at effect "charge"',
     });
     expect(run).toHaveBeenCalledTimes(1);
     other.end();

@@ -219,6 +219,19 @@ describe("bad input", () => {
   });
 });
 
+describe("an empty body of the type of JSON", () => {
+  it.each([
+    ["POST", "/queues/default/resume", 200],
+    ["DELETE", "/schedules/none", 404],
+    ["POST", "/jobs", 400],
+    ["POST", "/queues/default/pause", 400],
+  ])("%s %s counts as none, and the connection stays: %i", async (method, path, status) => {
+    const answer = await call(root + path, method, "", { "content-type": "application/json" });
+
+    expect([answer.status, answer.headers.get("connection")]).toEqual([status, "keep-alive"]);
+  });
+});
+
 describe("what is asked in the wrong place, or of what takes nothing,", () => {
   it.each<[string, string, unknown]>([
     ["GET", "/queues?name=default", undefined],
@@ -267,6 +280,11 @@ describe("a path or method that does not exist", () => {
     ["DELETE", "/jobs", "GET, HEAD, POST"],
     ["POST", "/jobs/x/status", "GET, HEAD"],
     ["DELETE", "/health/live", "GET, HEAD"],
+    ["PUT", "/openapi.json", "GET, HEAD"],
+    ["POST", "/docs", "GET, HEAD"],
+    ["POST", "/docs/reference.js", "GET, HEAD"],
+    ["POST", "/console/", "GET, HEAD"],
+    ["DELETE", "/console/assets/x.js", "GET, HEAD"],
   ])("%s %s is answered 405, with the allowed methods", async (method, path, allowed) => {
     const refused = await call(root + path, method);
 
@@ -282,6 +300,23 @@ describe("a path or method that does not exist", () => {
 
     expect(answer).toMatch(/^HTTP\/1\.1 405 /);
     expect(answer.toLowerCase()).toContain("\r\nallow: get, head, post\r\n");
+  });
+});
+
+describe("what programs read or send", () => {
+  it.each([
+    ["GET", "/health/live"],
+    ["GET", "/health/ready"],
+    ["GET", "/metrics"],
+    ["GET", "/jobs"],
+    ["GET", "/jobs/x/status"],
+    ["GET", "/nope"],
+    ["PUT", "/jobs"],
+    ["POST", "/jobs"],
+  ])("is not kept by a cache: %s %s", async (method, path) => {
+    const { headers } = await call(root + path, method);
+
+    expect(headers.get("cache-control")).toBe("no-store");
   });
 });
 

@@ -142,6 +142,19 @@ describe("a key of a queue", () => {
 });
 
 describe("what a queue is asked", () => {
+  it("is named by each command that lists queues or says what is wrong", async () => {
+    await pause({ type: "errand" });
+    await call(`${url}/queues/errands/limits`, "PUT", { key: "tenant:acme", concurrency: 2 });
+    const env = { ...service.env, HOLDFAST_CONFIG };
+    const listed = (await run(["queues", "list"], env)).stdout;
+    expect(listed).toContain("type errand paused, 0 held");
+    expect(listed).toContain("key tenant:acme limited to 2 at a time, 0 held");
+    const found = (await run(["doctor"], env)).stdout;
+    expect(found).toMatch(/type errand of errands +paused by API since \S+: the flood; 0 jobs held/);
+    expect(found).toMatch(/key tenant:acme of errands +limited to 2 at a time by API/);
+    expect(found).toContain("holdfast queues resume errands --key tenant:acme");
+  });
+
   it("is refused where it means nothing", async () => {
     expect(await pause({ type: "erand" })).toMatchObject({ status: 400, body: { code: "UNKNOWN_JOB_TYPE" } });
     expect(await pause({ type: "errand", key: "tenant:a" })).toMatchObject({ status: 400 });

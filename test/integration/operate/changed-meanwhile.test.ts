@@ -1,6 +1,9 @@
 import { defineJob } from "holdfast";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { connectQueues } from "../../../src/core/bullmq/store/connect-queues.ts";
+import { retryJob } from "../../../src/desk/jobs/retry-job.ts";
+import { readSettings } from "../../../src/platform/config/settings.ts";
 import { get, post } from "../../support/http.ts";
 import { applicationOf, createService, untilState } from "../../support/service.ts";
 
@@ -43,6 +46,21 @@ describe("an act that says what it was decided on", () => {
       },
     });
     expect((await producer.status(id))?.finishedAt).toBe(again.finishedAt);
+  });
+
+  it("retries none that has failed again since an act on many was decided", async () => {
+    const { service, producer } = await start();
+    await service.startWorker();
+    const { id } = await producer.submit(failing, null, { idempotencyKey: "a" });
+    const { finishedAt } = await untilState(producer, id, "failed");
+    const failedAt = Date.parse(String(finishedAt));
+    const application = applicationOf(failing.handler(async () => null));
+    const queues = await connectQueues(application, readSettings(service.env), [], "fail-fast");
+    onTestFinished(() => queues.stop());
+    const retry = (before: number) => retryJob(queues.stores.of("default"), id, { before });
+
+    expect(await retry(failedAt)).toBe("not-failed");
+    expect(await retry(failedAt + 1)).toBe("retried");
   });
 
   it("cancels a job in the state in which it was seen, and in no other", async () => {

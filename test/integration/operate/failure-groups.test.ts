@@ -55,8 +55,7 @@ describe("the pattern of a message", () => {
   });
 
   it("is the same in Redis and in Node.js for random texts", async () => {
-    const seed = Math.floor(Math.random() * 2 ** 32);
-    const random = createRandom(seed);
+    const random = createRandom(1);
     const parts = [
       ..."abzAFZ019_-.:/+#'\"`^@<>()[],%~ \n\t\r\u0000éß–😀",
       "://",
@@ -76,9 +75,7 @@ describe("the pattern of a message", () => {
     for (let round = 0; round < 2_000; round += 1) {
       const length = round % 50 === 0 ? random.between(200, 900) : random.between(0, 60);
       const message = Array.from({ length }, () => random.pick(parts)).join("");
-      expect(await inRedis(message), `seed ${seed}: ${JSON.stringify(message)}`).toBe(
-        messagePattern(message),
-      );
+      expect(await inRedis(message), JSON.stringify(message)).toBe(messagePattern(message));
     }
   });
 });

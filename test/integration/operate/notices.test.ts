@@ -1,61 +1,15 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { defineConfig, defineJob, type Notices } from "holdfast";
+import type { Notices } from "holdfast";
 import { simpleParser } from "mailparser";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { z } from "zod";
 import { startMailbox } from "../../../dev/mailbox/start-mailbox.ts";
 import { get, post } from "../../support/http.ts";
-import { SECRET, startChat, startReceiver } from "../../support/receivers.ts";
+import { applicationWith, charge, start, untilTold } from "../../support/notices.ts";
+import { startChat } from "../../support/receivers.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
-import { createService } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
-
-const charge = defineJob({
-  type: "charge",
-  payload: z.object({ fails: z.boolean() }),
-  result: z.null(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 60_000,
-  effects: { charge: { timeoutMs: 20_000, inDoubt: "hold" } },
-});
-
-const handler = charge.handler(async ({ payload, effect }) => {
-  if (payload.fails) throw new Error("declined");
-  await effect("charge", async () => {
-    throw new Error("the answer was lost");
-  });
-  return null;
-});
-
-function applicationWith(notices: Notices) {
-  return defineConfig({ jobs: [charge], handlers: async () => [handler], notices });
-}
-
-/** Buckets so short that a test sees several. */
-const bucketMs = 3_000;
-
-async function start({
-  notices = {},
-  redisUrl = "",
-}: {
-  notices?: Partial<Notices>;
-  redisUrl?: string;
-} = {}) {
-  const receiver = await startReceiver();
-  vi.stubEnv("ON_CALL_URL", receiver.url);
-  vi.stubEnv("ON_CALL_SECRET", SECRET);
-  onTestFinished(() => void vi.unstubAllEnvs());
-  const onCall = { name: "on-call", webhook: "ON_CALL_URL", secret: "ON_CALL_SECRET" };
-  const application = applicationWith({ receivers: [onCall], bucketMs, ...notices });
-  const service = createService(application, redisUrl === "" ? {} : { REDIS_URL: redisUrl });
-  return { receiver, service };
-}
-
-function untilTold(receiver: Awaited<ReturnType<typeof startReceiver>>, type: string) {
-  return until(`${type} is told`, () => receiver.received.find((notice) => notice.type === type));
-}
 
 describe("doubts", () => {
   it("are told once by three APIs, grouped, in each receiver's form, and so is that they are over", async () => {
@@ -193,6 +147,35 @@ describe("a notice", () => {
       from: { text: '"Holdfast" <holdfast@example.com>' },
       to: { text: "ops@example.com" },
     });
+  });
+});
+
+describe("where no worker delivers", () => {
+  it("an API sends it itself, says so, and leaves what was refused to a worker", async () => {
+    const chat = await startChat();
+    vi.stubEnv("SLACK_URL", chat.url);
+    const { receiver, service } = await start({
+      notices: {
+        lateMs: 1_000,
+        receivers: [
+          { name: "on-call", webhook: "ON_CALL_URL", secret: "ON_CALL_SECRET", kinds: ["late"] },
+          { name: "chat", slack: "SLACK_URL", kinds: ["late"] },
+        ],
+      },
+    });
+    receiver.answer(503);
+    const apis = await Promise.all([service.startApi(), service.startApi()]);
+    const producer = await service.createProducer();
+    await producer.submit(charge, { fails: true }, { idempotencyKey: "late" });
+    await until("the chat is told", () => chat.texts.length > 0);
+    expect(chat.texts[0]).toContain(`Sent once by the API ${hostname()}:${process.pid} itself`);
+    const sent = async () => (await get(`${apis[0]?.url}/notices`)).body.sent as { receiver: string }[];
+    await until("a job is left", async () => (await sent()).some(({ receiver }) => receiver === "on-call"));
+    receiver.answer(200);
+    await service.startWorker();
+    expect(await untilTold(receiver, "holdfast.late.began")).toMatchObject({ sentBy: null });
+    await until("it is over", () => chat.texts.some((text) => text.startsWith("*Over")));
+    expect(chat.texts.filter((text) => !text.startsWith("*Over"))).toHaveLength(1);
   });
 });
 

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { defineConfig, defineJob, PermanentError } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -59,6 +60,8 @@ const traces: Readonly<Record<ByHand, Trace>> = {
   pauseQueue: { command: "queues pause", as: ["paused"] },
   resumeQueue: { command: "queues resume", as: ["resumed"] },
   limitQueue: { command: "queues limit", as: ["limited"] },
+  quietWorker: { command: "workers quiet", as: ["worker-quieted"] },
+  wakeWorker: { command: "workers wake", as: ["worker-woken"] },
   outbox: { command: "outbox show" },
   parkedRows: { command: "outbox parked" },
   releaseRow: { command: "outbox release", as: ["outbox-released"] },
@@ -147,6 +150,7 @@ describe("what operators can do over HTTP", () => {
       submit("succeed", "later", { delayMs: 3_600_000 }),
     ]);
     const reason = "a test";
+    const worker = encodeURIComponent(`${hostname()}:${process.pid}`);
     const done: Record<string, readonly [method: string, path: string, body?: unknown]> = {
       retry: ["POST", `/jobs/${toRetry}/retry`, { reason }],
       again: ["POST", `/jobs/${toDelete}/again`, { idempotencyKey: "again", reason }],
@@ -160,6 +164,8 @@ describe("what operators can do over HTTP", () => {
       pauseQueue: ["POST", "/queues/default/pause", { reason }],
       resumeQueue: ["POST", "/queues/default/resume"],
       limitQueue: ["PUT", "/queues/default/limits", { concurrency: 5 }],
+      quietWorker: ["POST", `/workers/${worker}/quiet`, { reason }],
+      wakeWorker: ["POST", `/workers/${worker}/wake`],
       putSchedule: ["PUT", "/schedules/nightly", { type: "by-hand", payload: "succeed", everyMs: 3_600_000 }],
       runSchedule: ["POST", "/schedules/nightly/run"],
       skipTick: ["POST", "/schedules/nightly/skip", { at: tickAhead(), reason }],

@@ -1,6 +1,7 @@
 import { defineJob } from "holdfast";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob } from "../../support/application.ts";
 import { get } from "../../support/http.ts";
 import { scrape } from "../../support/metrics.ts";
@@ -137,6 +138,9 @@ describe("how many jobs have failed", () => {
     expect(found).toEqual(Object.fromEntries(Object.keys(found).map((place) => [place, counts])));
     const text = (await run(["overview"], service.env)).stdout;
     expect(text).toContain(`${counts.failed} failed, ${IN_DOUBT} in doubt`);
+    const listed = (await run(["jobs", "list", "--state", "failed", "--limit", "500"], service.env)).stdout;
+    expect(listed.match(/ in doubt \(failed\) /g)).toHaveLength(IN_DOUBT);
+    expect(listed.match(/ cancelled \(failed\) /g)).toHaveLength(CANCELLED);
     // BullMQ's word has all of them.
     const { value } = await scrape(`${url}/metrics`);
     expect(value("holdfast_jobs", { queue: "default", state: "failed" })).toBe(
@@ -178,6 +182,33 @@ describe("how many jobs have failed", () => {
     );
     const { groups } = await failures();
     expect(groups.filter(({ code }) => code === "CANCELLED")).toMatchObject([{ count: CANCELLED + 2 }]);
+  });
+
+  it("is never called exact while jobs that were counted are gone", async () => {
+    const { service, operator } = await start();
+    const { queues } = operator;
+    const count = async () => (await queues.list()).find(({ name }) => name === "default");
+    await until("all are counted", async () => {
+      const { failed, isFailedExact } = countsIn(await count());
+      return isFailedExact && failed === FAILED + KEPT;
+    });
+    const client = service.connect();
+    const key = queueKeys(service.env.HOLDFAST_PREFIX, "default").failed;
+    const ids = await client.zrange(key, "0", "-1");
+    expect(ids).toHaveLength(FAILED + KEPT + CANCELLED + IN_DOUBT);
+    const said: (readonly [said: Counts, left: number])[] = [];
+    for (let gone = 1; gone <= 40; gone += 1) {
+      await client.zrem(key, ids[gone] ?? "");
+      said.push([countsIn(await count()), ids.length - gone]);
+    }
+    const sumOf = ({ failed, cancelled, failedInDoubt }: Counts) => failed + cancelled + failedInDoubt;
+    expect(
+      said.filter(([counts, left]) => (counts.isFailedExact ? sumOf(counts) !== left : sumOf(counts) > left)),
+    ).toEqual([]);
+    await until("it is exact again", async () => {
+      const counts = countsIn(await count());
+      return counts.isFailedExact && sumOf(counts) === ids.length - 40;
+    });
   });
 });
 

@@ -78,7 +78,8 @@ describe("the note of a pause", () => {
     const control = own("control");
     const dropped: string[] = [];
     await monitorCommands(service.connect(), ({ text }) => {
-      if (/^"hdel"/i.test(text)) dropped.push(...[control, meta].filter((key) => text.includes(`"${key}"`)));
+      if (/^"hdel" .*"(note|paused)"/i.test(text))
+        dropped.push(...[control, meta].filter((key) => text.includes(`"${key}"`)));
     });
     await operator.queues.resume("mails");
 
@@ -190,7 +191,7 @@ describe("a client's address that no request can be sent to", () => {
 
       await expect(client.status("a")).rejects.toThrow(refused);
       await expect(client.submit("mail", {}, { idempotencyKey: "1" })).rejects.toThrow(
-        /there is no page here: on a server, give the whole address/,
+        /belongs to a page's origin: on a server, give the whole address/,
       );
       await expect(client.follow("a").next()).rejects.toThrow(refused);
     },

@@ -46,9 +46,10 @@ describe("a job that is submitted again while an effect is in doubt", () => {
       body: { code: "EFFECT_IN_DOUBT", detail: expect.stringContaining("charge") },
     });
     expect(await audit()).toEqual([]);
-    const { status, body } = await again({ ...request, confirm: true });
+    const { status, headers, body } = await again({ ...request, confirm: true });
 
     expect(status).toBe(202);
+    expect(headers.get("location")).toBe(body.statusUrl);
     await untilState(producer, String(body.id), "failed");
     expect(charged).toEqual([500, 500]);
     expect(await audit()).toMatchObject([
@@ -84,10 +85,9 @@ describe("a job that is submitted again while an effect is in doubt", () => {
     const payload = { card: "4242", cents: 700, isLost: false };
     const changed = await again({ ...request, payload });
 
-    expect(await again({ ...request, payload })).toMatchObject({
-      status: 200,
-      body: { id: changed.body.id, duplicate: true },
-    });
+    const same = await again({ ...request, payload });
+    expect(same).toMatchObject({ status: 200, body: { id: changed.body.id, duplicate: true } });
+    expect(same.headers.get("idempotency-replayed")).toBe("true");
     expect(await again(request)).toMatchObject({ status: 422, body: { code: "IDEMPOTENCY_KEY_REUSED" } });
     await untilState(producer, String(changed.body.id), "completed");
     expect(charged).toEqual([500, 700]);

@@ -1,30 +1,15 @@
-import { createOperator, defineConfig, defineJob } from "holdfast";
 import { outbox } from "holdfast/postgres";
 import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { z } from "zod";
 import { createClaimer } from "../../../src/roles/outbox/claim.ts";
 import { withDatabase } from "../../../src/roles/outbox/database.ts";
-import { anyJob } from "../../support/application.ts";
 import { scrape } from "../../support/metrics.ts";
-import { createOutboxService, type OutboxService } from "../../support/outbox.ts";
+import { createOutboxService, note, notedApplication, type OutboxService } from "../../support/outbox.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 import { until } from "../../support/until.ts";
 
-const note = anyJob({ type: "note" });
-const greeting = defineJob({
-  type: "greeting",
-  payload: z.strictObject({ name: z.string() }),
-  result: z.unknown(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 1_000,
-});
-const application = defineConfig({ jobs: [note, greeting], handlers: async () => [] });
-
 async function jobsOf(service: OutboxService) {
-  const operator = await createOperator(application, service.env);
-  onTestFinished(operator.stop);
-  return (await operator.list({ limit: 200 })).jobs;
+  return (await (await service.createOperator()).list({ limit: 200 })).jobs;
 }
 
 const untilEmpty = (service: OutboxService) =>
@@ -43,7 +28,7 @@ const insert = (service: OutboxService, row: Readonly<Record<string, string | nu
 
 describe("a relay", () => {
   it("submits what was committed, and nothing of a transaction that was rolled back", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await service.startRelay();
 
     await service.commit((tx) => outbox.add(tx, note, { n: 1 }, { idempotencyKey: "kept", priority: 3 }));
@@ -60,7 +45,7 @@ describe("a relay", () => {
   });
 
   it("submits a row again after a crash between acceptance and deletion, and there is one job", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     const producer = await service.createProducer();
     await service.commit((tx) => outbox.add(tx, note, { n: 1 }, { idempotencyKey: "crash", priority: 3 }));
     const accepted = await producer.submit(note, { n: 1 }, { idempotencyKey: "crash", priority: 3 });
@@ -72,7 +57,7 @@ describe("a relay", () => {
   });
 
   it("shares the rows with other relays: each row is one job", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     const keys = Array.from({ length: 1_000 }, (_, index) => `shared-${index}`);
     await service.commit(async (tx) => {
       for (const idempotencyKey of keys) await outbox.add(tx, note, idempotencyKey, { idempotencyKey });
@@ -86,7 +71,7 @@ describe("a relay", () => {
   });
 
   it("submits a job without a payload", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await service.commit((tx) => outbox.add(tx, note, undefined, { idempotencyKey: "bare" }));
     await service.startRelay();
 
@@ -94,7 +79,7 @@ describe("a relay", () => {
   });
 
   it("learns of a row by its notification", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await service.startRelay();
     const tookMs: number[] = [];
     for (let n = 0; n < 10; n += 1) {
@@ -108,7 +93,7 @@ describe("a relay", () => {
   });
 
   it("finds rows without the trigger, too", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await service.pool.query("DROP TRIGGER holdfast_outbox_added ON holdfast_outbox");
     await service.startRelay();
 
@@ -118,7 +103,7 @@ describe("a relay", () => {
   });
 
   it("keeps accepted rows for as long as is configured", async () => {
-    const service = await createOutboxService(application, { HOLDFAST_OUTBOX_KEEP_MS: "86400000" });
+    const service = await createOutboxService(notedApplication, { HOLDFAST_OUTBOX_KEEP_MS: "86400000" });
     const old = { type: "note", payload: "1", idempotency_key: "old", state: "accepted" };
     await insert(service, { ...old, changed_at: "2020-01-01" });
     await service.commit((tx) => outbox.add(tx, note, 1, { idempotencyKey: "kept" }));
@@ -136,7 +121,7 @@ describe("a relay", () => {
 
 describe("a row that can never be accepted", () => {
   it("is parked with its problem, whatever is wrong with it, and the others go on", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     const bad = [
       { type: "unknown", payload: "1", idempotency_key: "a" },
       { type: "greeting", payload: '{"name": 1}', idempotency_key: "b" },
@@ -165,7 +150,7 @@ describe("a row that can never be accepted", () => {
   });
 
   it("is one that is older than its key is remembered: it could be a second job", async () => {
-    const service = await createOutboxService(application, { HOLDFAST_RETENTION_MS: "60000" });
+    const service = await createOutboxService(notedApplication, { HOLDFAST_RETENTION_MS: "60000" });
     const row = { type: "note", payload: "1", idempotency_key: "old" };
     await insert(service, { ...row, changed_at: new Date(Date.now() - 59_000).toISOString() });
     await insert(service, { ...row, idempotency_key: "new" });
@@ -187,7 +172,7 @@ const insertLarge = (service: OutboxService, kibibytes: number, orderingKeys: re
 
 describe("large rows", () => {
   it("are read as far as they have a mebibyte together, each kind, and every key has its turn", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await insertLarge(service, 600, [null, null, "a", "a", "b", "b", "c"]);
     await withDatabase(service.databaseUrl, async (database) => {
       const claimer = createClaimer(database);
@@ -214,7 +199,7 @@ describe("large rows", () => {
   });
 
   it("are parked unread beyond 16 MiB, and refused by outbox.add", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await insertLarge(service, 16 * 1024, [null]);
     await insert(service, { type: "note", payload: "1", idempotency_key: "small" });
     await service.startRelay();
@@ -229,7 +214,7 @@ describe("large rows", () => {
 
 describe("rows of one ordering key", () => {
   it("keep their order over many relays, and others do not wait for them", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     const keys = ["a", "b", "c"];
     await service.commit(async (tx) => {
       for (let n = 0; n < 300; n += 1) {
@@ -250,7 +235,7 @@ describe("rows of one ordering key", () => {
   });
 
   it("wait behind a parked one until it is mended or discarded", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     const operator = await service.createOperator();
     const row = { type: "greeting", ordering_key: "k" };
     await insert(service, { ...row, payload: '{"name": 1}', idempotency_key: "first" });
@@ -278,7 +263,7 @@ describe("rows of one ordering key", () => {
   });
 
   it("are all reached, also behind more blocked keys than one look covers", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key, state)
       SELECT 'note', '1', 'parked-' || n, 'a' || n, 'parked' FROM generate_series(1, 450) n`);
     await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key, ordering_key)
@@ -298,7 +283,7 @@ async function startOnOwnRedis() {
   const redis = await startRedisServer();
   onTestFinished(redis.stop);
   const variables = { REDIS_URL: redis.url, HOLDFAST_METRICS_PORT: "0" };
-  const service = await createOutboxService(application, variables);
+  const service = await createOutboxService(notedApplication, variables);
   return { redis, service, relay: await service.startRelay() };
 }
 
@@ -396,7 +381,7 @@ describe("a relay that is stopped", () => {
 
 describe("when the database ends a relay's session", () => {
   it("the relay connects again, and no row is lost", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await service.startRelay();
     for (let n = 0; n < 5; n += 1) {
       await service.pool.query(

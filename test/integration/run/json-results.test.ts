@@ -51,7 +51,6 @@ it.each<[string, unknown]>([
   ["a bigint", { cents: 5n }],
   ["a number that is not finite", { ratio: Number.NaN }],
   ["a symbol", Symbol("no")],
-  ["a function", () => 5],
 ])("says that JSON cannot hold a result, of an effect or a job: %s", async (_, value) => {
   const ofEffect = await runHandler(
     acting.handler(async ({ effect }) => await effect("act", async () => value)),
@@ -60,6 +59,21 @@ it.each<[string, unknown]>([
   expect(ofEffect).toMatchObject({ state: "failed", error: { code: "RESULT_INVALID" } });
   // It is done, and not done again.
   expect(ofEffect.effects).toMatchObject([{ state: "done", ran: true }]);
+  const ofJob = await runHandler(
+    acting.handler(async () => value),
+    null,
+  );
+  expect(ofJob).toMatchObject({ state: "failed", error: { code: "RESULT_INVALID" } });
+});
+
+it("leaves an effect in doubt that returned a function: what it stands for has not run", async () => {
+  const value = () => 5;
+  const { state, error } = await runHandler(
+    acting.handler(async ({ effect }) => await effect("act", async () => value as unknown)),
+    null,
+  );
+  expect({ state, code: error?.code }).toEqual({ state: "failed", code: "EFFECT_IN_DOUBT" });
+
   const ofJob = await runHandler(
     acting.handler(async () => value),
     null,

@@ -59,3 +59,15 @@ describe("a command whose output cannot be written", withProcesses, () => {
       });
   });
 });
+
+describe("a command at most once whose output is lost", withProcesses, () => {
+  const onceFor = (key: string) => ["once", "dump", "--key", key, "--", "sh", "-c", "yes | head -n 300000"];
+
+  it("ends by itself, and is done", async () => {
+    expect(await runUnread(onceFor("unread"))).toMatchObject({ code: 0, stderr: "" });
+    expect(await runOnFullDisk(onceFor("full"))).toEqual({
+      code: 0,
+      stderr: "The output cannot be written: ENOSPC: no space left on device, write\n",
+    });
+  });
+});

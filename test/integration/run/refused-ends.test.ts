@@ -1,22 +1,18 @@
 import { RetryAfterError } from "holdfast";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { anyJob } from "../../support/application.ts";
-import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
 import { applicationOf, createService, untilState, type Variables } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
-
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedisServer();
-  return () => server.stop();
-});
-afterEach(() => server.restart());
 
 const lockMs = 3_000;
 const job = anyJob({ retry: { attempts: 2, backoff: { kind: "fixed", delayMs: 0 } } });
 
 /** A worker whose Redis refuses all writes from the end of the first attempt on. */
 async function withRefusedEnd(variables: Variables = {}) {
+  const server = await startRedisServer();
+  onTestFinished(() => server.stop());
   let runs = 0;
   const handler = job.handler(async ({ payload, progress }) => {
     runs += 1;
@@ -51,7 +47,7 @@ async function withRefusedEnd(variables: Variables = {}) {
   };
 }
 
-describe("the end of an attempt that Redis refuses to record", () => {
+describe.concurrent("the end of an attempt that Redis refuses to record", () => {
   it.each([
     ["return", { state: "completed", attemptsMade: 1, result: 1, error: null }, 1],
     ["fail", { state: "completed", attemptsMade: 2, result: 2, error: null }, 2],

@@ -29,3 +29,21 @@ it.each(["/schedules", "/metrics"])(
     expect(Math.round(busiest), "milliseconds in one turn of the event loop").toBeLessThan(300);
   },
 );
+
+it("GET /schedules of 1,000 rare patterns, each another one, is answered at the first read", async () => {
+  const each = Array.from({ length: 1_000 }, (_, index) =>
+    defineSchedule({
+      name: `each-${index}`,
+      cron: `${index % 60} ${Math.floor(index / 60)} 29 2 *`,
+      timeZone: "Europe/Berlin",
+      job: echo,
+      payload: () => null,
+    }),
+  );
+  const application = defineConfig({ jobs: [echo], handlers: async () => [], schedules: each });
+  const { url } = await createService(application).startApi();
+  const list = async (query: string) => (await get(`${url}/schedules${query}`)).status;
+  expect(await list("?next=20&past=1")).toBe(200);
+  // Of those whose client has left by then, nothing goes on.
+  expect(await Promise.all(Array.from({ length: 20 }, () => list("")))).toEqual(Array(20).fill(200));
+});

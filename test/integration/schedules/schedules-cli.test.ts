@@ -133,7 +133,7 @@ describe("holdfast schedules explain", withProcesses, () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 2,
       stdout: "",
-      stderr: 'there is no schedule "nightly"; declared: every-second\n',
+      stderr: 'There is no schedule "nightly"; declared: every-second\n',
     });
   });
 

@@ -310,7 +310,7 @@ describe("holdfast schedules put and delete", withProcesses, () => {
       code: 0,
       stdout: "deleted acme-often\n",
     });
-    expect(await schedules("delete", "acme-often")).toMatchObject({ code: 1 });
+    expect(await schedules("delete", "acme-often")).toMatchObject({ code: 2 });
   });
 
   it.each([

@@ -118,6 +118,20 @@ describe("a Redis that loses data while an effect runs", withProcesses, () => {
     expect(noted).toEqual(["k"]);
   });
 
+  it("is given again what it has lost of each type, and the secret of contents", async () => {
+    const { service } = await notingService({ HOLDFAST_DURABILITY: "memory" });
+    const producer = await service.createProducer();
+    const submit = (from: typeof producer) => from.submit(noting, null, { idempotencyKey: "k" });
+    await submit(producer);
+    const redis = service.connect();
+
+    await redis.flushall();
+
+    const { id } = await until("jobs are accepted", () => submit(producer).catch(() => undefined));
+    expect(await redis.hget(`${service.env.HOLDFAST_PREFIX}:queues`, "noting")).toBe("default");
+    expect(await submit(await service.createProducer())).toMatchObject({ id, duplicate: true });
+  });
+
   it("shows the doubt with the job if the job still exists", async () => {
     const { gate, noted, service } = await notingService();
     const { url } = await service.startApi();

@@ -55,6 +55,9 @@ describe("what commands print of jobs", withProcesses, () => {
       ["jobs", "list", "--json"],
       ["jobs", "retry", "\x9b31m"],
       ["failures", "list"],
+      ["\x9b31m"],
+      ["jobs", "list", "--\x9b31m"],
+      ["jobs", "list", "\x9b31m"],
     ];
     const printedBy = await Promise.all(commands.map((args) => run(args, service.env)));
     for (const [index, { stdout, stderr }] of printedBy.entries()) {

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineConfig, defineJob, HoldfastError, type Producer } from "holdfast";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { get } from "../../support/http.ts";
+import { latch } from "../../support/latch.ts";
 import { fixCluster, type OpenSlot, startResharding } from "../../support/open-slot.ts";
 import { type RedisCluster, startRedisCluster } from "../../support/redis-cluster.ts";
 import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
 import { createService } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const mail = defineJob({
@@ -20,37 +22,9 @@ const mail = defineJob({
   effects: { send: { timeoutMs: 10_000, inDoubt: "hold" } },
 });
 
-/** How often each key's effect happened. */
-const sent = new Map<string, number>();
-let release = () => {};
-let isReleased = Promise.resolve();
-const application = defineConfig({
-  jobs: [mail],
-  handlers: async () => [
-    mail.handler(async ({ effect, idempotencyKey }) => {
-      await isReleased;
-      await effect("send", async () => void sent.set(idempotencyKey, (sent.get(idempotencyKey) ?? 0) + 1));
-      return null;
-    }),
-  ],
-});
-
-let cluster: RedisCluster;
-beforeAll(async () => {
-  cluster = await startRedisCluster({ args: NODE_TIMEOUT });
-}, 120_000);
-afterAll(() => cluster?.stop());
-
-beforeEach(() => {
-  sent.clear();
-  isReleased = new Promise((resolve) => {
-    release = resolve;
-  });
-});
-
 const NODE_TIMEOUT = ["--cluster-node-timeout", "2000"];
 const JOBS = 60;
-const LOOK_MS = 3_000;
+const LOOK_MS = 1_500;
 /** Between two rounds of submissions. */
 const ROUND_MS = 20;
 /** No test moves them, so that what tells of a loss stays behind. */
@@ -60,10 +34,26 @@ interface Acknowledged {
   readonly producer: Producer;
   /** The ids of jobs by their keys. */
   readonly ids: ReadonlyMap<string, string>;
+  /** How often each key's effect happened. */
+  readonly sent: ReadonlyMap<string, number>;
 }
 
-/** Starts everything but workers, and submits jobs. */
+/** Starts everything but workers, in a cluster of its own, whose masters die, and submits jobs, which do not end before `release()`. */
 async function submitAll() {
+  const cluster = await startRedisCluster({ args: NODE_TIMEOUT });
+  onTestFinished(() => cluster.stop());
+  const sent = new Map<string, number>();
+  const gate = latch();
+  const application = defineConfig({
+    jobs: [mail],
+    handlers: async () => [
+      mail.handler(async ({ effect, idempotencyKey: key }) => {
+        await gate.opened;
+        await effect("send", async () => void sent.set(key, (sent.get(key) ?? 0) + 1));
+        return null;
+      }),
+    ],
+  });
   const service = createService(application, {
     REDIS_URL: cluster.url,
     HOLDFAST_DURABILITY: "replica:1",
@@ -73,10 +63,11 @@ async function submitAll() {
   const ids = new Map<string, string>();
   const keys = Array.from({ length: JOBS }, (_, index) => `key-${index}`);
   for (const key of keys) ids.set(key, (await producer.submit(mail, null, { idempotencyKey: key })).id);
-  return { service, producer, ids, slotKey: `${service.env.HOLDFAST_PREFIX}:{mails}:` };
+  const slotKey = `${service.env.HOLDFAST_PREFIX}:{mails}:`;
+  return { cluster, service, producer, ids, sent, slotKey, release: gate.open };
 }
 
-/** The same with a worker, whose jobs do not end before `release()`. */
+/** The same with a worker. */
 async function start() {
   const submitted = await submitAll();
   await submitted.service.startWorker();
@@ -87,6 +78,7 @@ async function start() {
 async function submitAgain({ producer, ids }: Acknowledged, ms = LOOK_MS) {
   const codes = new Set<string>();
   let others = 0;
+  // A client's pace.
   for (const lookUntil = performance.now() + ms; performance.now() < lookUntil; await sleep(ROUND_MS))
     for (const [key, id] of ids) {
       const answer = await producer
@@ -100,7 +92,7 @@ async function submitAgain({ producer, ids }: Acknowledged, ms = LOOK_MS) {
 }
 
 /** Waits until all have ended, and checks that each key still has its job, and each effect happened once. */
-async function expectNothingLost({ producer, ids }: Acknowledged) {
+async function expectNothingLost({ producer, ids, sent }: Acknowledged) {
   await until("all are done", async () => {
     const states = await Promise.all(
       [...ids.values()].map((id) => producer.status(id).catch(() => undefined)),
@@ -126,7 +118,7 @@ const isMaster = async (server: RedisServer) =>
   String(await ask(server, "INFO", "replication")).includes("role:master");
 
 /** The servers as they are now. */
-async function shardsNow() {
+async function shardsNow(cluster: RedisCluster) {
   return await Promise.all(
     cluster.shards.map(async ({ master, replica }) =>
       (await isMaster(master)) ? { master, replica } : { master: replica, replica: master },
@@ -135,40 +127,38 @@ async function shardsNow() {
 }
 
 /** Opens the slot of a queue. */
-async function open(slotKey: string, more: readonly RedisServer[] = [], to?: number) {
-  const masters = [...(await shardsNow()).map(({ master }) => master), ...more];
+async function open(cluster: RedisCluster, slotKey: string, more: readonly RedisServer[] = [], to?: number) {
+  const masters = [...(await shardsNow(cluster)).map(({ master }) => master), ...more];
   const resharding = startResharding(masters.map(({ url }) => url));
   onTestFinished(() => resharding.stop());
   const slot = await resharding.open(slotKey, to);
-  return { slot, source: await shardWith(slot.sourcePort) };
+  return { slot, source: await shardWith(cluster, slot.sourcePort) };
 }
 
-async function shardWith(port: OpenSlot["sourcePort"]) {
-  const shard = (await shardsNow()).find(({ master }) => master.port === port);
+async function shardWith(cluster: RedisCluster, port: OpenSlot["sourcePort"]) {
+  const shard = (await shardsNow(cluster)).find(({ master }) => master.port === port);
   if (shard === undefined) throw new Error("No shard has this master");
   return shard;
 }
 
-/** Kills a master, and starts it again once its replica is promoted. */
+/** Kills a master, and starts it again once its replica is promoted; resolves when that has a replica again: without one it accepts nothing. */
 async function failOver({ master, replica }: Awaited<ReturnType<typeof shardWith>>) {
   await master.kill();
   await until("the replica is promoted", () => isMaster(replica));
   await master.restart();
+  await until("they are in sync", async () =>
+    String(await ask(replica, "INFO", "replication")).includes("state=online"),
+  );
 }
 
 /** Adds an empty master to the cluster. */
-async function addMaster(): Promise<RedisServer> {
+async function addMaster(cluster: RedisCluster): Promise<RedisServer> {
   const server = await startRedisServer({ args: ["--cluster-enabled", "yes", ...NODE_TIMEOUT] });
-  const id = String(await ask(server, "CLUSTER", "MYID"));
-  onTestFinished(async () => {
-    await server.stop();
-    for (const { master, replica } of cluster.shards)
-      for (const other of [master, replica]) await ask(other, "CLUSTER", "FORGET", id);
-  });
+  onTestFinished(() => server.stop());
   const known = cluster.shards[0]?.master.port;
   await ask(server, "CLUSTER", "MEET", "127.0.0.1", String(known));
   await until("the new master is known", async () => {
-    const tables = (await shardsNow()).map(({ master }) => ask(master, "CLUSTER", "NODES"));
+    const tables = (await shardsNow(cluster)).map(({ master }) => ask(master, "CLUSTER", "NODES"));
     const info = String(await ask(server, "CLUSTER", "INFO"));
     return (
       info.includes("cluster_state:ok") &&
@@ -180,7 +170,8 @@ async function addMaster(): Promise<RedisServer> {
   return server;
 }
 
-describe("a queue whose slot is half moved", () => {
+// Each waits for nodes that are away: they wait together.
+describe.concurrent("a queue whose slot is half moved", () => {
   // `redis-cli` lets the server with the most keys have the slot.
   it.each([
     ["few", 1 / 3],
@@ -188,9 +179,9 @@ describe("a queue whose slot is half moved", () => {
   ])(
     "is not used when its master dies, and loses nothing, though its epoch was not moved: %s keys were",
     async (_, share) => {
-      const { service, slotKey, ...jobs } = await start();
+      const { cluster, service, slotKey, release, ...jobs } = await start();
       const api = await service.startApi();
-      const { slot, source } = await open(slotKey);
+      const { slot, source } = await open(cluster, slotKey);
       await slot.moveShare(share, staysBehind);
       await failOver(source);
       release();
@@ -206,7 +197,11 @@ describe("a queue whose slot is half moved", () => {
           ]),
         },
       });
-      expect((await get(`${api.url}/overview`)).body).toMatchObject({
+      const overview = await until("the overview is read", async () => {
+        const { status, body } = await get(`${api.url}/overview`);
+        return status === 200 && body;
+      });
+      expect(overview).toMatchObject({
         problems: expect.arrayContaining([
           expect.objectContaining({
             code: "STORE_UNAVAILABLE",
@@ -227,9 +222,9 @@ describe("a queue whose slot is half moved", () => {
   );
 
   it("is not used by a process that starts later either, though its keys are with a master that has no slots", async () => {
-    const { service, slotKey, ...jobs } = await start();
-    const added = await addMaster();
-    const { slot, source } = await open(slotKey, [added], 3);
+    const { cluster, service, slotKey, release, ...jobs } = await start();
+    const added = await addMaster(cluster);
+    const { slot, source } = await open(cluster, slotKey, [added], 3);
     await slot.moveShare(1 / 3, staysBehind);
     await failOver(source);
     release();
@@ -245,8 +240,8 @@ describe("a queue whose slot is half moved", () => {
   }, 120_000);
 
   it("is not used when the move was ended by force", async () => {
-    const { service, slotKey, ...jobs } = await submitAll();
-    const { slot, source } = await open(slotKey);
+    const { cluster, service, slotKey, release, ...jobs } = await submitAll();
+    const { slot, source } = await open(cluster, slotKey);
     await slot.moveShare(1 / 3, staysBehind);
     await submitAgain(jobs);
     await slot.forget();

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { defineConfig, defineJob, type Producer } from "holdfast";
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openQueueStores } from "../../../src/core/bullmq/store/queue-store.ts";
 import { onFailpoint } from "../../../src/core/failpoints.ts";
@@ -12,6 +12,7 @@ import application, { order } from "../../support/fixtures/orders.config.ts";
 import { launchRole, withProcesses } from "../../support/processes.ts";
 import { run } from "../../support/run-command.ts";
 import { createService, type Service, untilState } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 
 const COUNT = 16;
 const keys = Array.from({ length: COUNT }, (_, index) => `k-${index}`);
@@ -44,9 +45,17 @@ async function divide({ connect, env: { HOLDFAST_PREFIX: prefix } }: Service, pa
   return await divideQueue(stores, prefix, "orders", partitions);
 }
 
-afterEach(() => onFailpoint(async () => {}));
+// They wait for jobs that come back later: they wait together. No two have jobs with the same id.
+const meetings: ((jobId: string) => Promise<void>)[] = [];
+beforeAll(() =>
+  onFailpoint(async (point, jobId) => {
+    if (point === "reserve:before" && jobId !== undefined)
+      await Promise.all(meetings.map((meet) => meet(jobId)));
+  }),
+);
+afterAll(() => onFailpoint(async () => {}));
 
-describe("jobs that wait longer than their keys are remembered", withProcesses, () => {
+describe.concurrent("jobs that wait longer than their keys are remembered", withProcesses, () => {
   it("keep their partitions in mind through a rolling deploy, and no effect is repeated", async () => {
     const provider = await startProvider();
     const old = createService(application, {
@@ -133,9 +142,9 @@ function reserveTogether(first: readonly string[], second: readonly string[]): v
     }) as [string, string][],
   );
   const met = new Set<string>();
-  onFailpoint(async (point, jobId) => {
-    const other = pairs.get(jobId ?? "");
-    if (point !== "reserve:before" || jobId === undefined || other === undefined || met.has(jobId)) return;
+  meetings.push(async (jobId) => {
+    const other = pairs.get(jobId);
+    if (other === undefined || met.has(jobId)) return;
     met.add(jobId);
     const release = waiting.get(other);
     if (release !== undefined) return release();
@@ -143,7 +152,7 @@ function reserveTogether(first: readonly string[], second: readonly string[]): v
   });
 }
 
-describe("two jobs with one key in two queues", () => {
+describe.concurrent("two jobs with one key in two queues", () => {
   it.each([
     ["partitions", (service: Service) => divide(service, 2), []],
     ["queues of a type that has moved", async () => {}, ["orders"]],

@@ -1,6 +1,6 @@
 import { createProducer } from "holdfast";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { application } from "../../support/application.ts";
 import { get, post } from "../../support/http.ts";
 import { withProcesses } from "../../support/processes.ts";
@@ -8,6 +8,7 @@ import { type RedisCluster, startRedisCluster } from "../../support/redis-cluste
 import { type SentinelSet, startSentinelSet } from "../../support/redis-sentinel.ts";
 import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
 import { createService, testEnvironment } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 async function ask({ url }: Pick<RedisServer, "url">, ...command: readonly string[]): Promise<string> {
@@ -48,7 +49,8 @@ async function startApi(url: string) {
   };
 }
 
-describe("where no durability is configured, a Sentinel set", withProcesses, () => {
+// One set and one cluster: their tests wait beside each other, those of one in turn.
+describe.concurrent("where no durability is configured, a Sentinel set", withProcesses, () => {
   let set: SentinelSet;
   beforeAll(async () => {
     set = await startSentinelSet();
@@ -66,7 +68,7 @@ describe("where no durability is configured, a Sentinel set", withProcesses, () 
     );
   };
 
-  it("accepts nothing that one of its replicas does not have, until that is back", async () => {
+  it.sequential("accepts nothing that one of its replicas does not have, until that is back", async () => {
     const api = await startApi(set.url);
     expect(await api.durability()).toBe("replica:2");
     expect(await api.submit()).toBe("accepted");
@@ -89,7 +91,7 @@ describe("where no durability is configured, a Sentinel set", withProcesses, () 
     await api.accepts();
   });
 
-  it("does not wait for one that cannot be promoted, and does not take its word for another's", async () => {
+  it.sequential("does not wait for one that cannot be promoted, and does not take its word for another's", async () => {
     const [, first, last] = set.servers as [RedisServer, RedisServer, RedisServer];
     await priority(last, "0");
     onTestFinished(() => priority(last, "100"));
@@ -105,7 +107,7 @@ describe("where no durability is configured, a Sentinel set", withProcesses, () 
     await api.accepts();
   });
 
-  it("waits for one that is added, and goes on without one that the sentinels have forgotten", async () => {
+  it.sequential("waits for one that is added, and goes on without one that the sentinels have forgotten", async () => {
     const api = await startApi(set.url);
     expect(await api.submit()).toBe("accepted");
     const master = await set.master();
@@ -126,7 +128,7 @@ describe("where no durability is configured, a Sentinel set", withProcesses, () 
     await api.accepts();
   });
 
-  it("is refused by name only: replica:1 goes on with one of two", async () => {
+  it.sequential("is refused by name only: replica:1 goes on with one of two", async () => {
     const [, , last] = set.servers as [RedisServer, RedisServer, RedisServer];
     await last.kill();
     onTestFinished(() => last.restart());
@@ -147,7 +149,7 @@ describe("where no durability is configured, a Sentinel set", withProcesses, () 
   });
 });
 
-describe("where no durability is configured, a Redis Cluster", withProcesses, () => {
+describe.concurrent("where no durability is configured, a Redis Cluster", withProcesses, () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startRedisCluster({ replicas: 2, args: ["--cluster-node-timeout", "1500"] });
@@ -155,7 +157,7 @@ describe("where no durability is configured, a Redis Cluster", withProcesses, ()
   afterAll(() => cluster?.stop());
   const all = () => cluster.shards.flatMap(({ master, replicas }) => [master, ...replicas]);
 
-  it("accepts nothing that one of a master's replicas does not have; one that cannot be promoted does not count", async () => {
+  it.sequential("accepts nothing that one of a master's replicas does not have; one that cannot be promoted does not count", async () => {
     const api = await startApi(cluster.url);
     expect(await api.durability()).toBe("replica:2");
     expect(await api.submit()).toBe("accepted");
@@ -181,7 +183,7 @@ describe("where no durability is configured, a Redis Cluster", withProcesses, ()
     await api.accepts();
   });
 
-  it("waits for a master that was replaced, which can come back and be promoted, until it is forgotten", async () => {
+  it.sequential("waits for a master that was replaced, which can come back and be promoted, until it is forgotten", async () => {
     const api = await startApi(cluster.url);
     const { master, replicas } = await cluster.shardOf(api.prefix, "default");
     const id = await ask(master, "CLUSTER", "MYID");

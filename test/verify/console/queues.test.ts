@@ -124,6 +124,44 @@ describe("the queues of the overview", () => {
   });
 });
 
+describe("a queue that is resumed slowly", () => {
+  it("says so, what is wrong about its time once, and is at full speed when somebody asks for that", async () => {
+    await post(`${api.url}/queues/default/pause`, { reason: "the provider is down" });
+    const { page, open } = await openConsole(browser, api.url);
+    await open("");
+    await untilLoaded(page);
+    const queue = queueRow(page, "default");
+    const resume = page.getByRole("button", { name: "Resume", exact: true });
+    await chooseAct(page, "default", "Resume…");
+    await page.getByLabel("Over how long").fill("2d");
+    await resume.click();
+    const problem = (await page.getByRole("alert").textContent()) ?? "";
+    expect(problem.split("expected a time of 1 s to 24 h")).toHaveLength(2);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel("Over how long").fill("1h");
+    await resume.click();
+    await queue.getByText("ramping up", { exact: true }).waitFor();
+
+    await chooseAct(page, "default", "Full speed…");
+    await page.getByRole("button", { name: "Full speed", exact: true }).click();
+    await queue.getByText("ramping up", { exact: true }).waitFor({ state: "detached" });
+    const { body } = await get(`${api.url}/queues`);
+    expect(body.queues).toContainEqual(
+      expect.objectContaining({ name: "default", ramp: null, paused: null }),
+    );
+
+    await post(`${api.url}/queues/default/resume`, { over: "1h" });
+    await chooseAct(page, "default", "Full speed…");
+    await post(`${api.url}/queues/default/pause`, { reason: "somebody else's" });
+    await page.getByText("It is at full speed, or paused, meanwhile.").waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Not now" }).click();
+    expect(JSON.stringify((await get(`${api.url}/queues`)).body)).toContain("somebody else's");
+    await post(`${api.url}/queues/default/resume`, undefined);
+    await queue.getByText("paused", { exact: true }).waitFor({ state: "detached" });
+  });
+});
+
 describe("the numbers of the overview", () => {
   it("say of when they are, and the same number is the same everywhere", async () => {
     const { id } = await placeOrder(await service.createProducer(), 1, 3_600_000);

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import path from "node:path";
 import { createClient } from "holdfast/client";
 import type { Api } from "holdfast/server";
@@ -193,6 +194,39 @@ const onQueues: Act[] = [
     meanwhile: () => client.limitQueue("media", { type: "video-preview", concurrency: 3 }),
     confirm: "Let go",
     result: curbNow,
+  },
+];
+
+const HERE = `${hostname()}:${process.pid}`;
+const openWorkers = (page: Page) => page.getByRole("heading", { name: "Workers" }).click();
+
+const onWorkers: Act[] = [
+  {
+    name: "quiet a worker",
+    calls: ["overview/quiet-worker.tsx quietWorker"],
+    path: () => "",
+    async ask(page) {
+      await openWorkers(page);
+      await chooseAct(page, HERE, "Quiet…");
+      await fillReason(page);
+    },
+    meanwhile: () => client.quietWorker(HERE, { reason: "theirs" }),
+    confirm: "Quiet",
+    result: () => recorded("worker-quieted"),
+  },
+  {
+    name: "wake a worker",
+    calls: ["overview/quiet-worker.tsx wakeWorker"],
+    before: () => client.quietWorker(HERE, { reason: "before" }),
+    path: () => "",
+    async ask(page) {
+      await openWorkers(page);
+      await page.getByText("before").first().waitFor();
+      await chooseAct(page, HERE, "Wake…");
+    },
+    meanwhile: () => client.wakeWorker(HERE),
+    confirm: "Wake",
+    result: () => recorded("worker-woken"),
   },
 ];
 
@@ -609,7 +643,7 @@ onOutbox.push({
   says: text("0 rows deleted."),
 });
 
-const acts = [...onQueues, ...onSchedules, ...onJobs, ...onDoubts, ...onOutbox];
+const acts = [...onQueues, ...onSchedules, ...onJobs, ...onDoubts, ...onOutbox, ...onWorkers];
 
 it("knows every act of the console", () => {
   expect([...new Set([...acts.flatMap(({ calls }) => calls), ...Object.keys(unasked)])].sort()).toEqual(

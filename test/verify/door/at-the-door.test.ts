@@ -13,6 +13,8 @@ import { type Strain, strainOf } from "../../support/watched.ts";
 
 const open = createService(application, {}, afterAll);
 const ann = bearer("ann-key");
+/** Node.js 24 lets garbage grow to 128 MiB before it looks, 20 and 22 to 32: what is measured is what Holdfast holds. */
+const YOUNG_AS_NODE_20 = "--max-semi-space-size=16";
 let peer: RemotePeer;
 let closed: ReturnType<typeof createService>;
 
@@ -20,7 +22,8 @@ beforeAll(async () => {
   peer = await startRemotePeer();
   const keys = keyEntry("ann", "submit+read+operate", "ann-key");
   // Processes of their own use its variables.
-  closed = createService(application, { HOLDFAST_API_KEYS: keys, HOLDFAST_HOST: peer.host }, () => {});
+  const own = { HOLDFAST_API_KEYS: keys, HOLDFAST_HOST: peer.host, NODE_OPTIONS: YOUNG_AS_NODE_20 };
+  closed = createService(application, own, () => {});
 });
 afterAll(() => peer.stop());
 
@@ -52,9 +55,12 @@ function pauseOf({ body }: Answer): unknown {
 
 const LITTLE = { memory: 64, ms: 500 };
 
-function expectLittle({ grownMiB, slowestMs }: Strain): void {
+/** V8 looks for what it may free once so much that was read from sockets is held. */
+const V8_HOLDS_MIB = 64;
+
+function expectLittle({ grownMiB, slowestMs }: Strain, memory = LITTLE.memory): void {
   expect(Math.round(slowestMs), "liveness, in milliseconds").toBeLessThan(LITTLE.ms);
-  expect(Math.round(grownMiB), "growth of memory, in MiB").toBeLessThan(LITTLE.memory);
+  expect(Math.round(grownMiB), "growth of memory, in MiB").toBeLessThan(memory);
 }
 
 describe("a stranger who hangs up", () => {
@@ -126,7 +132,7 @@ describe("one connection with thousands of requests", withProcesses, () => {
       peer.send({ port, sent: message(`GET ${path}`), times, forMs: 3_000 }),
     );
     const read = await strainOf(pid, url, () =>
-      peer.send({ port, sent: message(`GET ${path}`), times, readBytes: 4_000_000, forMs: 4_000 }),
+      peer.send({ port, sent: message(`GET ${path}`), times, readBytes: 4_000_000, forMs: 3_000 }),
     );
 
     expect(one[0]?.received).toMatch(/^HTTP\/1\.1 [24]/);
@@ -150,7 +156,7 @@ describe("one connection with thousands of requests", withProcesses, () => {
         sent: message(`GET ${path}`),
         times: 2_000,
         readBytes,
-        forMs: 4_000,
+        forMs: 3_000,
       }),
     );
 
@@ -172,7 +178,7 @@ describe("one connection with thousands of requests", withProcesses, () => {
         sent: message("GET /metrics"),
         times: 50,
         readBytes: 500_000,
-        forMs: 5_000,
+        forMs: 3_000,
       });
     });
 
@@ -304,7 +310,7 @@ describe("large bodies", withProcesses, () => {
 
     const strain = await strainOf(pid, url, async () => {
       const sent = head + "1\r\n \r\n".repeat(pieces);
-      await peer.send({ port, connections, sent, leave: "stay", forMs: 4_000 });
+      await peer.send({ port, connections, sent, leave: "stay", forMs: 3_000 });
     });
 
     await peer.release();
@@ -323,11 +329,12 @@ describe("large bodies", withProcesses, () => {
 
       const strain = await strainOf(pid, url, async () => {
         const sent = message(line, chunked) + "1\r\n \r\n".repeat(200_000);
-        await peer.send({ port, connections: 50, sent, leave: "stay", forMs: 6_000 });
+        await peer.send({ port, connections: 50, sent, leave: "stay", forMs: 3_000 });
       });
 
       await peer.release();
-      expectLittle(strain);
+      // They send 60 MB.
+      expectLittle(strain, V8_HOLDS_MIB + LITTLE.memory / 2);
     },
   );
 

@@ -14,6 +14,7 @@ import { anyJob, echo, application as fixtures } from "../../support/application
 import { charge, chargedKey, chargeHandler } from "../../support/fixtures/rollout.config.ts";
 import { type Answer, get, post } from "../../support/http.ts";
 import { launch, launchRole, urlOf, withProcesses } from "../../support/processes.ts";
+import { createRandom } from "../../support/random.ts";
 import { applicationOf, createService, testEnvironment, untilState } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
@@ -33,7 +34,8 @@ const steps = [
 
 const cards = ["anna@example.com", "li@example.com", "maria@example.com"];
 
-describe("a rolling deploy", () => {
+// A job that cannot be read is left alone for ten seconds, and a deploy has its pace: they wait together.
+describe.concurrent("a rolling deploy", () => {
   it(
     "turns encryption on, rotates the key and turns it off without one repeated effect or unreadable job",
     withProcesses,
@@ -49,18 +51,19 @@ describe("a rolling deploy", () => {
       let [api, worker] = await Promise.all([start("api"), start("worker")]);
       let urls = [urlOf(api)];
       const load = new AbortController();
+      const random = createRandom(1);
 
       /** Repeatedly submits a job and reads an earlier one. */
       async function use() {
         while (!load.signal.aborted) {
           await sleep(50); // the pace of the load
-          const url = urls[Math.floor(Math.random() * urls.length)] ?? "";
+          const url = random.pick(urls);
           const number = ids.push("") - 1;
           const submission = { type: "charge", payload: { cards }, idempotencyKey: `order ${number}` };
           // A busy machine may need longer than an answer may take: the same key is safe to send again.
           const accepted = await answered(() => post(`${url}/jobs`, submission));
           ids[number] = accepted.body.id;
-          const earlier = ids[Math.floor(Math.random() * number)] || accepted.body.id;
+          const earlier = ids[Math.floor(random.next() * number)] || accepted.body.id;
           const read = await answered(() => get(`${url}/jobs/${earlier}/status`));
           const { error } = read.body as { error?: { code: string } | null };
           const isRight = accepted.status < 300 && read.status === 200 && error?.code !== "DECRYPTION_FAILED";
@@ -128,6 +131,59 @@ describe("a rolling deploy", () => {
       });
     },
   );
+});
+
+describe.concurrent("a worker that finds out later that its keys do not fit", () => {
+  it("stops working, says so, and leaves jobs to those that have the key", async () => {
+    const service = createService(fixtures);
+    const { env } = service;
+    await service.startWorker();
+    const { url } = await service.startApi();
+    // As if these processes had been paused for long.
+    await service.connect().del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
+    const encrypting = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: first });
+    const producer = await encrypting.createProducer();
+    const { id } = await producer.submit(echo, "secret", { idempotencyKey: "k" });
+
+    await until("it is not ready", async () => {
+      const { status, body } = await get(`${url}/health/ready`);
+      return status === 503 && JSON.stringify(body).includes("HOLDFAST_ENCRYPTION_KEYS");
+    });
+    await until("it accepts nothing", async () => {
+      const { body } = await post(`${url}/jobs`, { type: "echo", payload: 1, idempotencyKey: "l" });
+      return body.code === "ENCRYPTION_KEYS_DIFFER";
+    });
+    expect(await producer.status(id)).not.toMatchObject({ state: "failed" });
+    await encrypting.startWorker();
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ result: "secret" });
+  });
+
+  it("begins no effect again whose index another key has encrypted, even where nothing is known of the key", async () => {
+    const charged: string[] = [];
+    const application = applicationOf(chargeHandler(async (text) => charged.push(text)));
+    const encrypting = createService(application, { HOLDFAST_ENCRYPTION_KEYS: first });
+    const worker = await encrypting.startWorker();
+    const plain = createService(application, encrypting.env);
+    const { env } = plain;
+    const store = plain.connect();
+    const producer = await createService(application, {
+      ...env,
+      HOLDFAST_ENCRYPTION_KEYS: `plain,${first}`,
+    }).createProducer();
+    const { id } = await producer.submit(charge, { cards }, { idempotencyKey: "k" });
+    await until("it has begun", () => charged.length > 0);
+    await worker.stop();
+    await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
+    // Only now: its payload is readable, and its ledger is not.
+    const without = await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: "" }).startWorker();
+    await until("it was deferred", async () => (await producer.status(id))?.nextAttemptAt !== null);
+    await without.stop();
+    await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
+    await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: first }).startWorker();
+
+    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ state: "completed" });
+    expect(charged).toEqual(cards.map((card) => `k/${card}`));
+  });
 });
 
 function answered(call: () => Promise<Answer>): Promise<Answer> {
@@ -234,60 +290,6 @@ describe("a process whose keys do not fit", () => {
 
     expect(await producer.submit(echo, 2, { idempotencyKey: "l" })).toMatchObject({ duplicate: false });
     await producer.stop();
-  });
-});
-
-// A job that cannot be read is left alone for ten seconds: they wait together.
-describe.concurrent("a worker that finds out later that its keys do not fit", () => {
-  it("stops working, says so, and leaves jobs to those that have the key", async () => {
-    const service = createService(fixtures);
-    const { env } = service;
-    await service.startWorker();
-    const { url } = await service.startApi();
-    // As if these processes had been paused for long.
-    await service.connect().del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
-    const encrypting = createService(fixtures, { ...env, HOLDFAST_ENCRYPTION_KEYS: first });
-    const producer = await encrypting.createProducer();
-    const { id } = await producer.submit(echo, "secret", { idempotencyKey: "k" });
-
-    await until("it is not ready", async () => {
-      const { status, body } = await get(`${url}/health/ready`);
-      return status === 503 && JSON.stringify(body).includes("HOLDFAST_ENCRYPTION_KEYS");
-    });
-    await until("it accepts nothing", async () => {
-      const { body } = await post(`${url}/jobs`, { type: "echo", payload: 1, idempotencyKey: "l" });
-      return body.code === "ENCRYPTION_KEYS_DIFFER";
-    });
-    expect(await producer.status(id)).not.toMatchObject({ state: "failed" });
-    await encrypting.startWorker();
-    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ result: "secret" });
-  });
-
-  it("begins no effect again whose index another key has encrypted, even where nothing is known of the key", async () => {
-    const charged: string[] = [];
-    const application = applicationOf(chargeHandler(async (text) => charged.push(text)));
-    const encrypting = createService(application, { HOLDFAST_ENCRYPTION_KEYS: first });
-    const worker = await encrypting.startWorker();
-    const plain = createService(application, encrypting.env);
-    const { env } = plain;
-    const store = plain.connect();
-    const producer = await createService(application, {
-      ...env,
-      HOLDFAST_ENCRYPTION_KEYS: `plain,${first}`,
-    }).createProducer();
-    const { id } = await producer.submit(charge, { cards }, { idempotencyKey: "k" });
-    await until("it has begun", () => charged.length > 0);
-    await worker.stop();
-    await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
-    // Only now: its payload is readable, and its ledger is not.
-    const without = await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: "" }).startWorker();
-    await until("it was deferred", async () => (await producer.status(id))?.nextAttemptAt !== null);
-    await without.stop();
-    await store.del(...Object.values(encryptionKeys(env.HOLDFAST_PREFIX)));
-    await createService(application, { ...env, HOLDFAST_ENCRYPTION_KEYS: first }).startWorker();
-
-    expect(await untilState(producer, id, "completed", "failed")).toMatchObject({ state: "completed" });
-    expect(charged).toEqual(cards.map((card) => `k/${card}`));
   });
 });
 

@@ -7,6 +7,7 @@ import { fingerprintSecretKey } from "../../../src/platform/redis/encryption/sha
 import { application } from "../../support/application.ts";
 import { get, post } from "../../support/http.ts";
 import { launchRole, urlOf, withProcesses } from "../../support/processes.ts";
+import { createRandom } from "../../support/random.ts";
 import { createService, untilState } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
@@ -26,7 +27,8 @@ it("keys are rotated under load without one failed submission or read", withProc
   const failures: unknown[] = [];
   let [api, worker] = await Promise.all([start("api", steps[0] ?? ""), start("worker", steps[0] ?? "")]);
   let urls = [urlOf(api)];
-  const anyUrl = () => urls[Math.floor(Math.random() * urls.length)] ?? "";
+  const random = createRandom(1);
+  const anyUrl = () => random.pick(urls);
   const load = new AbortController();
 
   /** Repeatedly submits a job, reads it, and repeats an earlier submission. */
@@ -39,7 +41,7 @@ it("keys are rotated under load without one failed submission or read", withProc
         post(`${anyUrl()}/jobs`, { type: "echo", payload: { number }, idempotencyKey: `job ${number}` });
       const accepted = await submit(n);
       ids[n] = accepted.body.id;
-      const earlier = Math.floor(Math.random() * n);
+      const earlier = Math.floor(random.next() * n);
       const repeated = ids[earlier] === "" ? accepted : await submit(earlier);
       const read = await get(`${anyUrl()}/jobs/${accepted.body.id}/status`);
       const isRight =

@@ -61,7 +61,7 @@ async function passes(redis: Awaited<ReturnType<typeof start>>["redis"], ms: num
   await until(`${ms} ms have passed`, async () => (await now()) > from + ms);
 }
 
-describe("a failed job and what is known of its effects", () => {
+describe.concurrent("a failed job and what is known of its effects", () => {
   it("end together, also where no other job ends", async () => {
     const { service, producer, redis, submit, ledger } = await start();
     await service.startWorker();
@@ -118,7 +118,7 @@ describe("a failed job and what is known of its effects", () => {
   });
 });
 
-describe("a job whose ledger is gone", () => {
+describe.concurrent("a job whose ledger is gone", () => {
   async function forgotten() {
     const parts = await start(3_600_000);
     await parts.service.startWorker();

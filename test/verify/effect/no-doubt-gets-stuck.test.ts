@@ -229,9 +229,9 @@ describe("a Redis that replies with errors", () => {
     const flips = (async () => {
       while (performance.now() < isOverAt) {
         await refusals.begin();
-        await sleep(7);
+        await sleep(7); // the rhythm of the fault
         await refusals.end();
-        await sleep(7);
+        await sleep(7); // the rhythm of the fault
       }
     })();
     const submit = async (n: number) => {

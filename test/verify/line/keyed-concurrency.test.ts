@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "bullmq";
 import { createProducer, defineConfig, defineJob, PermanentError } from "holdfast";
 import type { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { bullmqQueueName, type QueueKeys, queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { divideQueue } from "../../../src/desk/queues/divide-queue.ts";
@@ -15,6 +15,7 @@ import { latch } from "../../support/latch.ts";
 import { launchRole, withProcesses } from "../../support/processes.ts";
 import { plainStores } from "../../support/queue-stores.ts";
 import { createService, type Service, untilState, type Variables } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const payload = z.strictObject({ customer: z.string(), name: z.string() });
@@ -110,7 +111,7 @@ const silent = createLogger("silent", "worker");
 
 const numbered = (count: number, prefix = "") => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
 
-describe("jobs of one key", () => {
+describe.concurrent("jobs of one key", () => {
   it("run one at a time in order of submission, retries included, and leave nothing in Redis", async () => {
     const world = keyed({ variables: { HOLDFAST_CONCURRENCY: "10" } });
     const { service, starts, most, gate, failures, submit } = world;
@@ -148,7 +149,7 @@ describe("jobs of one key", () => {
   });
 });
 
-describe("a held job", () => {
+describe.concurrent("a held job", () => {
   it("is waiting, and says behind how many others", async () => {
     const world = keyed();
     const [first, second, third] = await world.submit("a", numbered(3));
@@ -206,7 +207,7 @@ describe("a held job", () => {
   });
 });
 
-describe("a job that is under way", () => {
+describe.concurrent("a job that is under way", () => {
   it("holds the others while it is delayed, and they keep their order", async () => {
     const { service, starts, gate, submit } = keyed();
     gate.open();
@@ -266,7 +267,7 @@ describe("a job that is under way", () => {
   });
 });
 
-describe("lanes", () => {
+describe.concurrent("lanes", () => {
   it("work beside fairness", async () => {
     const { service, starts, most, gate, submit } = keyed({
       isFair: true,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "bullmq";
 import { createProducer, defineConfig, defineJob } from "holdfast";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { bullmqQueueName, queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { divideQueue } from "../../../src/desk/queues/divide-queue.ts";
@@ -15,6 +15,7 @@ import { plainStores } from "../../support/queue-stores.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 import { createService, type Service, untilState, type Variables } from "../../support/service.ts";
 import { mostStartsIn, type Start, startsOf } from "../../support/starts.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const payload = z.strictObject({ account: z.string(), name: z.string() });
@@ -90,7 +91,8 @@ async function expectNothingHeld(service: Service): Promise<void> {
   for (const key of await store.keys(`${start}rate:*`)) expect(await store.pttl(key)).toBeGreaterThan(0);
 }
 
-describe("jobs of one key", () => {
+// Each waits for windows of its own prefix: they wait together.
+describe.concurrent("jobs of one key", () => {
   it.each([
     ["3/100ms", 3, 100, 20],
     ["1/50ms", 1, 50, 12],
@@ -138,7 +140,7 @@ describe("jobs of one key", () => {
   });
 });
 
-describe("each start counts", () => {
+describe.concurrent("each start counts", () => {
   it("of a retry", async () => {
     const { service, failures, submit } = rated({ rate: "2/200ms" });
     for (const name of numbered(4)) failures.set(name, 1);
@@ -200,7 +202,7 @@ describe("each start counts", () => {
   });
 });
 
-describe("a held job", () => {
+describe.concurrent("a held job", () => {
   it("is waiting, and says behind how many others, and until when", async () => {
     const { service, submit } = rated({ rate: "2/1m" });
     const [first = "", second = "", third = "", fourth = ""] = await submit("a", numbered(4));
@@ -268,7 +270,7 @@ describe("a held job", () => {
   });
 });
 
-describe("a rate", () => {
+describe.concurrent("a rate", () => {
   it("works beside keyed concurrency, in order of submission", async () => {
     const { service, ran, submit } = rated({ rate: "3/300ms", concurrency: 1 });
     await service.startWorker();
@@ -451,7 +453,7 @@ describe("the sweep", () => {
   });
 });
 
-describe("when workers go", () => {
+describe.concurrent("when workers go", () => {
   const config = fileURLToPath(new URL("../../support/fixtures/rated.config.ts", import.meta.url));
   const submitCalls = async (service: Service, count: number, accounts: number) => {
     const producer = await service.createProducer();

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import * as bullmq6 from "bullmq";
 import { createGuard, defineEffect, type Guard, guardJob } from "holdfast/guard";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { checkout, newFolder, pack, removeFolders } from "../../../lab/compat/lib/folder.ts";
 import { copyPage } from "../../../lab/compat/lib/pages.ts";
 import { freePort } from "../../support/free-port.ts";
 import { latch } from "../../support/latch.ts";
 import { withProcesses } from "../../support/processes.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 /** A shell in a folder, as somebody has it who reads the page. */
@@ -72,7 +73,8 @@ afterAll(() => {
   removeFolders();
 });
 
-it(
+// They wait for processes, locks and stalls: each has its own queue, and all wait together.
+it.concurrent(
   "guards a worker of BullMQ 5 and a route of Express, as the page says word for word",
   withProcesses,
   async () => {
@@ -132,7 +134,7 @@ const act = defineEffect({ name: "act", timeoutMs: 3_000, inDoubt: "hold" });
 const slow = defineEffect({ name: "slow", timeoutMs: 60_000, inDoubt: "hold" });
 const PROCESSOR = "sandboxed-processor.mjs";
 
-describe.each(["5", "6"])("beside bare BullMQ %s", withProcesses, (version) => {
+describe.concurrent.each(["5", "6"])("beside bare BullMQ %s", withProcesses, (version) => {
   let env: Record<string, string>;
   let redis: Redis;
   let guard: Guard;

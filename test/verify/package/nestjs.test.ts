@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { useApplication } from "../../../lab/compat/lib/call.ts";
 import { pack, removeFolders } from "../../../lab/compat/lib/folder.ts";
 import { type NestProject, openNestProject } from "../../../lab/compat/lib/nest.ts";
 import { endWithUs } from "../../support/command.ts";
@@ -78,5 +79,24 @@ describe.each(versions)("in a project of Nest %s's generator", { timeout: 300_00
     expect(await Promise.all(ended)).toEqual(
       running.map((child) => (child === application ? [null, "SIGTERM"] : [0, null])),
     );
+  });
+
+  it("the build, beside holdfast worker, serves submissions, the mounted API, console, session and event stream, and stops with a page open", async () => {
+    const env = {
+      PATH: process.env.PATH,
+      HOLDFAST_PREFIX: `test-${randomUUID()}`,
+      HOLDFAST_CONFIG: "dist/holdfast.config.js",
+      WORKER: "elsewhere",
+    };
+    const doneAfterS = await useApplication({
+      folder: project.folder,
+      env,
+      redisUrl: inject("redisUrl"),
+      start: ["node", ["dist/main.js"]],
+      worker: ["node", ["node_modules/holdfast/bin/holdfast", "worker"]],
+      withPages: false,
+    });
+
+    expect(doneAfterS).toBeGreaterThan(0);
   });
 });

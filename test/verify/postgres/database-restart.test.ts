@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { fromPg } from "holdfast/postgres";
 import pg from "pg";
-import { expect, inject, it, onTestFinished } from "vitest";
-import { startPostgres } from "../../support/postgres.ts";
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from "vitest";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { withProcesses } from "../../support/processes.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../support/fixtures/holds-transactions.ts", import.meta.url));
@@ -20,6 +20,12 @@ async function endSessions(url: string): Promise<void> {
   );
   await client.end();
 }
+
+let server: PostgresServer;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server?.stop());
 
 it.each([
   "pg",
@@ -35,8 +41,6 @@ it.each([
   "A process that is in a transaction of %s outlives the end of its session, and a restart of PostgreSQL",
   withProcesses,
   async (library) => {
-    const server = await startPostgres();
-    onTestFinished(server.stop);
     const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, library, server.url]);
     onTestFinished(() => void child.kill("SIGKILL"));
     const exited = once(child, "exit");

@@ -152,7 +152,7 @@ describe("parked rows", withProcesses, () => {
     expect(await cli("discard", second)).toMatchObject({ code: 0 });
     expect(await cli("discard", second)).toMatchObject({ code: 1 });
     await untilStates(service, "parked");
-    expect(await cli("release", "--code", "INVALID_PAYLOAD")).toMatchObject({ stdout: "released 1 rows\n" });
+    expect(await cli("release", "--code", "INVALID_PAYLOAD")).toMatchObject({ stdout: "released 1 row\n" });
     expect(await cli("release")).toMatchObject({ code: 2 });
   });
 

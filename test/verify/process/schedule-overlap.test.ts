@@ -9,7 +9,7 @@ import {
   startScheduler,
 } from "holdfast";
 import { startWorker } from "holdfast/worker";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openQueueStores } from "../../../src/core/bullmq/store/queue-store.ts";
 import { readLayouts } from "../../../src/desk/queues/layouts.ts";
@@ -27,10 +27,10 @@ import { launch, withProcesses } from "../../support/processes.ts";
 import { plainStores } from "../../support/queue-stores.ts";
 import { createRandom, type Random } from "../../support/random.ts";
 import { createService, type Service, testEnvironment, type Variables } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const PARTITIONS = 4;
-const seed = Math.floor(Math.random() * 2 ** 32);
 
 /** A schedule each second whose jobs run until the test lets them end. */
 function stage(overlap: Schedule["overlap"], partitions?: number) {
@@ -102,7 +102,8 @@ async function met(reader: Reader, schedule: Schedule) {
   };
 }
 
-describe("three schedulers and a job that does not end", () => {
+// Ticks come each second: all wait for theirs together.
+describe.concurrent("three schedulers and a job that does not end", () => {
   it("skip further ticks, also where each job is in another partition, which stay skipped when it has ended", async () => {
     const { service, schedule, schedulers, runs, gate, ...open } = stage("skip", PARTITIONS);
     await service.startWorker();
@@ -160,7 +161,7 @@ async function jobsOf(service: Service): Promise<string[]> {
   return jobs.flat().map(({ data }) => data.key as string);
 }
 
-describe("a tick of a schedule that skips", () => {
+describe.concurrent("a tick of a schedule that skips", () => {
   const at = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
 
   it("is decided once, however many schedulers ask, and not again when the job has ended since", async () => {
@@ -223,32 +224,28 @@ async function waitingJob(service: Service, { job, payload }: Schedule, at: numb
   return id;
 }
 
-describe("schedulers that are killed at random moments", () => {
-  it(
-    `let no two jobs of a schedule overlap, and give no tick two jobs (seed ${seed})`,
-    withProcesses,
-    async () => {
-      const env = { ...testEnvironment(), HOLDFAST_CONFIG: "test/support/fixtures/overlap.config.ts" };
-      await using operator = await createOperator(slowApplication, env);
-      const worker = await startWorker(slowApplication, env);
-      onTestFinished(() => worker.stop());
-      const random = createRandom(seed);
-      const deadline = Date.now() + 6_000;
-      await Promise.all(["a", "b", "c"].map((name) => dieAgainAndAgain(env, random.fork(name), deadline)));
+describe.concurrent("schedulers that are killed at random moments", () => {
+  it(`let no two jobs of a schedule overlap, and give no tick two jobs`, withProcesses, async () => {
+    const env = { ...testEnvironment(), HOLDFAST_CONFIG: "test/support/fixtures/overlap.config.ts" };
+    await using operator = await createOperator(slowApplication, env);
+    const worker = await startWorker(slowApplication, env);
+    onTestFinished(() => worker.stop());
+    const random = createRandom(1);
+    const deadline = Date.now() + 6_000;
+    await Promise.all(["a", "b", "c"].map((name) => dieAgainAndAgain(env, random.fork(name), deadline)));
 
-      for (const schedule of slowSchedules) {
-        const runs = await until(`${schedule.name} ran three times`, async () => {
-          const found = await runsOf(operator, schedule);
-          return found.length >= 3 && found;
-        });
-        const overlapping = runs.filter(
-          ({ startedAt }, index) => startedAt < (runs[index - 1]?.finishedAt ?? 0),
-        );
-        expect(overlapping).toEqual([]);
-        expect(new Set(runs.map(({ key }) => key)).size).toBe(runs.length);
-      }
-    },
-  );
+    for (const schedule of slowSchedules) {
+      const runs = await until(`${schedule.name} ran three times`, async () => {
+        const found = await runsOf(operator, schedule);
+        return found.length >= 3 && found;
+      });
+      const overlapping = runs.filter(
+        ({ startedAt }, index) => startedAt < (runs[index - 1]?.finishedAt ?? 0),
+      );
+      expect(overlapping).toEqual([]);
+      expect(new Set(runs.map(({ key }) => key)).size).toBe(runs.length);
+    }
+  });
 });
 
 /** Runs one scheduler after another, the last one until the end. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { everySecond, SECOND, stage } from "../../support/stored-schedules.ts";
 import { until } from "../../support/until.ts";
 
-describe("a version that no scheduler can read", () => {
+describe.concurrent("a version that no scheduler can read", () => {
   it("is left to others for ten seconds, then it no longer keeps the versions after it from ticking", async () => {
     const at = stage();
     const operator = await at.createOperator();
@@ -48,7 +48,7 @@ describe("a version that no scheduler can read", () => {
   });
 });
 
-describe("pauses of schedules that were put", () => {
+describe.concurrent("pauses of schedules that were put", () => {
   it("are shown by the doctor, and end when the schedule is deleted and its name is put again", async () => {
     const at = stage();
     const operator = await at.createOperator();

@@ -84,9 +84,15 @@ describe.each([
       HOLDFAST_RATE_LIMITS: "*=100000/60",
     });
     const { url } = await service.startApi();
+    // A read is sent again when Redis is slow, as clients do: each counts against a limit, which waits 400 ms.
+    const send = (method: string, path: string, body: unknown, headers: object) =>
+      until(`${method} ${path} is answered`, async () => {
+        const answer = await call(url + path, method, body, { ...bearer("key"), ...headers });
+        return (method !== "GET" || answer.status !== 503) && answer;
+      });
     const ask = async (method: string, path: string, body?: unknown, headers = {}) => {
-      const answer = await call(url + path, method, body, { ...bearer("key"), ...headers });
-      expect([path, answer.status]).toEqual([path, expect.toSatisfy((status) => status < 300)]);
+      const answer = await send(method, path, body, headers);
+      expect(answer.status, `${method} ${path}: ${JSON.stringify(answer.body)}`).toBeLessThan(300);
       return answer.body;
     };
     const submit = async (how: z.infer<typeof payload>, options = {}) =>

@@ -1,12 +1,12 @@
 import { createProducer, defineJob } from "holdfast";
 import { startApi } from "holdfast/server";
 import { startWorker } from "holdfast/worker";
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { WithLogger } from "../../../src/platform/lib/logger.ts";
 import { application, echo } from "../../support/application.ts";
 import { get, post } from "../../support/http.ts";
-import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
 import {
   applicationOf,
   createService,
@@ -14,6 +14,7 @@ import {
   untilState,
   type Variables,
 } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const good = {
@@ -30,23 +31,22 @@ const flaws = [
   ["maxmemory-policy", "allkeys-lru"],
 ] as const;
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedisServer();
-});
-afterAll(() => server.stop());
-afterEach(() => configure(good));
-
-async function configure(settings: Readonly<Record<string, string>>) {
-  const redis = createService(application, { REDIS_URL: server.url }).connect();
-  for (const [name, value] of Object.entries(settings)) await redis.config("SET", name, value);
-  await until("the log is complete", async () => (await redis.info()).includes("aof_rewrite_in_progress:0"));
-  redis.disconnect();
+/** A Redis of the test's own, which is fit, and what changes its settings. */
+async function startFit() {
+  const server = await startRedisServer();
+  onTestFinished(() => server.stop());
+  const serviceOf = (app = application, variables: Variables = {}) =>
+    createService(app, { REDIS_URL: server.url, HOLDFAST_LOCK_MS: "1000", ...variables });
+  const redis = serviceOf().connect();
+  async function configure(settings: Readonly<Record<string, string>>) {
+    for (const [name, value] of Object.entries(settings)) await redis.config("SET", name, value);
+    await until("the log is complete", async () =>
+      (await redis.info()).includes("aof_rewrite_in_progress:0"),
+    );
+  }
+  await configure(good);
+  return { server, serviceOf, configure };
 }
-
-const serviceOf = (app = application, variables: Variables = {}) =>
-  createService(app, { REDIS_URL: server.url, HOLDFAST_LOCK_MS: "1000", ...variables });
 
 let keys = 0;
 const submission = () => {
@@ -74,10 +74,12 @@ function keptLog() {
   return { lines, logger };
 }
 
-describe("a Redis that stops being fit while processes run", () => {
+// Each change is noticed within five seconds: they wait together.
+describe.concurrent("a Redis that stops being fit while processes run", () => {
   it.each(flaws)(
     "because of %s %s accepts no submission within 5 s, until it is fit again, and says so once",
     async (name, value) => {
+      const { server, serviceOf, configure } = await startFit();
       const { lines, logger } = keptLog();
       const api = await startApi(application, testEnvironment({ REDIS_URL: server.url }), { logger });
       onTestFinished(() => api.stop());
@@ -115,6 +117,7 @@ describe("a Redis that stops being fit while processes run", () => {
   );
 
   it("lets no effect begin, and uses up no attempt", async () => {
+    const { serviceOf, configure } = await startFit();
     const acting = defineJob({
       type: "acting",
       payload: z.unknown(),
@@ -153,6 +156,7 @@ describe("a Redis that stops being fit while processes run", () => {
 
 describe("a Redis that has evicted keys", () => {
   it("is taken for one that has lost data, until a person accepts it", async () => {
+    const { serviceOf, configure } = await startFit();
     const service = serviceOf();
     const { url } = await service.startApi();
     const redis = service.connect();

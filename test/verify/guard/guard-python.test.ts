@@ -98,6 +98,43 @@ describe.concurrent("the client for Python", { timeout: 60_000 }, () => {
   });
 
   it.for([
+    ["error without text", "Unreadable"],
+    ["error of odd text", expect.stringMatching(/^ValueError: \?💸{100,}$/u)],
+  ] as const)("is in doubt at once after an %s", async ([how, about]) => {
+    const key = `python-${++keys}`;
+    expect(await python(key, how)).toEqual([{ error: "IN_DOUBT" }]);
+    expect(await next(key)).toMatchObject({ got: "in doubt", about, acts: 0 });
+  });
+
+  it.for(["once", "asyncio"])("does not take another effect's word for its own: %s", async (how) => {
+    const key = `python-${++keys}`;
+    expect(await python(key, "inner not done", { how })).toEqual([{ error: "IN_DOUBT" }]);
+    expect(await next(key)).toMatchObject({ got: "in doubt", about: "NotDone: no such address", acts: 1 });
+  });
+
+  it("is not done by a function that returns what is still to run", async () => {
+    const [refused, ...keysInDoubt] = [1, 2, 3].map(() => `python-${++keys}`) as [string, string, string];
+    expect(await python(refused, "async")).toEqual([{ error: "TypeError" }]);
+    expect(await next(refused)).toEqual({ got: "result", acts: 1 });
+    for (const [at, how] of ["once", "asyncio"].entries()) {
+      const key = String(keysInDoubt[at]);
+      expect(await python(key, "no await", { how })).toEqual([{ error: "IN_DOUBT" }]);
+      expect(await next(key)).toMatchObject({ got: "in doubt", acts: 0 });
+    }
+    for (const what of ["map", "pages", "function", "future", "thread", "list"]) {
+      const key = `python-${++keys}`;
+      expect(await python(key, `returns: ${what}`)).toEqual([{ error: "IN_DOUBT" }]);
+      expect(await next(key)).toMatchObject({
+        got: "in doubt",
+        about: expect.stringContaining("StillToRun"),
+        acts: 0,
+      });
+    }
+    // What JSON cannot hold is done all the same.
+    expect(await python(`python-${++keys}`, "returns: a circle")).toEqual([{ error: "RESULT_INVALID" }]);
+  });
+
+  it.for([
     ["a lone surrogate", '{"id":"\\ud800"}'],
     ["a member that bodies may not have", '{"__proto__":{"a":1}}'],
     ["a number that JavaScript does not hold", "123456789012345678901234567890"],

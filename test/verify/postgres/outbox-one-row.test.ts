@@ -1,20 +1,7 @@
-import { createOperator, defineConfig, defineJob } from "holdfast";
 import pg from "pg";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { z } from "zod";
-import { anyJob } from "../../support/application.ts";
-import { createOutboxService, type OutboxService } from "../../support/outbox.ts";
+import { describe, expect, inject, it } from "vitest";
+import { createOutboxService, notedApplication, type OutboxService } from "../../support/outbox.ts";
 import { until } from "../../support/until.ts";
-
-const note = anyJob({ type: "note" });
-const greeting = defineJob({
-  type: "greeting",
-  payload: z.strictObject({ name: z.string() }),
-  result: z.unknown(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 1_000,
-});
-const application = defineConfig({ jobs: [note, greeting], handlers: async () => [] });
 
 const add = (service: OutboxService, row: string, ...values: readonly string[]) =>
   service.pool.query(
@@ -32,15 +19,10 @@ const untilLeft = (service: OutboxService, count: number) =>
     const rows = await service.rows();
     return rows.length === count && rows.every(({ state }) => state === "parked");
   });
-async function openOperator(service: OutboxService) {
-  const operator = await createOperator(application, service.env);
-  onTestFinished(operator.stop);
-  return operator;
-}
 
 describe("one row does not stop the others:", () => {
   it("a type, a key or an ordering key that is too large is parked unread, and listed by its beginning", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await add(service, "repeat('t', 40000000), '1', 'a', NULL, now()");
     await add(service, "'note', '1', repeat('k', 40000000), NULL, now()");
     await add(service, "'note', '1', 'b', repeat('o', 100000), now()");
@@ -56,14 +38,14 @@ describe("one row does not stop the others:", () => {
     });
 
     expect(await problems(service)).toEqual([...Array(4).fill("OUTBOX_ROW_TOO_LARGE"), "none"]);
-    const listed = await (await openOperator(service)).outbox.parked({ limit: 10 });
+    const listed = await (await service.createOperator()).outbox.parked({ limit: 10 });
     expect(JSON.stringify(listed).length).toBeLessThan(10_000);
     expect(listed[0]?.type).toMatch(/^t{100}\.\.\. \(40000000 bytes\)$/);
     expect(listed[1]?.idempotencyKey).toMatch(/^k{100}\.\.\. \(40000000 bytes\)$/);
   });
 
   it("many that decompress to a thousand times their size are measured one look after the other", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     await add(service, "'note', to_json(repeat('x', 100000000)), 'x', NULL, now()");
     for (let n = 0; n < 4; n += 1)
       await service.pool.query(`INSERT INTO holdfast_outbox (type, payload, idempotency_key)
@@ -77,7 +59,7 @@ describe("one row does not stop the others:", () => {
   });
 
   it("one that a transaction has locked ends the chain of its key, and no other waits", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     for (const n of [1, 2, 3]) await addGood(service, `k${n}`, "'k'");
     const tx = await service.pool.connect();
     await tx.query("BEGIN");
@@ -103,18 +85,18 @@ describe("one row does not stop the others:", () => {
   });
 
   it("one whose time is infinite, or of another age, is parked as too old", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     for (const time of ["infinity", "-infinity", "4000-01-01 BC", "9999-01-01"])
       await add(service, `'note', '1', '${time}', NULL, '${time}'`);
     await addGood(service, "good");
-    const depth = await (await openOperator(service)).outbox.depth();
+    const depth = await (await service.createOperator()).outbox.depth();
     expect(depth).toMatchObject({ waiting: 5 });
     await service.startRelay();
 
     await untilLeft(service, 4);
 
     expect(new Set(await problems(service))).toEqual(new Set(["OUTBOX_ROW_TOO_OLD"]));
-    const listed = await (await openOperator(service)).outbox.parked({
+    const listed = await (await service.createOperator()).outbox.parked({
       code: "OUTBOX_ROW_TOO_OLD",
       limit: 10,
     });
@@ -122,7 +104,7 @@ describe("one row does not stop the others:", () => {
   });
 
   it("one whose problem has what PostgreSQL's texts cannot hold is released with the others of its code", async () => {
-    const service = await createOutboxService(application);
+    const service = await createOutboxService(notedApplication);
     const names = ["\\u0000", "\\ud800", "\\u2026", "x"];
     for (const name of names)
       await add(service, "'greeting', $1::json, $2, NULL, now()", `{"${name}": 1}`, name);
@@ -134,7 +116,7 @@ describe("one row does not stop the others:", () => {
       `UPDATE holdfast_outbox SET problem = '{"code":"INVALID_PAYLOAD","message":"\\u0000"}' WHERE idempotency_key = 'x'`,
     );
 
-    const { outbox } = await openOperator(service);
+    const { outbox } = await service.createOperator();
     expect(await outbox.parked({ code: "INVALID_PAYLOAD", limit: 10 })).toHaveLength(4);
     const tx = await service.pool.connect();
     await tx.query("BEGIN; SELECT 1 FROM holdfast_outbox WHERE idempotency_key = 'x' FOR UPDATE");
@@ -159,7 +141,7 @@ async function createEncoded(encoding: string): Promise<string> {
 
 describe("a database in another encoding", () => {
   it("has a row that cannot be converted parked, also with an ordering key, and listed; the others go on", async () => {
-    const service = await createOutboxService(application, {}, undefined, await createEncoded("EUC_JP"));
+    const service = await createOutboxService(notedApplication, {}, undefined, await createEncoded("EUC_JP"));
     const client = new pg.Client(service.databaseUrl);
     await client.connect();
     await client.query("SET client_encoding TO EUC_JP");
@@ -177,14 +159,14 @@ describe("a database in another encoding", () => {
       return rows.length === 4 && rows.every(({ state }) => state === "parked");
     });
 
-    const listed = await (await openOperator(service)).outbox.parked({ limit: 10 });
+    const listed = await (await service.createOperator()).outbox.parked({ limit: 10 });
     expect(listed.map(({ problem, type }) => [problem.code, type])).toEqual(
       Array(4).fill(["OUTBOX_ROW_UNREADABLE", "(unreadable)"]),
     );
   });
 
   it("takes a problem whose characters it does not have", async () => {
-    const service = await createOutboxService(application, {}, undefined, await createEncoded("LATIN1"));
+    const service = await createOutboxService(notedApplication, {}, undefined, await createEncoded("LATIN1"));
     await add(service, "'greeting', $1::json, 'a', NULL, now()", '{"\\u2026": 1}');
     await addGood(service, "good");
     await service.startRelay();

@@ -1,29 +1,15 @@
-import { defineJob, PermanentError } from "holdfast";
+import { PermanentError } from "holdfast";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { anyJob, echo } from "../../support/application.ts";
 import { pauseWorkerOf } from "../../support/doubts.ts";
-import { START_MS, withProcesses } from "../../support/processes.ts";
+import { failing, failingHandler } from "../../support/failing-echo.ts";
+import { withProcesses } from "../../support/processes.ts";
 import { run } from "../../support/run-command.ts";
 import { applicationOf, createService, untilState } from "../../support/service.ts";
 import { launchInTerminal, runInTerminal, withoutColors } from "../../support/terminal.ts";
-import { until } from "../../support/until.ts";
 
-// `echo` is a type of the commands' application as well; its jobs here fail, with much to say.
-const job = defineJob({
-  type: echo.type,
-  payload: z.unknown(),
-  result: z.unknown(),
-  retry: { attempts: 1, backoff: { kind: "fixed", delayMs: 0 } },
-  timeoutMs: 10_000,
-  effects: { send: { timeoutMs: 5_000, inDoubt: "hold" } },
-});
-const handler = job.handler(async ({ payload, effect }) => {
-  if (payload === "doubt")
-    await effect("send", () => Promise.reject(Object.assign(new Error("lost"), { code: "EPIPE" })));
-  throw new PermanentError(`the mail server said no, and ${"went on and on ".repeat(20)}`);
-});
+const handler = failingHandler(`the mail server said no, and ${"went on and on ".repeat(20)}`);
 
 const parts: (() => Promise<void>)[] = [];
 const service = createService(applicationOf(handler), {}, (stop) => parts.push(stop));
@@ -34,8 +20,8 @@ beforeAll(async () => {
   const producer = await service.createProducer();
   await service.startWorker();
   for (const key of ["1", "2", "3", "4", "5", "6"])
-    failed.push((await producer.submit(job, key, { idempotencyKey: `order-${key}` })).id);
-  ({ id: inDoubt } = await producer.submit(job, "doubt", { idempotencyKey: "doubt" }));
+    failed.push((await producer.submit(failing, key, { idempotencyKey: `order-${key}` })).id);
+  ({ id: inDoubt } = await producer.submit(failing, "doubt", { idempotencyKey: "doubt" }));
   for (const id of [...failed, inDoubt]) await untilState(producer, id, "failed");
 });
 
@@ -95,9 +81,9 @@ describe("a list in a terminal", withProcesses, () => {
 describe("--watch in a terminal", withProcesses, () => {
   it("draws over what it drew, until Ctrl-C, and leaves the last of it", async () => {
     const watching = launchInTerminal(["queues", "list", "--watch"], service.env, { columns: 100, rows: 20 });
-    await until("the list is drawn", () => watching.shown.includes("default"), START_MS);
+    await watching.untilShown("default");
     await run(["queues", "pause", "default", "--reason", "deploy"], service.env);
-    await until("the pause is drawn", () => watching.shown.includes("paused: deploy"), START_MS);
+    await watching.untilShown("paused: deploy");
 
     watching.pressCtrlC();
 
@@ -136,14 +122,14 @@ describe("an act on many jobs that asks first", withProcesses, () => {
     const producer = await own.createProducer();
     await own.startWorker();
     const fail = async (key: string) => {
-      const { id } = await producer.submit(job, key, { idempotencyKey: key });
+      const { id } = await producer.submit(failing, key, { idempotencyKey: key });
       await untilState(producer, id, "failed");
       return id;
     };
     const seen = await fail("seen");
     const args = ["jobs", "delete", "--type", echo.type, "--state", "failed", "--reason", "old"];
     const asking = launchInTerminal(args, own.env, { columns: 100, rows: 20 });
-    await until("it asks", () => asking.shown.includes("Delete 1 job?"), START_MS);
+    await asking.untilShown("Delete 1 job?");
     const later = await fail("later");
 
     asking.type("y");
@@ -159,12 +145,12 @@ describe("an answer to a doubt in a terminal", withProcesses, () => {
     const own = createService(applicationOf(handler));
     const producer = await own.createProducer();
     await own.startWorker();
-    const { id } = await producer.submit(job, "doubt", { idempotencyKey: "undone" });
+    const { id } = await producer.submit(failing, "doubt", { idempotencyKey: "undone" });
     await untilState(producer, id, "failed");
     const answer = ["doubts", "resolve", id, "send", "--as", "done", "--evidence", "the log"];
     const size = { columns: 200, rows: 20 };
     const waiting = launchInTerminal(answer, own.env, size);
-    await until("it waits", () => waiting.shown.includes("Ctrl-C undoes it"), START_MS);
+    await waiting.untilShown("Ctrl-C undoes it");
 
     waiting.pressCtrlC();
 
@@ -183,7 +169,7 @@ describe("a doubt that asks again", withProcesses, () => {
     const own = createService(applicationOf(handler));
     const producer = await own.createProducer();
     await own.startWorker();
-    const { id } = await producer.submit(job, "doubt", { idempotencyKey: "mine" });
+    const { id } = await producer.submit(failing, "doubt", { idempotencyKey: "mine" });
     await untilState(producer, id, "failed");
     const redis = own.connect();
     const keys = queueKeys(own.env.HOLDFAST_PREFIX, "default");
@@ -195,7 +181,7 @@ describe("a doubt that asks again", withProcesses, () => {
     await before.exec();
     const args = ["doubts", "resolve", id, "send", "--as", "not-done", "--evidence", "the log"];
     const asking = launchInTerminal(args, own.env, { columns: 200, rows: 20 });
-    await until("it asks", () => asking.shown.includes("Resolve it as not done?"), START_MS);
+    await asking.untilShown("Resolve it as not done?");
     const [mine = ""] = await redis.zrange(keys.doubts, "-1", "-1");
     const ledger = keys.ledger(mine.slice(0, mine.indexOf("/")));
     const seen = JSON.parse((await redis.hget(ledger, "e:send")) ?? "{}");
@@ -218,7 +204,7 @@ describe("an unknown name", withProcesses, () => {
       ],
       [["jobs", "retry", "--code", "HANDLER_FAILD", "--dry-run"], 2, /did you mean "HANDLER_FAILED"\?$/m],
       [["submit", "ecko", "--key", "k", "--payload", "1"], 2, /did you mean "echo"\?$/m],
-      [["queues", "show", "defualt"], 1, /did you mean "default"\?$/m],
+      [["queues", "show", "defualt"], 2, /did you mean "default"\?$/m],
     ];
 
     const outcomes = await Promise.all(wrong.map(([args]) => run(args, service.env)));
@@ -244,13 +230,13 @@ describe("an unknown name", withProcesses, () => {
 describe("what a job says", withProcesses, () => {
   it("commands no terminal, in an export either", async () => {
     const said = "no \u001b]0;owned\u0007 \u009b31m\u202e end";
-    const hostile = job.handler(async () => {
+    const hostile = failing.handler(async () => {
       throw new PermanentError(said);
     });
     const own = createService(applicationOf(hostile));
     const producer = await own.createProducer();
     await own.startWorker();
-    const { id } = await producer.submit(job, null, { idempotencyKey: "hostile" });
+    const { id } = await producer.submit(failing, null, { idempotencyKey: "hostile" });
     await untilState(producer, id, "failed");
 
     for (const args of [

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { createProducer } from "holdfast";
+import { createProducer, type HoldfastError } from "holdfast";
 import { startWorker } from "holdfast/worker";
+import type { Redis } from "ioredis";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { application } from "../../support/application.ts";
+import { application, echo } from "../../support/application.ts";
 import { get } from "../../support/http.ts";
 import { runProcess, withProcesses } from "../../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
@@ -76,6 +77,12 @@ describe("a Redis that rejects a process is reported at once, with the remedy", 
     );
   });
 
+  it("because it has no database of that number", async () => {
+    expect(await refusalOf(`${server.url}/16`)).toMatchObject(
+      named("STORE_REFUSED", /^Redis has no database of the number in REDIS_URL\. Remedy: /),
+    );
+  });
+
   it("because it is a read-only replica", async () => {
     await configure("REPLICAOF", "127.0.0.1", String(other.port));
 
@@ -127,6 +134,30 @@ describe("a Redis that begins to reject a running API", () => {
   });
 });
 
+describe("a Redis that no longer lets a running producer select its database", () => {
+  it("gets no job in another one", async () => {
+    await configure("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all");
+    const url = `${withUser("limited:secret")}/5`;
+    await using producer = await createProducer(application, testEnvironment({ REDIS_URL: url }));
+    const store = createService(application, { REDIS_URL: server.url }).connect();
+    const before = await store.dbsize();
+    await store.call("ACL", "SETUSER", "limited", "-select");
+    await store.call("CLIENT", "KILL", "USER", "limited");
+
+    const outcome = await until("a submission after its connections came again", async () => {
+      const code = await producer.submit(echo, { text: "x" }, { idempotencyKey: "k" }).then(
+        () => "accepted",
+        (error: HoldfastError) => error.code,
+      );
+      return (code !== "STORE_UNAVAILABLE" || (await refusedSelects(store)) >= 3) && code;
+    });
+
+    expect(outcome).toBe("STORE_UNAVAILABLE");
+    expect(await store.dbsize()).toBe(before);
+    store.disconnect();
+  });
+});
+
 describe("a Redis that is loading its data", () => {
   it("makes a role wait", async () => {
     // Longer than a process waits for a Redis that is down: this many keys take 100 ms each to read back.
@@ -150,6 +181,12 @@ describe("a Redis that is loading its data", () => {
     await Promise.all([restarted, worker.stop()]);
   });
 });
+
+/** How often Redis has refused a `SELECT`. */
+async function refusedSelects(store: Pick<Redis, "call">): Promise<number> {
+  const log = String(await store.call("ACL", "LOG"));
+  return Number(/count,(\d+),reason,command,context,toplevel,object,select/.exec(log)?.[1] ?? 0);
+}
 
 async function isReached(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
