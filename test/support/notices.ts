@@ -1,9 +1,7 @@
 import { defineConfig, defineJob, type Notices } from "holdfast";
-import { vi } from "vitest";
 import { z } from "zod";
 import { SECRET, startReceiver } from "./receivers.ts";
-import { createService } from "./service.ts";
-import { onTestFinished } from "./test-scope.ts";
+import { createService, type Variables } from "./service.ts";
 import { until } from "./until.ts";
 
 /** Fails, or leaves a doubt. */
@@ -31,21 +29,23 @@ export function applicationWith(notices: Notices) {
 /** Buckets so short that a test sees several. */
 const bucketMs = 3_000;
 
-/** A service whose notices go to a receiver of the test. */
+/**
+ * A service whose notices go to a receiver of the test.
+ *
+ * @param variables beside the receiver's own
+ */
 export async function start({
   notices = {},
-  redisUrl = "",
+  variables = {},
 }: {
   notices?: Partial<Notices>;
-  redisUrl?: string;
+  variables?: Variables;
 } = {}) {
   const receiver = await startReceiver();
-  vi.stubEnv("ON_CALL_URL", receiver.url);
-  vi.stubEnv("ON_CALL_SECRET", SECRET);
-  onTestFinished(() => void vi.unstubAllEnvs());
   const onCall = { name: "on-call", webhook: "ON_CALL_URL", secret: "ON_CALL_SECRET" };
   const application = applicationWith({ receivers: [onCall], bucketMs, ...notices });
-  const service = createService(application, redisUrl === "" ? {} : { REDIS_URL: redisUrl });
+  const own = { ON_CALL_URL: receiver.url, ON_CALL_SECRET: SECRET };
+  const service = createService(application, { ...own, ...variables });
   return { receiver, service };
 }
 

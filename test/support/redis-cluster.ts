@@ -56,6 +56,9 @@ export async function startRedisCluster({
     "15000",
     "--repl-diskless-sync-delay",
     "0",
+    // A replica stays with the master that it was given: else it moves to one without any, while others wait for it.
+    "--cluster-migration-barrier",
+    "100",
     // `redis-cli --cluster fix` compares keys that two masters have by DEBUG.
     "--enable-debug-command",
     "local",

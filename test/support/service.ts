@@ -23,7 +23,12 @@ import { stopAll } from "../../src/platform/lib/running.ts";
 import { onTestFinished } from "./test-scope.ts";
 import { until } from "./until.ts";
 
-export type Variables = Readonly<Partial<Record<VariableName | "HOST" | "PORT" | "LOG_LEVEL", string>>>;
+/** What notices of tests name. */
+type ReceiverVariable = "ON_CALL_URL" | "ON_CALL_SECRET" | "SLACK_URL";
+
+export type Variables = Readonly<
+  Partial<Record<VariableName | ReceiverVariable | "HOST" | "PORT" | "LOG_LEVEL", string>>
+>;
 
 /** The environment of one test: the shared Redis, and a new key prefix. */
 export function testEnvironment(variables: Variables = {}) {

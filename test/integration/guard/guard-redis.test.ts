@@ -8,12 +8,13 @@ import {
   NotDoneError,
 } from "holdfast/guard";
 import { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { latch } from "../../support/latch.ts";
 import { withProcesses } from "../../support/processes.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
 import { startReplyProxy } from "../../support/reply-proxy.ts";
 import { testEnvironment } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const PLACES = 8;
@@ -44,7 +45,7 @@ async function untilReserved(url: string): Promise<void> {
   await until("it is reserved", async () => (await client.hget(ledger, "open")) === "1");
 }
 
-describe("a guard whose Redis fails", withProcesses, () => {
+describe.concurrent("a guard whose Redis fails", withProcesses, () => {
   it("does not start on one that cannot keep what it acknowledges", async () => {
     const server = await startRedisServer({ args: ["--appendonly", "no"] });
     onTestFinished(() => server.stop());

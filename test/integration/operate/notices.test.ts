@@ -3,19 +3,20 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Notices } from "holdfast";
 import { simpleParser } from "mailparser";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { startMailbox } from "../../../dev/mailbox/start-mailbox.ts";
 import { get, post } from "../../support/http.ts";
 import { applicationWith, charge, start, untilTold } from "../../support/notices.ts";
 import { startChat } from "../../support/receivers.ts";
 import { startRedisServer } from "../../support/redis-server.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
-describe("doubts", () => {
+describe.concurrent("doubts", () => {
   it("are told once by three APIs, grouped, in each receiver's form, and so is that they are over", async () => {
     const chat = await startChat();
-    vi.stubEnv("SLACK_URL", chat.url);
     const { receiver, service } = await start({
+      variables: { SLACK_URL: chat.url },
       notices: {
         consoleUrl: "https://jobs.example.com/console",
         receivers: [
@@ -82,7 +83,7 @@ describe("doubts", () => {
   });
 });
 
-describe("a notice", () => {
+describe.concurrent("a notice", () => {
   it("is delivered once its receiver is back, and kept apart from what is in line meanwhile", async () => {
     const { receiver, service } = await start({ notices: { failures: "2/1m" } });
     receiver.answer(503);
@@ -127,9 +128,9 @@ describe("a notice", () => {
       await mailbox.stop();
       await rm(directory, { recursive: true });
     });
-    vi.stubEnv("SMTP_URL", mailbox.smtpUrl);
+    const variables = { SMTP_URL: mailbox.smtpUrl };
     const receivers = [{ name: "ops", mail: "ops@example.com", from: "Holdfast <holdfast@example.com>" }];
-    const { service } = await start({ notices: { receivers } });
+    const { service } = await start({ notices: { receivers }, variables });
     await service.startWorker();
     const { url } = await service.startApi();
 
@@ -150,11 +151,11 @@ describe("a notice", () => {
   });
 });
 
-describe("where no worker delivers", () => {
+describe.concurrent("where no worker delivers", () => {
   it("an API sends it itself, says so, and leaves what was refused to a worker", async () => {
     const chat = await startChat();
-    vi.stubEnv("SLACK_URL", chat.url);
     const { receiver, service } = await start({
+      variables: { SLACK_URL: chat.url },
       notices: {
         lateMs: 1_000,
         receivers: [
@@ -179,11 +180,11 @@ describe("where no worker delivers", () => {
   });
 });
 
-describe("where Redis takes no job", () => {
+describe.concurrent("where Redis takes no job", () => {
   it("each API sends it itself, and says so", async () => {
     const redis = await startRedisServer();
     onTestFinished(() => redis.stop());
-    const { receiver, service } = await start({ redisUrl: redis.url });
+    const { receiver, service } = await start({ variables: { REDIS_URL: redis.url } });
     await service.startApi();
     await redis.kill();
 
@@ -238,8 +239,7 @@ describe("an application that declares notices", () => {
     ["missing", "", "got nothing"],
     ["wrong", "whsec_short", "got (hidden)"],
   ])("starts neither an API nor a worker while a variable is %s", async (_, secret, got) => {
-    const { service } = await start();
-    vi.stubEnv("ON_CALL_SECRET", secret);
+    const { service } = await start({ variables: { ON_CALL_SECRET: secret } });
     const message = `ON_CALL_SECRET: expected whsec_ and 24 to 64 bytes in base64 (required by notices to on-call), ${got}`;
 
     await expect(service.startApi()).rejects.toMatchObject({ code: "CONFIG_INVALID", message });

@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineJob } from "holdfast";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queueKey, queueKeys } from "../../../src/core/bullmq/store/queue-keys.ts";
 import { dedupKeyOf } from "../../../src/core/job/dedup-key.ts";
@@ -15,6 +15,7 @@ import { withProcesses } from "../../support/processes.ts";
 import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
 import { run } from "../../support/run-command.ts";
 import { applicationOf, createService, untilState, type Variables } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const noting = defineJob({
@@ -52,7 +53,7 @@ const submission = (idempotencyKey: string) => ({ type: "noting", payload: null,
 const ofApplication = (queues: unknown) => (queues as string[]).filter((queue) => queue !== INTERNAL_QUEUE);
 const rolledBack = { status: 503, body: { code: "STORE_ROLLED_BACK" } };
 
-describe("a Redis that loses data while an effect runs", withProcesses, () => {
+describe.concurrent("a Redis that loses data while an effect runs", withProcesses, () => {
   it("accepts nothing until a person accepts the loss; the effect is then in doubt, not repeated", async () => {
     const { gate, noted, service } = await notingService();
     const { url } = await service.startApi();
@@ -154,7 +155,7 @@ describe("a Redis that loses data while an effect runs", withProcesses, () => {
   });
 });
 
-describe("a Redis that is restored from an older copy of its data", withProcesses, () => {
+describe.concurrent("a Redis that is restored from an older copy of its data", withProcesses, () => {
   it("is noticed by processes that ran meanwhile, and by those that start later", async () => {
     const directory = await mkdtemp(join(tmpdir(), "holdfast-loss-"));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
@@ -240,7 +241,7 @@ describe("a Redis that is restored from an older copy of its data", withProcesse
   });
 });
 
-describe("a Redis that loses one copy of the fingerprints' secret", withProcesses, () => {
+describe.concurrent("a Redis that loses one copy of the fingerprints' secret", withProcesses, () => {
   it.each(["its own", "the queue's"])("still recognises the content of a used key: %s", async (which) => {
     const { service } = await notingService();
     const api = await service.startApi();
