@@ -291,7 +291,7 @@ export class Ledger {
     // A doubt looks as if its run were under way until this is stored. The attempt may have ended, so no lease bounds it.
     await untilAnswered(() => this.#run(runOverScript, [this.#nameOf(effect), reservationId, ...said]), {
       isLeased: () => client.status !== "end",
-    }).catch(throwRedisFault);
+    });
   }
 
   resolve(effect: string, resolution: Resolution): Promise<Resolved> {
@@ -339,7 +339,7 @@ export class Ledger {
     const { client } = this.#queue.store;
     await untilAnswered(() => doubtUnreported(this.#queue, [reservationId]), {
       isLeased: () => client.status !== "end",
-    }).catch(throwRedisFault);
+    });
   }
 
   /** Another queue's entry keeps its name there: its texts are encrypted for that name. */
