@@ -71,7 +71,7 @@ export function judgeKey(
   const isFinding = kinds.some((kind) => !ordinary.has(kind)) || acts.length > 1;
   const history = `${key} (${state}, ${acts.length} acts): ${steps
     .map(({ life, event, detail }) => `${life} ${event} ${detail}`)
-    .slice(-30)
+    .slice(0, 40)
     .join(", ")}`;
   return { fault, state, acts: acts.length, kinds, isFinding, history };
 }
