@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -44,7 +44,7 @@ export const guard: Experiment = {
       measured: [
         `${counts.acknowledged} keys, ${counts.faults} faults, by ${sizes.map(countOf).join(", ")} processes`,
       ],
-      broken: brokenBy({ counts, jobs: [], findings }),
+      broken: [...brokenBy({ counts, jobs: [], findings }), ...storms.flatMap(({ ended }) => ended)],
       controls: await controls,
     };
   },
@@ -96,6 +96,8 @@ interface Storm {
   readonly counts: Counts;
   readonly keys: readonly GuardedKey[];
   readonly findings: readonly string[];
+  /** Who ended without a fault: what they were at is in doubt. */
+  readonly ended: readonly string[];
 }
 
 /** Where the client for Python is. */
@@ -152,10 +154,11 @@ async function storm(
     await until(isSettled, { withinMs, everyMs: 100 });
     await kills;
     const keys = judge(testbed, plan, await statesOf(testbed), api.deaths);
+    const ended = callers.filter((caller) => caller.ended > 0).map(({ name }) => `${name} ended by itself`);
     const stuck = testbed.isControl ? [] : await resolveAll(testbed, Object.keys(plan.keys), settlesWithinMs);
     await Promise.all([waker.stop(), api.stop()]);
     const faults = injectionsIn(testbed.trace.read()).length + api.deaths.length;
-    return sumUp(keys, stuck, testbed, faults);
+    return { ...sumUp(keys, stuck, testbed, faults), ended };
   });
 }
 
@@ -189,7 +192,7 @@ function sumUp(
   stuck: readonly string[],
   { witnessed }: Testbed,
   faults: number,
-): Storm {
+): Omit<Storm, "ended"> {
   const twice = repeatedIn(witnessed());
   const count = (kind: keyof Counts) => keys.filter(({ kinds }) => kinds.includes(kind)).length;
   const kinds = [
@@ -228,7 +231,10 @@ async function followApi({ api, directory }: Testbed) {
   let isOver = false;
   const tell = async () => {
     const { url = "" } = (await api?.ready()) ?? {};
-    writeFileSync(join(directory, "api-url"), url);
+    // In one step: whoever reads it meanwhile gets the one before.
+    const [next, known] = [join(directory, "next-api-url"), join(directory, "api-url")];
+    writeFileSync(next, url);
+    renameSync(next, known);
   };
   await tell();
   return {

@@ -55,6 +55,8 @@ export function startRole(options: RoleOptions): Role {
   let ended = 0;
   let isEnding = false;
   let isReplacing = false;
+  /** It lives for a moment after the signal. */
+  let killed: ChildProcess | undefined;
   let current: { child: ChildProcess; life: string; ready: Promise<Ready> } = begin();
 
   function begin() {
@@ -113,14 +115,17 @@ export function startRole(options: RoleOptions): Role {
         try {
           const answer = await ready;
           // One that was just killed was ready, too, and its successor has not begun.
-          if (isEnding || isAlive(child)) return answer;
+          if (isEnding || (isAlive(child) && child !== killed)) return answer;
         } catch (error) {
           if (isEnding || performance.now() > giveUpAt) throw error;
         }
         await sleep(RESTART_MS);
       }
     },
-    signal: (signal) => void current.child.kill(signal),
+    signal(signal) {
+      if (signal === "SIGKILL") killed = current.child;
+      current.child.kill(signal);
+    },
     async replace(next) {
       isReplacing = true;
       const { child } = current;

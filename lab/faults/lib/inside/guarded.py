@@ -9,7 +9,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from holdfast_guard import Guard, HoldfastError, NotDone
+from holdfast_guard import Guard, NotDone
 
 folder = Path(os.environ["LAB_DIR"])
 life = os.environ["LAB_LIFE"]
@@ -87,8 +87,8 @@ def call_once(key):
     try:
         result = guard.once("act", key, traced_act, content={"key": key}, timeout=plan["timeoutMs"] / 1000)
         answer = f"done:{result['fence'] if result else 'resolved'}"
-    except (HoldfastError, NotDone) as error:
-        answer = getattr(error, "code", "NOT_DONE")
+    except Exception as error:
+        answer = getattr(error, "code", type(error).__name__)
     trace("ended", key, answer)
 
 

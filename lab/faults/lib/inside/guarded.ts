@@ -7,6 +7,7 @@ import type { onFailpoint } from "../../../../src/core/failpoints.ts";
 import type { GuardPlan } from "./guard-plan.ts";
 import { arm, isClaimed, pass } from "./injection.ts";
 import { live } from "./live.ts";
+import { patiently } from "./patiently.ts";
 import { openTrace, trace } from "./trace.ts";
 
 /** A process that calls one guarded effect for every key of the plan, again and again, beside others that do the same. */
@@ -35,7 +36,7 @@ async function untilFirstIsUp(key: string, signal: AbortSignal): Promise<void> {
 }
 
 async function run(): Promise<void> {
-  const guard = await createGuard({ effects: [effect] });
+  const guard = await patiently(() => createGuard({ effects: [effect] }));
   const callOnce = async (key: string) => {
     const isLater = isClaimed(key);
     arm(key, plan.keys[key]?.inject);
