@@ -35,7 +35,7 @@ export const outage: Experiment = {
         counts: verdict.counts,
         table: { head: ["away (s)", "load", "outages", "recoveries", "p50 (ms)", "max (ms)"], rows },
         measured: ["a worker has recovered when it has started a job after Redis is back"],
-        broken: [...brokenBy(verdict), ...broken, ...restarted(testbed)],
+        broken: [...brokenBy(verdict), ...broken],
         controls: [],
       };
     });
@@ -99,11 +99,6 @@ function begunAfter({ trace, workers }: Testbed, backAt: number): number[] | und
   const steps = trace.read().filter(({ event, at }) => event === "begun" && at >= backAt);
   const firsts = workers.flatMap(({ life }) => steps.find((step) => step.life === life)?.at ?? []);
   return firsts.length === workers.length ? firsts.map((at) => at - backAt) : undefined;
-}
-
-function restarted({ workers }: Testbed): string[] {
-  const count = workers.filter(({ ended }) => ended > 0).length;
-  return count > 0 ? [`${count} workers ended and were restarted`] : [];
 }
 
 function p50(values: readonly number[]): number {

@@ -44,7 +44,7 @@ export const guard: Experiment = {
       measured: [
         `${counts.acknowledged} keys, ${counts.faults} faults, by ${sizes.map(countOf).join(", ")} processes`,
       ],
-      broken: [...brokenBy({ counts, jobs: [], findings }), ...storms.flatMap(({ ended }) => ended)],
+      broken: brokenBy({ counts, jobs: [], findings, ended: storms.flatMap(({ ended }) => ended) }),
       controls: await controls,
     };
   },
@@ -154,7 +154,7 @@ async function storm(
     await until(isSettled, { withinMs, everyMs: 100 });
     await kills;
     const keys = judge(testbed, plan, await statesOf(testbed), api.deaths);
-    const ended = callers.filter((caller) => caller.ended > 0).map(({ name }) => `${name} ended by itself`);
+    const ended = testbed.ended();
     const stuck = testbed.isControl ? [] : await resolveAll(testbed, Object.keys(plan.keys), settlesWithinMs);
     await Promise.all([waker.stop(), api.stop()]);
     const faults = injectionsIn(testbed.trace.read()).length + api.deaths.length;

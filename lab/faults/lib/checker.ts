@@ -66,6 +66,8 @@ export interface Verdict {
   readonly jobs: readonly JobRecord[];
   /** The jobs that show a broken guarantee, for the replay. */
   readonly findings: readonly string[];
+  /** Processes that ended by themselves: no fault is a reason for that. */
+  readonly ended: readonly string[];
 }
 
 const STATUS_LANES = 32;
@@ -111,7 +113,7 @@ export async function check(testbed: Testbed, withinMs: number): Promise<Verdict
   }
   const stuck = testbed.isControl ? [] : await findStuck(testbed, jobs);
   counts.stuck = stuck.length;
-  return { counts, jobs, findings: [...stuck, ...findings].slice(0, FINDINGS_MAX) };
+  return { counts, jobs, findings: [...stuck, ...findings].slice(0, FINDINGS_MAX), ended: testbed.ended() };
 }
 
 /** A failover, also one that only a busy machine caused, takes back ends that no replica had: those jobs end once more. */

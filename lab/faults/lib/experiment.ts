@@ -75,11 +75,11 @@ export async function untilCaught(
 }
 
 /** The guarantees that a verdict shows broken. */
-export function brokenBy({ counts, findings }: Verdict): string[] {
+export function brokenBy({ counts, findings, ended }: Verdict): string[] {
   const broken = promises
     .filter(([kind]) => counts[kind] > 0)
     .map(([kind, what]) => `${counts[kind]} ${what}`);
-  return broken.length === 0 ? [] : [...broken, ...findings];
+  return broken.length === 0 ? [...ended] : [...broken, ...findings, ...ended];
 }
 
 export function sum(parts: readonly Counts[]): Counts {

@@ -39,6 +39,7 @@ export async function flush(context: Context, mutation?: Mutation): Promise<Flus
     await withRedis(testbed.store, (redis) => redis.flushall());
     const answer = await submitUntilLossIsNoticed(submitter, actJob("afterwards", context.random));
     await until(() => testbed.witnessed().length >= RUNNING, { withinMs: 30_000 });
+    if (answer !== "accepted") await untilWorkersNoticed(testbed);
     await acceptLoss(url);
     const before = testbed.client.acknowledged.length;
     await submitAll();
@@ -53,6 +54,14 @@ export async function flush(context: Context, mutation?: Mutation): Promise<Flus
       completed: statuses.filter((status) => status?.state === "completed").length,
     };
   });
+}
+
+/** As an operator is told to: each worker has put in doubt what it was doing by then. */
+async function untilWorkersNoticed({ workers }: Testbed): Promise<void> {
+  const haveNoticed = () => workers.every((worker) => worker.log().includes("STORE_ROLLED_BACK"));
+  const noticed = await until(haveNoticed, { withinMs: NOTICED_WITHIN_MS });
+  if (noticed === undefined)
+    throw new Error(`A worker has not noticed within ${NOTICED_WITHIN_MS} ms that Redis was emptied`);
 }
 
 async function acceptLoss(url: string): Promise<void> {

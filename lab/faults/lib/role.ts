@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { endChild } from "../../../test/support/command.ts";
@@ -39,20 +40,23 @@ export interface Role {
   replace(script?: string): Promise<number | null>;
   /** How many processes it has had. */
   readonly lives: number;
-  /** How many of them ended by themselves after they were ready. */
-  readonly ended: number;
+  /** Those that ended by themselves after they were ready, and what they said last. */
+  readonly ended: readonly string[];
+  /** What the running process has logged. */
+  log(): string;
   /** @default SIGKILL */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const RESTART_MS = 20;
+const LAST_WORDS_MAX = 1_000;
 /** It is restarted until it is: on a busy machine one start after another can find Redis too slow. */
 const READY_WITHIN_MS = 180_000;
 
 export function startRole(options: RoleOptions): Role {
   let { script } = options;
   let lives = 0;
-  let ended = 0;
+  const ended: string[] = [];
   let isEnding = false;
   let isReplacing = false;
   /** It lives for a moment after the signal. */
@@ -63,12 +67,13 @@ export function startRole(options: RoleOptions): Role {
     lives += 1;
     const life = `${options.name}.${lives}`;
     const env = { ...options.env, LAB_LIFE: life };
-    const child = startProcess(script, env, join(options.directory, "logs", `${life}.log`));
+    const child = startProcess(script, env, logFile(life));
     let isReady = false;
-    child.once("exit", (_code, signal) => {
+    child.once("exit", (code, signal) => {
       if (signal !== null) options.onDeath({ life, at: Date.now() });
       if (isEnding || isReplacing) return;
-      if (signal === null && isReady) ended += 1;
+      if (signal === null && isReady)
+        ended.push(`${life} ended by itself with ${code}: ${logOf(life).slice(-LAST_WORDS_MAX)}`);
       again();
     });
     child.on("message", (message: { inject?: "store" }) => {
@@ -88,6 +93,14 @@ export function startRole(options: RoleOptions): Role {
     return { child, life, ready };
   }
 
+  function logFile(life: string): string {
+    return join(options.directory, "logs", `${life}.log`);
+  }
+
+  function logOf(life: string): string {
+    return readFileSync(logFile(life), "utf8");
+  }
+
   function again() {
     sleep(RESTART_MS).then(() => {
       if (!isEnding) current = begin();
@@ -105,9 +118,8 @@ export function startRole(options: RoleOptions): Role {
     get lives() {
       return lives;
     },
-    get ended() {
-      return ended;
-    },
+    ended,
+    log: () => logOf(current.life),
     async ready() {
       const giveUpAt = performance.now() + READY_WITHIN_MS;
       for (;;) {

@@ -64,6 +64,8 @@ export interface Testbed {
   readonly downstream: Downstream | undefined;
   readonly trace: TraceReader;
   readonly deaths: readonly Death[];
+  /** Processes of roles that ended by themselves, and what they said last. */
+  ended(): string[];
   readonly outages: Outages;
   /** Starts another role, for example of another version of the application. It ends with the testbed. */
   startRole(kind: RoleKind, name: string, env?: NodeJS.ProcessEnv): Role;
@@ -144,7 +146,15 @@ async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const isControl = options.mutation !== undefined;
   const trace = openTraceReader(join(directory, "trace"));
   const parts = { isControl, directory, env, store, proxy, installation, client, trace, deaths, outages };
-  return { ...parts, ...named, downstream, witnessed: witness.effects, startRole: role, stop };
+  return {
+    ...parts,
+    ...named,
+    downstream,
+    ended: () => roles.flatMap((each) => each.ended),
+    witnessed: witness.effects,
+    startRole: role,
+    stop,
+  };
 }
 
 async function startStore(options: TestbedOptions, usualDirectory: string): Promise<RedisServer> {

@@ -15,8 +15,6 @@ export interface Trial {
   readonly slowestMs: number;
   /** Milliseconds for which nothing was acknowledged, at the longest. */
   readonly longestGapMs: number;
-  /** Processes that ended although nobody killed them. */
-  readonly ended: number;
   /** Keys that were answered with another job's id when they were sent again. */
   readonly changedIds: number;
 }
@@ -56,7 +54,7 @@ export async function underLoad(
       const seen = await load.end();
       const verdict = await check(testbed, ENDED_WITHIN_MS);
       verdict.counts.faults = times + testbed.deaths.length;
-      return { name, verdict, ended: endedByThemselves(testbed), ...seen };
+      return { name, verdict, ...seen };
     } finally {
       await load.abandon();
     }
@@ -74,10 +72,6 @@ async function resumed({ client }: Testbed, count: number): Promise<void> {
         cause: client.lastFault,
       },
     );
-}
-
-function endedByThemselves({ workers }: Testbed): number {
-  return workers.reduce((ends, { ended }) => ends + ended, 0);
 }
 
 const ANSWERED_WITHIN_MS = 2_000;
@@ -109,9 +103,8 @@ export function outcomeOf(trials: readonly Trial[], controls: readonly Control[]
       ]),
     },
     measured: [],
-    broken: trials.flatMap(({ name, verdict, slowestMs, changedIds, ended }) => [
+    broken: trials.flatMap(({ name, verdict, slowestMs, changedIds }) => [
       ...brokenBy(verdict).map((what) => `${name}: ${what}`),
-      ...(ended > 0 ? [`${name}: ${ended} workers ended by themselves`] : []),
       ...(changedIds > 0 ? [`${name}: ${changedIds} keys have two ids`] : []),
       ...(slowestMs > ANSWERED_WITHIN_MS ? [`${name}: a call took ${Math.round(slowestMs)} ms`] : []),
     ]),
