@@ -29,8 +29,8 @@ export interface Cast {
   readonly wantedEmail: string;
   /** A bad deploy's jobs, which are to be cancelled. */
   readonly badTag: string;
-  /** 03:00 of this night, milliseconds since 1970. */
-  readonly threeMs: number;
+  /** When a queue was paused, in milliseconds since 1970: a full hour, as 03:00 is for whoever looks at nine, whatever the clock says now. */
+  readonly pausedMs: number;
   /** Holds the running imports until it is opened. */
   readonly gate: string;
   /** A job of each kind, to be copied. */
@@ -101,12 +101,11 @@ export async function submitTheNight(
     idOf("type=nightly-report&state=completed"),
     idOf("type=video-preview&state=waiting"),
   ]);
-  const three = new Date().setUTCHours(3, 0, 0, 0);
   return {
     wantedKey: "order-4711",
     wantedEmail: "customer-211@example.com",
     badTag,
-    threeMs: three < Date.now() - HOUR_MS ? three : three - DAY_MS,
+    pausedMs: Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 6 * HOUR_MS,
     gate,
     samples: { sent, invoiced, noVat, hook, report, video },
   };
@@ -196,16 +195,16 @@ export async function fillStore(client: Redis, prefix: string, cast: Cast, jobs:
     { queue: "documents", type: "invoice-pdf", perMinute: 6, runMs: 400, failed: 0.01 },
   ]);
   for (const queue of ["default", "documents"]) await ageDoubts(client, queueKeys(prefix, queue), HOUR_MS);
-  await markNight(client, prefix, cast.threeMs);
+  await markNight(client, prefix, cast.pausedMs);
 }
 
-/** At 03:00 somebody paused a queue. Its stream is written anew, since entries cannot be added before others. */
-async function markNight(client: Redis, prefix: string, threeMs: number): Promise<void> {
+/** Somebody paused a queue. Its stream is written anew, since entries cannot be added before others. */
+async function markNight(client: Redis, prefix: string, pausedMs: number): Promise<void> {
   const marks = queueKeys(prefix, "default").own("history:marks");
   const present = await client.xrange(marks, "-", "+");
   const own = [
-    [`${threeMs}-0`, ["kind", "paused", "text", "the partner is down", "by", "ops-day (session)"]],
-    [`${threeMs + 1_200_000}-0`, ["kind", "resumed", "text", "", "by", "ops-day (session)"]],
+    [`${pausedMs}-0`, ["kind", "paused", "text", "the partner is down", "by", "ops-day (session)"]],
+    [`${pausedMs + 1_200_000}-0`, ["kind", "resumed", "text", "", "by", "ops-day (session)"]],
   ] as const;
   const pipeline = client.pipeline().del(marks);
   for (const [id, fields] of [...own, ...present]) pipeline.xadd(marks, id, ...fields);

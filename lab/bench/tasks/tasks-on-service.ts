@@ -301,6 +301,11 @@ const drain: Task = {
   },
 };
 
+/** Of the day, in UTC, with two digits. */
+function hourOf(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 13);
+}
+
 /** The chart ends now, and is a day wide. */
 async function pointAt(page: Page, chart: Locator, ms: number): Promise<void> {
   const box = await chart.boundingBox();
@@ -314,18 +319,19 @@ const atThree: Task = {
   async inConsole({ page, act, click }, { cast }) {
     const region = page.getByRole("region", { name: "Throughput" });
     await click(region.getByRole("button", { name: "24 h" }), region.getByText(/^\d+ marks/));
-    await click(region.getByText(/^\d+ marks/), region.getByText(/03:00 UTC Paused/));
-    const label = region.locator("figcaption").getByText(/0[23]:[0-5]0 UTC$/);
+    await click(region.getByText(/^\d+ marks/), region.getByText(`${hourOf(cast.pausedMs)}:00 UTC Paused`));
+    const hours = `${hourOf(cast.pausedMs - HOUR_MS)}|${hourOf(cast.pausedMs)}`;
+    const label = region.locator("figcaption").getByText(new RegExp(`(${hours}):[0-5]0 UTC$`));
     await act(
-      "point at 03:00",
-      () => pointAt(page, region.locator(".u-over"), cast.threeMs),
+      "point at that hour",
+      () => pointAt(page, region.locator(".u-over"), cast.pausedMs),
       () => label.waitFor(),
     );
   },
   async inTerminal({ run }, { cast }) {
-    const at = (ms: number) => new Date(cast.threeMs + ms).toISOString();
+    const at = (ms: number) => new Date(cast.pausedMs + ms).toISOString();
     const span = ["--from", at(-HOUR_MS / 2), "--to", at(HOUR_MS / 2)];
-    must((await run("history", ...span)).includes("the partner is down"), "the mark of 03:00 is there");
+    must((await run("history", ...span)).includes("the partner is down"), "the mark of that hour is there");
   },
 };
 

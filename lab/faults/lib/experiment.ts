@@ -74,12 +74,12 @@ export async function untilCaught(
   }
 }
 
-/** The guarantees that a verdict shows broken. */
+/** The guarantees that a verdict shows broken, and the processes that ended by themselves. */
 export function brokenBy({ counts, findings, ended }: Verdict): string[] {
   const broken = promises
     .filter(([kind]) => counts[kind] > 0)
     .map(([kind, what]) => `${counts[kind]} ${what}`);
-  return broken.length === 0 ? [...ended] : [...broken, ...findings, ...ended];
+  return [...broken, ...(broken.length > 0 ? findings : []), ...ended];
 }
 
 export function sum(parts: readonly Counts[]): Counts {
