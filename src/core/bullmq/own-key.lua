@@ -1,4 +1,4 @@
---
+-- What a job itself has of its idempotency key.
 
 -- The idempotency key of a job as JSON, perhaps encrypted; nil where only its data has it. An older version that has replaced what a job is to do
 -- has left the key before, and another time of submission.
