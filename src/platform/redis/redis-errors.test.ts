@@ -1,7 +1,7 @@
 import { ReplyError } from "ioredis";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HoldfastError } from "../errors/holdfast-error.ts";
-import { isUnanswered, untilAnswered } from "./redis-errors.ts";
+import { inTimeTogether, isUnanswered, untilAnswered } from "./redis-errors.ts";
 
 const isLeased = () => true;
 const refused = (message = "OOM command not allowed when used memory > 'maxmemory'.") =>
@@ -70,5 +70,36 @@ describe("a step that is sent until Redis answers it", () => {
     await expect(untilAnswered(step.work, { isLeased })).rejects.toBe(answer);
     expect(step.calls).toBe(1);
     expect(isUnanswered(answer)).toBe(false);
+  });
+});
+
+describe("an answer that waits for Redis several times", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const inMs = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  it("does not wait longer than for one, but for what a processor takes in between", async () => {
+    const inRedisTime = inTimeTogether(300);
+    const first = inRedisTime(inMs(200));
+    await vi.advanceTimersByTimeAsync(200);
+    await first;
+    await vi.advanceTimersByTimeAsync(5_000);
+
+    const late = expect(inRedisTime(inMs(200))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    const answered = vi.fn();
+    void late.then(answered);
+    await vi.advanceTimersByTimeAsync(99);
+    expect(answered).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(2);
+    await late;
+  });
+
+  it("gets what comes in time", async () => {
+    const inRedisTime = inTimeTogether(300);
+    for (let n = 0; n < 2; n += 1) {
+      const step = inRedisTime(inMs(100).then(() => "answer"));
+      await vi.advanceTimersByTimeAsync(100);
+      expect(await step).toBe("answer");
+    }
   });
 });

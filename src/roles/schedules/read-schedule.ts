@@ -8,7 +8,7 @@ import { durationText, exactDurationText } from "../../platform/lib/duration-tex
 import { type Compute, computeInTurns } from "../../platform/lib/in-turns.ts";
 import { isoOrNull, isoTime } from "../../platform/lib/iso-time.ts";
 import { redisNow } from "../../platform/redis/fitness/clock.ts";
-import { inTime, redisUnavailable } from "../../platform/redis/redis-errors.ts";
+import { inTime, inTimeTogether, redisUnavailable } from "../../platform/redis/redis-errors.ts";
 import { type Schedule, scheduleAt } from "./define-schedule.ts";
 import { type OverlapExplanation, openOverlaps } from "./overlap.ts";
 import { lasting, openSchedulePauses, pauseAt, pauseText, type SchedulePause, skipsAhead } from "./pauses.ts";
@@ -45,13 +45,14 @@ interface TicksShown {
   readonly past: number;
 }
 
-/** Redis has its time before the ticks are planned and after: what a processor takes is not Redis's fault. */
+/** Redis is read before the ticks are planned and after. */
 export async function readSchedules(
   reader: ScheduleReader,
   find: () => Promise<readonly Schedule[]>,
   shown: TicksShown,
 ): Promise<ScheduleStatus[]> {
-  const { schedules, now, pausesOf, schedulers } = await inTime(readNow(reader, find));
+  const inRedisTime = inTimeTogether();
+  const { schedules, now, pausesOf, schedulers } = await inRedisTime(readNow(reader, find));
   const planned = await planEach(reader.compute, schedules, now, shown);
   const statuses = Promise.all(
     planned.map(async ({ schedule, ahead, due }) => {
@@ -79,15 +80,23 @@ export async function readSchedules(
       };
     }),
   );
-  return await inTime(statuses);
+  return await inRedisTime(statuses);
 }
 
 async function readNow(
   { stores: { client }, prefix, pauses }: ScheduleReader,
   find: () => Promise<readonly Schedule[]>,
 ) {
-  const [schedules, now, pausesOf] = await Promise.all([find(), redisNow(client), pauses.all()]);
-  return { schedules, now, pausesOf, schedulers: await countSchedulers(client, prefix, now) };
+  const readSchedulers = async () => {
+    const now = await redisNow(client);
+    return { now, schedulers: await countSchedulers(client, prefix, now) };
+  };
+  const [schedules, { now, schedulers }, pausesOf] = await Promise.all([
+    find(),
+    readSchedulers(),
+    pauses.all(),
+  ]);
+  return { schedules, now, pausesOf, schedulers };
 }
 
 function shownPause({ reason, by, since }: SchedulePause) {
@@ -231,6 +240,7 @@ async function readTicks(
   instants: readonly number[],
   { now, pauses }: { readonly now: number; readonly pauses: readonly SchedulePause[] },
 ): Promise<PastTick[]> {
+  // Before the jobs: a tick that waited until then, and was submitted since, has a job.
   const explain = await reader.overlaps.explain(schedule);
   const found = await Promise.all(
     instants.map(async (at) => {
