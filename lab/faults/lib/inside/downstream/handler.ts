@@ -28,7 +28,7 @@ export const callHandler = call.handler(async ({ payload, jobId, idempotencyKey,
       return receipt;
     } catch (error) {
       const ms = performance.now() - begunAt;
-      trace(proofOf(error, { move, ms, mayBeUnseen }), jobId);
+      trace(proofOf(error, { move, ms, mayBeUnseen, isMail: isMailClient(payload.client) }), jobId);
       throw error;
     }
   };
@@ -48,6 +48,7 @@ interface Failed {
   readonly move: Move;
   /** Whether something else, which runs outside of the effect, may have sent it. */
   readonly mayBeUnseen: boolean;
+  readonly isMail: boolean;
   /** How long the call took, in milliseconds. */
   readonly ms: number;
 }
@@ -55,12 +56,20 @@ interface Failed {
 /**
  * What a failed call has proved. `either`: nothing has happened, but nobody need know that, because the client may have given up on its
  * first try, or has sent it unseen. A reset that a busy process reads only together with the news of its connection ends `connect`, so
- * nothing was sent on it.
+ * nothing was sent on it. Nor does a mail client send anything before the server's greeting.
  */
-function proofOf(error: unknown, { move, ms, mayBeUnseen }: Failed): "proved" | "unproved" | "either" {
+function proofOf(
+  error: unknown,
+  { move, ms, mayBeUnseen, isMail }: Failed,
+): "proved" | "unproved" | "either" {
   if (move === "resets unread" && hasFailedToConnect(error)) return "either";
+  if (isMail && isBeforeGreeting(move)) return "either";
   if (!isProof(move)) return "unproved";
   return ms < CLIENT_WAITS_MS && !mayBeUnseen && hasLearned(error, move) ? "proved" : "either";
+}
+
+function isBeforeGreeting(move: Move): boolean {
+  return move === "resets unread" || move === "closes unread";
 }
 
 function hasLearned(error: unknown, move: Move): boolean {
