@@ -237,7 +237,9 @@ function historyOf({ key, id, status, witnessed, steps }: JobRecord): string {
   const path = steps
     .slice(-HISTORY_MAX)
     .map(({ life, event, detail, at }) => `${at} ${life} ${event}${detail === "-" ? "" : ` ${detail}`}`);
-  return `${key} ${id} ${status?.state ?? "gone"} ${status?.error?.code ?? ""} witnessed ${witnessed}: ${path.join(", ")}`;
+  const { code = "", message = "" } = status?.error ?? {};
+  const known = JSON.stringify(status?.effects ?? {});
+  return `${key} ${id} ${status?.state ?? "gone"} ${code} witnessed ${witnessed}: ${path.join(", ")}; ${message}; ${known}`;
 }
 
 /** The injected faults among the steps. */

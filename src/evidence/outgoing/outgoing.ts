@@ -12,7 +12,7 @@ export const outgoingSchema = z.object({
   path: z.string().nullable().meta({ description: "Without the query; null unless it is HTTP." }),
   sent: z.enum(["part", "all", "not seen"]).nullable().meta({
     description:
-      "How much was sent; null: nothing, because no connection was open. `not seen` where one was, or may have been, e.g. over HTTP/2. All of a connection that is not HTTP cannot be known.",
+      "How much was sent; null: nothing, e.g. because no connection was open. `not seen` where one was, or may have been, e.g. over HTTP/2. All of a connection that is not HTTP cannot be known.",
   }),
   status: z.int().nullable().meta({ description: "Of the HTTP answer." }),
   ended: z
