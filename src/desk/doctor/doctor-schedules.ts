@@ -21,14 +21,15 @@ export async function diagnoseSchedules(
 ): Promise<Finding[]> {
   const { schedules } = application;
   const missedTicks = openMissedTicks(openScheduleReader(stores, settings));
-  const missed = schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)));
-  return findings(
-    await diagnoseSchedulers(schedules, stores, settings),
-    await diagnosePauses(schedules, stores, settings),
-    ...(await Promise.all(missed)),
-    await diagnoseStoredPauses(application, stores, settings),
-    await diagnoseStored(application, stores, settings),
-  );
+  // All are awaited at once: one that failed before it was awaited would end the process.
+  const [schedulers, pauses, missed, storedPauses, overdue] = await Promise.all([
+    diagnoseSchedulers(schedules, stores, settings),
+    diagnosePauses(schedules, stores, settings),
+    Promise.all(schedules.map(async (schedule) => missedTick(schedule, await missedTicks.of(schedule)))),
+    diagnoseStoredPauses(application, stores, settings),
+    diagnoseStored(application, stores, settings),
+  ]);
+  return findings(schedulers, pauses, ...missed, storedPauses, overdue);
 }
 
 /** The index says it: there can be thousands. */
