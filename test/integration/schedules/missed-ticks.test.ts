@@ -2,6 +2,7 @@ import { defineConfig, defineSchedule, startScheduler } from "holdfast";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openQueueStores } from "../../../src/core/bullmq/store/queue-store.ts";
 import { diagnose } from "../../../src/desk/doctor/doctor.ts";
+import { diagnoseSchedules } from "../../../src/desk/doctor/doctor-schedules.ts";
 import { readSettings } from "../../../src/platform/config/settings.ts";
 import { reachRedis } from "../../../src/platform/redis/connect.ts";
 import { openMissedTicks } from "../../../src/roles/schedules/missed-ticks.ts";
@@ -13,6 +14,7 @@ import { anyJob } from "../../support/application.ts";
 import { get } from "../../support/http.ts";
 import { scrape } from "../../support/metrics.ts";
 import { openOwnSubmitter } from "../../support/own-submitter.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
 import { createService } from "../../support/service.ts";
 import { until } from "../../support/until.ts";
 
@@ -179,5 +181,23 @@ describe("ticks that nobody enqueued", () => {
     expect(missed("stopped")).toBeGreaterThanOrEqual(4);
     expect([missed("fresh"), missed("paused")]).toEqual([0, 0]);
     expect(reading.value("holdfast_schedule_ticks_total", ticks("enqueued", "awaited"))).toBe(1);
+  });
+});
+
+describe("while Redis does not answer", () => {
+  // A rejection that nobody handles would end an API whose overview asks for this: here it fails the run.
+  it("the checks of schedules fail as one", async () => {
+    const redis = await startRedisServer();
+    onTestFinished(redis.stop);
+    const settings = readSettings(createService(application, { REDIS_URL: redis.url }).env);
+    const access = await reachRedis(settings, "fail-fast");
+    onTestFinished(access.stop);
+    const stores = openQueueStores(access, settings.HOLDFAST_PREFIX);
+    process.kill(redis.pid, "SIGSTOP");
+    onTestFinished(() => void process.kill(redis.pid, "SIGCONT"));
+
+    await expect(diagnoseSchedules(application, stores, settings)).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+    });
   });
 });
