@@ -56,20 +56,28 @@ interface Failed {
 /**
  * What a failed call has proved. `either`: nothing has happened, but nobody need know that, because the client may have given up on its
  * first try, or has sent it unseen. A reset that a busy process reads only together with the news of its connection ends `connect`, so
- * nothing was sent on it. Nor does a mail client send anything before the server's greeting.
+ * nothing was sent on it. Nor does a mail client send anything before the server's greeting. A busy downstream may be late with either.
  */
 function proofOf(
   error: unknown,
   { move, ms, mayBeUnseen, isMail }: Failed,
 ): "proved" | "unproved" | "either" {
   if (move === "resets unread" && hasFailedToConnect(error)) return "either";
-  if (isMail && isBeforeGreeting(move)) return "either";
+  if ((isMail && isBeforeGreeting(move)) || wasNeverMet(error)) return "either";
   if (!isProof(move)) return "unproved";
   return ms < CLIENT_WAITS_MS && !mayBeUnseen && hasLearned(error, move) ? "proved" : "either";
 }
 
 function isBeforeGreeting(move: Move): boolean {
   return move === "resets unread" || move === "closes unread";
+}
+
+function wasNeverMet(error: unknown): boolean {
+  return errorsIn(error).some(
+    (node) =>
+      ("code" in node && node.code === "UND_ERR_CONNECT_TIMEOUT") ||
+      ("timeoutType" in node && /^(CONNECT|GREETING)_TIMEOUT$/.test(String(node.timeoutType))),
+  );
 }
 
 function hasLearned(error: unknown, move: Move): boolean {
