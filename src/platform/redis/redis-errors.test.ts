@@ -78,7 +78,7 @@ describe("an answer that waits for Redis several times", () => {
   afterEach(() => void vi.useRealTimers());
   const inMs = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  it("does not wait longer than for one, but for what a processor takes in between", async () => {
+  it("comes no later than after one wait, not counting what a processor takes in between", async () => {
     const inRedisTime = inTimeTogether(300);
     const first = inRedisTime(inMs(200));
     await vi.advanceTimersByTimeAsync(200);

@@ -240,7 +240,7 @@ async function readTicks(
   instants: readonly number[],
   { now, pauses }: { readonly now: number; readonly pauses: readonly SchedulePause[] },
 ): Promise<PastTick[]> {
-  // Before the jobs: a tick that waited until then, and was submitted since, has a job.
+  // Read before the jobs: a tick that was queued then, and has been submitted since, has a job by now.
   const explain = await reader.overlaps.explain(schedule);
   const found = await Promise.all(
     instants.map(async (at) => {

@@ -56,14 +56,14 @@ interface Failed {
 /**
  * What a failed call has proved. `either`: nothing has happened, but nobody need know that, because the client may have given up on its
  * first try, or has sent it unseen. A reset that a busy process reads only together with the news of its connection ends `connect`, so
- * nothing was sent on it. Nor does a mail client send anything before the server's greeting. A busy downstream may be late with either.
+ * nothing was sent on it. A mail client sends nothing before the server's greeting.
  */
 function proofOf(
   error: unknown,
   { move, ms, mayBeUnseen, isMail }: Failed,
 ): "proved" | "unproved" | "either" {
   if (move === "resets unread" && hasFailedToConnect(error)) return "either";
-  if ((isMail && isBeforeGreeting(move)) || wasNeverMet(error)) return "either";
+  if ((isMail && isBeforeGreeting(move)) || hasGivenUpEarly(error)) return "either";
   if (!isProof(move)) return "unproved";
   return ms < CLIENT_WAITS_MS && !mayBeUnseen && hasLearned(error, move) ? "proved" : "either";
 }
@@ -72,7 +72,8 @@ function isBeforeGreeting(move: Move): boolean {
   return move === "resets unread" || move === "closes unread";
 }
 
-function wasNeverMet(error: unknown): boolean {
+/** Whether the client waited too long for a connection, or for a greeting: a busy downstream is late with both. Nothing was sent by then. */
+function hasGivenUpEarly(error: unknown): boolean {
   return errorsIn(error).some(
     (node) =>
       ("code" in node && node.code === "UND_ERR_CONNECT_TIMEOUT") ||
