@@ -177,9 +177,10 @@ export function schemaIssues(
   });
 }
 
-/** Zod names its own schema where a member of any kind is missing. */
-function messageOf({ expected, message }: SchemaIssue): string {
-  return expected === "nonoptional" ? "expected a value, got none" : message;
+/** Zod names its own schema where a member of any kind is missing, and what it has made of a text that is no number. */
+function messageOf({ code, expected, message }: SchemaIssue): string {
+  if (expected === "nonoptional") return "expected a value, got none";
+  return code === "invalid_type" ? message.replace(/, received NaN$/, "") : message;
 }
 
 /** Some libraries wrap each step in an object. */
