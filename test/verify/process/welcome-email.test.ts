@@ -170,7 +170,7 @@ describe("two welcome emails whose worker is killed before the server answers", 
     "are in doubt; the one resolved as done is not sent again, the one as not done exactly once more, unchanged",
     withProcesses,
     async () => {
-      const service = createService(quickApplication, { HOLDFAST_LOCK_MS: "500" });
+      const service = createService(quickApplication, { HOLDFAST_LOCK_MS: "2000" });
       const submitter = await service.createProducer();
       // Of every connection: a slow machine can lose the lock, and connect again, before it has sent the message.
       const script: SmtpScript = { message: "stall" };
