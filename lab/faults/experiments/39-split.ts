@@ -151,7 +151,7 @@ async function inTurn(context: Context, place: Place): Promise<Trial[]> {
 const LOCK = { HOLDFAST_LOCK_MS: "8000" };
 const ENDED_WITHIN_MS = 120_000;
 const CONTROL_ENDED_WITHIN_MS = 2_000;
-/** On a machine without time, one split once lost nothing. */
+/** A single split has once lost nothing, on a busy machine. */
 const CONTROL_TIMES = 2;
 const QUIET_MS = 8_000;
 
