@@ -135,7 +135,8 @@ async function openAct({ path, ask, sent }: Act) {
   return { page, asked, answer, requests: () => requests };
 }
 
-describe.each(acts)("$name that Redis does not answer", (act) => {
+// They change nothing: no request of theirs reaches the service.
+describe.concurrent.each(acts)("$name that Redis does not answer", (act) => {
   const { confirm } = act;
 
   it("is called unknown, and asked for once however often somebody clicks", async () => {

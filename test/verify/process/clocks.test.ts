@@ -72,7 +72,7 @@ describe("a process whose clock is wrong", withProcesses, () => {
 
 const KEPT = 20;
 
-describe("a worker whose clock goes wrong while it runs", withProcesses, () => {
+describe.concurrent("a worker whose clock goes wrong while it runs", withProcesses, () => {
   it.each([8 * DAY_MS, -8 * DAY_MS])(
     "claims no more jobs, deletes and hurries none, and goes on by itself when it is right: %d ms",
     async (shiftMs) => {

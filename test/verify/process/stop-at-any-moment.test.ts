@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Producer } from "holdfast";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import acting, { actedKey } from "../../support/fixtures/acting.config.ts";
 import { call, post } from "../../support/http.ts";
 import {
@@ -21,6 +21,7 @@ import {
 } from "../../support/processes.ts";
 import { createRandom, type Random } from "../../support/random.ts";
 import { createService, testEnvironment, untilState } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
 
 const CONFIG = fileURLToPath(new URL("../../support/fixtures/acting.config.ts", import.meta.url));
@@ -123,7 +124,7 @@ async function untilAllCompleted(producer: Producer, accepted: Accepted): Promis
   }
 }
 
-describe("API, worker and scheduler, each stopped by SIGTERM repeatedly", () => {
+describe.concurrent("API, worker and scheduler, each stopped by SIGTERM repeatedly", () => {
   it(`exit with 0 and lose nothing, whatever they are doing`, withProcesses, async () => {
     const env = environment();
     const firstTick = Math.ceil(Date.now() / 1_000) * 1_000;
@@ -156,7 +157,7 @@ describe("API, worker and scheduler, each stopped by SIGTERM repeatedly", () => 
   });
 });
 
-describe("holdfast up, stopped together with its processes", () => {
+describe.concurrent("holdfast up, stopped together with its processes", () => {
   it(`ends with 0 while it still starts, and leaves no process behind`, withProcesses, async () => {
     const { REDIS_URL: _embeddedInstead, SMTP_URL: _mailboxInstead, ...env } = environment();
     const folder = await mkdtemp(join(tmpdir(), "holdfast-stop-"));
@@ -182,7 +183,7 @@ describe("holdfast up, stopped together with its processes", () => {
   });
 });
 
-describe("a role whose supervisor is gone at once", () => {
+describe.concurrent("a role whose supervisor is gone at once", () => {
   it("exits with 0, and does not run alone", withProcesses, async () => {
     const { PATH, HOME } = process.env;
     const child = fork(BIN, ["scheduler"], { env: { PATH, HOME, ...environment() }, silent: true });

@@ -1,5 +1,5 @@
 import { startWorker } from "holdfast/worker";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { connectQueues } from "../../../src/core/bullmq/store/connect-queues.ts";
 import { INTERNAL_QUEUE } from "../../../src/core/job/internal-queue.ts";
 import { openReadiness } from "../../../src/desk/readiness.ts";
@@ -7,24 +7,26 @@ import { readSettings } from "../../../src/platform/config/settings.ts";
 import { type LoggedLine, recordingLog } from "../../../src/testing/run-handler.ts";
 import { anyJob } from "../../support/application.ts";
 import { get } from "../../support/http.ts";
-import { type RedisServer, startRedisServer } from "../../support/redis-server.ts";
+import { startRedisServer } from "../../support/redis-server.ts";
 import { applicationOf, createService, untilState } from "../../support/service.ts";
+import { onTestFinished } from "../../support/test-scope.ts";
 import { until } from "../../support/until.ts";
-
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedisServer();
-  return () => server.stop();
-});
 
 const job = anyJob();
 const application = applicationOf(job.handler(async () => null));
 /** A refused claim also tries to wake another worker. */
 const REFUSALS = 60;
 
+/** A service on a Redis of its own. */
+async function serviceOnOwnStore() {
+  const server = await startRedisServer();
+  onTestFinished(() => server.stop());
+  return createService(application, { REDIS_URL: server.url, HOLDFAST_DURABILITY: "memory" });
+}
+
 /** A service on a Redis that can be made to refuse all writes. */
-function refusableService() {
-  const service = createService(application, { REDIS_URL: server.url, HOLDFAST_DURABILITY: "memory" });
+async function refusableService() {
+  const service = await serviceOnOwnStore();
   const store = service.connect();
   const wantReplicas = (count: number) => store.config("SET", "min-replicas-to-write", count);
   onTestFinished(async () => void (await wantReplicas(0)));
@@ -39,7 +41,7 @@ function refusableService() {
   };
 }
 
-describe("a worker whose Redis refuses claims", () => {
+describe.concurrent("a worker whose Redis refuses claims", () => {
   it.each(["are waiting", "are not waiting"])(
     "asks with a pause, and says so once: jobs %s",
     async (jobs) => {
@@ -48,7 +50,7 @@ describe("a worker whose Redis refuses claims", () => {
         lines
           .filter(({ level, fields }) => level !== "debug" && fields.queue !== INTERNAL_QUEUE)
           .map(({ message }) => message);
-      const { env, createProducer, startApi, ...redis } = refusableService();
+      const { env, createProducer, startApi, ...redis } = await refusableService();
       const producer = await createProducer();
       const { url } = await startApi();
       const submit = (key: string) => producer.submit(job, null, { idempotencyKey: key });
@@ -79,10 +81,10 @@ describe("a worker whose Redis refuses claims", () => {
   );
 });
 
-describe("a worker whose Redis became a read-only replica", () => {
+describe.concurrent("a worker whose Redis became a read-only replica", () => {
   it("does not reconnect in a loop, says so now and then, and goes on when Redis is a master again", async () => {
     const lines: LoggedLine[] = [];
-    const service = createService(application, { REDIS_URL: server.url, HOLDFAST_DURABILITY: "memory" });
+    const service = await serviceOnOwnStore();
     const store = service.connect();
     const becomeMaster = () => store.call("REPLICAOF", "NO", "ONE");
     onTestFinished(async () => void (await becomeMaster()));
@@ -107,9 +109,9 @@ describe("a worker whose Redis became a read-only replica", () => {
   });
 });
 
-describe("the readiness of a worker", () => {
+describe.concurrent("the readiness of a worker", () => {
   it("says that Redis takes no writes, and why", async () => {
-    const { env, refuseWrites } = refusableService();
+    const { env, refuseWrites } = await refusableService();
     const settings = readSettings(env);
     const queues = await connectQueues(application, settings, [], "retrying");
     onTestFinished(queues.stop);
