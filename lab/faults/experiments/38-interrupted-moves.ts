@@ -6,6 +6,7 @@ import { inLanes } from "../../lib/waiting.ts";
 import { actJob } from "../lib/act-jobs.ts";
 import { inSync, killMaster, untilReplicated } from "../lib/cluster-roles.ts";
 import { type Context, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
+import { whereMovesAreForgotten } from "../lib/forgotten-move.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutSlotWatch } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
@@ -25,7 +26,9 @@ export const interruptedMoves: Experiment = {
       const trials: Trial[] = [];
       for (const step of chosen) trials.push(await interrupted(context, servers, step));
       // The short form has no failover, without which the control cannot be caught.
-      return outcomeOf(trials, context.isQuick ? [] : [await control(context, servers)]);
+      if (context.isQuick) return outcomeOf(trials, []);
+      const { controls, measured } = await whereMovesAreForgotten(servers, () => control(context, servers));
+      return { ...outcomeOf(trials, controls), measured };
     });
   },
 };

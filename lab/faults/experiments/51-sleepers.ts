@@ -7,6 +7,7 @@ import { actJob } from "../lib/act-jobs.ts";
 import { apiSubmitter, type Submission } from "../lib/client.ts";
 import { failOver, inSync, untilReplicated } from "../lib/cluster-roles.ts";
 import { type Context, controlOf, type Experiment, untilCaught } from "../lib/experiment.ts";
+import { whereMovesAreForgotten } from "../lib/forgotten-move.ts";
 import type { Mutation } from "../lib/installation.ts";
 import { withoutViewLease } from "../lib/mutations.ts";
 import type { Testbed } from "../lib/testbed.ts";
@@ -22,9 +23,11 @@ export const sleepers: Experiment = {
   async run(context) {
     return await withServers(startRedisCluster({ args: NODE_TIMEOUT }), async (servers) => {
       const { trial, twice } = await slept(context, servers, "lab");
-      const controls = context.isQuick ? [] : [await control(context)];
+      const { controls, measured } = context.isQuick
+        ? { controls: [], measured: [] }
+        : await whereMovesAreForgotten(servers, () => control(context));
       const outcome = outcomeOf([trial], controls);
-      return { ...outcome, broken: [...outcome.broken, ...twoJobs(twice)] };
+      return { ...outcome, measured, broken: [...outcome.broken, ...twoJobs(twice)] };
     });
   },
 };
