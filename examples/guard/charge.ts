@@ -1,7 +1,14 @@
 /** One effect, guarded in a function and in a route. Quoted in docs/guard.md and the README; run by test/integration/guard. */
 import { createServer, type Server } from "node:http";
 import { http } from "holdfast/evidence";
-import { createGuard, defineEffect, EffectBusyError, type Guard, InDoubtError } from "holdfast/guard";
+import {
+  createGuard,
+  defineEffect,
+  EffectBusyError,
+  type Guard,
+  HoldfastError,
+  InDoubtError,
+} from "holdfast/guard";
 import { z } from "zod";
 
 interface Bank {
@@ -32,7 +39,7 @@ export async function chargeOrder(guard: Guard, bank: Bank, order: { id: string;
   return id;
 }
 
-/** A route that answers 200, 409 while another request is at it, and 202 where nobody can know. */
+/** A route that answers 200, also where the bank's answer could not be read; 409 while another request is at it; and 202 where nobody can know. */
 export function createRoute(guard: Guard, bank: Bank): Server {
   return createServer(async (request, response) => {
     const answer = (status: number, body: object, headers = {}) =>
@@ -46,6 +53,8 @@ export function createRoute(guard: Guard, bank: Bank): Server {
     } catch (error) {
       if (error instanceof EffectBusyError) answer(409, { error: "in progress" }, { "retry-after": "1" });
       else if (error instanceof InDoubtError) answer(202, { pending: error.doubt?.id });
+      else if (error instanceof HoldfastError && error.code === "RESULT_INVALID")
+        answer(200, { charge: null });
       else answer(500, { error: "not charged" });
     }
     // #endregion

@@ -207,7 +207,7 @@ class Runs implements RunsElsewhere, Running {
     };
     const outcome = await inTime(report());
     if (outcome === "in-doubt") {
-      const message = `The report on effect "${effect}" came too late, and is kept with the doubt`;
+      const message = `The report on effect "${effect}" ends no doubt: it came too late, or an earlier run of the effect never reported`;
       throw await callInDoubt(this.#of(place).queue.store, { name: effect, dedupKey }, id, message);
     }
     if (outcome === "refused")

@@ -25,8 +25,8 @@ export interface RouteAnswer<Body> {
 
 /**
  * Runs an effect for a request that may be sent again, in any framework, with the usual conventions of idempotent routes: 400 without a key,
- * 409 with `Retry-After` while another request is at it, 409 `IN_DOUBT`, 422 for other content, and the first request's result with
- * `Idempotent-Replayed: true`.
+ * 409 with `Retry-After` while another request is at it, 409 `IN_DOUBT`, 422 for other content, 500 `RESULT_INVALID` where it is done without a
+ * result that can be kept, and the first request's result with `Idempotent-Replayed: true`.
  *
  * @param call what the request means: its key and what is compared, such as its body
  * @returns 200 with the result, or a problem of RFC 9457
@@ -78,7 +78,7 @@ function isAnswer(error: unknown): error is HoldfastError {
   if (!(error instanceof HoldfastError)) return false;
   if (error.code === "INVALID_REQUEST")
     return error.issues.every(({ pointer }) => pointer.startsWith("/content"));
-  return error.statusCode < 500 || error.code.startsWith("STORE_");
+  return error.statusCode < 500 || error.code.startsWith("STORE_") || error.code === "RESULT_INVALID";
 }
 
 /** @throws HoldfastError `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID` */

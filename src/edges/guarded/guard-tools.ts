@@ -161,7 +161,7 @@ function noticeOf(error: unknown, tool: string, ask: string): ToolNotice | undef
     return { status: "in_doubt", message, ...(doubt !== undefined && { doubt }) };
   }
   if (error instanceof EffectBusyError)
-    return { status: "in_progress", message: `${tool} is under way in another process. ${again}` };
+    return { status: "in_progress", message: `${tool} is under way already. ${again}` };
   if (error instanceof HoldfastError && error.code === "RESULT_INVALID")
     return {
       status: "done_without_result",

@@ -9,9 +9,10 @@ it("guards the route of the docs", async () => {
   const guard = await openGuard(env);
   onTestFinished(() => guard.stop());
   let failNext = false;
+  let isGarbled = false;
   const charge = vi.fn(async (_cents: number, { key }: { key: string }) => {
     if (failNext) throw new Error("socket hang up");
-    return { id: key };
+    return isGarbled ? JSON.parse("{}") : { id: key };
   });
   const bank = { charge };
 
@@ -27,6 +28,9 @@ it("guards the route of the docs", async () => {
   const first = await order("1");
   expect(first.status).toBe(200);
   expect(await order("1")).toEqual(first);
+  isGarbled = true;
+  // It is charged, whatever the bank's answer looks like.
+  expect(await order("3")).toEqual({ status: 200, body: { charge: null } });
   failNext = true;
   const doubt = await order("2");
   expect(doubt).toMatchObject({ status: 202, body: { pending: expect.stringContaining("holdfast-guard") } });
@@ -36,5 +40,5 @@ it("guards the route of the docs", async () => {
   const resolution = { as: "done", evidence: "seen", by: "ann", result: '{"id":"ch_1"}' } as const;
   await operator.resolve(doubt.body.pending ?? "", "charge", resolution);
   expect(await chargeOrder(guard, bank, { id: "2", cents: 500 })).toBe("ch_1");
-  expect(charge).toHaveBeenCalledTimes(2);
+  expect(charge).toHaveBeenCalledTimes(3);
 });

@@ -40,7 +40,7 @@ function answerTo(key: RouteCall["key"], order: Order, scope?: string) {
       await end.opened;
     }
     charges += 1;
-    return { id: `ch_${charges}` };
+    return { id: `ch_${charges}`, receipt: order.how === "long" ? "x".repeat(17_000) : "" };
   });
 }
 
@@ -129,6 +129,16 @@ describe.each([
     const first = await post('"order-1"', { cents: 5 });
     expect(first).toMatchObject({ status: 200, id: expect.stringMatching(/^ch_/), replayed: null });
     expect(await post("order-1", { cents: 5 })).toEqual({ ...first, replayed: "true" });
+  });
+
+  it("says each time that it is done, where its result is too long to be kept", async () => {
+    const before = charges;
+    for (let time = 0; time < 2; time += 1)
+      expect(await post("order-long", { cents: 5, how: "long" })).toMatchObject({
+        status: 500,
+        code: "RESULT_INVALID",
+      });
+    expect(charges).toBe(before + 1);
   });
 
   it("refuses a request without a key, and one with other content", async () => {
