@@ -81,7 +81,7 @@ async function moved(context: Context) {
 }
 
 /** Whether a script meets a key that is away is chance. */
-const CONTROL_TRIES = 5;
+const CONTROL_TRIES = 12;
 
 function absentJobs(absent: number): string[] {
   return absent === 0 ? [] : [`${absent} times an acknowledged job looked absent while its slot moved`];
