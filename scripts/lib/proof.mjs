@@ -48,9 +48,9 @@ export function proofList() {
   return [
     `- **${number(lab.faults)} faults** in ${lab.experiments} experiments with ${number(lab.jobs)} jobs: **${lab.lost} jobs lost, ${lab.repeated} effects repeated**,`,
     `  ${number(lab.doubts)} doubts reported and ${lab.stuck} of them stuck. With one protection removed, the same checks failed in ${lab.caught} of ${lab.controls} cases,`,
-    "  so they can see. [The laboratory's report](docs/RELIABILITY.md)",
+    "  so they do find faults. [The laboratory's report](docs/RELIABILITY.md)",
     `- **HTTP submission: ${bench.submit}** a hand-written Express and BullMQ service. **Status** with a million jobs waiting: ${bench.status} \`getJob\` and`,
-    `  \`getState\`. **A worker** reaches ${bench.work} bare BullMQ, and ${bench.effect} with a guarded effect, which is on disk before it begins.`,
+    `  \`getState\`. **A worker** reaches ${bench.work} bare BullMQ, and ${bench.effect} with a guarded effect, whose reservation is on disk before it begins.`,
     `  Of the benchmark's goals, ${bench.reached} are reached and ${bench.missed} missed. [The benchmark](docs/PERFORMANCE.md)`,
   ].join("\n");
 }

@@ -1,5 +1,5 @@
 --[[
-  What BullMQ's keys say of a job., so that nobody spells a name of BullMQ's.
+  What BullMQ's keys say of a job, so that nobody spells a name of BullMQ's.
   `prefix` is what all keys of the queue begin with.
 ]]
 

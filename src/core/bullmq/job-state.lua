@@ -1,5 +1,5 @@
 --[[
-  The state of a job.; job-facts.lua has what else they ask. `prefix` is what all keys of the queue begin with.
+  The state of a job; job-facts.lua has what else there is to know. `prefix` is what all keys of the queue begin with.
 ]]
 local encodings = require("./encodings")
 

@@ -11,7 +11,7 @@ import { scheduleOperations } from "./schedules.ts";
 import { serviceOperations } from "./service.ts";
 import { workerOperations } from "./workers.ts";
 
-/** What operators can see and do over HTTP, by the names of the client's methods. */
+/** What operators can see and do, over HTTP and on the command line, by the names of the client's methods. */
 export const operations = {
   ...jobOperations,
   ...actOperations,

@@ -4,7 +4,7 @@ const START = "schedule:";
 
 type Named = Pick<Schedule, "name">;
 
-/** A tick's idempotency key. It is a schedule's only state. */
+/** A tick's idempotency key: whichever scheduler submits the tick, one job results. */
 export function tickKey({ name }: Named, at: number): string {
   return `${START}${name}:${new Date(at).toISOString()}`;
 }
