@@ -70,7 +70,9 @@ describe("a doubt of a guarded effect", () => {
       reason: "socket hang up",
     });
     expect(listed.stderr).toContain("only effects of guards are shown");
-    expect((await run(["doubts", "list"], env)).stdout).toContain("about order 17 of Ann, asked by shop");
+    const { stdout } = await run(["doubts", "list"], env);
+    expect(stdout).toContain("about order 17 of Ann, asked by shop");
+    expect(stdout).toContain(doubt.effectKey);
 
     const args = ["doubts", "resolve", doubt.id, "charge", "--as", "done", "--evidence", "in the export"];
     const resolved = await run([...args, "--result", '{"id":"ch_1"}'], env);

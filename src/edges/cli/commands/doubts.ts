@@ -154,6 +154,7 @@ const describe = listText<ListedDoubt>("nothing is in doubt", [
   ["type", ({ type }) => type, 3],
   ["key", ({ idempotencyKey }) => idempotencyKey, 2],
   ["effect", ({ effect }) => effect],
+  ["key downstream", ({ effectKey }) => effectKey, 5],
   ["since", ({ since }) => since, 1],
   ["why", (doubt) => doubt.reason + hints(doubt) + askedText(doubt) + probeText(doubt)],
   [
