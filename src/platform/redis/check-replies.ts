@@ -42,13 +42,6 @@ export function checkReplies(server: Redis): void {
     command.resolve = checked;
     return send(command, stream);
   }) as Redis["sendCommand"];
-
-  const duplicate = server.duplicate.bind(server);
-  server.duplicate = (...args) => {
-    const other = duplicate(...args);
-    checkReplies(other);
-    return other;
-  };
 }
 
 /** The command that an error is the reply to. */

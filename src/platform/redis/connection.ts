@@ -1,11 +1,11 @@
 import { Cluster, type ClusterOptions, Redis } from "ioredis";
 import { withDeadline } from "../lib/deadline.ts";
-import { checkReplies } from "./check-replies.ts";
 import { addressOf } from "./cluster/cluster-node.ts";
 import { shareNodes } from "./cluster/known-nodes.ts";
 import { mendCluster } from "./cluster/mend-cluster.ts";
 import { own } from "./cluster/own-sockets.ts";
 import { explainSentinels } from "./cluster/sentinels.ts";
+import { mendServer } from "./mend-server.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import {
   type Address,
@@ -59,7 +59,7 @@ export function openConnection(
   if (client instanceof Cluster) {
     mendCluster(client);
     shareNodes(client);
-  } else checkReplies(client);
+  } else mendServer(client);
   client.on("error", kindOf(client) === "sentinel" ? explainSentinels(client as Redis, onError) : onError);
   return client;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Cluster, Redis } from "ioredis";
-import { checkReplies } from "../check-replies.ts";
+import { mendServer } from "../mend-server.ts";
 import { CONNECTION_CLOSED } from "../redis-errors.ts";
 import { insideOf } from "./inside-of.ts";
 import { shareNodes } from "./known-nodes.ts";
@@ -208,13 +208,13 @@ const mendCopies: Mend = (cluster, watch) => {
   };
 };
 
-const checkNodes: Mend = (cluster) => {
-  for (const node of cluster.nodes()) checkReplies(node);
-  cluster.on("+node", checkReplies);
+const mendNodes: Mend = (cluster) => {
+  for (const node of cluster.nodes()) mendServer(node);
+  cluster.on("+node", mendServer);
 };
 
 const mends: readonly Mend[] = [
-  checkNodes,
+  mendNodes,
   guardSlots,
   ignoreRepliesToAsking,
   boundRedirections,

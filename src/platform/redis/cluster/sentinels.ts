@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from "ioredis";
-import { checkReplies } from "../check-replies.ts";
+import { mendServer } from "../mend-server.ts";
 import { insideOf } from "./inside-of.ts";
 import { own } from "./own-sockets.ts";
 
@@ -66,7 +66,7 @@ export function sentinelClient(options: SentinelConnectionOptions, { host, port 
     }),
   );
   client.on("error", () => {});
-  checkReplies(client);
+  mendServer(client);
   return client;
 }
 
